@@ -1,0 +1,85 @@
+"""One number of a figure or a table from the cells behind it: one cell, or the same cell under several seeds."""
+
+import math
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from offdiag.errors import UserError
+from offdiag.stats import FloatArray, hierarchical_bootstrap
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {"accuracy": ("ci_low", "ci_high"), "difference": ("diff_low", "diff_high")}
+
+
+class Estimate(NamedTuple):
+    """A value with its interval, or the reason that there is none.
+
+    Attributes:
+        value, low, high: NaN where no cell is done.
+        state: ``done``; otherwise the state of the cells (``failed`` before all others), or ``no baseline``.
+        n_done, n_planned: cells, one for each seed.
+        n_items: planned items of a cell.
+        by_seed: the values of the finished cells.
+    """
+
+    value: float
+    low: float
+    high: float
+    state: str
+    n_done: int
+    n_planned: int
+    n_items: int
+    by_seed: tuple[float, ...] = ()
+
+
+def estimate(
+    cells: "pd.DataFrame", records: "pd.DataFrame", quantity: Literal["accuracy", "difference"] = "accuracy"
+) -> Estimate:
+    """The accuracy, or the paired difference to the baseline, of cells that differ in nothing but their seed.
+
+    One finished cell keeps its own interval (Wilson, or paired); several are averaged, with the hierarchical bootstrap
+    over seeds and items of ``records``.
+
+    Raises:
+        UserError: no cell, two cells of one seed, or a finished cell without records.
+    """
+    if cells.empty or cells["seed"].duplicated().any():
+        found = ", ".join(cells["cell"].astype(str))
+        raise UserError(
+            f"{len(cells)} cells claim one spot ({found or 'none'}): expected one for each seed; "
+            "tell them apart with where="
+        )
+    n_items = int(cells["n_planned"].max())
+    done = cells[(cells["state"] == "done") & cells[quantity].notna()]
+    if done.empty:
+        return Estimate(math.nan, math.nan, math.nan, _state(cells), 0, len(cells), n_items)
+    if len(done) == 1:
+        value, low, high = (float(done[name].iloc[0]) for name in (quantity, *COLUMNS[quantity]))
+    else:
+        names = tuple(sorted(done["cell"].astype(str)))
+        result = hierarchical_bootstrap(_grid(done, records, quantity), names=(quantity, *names))
+        value, low, high = result.mean, result.low, result.high
+    return Estimate(value, low, high, "done", len(done), len(cells), n_items, tuple(done[quantity].astype(float)))
+
+
+def _state(cells: "pd.DataFrame") -> str:
+    """Why there is nothing to show."""
+    states = [state for state in cells["state"] if state != "done"]
+    return "failed" if "failed" in states else states[0] if states else "no baseline"
+
+
+def _grid(done: "pd.DataFrame", records: "pd.DataFrame", quantity: str) -> FloatArray:
+    """Verdicts, or their differences to the baseline's, as ``[seeds, items]``; NaN where an item is not shared."""
+    wanted = {*done["cell"], *(done["baseline"] if quantity == "difference" else ())}
+    absent = wanted - set(records["cell"])
+    if absent:
+        raise UserError(f"no records of {', '.join(sorted(map(str, absent)))}: an average over seeds needs them")
+    found = records[records["cell"].isin(wanted)]
+    wide = found.assign(correct=found["correct"].astype(float)).pivot(index="cell", columns="example", values="correct")
+    grid = wide.loc[done["cell"].tolist()].to_numpy(np.float64)
+    if quantity == "difference":
+        grid = grid - wide.loc[done["baseline"].tolist()].to_numpy(np.float64)
+    return np.asarray(grid, np.float64)

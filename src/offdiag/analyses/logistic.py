@@ -1,0 +1,135 @@
+"""Logistic curves and their least-squares fit to many rows at once.
+
+One model covers the three- and the four-parameter curve: ``floor + rise / (1 + exp(-slope (k - midpoint)))``. The
+three-parameter curve is the one whose floor is held at 0 by its bounds.
+"""
+
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offdiag.stats import FloatArray
+
+MAX_SLOPE = 100.0
+MAX_ITERATIONS = 300
+
+
+class Fits(NamedTuple):
+    """Least-squares fits of n rows.
+
+    Attributes:
+        parameters: ``[n, 4]``: floor, rise, slope, midpoint.
+        residual: ``[n]``, sum of squared residuals.
+        converged: ``[n]``.
+    """
+
+    parameters: FloatArray
+    residual: FloatArray
+    converged: NDArray[np.bool_]
+
+
+def logistic(k: FloatArray, parameters: FloatArray) -> FloatArray:
+    """Values ``[..., K]`` at ``k`` ``[K]`` for parameters ``[..., 4]`` (floor, rise, slope, midpoint)."""
+    floor, rise, _, _ = np.moveaxis(parameters[..., None], -2, 0)
+    return np.asarray(floor + rise * _sigmoid(k, parameters))
+
+
+def fit_logistic(k: FloatArray, rows: FloatArray, *, floor: bool, starts: FloatArray | None = None) -> Fits:
+    """Unweighted bounded least squares for each of ``rows`` ``[n, K]`` at ``k`` ``[K]``.
+
+    Bounds: floor in [0, max] (0 without ``floor``), rise in [0, 1.5 max], slope in [0, 100], midpoint in [0, max k],
+    where max is the row's largest value. Every row is fitted from each start and the best fit is kept.
+
+    Args:
+        k: positions.
+        rows: accuracies.
+        floor: whether the floor is free (four parameters) or 0 (three).
+        starts: ``[s, 4]`` starts for all rows, tried besides the default start; by default a small grid of slopes and
+            midpoints.
+    """
+    top = rows.max(axis=1)
+    lower = np.zeros((len(rows), 4))
+    one = np.ones_like(top)
+    upper = np.stack([top * floor, 1.5 * top, MAX_SLOPE * one, k.max() * one], axis=1)
+    if starts is None:
+        guesses = _grid_of_starts(k, rows)
+    else:
+        guesses = np.stack([_default_start(k, rows), *(np.broadcast_to(start, lower.shape) for start in starts)])
+    clipped = np.clip(guesses, lower, upper)
+    return reduce(_better, (_levenberg_marquardt(k, rows, start, lower, upper) for start in clipped))
+
+
+def _sigmoid(k: FloatArray, parameters: FloatArray) -> FloatArray:
+    z = parameters[..., 2, None] * (k - parameters[..., 3, None])
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))  # does not overflow
+
+
+def _default_start(k: FloatArray, rows: FloatArray) -> FloatArray:
+    """Rise = max, slope 1, midpoint where the accuracy is nearest half of the maximum."""
+    top = rows.max(axis=1)
+    midpoint = k[np.argmin(np.abs(rows - top[:, None] / 2), axis=1)]
+    return np.stack([0 * top, top, np.ones_like(top), midpoint], axis=1)
+
+
+def _grid_of_starts(k: FloatArray, rows: FloatArray) -> FloatArray:
+    """The default start besides slopes 0.3, 1, 4 at three midpoints: ``[10, n, 4]``."""
+    default = _default_start(k, rows)
+    starts = [default]
+    for slope in (0.3, 1.0, 4.0):
+        for midpoint in np.quantile(k, [0.1, 0.4, 0.7]):
+            start = default.copy()
+            start[:, 2:] = slope, midpoint
+            starts.append(start)
+    return np.stack(starts)
+
+
+def _better(one: Fits, other: Fits) -> Fits:
+    take = other.residual < one.residual
+    return Fits(
+        np.where(take[:, None], other.parameters, one.parameters),
+        np.where(take, other.residual, one.residual),
+        np.where(take, other.converged, one.converged),
+    )
+
+
+def _levenberg_marquardt(k: FloatArray, y: FloatArray, p: FloatArray, lower: FloatArray, upper: FloatArray) -> Fits:
+    """Projected Levenberg-Marquardt with Marquardt's scaling, all rows in step; rows that are done drop out."""
+    p, damping = p.copy(), np.full(len(y), 1e-2)
+    residual = np.sum((y - logistic(k, p)) ** 2, axis=1)
+    open_rows = np.arange(len(y))
+    for _ in range(MAX_ITERATIONS):
+        r = open_rows
+        step = _damped_step(k, y[r], p[r], lower[r], upper[r], damping[r])
+        trial = np.clip(p[r] + step, lower[r], upper[r])
+        cost = np.sum((y[r] - logistic(k, trial)) ** 2, axis=1)
+        better = cost < residual[r]
+        small = better & (residual[r] - cost <= 1e-8 * residual[r])
+        p[r[better]], residual[r[better]] = trial[better], cost[better]
+        damping[r] = np.where(better, np.maximum(damping[r] * 0.2, 1e-9), damping[r] * 5)
+        stuck = damping[r] > 1e12  # not even a tiny step downhill lowers the residual: a minimum to rounding
+        open_rows = r[~(small | stuck | (residual[r] < 1e-20))]
+        if not open_rows.size:
+            break
+    converged = np.ones(len(y), np.bool_)
+    converged[open_rows] = False
+    return Fits(p, residual, converged)
+
+
+def _damped_step(
+    k: FloatArray, y: FloatArray, p: FloatArray, lower: FloatArray, upper: FloatArray, damping: FloatArray
+) -> FloatArray:
+    """One step ``[n, 4]`` from ``p``; parameters that lean against a bound stay where they are."""
+    s, rise, slope = _sigmoid(k, p), p[:, 1, None], p[:, 2, None]
+    bend = rise * s * (1 - s)
+    jacobian = np.stack([np.ones_like(s), s, bend * (k - p[:, 3, None]), -bend * slope], axis=2)
+    gradient = np.einsum("nkp,nk->np", jacobian, y - logistic(k, p))
+    normal = np.einsum("nkp,nkq->npq", jacobian, jacobian)
+    held = ((p <= lower) & (gradient <= 0)) | ((p >= upper) & (gradient >= 0))
+    free = ~held
+    gradient = np.where(held, 0.0, gradient)
+    normal = normal * (free[:, :, None] & free[:, None, :])
+    diagonal = np.einsum("npp->np", normal)
+    normal[:, range(4), range(4)] += damping[:, None] * np.maximum(diagonal, 1e-12) + np.where(held, 1.0, 0.0)
+    return np.asarray(np.linalg.solve(normal, gradient[..., None])[..., 0])

@@ -1,0 +1,81 @@
+"""Rows of a results table by what they are; a lookup that is ambiguous or empty is an error, never a first match."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from offdiag.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Where: TypeAlias = Mapping[str, str | int | float | bool]
+
+ZERO_SHOT = "zero-shot"
+IN_CONTEXT = "in-context"
+
+
+def select(frame: "pd.DataFrame", where: Where, own: Sequence[str] = ()) -> "pd.DataFrame":
+    """The rows that have all the values of ``where``.
+
+    Args:
+        frame: cells or records.
+        where: column -> value. A zero-shot row that lacks a column's factor (NA) passes: nothing was trained or shown.
+        own: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
+
+    Raises:
+        UserError: no such column, or no row is left; the message lists the values there are.
+    """
+    for column in [*where, *(f"{side}_{name}" for name in own for side in ("train", "eval"))]:
+        require(frame, column)
+    chosen = frame
+    for column, wanted in where.items():
+        found = _equal(chosen[column], wanted)
+        if "method" in chosen:
+            found |= _equal(chosen["method"], ZERO_SHOT) & chosen[column].isna()
+        if not found.any():
+            values = ", ".join(sorted({repr(value) for value in chosen[column].dropna().tolist()}))
+            raise UserError(f"no cell with {column} = {wanted!r}: the table has {values or 'no value'} there")
+        chosen = chosen[found]
+    for name in own:
+        trained = chosen[f"train_{name}"]
+        agree = trained.isna() | (trained == chosen[f"eval_{name}"]).fillna(False).astype(bool)
+        chosen = chosen[agree]
+    if chosen.empty:
+        raise UserError(f"no cell is left with {dict(where)} and the same {', '.join(own) or 'factors'}")
+    return chosen
+
+
+def with_shots(frame: "pd.DataFrame", k: str = "k") -> "pd.DataFrame":
+    """The zero-shot and in-context rows, with ``k`` as numbers; zero-shot is k = 0.
+
+    Raises:
+        UserError: there is no column ``k``, or a k is missing or no number.
+    """
+    import pandas as pd
+
+    require(frame, k)
+    zero = pd.Series(False, index=frame.index)
+    if "method" in frame:
+        zero = _equal(frame["method"], ZERO_SHOT)
+        keep = zero | _equal(frame["method"], IN_CONTEXT)
+        frame, zero = frame[keep], zero[keep]
+    shots = pd.to_numeric(frame[k], errors="coerce").astype(float).mask(zero, 0.0)
+    if shots.isna().any():
+        raise UserError(f"column {k!r}: {int(shots.isna().sum())} rows have no number of demonstrations")
+    return frame.assign(**{k: shots})
+
+
+def require(frame: "pd.DataFrame", column: str) -> None:
+    """Raise a UserError unless ``frame`` has ``column``."""
+    if column not in frame:
+        raise UserError(f"no column {column!r}: the table has {', '.join(map(str, frame.columns))}")
+
+
+def _equal(column: "pd.Series[Any]", wanted: str | int | float | bool) -> "pd.Series[bool]":
+    """Equality in which NA equals nothing, True is not 1 and ``"True"`` is not True."""
+    import pandas as pd
+    from pandas.api.types import is_bool
+
+    known = zip(column, column.notna(), strict=True)
+    same = [bool(there and is_bool(value) == is_bool(wanted) and value == wanted) for value, there in known]
+    return pd.Series(same, index=column.index, dtype=bool)

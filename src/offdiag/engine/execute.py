@@ -1,0 +1,120 @@
+"""One step, carried out in this process."""
+
+import errno
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from offdiag.errors import OffdiagError, StoreError
+from offdiag.identity import Json
+from offdiag.runtime import Runtime
+from offdiag.steps import Step, Weights
+from offdiag.store import Store
+
+if TYPE_CHECKING:
+    from offdiag.models.lm import LM
+
+
+class Ended(StrEnum):
+    """How a step ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    BUSY = "busy"
+
+
+class Outcome(NamedTuple):
+    """How a step ended, and the one line that says why it failed."""
+
+    ended: Ended
+    message: str = ""
+
+
+@dataclass
+class ModelSlot:
+    """The one model that this process holds; asking for another base drops it first."""
+
+    key: str | None = None
+    model: "LM | None" = None
+
+    def get(self, weights: Weights, work: "StepWork") -> "LM":
+        """The loaded model with the adapter of ``weights``."""
+        if self.model is None or self.key != weights.base_key:
+            from offdiag.models.lm import LM
+
+            self.key, self.model = None, None
+            self.model = LM.load(weights.spec, weights.location(work), work.runtime)
+            self.key = weights.base_key
+        self.model.use_adapter(weights.adapter(work))
+        return self.model
+
+
+@dataclass
+class StepWork:
+    """What a running step may use (see :class:`offdiag.steps.Work`)."""
+
+    folder: Path
+    store: Store
+    runtime: Runtime
+    slot: ModelSlot
+    on_progress: Callable[[int, int], None] = field(default=lambda done, total: None)
+
+    def output(self, step: Step) -> Path:
+        """The folder of a finished input."""
+        return self.store.folder(step)
+
+    def model(self, weights: Weights) -> "LM":
+        """The model, loaded unless the step before had it."""
+        return self.slot.get(weights, self)
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell whoever watches."""
+        self.on_progress(done, total)
+
+
+def execute(
+    step: Step,
+    store: Store,
+    runtime: Runtime,
+    slot: ModelSlot,
+    origin: dict[str, Json],
+    on_progress: Callable[[int, int], None],
+) -> Outcome:
+    """Run one step in its folder; a failure is kept there as a traceback and returned, not raised.
+
+    Raises:
+        StoreError: the disk is full: no other step could succeed.
+    """
+    try:
+        with store.claim(step, origin) as folder:
+            if folder is None:
+                return Outcome(Ended.DONE if store.result(step) is not None else Ended.BUSY)
+            try:
+                summary = step.run(StepWork(folder, store, runtime, slot, on_progress))
+            except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
+                _raise_if_full(error, store)
+                store.fail(step, traceback.format_exc())
+                return Outcome(Ended.FAILED, _message(error))
+            store.finish(step, summary)
+            return Outcome(Ended.DONE)
+    except OSError as error:
+        _raise_if_full(error, store)
+        raise StoreError(f"cannot write to the store {store.root}: {error}") from error
+
+
+def _message(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, OffdiagError) else f"{type(error).__name__}: {text}"
+
+
+def _raise_if_full(error: BaseException | None, store: Store) -> None:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(
+                f"the disk that holds {store.root} is full: free some space (or move the store and give it with "
+                "--store) and run again; everything that was finished is kept"
+            ) from error
+        error = error.__cause__ or error.__context__

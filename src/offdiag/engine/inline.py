@@ -1,0 +1,42 @@
+"""The engine that runs one step after the other in this process."""
+
+from offdiag.engine.events import Watcher
+from offdiag.engine.execute import Ended, ModelSlot, execute
+from offdiag.engine.scheduler import Scheduler
+from offdiag.identity import Json
+from offdiag.runtime import Runtime
+from offdiag.steps import Step
+from offdiag.store import Store
+
+
+class Inline:
+    """Runs everything here, with one model in memory at a time."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def run(
+        self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool
+    ) -> None:
+        """Run until the scheduler has nothing left, or until the first failure if ``fail_fast``."""
+        slot = ModelSlot()
+        while (step := scheduler.next(slot.key)) is not None:
+            watcher.started(step)
+            outcome = execute(step, store, self.runtime, slot, origin, _reporter(watcher, step))
+            settle(scheduler, watcher, step, outcome.ended, outcome.message)
+            if fail_fast and scheduler.failed:
+                return
+
+
+def settle(scheduler: Scheduler, watcher: Watcher, step: Step, ended: Ended, message: str) -> None:
+    """Book how a step ended and tell the watcher, also of the steps that it blocks."""
+    watcher.ended(step, ended, message)
+    if ended is Ended.DONE:
+        scheduler.finish(step)
+        return
+    for blocked in scheduler.lose(step, busy=ended is Ended.BUSY):
+        watcher.ended(blocked, "blocked", f"needs {step.kind}/{step.name}")
+
+
+def _reporter(watcher: Watcher, step: Step):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return lambda done, total: watcher.progressed(step, done, total)

@@ -1,0 +1,148 @@
+"""The engine that runs steps in worker processes, each with one model at a time.
+
+A worker that is to change its model is replaced by a new process: that frees the memory of a GPU for sure. A worker
+that dies takes only its step with it.
+"""
+
+import multiprocessing as mp
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from offdiag.engine.events import Watcher
+from offdiag.engine.execute import Ended, ModelSlot, execute
+from offdiag.engine.inline import settle
+from offdiag.engine.scheduler import Scheduler
+from offdiag.errors import OffdiagError, StoreError
+from offdiag.identity import Json
+from offdiag.runtime import Runtime, available_cores
+from offdiag.steps import Step
+from offdiag.store import Store
+
+
+@dataclass
+class Worker:
+    """A process, our end of its pipe, the step it has, and the model group it has loaded."""
+
+    process: BaseProcess
+    pipe: Connection
+    step: Step | None = None
+    group: str | None = None
+
+
+class Pool:
+    """Runs up to ``workers`` steps at once; workers times threads never exceed the cores."""
+
+    def __init__(self, runtime: Runtime, workers: int) -> None:
+        self.workers = workers
+        self.runtime = replace(runtime, threads=max(1, min(runtime.threads, available_cores() // workers)))
+
+    def run(
+        self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool
+    ) -> None:
+        """Run until the scheduler has nothing left, or until the first failure if ``fail_fast``."""
+        workers: list[Worker] = []
+        try:
+            while not scheduler.finished:
+                stop = fail_fast and bool(scheduler.failed)
+                if not stop:
+                    self._feed(workers, scheduler, store, origin, watcher)
+                working = [worker for worker in workers if worker.step is not None]
+                if not working:
+                    return
+                for ready in wait([worker.pipe for worker in working]):
+                    worker = next(w for w in working if w.pipe is ready)
+                    if not _receive(worker, scheduler, watcher):
+                        workers.remove(worker)
+        finally:
+            for worker in workers:
+                _dismiss(worker)
+
+    def _feed(
+        self, workers: list[Worker], scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher
+    ) -> None:
+        idle = [worker for worker in workers if worker.step is None]
+        while len(workers) < self.workers or idle:
+            worker = idle.pop() if idle else None
+            step = scheduler.next(None if worker is None else worker.group)
+            if step is None:
+                return
+            if worker is not None and step.group and worker.group and step.group != worker.group:
+                workers.remove(worker)
+                _dismiss(worker)
+                worker = None
+            if worker is None:
+                worker = _hire(store.root, self.runtime)
+                workers.append(worker)
+            worker.step, worker.group = step, step.group or worker.group
+            watcher.started(step)
+            worker.pipe.send((step, origin))
+
+
+def _hire(root: Path, runtime: Runtime) -> Worker:
+    context = mp.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, root, runtime), daemon=True)
+    process.start()
+    theirs.close()
+    return Worker(process, ours)
+
+
+def _dismiss(worker: Worker) -> None:
+    worker.pipe.close()
+    if worker.step is not None:
+        worker.process.terminate()
+    worker.process.join(timeout=10)
+    if worker.process.is_alive():
+        worker.process.kill()
+
+
+def _receive(worker: Worker, scheduler: Scheduler, watcher: Watcher) -> bool:
+    """Take one message of a worker; False if the worker has died."""
+    step = worker.step
+    assert step is not None
+    try:
+        message = worker.pipe.recv()
+    except EOFError:
+        worker.process.join()
+        reason = f"the worker process died (exit code {worker.process.exitcode}); out of memory?"
+        worker.step = None
+        settle(scheduler, watcher, step, Ended.FAILED, reason)
+        return False
+    match message:
+        case ("progress", done, total):
+            watcher.progressed(step, done, total)
+        case ("ended", ended, reason):
+            worker.step = None
+            settle(scheduler, watcher, step, ended, reason)
+        case ("abort", reason):
+            raise StoreError(reason)
+    return True
+
+
+def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
+    """The worker's loop: one step after the other until the pipe closes."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the workers
+    limit_threads(runtime)
+    store, slot = Store(root), ModelSlot()
+    while True:
+        try:
+            step, origin = pipe.recv()
+        except EOFError:
+            return
+        try:
+            outcome = execute(step, store, runtime, slot, origin, lambda d, t: pipe.send(("progress", d, t)))
+            pipe.send(("ended", outcome.ended, outcome.message))
+        except OffdiagError as error:
+            pipe.send(("abort", str(error)))
+
+
+def limit_threads(runtime: Runtime) -> None:
+    """Set the threads of the numeric libraries before they are imported (torch reads them when it loads)."""
+    import os
+
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(runtime.threads)

@@ -1,0 +1,85 @@
+"""Run what a plan still lacks."""
+
+from typing import NamedTuple, Protocol
+
+from offdiag.engine.events import Silent, Watcher
+from offdiag.engine.inline import Inline
+from offdiag.engine.pool import Pool
+from offdiag.engine.scheduler import Scheduler
+from offdiag.identity import Json
+from offdiag.plan import Plan
+from offdiag.runtime import Runtime
+from offdiag.steps import Step
+from offdiag.store import State, Store
+
+
+class Engine(Protocol):
+    """Carries out the steps that a scheduler hands out."""
+
+    def run(
+        self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool
+    ) -> None:
+        """Run until the scheduler has nothing left, or until the first failure if ``fail_fast``."""
+
+
+class Summary(NamedTuple):
+    """How a run ended, in steps. ``planned`` counts the steps that were needed when it began."""
+
+    planned: int
+    done: int
+    failed: int
+    busy: int
+    blocked: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was needed is done."""
+        return self.done == self.planned
+
+
+def run_plan(
+    plan: Plan,
+    store: Store,
+    runtime: Runtime | None = None,
+    *,
+    workers: int = 1,
+    engine: Engine | None = None,
+    watcher: Watcher | None = None,
+    fail_fast: bool = False,
+    last_failed: bool = False,
+) -> Summary:
+    """Run every step that the plan needs and the store lacks; always a resume.
+
+    Args:
+        plan: what is wanted. store: where it goes. runtime: device, batches, threads.
+        workers: processes; 1 runs everything in this one. engine: another engine instead.
+        watcher: hears of every step. fail_fast: stop at the first failure. last_failed: only what failed last time.
+
+    Raises:
+        UserError: a pool is too small or a training set overlaps an evaluation set; found before a model is loaded.
+        StoreError: the store cannot be written.
+    """
+    runtime = runtime or Runtime()
+    needed = [state for state in plan.survey(store) if state.needed]
+    if last_failed:
+        needed = _failed_only(needed)
+    if not needed:
+        return Summary(0, 0, 0, 0, 0)
+    plan.check()
+    scheduler = Scheduler.of([state.step for state in needed])
+    engine = engine or (Pool(runtime, workers) if workers > 1 else Inline(runtime))
+    engine.run(scheduler, store, plan.origin, watcher or Silent(), fail_fast=fail_fast)
+    return Summary(
+        len(needed), len(scheduler.done), len(scheduler.failed), len(scheduler.busy), len(scheduler.blocked)
+    )
+
+
+def _failed_only(needed: list) -> list:  # type: ignore[type-arg]
+    """The failed steps, what they need and what needs them."""
+    failed = {state.step.fingerprint for state in needed if state.state is State.FAILED}
+    return [s for s in needed if _touches(s.step, failed) or any(_touches(f.step, {s.step.fingerprint}) for f in needed
+            if f.step.fingerprint in failed)]  # fmt: skip
+
+
+def _touches(step: Step, wanted: set[str]) -> bool:
+    return step.fingerprint in wanted or any(_touches(needed, wanted) for needed in step.inputs)

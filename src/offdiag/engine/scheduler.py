@@ -1,0 +1,64 @@
+"""Which step runs next: pure bookkeeping, shared by all engines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from offdiag.steps import Step
+
+
+@dataclass
+class Scheduler:
+    """Hands out the pending steps: inputs first, and steps that share a loaded model one after the other.
+
+    Attributes:
+        pending: the steps still to do, in plan order.
+        done, failed, busy, blocked: fingerprints of the others, as they come in; ``blocked`` maps to the name of the
+            step that stands in the way.
+    """
+
+    pending: list[Step]
+    done: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    busy: set[str] = field(default_factory=set)
+    blocked: dict[str, str] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, needed: Sequence[Step]) -> "Scheduler":
+        """A scheduler of the needed steps; whatever else they depend on is finished."""
+        return cls(pending=list(needed))
+
+    def next(self, loaded: str | None) -> Step | None:
+        """A step that can start now, preferring light steps, then those of the model that is ``loaded``."""
+        open_steps = {step.fingerprint for step in self.pending} | self.running
+        ready = [s for s in self.pending if not any(i.fingerprint in open_steps for i in s.inputs)]
+        if not ready:
+            return None
+        step = min(ready, key=lambda s: 0 if s.group is None else 1 if s.group == loaded else 2)
+        self.pending.remove(step)
+        self.running.add(step.fingerprint)
+        return step
+
+    def finish(self, step: Step) -> None:
+        """The step is done."""
+        self.running.discard(step.fingerprint)
+        self.done.add(step.fingerprint)
+
+    def lose(self, step: Step, *, busy: bool = False) -> list[Step]:
+        """The step failed, or is busy elsewhere; returns what can therefore not run now."""
+        self.running.discard(step.fingerprint)
+        (self.busy if busy else self.failed).add(step.fingerprint)
+        lost = {step.fingerprint}
+        dropped = []
+        for other in list(self.pending):
+            if any(i.fingerprint in lost for i in other.inputs):
+                lost.add(other.fingerprint)
+                self.blocked[other.fingerprint] = step.name
+                self.pending.remove(other)
+                dropped.append(other)
+        return dropped
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to start or to wait for."""
+        return not self.pending and not self.running

@@ -1,0 +1,37 @@
+"""The contract of a figure: tables in, matplotlib figure out. Importing it does not import matplotlib."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from offdiag.identity import Identity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class StudyFigure(Identity, ABC):
+    """A figure as part of a study.
+
+    Attributes:
+        name: names the file. caption: what the figure shows and which claim it tests.
+        where: column -> value; only those cells are drawn. See :func:`offdiag.analyses.select`.
+        own: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
+    """
+
+    tag: ClassVar[str] = "figure"
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    caption: str = ""
+    where: Mapping[str, str | int | float | bool] = {}
+    own: tuple[str, ...] = ()
+
+    @abstractmethod
+    def draw(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> "Figure":
+        """The figure, from the frames of :class:`offdiag.results.Results`, at whatever state the run is.
+
+        Raises:
+            UserError: the selection is empty, or two rows claim one spot of the figure.
+        """

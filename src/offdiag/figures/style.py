@@ -1,0 +1,99 @@
+"""How figures look, and how they are written; matplotlib loads when a function is called."""
+
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+# Okabe and Ito (2008): told apart with the common colour deficiencies; yellow is left out, as it vanishes on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+GREY = "#6B6B6B"
+PALE = "#BDBDBD"
+DPI = 200
+
+SETTINGS: Any = {  # rc_context wants literal keys
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "hatch.linewidth": 0.6,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "offdiag",
+}
+
+
+class Look(NamedTuple):
+    """Colour and marker of one series."""
+
+    colour: str
+    marker: str
+
+
+def looks(n: int) -> list[Look]:
+    """Colours and markers for ``n`` series; past seven the pairing of colour and marker shifts before it repeats."""
+    return [
+        Look(colour, MARKERS[(i + i // len(PALETTE)) % len(MARKERS)])
+        for i, colour in enumerate(islice(cycle(PALETTE), n))
+    ]
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of ``width`` x ``height`` inches that lays itself out; draw on it within :func:`styled`."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def styled() -> Any:
+    """A context in which axes take the common style; nothing outside of it changes."""
+    from matplotlib import rc_context
+
+    return rc_context(SETTINGS)
+
+
+def heading(figure: "Figure", title: str, footnote: str) -> None:
+    """A bold title flush left, and a quiet footnote on what the intervals and sizes are."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
+    figure.supxlabel(footnote, x=0.01, ha="left", fontsize=8.5, color=GREY)
+
+
+def label(column: str, value: object) -> str:
+    """A factor's value in words: ``base 8`` for ``eval_base``, ``no rationale`` for False."""
+    if isinstance(value, bool):
+        return noun(column) if value else f"no {noun(column)}"
+    return value if isinstance(value, str) else f"{noun(column)} {value}"
+
+
+def noun(column: str) -> str:
+    """A column's name in words, without its side: ``base`` for ``train_base``."""
+    return column.removeprefix("train_").removeprefix("eval_").replace("_", " ")
+
+
+def values_of(column: "pd.Series[Any]") -> list[Any]:
+    """The distinct known values, sorted, as plain Python values; True before False."""
+    known = column.dropna().drop_duplicates().tolist()
+    plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in known]
+    return sorted(plain, key=lambda v: (str(type(v)), not v) if isinstance(v, bool) else (str(type(v)), v))
+
+
+def save(figure: "Figure", folder: Path, name: str) -> list[Path]:
+    """Write ``name.png`` (200 dpi) and ``name.pdf`` into ``folder``; the same figure gives the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
+    with styled():
+        figure.savefig(png, dpi=DPI, metadata={"Software": "offdiag"})
+        figure.savefig(pdf, metadata={"Creator": "offdiag", "Producer": "offdiag", "CreationDate": None})
+    return [png, pdf]

@@ -1,0 +1,99 @@
+"""What a result depends on, as canonical JSON and its hash.
+
+* An :class:`Identity` holds everything that a result depends on and nothing else. Device, batch size, workers and
+  paths live in :class:`offdiag.runtime.Runtime`, which is not an Identity and so cannot be hashed.
+* Canonical JSON has sorted keys, no white space and only finite numbers. Anything that has no stable text (a
+  function, a NaN, an object with a default repr) raises, because a hash of it would be stale or false one day.
+* Every Identity is written with its tag, so that two types with the same fields never share a fingerprint.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, TypeAlias, Union
+
+from pydantic import BaseModel, ConfigDict
+
+from offdiag.errors import UserError
+
+Json: TypeAlias = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+
+
+class Identity(BaseModel):
+    """Base of all types that reach a fingerprint: frozen, unknown fields refused.
+
+    ``tag`` names the type in the canonical form; it defaults to the class name and must stay the same when a class
+    is renamed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    tag: ClassVar[str] = ""
+
+    def canonical(self) -> dict[str, Json]:
+        """The fields as plain JSON values, with the type's tag under ``"@"``."""
+        fields = {name: to_json(getattr(self, name), name) for name in type(self).model_fields}
+        return {"@": type(self).tag or type(self).__name__, **fields}
+
+
+def to_json(value: object, where: str = "value") -> Json:
+    """``value`` as plain JSON values.
+
+    Raises:
+        UserError: the value has no canonical form; the message names the field (``where``).
+    """
+    match value:
+        case Identity():
+            return value.canonical()
+        case None | bool() | int() | str():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case list() | tuple():
+            return [to_json(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        case Mapping() if all(isinstance(key, str) for key in value):
+            return {key: to_json(item, f"{where}.{key}") for key, item in sorted(value.items())}
+    raise UserError(
+        f"{where} = {value!r} ({type(value).__name__}) cannot be part of an identity: "
+        "use numbers that are finite, strings, booleans, None, tuples, string-keyed mappings or an Identity"
+    )
+
+
+def canonical_json(value: object) -> str:
+    """The one JSON text of ``value``: sorted keys, no white space, ASCII only."""
+    return json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def fingerprint(value: object) -> str:
+    """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
+
+
+class Difference(BaseModel):
+    """One field in which two identities differ; an absent field is written as ``—``."""
+
+    field: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.old} → {self.new}"
+
+
+def differences(old: Json, new: Json) -> list[Difference]:
+    """The leaves in which two canonical values differ, by dotted field name."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return [Difference(field=n, old=before.get(n, "—"), new=after.get(n, "—")) for n in changed]
+
+
+def _leaves(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(item, f"{where}.{key}" if where else key)
+    elif isinstance(value, list) and value:
+        for i, item in enumerate(value):
+            yield from _leaves(item, f"{where}[{i}]")
+    else:
+        yield where, json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,104 @@
+"""A lease file with a heartbeat: keeps two runners off one folder, and outlives neither of them."""
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+HEARTBEAT_S, EXPIRY_S = 5.0, 60.0
+
+
+@contextmanager
+def lease(path: Path) -> Iterator[bool]:
+    """Hold the lease file ``path`` for the time of the block; yields False if another live process holds it.
+
+    A lease is dead when its process is (on this host) or when its heartbeat is older than a minute (anywhere).
+    """
+    if path.exists() and not _alive(path):
+        _bury(path)
+    nonce = secrets.token_hex(8)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump({"host": socket.gethostname(), "pid": os.getpid(), "nonce": nonce}, file)
+    except FileExistsError:
+        yield False
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+    thread.start()
+    try:
+        yield True
+    finally:
+        stop.set()
+        thread.join()
+        if _read(path).get("nonce") == nonce:
+            path.unlink(missing_ok=True)
+
+
+def held(path: Path) -> bool:
+    """Whether a live process holds the lease file ``path``."""
+    return path.exists() and _alive(path)
+
+
+def _beat(path: Path, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_S):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _alive(path: Path) -> bool:
+    try:
+        age = time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    holder = _read(path)
+    if age > EXPIRY_S:
+        return False
+    return holder.get("host") != socket.gethostname() or _running(holder.get("pid"))
+
+
+def _running(pid: object) -> bool:
+    if not isinstance(pid, int):
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _zombie(pid)
+
+
+def _zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
+
+
+def _bury(path: Path) -> None:
+    """Move a dead lease aside; of several runners that try, one succeeds, and a lease renewed meanwhile is restored."""
+    dead = _read(path).get("nonce")
+    grave = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with suppress(FileNotFoundError):
+        os.rename(path, grave)
+        if _read(grave).get("nonce") == dead:
+            grave.unlink()
+        else:
+            with suppress(FileExistsError):
+                os.link(grave, path)
+            grave.unlink()

@@ -1,0 +1,113 @@
+"""In-context learning: k demonstrations in the prompt.
+
+One user turn holds all, each demonstration on a line of its own and the query last:
+
+    Examples: <question 1> <answer 1>
+    <question 2> <answer 2>
+    <query>
+
+Fixed demonstrations are appended in one order, so the prompt of k is the beginning of the prompt of k + 1, and a
+model that shares prefixes encodes the whole k axis once.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.methods.method import Learner, Method
+from offdiag.steps import Context, Examples, Weights, Work, load_examples
+from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
+
+FORMAT_VERSION = 1
+
+
+def few_shot_prompt(demonstrations: Sequence[str], query: str) -> str:
+    """The user turn with rendered demonstrations before the query.
+
+    >>> few_shot_prompt(["1+1? 2", "1+2? 3"], "2+2?")
+    'Examples: 1+1? 2\\n1+2? 3\\n2+2?'
+    """
+    return "Examples: " + "\n".join([*demonstrations, query])
+
+
+class Demonstrations(Context):
+    """``k`` demonstrations of a training domain before each query.
+
+    Attributes:
+        domain, k, seed: which examples. fixed: the same ones for every query (drawn by the step ``examples``), or
+            None for a draw of each query's own.
+        rationale: whether the answers work the problem out. style: wording of the demonstrated questions.
+    """
+
+    tag: ClassVar[str] = "demonstrations"
+    domain: Domain
+    k: int
+    seed: int
+    fixed: Examples | None
+    rationale: bool
+    style: PromptStyle
+
+    def canonical(self) -> dict[str, Json]:
+        return {**super().canonical(), "task": self.domain.task, "format_version": FORMAT_VERSION}
+
+    @property
+    def label(self) -> str:
+        answers = "rationale" if self.rationale else "answer-only"
+        drawn = "fixed" if self.fixed is not None else "per-query"
+        return f"k{self.k}.{answers}.{drawn}.{self.style}.{self.domain}.s{self.seed}"
+
+    def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
+        if self.fixed is not None:
+            shown = self._rendered(load_examples(work.output(self.fixed)))
+            return [few_shot_prompt(shown, prompt) for prompt in bare]
+        task = get_task(self.domain.task)
+        draws = [task.demonstrations(self.domain, query, self.k, self.seed) for query in queries]
+        return [few_shot_prompt(self._rendered(draw), prompt) for draw, prompt in zip(draws, bare, strict=True)]
+
+    def taught(self, work: Work) -> tuple[Domain, list[Example]] | None:
+        return None if self.fixed is None else (self.domain, load_examples(work.output(self.fixed)))
+
+    def _rendered(self, demonstrations: Sequence[Example]) -> list[str]:
+        task = get_task(self.domain.task)
+        return [
+            f"{task.prompt(self.domain, shown, self.style)} "
+            f"{task.response(self.domain, shown, rationale=self.rationale)}"
+            for shown in demonstrations
+        ]
+
+
+class InContext(Method):
+    """``k`` demonstrations, with or without a rationale, the same for all queries or drawn for each.
+
+    Attributes:
+        k: number of demonstrations.
+        rationale: whether their answers work the problem out.
+        demonstrations: ``"fixed"``: the first k training examples; ``"per-query"``: a draw for each query.
+        style: wording of the demonstrated questions; by default step-by-step with a rationale and direct without,
+            so that a question never asks for what its answer does not do.
+    """
+
+    tag: ClassVar[str] = "in-context"
+    method: ClassVar[str] = "in-context"
+    k: int = Field(ge=1)
+    rationale: bool = True
+    demonstrations: Literal["fixed", "per-query"] = "fixed"
+    style: PromptStyle | None = None
+
+    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+        if train is None:
+            raise UserError("in-context learning needs a training domain to take demonstrations from: set train=")
+        fixed = None
+        if self.demonstrations == "fixed":
+            fixed = Examples(domain=train, split="train", n=self.k, seed=seed)
+        style = self.style or ("step-by-step" if self.rationale else "direct")
+        context = Demonstrations(
+            domain=train, k=self.k, seed=seed, fixed=fixed, rationale=self.rationale, style=style
+        )
+        return Learner(model, context)
+
+    def factors(self) -> dict[str, Scalar]:
+        return {"k": self.k, "rationale": self.rationale, "demonstrations": self.demonstrations}

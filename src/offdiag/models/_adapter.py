@@ -1,0 +1,39 @@
+"""A PEFT adapter on a loaded model, attached without merging, so that taking it off leaves the base as it was."""
+
+from pathlib import Path
+
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from offdiag.errors import UserError
+
+
+class AdapterSlot:
+    """At most one adapter on ``model``; ``number`` is different for every adapter ever attached, and 0 for none."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self._model = model
+        self._attached: PeftModel | None = None
+        self._count = 0
+        self.folder: Path | None = None
+        self.number = 0
+
+    def attach(self, folder: Path) -> None:
+        """Put the adapter in ``folder`` on the model.
+
+        Raises:
+            UserError: the folder holds no adapter.
+        """
+        if not (folder / "adapter_config.json").is_file():
+            raise UserError(f"adapter {folder}: no adapter_config.json there; give a folder that PEFT saved")
+        self.detach()
+        self._attached = PeftModel.from_pretrained(self._model, folder, is_trainable=False)
+        self._attached.eval()
+        self._count += 1
+        self.folder, self.number = folder, self._count
+
+    def detach(self) -> None:
+        """Leave the bare base."""
+        if self._attached is not None:
+            self._attached.unload()
+        self._attached, self.folder, self.number = None, None, 0

@@ -1,0 +1,102 @@
+"""Attention over a prefix that all rows share and the suffix that each row owns.
+
+The queries of all rows meet the keys of the prefix in one matrix product per head, as if they were one long sequence,
+and the two partial results are joined by their log-sum-exps (Hydragen, arXiv 2402.05099, section 3.1):
+
+    out = (out_prefix * exp(lse_prefix) + out_suffix * exp(lse_suffix)) / (exp(lse_prefix) + exp(lse_suffix))
+
+It is registered with transformers as the attention ``offdiag_shared_prefix``; a model receives the prefix as the
+keyword ``shared_prefix``, which transformers hands down to the attention. Without a prefix it is ordinary SDPA.
+
+Shapes: R rows, H heads, G key-value heads, n = H / G, T queries a row, S keys of the suffix, P of the prefix,
+D per head.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+if TYPE_CHECKING:
+    from offdiag.models._prefix import Prefix
+
+SHARED_PREFIX = "offdiag_shared_prefix"
+
+# Without a fused kernel, no more than this many attention scores exist at once (512 MiB of float32).
+_SCORES_AT_ONCE = 1 << 27
+
+
+def shared_prefix_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float,
+    shared_prefix: "Prefix | None" = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attention as transformers calls it.
+
+    Args:
+        module: the attention layer; its ``layer_idx`` chooses the layer of the prefix.
+        query: [R, H, T, D].
+        key: [R, G, S, D], the suffix only.
+        value: [R, G, S, D].
+        attention_mask: [R or 1, 1, T, S], added to the scores of the suffix; the prefix is seen by all queries.
+        scaling: factor on the scores.
+        shared_prefix: keys and values of the prefix, or None for ordinary attention.
+        kwargs: what else transformers passes.
+
+    Returns:
+        The output [R, T, H, D], and None for the weights.
+    """
+    if shared_prefix is None:
+        output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+        return output, None
+    prefix_key, prefix_value = shared_prefix.layer(int(module.layer_idx))  # type: ignore[arg-type]
+    rows, heads, length, width = query.shape
+    groups = key.shape[1]
+    packed = query.reshape(rows, groups, -1, width)  # [R, G, nT, D]
+    across = packed.transpose(0, 1).reshape(1, groups, -1, width)  # [1, G, RnT, D]
+    one, one_lse = _attend(across, prefix_key, prefix_value, None, scaling)
+    one = one.view(groups, rows, -1, width).transpose(0, 1).reshape(query.shape)
+    one_lse = one_lse.view(groups, rows, -1).transpose(0, 1).reshape(rows, heads, length, 1)
+    if length == 1:
+        two, two_lse = _attend(packed, key, value, attention_mask, scaling)
+    else:
+        repeats = heads // groups
+        repeated = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
+        two, two_lse = _attend(query, *repeated, attention_mask, scaling)
+    two, two_lse = two.reshape(query.shape), two_lse.reshape(rows, heads, length, 1)
+    output = torch.lerp(two, one, torch.sigmoid(one_lse - two_lse).to(query.dtype))
+    return output.transpose(1, 2).contiguous(), None
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float) -> tuple[Tensor, Tensor]:
+    """Attention output [B, H, T, D] and log-sum-exp of the scores [B, H, T] (float32)."""
+    if query.device.type == "cpu":
+        output, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            query, key, value, 0.0, False, attn_mask=mask, scale=scaling
+        )
+        return output, lse
+    per_query = query.shape[0] * query.shape[1] * key.shape[2]
+    chunk = max(1, _SCORES_AT_ONCE // per_query)
+    outputs, sums = [], []
+    for start in range(0, query.shape[2], chunk):
+        part = None if mask is None else (mask if mask.shape[2] == 1 else mask[:, :, start : start + chunk])
+        scores = torch.matmul(query[:, :, start : start + chunk] * scaling, key.transpose(2, 3)).float()
+        if part is not None:
+            scores += part
+        lse = torch.logsumexp(scores, dim=-1)
+        weights = scores.sub_(lse.unsqueeze(-1)).exp_().to(value.dtype)
+        outputs.append(torch.matmul(weights, value))
+        sums.append(lse)
+    return torch.cat(outputs, 2), torch.cat(sums, 2)
+
+
+AttentionInterface.register(SHARED_PREFIX, shared_prefix_attention)
+AttentionMaskInterface.register(SHARED_PREFIX, sdpa_mask)

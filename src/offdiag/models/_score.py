@@ -1,0 +1,85 @@
+"""Log-probabilities of given continuations; a prompt is prefilled once for all of its continuations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from offdiag.errors import UserError
+from offdiag.models._forward import Rows
+from offdiag.models.chat import tokenise
+
+
+class Score(NamedTuple):
+    """How likely a continuation is after its prompt.
+
+    Attributes:
+        logprob: sum of the natural-log probabilities of its tokens; at most 0.
+        n_tokens: number of its tokens, at least 1; the end token is not scored.
+    """
+
+    logprob: float
+    n_tokens: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt with its continuations as tokens; ``starts`` says how many tokens of each belong to its prompt.
+
+    Boundary tokens may differ between continuations, so that all of them may share fewer tokens than the prompt has:
+
+        prompt     a b c           continuations   [d e], [cd e] (c and d merge)
+        stem       a b             endings         [c d e], [cd e]    starts  1, 0
+    """
+
+    stem: tuple[int, ...]
+    endings: tuple[tuple[int, ...], ...]
+    starts: tuple[int, ...]
+
+
+def question(tokenizer: PreTrainedTokenizerBase, prompt: str, continuations: Sequence[str]) -> Question:
+    """Tokenise a prompt together with each of its continuations.
+
+    Raises:
+        UserError: there is no continuation, one adds no token, or the prompt has no token of its own.
+    """
+    if not continuations:
+        raise UserError(f"the prompt {prompt[:60]!r} has no continuations to score; give at least one")
+    both = [tokenise(tokenizer, prompt, continuation) for continuation in continuations]
+    all_ids = [b.ids[:-1] if b.ids[-1] == tokenizer.eos_token_id else b.ids for b in both]
+    stem = min(b.n_prompt for b in both)
+    if stem == 0:
+        raise UserError(f"the prompt {prompt[:60]!r} has no token before its continuation; write a longer prompt")
+    if any(len(ids) <= b.n_prompt for ids, b in zip(all_ids, both, strict=True)):
+        raise UserError(f"the prompt {prompt[:60]!r} has an empty continuation; every continuation needs a token")
+    return Question(all_ids[0][:stem], tuple(ids[stem:] for ids in all_ids), tuple(b.n_prompt - stem for b in both))
+
+
+def score_rows(rows: Rows, questions: Sequence[Question], device: torch.device) -> list[list[Score]]:
+    """Scores of all continuations of a batch whose ``rows`` have been prefilled with the questions' stems."""
+    first = torch.log_softmax(rows.logits.float(), -1)
+    at = [(row, ending) for row, q in enumerate(questions) for ending in q.endings]
+    origin = torch.tensor([row for row, _ in at], device=device)
+    ids = _right_padded([ending for _, ending in at], device)
+    chosen = first[origin].gather(1, ids[:, :1])
+    if ids.shape[1] > 1:
+        rows.keep([row for row, _ in at])
+        later = torch.log_softmax(rows.extend(ids[:, :-1]).float(), -1)
+        chosen = torch.cat([chosen, later.gather(2, ids[:, 1:, None]).squeeze(2)], 1)
+    values = iter(chosen.double().tolist())
+    return [
+        [_sum(next(values), start, len(ending)) for ending, start in zip(q.endings, q.starts, strict=True)]
+        for q in questions
+    ]
+
+
+def _sum(values: list[float], start: int, end: int) -> Score:
+    return Score(sum(values[start:end]), end - start)
+
+
+def _right_padded(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    width = max(len(row) for row in rows)
+    return torch.tensor([list(row) + [0] * (width - len(row)) for row in rows], device=device)

@@ -1,0 +1,66 @@
+r"""Where text becomes tokens: the only place that renders a chat and tokenises it.
+
+A conversation with a response is tokenised as one text, and the response starts at the first token that differs from
+the prompt alone, so that boundary tokens are those the model would really see:
+
+    text     <user>76+76?<assistant>\boxed{152}<end>
+    ids      [ 11   45  27    12  |   88  90  93  2 ]
+    labels   [-100 -100 -100 -100 |   88  90  93  2 ]     loss on the response and its end token only
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from offdiag.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """A conversation as token ids; the response begins at index ``n_prompt``."""
+
+    ids: tuple[int, ...]
+    n_prompt: int
+
+    @property
+    def labels(self) -> list[int]:
+        """The ids with the prompt masked out by -100."""
+        return [-100] * self.n_prompt + list(self.ids[self.n_prompt :])
+
+
+def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | None = None) -> str:
+    """The text the model sees: the user's turn and the opened reply, or the whole exchange with its end token.
+
+    A model without a chat template gets the bare prompt, a line break and the response.
+    """
+    if tokenizer.chat_template is None:
+        return f"{prompt}\n" if response is None else f"{prompt}\n{response}{tokenizer.eos_token or ''}"
+    opened = str(
+        tokenizer.apply_chat_template([{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True)
+    )
+    if response is None:
+        return opened
+    return opened + response + str(tokenizer.eos_token or "")
+
+
+def tokenise(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | None = None) -> Tokenised:
+    """Token ids of a prompt, or of a prompt with its response.
+
+    Raises:
+        UserError: the response has no token of its own.
+    """
+    opened = _ids(tokenizer, render(tokenizer, prompt))
+    if response is None:
+        return Tokenised(opened, len(opened))
+    ids = _ids(tokenizer, render(tokenizer, prompt, response))
+    shared = next((i for i, (a, b) in enumerate(zip(opened, ids, strict=False)) if a != b), min(len(opened), len(ids)))
+    if shared >= len(ids):
+        raise UserError(f"the response {response!r} adds no token to its prompt: nothing to learn or score")
+    return Tokenised(ids, shared)
+
+
+def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
+    templated = tokenizer.chat_template is not None
+    return tuple(tokenizer(text, add_special_tokens=not templated)["input_ids"])

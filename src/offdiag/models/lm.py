@@ -1,0 +1,261 @@
+"""One class to ask a language model: generate, score, hidden states.
+
+What prompts share is computed once, and found by itself: prompts that begin with the same tokens have that beginning
+prefilled once, whatever they are, and later calls use its blocks again (see ``_prefix.py``). Batches are filled by a
+token budget in length order, and answers do not depend on them beyond the rounding of the arithmetic.
+"""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from offdiag.errors import UserError
+from offdiag.models._adapter import AdapterSlot
+from offdiag.models._attention import SHARED_PREFIX
+from offdiag.models._batches import Batch, fill, plan
+from offdiag.models._decode import Finish, Stops, greedy
+from offdiag.models._forward import PlainRows, Rows, SharedRows
+from offdiag.models._hidden import Positions, pooled
+from offdiag.models._packed import pack_linears
+from offdiag.models._prefix import BlockCache, Prefix, prefill
+from offdiag.models._score import Score, question, score_rows
+from offdiag.models._support import context_length, why_not_shared
+from offdiag.models.chat import tokenise
+from offdiag.models.loading import load_model, load_tokenizer
+from offdiag.models.spec import ModelSpec
+from offdiag.runtime import Runtime
+
+__all__ = ["LM", "Completion", "Score"]
+
+# Logits of a scored batch take at most this many bytes.
+_LOGITS_BYTES = 1 << 30
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a model answered to one prompt.
+
+    Attributes:
+        index: which prompt of the call.
+        text: the generated ids as text, special tokens dropped, cut after the stop string.
+        ids: the generated ids, with the end token if it came.
+        n_prompt: number of tokens of the rendered prompt.
+        finish: ``"stop"`` at an end token or a stop string, ``"length"`` at ``max_new_tokens``.
+    """
+
+    index: int
+    text: str
+    ids: tuple[int, ...]
+    n_prompt: int
+    finish: Finish
+
+
+class LM:
+    """A model and its tokenizer.
+
+    Args:
+        model: a causal language model in evaluation mode; its attention is set to the shared-prefix one.
+        tokenizer: its tokenizer.
+        token_budget: most padded tokens (rows x columns) in one batch.
+        shared_prefix: False forces transformers' ordinary attention and cache everywhere, the slow reference.
+
+    Attributes:
+        plain_because: why the shared prefix is not used, or None when it is.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        token_budget: int = 16_384,
+        shared_prefix: bool = True,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.blocks = BlockCache()
+        self.plain_because = why_not_shared(model) if shared_prefix else "it was switched off"
+        self._budget = token_budget
+        self._fits = token_budget  # smaller than the budget once the device has run out of memory
+        self._adapter = AdapterSlot(model)
+        if self.plain_because is None:
+            model.set_attn_implementation(SHARED_PREFIX)
+            pack_linears(model)
+
+    @classmethod
+    def load(cls, spec: ModelSpec, location: str | Path, runtime: Runtime, *, shared_prefix: bool = True) -> "LM":
+        """The model of ``spec`` from ``location`` (see :func:`offdiag.models.loading.load_model`)."""
+        return cls(
+            load_model(spec, location, runtime),
+            load_tokenizer(spec, location),
+            token_budget=runtime.token_budget,
+            shared_prefix=shared_prefix,
+        )
+
+    def use_adapter(self, folder: Path | None) -> None:
+        """Answer with the PEFT adapter in ``folder`` from now on, or with the bare base (None).
+
+        Raises:
+            UserError: the folder holds no adapter.
+        """
+        if self._adapter.number:
+            self.blocks.forget(self._adapter.number)
+        if folder is None:
+            self._adapter.detach()
+        else:
+            self._adapter.attach(folder)
+
+    def generate(
+        self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str] = (), skip: Container[int] = ()
+    ) -> Iterator[list[Completion]]:
+        """Answer user turns greedily, one list of completions per finished batch.
+
+        Batches depend on all ``prompts`` and the token budget only, so that a call that skips what an earlier, killed
+        call has yielded answers the rest exactly as the earlier one would have.
+
+        Args:
+            prompts: user turns; the chat template is applied here.
+            max_new_tokens: most tokens of one answer.
+            stop: texts that end an answer.
+            skip: indices of prompts whose completions are not needed; a batch of which all are skipped is not run.
+
+        Raises:
+            UserError: a prompt and its answer would not fit the model's context.
+        """
+        ids = [tokenise(self.tokenizer, prompt).ids for prompt in prompts]
+        self._check_lengths(ids, [max_new_tokens] * len(ids))
+        stops = Stops(self.tokenizer, self._end_ids(), tuple(stop), max_new_tokens)
+        batches = plan(ids, [max_new_tokens] * len(ids), self._budget, share=self.plain_because is None)
+        return self._generate(ids, batches, stops, skip)
+
+    def _generate(
+        self, ids: list[tuple[int, ...]], batches: list[Batch], stops: Stops, skip: Container[int]
+    ) -> Iterator[list[Completion]]:
+        def run(batch: Batch) -> list[Completion]:
+            answers = greedy(self._rows(ids, batch, stops.longest), len(batch.rows), stops)
+            return [
+                Completion(i, stops.text(a.ids), tuple(a.ids), len(ids[i]), a.finish or "length")
+                for i, a in zip(batch.rows, answers, strict=True)
+            ]
+
+        for batch in batches:
+            if all(i in skip for i in batch.rows):
+                continue
+            sizes = [len(ids[i]) - batch.shared + stops.longest for i in batch.rows]
+            yield [c for c in self._within_memory(run, batch, sizes) if c.index not in skip]
+
+    def score(self, prompts: Sequence[str], continuations: Sequence[Sequence[str]]) -> list[list[Score]]:
+        """Log-probability of each continuation (the assistant's reply so far) after its prompt.
+
+        Args:
+            prompts: user turns; the chat template is applied here.
+            continuations: for each prompt the replies to compare; tokenised together with the prompt.
+
+        Returns:
+            For each prompt one score per continuation, in order.
+
+        Raises:
+            UserError: a continuation is empty, or does not fit the model's context with its prompt.
+        """
+        questions = [
+            question(self.tokenizer, prompt, options) for prompt, options in zip(prompts, continuations, strict=True)
+        ]
+        stems = [q.stem for q in questions]
+        longest = [max(len(ending) for ending in q.endings) for q in questions]
+        self._check_lengths(stems, longest)
+        # A row becomes one row per continuation, each with logits for the whole vocabulary.
+        costs = [(len(q.endings) - 1) * (len(q.stem) + most) + most for q, most in zip(questions, longest, strict=True)]
+        budget = min(self._budget, _LOGITS_BYTES // (4 * self.model.config.vocab_size))
+        scores: dict[int, list[Score]] = {}
+
+        def run(batch: Batch) -> list[tuple[int, list[Score]]]:
+            rows = self._rows(stems, batch, max(longest[i] for i in batch.rows))
+            found = score_rows(rows, [questions[i] for i in batch.rows], self.model.device)
+            return list(zip(batch.rows, found, strict=True))
+
+        for batch in plan(stems, costs, budget, share=self.plain_because is None):
+            sizes = [len(stems[i]) - batch.shared + costs[i] for i in batch.rows]
+            scores.update(self._within_memory(run, batch, sizes))
+        return [scores[i] for i in range(len(questions))]
+
+    def hidden_states(self, prompts: Sequence[str], layers: Sequence[int], positions: Positions) -> NDArray[np.float32]:
+        """Hidden states of the rendered prompts.
+
+        Args:
+            prompts: user turns; the chat template is applied here.
+            layers: 0 for the embeddings, i for the output of block i; the last one is after the final norm.
+            positions: ``"last"`` token of the rendered prompt, or the ``"mean"`` over its tokens.
+
+        Returns:
+            float32 array [n, len(layers), d].
+
+        Raises:
+            UserError: a layer that the model does not have, or a prompt longer than its context.
+        """
+        depth = self.model.config.num_hidden_layers
+        if wrong := [layer for layer in layers if not 0 <= layer <= depth]:
+            raise UserError(f"layers {wrong}: this model has layers 0 (embeddings) to {depth}")
+        ids = [tokenise(self.tokenizer, prompt).ids for prompt in prompts]
+        self._check_lengths(ids, [0] * len(ids))
+        states = np.empty((len(ids), len(layers), self.model.config.hidden_size), np.float32)
+
+        def run(batch: Batch) -> list[tuple[int, NDArray[np.float32]]]:
+            with torch.inference_mode():
+                found = pooled(self.model, [ids[i] for i in batch.rows], layers, positions)
+            return list(zip(batch.rows, found.cpu().numpy(), strict=True))
+
+        for batch in plan(ids, [0] * len(ids), self._budget, share=False):
+            for i, state in self._within_memory(run, batch, [len(ids[i]) for i in batch.rows]):
+                states[i] = state
+        return states
+
+    def _rows(self, ids: Sequence[tuple[int, ...]], batch: Batch, extra: int) -> Rows:
+        chosen = [ids[i] for i in batch.rows]
+        if self.plain_because is not None:
+            return PlainRows(self.model, chosen)
+        prefix: Prefix | None = None
+        if batch.shared:
+            prefix = prefill(self.model, chosen[0][: batch.shared], self.blocks, self._adapter.number)
+        return SharedRows(self.model, [row[batch.shared :] for row in chosen], extra, prefix)
+
+    def _within_memory(self, run: Callable[[Batch], list[T]], batch: Batch, sizes: Sequence[int]) -> list[T]:
+        """Run a batch, in smaller pieces where the device's memory does not hold it."""
+        pieces = [batch.rows] if self._fits == self._budget else fill(batch.rows, sizes, self._fits)
+        results: list[T] = []
+        for piece in pieces:
+            try:
+                with torch.inference_mode():
+                    results += run(Batch(piece, batch.shared))
+                continue
+            except torch.cuda.OutOfMemoryError:
+                if len(piece) == 1:
+                    raise UserError(
+                        f"one prompt of {sizes[0]} tokens with its answer does not fit this device's memory: "
+                        "use a smaller model, bfloat16 or nf4"
+                    ) from None
+            torch.cuda.empty_cache()  # outside of the except block, whose traceback still holds the batch
+            self._fits = max(1, min(self._fits, len(piece) * max(sizes)) // 2)
+            results += self._within_memory(run, Batch(piece, batch.shared), sizes[: len(piece)])
+        return results
+
+    def _check_lengths(self, ids: Sequence[Sequence[int]], extras: Sequence[int]) -> None:
+        longest = context_length(self.model)
+        for i, (row, extra) in enumerate(zip(ids, extras, strict=True)):
+            if longest is not None and len(row) + extra > longest:
+                raise UserError(
+                    f"prompt {i} has {len(row)} tokens and its answer up to {extra}, but the model's context is "
+                    f"{longest}: use fewer demonstrations, a smaller max_new_tokens or another model"
+                )
+
+    def _end_ids(self) -> frozenset[int]:
+        declared = self.model.generation_config.eos_token_id
+        ends = declared if isinstance(declared, list) else [declared]
+        return frozenset(int(i) for i in [*ends, self.tokenizer.eos_token_id] if i is not None)

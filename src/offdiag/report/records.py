@@ -1,0 +1,49 @@
+"""The records of a cell, packed so that the page can carry them: gzip in base64, read on demand by the browser."""
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from offdiag.identity import Json
+from offdiag.report.wording import known
+
+# In the order in which they are read; whatever else a record has of its own (the task's strata) follows.
+_FIELDS = ("example", "problem", "prompt", "completion", "target", "parsed", "status", "flags", "correct")
+
+
+def pack(records: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> str:
+    """Records as base64 text of a gzipped JSON list; the same records always give the same text.
+
+    Args:
+        records: full records of one cell.
+        factors: names of the columns that are the same for the whole cell, which are left out.
+    """
+    shared = set(factors) - set(_FIELDS)
+    plain = [
+        {"verdict": _verdict(record)}
+        | {name: _plain(record.get(name)) for name in _FIELDS}
+        | {"more": {name: _plain(v) for name, v in record.items() if name not in shared and name not in _FIELDS}}
+        for record in records
+    ]
+    text = json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0)).decode("ascii")
+
+
+def _verdict(record: Mapping[str, Any]) -> str:
+    if record.get("status") == "unparsed":
+        return "unparsed"
+    return "right" if record.get("correct") else "wrong"
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not known(value):
+        return None
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,123 @@
+"""One cell of the results, worded for a reader."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from offdiag.report.wording import known, number, percent, percents, points
+
+SHADES = 20
+STATES = {
+    "done": "done",
+    "partial": "partly run",
+    "missing": "not run",
+    "stale": "stale",
+    "failed": "failed",
+    "blocked": "blocked",
+}
+# What a cell measured, as opposed to what it is; every other column of ``Results.cells`` is a factor.
+MEASURED = (
+    *("state", "n_planned", "n", "n_correct", "n_unparsed", "accuracy", "ci_low", "ci_high", "unparsed_rate"),
+    *("baseline", "n_paired", "difference", "diff_low", "diff_high", "p_value", "folder"),
+)
+
+Row = Mapping[str, Any]  # a row of a frame, with None for whatever is missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square:
+    """One cell, worded.
+
+    Attributes:
+        index: numbers the cell in the page.
+        state: one of ``STATES``; for a cell without a result, that of its step.
+        taught: whether the arm was taught the very domain that it is tested on.
+        shade: 0 to ``SHADES`` for accuracies from 0 to 1, None without an accuracy.
+        clear: whether the interval of the difference leaves out zero.
+        reason: why there is no result, as far as it is known.
+        facts: everything that is known of the cell, as (name, text).
+    """
+
+    index: int
+    name: str
+    arm: str
+    evaluation: str
+    state: str
+    taught: bool
+    shade: int | None
+    accuracy: str
+    interval: str
+    count: str
+    unparsed: str
+    difference: str
+    clear: bool
+    reason: str
+    facts: tuple[tuple[str, str], ...]
+
+
+def rows_of(frame: pd.DataFrame) -> list[Row]:
+    """The rows of a frame as mappings, with None for NA, NaN and None alike."""
+    return [{str(k): v if known(v) else None for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def squares_of(cells: pd.DataFrame, steps: pd.DataFrame) -> list[Square]:
+    """Every cell, with the state and the note of its step where it has no result of its own."""
+    by_place: dict[str, Row] = {}
+    for step in rows_of(steps):
+        by_place |= {str(step["name"]): step, str(step["folder"]): step}
+    return [
+        _square(index, cell, by_place.get(str(cell["folder"])) or by_place.get(str(cell["cell"])) or {})
+        for index, cell in enumerate(rows_of(cells))
+    ]
+
+
+def _square(index: int, cell: Row, step: Row) -> Square:
+    state = str(cell["state"])
+    if state == "missing" and step.get("state") in STATES:
+        state = str(step["state"])
+    has = state == "done" and cell["accuracy"] is not None
+    return Square(
+        index=index,
+        name=str(cell["cell"]),
+        arm=str(cell["arm"]),
+        evaluation=str(cell["eval"]),
+        state=state,
+        taught=cell["train"] is not None and cell["train"] == cell["eval"],
+        shade=round(float(cell["accuracy"]) * SHADES) if has else None,
+        accuracy=percent(cell["accuracy"]),
+        interval=percents(cell["ci_low"], cell["ci_high"]),
+        count=_count(cell, state),
+        unparsed=f"{percent(cell['unparsed_rate'])} %" if (cell["unparsed_rate"] or 0) > 0 else "",
+        difference=_difference(cell),
+        clear=cell["diff_low"] is not None and (cell["diff_low"] > 0 or cell["diff_high"] < 0),
+        reason="" if has else str(step.get("note") or ""),
+        facts=_facts(cell, step),
+    )
+
+
+def _count(cell: Row, state: str) -> str:
+    if state == "done":
+        return f"n = {number(cell['n'])}"
+    return f"{number(cell['n'] or 0)} of {number(cell['n_planned'])} answered"
+
+
+def _difference(cell: Row) -> str:
+    if cell["difference"] is None:
+        return ""
+    return f"{points(cell['difference'])} [{points(cell['diff_low'])}, {points(cell['diff_high'])}]"
+
+
+def _facts(cell: Row, step: Row) -> tuple[tuple[str, str], ...]:
+    results = {
+        "accuracy": f"{percent(cell['accuracy'])} % [{percents(cell['ci_low'], cell['ci_high'])}]",
+        "right": f"{number(cell['n_correct'])} of {number(cell['n'])} answered, {number(cell['n_planned'])} planned",
+        "unparsed": f"{number(cell['n_unparsed'])} ({percent(cell['unparsed_rate'])} %)",
+    }
+    if cell["difference"] is not None:
+        results["difference"] = f"{_difference(cell)} points to {cell['baseline']}"
+        results["paired on"] = f"{number(cell['n_paired'])} examples, p = {number(cell['p_value'])} (not adjusted)"
+    factors = {name: number(value) for name, value in cell.items() if value is not None and name not in MEASURED}
+    places = {"fingerprint": step.get("fingerprint"), "folder": cell["folder"]}
+    return tuple((results | factors | {name: str(value) for name, value in places.items() if value}).items())

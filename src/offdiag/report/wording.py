@@ -1,0 +1,64 @@
+"""How numbers and untrusted text are written in the page and the tables."""
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from offdiag.identity import Json
+
+MISSING = "–"
+
+# Controls, invisible and direction-changing characters, tags and lone surrogates: a reader must see them.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def visible(text: str) -> str:
+    """``text`` with each invisible, control or direction-changing character written as ``⟨U+202E⟩``."""
+    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
+
+
+def shown(value: object) -> object:
+    """What the template engine writes for a value: untrusted strings made visible, trusted markup as it is."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def known(value: Any) -> bool:
+    """Whether a table's scalar is there: not None, NaN or NA. Lists count as there."""
+    return not (pd.api.types.is_scalar(value) and pd.isna(value))
+
+
+def percent(fraction: Any) -> str:
+    """``0.6123`` as ``61.2``; a missing number as a dash."""
+    return f"{100 * float(fraction):.1f}" if known(fraction) else MISSING
+
+
+def percents(low: Any, high: Any) -> str:
+    """An interval of fractions as ``54.3–67.7`` in percent."""
+    return f"{percent(low)}–{percent(high)}" if known(low) and known(high) else MISSING
+
+
+def points(fraction: Any) -> str:
+    """A difference of fractions in percentage points with its sign: ``+12.0``, ``−3.1``."""
+    return f"{100 * float(fraction):+.1f}".replace("-", "−") if known(fraction) else MISSING
+
+
+def number(value: Any) -> str:
+    """A table's value as text: whole numbers whole, others to four significant digits, missing as a dash."""
+    if not known(value):
+        return MISSING
+    if isinstance(value, float | np.floating):
+        return (f"{value:.0f}" if value.is_integer() else f"{value:.4g}").replace("-", "−")
+    if isinstance(value, list | tuple | set | np.ndarray):
+        return ", ".join(str(item) for item in value) or MISSING
+    return str(value)
+
+
+def literal(value: Json) -> str:
+    """A parameter as it is typed after ``--set name=``: strings bare, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

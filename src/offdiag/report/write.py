@@ -1,0 +1,76 @@
+"""Writing a report's folder: tables, figures and the page."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from offdiag.report.matrix import build_matrix
+from offdiag.report.page import Picture, render_page
+from offdiag.report.tables import check_name, write_tables
+from offdiag.report.wording import literal
+from offdiag.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RECORDS_PER_CELL = 200
+
+
+def write_report(
+    results: Results,
+    folder: Path,
+    figures: "Sequence[tuple[str, str, Figure]]" = (),
+    tables: Mapping[str, pd.DataFrame] = {},
+    *,
+    command: str | None = None,
+    records_per_cell: int = RECORDS_PER_CELL,
+) -> Path:
+    """Write the report of a study, at whatever state its run is, and return the path of its page.
+
+    ``folder`` receives ``index.html``, ``tables/*.csv``, ``tables/cells.tex`` and ``figures/*.png`` and ``*.pdf``. The
+    page stands alone, loads nothing and treats every text of the results as untrusted. The same results, figures and
+    tables give the same page, byte by byte.
+
+    Args:
+        results: what is known of the study.
+        folder: made if it is not there; files of an earlier report in it are replaced.
+        figures: (name, caption, figure) in reading order; the first stands beside the claim.
+        tables: extra tables by name, such as the fits of an analysis.
+        command: what reproduces the results; by default ``offdiag run`` with every parameter spelled out.
+        records_per_cell: how many records of a cell the page carries at most.
+
+    Raises:
+        UserError: a name of a figure or a table cannot name a file.
+    """
+    for name, _, _ in figures:
+        check_name(name)
+    tables = {name: _flat(table) for name, table in tables.items()}
+    matrix = build_matrix(results.cells, results.steps)
+    write_tables(results, matrix.squares, tables, folder / "tables")
+    pictures = [_picture(figure, folder / "figures", name, caption) for name, caption, figure in figures]
+    page = render_page(results, matrix, pictures, tables, command or reproduce(results), records_per_cell)
+    path = folder / "index.html"
+    path.write_bytes(page.encode("utf-8"))
+    return path
+
+
+def reproduce(results: Results) -> str:
+    """The command that runs the study with the parameters of ``results``, quoted for a shell."""
+    words = ["offdiag", "run", results.study, "--scale", results.scale]
+    for name, value in results.params.items():
+        words += ["--set", f"{name}={literal(value)}"]
+    return shlex.join(words)
+
+
+def _flat(table: pd.DataFrame) -> pd.DataFrame:
+    return table.reset_index() if any(name is not None for name in table.index.names) else table
+
+
+def _picture(figure: "Figure", folder: Path, name: str, caption: str) -> Picture:
+    from offdiag.figures import save
+
+    (png,) = (path for path in save(figure, folder, name) if path.suffix == ".png")
+    return Picture(name=name, caption=caption, png=png.read_bytes())

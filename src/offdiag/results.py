@@ -1,0 +1,49 @@
+"""The results of a study as pandas frames: what analyses, figures and the report read, and nothing else."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from offdiag.identity import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Everything that is known of a study at one moment; missing and failed cells are rows like the others.
+
+    Attributes:
+        study, scale: names.
+        title: one line. claim: the study's docstring (plain text, paragraphs separated by blank lines).
+        params: the expanded parameters of this run.
+        steps: one row a step of the plan: ``kind, name, fingerprint, state, note, folder`` with state one of
+            ``done, missing, stale, failed, blocked``; ``note`` is the reason or the error's last line.
+        cells: one row a planned cell, see the columns below.
+        records: one row an answered example, see the columns below.
+        read_records: from a cell's name to its full records (dicts with ``prompt`` and ``completion`` besides the
+            columns of ``records``), in item order; empty if the cell has none yet.
+
+    Columns of ``cells`` and ``records`` (factors): ``study, scale, cell, arm, task, model, method, seed, train, eval,
+    split, prompt`` and each method factor (``k, rationale, demonstrations, adapter, n_train`` …), each parameter of the
+    training domain as ``train_<name>`` and of the evaluation domain as ``eval_<name>``; a factor that an arm does not
+    have is NA. ``prompt`` is the evaluation prompt's style (``direct`` or ``step-by-step``).
+
+    ``cells`` has besides: ``state`` (done, partial, missing, failed), ``n_planned, n, n_correct, n_unparsed``,
+    ``accuracy, ci_low, ci_high`` (Wilson 95 %), ``unparsed_rate``, ``baseline`` (name of the cell compared with, NA for
+    none), ``n_paired, difference, diff_low, diff_high, p_value`` (paired on example ids, this cell minus baseline),
+    ``folder``. The accuracy of a cell that is not ``done`` is NA.
+
+    ``records`` has besides: ``example, problem, target, parsed, status, flags, correct, n_tokens, finish`` and one column
+    for each stratum of the task (for example ``carries``).
+    """
+
+    study: str
+    scale: str
+    title: str
+    claim: str
+    params: Mapping[str, Json]
+    steps: pd.DataFrame
+    cells: pd.DataFrame
+    records: pd.DataFrame
+    read_records: Callable[[str], list[dict[str, Any]]]

@@ -1,0 +1,32 @@
+"""How a step is carried out. Nothing in here may change a result, and nothing in here can be fingerprinted."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def available_cores() -> int:
+    """CPU cores that this process may use (the affinity mask, where the system has one)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Device, batch budget and threads of one process that runs steps.
+
+    Attributes:
+        device: ``"auto"`` takes CUDA, then MPS, then the CPU.
+        token_budget: most padded tokens (prompt and completion, rows x columns) in one batch.
+        threads: CPU threads of this process; workers x threads never exceed the cores.
+        study_files: Python files to import first, so that what they register exists in a worker too.
+    """
+
+    device: Device = "auto"
+    token_budget: int = 16_384
+    threads: int = field(default_factory=available_cores)
+    study_files: tuple[Path, ...] = ()

@@ -1,0 +1,24 @@
+"""Intervals, paired tests, bootstraps, multiplicity and power; NumPy and SciPy only."""
+
+from offdiag.stats.bootstrap import BootstrapMean, hierarchical_bootstrap, item_counts, percentile_ends
+from offdiag.stats.intervals import FloatArray, Interval, normal_quantile, wilson
+from offdiag.stats.multiplicity import holm
+from offdiag.stats.paired import PairedDifference, mcnemar, paired_difference, paired_from_counts
+from offdiag.stats.power import minimum_detectable_difference
+
+__all__ = [
+    "BootstrapMean",
+    "FloatArray",
+    "Interval",
+    "PairedDifference",
+    "hierarchical_bootstrap",
+    "holm",
+    "item_counts",
+    "mcnemar",
+    "minimum_detectable_difference",
+    "normal_quantile",
+    "paired_difference",
+    "paired_from_counts",
+    "percentile_ends",
+    "wilson",
+]

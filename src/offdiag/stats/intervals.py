@@ -1,0 +1,51 @@
+"""The interval of one proportion."""
+
+from statistics import NormalDist
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """Lower and upper ends, both of the shape of the input (0-dimensional for plain numbers)."""
+
+    low: FloatArray
+    high: FloatArray
+
+
+def normal_quantile(level: float) -> float:
+    """The z that holds the central ``level`` of a standard normal, e.g. 1.96 for 0.95.
+
+    Raises:
+        ValueError: ``level`` is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level = {level}: expected a number between 0 and 1, for example 0.95")
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def wilson(n_correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval:
+    """Wilson's score interval for ``n_correct`` out of ``n`` (Wilson 1927; Brown, Cai and DasGupta 2001, eq. 4).
+
+    Args:
+        n_correct: successes, any shape that broadcasts with ``n``.
+        n: trials; where it is 0 both ends are NaN.
+        level: coverage of the two-sided interval.
+
+    Raises:
+        ValueError: a count is negative or exceeds its ``n``.
+    """
+    successes, trials = np.broadcast_arrays(np.asarray(n_correct, np.float64), np.asarray(n, np.float64))
+    if np.any(successes < 0) or np.any(successes > trials):
+        raise ValueError("wilson: every n_correct must lie between 0 and its n")
+    z2 = normal_quantile(level) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = (successes + z2 / 2) / (trials + z2)
+        half = np.sqrt(z2 * (successes * (trials - successes) / trials + z2 / 4)) / (trials + z2)
+    low = np.where(successes == 0, 0.0, centre - half)  # exact ends instead of rounding to -1e-18
+    high = np.where(successes == trials, 1.0, centre + half)
+    empty = trials == 0
+    return Interval(np.where(empty, np.nan, low), np.where(empty, np.nan, high))

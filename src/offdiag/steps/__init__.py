@@ -1,0 +1,23 @@
+"""Steps: the units of work that a plan is made of."""
+
+from offdiag.steps.answers import Answers, load_answers
+from offdiag.steps.context import Context
+from offdiag.steps.examples import Examples, load_examples
+from offdiag.steps.grades import Grades, load_records
+from offdiag.steps.step import Step, Work
+from offdiag.steps.weights import ConvertedModel, Trained, Weights
+
+__all__ = [
+    "Answers",
+    "Context",
+    "ConvertedModel",
+    "Examples",
+    "Grades",
+    "Step",
+    "Trained",
+    "Weights",
+    "Work",
+    "load_answers",
+    "load_examples",
+    "load_records",
+]

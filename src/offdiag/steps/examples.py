@@ -1,0 +1,49 @@
+"""The step that draws the examples of a domain."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from offdiag.identity import Json, fingerprint
+from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.step import Step, Work
+from offdiag.tasks import Domain, Example, get_task
+
+
+class Examples(Step):
+    """The first ``n`` examples of a split of a domain, under a data seed."""
+
+    kind: ClassVar[str] = "examples"
+    domain: Domain
+    split: str
+    n: int = Field(ge=1)
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.domain.task}.{self.domain}.{self.split}.n{self.n}.s{self.seed}"
+
+    def canonical(self) -> dict[str, Json]:
+        return {**super().canonical(), "task": self.domain.task, "data_version": get_task(self.domain.task).data_version}
+
+    def run(self, work: Work) -> dict[str, Json]:
+        task = get_task(self.domain.task)
+        examples = self.draw()
+        write_jsonl(work.folder / "examples.jsonl", [asdict(example) for example in examples])
+        keys = [task.key(self.domain, example) for example in examples]
+        return {"n": len(examples), "unique": len(set(keys)), "sha256": fingerprint([e.id for e in examples])}
+
+    def draw(self) -> list[Example]:
+        """The examples, drawn now, without the store."""
+        return get_task(self.domain.task).examples(self.domain, self.split, self.n, self.seed)
+
+
+def load_examples(folder: Path) -> list[Example]:
+    """The examples that a finished step wrote to its folder."""
+    return [_example(record) for record in read_jsonl(folder / "examples.jsonl")]
+
+
+def _example(record: dict[str, Any]) -> Example:
+    return Example(**{**record, "choices": tuple(record["choices"])})

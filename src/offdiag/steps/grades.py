@@ -1,0 +1,48 @@
+"""The step that judges completions; a new extractor grades again and never generates again."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+from offdiag.identity import Json
+from offdiag.steps.answers import Answers, load_answers
+from offdiag.steps.examples import load_examples
+from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.step import Step, Work
+from offdiag.tasks import get_task
+
+
+class Grades(Step):
+    """The verdicts on one learner's answers to one evaluation: the finished cell of the matrix."""
+
+    kind: ClassVar[str] = "cells"
+    answers: Answers
+
+    @property
+    def name(self) -> str:
+        return self.answers.name
+
+    def canonical(self) -> dict[str, Json]:
+        task = get_task(self.answers.examples.domain.task)
+        return {**super().canonical(), "extractor_version": task.extractor_version}
+
+    def run(self, work: Work) -> dict[str, Json]:
+        domain = self.answers.examples.domain
+        task = get_task(domain.task)
+        examples = load_examples(work.output(self.answers.examples))
+        records = []
+        for example, answer in zip(examples, load_answers(work.output(self.answers)), strict=True):
+            grade = asdict(task.grade(domain, example, answer["completion"]))
+            records.append({**answer, **grade, "problem": example.problem, "target": example.target,
+                            "strata": dict(example.strata)})  # fmt: skip
+        write_jsonl(work.folder / "records.jsonl", records)
+        return {
+            "n": len(records),
+            "n_correct": sum(record["correct"] for record in records),
+            "n_unparsed": sum(record["status"] == "unparsed" for record in records),
+        }
+
+
+def load_records(folder: Path) -> list[dict[str, Any]]:
+    """The full records of a finished cell, in item order: prompt, completion, verdict."""
+    return read_jsonl(folder / "records.jsonl")

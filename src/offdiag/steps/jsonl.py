@@ -1,0 +1,65 @@
+"""JSON lines that survive being killed: whole lines are kept, a torn last line is dropped."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from offdiag.errors import StoreError
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """All records of a finished file.
+
+    Raises:
+        StoreError: the file is missing or a line is not JSON; the message names the line and the remedy.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"cannot read {path} ({error}): delete its folder and run again") from error
+    records = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            records.append(json.loads(line))
+        except ValueError as error:
+            raise StoreError(f"{path}:{number} is not JSON ({error}): delete its folder and run again") from error
+    return records
+
+
+def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write all records under a temporary name and move the file into place."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.writelines(_line(record) for record in records)
+    os.replace(part, path)
+
+
+def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Append records and hand them to the operating system, so that a killed process has them."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(_line(record) for record in records))
+
+
+def recover_jsonl(path: Path) -> list[dict[str, Any]]:
+    """The whole records of a file that is still being appended to; cuts off a torn last line on disk."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    records = []
+    for line in whole.splitlines(keepends=True):
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            whole = whole[: sum(len(kept) for kept in whole.splitlines(keepends=True)[: len(records)])]
+            break
+    if len(whole) < len(data):
+        os.truncate(path, len(whole))
+    return records
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    # ASCII escapes keep line separators such as U+2028 in a completion from breaking a line in two
+    return json.dumps(record, ensure_ascii=True) + "\n"

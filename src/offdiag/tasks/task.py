@@ -1,0 +1,181 @@
+"""The contract of a task: a family of examples with prompts and a grader. NumPy only, never torch.
+
+A task says what its domains are, draws examples of a named split, words a prompt and the ideal response, and grades a
+completion. Everything else (how a model meets the examples) is a method's business.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+
+from offdiag.errors import UserError
+from offdiag.identity import Identity
+
+Scalar: TypeAlias = str | int | float | bool | None
+PromptStyle: TypeAlias = Literal["direct", "step-by-step"]
+Status: TypeAlias = Literal["parsed", "unparsed"]
+
+
+class Domain(Identity):
+    """One named distribution of a task, given by its keyword parameters (the fields of the subclass)."""
+
+    task: ClassVar[str]
+
+    def factors(self) -> dict[str, Scalar]:
+        """The parameters as columns of the results table."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def __str__(self) -> str:
+        """``base=8,digits=2``: what the command line accepts for this domain; defaults are left out only if all are."""
+        return ",".join(f"{name}={value}" for name, value in self.factors().items())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """One item of a domain.
+
+    Attributes:
+        id: unique within (task, domain, split).
+        problem: the bare item, e.g. ``"76+76"``.
+        target: the right answer as the grader compares it.
+        rationale: worked solution that ends in the answer, where the task has one.
+        choices: answer options, where the task has them.
+        strata: properties to split results by, e.g. ``{"carries": 2}``.
+    """
+
+    id: str
+    problem: str
+    target: str
+    rationale: str | None = None
+    choices: tuple[str, ...] = ()
+    strata: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grade:
+    """What the grader makes of one completion.
+
+    Attributes:
+        parsed: the answer that was found, or None.
+        status: ``"unparsed"`` where no answer was found; always scored wrong and counted in a column of its own.
+        correct: whether ``parsed`` is the target.
+        flags: remarks that do not change the verdict, e.g. ``("unterminated",)``.
+    """
+
+    parsed: str | None
+    status: Status
+    correct: bool
+    flags: tuple[str, ...] = ()
+
+
+D = TypeVar("D", bound=Domain)
+
+
+class Task(ABC, Generic[D]):
+    """A family of examples with a grader. Subclass, decorate with ``@register``, and the contract tests apply to it.
+
+    The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
+    examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes.
+    """
+
+    name: ClassVar[str]
+    domain_type: ClassVar[type[Domain]]
+    splits: ClassVar[tuple[str, ...]] = ("train", "eval")
+    data_version: ClassVar[int] = 1
+    prompt_version: ClassVar[int] = 1
+    extractor_version: ClassVar[int] = 1
+
+    @abstractmethod
+    def domains(self) -> Sequence[D]:
+        """The domains that the published study uses; any other valid parameters work too."""
+
+    @abstractmethod
+    def examples(self, domain: D, split: str, n: int, seed: int) -> list[Example]:
+        """The first ``n`` examples of a split; a longer request starts with the same examples.
+
+        Raises:
+            UserError: the split is unknown, or the domain has fewer than ``n`` examples for it.
+        """
+
+    def size(self, domain: D, split: str) -> int | None:
+        """How many examples the split has; None where it does not run out.
+
+        Raises:
+            UserError: the split is unknown.
+        """
+        self.check_split(split)
+        return None
+
+    @abstractmethod
+    def demonstrations(self, domain: D, query: Example, k: int, seed: int) -> list[Example]:
+        """``k`` training examples drawn for this one query, never the query itself (up to the task's symmetries)."""
+
+    @abstractmethod
+    def prompt(self, domain: D, example: Example, style: PromptStyle) -> str:
+        """The user's turn that asks for this example."""
+
+    @abstractmethod
+    def response(self, domain: D, example: Example, *, rationale: bool) -> str:
+        """The ideal reply: what fine-tuning teaches and what a demonstration shows."""
+
+    @abstractmethod
+    def grade(self, domain: D, example: Example, completion: str) -> Grade:
+        """The verdict on one completion (the generated text alone, never the prompt)."""
+
+    @abstractmethod
+    def parse_problem(self, domain: D, problem: str) -> Example:
+        """The example that a bare problem states, for grading completions that were made elsewhere.
+
+        Raises:
+            UserError: the text is not a problem of this domain.
+        """
+
+    def key(self, domain: D, example: Example) -> str:
+        """Equal for two examples that are the same item up to the task's symmetries (such as swapped operands).
+
+        Keys are compared across the task's domains too, so whatever makes the same text another item (the base of an
+        addition) belongs to the key.
+        """
+        return example.problem
+
+    def check_split(self, split: str) -> None:
+        """Refuses a split that the task does not have.
+
+        Raises:
+            UserError: the split is unknown; the message lists those there are.
+        """
+        if split not in self.splits:
+            raise UserError(f"{self.name} has no split {split!r}: expected one of {', '.join(self.splits)}")
+
+
+_TASKS: dict[str, Task[Any]] = {}
+T = TypeVar("T", bound=type[Task[Any]])
+
+
+def register(cls: T) -> T:
+    """Class decorator: makes a task known by its name."""
+    _TASKS[cls.name] = cls()
+    return cls
+
+
+def task_names() -> list[str]:
+    """Names of all registered tasks, sorted."""
+    _load_builtin()
+    return sorted(_TASKS)
+
+
+def get_task(name: str) -> Task[Any]:
+    """The registered task ``name``.
+
+    Raises:
+        UserError: no such task; the message lists those there are.
+    """
+    _load_builtin()
+    if name not in _TASKS:
+        raise UserError(f"unknown task {name!r}: expected one of {', '.join(task_names())}")
+    return _TASKS[name]
+
+
+def _load_builtin() -> None:
+    import offdiag.tasks.base_addition  # noqa: F401  (importing registers it)

@@ -1,0 +1,122 @@
+"""From conversations to the batches of each update.
+
+    conversations ──tokenise──> examples ──order(seed, update)──> one update ──token budget──> micro-batches
+
+Which examples make an update is a pure function of (seed, update). How an update is cut into micro-batches is a matter
+of the machine: the losses of all micro-batches are divided by the supervised tokens of the whole update, so the cut
+changes nothing but the rounding.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch.utils.data import Dataset
+
+from offdiag.errors import UserError
+from offdiag.models.chat import Tokenised, tokenise
+from offdiag.seeds import stream
+from offdiag.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# A target that is no target, as in torch's cross-entropy.
+IGNORED = -100
+
+
+def tokenise_all(tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[tuple[str, str]]) -> list[Tokenised]:
+    """The conversations (pairs of prompt and response) as token ids, none of them truncated.
+
+    Raises:
+        UserError: a conversation has nothing to learn; the message gives its index.
+    """
+    examples = []
+    for index, (prompt, response) in enumerate(conversations):
+        try:
+            example = tokenise(tokenizer, prompt, response)
+        except UserError as error:
+            raise UserError(f"training conversation {index}: {error}") from error
+        if n_supervised(example) == 0:
+            raise UserError(f"training conversation {index} has 0 supervised tokens; expected a prompt and a response")
+        examples.append(example)
+    return examples
+
+
+def check_context(examples: Sequence[Tokenised], context: int | None) -> None:
+    """Refuse what the model cannot read in one piece.
+
+    Args:
+        examples: the conversations, tokenised.
+        context: most tokens that the model can read; None where it has no such limit.
+
+    Raises:
+        UserError: a conversation is longer than the context; the message gives its index.
+    """
+    for index, example in enumerate(examples):
+        if context is not None and len(example.ids) > context:
+            raise UserError(
+                f"training conversation {index} has {len(example.ids)} tokens, the model reads {context} at most; "
+                "choose shorter examples or a model with a longer context"
+            )
+
+
+def n_supervised(example: Tokenised) -> int:
+    """Tokens of the response that the model predicts: all, unless the response opens the text."""
+    return len(example.ids) - max(example.n_prompt, 1)
+
+
+def update_indices(recipe: Recipe, n_examples: int, seed: int, update: int) -> list[int]:
+    """Indices of the examples of one update (counted from 0): each epoch is a fresh permutation of all examples."""
+    epoch, batch = divmod(update, recipe.updates_per_epoch(n_examples))
+    order = stream(seed, "order", epoch).permutation(n_examples)
+    return [int(i) for i in order[batch * recipe.batch_size : (batch + 1) * recipe.batch_size]]
+
+
+class Updates(Dataset[list[Tokenised]]):
+    """The whole training as a sequence: element ``i`` holds the examples of update ``i``."""
+
+    def __init__(self, examples: Sequence[Tokenised], recipe: Recipe, seed: int) -> None:
+        self.examples = examples
+        self.recipe = recipe
+        self.seed = seed
+        self.updates = recipe.updates(len(examples))
+
+    def __len__(self) -> int:
+        return self.updates
+
+    def __getitem__(self, update: int) -> list[Tokenised]:
+        indices = update_indices(self.recipe, len(self.examples), self.seed, update)
+        return [self.examples[i] for i in indices]
+
+
+def micro_batches(examples: Sequence[Tokenised], token_budget: int) -> list[list[Tokenised]]:
+    """The examples, longest first, cut so that rows x columns stay within ``token_budget``; at least one row each."""
+    ordered = sorted(examples, key=lambda example: -len(example.ids))
+    batches: list[list[Tokenised]] = []
+    for example in ordered:
+        if batches and (len(batches[-1]) + 1) * len(batches[-1][0].ids) <= token_budget:
+            batches[-1].append(example)
+        else:
+            batches.append([example])
+    return batches
+
+
+def collate(examples: Sequence[Tokenised], padding_id: int) -> dict[str, torch.Tensor]:
+    """Examples of several lengths as tensors of shape (rows, columns), padded on the right.
+
+    ``targets`` holds at each position the next token, or -100 where there is none; ``supervised`` tells at which
+    positions that token belongs to the response.
+    """
+    shape = (len(examples), max(len(example.ids) for example in examples))
+    input_ids = torch.full(shape, padding_id)
+    targets = torch.full(shape, IGNORED)
+    supervised = torch.zeros(shape, dtype=torch.bool)
+    attention_mask = torch.zeros(shape, dtype=torch.long)
+    for row, example in enumerate(examples):
+        end = len(example.ids)
+        input_ids[row, :end] = torch.tensor(example.ids)
+        attention_mask[row, :end] = 1
+        targets[row, : end - 1] = input_ids[row, 1:end]
+        supervised[row, max(example.n_prompt, 1) - 1 : end - 1] = True
+    return {"input_ids": input_ids, "attention_mask": attention_mask, "targets": targets, "supervised": supervised}

@@ -1,0 +1,62 @@
+"""The history of a training: one row an update, written as it comes, and what it adds up to."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from offdiag.identity import Json
+from offdiag.training.checkpoints import mark_complete, path_of
+
+Row: TypeAlias = dict[str, Any]
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+class History(TrainerCallback):
+    """Writes ``history.jsonl``, marks checkpoints complete and tells the progress.
+
+    The rows travel in the Trainer's own state, so that a resumed training begins with those of its checkpoint.
+    """
+
+    def __init__(self, path: Path, on_progress: Progress | None) -> None:
+        self.path = path
+        self.on_progress = on_progress
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Begin the file with what the checkpoint remembers."""
+        self.path.write_text("".join(f"{json.dumps(row)}\n" for row in rows(state)), encoding="utf-8")
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Append the update's row."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{json.dumps(rows(state)[-1])}\n")
+        if self.on_progress is not None:
+            self.on_progress(state.global_step, state.max_steps)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """The Trainer has written all of a checkpoint."""
+        mark_complete(path_of(Path(str(args.output_dir)), state.global_step))
+
+
+def rows(state: TrainerState) -> list[Row]:
+    """The updates so far, counted from 1."""
+    return [
+        {"update": row["step"], **{name: row[name] for name in row if name not in ("step", "epoch")}}
+        for row in state.log_history
+    ]
+
+
+def totals(history: list[Row]) -> dict[str, Json]:
+    """Token counts, losses of the last update and seconds of a finished training."""
+    return {
+        "updates": len(history),
+        "supervised_tokens": sum(row["supervised_tokens"] for row in history),
+        "total_tokens": sum(row["tokens"] for row in history),
+        "final_response_loss": history[-1]["response_loss"],
+        "final_text_loss": history[-1]["text_loss"],
+        "seconds": round(sum(row["seconds"] for row in history), 3),
+    }

@@ -1,0 +1,118 @@
+"""The model that learns: all of its weights, or an adapter; and how what it learnt is written."""
+
+import shutil
+from pathlib import Path
+from typing import TypeAlias, Union
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from offdiag.errors import UserError
+from offdiag.models.loading import load_model
+from offdiag.models.spec import ModelSpec
+from offdiag.runtime import Runtime
+from offdiag.seeds import derive
+from offdiag.training.recipe import Recipe
+
+Learner: TypeAlias = Union[PreTrainedModel, PeftModel]
+
+
+def check_numbers(spec: ModelSpec, recipe: Recipe, start_adapter: Path | None) -> None:
+    """Refuse combinations of number formats that would train badly without a word.
+
+    Raises:
+        UserError: 16-bit floats, full training of 4-bit weights, or an adapter to be merged into them.
+    """
+    four_bits = is_four_bits(spec, recipe)
+    if spec.dtype == "float16":
+        raise UserError(f"training {spec.source} in float16 would need loss scaling; use dtype='bfloat16' or 'float32'")
+    if four_bits and recipe.adapter == "full":
+        raise UserError(f"training {spec.source}: weights in nf4 cannot be trained; use adapter='qlora'")
+    if four_bits and start_adapter is not None:
+        raise UserError(
+            f"training {spec.source}: merging the adapter {start_adapter} into nf4 weights would round it; "
+            "use adapter='lora' with quantization='none'"
+        )
+
+
+def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
+    """Whether the frozen weights are held in 4 bits."""
+    return recipe.adapter == "qlora" or spec.quantization == "nf4"
+
+
+def load_learner(
+    spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, start_adapter: Path | None, runtime: Runtime
+) -> Learner:
+    """The model of ``spec`` with what ``recipe`` trains made trainable.
+
+    Full training keeps its weights in float32 whatever the dtype (small updates vanish in bfloat16, see
+    :func:`offdiag.training.settings.trainer_settings`); an adapter has float32 weights on a model of any dtype.
+
+    Args:
+        spec: the model.
+        location: its place, as for :func:`offdiag.models.loading.load_model`.
+        recipe: what to train.
+        seed: root seed; the adapter's first weights are its stream ``init``.
+        start_adapter: folder of an adapter that is merged into the weights first.
+        runtime: the device.
+
+    Raises:
+        UserError: the model cannot be loaded, ``start_adapter`` is no adapter, or the recipe's targets are not there.
+    """
+    loaded = spec.model_copy(
+        update={
+            "quantization": "nf4" if is_four_bits(spec, recipe) else "none",
+            "dtype": "float32" if recipe.adapter == "full" else spec.dtype,
+        }
+    )
+    model = load_model(loaded, location, runtime)
+    if start_adapter is not None:
+        if not (start_adapter / "adapter_config.json").is_file():
+            raise UserError(f"adapter {start_adapter}: no adapter_config.json there; give a folder that PEFT saved")
+        model = PeftModel.from_pretrained(model, start_adapter).merge_and_unload()
+    if recipe.adapter == "full":
+        return model
+    if is_four_bits(spec, recipe):
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
+    torch.manual_seed(derive(seed, "init"))
+    lora = _lora(recipe)
+    try:
+        learner = get_peft_model(model, lora)
+    except ValueError as error:  # what PEFT raises where no layer has one of the names
+        raise UserError(f"training {spec.source}: {error}; targets is {recipe.targets!r}, give 'all-linear'") from error
+    lora.target_modules = sorted(lora.target_modules or ())  # a set by now, whose order changes from run to run
+    # The location is a path of this machine; without a name, PEFT asks no hub about it at each checkpoint either.
+    lora.base_model_name_or_path = None
+    return learner
+
+
+def _lora(recipe: Recipe) -> LoraConfig:
+    return LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=recipe.targets if recipe.targets == "all-linear" else list(recipe.targets),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def trainable_parameters(learner: Learner) -> int:
+    """Number of weights that are trained."""
+    return sum(weight.numel() for weight in learner.parameters() if weight.requires_grad)
+
+
+def save_learner(learner: Learner, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:
+    """Write the adapter, or the whole model with its tokenizer, to the folder ``weights``, complete or not at all."""
+    partial = weights.with_name(f"{weights.name}.partial")
+    for folder in (partial, weights):
+        shutil.rmtree(folder, ignore_errors=True)
+    if isinstance(learner, PeftModel):
+        learner.peft_config["default"].base_model_name_or_path = spec.source
+        learner.save_pretrained(str(partial), save_embedding_layers=False)
+        (partial / "README.md").unlink()  # a form that PEFT leaves to be filled in
+    else:
+        learner.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+    partial.rename(weights)

@@ -1,0 +1,76 @@
+"""What a fine-tuned model depends on besides its model, its data and its seed; nothing here loads torch."""
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field
+
+from offdiag.errors import UserError
+from offdiag.identity import Identity
+
+Adapter: TypeAlias = Literal["full", "lora", "qlora"]
+Schedule: TypeAlias = Literal["linear", "cosine", "constant"]
+Optimizer: TypeAlias = Literal["adamw", "adamw_8bit"]
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class Recipe(Identity):
+    """How a model is fine-tuned. The defaults are LoRA (Hu et al. 2021) on all projections of a Llama-like block.
+
+    Attributes:
+        adapter: ``full`` trains all weights, ``lora`` an adapter, ``qlora`` an adapter on weights in 4 bits (CUDA).
+        rank: columns of the adapter's two factors.
+        alpha: the adapter's output is scaled by ``alpha / rank``.
+        dropout: share of the adapter's inputs that are zeroed, in [0, 1).
+        targets: names of the linear layers that get an adapter, or ``"all-linear"`` (every one but the head).
+        learning_rate: the highest rate of the schedule.
+        schedule: after the warm-up the rate falls to 0 (``linear``, ``cosine``) or stays (``constant``).
+        warmup_updates: updates in which the rate rises linearly from 0; with a warm-up the first update has rate 0.
+        batch_size: examples an update. The last update of an epoch uses what remains.
+        epochs: passes over the examples, each in an order of its own.
+        max_updates: stop (and end the schedule) after so many updates, where the epochs would give more.
+        weight_decay: decoupled decay (Loshchilov & Hutter 2019), not applied to biases and norms.
+        max_grad_norm: gradients are scaled down to this norm; 0 leaves them as they are.
+        optimizer: AdamW, or its 8-bit version (bitsandbytes).
+    """
+
+    tag: ClassVar[str] = "fine-tuning"
+    adapter: Adapter = "lora"
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: Annotated[tuple[str, ...], Field(min_length=1)] | Literal["all-linear"] = PROJECTIONS
+    learning_rate: float = Field(default=1e-4, gt=0)
+    schedule: Schedule = "linear"
+    warmup_updates: int = Field(default=5, ge=0)
+    batch_size: int = Field(default=16, ge=1)
+    epochs: int = Field(default=1, ge=1)
+    max_updates: int | None = Field(default=None, ge=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, ge=0)
+    optimizer: Optimizer = "adamw"
+
+    def updates_per_epoch(self, n_examples: int) -> int:
+        """``n_examples / batch_size``, rounded up: 1000 examples in batches of 16 make 63 updates, the last with 8.
+
+        Raises:
+            UserError: there is no example.
+        """
+        if n_examples < 1:
+            raise UserError("training: found 0 examples, expected at least 1; choose a training domain with examples")
+        return -(-n_examples // self.batch_size)
+
+    def updates(self, n_examples: int) -> int:
+        """The number of optimiser updates on ``n_examples`` examples.
+
+        Raises:
+            UserError: there is no example, or the warm-up would take up the whole training.
+        """
+        total = self.epochs * self.updates_per_epoch(n_examples)
+        total = total if self.max_updates is None else min(total, self.max_updates)
+        if self.warmup_updates >= total:
+            raise UserError(
+                f"training: warmup_updates = {self.warmup_updates} leaves nothing of {total} updates "
+                f"({n_examples} examples, batch_size {self.batch_size}); give a warmup_updates below {total}"
+            )
+        return total

@@ -1,0 +1,129 @@
+"""Supervised fine-tuning: conversations and a recipe in, weights out.
+
+    folder/weights         the adapter (PEFT) or the complete model with its tokenizer; appears only when complete
+    folder/history.jsonl   one row an update: update, response_loss (trained), text_loss (prompt included; null where
+                           not taken), learning_rate, gradient_norm, supervised_tokens, tokens, seconds
+    folder/summary.json    what fine_tune returns
+    folder/checkpoints     while it runs
+
+A training that was killed continues at its last complete checkpoint when it is called again, and ends with the weights
+of an uninterrupted one.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from offdiag.identity import Json
+from offdiag.models.loading import device_of, load_tokenizer
+from offdiag.models.spec import ModelSpec
+from offdiag.runtime import Runtime
+from offdiag.training.batches import Updates, check_context, tokenise_all
+from offdiag.training.checkpoints import last_complete
+from offdiag.training.history import History, Progress, rows, totals
+from offdiag.training.learner import Learner, check_numbers, load_learner, save_learner, trainable_parameters
+from offdiag.training.recipe import Recipe
+from offdiag.training.scope import process_untouched
+from offdiag.training.settings import check_optimizer, needs_recompute, trainer_settings
+from offdiag.training.trainer import UpdateTrainer
+
+# A pass that trains holds the activations of every layer: it gets an eighth of the token budget of a pass that reads.
+TRAINING_SHARE = 8
+
+
+def fine_tune(
+    spec: ModelSpec,
+    location: str | Path,
+    conversations: Sequence[tuple[str, str]],
+    recipe: Recipe,
+    *,
+    seed: int,
+    folder: Path,
+    runtime: Runtime,
+    on_progress: Progress | None = None,
+    start_adapter: Path | None = None,
+    checkpoint_every: int | None = None,
+) -> dict[str, Json]:
+    """Fine-tune a model on conversations and write its weights to ``folder/"weights"``.
+
+    Args:
+        spec: the model.
+        location: its place, as for :func:`offdiag.models.loading.load_model`.
+        conversations: pairs of the user's prompt and the response; only the response and its end token are learnt.
+        recipe: how.
+        seed: root seed of the order of the examples, the adapter's first weights and dropout.
+        folder: a folder for this training alone; the same folder resumes.
+        runtime: device and token budget; neither changes more than rounding.
+        on_progress: called after each update with the updates done and all of them.
+        start_adapter: folder of an adapter that is merged into the model first.
+        checkpoint_every: updates between checkpoints; a quarter of the training, 100 at most, if not given.
+
+    Returns:
+        ``updates, examples, epochs, supervised_tokens, total_tokens, trainable_parameters, final_response_loss,
+        final_text_loss, seconds``; tokens are counted each time that they are seen, losses are nats per token on the
+        examples of the last update, seconds are those of the updates that led to the weights.
+
+    Raises:
+        UserError: nothing to learn, a conversation beyond the model's context, or a recipe that is impossible here.
+        OffdiagError: the loss is not finite.
+    """
+    summary_file, weights = folder / "summary.json", folder / "weights"
+    if summary_file.exists() and weights.exists():
+        return _finish(folder)
+    check_numbers(spec, recipe, start_adapter)
+    check_optimizer(recipe)
+    tokenizer = load_tokenizer(spec, location)
+    data = Updates(tokenise_all(tokenizer, conversations), recipe, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    with process_untouched():
+        learner = load_learner(spec, location, recipe, seed=seed, start_adapter=start_adapter, runtime=runtime)
+        check_context(data.examples, _context(learner))
+        every = checkpoint_every or min(-(-len(data) // 4), 100)
+        trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, every)
+        trainer.add_callback(History(folder / "history.jsonl", on_progress))
+        checkpoint = last_complete(folder / "checkpoints")
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    save_learner(learner, tokenizer, spec, weights)
+    summary = {
+        "examples": len(data.examples),
+        "epochs": recipe.epochs,
+        "trainable_parameters": trainable_parameters(learner),
+        **totals(rows(trainer.state)),
+    }
+    part = summary_file.with_suffix(".part")
+    part.write_text(json.dumps(summary), encoding="utf-8")
+    part.replace(summary_file)
+    return _finish(folder)
+
+
+def _trainer(
+    learner: Learner, spec: ModelSpec, data: Updates, padding_id: int, folder: Path, runtime: Runtime, every: int
+) -> UpdateTrainer:
+    device = device_of(runtime)
+    settings = trainer_settings(
+        spec,
+        data.recipe,
+        updates=len(data),
+        seed=data.seed,
+        checkpoints=folder / "checkpoints",
+        checkpoint_every=every,
+        device=device,
+        recompute=needs_recompute(learner, spec, data.recipe, device),
+    )
+    budget = runtime.token_budget // TRAINING_SHARE
+    return UpdateTrainer(learner, settings, data, padding_id=padding_id, token_budget=budget)
+
+
+def _context(learner: Learner) -> int | None:
+    try:
+        return int(learner.config.get_text_config().max_position_embeddings)
+    except AttributeError:  # models with relative or recurrent positions have no such field, and no such limit
+        return None
+
+
+def _finish(folder: Path) -> dict[str, Json]:
+    """The summary of a training whose weights are in place; its checkpoints are no longer needed."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    summary: dict[str, Json] = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return summary

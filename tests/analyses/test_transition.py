@@ -1,0 +1,194 @@
+import math
+from time import process_time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from offdiag.analyses import Transition, transition, transition_from_accuracies
+from offdiag.analyses.logistic import logistic
+from offdiag.errors import UserError
+from offdiag.seeds import stream
+
+K = np.array([0, 1, 2, 3, 4, 6, 8, 12.0])
+TRUTH = (0.92, 1.5, 2.0)
+
+
+def records(base=8, truth=TRUTH, n=250, ks=K, seed=0):
+    """One row an answered item; each item has a difficulty of its own, shared by all k."""
+    difficulty = stream(seed, "items", base).random(n)
+    rows = []
+    for k in ks:
+        accuracy = logistic(np.array([k]), np.array([0.0, *truth]))[0]
+        method = "in-context" if k else "zero-shot"
+        rows += [(base, method, k if k else None, f"e{i}", bool(d < accuracy)) for i, d in enumerate(difficulty)]
+    return pd.DataFrame(rows, columns=["eval_base", "method", "k", "example", "correct"])
+
+
+def test_one_row_a_series_with_intervals_around_the_estimates():
+    table = transition(pd.concat([records(8), records(9, (0.9, 1, 3.5))]), n_resamples=300)
+    assert table["eval_base"].tolist() == [8, 9]
+    for name in ("plateau", "slope", "midpoint", "width_10_90", "fwhm", "k50"):
+        assert (table[f"{name}_low"] < table[name]).all()
+        assert (table[name] < table[f"{name}_high"]).all()
+    assert table["midpoint"].tolist() == pytest.approx([2, 3.5], abs=0.4)
+    assert table["n_items"].tolist() == [250, 250]
+    assert table["n_failed_refits"].tolist() == [0, 0]
+    assert table["note"].tolist() == ["", ""]
+
+
+def test_the_measured_zero_shot_point_takes_part():
+    with_it, without = records(), records(ks=K[1:])
+    assert transition(with_it, n_resamples=0)["aic3"][0] != transition(without, n_resamples=0)["aic3"][0]
+
+
+def test_seeded():
+    one, same, other = (transition(records(n=60), n_resamples=50, seed=seed) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(one, same)
+    assert one["slope_low"][0] != other["slope_low"][0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_all_wrong_gives_honest_gaps():
+    table = transition(records(truth=(0.0, 1, 2)), n_resamples=200)
+    assert table["note"][0] == "flat at 0: no transition"
+    numbers = table[["plateau", "slope", "midpoint", "midpoint_low", "k50_high", "r_squared", "aic3"]]
+    assert numbers.isna().all(axis=None)
+    assert not table["saturated"][0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_saturated_series_has_an_interval_for_its_plateau_only():
+    row = transition(records(truth=(0.95, 4, 0.2), ks=K[1:]), n_resamples=200).iloc[0]
+    assert row["saturated"]
+    assert row["midpoint_upper"] == 1
+    assert row["plateau_low"] < row["plateau"] < row["plateau_high"]
+    assert math.isnan(row["midpoint_low"])
+
+
+def test_k_without_all_items_is_left_out():
+    full = records(n=40)
+    partial = full[~((full["k"] == 12) & full["example"].isin(["e1", "e2"]))]
+    row = transition(partial, n_resamples=0).iloc[0]
+    assert "k = 12 left out: 38 of 40 items" in row["note"]
+    assert row["n_items"] == 40
+    assert row["midpoint"] == transition(full[full["k"] != 12], n_resamples=0)["midpoint"][0]
+
+
+def test_no_k_with_all_items_is_said():
+    full = records(n=10)
+    disjoint = full.assign(example=full["example"] + full["k"].fillna(0).astype(str))
+    row = transition(disjoint, n_resamples=10).iloc[0]
+    assert row["note"].startswith("0 values of k measured")
+    assert math.isnan(row["midpoint_low"])
+
+
+def test_items_are_matched_by_id_not_by_place():
+    table = records(n=80)
+    shuffled = table.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(transition(table, n_resamples=100), transition(shuffled, n_resamples=100))
+
+
+def test_seeds_are_averaged_and_said_to_be():
+    once = records(n=60)
+    twice = pd.concat([once.assign(seed=0), once.assign(seed=1)])
+    row = transition(twice, n_resamples=0).iloc[0]
+    assert row["midpoint"] == pytest.approx(transition(once, n_resamples=0)["midpoint"][0])
+    assert "averaged over 2 seeds" in row["note"]
+
+
+def test_a_row_that_is_there_twice_is_refused():
+    table = records(n=20)
+    with pytest.raises(UserError, match="'e0' at k = 1 is there more than once"):
+        transition(pd.concat([table, table[(table["k"] == 1) & (table["example"] == "e0")]]))
+
+
+def test_verdicts_as_text_are_refused():
+    table = records(n=20)
+    with pytest.raises(UserError, match="True and False"):
+        transition(table.assign(correct=table["correct"].map(str)))
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(UserError, match="no column 'correct'"):
+        transition(records(n=5).drop(columns="correct"))
+
+
+def test_no_records_give_an_empty_table():
+    table = transition(pd.DataFrame())
+    assert table.empty
+    assert {"eval_base", "midpoint", "midpoint_low", "note"} <= set(table)
+
+
+def test_other_methods_are_left_out():
+    table = records(n=30)
+    tuned = table[table["k"] == 1].assign(method="fine-tuning", k=None, correct=True)
+    pd.testing.assert_frame_equal(
+        transition(pd.concat([table, tuned]), n_resamples=0), transition(table, n_resamples=0)
+    )
+
+
+def test_accuracies_alone_give_similar_intervals():
+    table = records()
+    summary = table.groupby(["eval_base", "method", "k"], dropna=False)["correct"].agg(accuracy="mean", n="size")
+    parametric = transition_from_accuracies(summary.reset_index(), n_resamples=400).iloc[0]
+    exact = transition(table, n_resamples=0).iloc[0]
+    assert parametric["midpoint"] == pytest.approx(exact["midpoint"])
+    assert parametric["midpoint_low"] < exact["midpoint"] < parametric["midpoint_high"]
+    assert parametric["n_items"] == 250
+
+
+def test_two_thousand_refits_take_a_moment():
+    table = records()
+    begin = process_time()
+    transition(table, n_resamples=2000)
+    assert process_time() - begin < 5
+
+
+def test_the_interval_of_the_midpoint_covers_the_truth():
+    """Independent answers at each k, as if every prompt were a new draw."""
+    hits = 0
+    summary = pd.DataFrame({"eval_base": 8, "method": "in-context", "k": K, "n": 250})
+    for trial in range(80):
+        drawn = stream(trial, "coverage").binomial(250, logistic(K, np.array([0, *TRUTH]))) / 250
+        row = transition_from_accuracies(summary.assign(accuracy=drawn), n_resamples=200, seed=trial).iloc[0]
+        hits += row["midpoint_low"] <= TRUTH[2] <= row["midpoint_high"]
+    assert hits / 80 >= 0.88
+
+
+def test_item_bootstrap_covers_the_truth_on_shared_items():
+    hits = 0
+    for trial in range(40):
+        correct = stream(trial, "verdicts").random((250, K.size)) < logistic(K, np.array([0, *TRUTH]))
+        table = records().assign(correct=correct.T.ravel())
+        row = transition(table, n_resamples=200, seed=trial).iloc[0]
+        hits += row["midpoint_low"] <= TRUTH[2] <= row["midpoint_high"]
+    assert hits / 40 >= 0.85
+
+
+def cells(table, states):
+    planned = table[["eval_base", "method", "k", "cell"]].drop_duplicates()
+    return planned.assign(state=[states.get(name, "done") for name in planned["cell"]])
+
+
+def test_in_a_study_only_finished_cells_count_and_every_planned_series_has_a_row():
+    table = pd.concat([records(8, n=40), records(9, n=40)])
+    table["cell"] = table["eval_base"].astype(str) + "/" + table["k"].fillna(0).astype(str)
+    states = {"8/12.0": "partial"} | {name: "missing" for name in table["cell"] if name.startswith("9/")}
+    found = Transition(name="fits", n_resamples=0).table(cells(table, states), table)
+    assert found["eval_base"].tolist() == [8, 9]
+    expected = transition(table[(table["eval_base"] == 8) & (table["k"] != 12)], n_resamples=0)
+    assert found["midpoint"][0] == expected["midpoint"][0]
+    assert found["note"][1] == "no cell is done"
+
+
+def test_nullable_columns_give_the_same():
+    table = records(8, n=40).assign(cell="c", seed=None)
+    one, other = transition(table, n_resamples=20), transition(table.convert_dtypes(), n_resamples=20)
+    pd.testing.assert_frame_equal(one, other, check_dtype=False)
+
+
+def test_a_study_without_any_record_yet():
+    table = records(8, n=5).assign(cell="c")
+    found = Transition(name="fits").table(cells(table, {"c": "missing"}), table.iloc[:0])
+    assert found["note"].tolist() == ["no cell is done"]

@@ -1,0 +1,138 @@
+import math
+
+import numpy as np
+import pytest
+
+from offdiag.analyses import fit_transition
+from offdiag.analyses.logistic import logistic
+from offdiag.errors import UserError
+
+K = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16]
+
+
+def curve(plateau, slope, midpoint, k=K, floor=0.0):
+    return logistic(np.array(k, float), np.array([floor, plateau - floor, slope, midpoint]))
+
+
+@pytest.mark.parametrize(("truth", "width"), [((0.924, 1.5, 1.83), 2.9296), ((0.897, 1, 2.91), 4.3944)])
+def test_exact_recovery(truth, width):
+    fit = fit_transition(K, curve(*truth), 250)
+    assert (fit.plateau, fit.slope, fit.midpoint) == pytest.approx(truth, abs=1e-6)
+    assert fit.width_10_90 == pytest.approx(width, abs=1e-4)
+    assert fit.r_squared == pytest.approx(1)
+    assert (fit.saturated, fit.note, fit.identified) == (False, "", True)
+    assert fit.curve(K) == pytest.approx(curve(*truth), abs=1e-8)
+
+
+def test_the_10_and_90_percent_points_are_the_width_apart():
+    fit = fit_transition(K, curve(0.897, 1, 2.91))
+    ends = fit.midpoint + np.array([-1, 1]) * fit.width_10_90 / 2
+    assert fit.curve(ends) == pytest.approx([0.1 * 0.897, 0.9 * 0.897])
+
+
+def test_fwhm_is_where_the_derivative_has_fallen_to_half():
+    fit = fit_transition(K, curve(0.897, 1, 2.91))
+
+    def slope_at(k):
+        return (fit.curve([k + 1e-5]) - fit.curve([k - 1e-5]))[0] / 2e-5
+
+    assert fit.fwhm == pytest.approx(3.5255, abs=1e-4)
+    assert slope_at(fit.midpoint + fit.fwhm / 2) == pytest.approx(slope_at(fit.midpoint) / 2, rel=1e-5)
+
+
+def test_k50_is_where_the_curve_crosses_one_half():
+    fit = fit_transition(K, curve(0.897, 1, 2.91))
+    assert fit.curve([fit.k50])[0] == pytest.approx(0.5)
+    assert math.isnan(fit_transition(K, curve(0.45, 1, 2.91)).k50)
+
+
+def test_saturated_curve_bounds_its_midpoint_only_from_above():
+    fit = fit_transition(K, curve(0.948, 4, 0.28))
+    assert fit.saturated
+    assert fit.midpoint_upper == 1
+    assert fit.plateau == pytest.approx(0.948, abs=1e-4)
+    assert all(math.isnan(value) for value in (fit.midpoint, fit.slope, fit.width_10_90, fit.fwhm, fit.k50))
+    assert "saturated" in fit.note
+    assert not fit.identified
+
+
+def test_a_measured_zero_shot_point_identifies_it_again():
+    k = [0, *K]
+    fit = fit_transition(k, curve(0.948, 4, 0.28, k))
+    assert fit.midpoint == pytest.approx(0.28, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("level", [0.0, 1.0, 0.02])
+def test_constant_curve_has_no_transition_and_no_r_squared(level):
+    fit = fit_transition(K, [level] * 10, 250)
+    assert not fit.identified
+    assert math.isnan(fit.r_squared)
+    assert math.isnan(fit.midpoint)
+    assert fit.note.startswith(f"flat at {level:g}")
+    assert fit.saturated == (level > 0)
+    assert math.isnan(fit.plateau) if level == 0 else fit.plateau == pytest.approx(level)
+    assert np.isnan(fit.curve(K)).all()
+
+
+def test_a_few_lucky_answers_are_no_transition():
+    accuracy = [0, 0, 0.004, 0, 0, 0, 0, 0.008, 0, 0.004]
+    assert fit_transition(K, accuracy, 250).note.startswith("flat at 0.0016")
+    assert fit_transition(K, [0.0] * 5 + [0.3] * 5, 250).identified
+
+
+def test_a_falling_curve_has_no_transition():
+    fit = fit_transition(K, np.linspace(0.9, 0.0, 10), 250)
+    assert fit.note == "accuracy does not rise with k"
+    assert math.isnan(fit.midpoint)
+
+
+def test_a_curve_that_rises_and_falls_is_flagged():
+    fit = fit_transition(K, [0.1, 0.3, 0.5, 0.7, 0.9, 0.9, 0.6, 0.4, 0.2, 0.0], 250)
+    assert fit.r_squared < 0.5
+    assert "describes little" in fit.note
+
+
+def test_a_step_is_flagged():
+    fit = fit_transition(K, [0.0] * 5 + [0.9] * 5, 250)
+    assert 5 <= fit.midpoint <= 6
+    assert "between k = 5 and 6" in fit.note
+
+
+def test_an_unfinished_rise_is_flagged():
+    fit = fit_transition(K, curve(3, 0.2, 16) / 2.0, 250)
+    assert "levelled off" in fit.note or "beyond the largest k" in fit.note
+
+
+def test_a_floor_is_seen_by_the_akaike_criterion():
+    fit = fit_transition([0, *K], np.round(curve(0.9, 1, 4, [0, *K], floor=0.2), 2), 250)
+    assert fit.aic4 < fit.aic3
+    assert fit.floor_4p == pytest.approx(0.2, abs=0.02)
+    assert fit.plateau_4p == pytest.approx(0.9, abs=0.02)
+    assert fit.midpoint_4p == pytest.approx(4, abs=0.1)
+    assert fit.width_10_90_4p == pytest.approx(math.log(81), abs=0.3)
+    without = fit_transition([0, *K], np.round(curve(0.9, 1, 4, [0, *K]), 2), 250)
+    assert without.aic3 < without.aic4
+
+
+def test_the_order_of_k_does_not_matter():
+    assert fit_transition(K[::-1], curve(0.9, 1, 3)[::-1]) == fit_transition(K, curve(0.9, 1, 3))
+
+
+def test_three_points_are_too_few():
+    assert fit_transition([1, 2, 4], [0.1, 0.5, 0.9]).note == "3 values of k measured: a fit needs 4"
+
+
+@pytest.mark.parametrize(
+    ("k", "accuracy", "message"),
+    [
+        ([1, 2], [0.5], "one accuracy for each k"),
+        ([1, 1, 2, 3], [0.1] * 4, "each number of demonstrations once"),
+        ([-1, 1, 2, 3], [0.1] * 4, "none negative"),
+        ([1, 2, 3, 4], [0.1, 0.2, 0.3, math.nan], "from 0 to 1"),
+        ([1, 2, 3, 4], [10, 20, 30, 40], "from 0 to 1"),
+    ],
+)
+def test_bad_input_is_named(k, accuracy, message):
+    with pytest.raises(UserError, match=message):
+        fit_transition(k, accuracy)

@@ -1,0 +1,141 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from offdiag.analyses import fit_transition
+from offdiag.errors import UserError
+from offdiag.figures import KShot
+from offdiag.stats import wilson
+
+KS = [0, 1, 2, 4, 8, 16]
+RISING = [0.05, 0.2, 0.5, 0.8, 0.9, 0.9]
+FIGURE = KShot(name="k-shot")
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def marked(figure, gid):
+    return [line for line in figure.axes[0].lines if line.get_gid() == gid]
+
+
+def legend(figure):
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_points_stand_at_the_measured_accuracies(k_shot):
+    cells, records = k_shot({8: RISING}, KS)
+    figure = FIGURE.draw(cells, records)
+    (joined,) = marked(figure, "joined")
+    assert joined.get_xdata().tolist() == KS
+    assert joined.get_ydata() == pytest.approx(RISING)
+
+
+def test_whiskers_are_the_wilson_intervals(k_shot):
+    cells, records = k_shot({8: RISING}, KS)
+    (bars,) = FIGURE.draw(cells, records).axes[0].containers
+    ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
+    low, high = wilson(np.round(np.array(RISING) * 60), 60)
+    assert ends == pytest.approx(np.stack([low, high], axis=1))
+
+
+def test_the_fit_is_drawn_with_its_midpoint(k_shot):
+    figure = FIGURE.draw(*k_shot({8: RISING}, KS))
+    fit = fit_transition(KS, RISING, 60)
+    (curve,), (middle,) = marked(figure, "fit"), marked(figure, "midpoint")
+    assert curve.get_linestyle() == "--"
+    assert curve.get_ydata() == pytest.approx(fit.curve(curve.get_xdata()))
+    assert (middle.get_xdata()[0], middle.get_ydata()[0]) == pytest.approx((fit.midpoint, fit.plateau / 2))
+    assert f"base 8 (midpoint {fit.midpoint:.1f})" in legend(figure)
+
+
+def test_a_series_that_is_always_wrong_has_no_fit_and_says_so(k_shot):
+    figure = FIGURE.draw(*k_shot({8: [0.0] * 6, 10: RISING}, KS))
+    assert len(marked(figure, "fit")) == len(marked(figure, "midpoint")) == 1
+    assert legend(figure)[0] == "base 8\n(no fit: flat at 0)"
+
+
+def test_each_series_has_its_own_colour_and_marker(k_shot):
+    figure = FIGURE.draw(*k_shot(dict.fromkeys(range(8, 16), RISING), KS))
+    figure.canvas.draw()
+    handles = figure.legends[0].legend_handles[:8]
+    assert len({(handle.get_color(), handle.get_marker()) for handle in handles}) == 8
+
+
+def test_equal_series_stand_side_by_side(k_shot):
+    figure = FIGURE.draw(*k_shot({8: RISING, 9: RISING}, KS))
+    one, other = (line.get_xdata() for line in marked(figure, "joined"))
+    assert (one < KS).all()
+    assert (other > KS).all()
+    assert (other - one).max() < 0.2
+
+
+def test_gaps_break_the_line_and_are_marked(k_shot):
+    curve = [0.05, 0.2, "failed", 0.8, 0.9, "missing"]
+    figure = FIGURE.draw(*k_shot({8: curve}, KS))
+    (joined,), (absent,) = marked(figure, "joined"), marked(figure, "absent")
+    assert np.isnan(joined.get_ydata()).tolist() == [False, False, True, False, False, True]
+    assert absent.get_xdata().tolist() == [2, 16]
+    assert (np.array(absent.get_ydata()) > 1).all()
+    assert "no result yet, or failed" in legend(figure)
+
+
+def test_a_series_without_any_result_is_named(k_shot):
+    figure = FIGURE.draw(*k_shot({8: ["missing"] * 6, 10: RISING}, KS))
+    assert legend(figure)[0] == "base 8 (missing)"
+
+
+def test_nothing_has_run_yet(k_shot):
+    figure = FIGURE.draw(*k_shot({8: ["missing"] * 6}, KS))
+    assert marked(figure, "fit") == []
+
+
+def test_the_strip_shows_the_unparsed_answers(k_shot):
+    figure = FIGURE.draw(*k_shot({8: RISING}, KS))
+    (line,) = figure.axes[1].lines
+    assert line.get_ydata() == pytest.approx([3 / 60] * 6)
+
+
+def test_sizes_and_intervals_are_written_below(k_shot):
+    figure = FIGURE.draw(*k_shot({8: RISING}, KS))
+    assert figure.get_supxlabel() == "n = 60 items a point · whiskers: 95 % interval (Wilson)"
+    assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["0", "1", "2", "4", "8", "16"]
+
+
+def test_zero_shot_cells_pass_a_filter_on_what_they_lack(k_shot):
+    figure = KShot(name="k", where={"rationale": True}).draw(*k_shot({8: RISING}, KS))
+    assert marked(figure, "joined")[0].get_xdata()[0] == 0
+
+
+def test_several_seeds_are_averaged(k_shot):
+    cells, records = k_shot({8: RISING}, KS)
+    again, more = (frame[frame["method"] == "in-context"] for frame in (cells, records))
+    again, more = again.assign(seed=1, cell=again["cell"] + "s"), more.assign(seed=1, cell=more["cell"] + "s")
+    figure = FIGURE.draw(pd.concat([cells, again]), pd.concat([records, more]))
+    assert marked(figure, "joined")[0].get_ydata() == pytest.approx(RISING)
+    assert "mean of 2 seeds" in figure.get_supxlabel()
+
+
+def test_nullable_columns_draw_the_same(k_shot):
+    cells, records = k_shot({8: [0.05, "missing", 0.5, 0.8, 0.9, 0.9]}, KS)
+    one, other = FIGURE.draw(cells, records), FIGURE.draw(cells.convert_dtypes(), records.convert_dtypes())
+    assert marked(one, "joined")[0].get_ydata() == pytest.approx(marked(other, "joined")[0].get_ydata(), nan_ok=True)
+    assert legend(one) == legend(other)
+
+
+def test_a_duplicate_cell_is_an_error(k_shot):
+    cells, records = k_shot({8: RISING}, KS)
+    with pytest.raises(UserError, match="2 cells claim one spot"):
+        FIGURE.draw(pd.concat([cells, cells[3:4].assign(cell="again")]), records)
+
+
+def test_an_empty_selection_is_an_error(k_shot):
+    with pytest.raises(UserError, match="eval_base = 7: the table has 8"):
+        KShot(name="k", where={"eval_base": 7}).draw(*k_shot({8: RISING}, KS))

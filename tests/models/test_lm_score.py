@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import torch
+from lms import HEAD, PROMPTS, tiny_lm
+from offdiag.errors import UserError
+from offdiag.models.chat import tokenise
+from offdiag.models.lm import LM, Score
+
+OPTIONS = [" yes", " no, never", "\\boxed{10}", "A"]
+
+
+def naive(lm: LM, prompt: str, continuation: str) -> Score:
+    """One full forward pass over prompt and continuation."""
+    both = tokenise(lm.tokenizer, prompt, continuation)
+    ids = both.ids[:-1]  # without the end token
+    with torch.inference_mode():
+        logprobs = torch.log_softmax(lm.model(torch.tensor([ids])).logits[0].double(), -1)
+    chosen = [float(logprobs[i - 1, ids[i]]) for i in range(both.n_prompt, len(ids))]
+    return Score(sum(chosen), len(chosen))
+
+
+def assert_naive(lm: LM, reference: LM, prompts: list[str], options: list[list[str]]) -> None:
+    for prompt, texts, found in zip(prompts, options, lm.score(prompts, options), strict=True):
+        assert len(found) == len(texts)
+        for text, score in zip(texts, found, strict=True):
+            expected = naive(reference, prompt, text)
+            assert score.n_tokens == expected.n_tokens
+            assert score.logprob == pytest.approx(expected.logprob, abs=2e-4)
+
+
+@pytest.mark.parametrize("shared_prefix", [True, False])
+@pytest.mark.parametrize("budget", [1, 2000, 100_000])
+def test_score_equals_a_full_forward_pass(tiny: Path, shared_prefix: bool, budget: int) -> None:
+    lm, plain = tiny_lm(tiny, budget=budget, shared_prefix=shared_prefix), tiny_lm(tiny, shared_prefix=False)
+    options = [OPTIONS[: 1 + i % 4] for i in range(len(PROMPTS))]
+    assert_naive(lm, plain, PROMPTS, options)
+
+
+def test_single_tokens_and_short_prompts(tiny: Path) -> None:
+    lm, plain = tiny_lm(tiny), tiny_lm(tiny, shared_prefix=False)
+    assert_naive(lm, plain, ["q", "What is it?"], [["A", "B", "C", "D"], ["A", "B"]])
+
+
+def test_boundary_tokens_come_from_the_whole_text(tiny: Path) -> None:
+    """Without a chat template the line break merges with an "x" that follows it."""
+    lm, plain = tiny_lm(tiny), tiny_lm(tiny, shared_prefix=False)
+    lm.tokenizer.chat_template = plain.tokenizer.chat_template = None
+    merged = tokenise(lm.tokenizer, "question", "xyz")
+    apart = tokenise(lm.tokenizer, "question", "abc")
+    assert merged.n_prompt == apart.n_prompt - 1
+    assert_naive(lm, plain, ["question"], [["xyz", "abc", "x"]])
+
+
+def test_shared_head_is_prefilled_once(tiny: Path) -> None:
+    lm = tiny_lm(tiny)
+    lm.score(PROMPTS, [["A", "B"]] * len(PROMPTS))
+    assert len(lm.blocks) == len(HEAD) // 128 >= 4
+
+
+def test_empty_continuations_are_refused(tiny: Path) -> None:
+    with pytest.raises(UserError, match="no continuations"):
+        tiny_lm(tiny).score(["a"], [[]])
+    with pytest.raises(UserError, match="empty continuation"):
+        tiny_lm(tiny).score(["a"], [["", "b"]])

@@ -1,0 +1,50 @@
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from offdiag.report import write_report
+
+from . import synthetic
+from .browser import chromium
+
+CAPTION = 'Accuracy against k; <b onmouseover="window.__pwned = 5">bands</b> are 95 % intervals.'
+
+
+def draw() -> Figure:
+    figure = Figure(figsize=(6, 4))
+    axes = figure.subplots()
+    axes.plot([1, 2, 4, 8], [0.1, 0.2, 0.3, 0.4])
+    axes.set_xlabel("demonstrations")
+    return figure
+
+
+@pytest.fixture(scope="session")
+def tables():
+    fits = pd.DataFrame({"train": ["base=8", "<i>base=10</i>"], "midpoint": [2.3123456, None], "n": [250, 250]})
+    return {"transition": fits, "long": pd.DataFrame({"i": range(100)})}
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory, tables):
+    """Folder of a report on the hostile study: 40 records a cell, 30 of them in the page."""
+    folder = tmp_path_factory.mktemp("report")
+    figures = [("transition", CAPTION, draw()), ("transfer", "All arms.", draw())]
+    write_report(synthetic.hostile_results(40), folder, figures, tables, records_per_cell=30)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def html(report: Path) -> str:
+    return (report / "index.html").read_bytes().decode("utf-8")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium on this machine: install Debian's chromium to run the browser tests")
+    with chromium(program, tmp_path_factory.mktemp("profile")) as page:
+        yield page

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from offdiag.errors import UserError
+from offdiag.report.matrix import build_matrix
+from offdiag.report.tables import latex, latex_table, write_tables
+
+from . import synthetic
+
+
+def test_csv_tables_hold_every_row(report: Path):
+    results = synthetic.hostile_results(40)
+    read = {name: pd.read_csv(report / "tables" / f"{name}.csv") for name in ("cells", "records", "steps", "long")}
+    assert list(read["cells"]["cell"]) == list(results.cells["cell"])
+    assert len(read["records"]) == len(results.records) > 0
+    assert read["records"]["flags"][0] == "unterminated"
+    assert len(read["steps"]) == len(results.steps)
+    assert len(read["long"]) == 100
+    accuracy = read["cells"]["accuracy"]
+    assert accuracy.notna().sum() == (results.cells["state"] == "done").sum()
+    assert accuracy[0] == results.cells["accuracy"][0]
+
+
+def test_latex_is_escaped():
+    assert latex(synthetic.HOSTILE[8]).startswith(
+        r"\textbackslash{}input\{/etc/passwd\} \textbackslash{}write18\{rm -rf \textasciitilde{}\}"
+    )
+    assert latex("50% a_b & #1 $x$ ^") == r"50\% a\_b \& \#1 \$x\$ \textasciicircum{}"
+    assert latex("<b>|\n\n\x00") == r"\textless{}b\textgreater{}\textbar{} \textless{}U+0000\textgreater{}"
+
+
+def test_latex_table_has_a_line_for_each_cell_with_its_interval_or_state():
+    results = synthetic.hostile_results(40)
+    lines = latex_table(build_matrix(results.cells, results.steps).squares).splitlines()
+    assert [line for line in lines if "rule" in line] == [r"\toprule", r"\midrule", r"\bottomrule"]
+    body = [line for line in lines if line.endswith(r"\\")]
+    assert len(body) == 1 + 22
+    assert all(line.count(" & ") == 4 for line in body)
+    first = results.cells.iloc[0]
+    low, high = 100 * first["ci_low"], 100 * first["ci_high"]
+    assert f"{100 * first['accuracy']:.1f} [{low:.1f}--{high:.1f}]" in body[1]
+    (failed,) = (line for line in body if line.startswith("lora-8 & base=10,digits=2"))
+    assert "0 of 40 answered & failed & --" in failed
+
+
+def test_more_cells_than_a_page_holds_become_a_longtable():
+    results = synthetic.build(4, {})
+    cells = pd.concat([results.cells, results.cells.assign(arm="again")], ignore_index=True)
+    assert r"\begin{longtable}" in latex_table(build_matrix(cells, results.steps).squares)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", "cells", ".hidden", "a b"])
+def test_names_that_cannot_be_files_are_refused(name, tmp_path):
+    with pytest.raises(UserError, match="name"):
+        write_tables(synthetic.empty_results(), (), {name: pd.DataFrame({"a": [1]})}, tmp_path / "tables")

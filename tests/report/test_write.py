@@ -1,0 +1,43 @@
+import shlex
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from offdiag.errors import UserError
+from offdiag.report import write_report
+from offdiag.report.write import reproduce
+
+from . import synthetic
+from .conftest import draw
+
+
+def test_the_folder_holds_page_tables_and_figures(report):
+    found = {path.relative_to(report).as_posix() for path in report.rglob("*") if path.is_file()}
+    tables = {f"tables/{name}.csv" for name in ("cells", "records", "steps", "transition", "long")}
+    figures = {f"figures/{name}.{kind}" for name in ("transition", "transfer") for kind in ("png", "pdf")}
+    assert found == {"index.html", "tables/cells.tex"} | tables | figures
+
+
+def test_the_command_reads_back_as_the_parameters():
+    results = replace(synthetic.empty_results(), params={"model": "it's $HOME", "ks": [1, 2], "deep": {"a": None}})
+    assert shlex.split(reproduce(results)) == [
+        *("offdiag", "run", "base-addition", "--scale", "quick", "--set", "model=it's $HOME"),
+        *("--set", "ks=[1,2]", "--set", 'deep={"a":null}'),
+    ]
+
+
+def test_a_given_command_is_shown_instead(tmp_path):
+    page = write_report(synthetic.empty_results(), tmp_path, command="offdiag run base-addition").read_text("utf-8")
+    assert ">offdiag run base-addition</pre>" in page
+
+
+def test_a_table_with_a_named_index_keeps_it(tmp_path):
+    table = pd.DataFrame({"x": [1]}, index=pd.Index(["a"], name="arm"))
+    write_report(synthetic.empty_results(), tmp_path, (), {"fits": table})
+    assert (tmp_path / "tables" / "fits.csv").read_text() == "arm,x\na,1\n"
+
+
+def test_a_figure_name_that_cannot_be_a_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="'a/b'"):
+        write_report(synthetic.empty_results(), tmp_path, [("a/b", "caption", draw())])

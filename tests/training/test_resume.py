@@ -1,0 +1,94 @@
+import subprocess
+import sys
+
+import pytest
+import tiny_training
+from tiny_training import RECIPE, UPDATES, history, same_bits, train, weights
+
+FULL = RECIPE.model_copy(update={"adapter": "full", "learning_rate": 1e-3})
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_at(last):
+    def on_progress(update, total):
+        if update == last:
+            raise Killed
+
+    return on_progress
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    return folder, train(base, folder)
+
+
+def without_seconds(rows):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+@pytest.mark.parametrize("stops", [(1,), (4,), (UPDATES,), (2, 3, 7)])
+def test_a_killed_training_ends_like_an_uninterrupted_one(base, uninterrupted, tmp_path, stops):
+    for stop in stops:
+        with pytest.raises(Killed):
+            train(base, tmp_path, checkpoint_every=2, on_progress=kill_at(stop))
+    resumed = []
+    summary = train(base, tmp_path, checkpoint_every=2, on_progress=lambda update, total: resumed.append(update))
+    folder, expected = uninterrupted
+    assert resumed[0] == 1 + 2 * ((stops[-1] - 1) // 2)
+    assert same_bits(weights(tmp_path), weights(folder))
+    assert without_seconds(history(tmp_path)) == without_seconds(history(folder))
+    assert without_seconds([summary]) == without_seconds([expected])
+
+
+def test_full_training_resumes_too(base, tmp_path):
+    train(base, tmp_path / "whole", recipe=FULL)
+    with pytest.raises(Killed):
+        train(base, tmp_path / "killed", recipe=FULL, checkpoint_every=3, on_progress=kill_at(5))
+    train(base, tmp_path / "killed", recipe=FULL, checkpoint_every=3)
+    name = "model.safetensors"
+    assert same_bits(weights(tmp_path / "killed", name), weights(tmp_path / "whole", name))
+
+
+def test_a_half_written_checkpoint_is_not_trusted(base, uninterrupted, tmp_path):
+    with pytest.raises(Killed):
+        train(base, tmp_path, checkpoint_every=2, on_progress=kill_at(7))
+    newest = tmp_path / "checkpoints" / "checkpoint-6"
+    (newest / "complete").unlink()
+    (newest / "optimizer.pt").write_bytes(b"half")
+    resumed = []
+    train(base, tmp_path, checkpoint_every=2, on_progress=lambda update, total: resumed.append(update))
+    assert resumed[0] == 5
+    assert same_bits(weights(tmp_path), weights(uninterrupted[0]))
+
+
+def test_a_killed_process_resumes(base, uninterrupted, tmp_path):
+    command = [sys.executable, tiny_training.__file__, str(base), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "6":
+                process.kill()
+    assert process.returncode == -9
+    assert not (tmp_path / "weights").exists()
+    train(base, tmp_path, checkpoint_every=2)
+    assert same_bits(weights(tmp_path), weights(uninterrupted[0]))
+
+
+def test_a_finished_training_is_not_done_again(base, tmp_path):
+    summary = train(base, tmp_path)
+    updates = []
+    assert train(base, tmp_path, on_progress=lambda *update: updates.append(update)) == summary
+    assert updates == []
+
+
+def test_weights_without_a_summary_are_written_again(base, uninterrupted, tmp_path):
+    train(base, tmp_path)
+    (tmp_path / "summary.json").unlink()
+    (tmp_path / "weights" / "adapter_model.safetensors").write_bytes(b"half")
+    train(base, tmp_path)
+    assert same_bits(weights(tmp_path), weights(uninterrupted[0]))
