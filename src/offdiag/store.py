@@ -50,7 +50,7 @@ class Store:
         self.root = root
         marker = root / "store.json"
         if marker.exists():
-            found = read_json(marker).get("format")
+            found = read_json(marker, f'write {{"format": {FORMAT}}} into it').get("format")
             if found != FORMAT:
                 raise StoreError(
                     f"the store {root} has format {found}, this offdiag reads format {FORMAT}: "
@@ -100,16 +100,21 @@ class Store:
     def namesakes(self, step: Step) -> list[dict[str, Any]]:
         """The ``cell.json`` of finished steps with the same name and another identity."""
         prefix = step.folder_name.rpartition("-")[0] + "-"
-        return [
+        similar = [
             read_json(path / "cell.json")
             for name, path in self._finished.get(step.kind, [])
             if name.startswith(prefix) and len(name) == len(step.folder_name) and name != step.folder_name
         ]
+        return [cell for cell in similar if cell.get("name") == step.name and "identity" in cell]
 
     def reasons(self, step: Step) -> list[Difference]:
         """The fields in which the step differs from the most similar finished step of its name."""
-        found = [differences(other["identity"], step.canonical()) for other in self.namesakes(step)]
-        return min(found, key=len, default=[])
+        return min((self.differences(step, other) for other in self.namesakes(step)), key=len, default=[])
+
+    @staticmethod
+    def differences(step: Step, cell: dict[str, Any]) -> list[Difference]:
+        """The fields in which a step differs from the one that a ``cell.json`` describes."""
+        return differences(cell["identity"], step.canonical())
 
     @contextmanager
     def claim(self, step: Step, origin: dict[str, Json]) -> Iterator[Path | None]:
@@ -134,7 +139,9 @@ class Store:
 
     def fail(self, step: Step, traceback: str) -> None:
         """Keep the traceback beside the artifacts."""
-        (self.folder(step) / "error.txt").write_text(traceback, encoding="utf-8")
+        folder = self.folder(step)
+        folder.mkdir(parents=True, exist_ok=True)  # a worker may die before it has claimed the step
+        (folder / "error.txt").write_text(traceback, encoding="utf-8", errors="backslashreplace")
 
     def find(self, text: str) -> Path:
         """The one folder whose name, path or hash begins with ``text``; cells come before other steps.
@@ -154,6 +161,10 @@ class Store:
         listed = ", ".join(f.name for f in found[:6]) + (" …" if len(found) > 6 else "")
         raise UserError(f"{text!r} matches {len(found)} cells: {listed}: give more of the name, or its hash")
 
+    def refresh(self) -> None:
+        """Forget which finished folders there were when ``namesakes`` last looked."""
+        self.__dict__.pop("_finished", None)
+
     @cached_property
     def _finished(self) -> dict[str, list[tuple[str, Path]]]:
         found: dict[str, list[tuple[str, Path]]] = {}
@@ -167,23 +178,24 @@ class Store:
             write_json(self.root / "store.json", {"format": FORMAT})
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        StoreError: it cannot be read; the message says what to delete.
+        StoreError: it cannot be read; the message says what to delete, or the other ``remedy``.
     """
+    remedy = remedy or f"delete {path.parent} and run again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {path} ({error}): delete {path.parent} and run again") from error
+        raise StoreError(f"cannot read {path} ({error}): {remedy}") from error
     if not isinstance(content, dict):
-        raise StoreError(f"{path} holds no JSON object: delete {path.parent} and run again")
+        raise StoreError(f"{path} holds no JSON object: {remedy}")
     return content
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write under a temporary name and move into place."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, path)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import getdoc
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -131,6 +132,7 @@ class Study(Generic[P]):
     Attributes:
         name: as typed on the command line. title: one line. claim: what is claimed and which figure tests it.
         scales: parameters by the name of the scale. build: from parameters to the design.
+        file: the Python file that it was loaded from, or None for a built-in study.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Study(Generic[P]):
     claim: str
     scales: Mapping[str, P]
     build: Callable[[P], Design]
+    file: Path | None = None
 
     def params(self, scale: str) -> P:
         """The parameters of a scale.

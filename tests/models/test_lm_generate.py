@@ -23,7 +23,7 @@ def test_the_prefix_is_computed_in_blocks(tiny: Path) -> None:
     answers(lm, PROMPTS)
     assert len(lm.blocks) == len(lm.tokenizer(HEAD)["input_ids"]) // BLOCK >= 4
     assert lm.blocks.hits == 0
-    answers(lm, PROMPTS)
+    answers(lm, [f"{HEAD}{i} is another question" for i in range(3)])
     assert lm.blocks.hits == len(lm.blocks)
 
 
@@ -122,6 +122,33 @@ def test_end_token_finishes_a_row_and_is_not_text(tiny: Path) -> None:
         assert after.n_prompt == before.n_prompt
     special = lm.tokenizer.eos_token
     assert special not in "".join(c.text for c in free)
+
+
+def test_a_batch_that_exceeds_the_memory_runs_in_pieces(tiny: Path) -> None:
+    expected, lm = ids_of(tiny_lm(tiny), PROMPTS), tiny_lm(tiny)
+    seen: list[int] = []
+
+    def small_device(module: torch.nn.Module, args: tuple[object, ...], inputs: dict[str, torch.Tensor]) -> None:
+        seen.append(len(inputs["input_ids"]))
+        if seen[-1] > 2:
+            raise torch.cuda.OutOfMemoryError
+
+    lm.model.register_forward_pre_hook(small_device, with_kwargs=True)
+    assert ids_of(lm, PROMPTS) == expected
+    assert seen[:3] == [9, 4, 2], "the budget halves until a batch fits"
+    seen.clear()
+    assert ids_of(lm, PROMPTS) == expected
+    assert max(seen) == 2, "and stays"
+
+
+def test_a_row_that_exceeds_the_memory_is_named(tiny: Path) -> None:
+    def no_memory(module: torch.nn.Module, args: tuple[object, ...]) -> None:
+        raise torch.cuda.OutOfMemoryError
+
+    lm = tiny_lm(tiny)
+    lm.model.register_forward_pre_hook(no_memory)
+    with pytest.raises(UserError, match="does not fit this device's memory"):
+        answers(lm, ["hi"])
 
 
 def test_prompts_are_never_truncated(tiny: Path) -> None:

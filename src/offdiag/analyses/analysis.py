@@ -1,7 +1,10 @@
 """The contract of an analysis that a study asks for: frames in, one frame out, nothing else."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from pydantic import Field
 
 from offdiag.identity import Identity
 
@@ -14,10 +17,14 @@ class StudyAnalysis(Identity, ABC):
 
     Attributes:
         name: slug of the table's file. caption: what the table says, for the report.
+        where: column -> value; only those cells are analysed. See :func:`offdiag.analyses.select`.
+        own: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
     """
 
-    name: str
-    caption: str
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    caption: str = ""
+    where: Mapping[str, str | int | float | bool] = {}
+    own: tuple[str, ...] = ()
 
     @abstractmethod
     def table(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> "pd.DataFrame":

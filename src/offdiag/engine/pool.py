@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from offdiag.catalogue import load_study
 from offdiag.engine.events import Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute
 from offdiag.engine.inline import settle
@@ -127,6 +128,8 @@ def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the workers
     limit_threads(runtime)
+    for file in runtime.study_files:
+        load_study(file)
     store, slot = Store(root), ModelSlot()
     while True:
         try:

@@ -7,7 +7,7 @@ from offdiag.engine.inline import Inline
 from offdiag.engine.pool import Pool
 from offdiag.engine.scheduler import Scheduler
 from offdiag.identity import Json
-from offdiag.plan import Plan
+from offdiag.planning import Plan
 from offdiag.runtime import Runtime
 from offdiag.steps import Step
 from offdiag.store import State, Store

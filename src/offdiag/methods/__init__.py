@@ -1,7 +1,9 @@
 """Methods: how a model meets the training domain."""
 
+from offdiag.methods.fine_tuning import FineTuning
 from offdiag.methods.in_context import InContext
 from offdiag.methods.method import Learner, Method
 from offdiag.methods.zero_shot import ZeroShot
+from offdiag.training import Recipe
 
-__all__ = ["InContext", "Learner", "Method", "ZeroShot"]
+__all__ = ["FineTuning", "InContext", "Learner", "Method", "Recipe", "ZeroShot"]

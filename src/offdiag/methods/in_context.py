@@ -17,7 +17,7 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.methods.method import Learner, Method
+from offdiag.methods.method import Learner, Method, default_style
 from offdiag.steps import Context, Examples, Weights, Work, load_examples
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 
@@ -56,8 +56,9 @@ class Demonstrations(Context):
     @property
     def label(self) -> str:
         answers = "rationale" if self.rationale else "answer-only"
-        drawn = "fixed" if self.fixed is not None else "per-query"
-        return f"k{self.k}.{answers}.{drawn}.{self.style}.{self.domain}.s{self.seed}"
+        drawn = "" if self.fixed is not None else ".per-query"
+        asked = "" if self.style == default_style(rationale=self.rationale) else f".{self.style}"
+        return f"k{self.k}.{answers}{drawn}{asked}.{self.domain}.s{self.seed}"
 
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
         if self.fixed is not None:
@@ -103,7 +104,7 @@ class InContext(Method):
         fixed = None
         if self.demonstrations == "fixed":
             fixed = Examples(domain=train, split="train", n=self.k, seed=seed)
-        style = self.style or ("step-by-step" if self.rationale else "direct")
+        style = self.style or default_style(rationale=self.rationale)
         context = Demonstrations(
             domain=train, k=self.k, seed=seed, fixed=fixed, rationale=self.rationale, style=style
         )

@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 
 from offdiag.identity import Identity
 from offdiag.steps import Context, Weights
-from offdiag.tasks import Domain, Scalar
+from offdiag.tasks import Domain, PromptStyle, Scalar
 
 
 class Learner(NamedTuple):
@@ -35,3 +35,8 @@ class Method(Identity, ABC):
     def factors(self) -> dict[str, Scalar]:
         """The fields that become columns of the results table."""
         return {}
+
+
+def default_style(*, rationale: bool) -> PromptStyle:
+    """The wording of a taught question that asks for what its response does."""
+    return "step-by-step" if rationale else "direct"

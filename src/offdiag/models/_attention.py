@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 SHARED_PREFIX = "offdiag_shared_prefix"
 
-# Without a fused kernel, no more than this many attention scores exist at once (512 MiB of float32).
-_SCORES_AT_ONCE = 1 << 27
-
 
 def shared_prefix_attention(
     module: torch.nn.Module,
@@ -77,24 +74,28 @@ def shared_prefix_attention(
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float) -> tuple[Tensor, Tensor]:
-    """Attention output [B, H, T, D] and log-sum-exp of the scores [B, H, T] (float32)."""
+    """Attention output [B, H, T, D] and log-sum-exp of the scores [B, H, T]; all heads have keys of their own."""
     if query.device.type == "cpu":
         output, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
             query, key, value, 0.0, False, attn_mask=mask, scale=scaling
         )
         return output, lse
-    per_query = query.shape[0] * query.shape[1] * key.shape[2]
-    chunk = max(1, _SCORES_AT_ONCE // per_query)
+    return attend_in_chunks(query, key, value, mask, scaling)
+
+
+def attend_in_chunks(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float, at_once: int = 1 << 27
+) -> tuple[Tensor, Tensor]:
+    """The same without a fused kernel; no more than ``at_once`` scores exist at a time (512 MiB of float32)."""
+    queries = max(1, at_once // (query.shape[0] * query.shape[1] * key.shape[2]))
     outputs, sums = [], []
-    for start in range(0, query.shape[2], chunk):
-        part = None if mask is None else (mask if mask.shape[2] == 1 else mask[:, :, start : start + chunk])
-        scores = torch.matmul(query[:, :, start : start + chunk] * scaling, key.transpose(2, 3)).float()
-        if part is not None:
-            scores += part
-        lse = torch.logsumexp(scores, dim=-1)
-        weights = scores.sub_(lse.unsqueeze(-1)).exp_().to(value.dtype)
-        outputs.append(torch.matmul(weights, value))
-        sums.append(lse)
+    for start in range(0, query.shape[2], queries):
+        scores = torch.matmul(query[:, :, start : start + queries], key.transpose(2, 3)).float().mul_(scaling)
+        if mask is not None:
+            scores += mask if mask.shape[2] == 1 else mask[:, :, start : start + queries]
+        lse = torch.logsumexp(scores, dim=-1, keepdim=True)
+        outputs.append(torch.matmul(scores.sub_(lse).exp_().to(value.dtype), value))
+        sums.append(lse.squeeze(-1))
     return torch.cat(outputs, 2), torch.cat(sums, 2)
 
 

@@ -61,7 +61,7 @@ class SharedRows:
         self._offset = 0 if prefix is None else prefix.filled
         ids, self._padding = left_padded(suffixes, 0, model.device)
         self._cache = SuffixCache(model.config.num_hidden_layers, ids.shape[1] + extra)
-        *before, last = ids.split(max(1, _PREFILL_TOKENS[model.device.type] // len(suffixes)), dim=1)
+        *before, last = torch.split(ids, max(1, _PREFILL_TOKENS[model.device.type] // len(suffixes)), dim=1)
         for columns in before:
             model.base_model(**self._inputs(columns))
         self.logits = _logits(model(**self._inputs(last), logits_to_keep=1).logits, (len(suffixes), 1))[:, -1]

@@ -86,6 +86,7 @@ class LM:
         self._budget = token_budget
         self._fits = token_budget  # smaller than the budget once the device has run out of memory
         self._adapter = AdapterSlot(model)
+        self._latest: tuple[tuple[int, tuple[int, ...]], Prefix] | None = None
         if self.plain_because is None:
             model.set_attn_implementation(SHARED_PREFIX)
             pack_linears(model)
@@ -221,13 +222,19 @@ class LM:
         chosen = [ids[i] for i in batch.rows]
         if self.plain_because is not None:
             return PlainRows(self.model, chosen)
-        prefix: Prefix | None = None
-        if batch.shared:
-            prefix = prefill(self.model, chosen[0][: batch.shared], self.blocks, self._adapter.number)
+        prefix = self._prefix(chosen[0][: batch.shared]) if batch.shared else None
         return SharedRows(self.model, [row[batch.shared :] for row in chosen], extra, prefix)
 
+    def _prefix(self, ids: tuple[int, ...]) -> Prefix:
+        """The prefix ``ids``; the latest one is kept whole, for the next batch of the same call."""
+        name = (self._adapter.number, ids)
+        if self._latest is None or self._latest[0] != name:
+            self._latest = None  # frees its memory before the next one takes its own
+            self._latest = (name, prefill(self.model, ids, self.blocks, self._adapter.number))
+        return self._latest[1]
+
     def _within_memory(self, run: Callable[[Batch], list[T]], batch: Batch, sizes: Sequence[int]) -> list[T]:
-        """Run a batch, in smaller pieces where the device's memory does not hold it."""
+        """Run a batch whose padded rows have ``sizes``, in smaller pieces where the device's memory does not hold it."""
         pieces = [batch.rows] if self._fits == self._budget else fill(batch.rows, sizes, self._fits)
         results: list[T] = []
         for piece in pieces:
@@ -238,12 +245,12 @@ class LM:
             except torch.cuda.OutOfMemoryError:
                 if len(piece) == 1:
                     raise UserError(
-                        f"one prompt of {sizes[0]} tokens with its answer does not fit this device's memory: "
+                        f"one prompt of {max(sizes)} tokens with its answer does not fit this device's memory: "
                         "use a smaller model, bfloat16 or nf4"
                     ) from None
-            torch.cuda.empty_cache()  # outside of the except block, whose traceback still holds the batch
-            self._fits = max(1, min(self._fits, len(piece) * max(sizes)) // 2)
-            results += self._within_memory(run, Batch(piece, batch.shared), sizes[: len(piece)])
+            torch.cuda.empty_cache()  # here and not above, where the traceback still holds the batch
+            self._fits = max(1, len(piece) // 2 * max(sizes))
+            results += self._within_memory(run, Batch(piece, batch.shared), [max(sizes)] * len(piece))
         return results
 
     def _check_lengths(self, ids: Sequence[Sequence[int]], extras: Sequence[int]) -> None:

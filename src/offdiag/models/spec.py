@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
@@ -25,6 +25,11 @@ class ModelSpec(Identity):
     source: str
     dtype: Dtype = "float32"
     quantization: Literal["none", "nf4"] = "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: object) -> object:
+        return {"source": value} if isinstance(value, str) else value
 
     @field_validator("source")
     @classmethod

@@ -1,6 +1,7 @@
 """The step that judges completions; a new extractor grades again and never generates again."""
 
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +22,11 @@ class Grades(Step):
     @property
     def name(self) -> str:
         return self.answers.name
+
+    @cached_property
+    def inputs(self) -> tuple[Step, ...]:
+        """The answers, and the examples that they answer."""
+        return (self.answers.examples, self.answers)
 
     def canonical(self) -> dict[str, Json]:
         task = get_task(self.answers.examples.domain.task)

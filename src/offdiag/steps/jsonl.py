@@ -42,8 +42,8 @@ def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         file.write("".join(_line(record) for record in records))
 
 
-def recover_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The whole records of a file that is still being appended to; cuts off a torn last line on disk."""
+def recover_jsonl(path: Path, *, repair: bool = True) -> list[dict[str, Any]]:
+    """The whole records of a file that is still being appended to; ``repair`` cuts off a torn last line on disk."""
     if not path.exists():
         return []
     data = path.read_bytes()
@@ -55,7 +55,7 @@ def recover_jsonl(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             whole = whole[: sum(len(kept) for kept in whole.splitlines(keepends=True)[: len(records)])]
             break
-    if len(whole) < len(data):
+    if repair and len(whole) < len(data):
         os.truncate(path, len(whole))
     return records
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, complaints
 from offdiag.tasks.task import Domain, Task
 
 
@@ -31,7 +31,7 @@ def parse_domain(task: Task[Any], text: str) -> Domain:
     try:
         return task.domain_type.model_validate_strings(values)
     except ValidationError as error:
-        raise UserError(f"{where}: {_complaints(error)}{_for_example(task)}") from None
+        raise UserError(f"{where}: {complaints(error)}{_for_example(task)}") from None
 
 
 def _check_name(task: Task[Any], name: str, where: str) -> None:
@@ -40,16 +40,6 @@ def _check_name(task: Task[Any], name: str, where: str) -> None:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise UserError(f"{where}: unknown parameter {name!r}; {hint}it has {', '.join(known)}")
-
-
-def _complaints(error: ValidationError) -> str:
-    """What pydantic found, in one line."""
-    said: list[str] = []
-    for item in error.errors(include_url=False):
-        name = ".".join(str(part) for part in item["loc"]) or "the parameters"
-        message = item["msg"].replace("Input should be", "should be")
-        said.append(f"{name} is missing" if item["type"] == "missing" else f"{name}={item['input']} {message}")
-    return "; ".join(said)
 
 
 def _for_example(task: Task[Any]) -> str:

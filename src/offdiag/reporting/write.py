@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from offdiag.report.matrix import build_matrix
-from offdiag.report.page import Picture, render_page
-from offdiag.report.tables import check_name, write_tables
-from offdiag.report.wording import literal
+from offdiag.reporting.matrix import build_matrix
+from offdiag.reporting.page import Picture, render_page
+from offdiag.reporting.tables import check_name, write_tables
+from offdiag.reporting.wording import literal
 from offdiag.results import Results
 
 if TYPE_CHECKING:

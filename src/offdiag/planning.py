@@ -1,13 +1,17 @@
 """The plan: the steps that a study needs, each once, and what the store already has of them."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from offdiag.errors import UserError
+from pydantic import ValidationError
+
+from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
 from offdiag.steps import Answers, Examples, Grades, Step
+from offdiag.parameters import override
 from offdiag.store import State, Store
 from offdiag.study import Cell, Design, Study, StudyParams
 from offdiag.tasks import Example, get_task
@@ -29,21 +33,30 @@ class Plan:
 
     Attributes:
         study, scale, params: what was expanded. design: its cells, analyses and figures.
+        overrides: the parameters that were set apart from the scale, as typed.
         cells: the step of each cell, in the order of the design.
         steps: all steps, each once, inputs before what needs them.
     """
 
-    study: Study[StudyParams]
+    study: Study[Any]
     scale: str
     params: StudyParams
     design: Design
     cells: Mapping[Cell, Grades]
     steps: Sequence[Step]
+    overrides: Mapping[str, str]
 
     @property
     def origin(self) -> dict[str, Json]:
         """Who asked: written beside a step's identity, so that ``why`` can plan the same study again."""
-        return {"study": self.study.name, "scale": self.scale, "params": self.params_json}
+        name = self.study.name if self.study.file is None else str(self.study.file)
+        return {"study": name, "scale": self.scale, "set": dict(self.overrides)}
+
+    @property
+    def command(self) -> str:
+        """The words after ``offdiag run`` that ask for this plan."""
+        sets = [word for name, value in self.overrides.items() for word in ("--set", f"{name}={value}")]
+        return shlex.join([str(self.origin["study"]), "--scale", self.scale, *sets])
 
     @cached_property
     def params_json(self) -> dict[str, Json]:
@@ -60,7 +73,7 @@ class Plan:
         if not kept:
             names = ", ".join(step.name for step in list(self.cells.values())[:3])
             raise UserError(f"-k {words!r} matches none of the {len(self.cells)} cells (such as {names})")
-        return Plan(self.study, self.scale, self.params, self.design, kept, in_order(list(kept.values())))
+        return replace(self, cells=kept, steps=in_order(list(kept.values())))
 
     def survey(self, store: Store) -> list[StepState]:
         """What the store has of each step; a step is needed if it is not done and something unfinished wants it."""
@@ -93,7 +106,7 @@ class Plan:
         steps = [
             {"kind": s.kind, "name": s.name, "fingerprint": s.fingerprint, "identity": s.canonical()} for s in self.steps
         ]
-        return to_json({**self.origin, "cells": len(self.cells), "steps": steps})
+        return to_json({**self.origin, "params": self.params_json, "cells": len(self.cells), "steps": steps})
 
     def _state(self, store: Store, step: Step, state: State, needed: bool) -> StepState:
         note = ""
@@ -104,20 +117,27 @@ class Plan:
         return StepState(step, state, needed, note)
 
 
-def make_plan(study: Study[StudyParams], scale: str, params: StudyParams | None = None) -> Plan:
+def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None = None) -> Plan:
     """Expand a study into its steps.
 
+    Args:
+        study, scale: what to expand. overrides: parameters to set apart from the scale, as text.
+
     Raises:
-        UserError: the scale is unknown, or two cells of the study are the same.
+        UserError: the scale or a parameter is unknown, a value is out of range, or two cells of the study are the same.
     """
-    params = study.params(scale) if params is None else params
-    design = study.build(params)
+    overrides = overrides or {}
+    params = override(study.params(scale), overrides)
+    try:
+        design = study.build(params)
+    except ValidationError as error:
+        raise UserError(f"study {study.name} at scale {scale}: {error.title}: {complaints(error)}") from error
     cells: dict[Cell, Grades] = {}
     for cell in design.cells:
         if cell in cells:
             raise UserError(f"study {study.name} lists the same cell twice: {cells[cell].name}")
         cells[cell] = cell.step()
-    return Plan(study, scale, params, design, cells, in_order(list(cells.values())))
+    return Plan(study, scale, params, design, cells, in_order(list(cells.values())), overrides)
 
 
 def in_order(targets: Sequence[Step]) -> list[Step]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from offdiag.report import write_report
+from offdiag.reporting import write_report
 
 from . import synthetic
 

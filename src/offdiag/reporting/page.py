@@ -13,10 +13,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from offdiag.report.matrix import Matrix
-from offdiag.report.records import pack
-from offdiag.report.squares import SHADES, STATES, rows_of
-from offdiag.report.wording import literal, number, shown
+from offdiag.reporting.matrix import Matrix
+from offdiag.reporting.records import pack
+from offdiag.reporting.squares import SHADES, STATES, rows_of
+from offdiag.reporting.wording import literal, number, shown
 from offdiag.results import Results
 
 ROWS_SHOWN = 40  # of an extra table; all rows are in its CSV
@@ -72,9 +72,9 @@ def render_page(
 ) -> str:
     """The page's text. It is a function of its arguments and of offdiag's version alone."""
     steps = rows_of(results.steps)
-    script, style = (files("offdiag.report") / "templates" / name for name in ("page.js", "page.css"))
+    script, style = (files("offdiag.reporting") / "templates" / name for name in ("page.js", "page.css"))
     environment = Environment(
-        loader=PackageLoader("offdiag.report"),
+        loader=PackageLoader("offdiag.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from offdiag.report.wording import known, number, percent, percents, points
+from offdiag.reporting.wording import known, number, percent, percents, points
 
 SHADES = 20
 STATES = {

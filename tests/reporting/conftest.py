@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from offdiag.report import write_report
+from offdiag.reporting import write_report
 
 from . import synthetic
 from .browser import chromium

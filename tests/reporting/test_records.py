@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from offdiag.report.records import pack
+from offdiag.reporting.records import pack
 
 RECORD = {
     "cell": "a/b",

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from offdiag.report.wording import literal, number, percent, percents, points, shown, visible
+from offdiag.reporting.wording import literal, number, percent, percents, points, shown, visible
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from offdiag.report.squares import Row, Square, rows_of, squares_of
-from offdiag.report.wording import number
+from offdiag.reporting.squares import Row, Square, rows_of, squares_of
+from offdiag.reporting.wording import number
 
 _COLUMN = ("eval", "task", "split", "prompt")  # what makes an evaluation, its domain first
 _COMMON = ("task", "model", "split", "prompt", "seed")

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from offdiag.errors import UserError
-from offdiag.report.matrix import build_matrix
-from offdiag.report.tables import latex, latex_table, write_tables
+from offdiag.reporting.matrix import build_matrix
+from offdiag.reporting.tables import latex, latex_table, write_tables
 
 from . import synthetic
 

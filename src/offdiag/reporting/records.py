@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from offdiag.identity import Json
-from offdiag.report.wording import known
+from offdiag.reporting.wording import known
 
 # In the order in which they are read; whatever else a record has of its own (the task's strata) follows.
 _FIELDS = ("example", "problem", "prompt", "completion", "target", "parsed", "status", "flags", "correct")

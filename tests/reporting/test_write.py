@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from offdiag.errors import UserError
-from offdiag.report import write_report
-from offdiag.report.write import reproduce
+from offdiag.reporting import write_report
+from offdiag.reporting.write import reproduce
 
 from . import synthetic
 from .conftest import draw

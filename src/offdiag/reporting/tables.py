@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from offdiag.errors import UserError
-from offdiag.report.squares import Square
-from offdiag.report.wording import visible
+from offdiag.reporting.squares import Square
+from offdiag.reporting.wording import visible
 from offdiag.results import Results
 
 _OWN = ("cells", "records", "steps")

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from offdiag.report.matrix import build_matrix
+from offdiag.reporting.matrix import build_matrix
 
 from . import synthetic
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from offdiag.report import write_report
+from offdiag.reporting import write_report
 
 from . import synthetic
 

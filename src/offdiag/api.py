@@ -1,0 +1,89 @@
+"""The verbs of the command line, in Python: plan, run, load, report."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offdiag.catalogue import load_study
+from offdiag.engine import Summary, Watcher, run_plan
+from offdiag.planning import Plan, make_plan
+from offdiag.runtime import Runtime
+from offdiag.store import Store
+from offdiag.study import Study
+
+if TYPE_CHECKING:
+    from offdiag.results import Results
+
+DEFAULT_STORE = "offdiag-store"
+
+
+def open_store(folder: str | Path | None = None) -> Store:
+    """The store in ``folder``, in ``$OFFDIAG_STORE``, or in ``offdiag-store`` below the current folder."""
+    return Store(Path(folder or os.environ.get("OFFDIAG_STORE") or DEFAULT_STORE))
+
+
+def plan(study: str | Path | Study[Any], scale: str = "quick", **overrides: Any) -> Plan:
+    """Expand a study; ``overrides`` set its parameters: ``plan("base-addition", n_eval=60)``.
+
+    Raises:
+        UserError: the study, the scale or a parameter is unknown, or a value does not fit.
+    """
+    found = study if isinstance(study, Study) else load_study(study)
+    return make_plan(found, scale, {name: _text(value) for name, value in overrides.items()})
+
+
+def run(
+    study: str | Path | Study[Any] | Plan,
+    scale: str = "quick",
+    *,
+    store: str | Path | None = None,
+    runtime: Runtime | None = None,
+    workers: int = 1,
+    watcher: Watcher | None = None,
+    **overrides: Any,
+) -> Summary:
+    """Run what the store lacks of a study; always a resume. See :func:`offdiag.engine.run_plan`."""
+    wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
+    return run_plan(wanted, open_store(store), runtime, workers=workers, watcher=watcher)
+
+
+def load(
+    study: str | Path | Study[Any] | Plan, scale: str = "quick", *, store: str | Path | None = None, **overrides: Any
+) -> "Results":
+    """The results of a study so far, as pandas frames (``cells``, ``records``, ``steps``)."""
+    from offdiag.gather import gather
+
+    wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
+    return gather(wanted, open_store(store))
+
+
+def report(
+    study: str | Path | Study[Any] | Plan,
+    scale: str = "quick",
+    *,
+    folder: str | Path | None = None,
+    store: str | Path | None = None,
+    **overrides: Any,
+) -> Path:
+    """Write tables, figures and the page of a study as far as it has got; returns the path of the page."""
+    from offdiag.gather import gather
+    from offdiag.reporting import write_report
+
+    wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
+    results = gather(wanted, open_store(store))
+    design = wanted.design
+    return write_report(
+        results,
+        Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),
+        [(f.name, f.caption, f.draw(results.cells, results.records)) for f in design.figures],
+        {a.name: a.table(results.cells, results.records) for a in design.analyses},
+        command=f"offdiag run {wanted.command}",
+    )
+
+
+def _text(value: object) -> str:
+    import json
+
+    from offdiag.identity import to_json
+
+    return value if isinstance(value, str) else json.dumps(to_json(value))

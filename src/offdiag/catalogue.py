@@ -1,0 +1,82 @@
+"""Studies by name: the built-in ones, and any Python file that defines one."""
+
+import importlib
+import importlib.util
+import sys
+from dataclasses import replace
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from offdiag.errors import OffdiagError, UserError
+from offdiag.study import Study
+
+BUILT_IN = {"base-addition": "offdiag.studies.base_addition"}
+
+
+def study_names() -> list[str]:
+    """Names of the built-in studies."""
+    return list(BUILT_IN)
+
+
+def load_study(name: str | Path) -> Study[Any]:
+    """A built-in study by its name, or the one study that a Python file defines.
+
+    Raises:
+        UserError: there is no such study or file, or the file cannot be read, run, or holds not exactly one study.
+    """
+    if str(name) in BUILT_IN:
+        return _study_in(importlib.import_module(BUILT_IN[str(name)]), str(name))
+    path = Path(name).expanduser()
+    if path.suffix == ".py" or path.is_file():
+        return replace(_study_in(_load_file(path), str(path)), file=path.resolve())
+    near = get_close_matches(str(name), BUILT_IN, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UserError(f"unknown study {str(name)!r}: {hint}expected {', '.join(BUILT_IN)}, or the path of a .py file")
+
+
+def _study_in(module: ModuleType, where: str) -> Study[Any]:
+    found = [value for value in vars(module).values() if isinstance(value, Study)]
+    if len(found) != 1:
+        raise UserError(f"{where} defines {len(found)} studies, expected exactly one function under @study(…)")
+    return found[0]
+
+
+def _load_file(path: Path) -> ModuleType:
+    """Run the file as a module whose name depends on its path only, so that worker processes find its classes too."""
+    path = path.resolve()
+    name = f"offdiag_study_{sha256(str(path).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UserError(f"no study file {path}: expected a Python file with a function under @study(…)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        del sys.modules[name]
+        raise UserError(f"{path}:{error.lineno}: syntax error: {error.msg}") from error
+    except OffdiagError:
+        del sys.modules[name]
+        raise
+    except Exception as error:  # noqa: BLE001  (the file is the user's program: whatever it raises is its mistake)
+        del sys.modules[name]
+        raise UserError(f"{path}:{_line_in(error, path)}: {type(error).__name__}: {_flat(error)}") from error
+    return module
+
+
+def _line_in(error: Exception, path: Path) -> int:
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _flat(error: Exception) -> str:
+    return " ".join(str(error).split())

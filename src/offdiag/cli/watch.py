@@ -1,0 +1,104 @@
+"""What a person sees of a run: a progress bar on a terminal, a line a step elsewhere."""
+
+import os
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from offdiag.engine import Watcher
+from offdiag.steps import Step
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LIGHT_S = 1.0  # steps quicker than this get no line of their own
+
+
+class Lines:
+    """A plain line for each step that took a while or went wrong; keeps the failures for the table at the end."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.count = total, 0
+        self.failures: list[tuple[Step, str, str]] = []
+        self._started: dict[str, float] = {}
+
+    def started(self, step: Step) -> None:
+        """Remember when."""
+        self._started[step.fingerprint] = time.monotonic()
+
+    def progressed(self, step: Step, done: int, total: int) -> None:
+        """Nothing: a log wants no bars."""
+
+    def ended(self, step: Step, state: str, message: str) -> None:
+        """Say so, unless it was nothing."""
+        self.count += 1
+        seconds = time.monotonic() - self._started.pop(step.fingerprint, time.monotonic())
+        if state != "done":
+            self.failures.append((step, state, message))
+        if state != "done" or seconds >= LIGHT_S:
+            end = f": {message}" if message else ""
+            self.say(f"[{self.count}/{self.total}] {state} {step.kind}/{step.name} ({seconds:.0f} s){end}")
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        print(line, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        return None
+
+
+class Bars(Lines):
+    """Progress bars for the whole run and for each step at work, with the lines above them."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total)
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._console = Console(no_color="NO_COLOR" in os.environ)
+        self._progress: Progress = Progress(*columns, console=self._console, transient=True)
+        self._all = self._progress.add_task("all steps", total=total)
+        self._tasks: dict[str, TaskID] = {}
+
+    def started(self, step: Step) -> None:
+        """A bar of its own."""
+        super().started(step)
+        from rich.markup import escape
+
+        name = escape(f"{step.kind}/{step.name}"[:72])
+        self._tasks[step.fingerprint] = self._progress.add_task(name, total=None)
+
+    def progressed(self, step: Step, done: int, total: int) -> None:
+        """Move the bar."""
+        self._progress.update(self._tasks[step.fingerprint], completed=done, total=total)
+
+    def ended(self, step: Step, state: str, message: str) -> None:
+        """Take the bar away and leave a line."""
+        task = self._tasks.pop(step.fingerprint, None)
+        if task is not None:
+            self._progress.remove_task(task)
+        super().ended(step, state, message)
+        self._progress.advance(self._all)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(line, markup=False, highlight=False)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+
+
+def watcher_for(total: int) -> Lines:
+    """Bars on a terminal, lines elsewhere."""
+    watcher: Lines = Bars(total) if sys.stdout.isatty() else Lines(total)
+    _: Watcher = watcher
+    return watcher

@@ -1,0 +1,142 @@
+"""From a plan and a store to the results: every number that anyone sees comes from these frames."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from offdiag.planning import Plan, StepState
+from offdiag.results import Results
+from offdiag.stats import paired_difference, wilson
+from offdiag.steps import Grades, Step, load_records
+from offdiag.steps.jsonl import recover_jsonl
+from offdiag.store import State, Store
+from offdiag.study import Cell
+
+RECORD_COLUMNS = ("example", "problem", "target", "parsed", "status", "flags", "correct", "n_tokens", "finish")
+
+
+def gather(plan: Plan, store: Store) -> Results:
+    """The results of a study as far as the store has them; cells that are missing or failed are rows like others."""
+    survey = plan.survey(store)
+    states = {state.step.fingerprint: state.state for state in survey}
+    found = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
+    names = {step.name: cell for cell, step in plan.cells.items()}
+    cells = [_cell_row(plan, store, cell, step, found, states) for cell, step in plan.cells.items()]
+    rows = [row for cell, step in plan.cells.items() for row in _record_rows(plan, cell, step, found[cell])]
+    return Results(
+        study=plan.study.name,
+        scale=plan.scale,
+        title=plan.study.title,
+        claim=plan.study.claim,
+        params=plan.params_json,
+        steps=pd.DataFrame([_step_row(store, state) for state in survey]),
+        cells=_tidy(pd.DataFrame(cells)),
+        records=_tidy(pd.DataFrame(rows)),
+        read_records=lambda name: found[names[name]] if name in names else [],
+    )
+
+
+def _step_row(store: Store, state: StepState) -> dict[str, Any]:
+    step = state.step
+    shown = state.state if state.needed or state.state is State.DONE else "not needed"
+    return {
+        "kind": step.kind,
+        "name": step.name,
+        "fingerprint": step.fingerprint,
+        "state": str(shown),
+        "note": state.note,
+        "folder": store.folder(step).relative_to(store.root).as_posix(),
+    }
+
+
+def _records(store: Store, step: Grades, states: dict[str, State]) -> list[dict[str, Any]]:
+    if states[step.fingerprint] is not State.DONE:
+        return []
+    return load_records(store.folder(step))
+
+
+def _factors(plan: Plan, cell: Cell, step: Grades) -> dict[str, Any]:
+    learner = step.name.rpartition("--")[0]
+    return {"study": plan.study.name, "scale": plan.scale, "cell": step.name, "arm": learner, **cell.factors()}
+
+
+def _cell_row(
+    plan: Plan,
+    store: Store,
+    cell: Cell,
+    step: Grades,
+    found: dict[Cell, list[dict[str, Any]]],
+    states: dict[str, State],
+) -> dict[str, Any]:
+    records = found[cell]
+    n, correct = len(records), sum(record["correct"] for record in records)
+    unparsed = sum(record["status"] == "unparsed" for record in records)
+    interval = wilson(correct, n)
+    return {
+        **_factors(plan, cell, step),
+        "state": _cell_state(store, step, states),
+        "n_planned": cell.evaluation.n,
+        "n": n,
+        "n_correct": correct,
+        "n_unparsed": unparsed,
+        "accuracy": correct / n if n else np.nan,
+        "ci_low": float(interval.low),
+        "ci_high": float(interval.high),
+        "unparsed_rate": unparsed / n if n else np.nan,
+        **_against_baseline(plan, cell, found),
+        "folder": store.folder(step).relative_to(store.root).as_posix(),
+    }
+
+
+def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
+    if states[step.fingerprint] is State.DONE:
+        return "done"
+    if any(states[s.fingerprint] is State.FAILED for s in _upstream(step)):
+        return "failed"
+    begun = recover_jsonl(store.folder(step.answers) / "answers.partial.jsonl", repair=False)
+    return "partial" if begun or states[step.answers.fingerprint] is State.DONE else "missing"
+
+
+def _upstream(step: Step) -> Iterator[Step]:
+    yield step
+    for needed in step.inputs:
+        yield from _upstream(needed)
+
+
+def _against_baseline(plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, Any]]]) -> dict[str, Any]:
+    base = plan.design.baseline_of(cell)
+    row: dict[str, Any] = {
+        "baseline": None, "n_paired": 0, "difference": np.nan, "diff_low": np.nan, "diff_high": np.nan,
+        "p_value": np.nan,
+    }  # fmt: skip
+    if base is None or base not in plan.cells:
+        return row
+    row["baseline"] = plan.cells[base].name
+    reference = {record["example"]: record["correct"] for record in found[base]}
+    pairs = [(r["correct"], reference[r["example"]]) for r in found[cell] if r["example"] in reference]
+    if not pairs:
+        return row
+    ours, theirs = (np.array(side, dtype=bool) for side in zip(*pairs, strict=True))
+    paired = paired_difference(ours, theirs)
+    return row | {
+        "n_paired": paired.n,
+        "difference": paired.difference,
+        "diff_low": paired.low,
+        "diff_high": paired.high,
+        "p_value": paired.p_value,
+    }
+
+
+def _record_rows(plan: Plan, cell: Cell, step: Grades, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    factors = _factors(plan, cell, step)
+    for record in records:
+        short = {name: record[name] for name in RECORD_COLUMNS}
+        yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"]}
+
+
+def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Nullable types, so that an absent factor is NA and an integer stays one."""
+    return frame.convert_dtypes()
+
