@@ -12,6 +12,7 @@ is inside its time, the prefilling of demonstrations included.
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from offdiag.models.chat import render
 from offdiag.models.lm import LM
 from offdiag.models.loading import convert_wheel, load_model, load_tokenizer
 from offdiag.runtime import Runtime
-from offdiag.tasks import Domain, Example, get_task, parse_domain
+from offdiag.tasks import Domain, Example, Grade, get_task, parse_domain
 
 TASK = get_task("base_addition")
 
@@ -40,6 +41,7 @@ class Run:
 
     @property
     def total(self) -> float:
+        """Seconds, the prefix included."""
         return self.seconds + self.prefix_seconds
 
 
@@ -57,13 +59,10 @@ def shared(lm: LM, prompts: list[str], max_new_tokens: int) -> Run:
     start = time.perf_counter()
     list(lm.generate(prompts[:2], max_new_tokens=1))
     warm = time.perf_counter()
-    found = sorted((c for batch in lm.generate(prompts, max_new_tokens=max_new_tokens) for c in batch), key=index_of)
+    found = sorted(
+        (c for batch in lm.generate(prompts, max_new_tokens=max_new_tokens) for c in batch), key=lambda c: c.index
+    )
     return Run(time.perf_counter() - warm, [c.ids for c in found], warm - start)
-
-
-def index_of(completion: object) -> int:
-    """Sort key of completions."""
-    return completion.index  # type: ignore[attr-defined]
 
 
 def obvious(
@@ -76,7 +75,9 @@ def obvious(
     for first in range(0, len(prompts), batch):
         texts = [render(tokenizer, prompt) for prompt in prompts[first : first + batch]]
         inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
-        output = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False)
+        output = model.generate(  # type: ignore[operator]
+            **inputs, max_new_tokens=max_new_tokens, do_sample=False
+        )
         new = output[:, inputs["input_ids"].shape[1] :].tolist()
         ids += [up_to_end(row, tokenizer.eos_token_id) for row in new]
     return Run(time.perf_counter() - start, ids)
@@ -87,13 +88,13 @@ def up_to_end(ids: list[int], end: int) -> tuple[int, ...]:
     return tuple(ids[: ids.index(end) + 1] if end in ids else ids)
 
 
-def parsed(tokenizer: PreTrainedTokenizerBase, domain: Domain, queries: list[Example], run: Run) -> list[str | None]:
-    """The answers that the task reads in the completions."""
-    texts = [tokenizer.decode(ids, skip_special_tokens=True) for ids in run.ids]
-    return [TASK.grade(domain, query, text).parsed for query, text in zip(queries, texts, strict=True)]
+def grades(tokenizer: PreTrainedTokenizerBase, domain: Domain, queries: list[Example], run: Run) -> list[Grade]:
+    """How the task grades the completions."""
+    texts = [str(tokenizer.decode(list(ids), skip_special_tokens=True)) for ids in run.ids]
+    return [TASK.grade(domain, query, text) for query, text in zip(queries, texts, strict=True)]
 
 
-def alike(one: list[object], two: list[object]) -> int:
+def alike(one: Sequence[object], two: Sequence[object]) -> int:
     """In how many places two lists agree."""
     return sum(a == b for a, b in zip(one, two, strict=True))
 
@@ -133,41 +134,43 @@ def compare(args: argparse.Namespace, spec: ModelSpec, location: str | Path) -> 
     tokenizer = load_tokenizer(spec, location)
     model = None if args.skip_obvious else load_model(spec, location, runtime)
     print(
-        f"{spec.source} {spec.dtype}, {args.threads} threads, {args.queries} queries, <= {args.max_new_tokens} tokens"
+        f"{spec.source} {spec.dtype}, {args.threads} threads, {args.queries} queries, {args.max_new_tokens} new tokens"
     )
-    print(
-        f"{'k':>3} {'prefix s':>9} {'shared s':>9} {'tokens':>7} {'obvious s':>10} {'ratio':>6} {'same tokens':>12} same answer"
-    )
+    print("  k  prefix s  shared s  tokens  obvious s  ratio  same tokens  same answer  correct")
     ours: dict[int, Run] = {}
     theirs: dict[int, Run] = {}
     for k in ks:
         prompts = prompts_at(k, domain, queries, shown)
         run = ours[k] = shared(lm, prompts, args.max_new_tokens)
-        tokens = sum(map(len, run.ids))
-        line = f"{k:>3} {run.prefix_seconds:>9.2f} {run.seconds:>9.2f} {tokens:>7}"
+        line = f"{k:>3}  {run.prefix_seconds:>8.2f}  {run.seconds:>8.2f}  {sum(map(len, run.ids)):>6}"
         if model is not None:
             other = theirs[k] = obvious(model, tokenizer, prompts, args.max_new_tokens, args.batch)
-            answers = alike(*(list(parsed(tokenizer, domain, queries, r)) for r in (run, other)))
-            line += (
-                f" {other.total:>10.2f} {other.total / run.total:>6.2f} {alike(run.ids, other.ids):>12} {answers:>11}"
-            )
+            one, two = (grades(tokenizer, domain, queries, r) for r in (run, other))
+            answers = alike([g.parsed for g in one], [g.parsed for g in two])
+            line += f"  {other.total:>9.2f}  {other.total / run.total:>5.2f}  {alike(run.ids, other.ids):>11}"
+            line += f"  {answers:>11}  {sum(g.correct for g in one):>3}/{sum(g.correct for g in two):>3}"
         print(line, flush=True)
+    summarise(ours, theirs, args.queries)
+
+
+def summarise(ours: dict[int, Run], theirs: dict[int, Run], queries: int) -> None:
+    """Print the totals over the axis and what its far end costs beside its beginning."""
     total = sum(run.total for run in ours.values())
     print(f"whole axis, shared prefix: {total:.1f} s")
     if theirs:
         obviously = sum(run.total for run in theirs.values())
         print(f"whole axis, obvious way: {obviously:.1f} s; ratio {obviously / total:.2f}")
-    low, high = min(ks), max(ks)
+    low, high = min(ours), max(ours)
     print(
-        f"time per query with the prefix cached: k={low} {ours[low].seconds / args.queries:.3f} s, "
-        f"k={high} {ours[high].seconds / args.queries:.3f} s, ratio {ours[high].seconds / ours[low].seconds:.2f}"
+        f"time per query with the prefix cached: k={low} {ours[low].seconds / queries:.3f} s, "
+        f"k={high} {ours[high].seconds / queries:.3f} s, ratio {ours[high].seconds / ours[low].seconds:.2f}"
     )
 
 
 def main() -> None:
     """Load the model and compare."""
     args = arguments()
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.set_num_threads(args.threads)
     spec = ModelSpec(source=args.model, dtype=args.dtype)
     with tempfile.TemporaryDirectory() as temporary:

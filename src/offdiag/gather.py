@@ -14,6 +14,7 @@ from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
 
+MEASURES = ("accuracy", "ci_low", "ci_high", "unparsed_rate", "difference", "diff_low", "diff_high", "p_value")
 RECORD_COLUMNS = ("example", "problem", "target", "parsed", "status", "flags", "correct", "n_tokens", "finish")
 
 
@@ -32,7 +33,7 @@ def gather(plan: Plan, store: Store) -> Results:
         claim=plan.study.claim,
         params=plan.params_json,
         steps=pd.DataFrame([_step_row(store, state) for state in survey]),
-        cells=_tidy(pd.DataFrame(cells)),
+        cells=_tidy(pd.DataFrame(cells)).astype(dict.fromkeys(MEASURES, "Float64")),
         records=_tidy(pd.DataFrame(rows)),
         read_records=lambda name: found[names[name]] if name in names else [],
     )

@@ -20,7 +20,7 @@ def lease(path: Path) -> Iterator[bool]:
 
     A lease is dead when its process is (on this host) or when its heartbeat is older than a minute (anywhere).
     """
-    if path.exists() and not _alive(path):
+    if _dead(path):
         _bury(path)
     nonce = secrets.token_hex(8)
     try:
@@ -43,7 +43,7 @@ def lease(path: Path) -> Iterator[bool]:
 
 def held(path: Path) -> bool:
     """Whether a live process holds the lease file ``path``."""
-    return path.exists() and _alive(path)
+    return path.exists() and not _dead(path)
 
 
 def _beat(path: Path, stop: threading.Event) -> None:
@@ -60,15 +60,16 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _alive(path: Path) -> bool:
+def _dead(path: Path) -> bool:
+    """Whether the file is there and its holder is not."""
     try:
         age = time.time() - path.stat().st_mtime
     except FileNotFoundError:
         return False
-    holder = _read(path)
     if age > EXPIRY_S:
-        return False
-    return holder.get("host") != socket.gethostname() or _running(holder.get("pid"))
+        return True
+    holder = _read(path)
+    return holder.get("host") == socket.gethostname() and not _running(holder.get("pid"))
 
 
 def _running(pid: object) -> bool:
@@ -91,14 +92,16 @@ def _zombie(pid: int) -> bool:
 
 
 def _bury(path: Path) -> None:
-    """Move a dead lease aside; of several runners that try, one succeeds, and a lease renewed meanwhile is restored."""
-    dead = _read(path).get("nonce")
-    grave = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with suppress(FileNotFoundError):
-        os.rename(path, grave)
-        if _read(grave).get("nonce") == dead:
-            grave.unlink()
-        else:
-            with suppress(FileExistsError):
-                os.link(grave, path)
-            grave.unlink()
+    """Remove a dead lease. A guard lets one runner at a time look again and remove it, so never one that is new."""
+    guard = path.with_name(f"{path.name}.guard")
+    try:
+        guard.touch(exist_ok=False)
+    except FileExistsError:
+        if _dead(guard):  # its runner was killed in the act
+            guard.unlink(missing_ok=True)
+        return
+    try:
+        if _dead(path):
+            path.unlink(missing_ok=True)
+    finally:
+        guard.unlink(missing_ok=True)

@@ -77,6 +77,7 @@ class Plan:
 
     def survey(self, store: Store) -> list[StepState]:
         """What the store has of each step; a step is needed if it is not done and something unfinished wants it."""
+        store.refresh()
         states = {step.fingerprint: store.state(step) for step in self.steps}
         needed: set[str] = set()
         for step in reversed(self.steps):
@@ -92,6 +93,9 @@ class Plan:
         Raises:
             UserError: a pool is too small, or a training set shares an item with an evaluation set.
         """
+        for step in self.steps:
+            if isinstance(step, Examples):
+                _draw(step)
         seen: set[tuple[str, str]] = set()
         for grades in self.cells.values():
             asked = grades.answers.examples
@@ -133,10 +137,13 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
     except ValidationError as error:
         raise UserError(f"study {study.name} at scale {scale}: {error.title}: {complaints(error)}") from error
     cells: dict[Cell, Grades] = {}
+    seen: set[str] = set()
     for cell in design.cells:
-        if cell in cells:
-            raise UserError(f"study {study.name} lists the same cell twice: {cells[cell].name}")
-        cells[cell] = cell.step()
+        step = cell.step()
+        if step.fingerprint in seen:
+            raise UserError(f"study {study.name} lists the same cell twice: {step.name}")
+        seen.add(step.fingerprint)
+        cells[cell] = step
     return Plan(study, scale, params, design, cells, in_order(list(cells.values())), overrides)
 
 

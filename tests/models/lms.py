@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+
 from offdiag.models import ModelSpec
 from offdiag.models.lm import LM, Completion
 from offdiag.runtime import Runtime

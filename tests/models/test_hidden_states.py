@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from lms import SHORT, tiny_lm
+
 from offdiag.errors import UserError
 from offdiag.models.chat import tokenise
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from lms import HEAD, PROMPTS, SHORT, answers, ids_of, own_greedy, tiny_lm
+
 from offdiag.errors import UserError
 from offdiag.models._prefix import BLOCK, prefill
 
@@ -152,5 +153,5 @@ def test_a_row_that_exceeds_the_memory_is_named(tiny: Path) -> None:
 
 
 def test_prompts_are_never_truncated(tiny: Path) -> None:
-    with pytest.raises(UserError, match="prompt 1 has 2[0-9]+ tokens .* context is 2048"):
+    with pytest.raises(UserError, match=r"prompt 1 has 2[0-9]+ tokens .* context is 2048"):
         tiny_lm(tiny).generate(["short", "x" * 2040], max_new_tokens=20)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from lms import HEAD, PROMPTS, tiny_lm
+
 from offdiag.errors import UserError
 from offdiag.models.chat import tokenise
 from offdiag.models.lm import LM, Score

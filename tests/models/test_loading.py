@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec, wheel_version
 from offdiag.models.loading import convert_wheel, load_model, load_tokenizer

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch import Tensor, nn
+
 from offdiag.models._attention import _attend, attend_in_chunks, shared_prefix_attention
 from offdiag.models._cache import causal_mask
 from offdiag.models._prefix import Prefix
-from torch import Tensor, nn
 
 
 def _random(*shape: int) -> Tensor:

@@ -9,7 +9,7 @@ def test_common_length_leaves_every_prompt_a_token() -> None:
 
 def test_groups_by_beginning_and_shares_exactly_what_is_common() -> None:
     one, two = tuple(range(40)), tuple(range(100, 150))
-    prompts = [one + (1,), two + (1, 1), one + (2, 2, 2), two + (2,), (9, 9)]
+    prompts = [(*one, 1), (*two, 1, 1), (*one, 2, 2, 2), (*two, 2), (9, 9)]
     assert plan(prompts, [0] * 5, 1000, share=True) == [Batch((2, 0), 40), Batch((1, 3), 50), Batch((4,), 0)]
     assert plan(prompts, [0] * 5, 1000, share=False) == [Batch((1, 3, 2, 0, 4), 0)]
 

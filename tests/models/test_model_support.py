@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 from lms import SHORT, ids_of, own_greedy, tiny_lm
-from offdiag.models._support import why_not_shared
-from offdiag.models.lm import LM
 from tiny import make_tiny_model, make_tiny_tokenizer
 from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, MistralConfig, PreTrainedConfig
+
+from offdiag.models._support import why_not_shared
+from offdiag.models.lm import LM
 
 SIZE = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 
@@ -38,5 +40,9 @@ def test_rotary_angles_that_change_with_length(tmp_path: Path) -> None:
     ids=["sliding", "learned positions"],
 )
 def test_other_architectures_answer_like_transformers(config: PreTrainedConfig) -> None:
-    lm = LM(AutoModelForCausalLM.from_config(config).eval(), make_tiny_tokenizer())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config).eval()
+    lm = LM(model, make_tiny_tokenizer())
+    model.generation_config.eos_token_id = lm.tokenizer.eos_token_id
     assert ids_of(lm, SHORT, 12) == [own_greedy(lm, prompt, 12) for prompt in SHORT]

@@ -2,8 +2,10 @@
 
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
-import click
 import typer
 
 from offdiag.cli import study_commands, task_commands
@@ -19,13 +21,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for commands in (study_commands, task_commands):
-    commands.add_to(app)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 something failed, 2 a mistake in what was typed, 130 interrupted."""
+    app()
 
 
 @app.callback(invoke_without_command=True)
-def version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
-    """Print the version, if that is all that was asked."""
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
         from offdiag import __version__
 
@@ -33,28 +37,32 @@ def version(version: bool = typer.Option(False, "--version", help="Print the ver
         raise typer.Exit
 
 
-def main() -> None:
-    """Run the command line and exit: 0 done, 1 something failed, 2 a mistake in what was typed, 130 interrupted."""
-    sys.exit(_code())
+def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
+    """The command with its errors as one line on standard error, and its return value as the exit code."""
 
+    @wraps(command)
+    def answer(**words: Any) -> None:
+        try:
+            code = command(**words) or 0
+            sys.stdout.flush()
+        except OffdiagError as error:
+            code = _complain(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            code = _complain(
+                "interrupted; everything that was finished is kept: type the same command again", INTERRUPTED
+            )
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        raise typer.Exit(code)
 
-def _code() -> int:
-    try:
-        result = app(standalone_mode=False)
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
-    except OffdiagError as error:
-        return _complain(str(error), error.exit_code)
-    except click.ClickException as error:
-        usage = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "offdiag"
-        return _complain(f"{error.format_message()} Type `{usage} --help`.", error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _complain("interrupted; everything that was finished is kept: type the same command again", INTERRUPTED)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return answer
 
 
 def _complain(message: str, code: int) -> int:
     print(f"offdiag: {message}", file=sys.stderr)
     return code
+
+
+for _command in (*study_commands.COMMANDS, *task_commands.COMMANDS):
+    app.command(_command.__name__)(_answering(_command))

@@ -11,12 +11,6 @@ from offdiag.cli.tables import show_json, show_results, show_table
 from offdiag.errors import UserError
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    for command in (studies, plan, run, status, why, show, report, doctor):
-        app.command(command.__name__)(command)
-
-
 def studies(as_json: AsJson = False) -> None:
     """List the studies, with the size and cost of each scale."""
     from offdiag.cli.overview import study_rows
@@ -131,3 +125,6 @@ def doctor(
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise UserError(f"--device {device!r}: expected auto, cpu, cuda or mps")
     return examine(model, open_store(store), device, as_json=as_json)
+
+
+COMMANDS = (studies, plan, run, status, why, show, report, doctor)

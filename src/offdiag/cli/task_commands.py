@@ -16,12 +16,6 @@ TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task, such as b
 DomainText = Annotated[str, typer.Argument(metavar="DOMAIN", help="Its parameters, such as base=8,digits=2.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("data")(data)
-    app.command("grade")(grade)
-
-
 def data(
     task_name: TaskName,
     domain_text: DomainText = "",
@@ -69,3 +63,6 @@ def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
                 '"problem" and "completion", such as {"problem": "76+76", "completion": "\\\\boxed{174}"}'
             )
         yield record
+
+
+COMMANDS = (data, grade)

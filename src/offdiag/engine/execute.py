@@ -89,6 +89,8 @@ def execute(
         StoreError: the disk is full: no other step could succeed.
     """
     try:
+        if step.group is not None:
+            _limit_torch(runtime)
         with store.claim(step, origin) as folder:
             if folder is None:
                 return Outcome(Ended.DONE if store.result(step) is not None else Ended.BUSY)
@@ -103,6 +105,12 @@ def execute(
     except OSError as error:
         _raise_if_full(error, store)
         raise StoreError(f"cannot write to the store {store.root}: {error}") from error
+
+
+def _limit_torch(runtime: Runtime) -> None:
+    import torch
+
+    torch.set_num_threads(runtime.threads)
 
 
 def _message(error: Exception) -> str:

@@ -54,7 +54,7 @@ class Pool:
                     return
                 for ready in wait([worker.pipe for worker in working]):
                     worker = next(w for w in working if w.pipe is ready)
-                    if not _receive(worker, scheduler, watcher):
+                    if not _receive(worker, scheduler, store, watcher):
                         workers.remove(worker)
         finally:
             for worker in workers:
@@ -99,16 +99,17 @@ def _dismiss(worker: Worker) -> None:
         worker.process.kill()
 
 
-def _receive(worker: Worker, scheduler: Scheduler, watcher: Watcher) -> bool:
+def _receive(worker: Worker, scheduler: Scheduler, store: Store, watcher: Watcher) -> bool:
     """Take one message of a worker; False if the worker has died."""
     step = worker.step
     assert step is not None
     try:
         message = worker.pipe.recv()
-    except EOFError:
+    except (EOFError, ConnectionError):
         worker.process.join()
         reason = f"the worker process died (exit code {worker.process.exitcode}); out of memory?"
         worker.step = None
+        store.fail(step, reason)
         settle(scheduler, watcher, step, Ended.FAILED, reason)
         return False
     match message:

@@ -51,7 +51,9 @@ class Demonstrations(Context):
     style: PromptStyle
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), "task": self.domain.task, "format_version": FORMAT_VERSION}
+        task = get_task(self.domain.task)
+        versions = {"data_version": task.data_version, "prompt_version": task.prompt_version}
+        return {**super().canonical(), "task": task.name, "format_version": FORMAT_VERSION, **versions}
 
     @property
     def label(self) -> str:

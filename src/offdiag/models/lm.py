@@ -234,7 +234,7 @@ class LM:
         return self._latest[1]
 
     def _within_memory(self, run: Callable[[Batch], list[T]], batch: Batch, sizes: Sequence[int]) -> list[T]:
-        """Run a batch whose padded rows have ``sizes``, in smaller pieces where the device's memory does not hold it."""
+        """Run a batch whose rows have ``sizes``, in smaller pieces where the device's memory does not hold it."""
         pieces = [batch.rows] if self._fits == self._budget else fill(batch.rows, sizes, self._fits)
         results: list[T] = []
         for piece in pieces:

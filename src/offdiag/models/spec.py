@@ -52,12 +52,13 @@ class ModelSpec(Identity):
     @property
     def location(self) -> str:
         """The source without its scheme and revision."""
-        return self.source.partition(":")[2].partition("@")[0]
+        rest = self.source.partition(":")[2]
+        return rest.partition("@")[0] if self.scheme == "hub" else rest
 
     @property
     def revision(self) -> str | None:
         """The revision after ``@``, for hub models."""
-        return self.source.partition("@")[2] or None
+        return self.source.partition("@")[2] or None if self.scheme == "hub" else None
 
     @property
     def short_name(self) -> str:

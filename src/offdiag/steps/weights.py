@@ -101,7 +101,7 @@ class Weights(Identity):
             return work.output(self.trained) / "weights"
         if self.converted is not None:
             return work.output(self.converted)
-        return self.spec.location
+        return Path(self.spec.location).expanduser() if self.spec.scheme == "dir" else self.spec.location
 
     def adapter(self, work: Work) -> Path | None:
         """The folder of the adapter to put on the base, if there is one."""

@@ -34,7 +34,7 @@ class Recipe(Identity):
         optimizer: AdamW, or its 8-bit version (bitsandbytes).
     """
 
-    tag: ClassVar[str] = "fine-tuning"
+    tag: ClassVar[str] = "recipe"
     adapter: Adapter = "lora"
     rank: int = Field(default=16, ge=1)
     alpha: int = Field(default=32, ge=1)

@@ -1,0 +1,25 @@
+"""Cost: what a plan will take in tokens, operations and memory, before anything is loaded."""
+
+from offdiag.cost.cost import Cost, Line
+from offdiag.cost.estimate import estimate
+from offdiag.cost.memory import Memory
+from offdiag.cost.shape import Shape
+from offdiag.cost.sizes import Size, size_of
+from offdiag.cost.throughput import Throughput, measured
+from offdiag.cost.units import count, duration, flops, gib
+
+__all__ = [
+    "Cost",
+    "Line",
+    "Memory",
+    "Shape",
+    "Size",
+    "Throughput",
+    "count",
+    "duration",
+    "estimate",
+    "flops",
+    "gib",
+    "measured",
+    "size_of",
+]

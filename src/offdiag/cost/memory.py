@@ -1,0 +1,149 @@
+"""Memory that a model needs while it answers and while it learns.
+
+Estimates: the CUDA context (0.5 GiB or so), the allocator's gaps and the logits of generated tokens are left out.
+
+* 4-bit weights take 4.127 bits each: nf4 with double quantisation (Dettmers et al. 2023, QLoRA, section 3). The
+  embedding and the head stay in the model's dtype, in float32 while an adapter learns (as PEFT prepares them).
+* AdamW holds two float32 numbers a trained weight (8-bit AdamW two bytes), beside the weight and its gradient.
+* Activations take ``34 x hidden`` bytes a token and block in 16 bits, without the attention matrix, which fused
+  attention never writes (Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1); twice that in
+  float32. With recomputation (4-bit weights) only each block's input and one block's activations are held. Logits of
+  a micro-batch take 12 bytes a token and word of the vocabulary: the logits, their logarithms and the gradient.
+"""
+
+from dataclasses import asdict, dataclass
+
+from offdiag.cost.sizes import Size
+from offdiag.models import ModelSpec
+from offdiag.training import Recipe
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+NF4_BITS = 4.127
+# A pass that trains gets 1/8 of the token budget, as in offdiag.training.supervised (which loads torch).
+TRAINING_SHARE = 8
+# Most bytes of blocks that are kept for later prompts, as in offdiag.models._prefix.
+MOST_KEPT = 2 << 30
+_ACTIVATION_BYTES, _LOGITS_BYTES = 34, 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Bytes by what they are for; None where the model's shape is not known.
+
+    Attributes:
+        phase: ``"answer"`` or ``"train"``. model: its name and number format.
+        weights: the frozen or answering weights. adapter: those of the largest adapter.
+        cache: keys and values of a batch and of what is kept of shared beginnings.
+        optimizer: optimiser state and gradients. activations: of one micro-batch, with its logits.
+    """
+
+    phase: str
+    model: str
+    weights: float | None
+    adapter: float | None = 0
+    cache: float | None = 0
+    optimizer: float | None = 0
+    activations: float | None = 0
+
+    @property
+    def total(self) -> float | None:
+        """The sum, or None where a part is not known."""
+        known = [p for p in (self.weights, self.adapter, self.cache, self.optimizer, self.activations) if p is not None]
+        return sum(known) if len(known) == 5 else None
+
+    def to_json(self) -> dict[str, str | float | None]:
+        """All fields, in bytes, with the total."""
+        return {**asdict(self), "total": self.total}
+
+
+def answering(
+    spec: ModelSpec, size: Size, *, batch_tokens: int, longest_shared: int, kept_tokens: int, adapter: int | None
+) -> Memory:
+    """While it answers.
+
+    Args:
+        spec: dtype and quantisation.
+        size: of the model.
+        batch_tokens: tokens of the largest batch, answers included.
+        longest_shared: tokens of the longest shared beginning.
+        kept_tokens: tokens of blocks kept for later prompts.
+        adapter: parameters of the largest adapter that answers, 0 for none.
+    """
+    cache = None
+    if size.shape is not None:
+        per_token = size.shape.cached_values * BYTES[spec.dtype]
+        cache = per_token * (batch_tokens + longest_shared) + min(MOST_KEPT, per_token * kept_tokens)
+    weights = weight_bytes(size, BYTES[spec.dtype], nf4=spec.quantization == "nf4")
+    return Memory(
+        phase="answer",
+        model=_label(spec),
+        weights=weights,
+        cache=cache,
+        adapter=None if adapter is None else 4 * adapter,
+    )
+
+
+def training(spec: ModelSpec, size: Size, recipe: Recipe, *, batch_tokens: int) -> Memory:
+    """While it learns.
+
+    Args:
+        spec: dtype and quantisation.
+        size: of the model.
+        recipe: what is trained.
+        batch_tokens: tokens of the largest micro-batch.
+    """
+    nf4 = is_four_bits(spec, recipe)
+    full = recipe.adapter == "full"
+    adapter = adapter_parameters(size, recipe)
+    trained = size.parameters if full else adapter
+    per_weight = 4 + (2 if recipe.optimizer == "adamw_8bit" else 8)
+    precision = 4 if full else BYTES[spec.dtype]
+    return Memory(
+        phase="train",
+        model=f"{_label(spec)}, {recipe.adapter}" + ("" if full else f" r{recipe.rank}"),
+        weights=weight_bytes(size, precision, nf4=nf4, rest=4 if nf4 else None),
+        adapter=None if adapter is None else 4 * adapter,
+        optimizer=None if trained is None else per_weight * trained,
+        activations=_activations(size, BYTES[spec.dtype], batch_tokens, recompute=nf4),
+    )
+
+
+def adapter_parameters(size: Size, recipe: Recipe) -> int | None:
+    """Weights of the recipe's adapter; 0 for full training."""
+    if recipe.adapter == "full":
+        return 0
+    return None if size.shape is None else size.shape.adapter_parameters(recipe.rank, recipe.targets)
+
+
+def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
+    """Whether the frozen weights are in 4 bits while an adapter learns, and activations are recomputed."""
+    return recipe.adapter == "qlora" or spec.quantization == "nf4"
+
+
+def weight_bytes(size: Size, precision: int, *, nf4: bool, rest: int | None = None) -> float | None:
+    """Bytes of all weights.
+
+    Args:
+        size: of the model.
+        precision: bytes of a number.
+        nf4: whether the blocks' linear layers are in 4 bits.
+        rest: bytes of a number outside of those, if not ``precision``.
+    """
+    if size.parameters is None:
+        return None
+    if not nf4:
+        return size.parameters * precision
+    linear = size.parameters if size.shape is None else size.shape.linear_parameters
+    return linear * NF4_BITS / 8 + (size.parameters - linear) * (rest or precision)
+
+
+def _activations(size: Size, precision: int, tokens: int, *, recompute: bool) -> float | None:
+    if size.shape is None:
+        return None
+    block = _ACTIVATION_BYTES * size.shape.hidden * precision / 2
+    held = block + size.shape.layers * size.shape.hidden * precision if recompute else size.shape.layers * block
+    return tokens * (held + _LOGITS_BYTES * size.shape.vocab)
+
+
+def _label(spec: ModelSpec) -> str:
+    return f"{spec.short_name} ({'nf4, ' if spec.quantization == 'nf4' else ''}{spec.dtype})"

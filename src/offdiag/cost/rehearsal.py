@@ -1,0 +1,101 @@
+"""The prompts of a plan, worded without its models: a few examples are drawn, and contexts render them as in a run."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
+
+from offdiag.cost.tokens import Tokens, split
+from offdiag.errors import UserError
+from offdiag.methods.fine_tuning import FineTuned
+from offdiag.runtime import Runtime
+from offdiag.steps import Answers, Examples, Step, Weights
+from offdiag.steps.jsonl import write_jsonl
+from offdiag.tasks import Example, PromptStyle, get_task
+
+if TYPE_CHECKING:
+    from offdiag.models.lm import LM
+
+# Examples of each set that are worded; the rest are taken to be as long.
+SAMPLES = 4
+
+
+class Rehearsed(NamedTuple):
+    """Sampled prompts and the ideal responses to them, as tokens without the chat template."""
+
+    prompts: list[Tokens]
+    responses: list[Tokens]
+
+    @property
+    def response_tokens(self) -> float:
+        """Mean number of tokens of a response with its end token."""
+        return mean_length(self.responses) + 1
+
+
+class Rehearsal:
+    """Stands in for the engine (see :class:`offdiag.steps.Work`) with a temporary folder and no model; use ``with``."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self._temporary = TemporaryDirectory(prefix="offdiag-")
+        self.folder = Path(self._temporary.name)
+        self._samples: dict[str, list[Example]] = {}
+
+    def __enter__(self) -> "Rehearsal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._temporary.cleanup()
+
+    def output(self, step: Step) -> Path:
+        """The folder with the examples of a step, all of them, drawn now."""
+        if not isinstance(step, Examples):
+            raise UserError(f"the cost of prompts that need {step.kind}/{step.name} is not known before it has run")
+        folder = self.folder / step.fingerprint
+        if not folder.exists():
+            folder.mkdir()
+            # written by name rather than by asdict, which copies deeply and takes longer than all the rest
+            records = [{name: getattr(e, name) for name in Example.__slots__} for e in step.draw()]
+            write_jsonl(folder / "examples.jsonl", records)
+        return folder
+
+    def model(self, weights: Weights) -> "LM":
+        """There is none.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"the cost of prompts that need the model {weights.label} is not known before it has run")
+
+    def progress(self, done: int, total: int) -> None:
+        """Nothing."""
+
+    def questions(self, step: Answers) -> Rehearsed:
+        """What a sample of the examples of ``step`` is asked; the ideal response works out what the style asks for."""
+        examples = self._sample(step.examples)
+        prompts = [split(prompt) for prompt in step.prompts(self, examples)]
+        return Rehearsed(prompts, self._responses(step.examples, rationale=step.style == "step-by-step"))
+
+    def lessons(self, step: FineTuned) -> Rehearsed:
+        """What a sample of the training examples of ``step`` teaches."""
+        style: PromptStyle = step.style
+        domain, task = step.examples.domain, get_task(step.examples.domain.task)
+        prompts = [split(task.prompt(domain, example, style)) for example in self._sample(step.examples)]
+        return Rehearsed(prompts, self._responses(step.examples, rationale=step.rationale))
+
+    def _responses(self, step: Examples, *, rationale: bool) -> list[Tokens]:
+        task = get_task(step.domain.task)
+        return [split(task.response(step.domain, example, rationale=rationale)) for example in self._sample(step)]
+
+    def _sample(self, step: Examples) -> list[Example]:
+        if step.fingerprint not in self._samples:
+            few = Examples(domain=step.domain, split=step.split, n=min(step.n, SAMPLES), seed=step.seed)
+            self._samples[step.fingerprint] = few.draw()
+        return self._samples[step.fingerprint]
+
+
+def mean_length(texts: list[Tokens]) -> float:
+    """Mean number of tokens of a text."""
+    return sum(len(text) for text in texts) / len(texts)

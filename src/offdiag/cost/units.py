@@ -1,0 +1,58 @@
+"""Large numbers for people: ``1.2 M``, ``3.4 PFLOP``, ``9.1 GiB``, ``2 h 5 min``; None is ``unknown``."""
+
+UNKNOWN = "unknown"
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
+GIB = 2**30
+
+
+def count(number: float | None, unit: str = "") -> str:
+    """A number with three digits or fewer before its decimal prefix.
+
+    >>> count(1_234_567), count(950), count(None)
+    ('1.2 M', '950', 'unknown')
+    """
+    if number is None:
+        return UNKNOWN
+    power = 0
+    while abs(number) >= 999.5 and power < len(_PREFIXES) - 1:
+        number, power = number / 1000, power + 1
+    digits = f"{number:.1f}" if power and abs(number) < 99.95 else f"{number:.0f}"
+    return f"{digits} {_PREFIXES[power]}{unit}".strip()
+
+
+def flops(number: float | None) -> str:
+    """Floating-point operations.
+
+    >>> flops(3.4e15)
+    '3.4 PFLOP'
+    """
+    return count(number, "FLOP")
+
+
+def gib(number: float | None) -> str:
+    """Bytes in units of 2^30.
+
+    >>> gib(9.1 * 2**30)
+    '9.1 GiB'
+    """
+    if number is None:
+        return UNKNOWN
+    return f"{number / GIB:.1f} GiB" if number >= 0.095 * GIB else f"{number / GIB:.3f} GiB"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in the two largest units that they fill.
+
+    >>> duration(7_500), duration(42)
+    ('2 h 5 min', '42 s')
+    """
+    if seconds is None:
+        return UNKNOWN
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"

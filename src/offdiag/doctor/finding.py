@@ -1,0 +1,25 @@
+"""What an examination found."""
+
+from dataclasses import asdict, dataclass
+
+from offdiag.identity import Json
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what. ok: whether it is as it should be; None where that was not or cannot be judged.
+        detail: what was found, with numbers.
+        remedy: what to do about it; empty where nothing is to be done.
+    """
+
+    name: str
+    ok: bool | None
+    detail: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """All fields."""
+        return asdict(self)

@@ -1,0 +1,113 @@
+"""Do a model's answers depend on what they must not: the batch that a prompt is in, and the cache of what it shares?
+
+Eight prompts of different lengths, five of them with a beginning in common, are answered greedily and scored three
+times: in one batch, one by one, and in one batch by transformers' ordinary attention and cache.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offdiag.doctor.finding import Finding
+from offdiag.errors import OffdiagError
+from offdiag.models import ModelSpec
+from offdiag.runtime import Runtime
+from offdiag.steps import Weights
+from offdiag.store import Store
+
+if TYPE_CHECKING:
+    from offdiag.models.lm import LM
+
+# More than a whole block of 128 tokens, so that a kept block and an incomplete one both take part.
+HEAD = "Examples: " + " ".join(
+    f"What is {n}+{n + 3}? The sum of {n} and {n + 3} is {2 * n + 3}." for n in range(11, 17)
+)
+PROMPTS = (
+    "Hello!",
+    "Name a fruit that is yellow.",
+    "What is the capital of France, and which river runs through it?",
+    f"{HEAD} What is 4+4?",
+    f"{HEAD} What is 21+37? Answer with the number alone.",
+    f"{HEAD} Which of 57 and 75 is larger?",
+    f"{HEAD} Count from one to five, please, and then say what comes after that.",
+    f"{HEAD} What is 8+8?",
+)
+CONTINUATIONS = ("Yes", "The answer is 16.")
+NEW_TOKENS = 8
+# Differences of log-probabilities (nats) that rounding explains.
+TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5, "float16": 0.1}
+
+
+@dataclass(frozen=True)
+class Replies:
+    """Token ids of each prompt's completion, and the log-probabilities of its continuations."""
+
+    ids: list[tuple[int, ...]]
+    logprobs: list[float]
+
+
+def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
+    """Batch invariance and cache parity of a model, with the numbers."""
+    import torch
+
+    from offdiag.models.lm import LM
+
+    torch.set_num_threads(runtime.threads)
+    started = time.monotonic()
+    try:
+        location = _location(spec, runtime, store)
+        shared = LM.load(spec, location, runtime)
+        together = _ask(shared)
+        alone = _ask(LM(shared.model, shared.tokenizer, token_budget=1))
+        because = shared.plain_because
+        del shared  # the plain model is loaded anew, since the shared-prefix one is laid out differently
+        plain = together if because else _ask(LM.load(spec, location, runtime, shared_prefix=False))
+    except OffdiagError as error:
+        return [Finding("model", False, f"{spec.source}: {error}", "see the message")]
+    seconds = time.monotonic() - started
+    return [
+        Finding("model", True, f"{spec.source}, {spec.dtype}: asked three times in {seconds:.0f} s"),
+        _compare("batch invariance", "one by one", spec, together, alone),
+        _compare("cache parity", "without sharing", spec, together, plain)
+        if because is None
+        else Finding("cache parity", None, f"nothing is shared: {because}"),
+    ]
+
+
+def _location(spec: ModelSpec, runtime: Runtime, store: Store) -> str | Path:
+    """Where the weights lie, converted now if they must be and are not."""
+    from offdiag.engine.execute import Ended, ModelSlot, StepWork, execute
+
+    weights, slot = Weights.of(spec), ModelSlot()
+    if weights.converted is not None:
+        outcome = execute(weights.converted, store, runtime, slot, {"study": "doctor"}, lambda done, total: None)
+        if outcome.ended is Ended.BUSY:
+            raise OffdiagError("another process converts it now; wait until it has finished")
+        if outcome.ended is Ended.FAILED:
+            raise OffdiagError(f"it could not be converted: {outcome.message}")
+    return weights.location(StepWork(store.root, store, runtime, slot))
+
+
+def _ask(model: "LM") -> Replies:
+    completions = [c for batch in model.generate(PROMPTS, max_new_tokens=NEW_TOKENS) for c in batch]
+    scores = model.score(PROMPTS, [CONTINUATIONS] * len(PROMPTS))
+    return Replies(
+        ids=[c.ids for c in sorted(completions, key=lambda c: c.index)],
+        logprobs=[score.logprob for row in scores for score in row],
+    )
+
+
+def _compare(name: str, how: str, spec: ModelSpec, ours: Replies, theirs: Replies) -> Finding:
+    """Flipped completions and the largest difference of a log-probability.
+
+    A 16-bit format rounds so coarsely that a flip between near ties is no fault; it is reported and not judged.
+    """
+    flips = sum(a != b for a, b in zip(ours.ids, theirs.ids, strict=True))
+    gap = max(abs(a - b) for a, b in zip(ours.logprobs, theirs.logprobs, strict=True))
+    detail = f"{flips} of {len(PROMPTS)} completions differ {how}, max |Δ log-prob| {gap:.1e}"
+    if not gap <= TOLERANCE[spec.dtype] or (flips and spec.dtype == "float32"):
+        return Finding(name, False, detail, f"expected 0 and at most {TOLERANCE[spec.dtype]:g}; please report it")
+    if flips:
+        return Finding(name, None, detail, f"{spec.dtype} rounds; use dtype float32 where single answers matter")
+    return Finding(name, True, detail)

@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from tiny import make_tiny_model
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random model with a tokenizer."""
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def model_stub(tmp_path: Path) -> Path:
+    """A folder that passes for a model as long as nobody loads it; enough for plans and stores."""
+    folder = tmp_path / "models" / "stub"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(bytes(range(64)))
+    return folder
+
+
+@pytest.fixture(params=["it's", 'say "hi"', "two  words", "naïve 模型 🙂", "back\\slash", "at@home [x]*", "-k"])
+def weird_tmp_path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder with a name that breaks careless code."""
+    folder = tmp_path / request.param
+    folder.mkdir()
+    return folder

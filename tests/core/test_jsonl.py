@@ -1,0 +1,78 @@
+import json
+
+import pytest
+
+from offdiag.errors import StoreError
+from offdiag.steps.jsonl import append_jsonl, read_jsonl, recover_jsonl, write_jsonl
+
+ODD = ["\u2028 \u2029 \x85 \x1c \x0b", "\0\0", "lone \ud83d surrogate", "\r\n\r", "模型 🙂", '"\\', "\x7f\x1b[31m"]
+RECORDS = [{"index": i, "completion": text} for i, text in enumerate(ODD)]
+
+
+def test_odd_completions_survive(tmp_path):
+    write_jsonl(tmp_path / "all.jsonl", RECORDS)
+    append_jsonl(tmp_path / "some.jsonl", RECORDS[:3])
+    append_jsonl(tmp_path / "some.jsonl", RECORDS[3:])
+    assert read_jsonl(tmp_path / "all.jsonl") == RECORDS
+    assert recover_jsonl(tmp_path / "some.jsonl") == RECORDS
+    assert (tmp_path / "some.jsonl").read_bytes().count(b"\n") == len(RECORDS)
+
+
+def test_a_torn_file_keeps_its_whole_records_wherever_it_was_torn(tmp_path):
+    path = tmp_path / "torn.jsonl"
+    write_jsonl(path, RECORDS)
+    data = path.read_bytes()
+    ends = [i + 1 for i in range(len(data)) if data[i : i + 1] == b"\n"]
+    for cut in {*ends, *(end - 1 for end in ends), *range(0, len(data), 7)}:
+        path.write_bytes(data[:cut])
+        whole = sum(end <= cut for end in ends)
+        assert recover_jsonl(path, repair=False) == RECORDS[:whole]
+        assert path.stat().st_size == cut
+        assert recover_jsonl(path) == RECORDS[:whole]
+        assert path.stat().st_size == max([0, *(end for end in ends if end <= cut)])
+
+
+def test_what_is_appended_after_a_repair_is_read(tmp_path):
+    path = tmp_path / "torn.jsonl"
+    append_jsonl(path, RECORDS[:2])
+    with path.open("ab") as file:
+        file.write(b'{"index": 2, "compl')
+    assert recover_jsonl(path) == RECORDS[:2]
+    append_jsonl(path, RECORDS[2:])
+    assert recover_jsonl(path) == RECORDS
+
+
+def test_bytes_that_never_reached_the_disk_end_the_file(tmp_path):
+    path = tmp_path / "zeros.jsonl"
+    append_jsonl(path, RECORDS[:2])
+    size = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(b"\0" * 40 + b"\n" + json.dumps(RECORDS[2]).encode() + b"\n")
+    assert recover_jsonl(path) == RECORDS[:2]
+    assert path.stat().st_size == size
+
+
+def test_nothing_is_recovered_from_nothing(tmp_path):
+    assert recover_jsonl(tmp_path / "no.jsonl") == []
+
+
+def test_a_finished_file_that_is_damaged_names_the_line_and_the_remedy(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"a": 1}\n{"a":\n')
+    with pytest.raises(StoreError, match=r"bad\.jsonl:2 .*delete its folder and run again"):
+        read_jsonl(path)
+    with pytest.raises(StoreError, match=r"missing\.jsonl.*run again"):
+        read_jsonl(tmp_path / "missing.jsonl")
+
+
+def test_a_file_is_replaced_only_when_all_of_it_is_written(tmp_path):
+    path = tmp_path / "all.jsonl"
+    write_jsonl(path, RECORDS)
+
+    def failing():
+        yield {"index": 0}
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_jsonl(path, failing())
+    assert read_jsonl(path) == RECORDS

@@ -1,0 +1,200 @@
+import json
+import os
+
+import pytest
+from tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan
+
+from offdiag.engine import run_plan
+from offdiag.errors import StoreError, UserError
+from offdiag.identity import Difference
+from offdiag.lease import lease
+from offdiag.models import ModelSpec
+from offdiag.steps import Examples
+from offdiag.store import State, Store
+from offdiag.tasks.base_addition import AdditionDomain
+
+STEP = Examples(domain=AdditionDomain(base=8), split="eval", n=3)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def finish(store, step, summary=None):
+    with store.claim(step, {"study": "tiny"}) as folder:
+        assert folder is not None
+        store.finish(step, summary or {})
+    return store.folder(step)
+
+
+def test_a_store_appears_with_the_first_claim(store):
+    assert store.state(STEP) is State.MISSING
+    assert not store.root.exists()
+    folder = finish(store, STEP)
+    assert json.loads((store.root / "store.json").read_text()) == {"format": 1}
+    assert folder == store.root / "examples" / STEP.folder_name
+    assert sorted(path.name for path in folder.iterdir()) == ["cell.json", "result.json"]
+
+
+def test_the_states_of_a_step(store):
+    assert store.state(STEP) is State.MISSING
+    with store.claim(STEP, {}) as folder:
+        assert folder is not None
+        assert store.state(STEP) is State.BUSY
+        with store.claim(STEP, {}) as second:
+            assert second is None
+    assert store.state(STEP) is State.MISSING
+    store.fail(STEP, "Traceback\n  here\nValueError: bad\n")
+    assert store.state(STEP) is State.FAILED
+    assert store.error(STEP) == "ValueError: bad"
+    with store.claim(STEP, {}):
+        assert not (store.folder(STEP) / "error.txt").exists()
+    finish(store, STEP, {"n": 3})
+    assert store.state(STEP) is State.DONE
+    assert store.result(STEP)["summary"] == {"n": 3}
+    with store.claim(STEP, {}) as folder:
+        assert folder is None
+
+
+def test_cell_json_says_what_the_step_is_and_who_asked(store):
+    cell = json.loads((finish(store, STEP) / "cell.json").read_text())
+    assert cell["identity"] == STEP.canonical()
+    assert (cell["kind"], cell["name"], cell["fingerprint"]) == (STEP.kind, STEP.name, STEP.fingerprint)
+    assert cell["origin"] == {"study": "tiny"}
+
+
+def test_a_claim_is_given_back_when_the_block_fails(store):
+    with pytest.raises(RuntimeError), store.claim(STEP, {}):
+        raise RuntimeError
+    assert store.state(STEP) is State.MISSING
+
+
+def test_a_result_of_another_identity_is_refused(store):
+    folder = finish(store, STEP)
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps({**result, "fingerprint": "0" * 64}))
+    with pytest.raises(StoreError, match=r"result\.json has fingerprint 0000000000000000, expected .*delete .*run again"):
+        store.state(STEP)
+
+
+@pytest.mark.parametrize("text", ["", '{"fingerprint": "', "[]", "\udcff\x00"])
+def test_a_half_written_result_names_its_path_and_the_remedy(store, text):
+    folder = finish(store, STEP)
+    (folder / "result.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(StoreError) as caught:
+        store.state(STEP)
+    assert str(folder / "result.json") in str(caught.value)
+    assert f"delete {folder} and run again" in str(caught.value)
+
+
+def test_a_half_written_cell_names_its_path_and_the_remedy(store, monkeypatch):
+    folder = finish(store, STEP)
+    (folder / "cell.json").write_text('{"identity": {')
+    monkeypatch.setattr("offdiag.tasks.base_addition.task.BaseAddition.data_version", 99)
+    newer = Examples(domain=AdditionDomain(base=8), split="eval", n=3)
+    with pytest.raises(StoreError, match="cannot read .*cell.json") as caught:
+        store.state(newer)
+    assert f"delete {folder} and run again" in str(caught.value)
+
+
+def test_a_store_of_another_format_is_refused(tmp_path):
+    (tmp_path / "store.json").write_text('{"format": 2}')
+    with pytest.raises(StoreError, match="has format 2, this offdiag reads format 1"):
+        Store(tmp_path)
+
+
+def test_a_damaged_marker_does_not_advise_to_delete_the_store(tmp_path):
+    (tmp_path / "store.json").write_text("")
+    with pytest.raises(StoreError, match=r"store\.json") as caught:
+        Store(tmp_path)
+    assert "delete" not in str(caught.value)
+    assert 'write {"format": 1} into it' in str(caught.value)
+
+
+def test_what_is_not_a_store_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    for root in (tmp_path, tmp_path / "thesis.tex"):
+        with pytest.raises(UserError, match="is not an offdiag store .*--store"):
+            Store(root)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    (tmp_path / "empty").mkdir()
+    Store(tmp_path / "empty")
+
+
+def test_find_takes_a_name_a_hash_or_a_path_and_prefers_cells(store, model_stub):
+    plan = tiny_plan(model_stub)
+    for answers in steps_of(plan, "answers"):
+        answer_by_hand(store, answers, bool)
+    run_plan(plan, store)
+    grades = steps_of(plan, "cells")[2]
+    folder = store.folder(grades)
+    assert ".k1." in folder.name
+    for text in (folder.name, folder.name[-8:], str(folder), f"{folder}/", grades.name, "stub.k1", "k1.rationale"):
+        assert store.find(text) == folder
+    assert store.find(store.folder(grades.answers).name) == store.folder(grades.answers)
+    with pytest.raises(UserError, match="no cell 'nothing'"):
+        store.find("nothing")
+    with pytest.raises(UserError, match=r"'stub' matches 5 cells: .*stub--base=8"):
+        store.find("stub")
+
+
+def test_reasons_are_the_fields_that_changed(store, model_stub):
+    old, new = tiny_plan(model_stub), tiny_plan(model_stub, recipe=RECIPE.model_copy(update={"learning_rate": 0.5}))
+    (before,), (after,) = steps_of(old, "training"), steps_of(new, "training")
+    assert store.reasons(after) == []
+    finish(store, before)
+    store.refresh()
+    assert store.state(after) is State.STALE
+    assert store.reasons(after) == [Difference(field="recipe.learning_rate", old="0.01", new="0.5")]
+
+
+def test_reasons_compare_with_the_most_similar(store, model_stub):
+    for recipe in ({"learning_rate": 0.5, "rank": 7, "epochs": 2}, {"rank": 7}):
+        finish(store, steps_of(tiny_plan(model_stub, recipe=RECIPE.model_copy(update=recipe)), "training")[0])
+    (step,) = steps_of(tiny_plan(model_stub), "training")
+    assert [str(reason) for reason in store.reasons(step)] == ["recipe.rank: 7 → 2"]
+
+
+def test_names_that_are_cut_short_are_not_taken_for_one_another(store):
+    def answers(name):
+        from offdiag.steps import Answers, Weights
+
+        weights = Weights(spec=ModelSpec(source=f"hub:org/{'n' * 200}{name}"))
+        return Answers(weights=weights, examples=STEP, style="direct", max_new_tokens=8)
+
+    finish(store, answers("a"))
+    assert answers("a").folder_name[:-8] == answers("b").folder_name[:-8]
+    assert store.state(answers("b")) is State.MISSING
+
+
+def test_odd_texts_are_written_and_read(store):
+    odd = "lone \ud83d, \u2028 and 模型"
+    store.fail(STEP, f"ValueError: {odd}")
+    assert "模型" in store.error(STEP)
+    finish(store, STEP, {"text": odd})
+    assert store.result(STEP)["summary"] == {"text": odd}
+
+
+def test_a_killed_runner_does_not_keep_its_step(store):
+    with store.claim(STEP, {}) as folder:
+        assert folder is not None
+        text = (folder / "lease.json").read_text()
+    (folder / "lease.json").write_text(text)
+    os.utime(folder / "lease.json", (0, 0))
+    assert store.state(STEP) is State.MISSING
+    with lease(folder / "lease.json") as mine:
+        assert mine
+
+
+def test_a_store_works_wherever_it_lies(weird_tmp_path, model_stub):
+    store = Store(weird_tmp_path / "store")
+    plan = tiny_plan(model_stub)
+    for answers in steps_of(plan, "answers"):
+        answer_by_hand(store, answers, bool)
+    assert run_plan(plan, store).complete
+    grades = steps_of(plan, "cells")[0]
+    assert store.find(grades.folder_name) == store.folder(grades)
+    again = Store(weird_tmp_path / "store")
+    assert {state.state for state in plan.survey(again) if state.step.kind == "cells"} == {State.DONE}
+    assert len(contents(store.root)) == 5 * 3 + 5 * 3 + 3
