@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from tiny import make_tiny_model
 
 

@@ -41,9 +41,7 @@ def build(p: Params) -> Design:
         return Evaluation(domain=domain, n=p.n_eval, style=style, max_new_tokens=p.max_new_tokens)
 
     arms = [Arm(model=p.model, method=InContext(k=k), train=domain) for k in p.shots]
-    tuned = [
-        Arm(model=p.model, method=FineTuning(n=8, recipe=p.recipe), train=domain, seed=seed) for seed in p.seeds
-    ]
+    tuned = [Arm(model=p.model, method=FineTuning(n=8, recipe=p.recipe), train=domain, seed=seed) for seed in p.seeds]
     zero = Arm(model=p.model, method=ZeroShot())
     cells = [
         *(Cell(arm=zero, evaluation=asked(style)) for style in ("step-by-step", "direct")),
@@ -112,12 +110,13 @@ class Recorder:
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.ends: dict[str, tuple[str, str]] = {}
+        self.progress: dict[str, list[tuple[int, int]]] = {}
 
     def started(self, step) -> None:
         self.begun.append(f"{step.kind}/{step.name}")
 
     def progressed(self, step, done: int, total: int) -> None:
-        pass
+        self.progress.setdefault(f"{step.kind}/{step.name}", []).append((done, total))
 
     def ended(self, step, state: str, message: str) -> None:
         self.ends[f"{step.kind}/{step.name}"] = (str(state), message)

@@ -1,10 +1,10 @@
 """offdiag: controlled experiments on how language models generalise, as a train x eval matrix.
 
-    import offdiag
+import offdiag
 
-    offdiag.run("base-addition", scale="quick")
-    results = offdiag.load("base-addition", scale="quick")
-    results.cells[["arm", "eval", "accuracy", "ci_low", "ci_high"]]
+offdiag.run("base-addition", scale="quick")
+results = offdiag.load("base-addition", scale="quick")
+results.cells[["arm", "eval", "accuracy", "ci_low", "ci_high"]]
 """
 
 from importlib import import_module

@@ -63,7 +63,7 @@ def _load_file(path: Path) -> ModuleType:
     except OffdiagError:
         del sys.modules[name]
         raise
-    except Exception as error:  # noqa: BLE001  (the file is the user's program: whatever it raises is its mistake)
+    except Exception as error:
         del sys.modules[name]
         raise UserError(f"{path}:{_line_in(error, path)}: {type(error).__name__}: {_flat(error)}") from error
     return module

@@ -140,4 +140,3 @@ def _record_rows(plan: Plan, cell: Cell, step: Grades, records: list[dict[str, A
 def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     """Nullable types, so that an absent factor is NA and an integer stays one."""
     return frame.convert_dtypes()
-

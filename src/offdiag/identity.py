@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from offdiag.errors import UserError
 
-Json: TypeAlias = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
 
 
 class Identity(BaseModel):

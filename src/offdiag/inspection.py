@@ -61,7 +61,9 @@ def explain(store: Store, text: str) -> Reason:
     if state is State.DONE:
         finished = (store.result(step) or {}).get("finished", "")
         return Reason(name, state, (f"finished {finished}", f"fingerprint {step.fingerprint}"))
-    lines = [f"needs {i.kind}/{i.folder_name}: {store.state(i)}" for i in step.inputs if store.state(i) is not State.DONE]
+    lines = [
+        f"needs {i.kind}/{i.folder_name}: {store.state(i)}" for i in step.inputs if store.state(i) is not State.DONE
+    ]
     return Reason(name, state, (*([store.error(step)] if store.error(step) else []), *lines))
 
 

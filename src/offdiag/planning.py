@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
-from offdiag.steps import Answers, Examples, Grades, Step
 from offdiag.parameters import override
+from offdiag.steps import Answers, Examples, Grades, Step
 from offdiag.store import State, Store
 from offdiag.study import Cell, Design, Study, StudyParams
 from offdiag.tasks import Example, get_task
@@ -108,7 +108,8 @@ class Plan:
     def to_json(self) -> Json:
         """The expanded study: parameters, and every step with its identity."""
         steps = [
-            {"kind": s.kind, "name": s.name, "fingerprint": s.fingerprint, "identity": s.canonical()} for s in self.steps
+            {"kind": s.kind, "name": s.name, "fingerprint": s.fingerprint, "identity": s.canonical()}
+            for s in self.steps
         ]
         return to_json({**self.origin, "params": self.params_json, "cells": len(self.cells), "steps": steps})
 

@@ -34,8 +34,8 @@ class Results:
     none), ``n_paired, difference, diff_low, diff_high, p_value`` (paired on example ids, this cell minus baseline),
     ``folder``. The accuracy of a cell that is not ``done`` is NA.
 
-    ``records`` has besides: ``example, problem, target, parsed, status, flags, correct, n_tokens, finish`` and one column
-    for each stratum of the task (for example ``carries``).
+    ``records`` has besides: ``example, problem, target, parsed, status, flags, correct, n_tokens, finish`` and one
+    column for each stratum of the task (for example ``carries``).
     """
 
     study: str

@@ -1,13 +1,13 @@
 """The store: a folder of finished steps. No server, no database, no pickles.
 
-    store/
-      store.json                       the format of the store
-      cells/<human-name>-<hash8>/
-        cell.json                      what the step is: its identity, and which study asked for it first
-        records.jsonl …                artifacts
-        result.json                    written last: its existence means that the step is complete
-        error.txt                      the traceback of the last try, if it failed
-        lease.json                     who is at work in here, with a heartbeat
+store/
+store.json                       the format of the store
+cells/<human-name>-<hash8>/
+cell.json                      what the step is: its identity, and which study asked for it first
+records.jsonl …                artifacts
+result.json                    written last: its existence means that the step is complete
+error.txt                      the traceback of the last try, if it failed
+lease.json                     who is at work in here, with a heartbeat
 """
 
 import json

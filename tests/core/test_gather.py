@@ -2,12 +2,13 @@ import math
 
 import pandas as pd
 import pytest
-from tiny_study import answer_by_hand, steps_of, tiny_plan
 
 from offdiag.engine import run_plan
 from offdiag.gather import MEASURES, gather
-from offdiag.steps.jsonl import append_jsonl
+from offdiag.steps import load_answers
+from offdiag.steps.jsonl import append_jsonl, write_jsonl
 from offdiag.store import Store
+from tiny_study import answer_by_hand, steps_of, tiny_plan
 
 N = 12
 
@@ -148,9 +149,12 @@ def test_columns_keep_their_types_at_every_stage(plan, store):
 def test_an_unparsed_answer_is_wrong_and_counted(plan, store):
     step = next(step for step in steps_of(plan, "answers") if step.name.startswith(ZERO))
     answer_by_hand(store, step, lambda i: True)
-    path = store.folder(step) / "answers.jsonl"
-    path.write_text(path.read_text().replace("\\\\boxed{", "none ", 2).replace('none 1', 'none a', 2))
+    records = load_answers(store.folder(step))
+    write_jsonl(
+        store.folder(step) / "answers.jsonl", [{**r, "completion": "No idea."} for r in records[:3]] + records[3:]
+    )
     assert run_plan(plan.select(ZERO), store).complete
     cell = row(gather(plan, store), ZERO)
-    assert cell["n_unparsed"] == cell["n"] - cell["n_correct"]
-    assert cell["unparsed_rate"] == pytest.approx(cell["n_unparsed"] / N)
+    assert (cell["n"], cell["n_correct"], cell["n_unparsed"]) == (N, N - 3, 3)
+    assert (cell["accuracy"], cell["unparsed_rate"]) == (0.75, 0.25)
+    assert list(gather(plan, store).records["parsed"].isna()) == [True] * 3 + [False] * (N - 3)

@@ -29,9 +29,7 @@ class Opaque:
 def test_canonical_json_is_sorted_compact_and_ascii():
     assert canonical_json({"b": (1, 2.5), "a": {"z": None, "é": True}}) == '{"a":{"z":null,"\\u00e9":true},"b":[1,2.5]}'
     assert canonical_json({"b": 1, "a": 2}) == canonical_json({"a": 2, "b": 1})
-    assert canonical_json(Outer()) == (
-        '{"@":"outer","inner":{"@":"Inner","rate":0.5},"name":"x","shots":[1,2]}'
-    )
+    assert canonical_json(Outer()) == ('{"@":"outer","inner":{"@":"Inner","rate":0.5},"name":"x","shots":[1,2]}')
 
 
 def test_a_lone_surrogate_has_a_fingerprint():

@@ -2,7 +2,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import pytest
-from tiny_study import RECIPE, Params, answer_by_hand, build, steps_of, tiny_plan, tiny_study
 
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
@@ -15,6 +14,7 @@ from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
 from offdiag.tasks import Domain, Example, Grade, get_task, register, task
 from offdiag.tasks.base_addition import AdditionDomain
 from offdiag.tasks.base_addition.task import BaseAddition
+from tiny_study import RECIPE, Params, answer_by_hand, build, steps_of, tiny_plan, tiny_study
 
 HUB = ModelSpec(source="hub:org/name")
 
@@ -242,7 +242,9 @@ def leaky(monkeypatch):
     assert get_task("leaky").name == "leaky"
 
 
-@pytest.mark.parametrize("method", [InContext(k=6), FineTuning(n=6, recipe=Recipe(warmup_updates=0))], ids=["shown", "tuned"])
+@pytest.mark.parametrize(
+    "method", [InContext(k=6), FineTuning(n=6, recipe=Recipe(warmup_updates=0))], ids=["shown", "tuned"]
+)
 def test_an_item_that_is_taught_and_evaluated_is_refused_by_name(leaky, store, method):
     asked = Evaluation(domain=LeakyDomain(), n=3)
     leak = plan_of(Cell(arm=Arm(model=HUB, method=method, train=LeakyDomain()), evaluation=asked))

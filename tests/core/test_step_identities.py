@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import tiny_study
 
+import tiny_study
 from offdiag.errors import UserError
 from offdiag.identity import Identity, fingerprint
 from offdiag.methods import FineTuning, InContext, Recipe, ZeroShot

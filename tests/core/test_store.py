@@ -2,7 +2,6 @@ import json
 import os
 
 import pytest
-from tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan
 
 from offdiag.engine import run_plan
 from offdiag.errors import StoreError, UserError
@@ -12,6 +11,7 @@ from offdiag.models import ModelSpec
 from offdiag.steps import Examples
 from offdiag.store import State, Store
 from offdiag.tasks.base_addition import AdditionDomain
+from tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan
 
 STEP = Examples(domain=AdditionDomain(base=8), split="eval", n=3)
 
@@ -74,7 +74,9 @@ def test_a_result_of_another_identity_is_refused(store):
     folder = finish(store, STEP)
     result = json.loads((folder / "result.json").read_text())
     (folder / "result.json").write_text(json.dumps({**result, "fingerprint": "0" * 64}))
-    with pytest.raises(StoreError, match=r"result\.json has fingerprint 0000000000000000, expected .*delete .*run again"):
+    with pytest.raises(
+        StoreError, match=r"result\.json has fingerprint 0000000000000000, expected .*delete .*run again"
+    ):
         store.state(STEP)
 
 

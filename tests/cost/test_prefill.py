@@ -6,7 +6,7 @@ HEAD = tuple(f"h{i}" for i in range(300))
 
 
 def prompts(*lengths: int, head: tuple[str, ...] = HEAD) -> list[tuple[str, ...]]:
-    return [head + (f"first{i}", *["own"] * (length - 1)) for i, length in enumerate(lengths)]
+    return [(*head, f"first{i}", *(["own"] * (length - 1))) for i, length in enumerate(lengths)]
 
 
 def test_a_shared_beginning_is_computed_once() -> None:
@@ -65,5 +65,5 @@ def test_constants_are_those_of_the_modules_that_load_torch() -> None:
     from offdiag.training import supervised
 
     assert BLOCK == _prefix.BLOCK
-    assert memory.MOST_KEPT == _prefix.BlockCache().limit
+    assert _prefix.BlockCache().limit == memory.MOST_KEPT
     assert memory.TRAINING_SHARE == supervised.TRAINING_SHARE

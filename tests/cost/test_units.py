@@ -5,8 +5,17 @@ from offdiag.cost import count, duration, flops, gib
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (950, "950"), (999.6, "1.0 k"), (1_234_567, "1.2 M"), (218_600, "219 k"), (99_949, "99.9 k"), (99_950, "100 k"), (None, "unknown")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (950, "950"),
+        (999.6, "1.0 k"),
+        (1_234_567, "1.2 M"),
+        (218_600, "219 k"),
+        (99_949, "99.9 k"),
+        (99_950, "100 k"),
+        (None, "unknown"),
+    ],
+)
 def test_counts_have_three_digits_and_a_prefix(number: float | None, text: str) -> None:
     assert count(number) == text
 

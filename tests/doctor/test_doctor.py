@@ -9,7 +9,7 @@ import pytest
 
 from offdiag.doctor import Finding, doctor
 from offdiag.doctor import examine as examining
-from offdiag.doctor.parity import HEAD, Replies, _compare
+from offdiag.doctor.parity import HEAD, Replies, compare
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.runtime import Runtime, available_cores
@@ -115,12 +115,12 @@ def test_a_model_that_cannot_be_loaded_is_a_finding(tmp_path: Path) -> None:
 def test_flips_and_gaps_are_judged_by_the_number_format() -> None:
     ours, flipped = Replies([(1, 2)], [-1.0]), Replies([(1, 3)], [-1.0])
     far = Replies([(1, 2)], [-1.01])
-    assert _compare("x", "y", FLOAT32, ours, ours).ok
-    assert _compare("x", "y", FLOAT32, ours, flipped).ok is False
-    assert _compare("x", "y", BFLOAT16, ours, flipped).ok is None
-    assert _compare("x", "y", FLOAT32, ours, far).ok is False
-    assert _compare("x", "y", BFLOAT16, ours, far).ok
-    assert _compare("x", "y", BFLOAT16, ours, Replies([(1, 2)], [float("nan")])).ok is False
+    assert compare("x", "y", FLOAT32, ours, ours).ok
+    assert compare("x", "y", FLOAT32, ours, flipped).ok is False
+    assert compare("x", "y", BFLOAT16, ours, flipped).ok is None
+    assert compare("x", "y", FLOAT32, ours, far).ok is False
+    assert compare("x", "y", BFLOAT16, ours, far).ok
+    assert compare("x", "y", BFLOAT16, ours, Replies([(1, 2)], [float("nan")])).ok is False
 
 
 def test_the_common_beginning_fills_a_block() -> None:

@@ -7,6 +7,7 @@ import typer
 
 from offdiag.parameters import parse_sets
 from offdiag.planning import Plan, make_plan
+from offdiag.runtime import Device
 
 StudyName: TypeAlias = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study, or a Python file.")]
 Scale: TypeAlias = Annotated[str, typer.Option("--scale", help="Preset of the parameters.")]
@@ -20,6 +21,7 @@ StoreFolder: TypeAlias = Annotated[
     Path | None, typer.Option("--store", help="Folder of finished steps [$OFFDIAG_STORE or offdiag-store].")
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 
 
 def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None = None) -> Plan:

@@ -1,7 +1,5 @@
 """The command ``run``: watch it, and show what came out."""
 
-from typing import get_args
-
 import typer
 
 from offdiag.cli.tables import show_results, show_table
@@ -15,14 +13,12 @@ from offdiag.store import Store
 
 
 def run_and_show(
-    plan: Plan, store: Store, *, workers: int, engine: str | None, device: str, token_budget: int, fail_fast: bool,
+    plan: Plan, store: Store, *, workers: int, engine: str | None, device: Device, token_budget: int, fail_fast: bool,
     last_failed: bool,
 ) -> int:  # fmt: skip
     """Run a plan and print the failures, the results and what to type next; returns the exit code."""
-    if device not in get_args(Device):
-        raise UserError(f"--device {device!r}: expected {', '.join(get_args(Device))}")
     files = () if plan.study.file is None else (plan.study.file,)
-    runtime = Runtime(device=device, token_budget=token_budget, study_files=files)  # type: ignore[arg-type]
+    runtime = Runtime(device=device, token_budget=token_budget, study_files=files)
     chosen = _engine(engine, runtime, workers)
     pending = sum(state.needed for state in plan.survey(store))
     if not pending:
@@ -38,7 +34,9 @@ def run_and_show(
 
 def _engine(name: str | None, runtime: Runtime, workers: int) -> Engine:
     if workers > available_cores():
-        raise UserError(f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that")
+        raise UserError(
+            f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
+        )
     match name or ("pool" if workers > 1 else "inline"):
         case "inline" if workers == 1:
             limit_threads(runtime)

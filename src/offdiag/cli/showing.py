@@ -72,7 +72,7 @@ def _mask(store: Store, tuned: FineTuned) -> Mask:
     tokenizer = load_tokenizer(tuned.start.spec, _location(store, tuned.start))
     prompt, response = tuned.conversations(store.folder(tuned.examples))[0]
     both = tokenise(tokenizer, prompt, response)
-    masked, learnt = both.ids[: both.n_prompt], both.ids[both.n_prompt :]
+    masked, learnt = list(both.ids[: both.n_prompt]), list(both.ids[both.n_prompt :])
     return Mask(str(tokenizer.decode(masked)), str(tokenizer.decode(learnt)), len(masked), len(learnt))
 
 
@@ -96,5 +96,3 @@ def _quoted(text: str) -> str:
     """Each line behind a bar, and control characters written out: a terminal must not obey a model's output."""
     visible = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
     return "\n".join(f"  | {line}" for line in visible.split("\n"))
-
-

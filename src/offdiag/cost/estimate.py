@@ -183,8 +183,10 @@ class _Counter:
 def examples_seen(recipe: Recipe, n: int) -> int:
     """Examples of all updates, each time that they are seen.
 
-    >>> examples_seen(Recipe(batch_size=16, epochs=2), 40), examples_seen(Recipe(batch_size=16, max_updates=7), 40)
-    (80, 40)
+    >>> examples_seen(Recipe(batch_size=16, epochs=2), 40)
+    80
+    >>> examples_seen(Recipe(batch_size=16, epochs=9, max_updates=7), 40)
+    96
     """
     epochs, updates = divmod(recipe.updates(n), recipe.updates_per_epoch(n))
     return epochs * n + updates * recipe.batch_size

@@ -67,9 +67,9 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
         return [Finding("model", False, f"{spec.source}: {error}", "see the message")]
     seconds = time.monotonic() - started
     return [
-        Finding("model", True, f"{spec.source}, {spec.dtype}: asked three times in {seconds:.0f} s"),
-        _compare("batch invariance", "one by one", spec, together, alone),
-        _compare("cache parity", "without sharing", spec, together, plain)
+        Finding("model", True, f"{spec.source}, {spec.dtype}: loaded and asked three times in {seconds:.0f} s"),
+        compare("batch invariance", "one by one", spec, together, alone),
+        compare("cache parity", "without sharing", spec, together, plain)
         if because is None
         else Finding("cache parity", None, f"nothing is shared: {because}"),
     ]
@@ -98,7 +98,7 @@ def _ask(model: "LM") -> Replies:
     )
 
 
-def _compare(name: str, how: str, spec: ModelSpec, ours: Replies, theirs: Replies) -> Finding:
+def compare(name: str, how: str, spec: ModelSpec, ours: Replies, theirs: Replies) -> Finding:
     """Flipped completions and the largest difference of a log-probability.
 
     A 16-bit format rounds so coarsely that a flip between near ties is no fault; it is reported and not judged.

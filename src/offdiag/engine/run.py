@@ -69,9 +69,7 @@ def run_plan(
     scheduler = Scheduler.of([state.step for state in needed])
     engine = engine or (Pool(runtime, workers) if workers > 1 else Inline(runtime))
     engine.run(scheduler, store, plan.origin, watcher or Silent(), fail_fast=fail_fast)
-    return Summary(
-        len(needed), len(scheduler.done), len(scheduler.failed), len(scheduler.busy), len(scheduler.blocked)
-    )
+    return Summary(len(needed), len(scheduler.done), len(scheduler.failed), len(scheduler.busy), len(scheduler.blocked))
 
 
 def _failed_only(needed: list) -> list:  # type: ignore[type-arg]

@@ -25,10 +25,10 @@ FORMAT_VERSION = 1
 
 
 def few_shot_prompt(demonstrations: Sequence[str], query: str) -> str:
-    """The user turn with rendered demonstrations before the query.
+    r"""The user turn with rendered demonstrations before the query.
 
     >>> few_shot_prompt(["1+1? 2", "1+2? 3"], "2+2?")
-    'Examples: 1+1? 2\\n1+2? 3\\n2+2?'
+    'Examples: 1+1? 2\n1+2? 3\n2+2?'
     """
     return "Examples: " + "\n".join([*demonstrations, query])
 
@@ -70,9 +70,6 @@ class Demonstrations(Context):
         draws = [task.demonstrations(self.domain, query, self.k, self.seed) for query in queries]
         return [few_shot_prompt(self._rendered(draw), prompt) for draw, prompt in zip(draws, bare, strict=True)]
 
-    def taught(self, work: Work) -> tuple[Domain, list[Example]] | None:
-        return None if self.fixed is None else (self.domain, load_examples(work.output(self.fixed)))
-
     def _rendered(self, demonstrations: Sequence[Example]) -> list[str]:
         task = get_task(self.domain.task)
         return [
@@ -107,9 +104,7 @@ class InContext(Method):
         if self.demonstrations == "fixed":
             fixed = Examples(domain=train, split="train", n=self.k, seed=seed)
         style = self.style or default_style(rationale=self.rationale)
-        context = Demonstrations(
-            domain=train, k=self.k, seed=seed, fixed=fixed, rationale=self.rationale, style=style
-        )
+        context = Demonstrations(domain=train, k=self.k, seed=seed, fixed=fixed, rationale=self.rationale, style=style)
         return Learner(model, context)
 
     def factors(self) -> dict[str, Scalar]:

@@ -19,12 +19,15 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.spec import Dtype, ModelSpec
 from offdiag.models.wheels import wheel_gguf, wheel_version
 from offdiag.runtime import Runtime
+
+disable_progress_bar()  # whoever watches a run hears of its steps; bars of the libraries would only cut into that
 
 DTYPES: dict[Dtype, torch.dtype] = {
     "float32": torch.float32,

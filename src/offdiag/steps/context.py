@@ -19,8 +19,3 @@ class Context(Identity, ABC):
     @abstractmethod
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
         """One prompt a query, given the prompt that asks for the query alone."""
-
-    @abstractmethod
-    def taught(self, work: Work) -> tuple[Domain, list[Example]] | None:
-        """The examples shown with every query, for the check that none is evaluated; None where each query has its
-        own (which are drawn without it)."""

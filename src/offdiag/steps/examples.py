@@ -26,7 +26,11 @@ class Examples(Step):
         return f"{self.domain.task}.{self.domain}.{self.split}.n{self.n}.s{self.seed}"
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), "task": self.domain.task, "data_version": get_task(self.domain.task).data_version}
+        return {
+            **super().canonical(),
+            "task": self.domain.task,
+            "data_version": get_task(self.domain.task).data_version,
+        }
 
     def run(self, work: Work) -> dict[str, Json]:
         task = get_task(self.domain.task)

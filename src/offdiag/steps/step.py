@@ -50,8 +50,10 @@ class Step(Identity, ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The coordinates of the step for people; the same while a hyper-parameter changes, so that the old result
-        is recognised as stale."""
+        """The step's coordinates for people.
+
+        They stay the same while a hyper-parameter changes, so that the old result is recognised as stale.
+        """
 
     @abstractmethod
     def run(self, work: Work) -> dict[str, Json]:

@@ -63,7 +63,10 @@ def base_addition(p: Params) -> Design:
 
     untuned = Arm(model=p.model, method=ZeroShot())
     shown = [
-        Cell(arm=Arm(model=p.model, method=InContext(k=k), train=Sums(base=base)), evaluation=ask(base, step_by_step=True))
+        Cell(
+            arm=Arm(model=p.model, method=InContext(k=k), train=Sums(base=base)),
+            evaluation=ask(base, step_by_step=True),
+        )
         for base in p.bases
         for k in p.shots
     ]

@@ -17,6 +17,6 @@ def question(problem: str, base: int, style: PromptStyle) -> str:
     The elements and their order are those of Wu et al. (2024, arXiv 2307.02477); the words are our own.
     """
     return (
-        f"Act as a mathematician. Every number here is in base-{base}, whose digits are "
-        f'"{alphabet(base)}". So what is {problem}? {_ENDINGS[style]} "\\boxed{{result}}".'
+        f"You are a mathematician. All numbers here are in base-{base}, whose digits are "
+        f'"{alphabet(base)}". What is {problem}? {_ENDINGS[style]} "\\boxed{{result}}".'
     )

@@ -1,0 +1,85 @@
+"""The commands ``studies`` and ``plan``: what there is, what is done, and what the rest will cost."""
+
+from collections import Counter
+from typing import Any
+
+import typer
+
+from offdiag.catalogue import load_study, study_names
+from offdiag.cli.tables import show_json, show_table
+from offdiag.cost import Cost, estimate
+from offdiag.planning import Plan, StepState, make_plan
+from offdiag.store import State, Store
+
+
+def study_rows() -> list[dict[str, str]]:
+    """One row a study and scale, with its size and cost."""
+    rows = []
+    for name in study_names():
+        study = load_study(name)
+        for scale in study.scales:
+            plan = make_plan(study, scale)
+            rows.append({
+                "study": name, "scale": scale, "cells": str(len(plan.cells)), "steps": str(len(plan.steps)),
+                "cost": estimate(plan).summary(),
+            })  # fmt: skip
+    return rows
+
+
+def show_plan(plan: Plan, store: Store, *, as_json: bool) -> None:
+    """Print what is done, missing and stale, with reasons, and the cost of what is needed."""
+    plan.check()
+    survey = plan.survey(store)
+    needed = {state.step.fingerprint for state in survey if state.needed}
+    cost = estimate(plan, needed)
+    if as_json:
+        steps = [_step_json(state) for state in survey]
+        show_json({**plan.origin, "params": plan.params_json, "cells": len(plan.cells), "steps": steps,
+                   "cost": cost.to_json()})  # fmt: skip
+        return
+    typer.echo(f"{plan.study.title}\n{plan.study.name} · {plan.scale} · {len(plan.cells)} cells\n")
+    _show_counts(survey)
+    _show_reasons(survey)
+    if needed:
+        _show_cost(cost)
+        typer.echo(f"\nNext: offdiag run {plan.command}")
+    else:
+        typer.echo(f"\nNothing to run. Next: offdiag report {plan.command}")
+
+
+def _show_counts(survey: list[StepState]) -> None:
+    words = [str(state) for state in State]
+    kinds = dict.fromkeys(state.step.kind for state in survey)
+    counts = Counter((state.step.kind, _word(state)) for state in survey)
+    columns = [word for word in (*words, "not needed") if any(counts[kind, word] for kind in kinds)]
+    rows = [[kind, *(str(counts[kind, word] or "") for word in columns)] for kind in kinds]
+    show_table("Steps", ["kind", *columns], rows, right=columns)
+
+
+def _show_reasons(survey: list[StepState]) -> None:
+    rows = [[str(s.state), f"{s.step.kind}/{s.step.name}", s.note] for s in survey if s.needed and s.note]
+    if rows:
+        typer.echo("")
+        show_table("Stale or failed", ["state", "step", "why"], rows)
+
+
+def _show_cost(cost: Cost) -> None:
+    for title, rows in (("Cost of what is to be done", cost.rows()), ("Memory, GiB", cost.memory_rows())):
+        if rows:
+            columns = list(rows[0])
+            typer.echo("")
+            show_table(title, columns, [list(row.values()) for row in rows], right=columns[1:])
+    for note in cost.notes:
+        typer.echo(f"  {note}")
+
+
+def _word(state: StepState) -> str:
+    return str(state.state) if state.needed or state.state is State.DONE else "not needed"
+
+
+def _step_json(state: StepState) -> dict[str, Any]:
+    step = state.step
+    return {
+        "kind": step.kind, "name": step.name, "fingerprint": step.fingerprint, "state": _word(state),
+        "why": state.note, "identity": step.canonical(),
+    }  # fmt: skip

@@ -1,0 +1,162 @@
+"""What a run does with steps that fail, hang on others, or kill their process, inline and in worker processes."""
+
+import pytest
+from toys import Toy, text_of, toy_plan
+
+from offdiag.engine import Summary, run_plan
+from offdiag.errors import StoreError
+from offdiag.runtime import Runtime, available_cores
+from offdiag.store import State, Store
+from tiny_study import Recorder
+
+A, D = Toy(label="a"), Toy(label="d")
+both = pytest.mark.parametrize("workers", [1, 2], ids=["inline", "pool"])
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def failing(act):
+    """``a`` is fine; ``b`` fails after it; ``c`` needs ``b``; ``d`` is fine."""
+    b = Toy(label="b", needs=(A,), act=act)
+    return b, Toy(label="c", needs=(b,)), toy_plan(A, b, Toy(label="c", needs=(b,)), D)
+
+
+@both
+def test_everything_runs_once_and_a_second_run_does_nothing(store, workers):
+    c = Toy(label="c", needs=(A, D))
+    plan, watcher = toy_plan(A, D, c), Recorder()
+    assert run_plan(plan, store, workers=workers, watcher=watcher) == Summary(3, 3, 0, 0, 0)
+    assert text_of(store, c) == "a d c "
+    assert sorted(watcher.begun) == ["cells/a", "cells/c", "cells/d"]
+    again = Recorder()
+    assert run_plan(plan, store, workers=workers, watcher=again) == Summary(0, 0, 0, 0, 0)
+    assert again.begun == []
+
+
+@both
+def test_a_failing_step_is_isolated(store, workers):
+    b, c, plan = failing("raise")
+    watcher = Recorder()
+    summary = run_plan(plan, store, workers=workers, watcher=watcher)
+    assert summary == Summary(planned=4, done=2, failed=1, busy=0, blocked=1)
+    assert not summary.complete
+    assert (text_of(store, A), text_of(store, D)) == ("a ", "d ")
+    assert watcher.ends["cells/b"] == ("failed", "ValueError: bad things \ud83d")
+    assert watcher.ends["cells/c"] == ("blocked", "needs cells/b")
+    error = (store.folder(b) / "error.txt").read_text()
+    assert error.startswith("Traceback (most recent call last):")
+    assert "toys.py" in error
+    assert store.state(b) is State.FAILED
+    assert store.state(c) is State.MISSING
+    assert not (store.folder(b) / "lease.json").exists()
+
+
+@both
+def test_a_failed_step_is_tried_again(store, workers, tmp_path):
+    b, c, plan = failing("raise")
+    run_plan(plan, store, workers=workers)
+    (tmp_path / "healed").touch()
+    assert run_plan(plan, store, workers=workers) == Summary(2, 2, 0, 0, 0)
+    assert text_of(store, c) == "a b c "
+    assert not (store.folder(b) / "error.txt").exists()
+
+
+@both
+def test_fail_fast_lets_what_runs_end_and_starts_nothing_more(store, workers):
+    bad, slow = Toy(label="bad", act="raise"), Toy(label="slow", act="wait")
+    later = [Toy(label=f"later{i}") for i in range(3)]
+    watcher = Recorder()
+    summary = run_plan(toy_plan(bad, slow, *later), store, workers=workers, watcher=watcher, fail_fast=True)
+    assert watcher.begun == ["cells/bad", "cells/slow"][:workers]
+    assert summary == Summary(planned=5, done=workers - 1, failed=1, busy=0, blocked=0)
+    assert not summary.complete
+
+
+def test_last_failed_runs_only_what_failed_and_what_hangs_on_it(store, tmp_path):
+    b, c, plan = failing("raise")
+    run_plan(plan, store, fail_fast=True)  # d never ran
+    assert store.state(D) is State.MISSING
+    (tmp_path / "healed").touch()
+    watcher = Recorder()
+    assert run_plan(plan, store, last_failed=True, watcher=watcher).complete
+    assert watcher.begun == ["cells/b", "cells/c"]
+    assert store.state(D) is State.MISSING
+    assert run_plan(plan, store, last_failed=True).planned == 0
+
+
+def test_last_failed_makes_the_inputs_that_are_gone(store, tmp_path):
+    b, _, plan = failing("raise")
+    run_plan(plan, store)
+    (store.folder(A) / "result.json").unlink()
+    (tmp_path / "healed").touch()
+    watcher = Recorder()
+    run_plan(plan, store, last_failed=True, watcher=watcher)
+    assert watcher.begun == ["cells/a", "cells/b", "cells/c"]
+
+
+@both
+def test_a_busy_step_is_skipped_and_not_waited_for(store, workers):
+    b = Toy(label="b", needs=(A,))
+    watcher = Recorder()
+    with store.claim(A, {}) as folder:
+        assert folder is not None
+        summary = run_plan(toy_plan(A, b, D), store, workers=workers, watcher=watcher)
+    assert summary == Summary(planned=3, done=1, failed=0, busy=1, blocked=1)
+    assert not summary.complete
+    assert watcher.ends["cells/a"][0] == "busy"
+    assert store.state(A) is State.MISSING
+    assert run_plan(toy_plan(A, b, D), store, workers=workers).complete
+
+
+@pytest.mark.parametrize("act", ["exit", "kill"])
+def test_a_worker_that_dies_takes_only_its_step_with_it(store, act):
+    b, c, plan = failing(act)
+    watcher = Recorder()
+    summary = run_plan(plan, store, workers=2, watcher=watcher)
+    assert summary == Summary(planned=4, done=2, failed=1, busy=0, blocked=1)
+    code = 3 if act == "exit" else -9
+    assert f"the worker process died (exit code {code})" in watcher.ends["cells/b"][1]
+    assert store.state(b) is State.FAILED
+    assert f"exit code {code}" in store.error(b)
+
+
+@both
+@pytest.mark.parametrize("act", ["full", "full inside"])
+def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(store, workers, act):
+    b, c, plan = failing(act)
+    with pytest.raises(StoreError, match="the disk that holds .* is full: free some space .* finished is kept"):
+        run_plan(plan, store, workers=workers)
+    assert text_of(store, A) == "a "
+    assert store.state(A) is State.DONE
+    assert store.state(b) is State.MISSING
+    assert not (store.folder(b) / "lease.json").exists()
+
+
+def test_another_oserror_of_a_step_is_its_own(store):
+    _, _, plan = failing("denied")
+    assert run_plan(plan, store).failed == 1
+
+
+def test_a_store_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "store")
+    store.root = tmp_path / "file" / "store"
+    with pytest.raises(StoreError, match="cannot write to the store .*file/store: "):
+        run_plan(toy_plan(A), store)
+
+
+def test_workers_times_threads_stay_within_the_cores(store):
+    toys = [Toy(label=str(i)) for i in range(4)]
+    run_plan(toy_plan(*toys), store, Runtime(threads=64), workers=2)
+    threads = {store.result(toy)["summary"]["threads"] for toy in toys}
+    assert threads == {max(1, available_cores() // 2)}
+    assert len({store.result(toy)["summary"]["pid"] for toy in toys}) <= 2
+
+
+def test_a_store_in_a_weird_place_reaches_the_workers(tmp_path):
+    store = Store(tmp_path / 'it\'s "a" \\ näive 🙂 [x]*' / "store")
+    assert run_plan(toy_plan(A, D), store, workers=2).complete
+    assert text_of(store, D) == "d "
