@@ -16,7 +16,7 @@ from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
 from offdiag.tasks.base_addition import AdditionDomain as Sums
 
 # Small enough that a cell of six items takes several batches.
-RUNTIME = Runtime(device="cpu", token_budget=600, threads=1)
+RUNTIME = Runtime(device="cpu", token_budget=200, threads=1)
 RECIPE = Recipe(rank=2, alpha=4, learning_rate=1e-2, warmup_updates=0, batch_size=4)
 
 

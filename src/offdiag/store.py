@@ -56,7 +56,7 @@ class Store:
                     f"the store {root} has format {found}, this offdiag reads format {FORMAT}: "
                     "use the version that wrote it, or give another folder with --store"
                 )
-        elif root.exists() and (not root.is_dir() or any(root.iterdir())):
+        elif root.exists() and (not root.is_dir() or _strangers(root)) and not marker.exists():
             raise UserError(f"{root} is not an offdiag store (it has no store.json): give another folder with --store")
 
     def folder(self, step: Step) -> Path:
@@ -175,7 +175,14 @@ class Store:
     def _mark(self) -> None:
         if not (self.root / "store.json").exists():
             self.root.mkdir(parents=True, exist_ok=True)
-            write_json(self.root / "store.json", {"format": FORMAT})
+            mine = self.root / f"store.json.{os.getpid()}"  # several workers may be the first
+            write_json(mine, {"format": FORMAT})
+            os.replace(mine, self.root / "store.json")
+
+
+def _strangers(root: Path) -> bool:
+    """Whether the folder holds more than the beginnings of a store's marker."""
+    return any(not path.name.startswith("store.json") for path in root.iterdir())
 
 
 def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:

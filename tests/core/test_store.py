@@ -1,5 +1,6 @@
 import json
 import os
+import threading
 
 import pytest
 
@@ -35,6 +36,26 @@ def test_a_store_appears_with_the_first_claim(store):
     assert json.loads((store.root / "store.json").read_text()) == {"format": 1}
     assert folder == store.root / "examples" / STEP.folder_name
     assert sorted(path.name for path in folder.iterdir()) == ["cell.json", "result.json"]
+
+
+def test_several_workers_may_begin_a_store_at_once(tmp_path):
+    start, failures = threading.Barrier(8), []
+
+    def begin(i):
+        try:
+            start.wait()
+            with Store(tmp_path / "store").claim(STEP.model_copy(update={"n": i + 1}), {}) as folder:
+                assert folder is not None
+        except (AssertionError, UserError, StoreError, OSError) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=begin, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert [path.name for path in (tmp_path / "store").iterdir() if path.is_file()] == ["store.json"]
 
 
 def test_the_states_of_a_step(store):

@@ -120,8 +120,8 @@ def test_json_holds_the_numbers() -> None:
 
 def test_close_to_what_a_run_of_the_embedded_model_counted() -> None:
     cost = estimate(make_plan(base_addition, "quick"))
-    assert cost.total.prompt_tokens == pytest.approx(221_600, rel=0.03)
-    assert cost.total.trained_tokens == pytest.approx(8_720, rel=0.03)
+    assert cost.total.prompt_tokens == pytest.approx(221_600, rel=0.1)
+    assert cost.total.trained_tokens == pytest.approx(8_720, rel=0.1)
 
 
 def test_sharing_makes_the_k_axis_much_cheaper() -> None:

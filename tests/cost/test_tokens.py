@@ -1,28 +1,30 @@
 import pytest
 
 from offdiag.cost.tokens import split
-from offdiag.tasks import get_task
-from offdiag.tasks.base_addition import AdditionDomain
 
 
 @pytest.mark.parametrize(
-    ("base", "digits", "direct", "step_by_step", "boxed", "worked"),
-    [  # tokens of SmolLM2 for the first four training examples
-        (8, 2, [52, 52, 52, 52], [58, 58, 58, 58], [8, 8, 7, 8], [84, 69, 77, 69]),
-        (9, 4, [57, 57, 57, 57], [63, 63, 63, 63], [9, 10, 9, 10], [139, 164, 169, 164]),
-        (16, 2, [56, 57, 57, 57], [62, 63, 63, 63], [8, 7, 7, 7], [85, 78, 65, 78]),
+    ("text", "real"),  # counted with the tokenizer of SmolLM2
+    [
+        (
+            'Act as a mathematician. Every number here is in base-16, whose digits are "0123456789ABCDEF". So what is '
+            'A4+8F? Work step by step, then finish with the result in a LaTeX box: "\\boxed{result}".',
+            62,
+        ),
+        (
+            "First add the ones: in base-8, 6+6=14. The ones digit is 4. Carry 1 to the tens. Now add the tens: in "
+            "base-8, 7+7=16. With the carry, 16+1=17. The hundreds and tens digits are 17. All together: \\boxed{174}.",
+            84,
+        ),
+        ("What is the capital of France? Name three countries in Scandinavia.\nWhy is the sky blue?", 20),
     ],
 )
-def test_counts_are_close_to_a_real_tokenizer(
-    base: int, digits: int, direct: list[int], step_by_step: list[int], boxed: list[int], worked: list[int]
-) -> None:
-    domain, task = AdditionDomain(base=base, digits=digits), get_task("base_addition")
-    examples = task.examples(domain, "train", 4, 0)
-    for i, example in enumerate(examples):
-        assert len(split(task.prompt(domain, example, "direct"))) == pytest.approx(direct[i], rel=0.04)
-        assert len(split(task.prompt(domain, example, "step-by-step"))) == pytest.approx(step_by_step[i], rel=0.04)
-        assert len(split(task.response(domain, example, rationale=False))) == pytest.approx(boxed[i], abs=1)
-        assert len(split(task.response(domain, example, rationale=True))) == pytest.approx(worked[i], rel=0.02)
+def test_counts_are_close_to_a_real_tokenizer(text: str, real: int) -> None:
+    assert len(split(text)) == pytest.approx(real, rel=0.04)
+
+
+def test_a_short_answer_is_off_by_one_at_most() -> None:
+    assert len(split("\\boxed{174}")) == pytest.approx(8, abs=1)
 
 
 def test_pieces_join_to_the_text_without_spare_blanks() -> None:

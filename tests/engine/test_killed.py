@@ -65,7 +65,7 @@ def test_a_run_that_is_killed_again_and_again_ends_like_a_quiet_one(finished, ch
 def test_a_run_that_is_killed_from_outside_at_random_times(finished, child, tmp_path):
     with child("outside", stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline()  # the first step began
-        time.sleep(random.uniform(0, 3))
+        time.sleep(random.uniform(0, 4))
         process.kill()
     store = Store(tmp_path / "store")
     before = [state for state in finished.plan.survey(store) if state.state is State.DONE]

@@ -54,12 +54,11 @@ def test_a_failing_step_is_isolated(store, workers):
     assert not (store.folder(b) / "lease.json").exists()
 
 
-@both
-def test_a_failed_step_is_tried_again(store, workers, tmp_path):
+def test_a_failed_step_is_tried_again(store, tmp_path):
     b, c, plan = failing("raise")
-    run_plan(plan, store, workers=workers)
+    run_plan(plan, store)
     (tmp_path / "healed").touch()
-    assert run_plan(plan, store, workers=workers) == Summary(2, 2, 0, 0, 0)
+    assert run_plan(plan, store) == Summary(2, 2, 0, 0, 0)
     assert text_of(store, c) == "a b c "
     assert not (store.folder(b) / "error.txt").exists()
 
@@ -108,7 +107,7 @@ def test_a_busy_step_is_skipped_and_not_waited_for(store, workers):
     assert not summary.complete
     assert watcher.ends["cells/a"][0] == "busy"
     assert store.state(A) is State.MISSING
-    assert run_plan(toy_plan(A, b, D), store, workers=workers).complete
+    assert run_plan(toy_plan(A, b, D), store).complete
 
 
 @pytest.mark.parametrize("act", ["exit", "kill"])
@@ -123,8 +122,7 @@ def test_a_worker_that_dies_takes_only_its_step_with_it(store, act):
     assert f"exit code {code}" in store.error(b)
 
 
-@both
-@pytest.mark.parametrize("act", ["full", "full inside"])
+@pytest.mark.parametrize(("workers", "act"), [(1, "full"), (1, "full inside"), (2, "full")])
 def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(store, workers, act):
     b, c, plan = failing(act)
     with pytest.raises(StoreError, match="the disk that holds .* is full: free some space .* finished is kept"):

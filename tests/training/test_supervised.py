@@ -205,9 +205,10 @@ def test_an_optimizer_that_is_not_installed_is_refused(base, tmp_path, monkeypat
         train(base, tmp_path, recipe=RECIPE.model_copy(update={"optimizer": "adamw_8bit"}))
 
 
-def test_layers_that_are_not_there_are_refused(base, tmp_path):
-    with pytest.raises(UserError, match="give 'all-linear'"):
-        train(base, tmp_path, recipe=RECIPE.model_copy(update={"targets": ("c_attn",)}))
+@pytest.mark.parametrize("targets", [("c_attn",), ("o_proj", "c_attn")])
+def test_layers_that_are_not_there_are_refused_even_if_others_are(base, tmp_path, targets):
+    with pytest.raises(UserError, match=r"named c_attn; targets must be among .*o_proj.*, or 'all-linear'"):
+        train(base, tmp_path, recipe=RECIPE.model_copy(update={"targets": targets}))
 
 
 def test_a_start_adapter_that_is_not_there_is_refused(base, tmp_path):

@@ -7,7 +7,7 @@ import typer
 
 from offdiag.catalogue import load_study, study_names
 from offdiag.cli.tables import show_json, show_table
-from offdiag.cost import Cost, estimate
+from offdiag.cost import Cost, estimate, measured
 from offdiag.planning import Plan, StepState, make_plan
 from offdiag.store import State, Store
 
@@ -31,7 +31,7 @@ def show_plan(plan: Plan, store: Store, *, as_json: bool) -> None:
     plan.check()
     survey = plan.survey(store)
     needed = {state.step.fingerprint for state in survey if state.needed}
-    cost = estimate(plan, needed)
+    cost = estimate(plan, needed, throughput=measured(plan, store))
     if as_json:
         steps = [_step_json(state) for state in survey]
         show_json({**plan.origin, "params": plan.params_json, "cells": len(plan.cells), "steps": steps,

@@ -75,16 +75,25 @@ def load_learner(
         return model
     if is_four_bits(spec, recipe):
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
+    _check_targets(spec, model, recipe)
     torch.manual_seed(derive(seed, "init"))
     lora = _lora(recipe)
-    try:
-        learner = get_peft_model(model, lora)
-    except ValueError as error:  # what PEFT raises where no layer has one of the names
-        raise UserError(f"training {spec.source}: {error}; targets is {recipe.targets!r}, give 'all-linear'") from error
+    learner = get_peft_model(model, lora)
     lora.target_modules = sorted(lora.target_modules or ())  # a set by now, whose order changes from run to run
     # The location is a path of this machine; without a name, PEFT asks no hub about it at each checkpoint either.
     lora.base_model_name_or_path = None
     return learner
+
+
+def _check_targets(spec: ModelSpec, model: PreTrainedModel, recipe: Recipe) -> None:
+    """Every target must name a layer: PEFT takes a partial match without a word and trains less than was asked."""
+    layers = {name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    absent = [] if recipe.targets == "all-linear" else [name for name in recipe.targets if name not in layers]
+    if absent:
+        raise UserError(
+            f"training {spec.source}: no linear layer is named {', '.join(absent)}; "
+            f"targets must be among {', '.join(sorted(layers))}, or 'all-linear'"
+        )
 
 
 def _lora(recipe: Recipe) -> LoraConfig:
