@@ -12,6 +12,7 @@ lease.json                     who is at work in here, with a heartbeat
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -175,7 +176,7 @@ class Store:
     def _mark(self) -> None:
         if not (self.root / "store.json").exists():
             self.root.mkdir(parents=True, exist_ok=True)
-            mine = self.root / f"store.json.{os.getpid()}"  # several workers may be the first
+            mine = self.root / f"store.json.{secrets.token_hex(4)}"  # several workers may be the first
             write_json(mine, {"format": FORMAT})
             os.replace(mine, self.root / "store.json")
 

@@ -1,5 +1,6 @@
 """A PEFT adapter on a loaded model, attached without merging, so that taking it off leaves the base as it was."""
 
+import warnings
 from pathlib import Path
 
 from peft import PeftModel
@@ -27,7 +28,9 @@ class AdapterSlot:
         if not (folder / "adapter_config.json").is_file():
             raise UserError(f"adapter {folder}: no adapter_config.json there; give a folder that PEFT saved")
         self.detach()
-        self._attached = PeftModel.from_pretrained(self._model, folder, is_trainable=False)
+        with warnings.catch_warnings():  # PEFT asks transformers for a name that is on its way out
+            warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+            self._attached = PeftModel.from_pretrained(self._model, folder, is_trainable=False)
         self._attached.eval()
         self._count += 1
         self.folder, self.number = folder, self._count

@@ -1,0 +1,141 @@
+import pytest
+
+from offdiag.engine.execute import ModelSlot, StepWork, execute
+from offdiag.errors import UserError
+from offdiag.methods import InContext, ZeroShot
+from offdiag.methods.in_context import few_shot_prompt
+from offdiag.models import ModelSpec
+from offdiag.runtime import Runtime
+from offdiag.steps import Examples, Weights
+from offdiag.store import Store
+from offdiag.study import Arm, Cell, Evaluation
+from offdiag.tasks import get_task
+from offdiag.tasks.base_addition import AdditionDomain
+
+HUB = ModelSpec(source="hub:org/name")
+DOMAIN = AdditionDomain(base=8)
+TASK = get_task("base_addition")
+N = 4
+
+
+@pytest.fixture
+def work(tmp_path):
+    return StepWork(tmp_path, Store(tmp_path / "store"), Runtime(threads=1), ModelSlot())
+
+
+def answers_of(method, train=DOMAIN, style="step-by-step", asked=DOMAIN, seed=0):
+    arm = Arm(model=HUB, method=method, train=train, seed=seed)
+    return Cell(arm=arm, evaluation=Evaluation(domain=asked, n=N, style=style)).step().answers
+
+
+def prompts_of(work, method, **options):
+    """The prompts of a method's cell; the examples that it needs are drawn into a store."""
+    answers = answers_of(method, **options)
+    for step in answers.inputs:
+        if isinstance(step, Examples):
+            execute(step, work.store, work.runtime, work.slot, {}, lambda done, total: None)
+    return answers.prompts(work, answers.examples.draw())
+
+
+def queries(style="step-by-step", domain=DOMAIN):
+    return [TASK.prompt(domain, example, style) for example in TASK.examples(domain, "eval", N, 0)]
+
+
+def shown(prompt, query):
+    """The demonstrations of a prompt as lines, its query taken off."""
+    assert prompt.startswith("Examples: ")
+    assert prompt.endswith(f"\n{query}")
+    return prompt.removeprefix("Examples: ").removesuffix(f"\n{query}")
+
+
+def test_zero_shot_asks_the_question_alone(work):
+    for style in ("direct", "step-by-step"):
+        assert prompts_of(work, ZeroShot(), train=None, style=style) == queries(style)
+
+
+def test_the_layout_of_a_prompt():
+    assert few_shot_prompt(["1+1? 2", "1+2? 3"], "2+2?") == "Examples: 1+1? 2\n1+2? 3\n2+2?"
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_fixed_demonstrations_are_the_first_k_training_examples(work, k):
+    taught = TASK.examples(DOMAIN, "train", k, 0)
+    expected = "\n".join(
+        f"{TASK.prompt(DOMAIN, e, 'step-by-step')} {TASK.response(DOMAIN, e, rationale=True)}" for e in taught
+    )
+    for prompt, query in zip(prompts_of(work, InContext(k=k)), queries(), strict=True):
+        assert shown(prompt, query) == expected
+
+
+def test_the_prompt_of_k_begins_that_of_k_plus_one(work):
+    three, four = (prompts_of(work, InContext(k=k)) for k in (3, 4))
+    for query, short, long in zip(queries(), three, four, strict=True):
+        assert long.startswith(short.removesuffix(query))
+
+
+def test_demonstrations_of_each_query_are_its_own(work):
+    prompts = prompts_of(work, InContext(k=3, demonstrations="per-query"))
+    found = [shown(prompt, query) for prompt, query in zip(prompts, queries(), strict=True)]
+    assert len(set(found)) == N
+    for text, query in zip(found, TASK.examples(DOMAIN, "eval", N, 0), strict=True):
+        assert text.count("So what is") == 3
+        assert f"what is {query.problem}?" not in text
+        drawn = TASK.demonstrations(DOMAIN, query, 3, 0)
+        assert [text.count(f"what is {example.problem}?") for example in drawn] == [1, 1, 1]
+    assert prompts_of(work, InContext(k=3, demonstrations="per-query")) == prompts
+
+
+def test_a_seed_draws_other_demonstrations(work):
+    for kind in ("fixed", "per-query"):
+        method = InContext(k=2, demonstrations=kind)
+        assert prompts_of(work, method, seed=1) != prompts_of(work, method)
+
+
+def test_rationale_and_answer_only_are_two_arms(work):
+    with_rationale, bare = InContext(k=1), InContext(k=1, rationale=False)
+    first = TASK.examples(DOMAIN, "train", 1, 0)[0]
+    worked, short = (prompts_of(work, m)[0] for m in (with_rationale, bare))
+    assert first.rationale in worked
+    assert first.rationale not in short
+    assert f"\\boxed{{{first.target}}}\n" in short
+    assert answers_of(with_rationale).fingerprint != answers_of(bare).fingerprint
+    assert answers_of(with_rationale).name != answers_of(bare).name
+
+
+def test_a_demonstrated_question_asks_for_what_its_answer_does(work):
+    asked = "Work step by step"
+    for method, expected in [
+        (InContext(k=2), 2),
+        (InContext(k=2, rationale=False), 0),
+        (InContext(k=2, rationale=False, style="step-by-step"), 2),
+        (InContext(k=2, style="direct"), 0),
+    ]:
+        for style in ("direct", "step-by-step"):
+            (prompt, *_) = prompts_of(work, method, style=style)
+            assert prompt.count(asked) == expected + (style == "step-by-step")
+
+
+def test_demonstrations_of_another_domain_keep_their_own_words(work):
+    other = AdditionDomain(base=9)
+    (prompt, *_) = prompts_of(work, InContext(k=2), train=other)
+    assert (prompt.count("base-9"), prompt.count("base-8")) == (2, 1)
+    assert prompt.endswith(queries()[0])
+
+
+def test_what_a_method_cannot_do_is_one_line():
+    with pytest.raises(UserError, match="in-context learning needs a training domain .* set train="):
+        InContext(k=1).learner(Weights(spec=HUB), None, 0)
+    with pytest.raises(UserError, match="zero-shot learns nothing: .* train=None, not train=base=8,digits=2"):
+        ZeroShot().learner(Weights(spec=HUB), DOMAIN, 0)
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        InContext(k=0)
+
+
+@pytest.mark.parametrize("kind", ["fixed", "per-query"])
+def test_more_demonstrations_than_there_are_is_one_line(work, kind):
+    tiny = AdditionDomain(base=3, digits=1)
+    with pytest.raises(UserError, match=r"base=3,digits=1: .*asked for, but"):
+        answers = answers_of(InContext(k=50, demonstrations=kind), train=tiny)
+        for step in answers.inputs:
+            step.draw()
+        prompts_of(work, InContext(k=50, demonstrations=kind), train=tiny)
