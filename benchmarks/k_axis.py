@@ -10,11 +10,14 @@ is inside its time, the prefilling of demonstrations included.
 """
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as a run does, for both ways
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -1,3 +1,9 @@
+import os
+
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # before torch loads: idle threads sleep, see offdiag.engine.threads
+
 from pathlib import Path
 
 import pytest

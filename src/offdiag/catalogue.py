@@ -7,13 +7,17 @@ from dataclasses import replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
-from offdiag.errors import OffdiagError, UserError
+from pydantic import ValidationError
+
+from offdiag.errors import OffdiagError, UserError, complaints
 from offdiag.study import Study
 
 BUILT_IN = {"base-addition": "offdiag.studies.base_addition"}
+MODULES = "offdiag_study_"  # how the names of modules made of study files begin
 
 
 def study_names() -> list[str]:
@@ -32,6 +36,8 @@ def load_study(name: str | Path) -> Study[Any]:
     path = Path(name).expanduser()
     if path.suffix == ".py" or path.is_file():
         return replace(_study_in(_load_file(path), str(path)), file=path.resolve())
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give the study file in it, such as {path / 'my_study.py'}")
     near = get_close_matches(str(name), BUILT_IN, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise UserError(f"unknown study {str(name)!r}: {hint}expected {', '.join(BUILT_IN)}, or the path of a .py file")
@@ -40,14 +46,15 @@ def load_study(name: str | Path) -> Study[Any]:
 def _study_in(module: ModuleType, where: str) -> Study[Any]:
     found = [value for value in vars(module).values() if isinstance(value, Study)]
     if len(found) != 1:
-        raise UserError(f"{where} defines {len(found)} studies, expected exactly one function under @study(…)")
+        names = f" ({', '.join(study.name for study in found)}): put each in a file of its own" if found else ""
+        raise UserError(f"{where} defines {len(found)} studies, expected exactly one function under @study(…){names}")
     return found[0]
 
 
 def _load_file(path: Path) -> ModuleType:
     """Run the file as a module whose name depends on its path only, so that worker processes find its classes too."""
     path = path.resolve()
-    name = f"offdiag_study_{sha256(str(path).encode()).hexdigest()[:12]}"
+    name = f"{MODULES}{sha256(str(path).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -63,20 +70,19 @@ def _load_file(path: Path) -> ModuleType:
     except OffdiagError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UserError(f"{path}:{_line_in(error, path)}: {type(error).__name__}: {_flat(error)}") from error
+        raise UserError(culprit(error) or f"{path}: {type(error).__name__}: {error}") from error
     return module
 
 
-def _line_in(error: Exception, path: Path) -> int:
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
-
-
-def _flat(error: Exception) -> str:
-    return " ".join(str(error).split())
+def culprit(error: BaseException) -> str | None:
+    """``file:line: type: message`` of an error that passed through a study file, or None if it did not."""
+    where = None
+    for frame, line in walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__")).startswith(MODULES):
+            where = f"{frame.f_code.co_filename}:{line}"
+    if where is None:
+        return None
+    said = f"{error.title}: {complaints(error)}" if isinstance(error, ValidationError) else str(error)
+    return f"{where}: {type(error).__name__}: {' '.join(said.split())}"

@@ -1,6 +1,12 @@
 """The errors that reach a person: one line that says what, where, what was expected and what to type next."""
 
+import json
+from typing import TYPE_CHECKING
+
 from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class OffdiagError(Exception):
@@ -24,9 +30,44 @@ class StoreError(OffdiagError):
 
 def complaints(error: ValidationError) -> str:
     """What pydantic found, in one line, for the message of a :class:`UserError`."""
-    said: list[str] = []
-    for item in error.errors(include_url=False):
-        name = ".".join(str(part) for part in item["loc"]) or "the parameters"
-        message = item["msg"].replace("Input should be", "should be")
-        said.append(f"{name} is missing" if item["type"] == "missing" else f"{name}={item['input']} {message}")
-    return "; ".join(said)
+    return "; ".join(_complaint(item) for item in error.errors(include_url=False))
+
+
+def reworded(message: str) -> str:
+    """A message of pydantic, in one line and without its jargon."""
+    return " ".join(message.replace("Value error, ", "").replace("Input should be", "should be").split())
+
+
+# What a person has to type instead, where pydantic's own words speak of Python.
+_EXPECTED = {
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "string_type": "should be text",
+    "tuple_type": "should be a sequence, such as 8,10",
+    "extra_forbidden": "is no parameter",
+}
+_OF_PARTS = ("model_type", "model_attributes_type", "dict_type")
+_LONGEST = 60
+
+
+def _complaint(item: "ErrorDetails") -> str:
+    name, kind, found = _dotted(item["loc"]), item["type"], item["input"]
+    if kind == "missing":
+        return f"{name} is missing"
+    if not name:
+        return reworded(item["msg"])  # of the parameters together
+    if kind in _OF_PARTS:
+        return f"{name} is made of parts: set them one by one, as {name}.PART=VALUE"
+    text = found if isinstance(found, str) else json.dumps(found, default=lambda value: type(value).__name__)
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f"{name}={shown} {_EXPECTED.get(kind, reworded(item['msg']))}"
+
+
+def _dotted(path: tuple[int | str, ...]) -> str:
+    """``recipe.rank``, ``shots[1]``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")

@@ -23,9 +23,10 @@ def gather(plan: Plan, store: Store) -> Results:
     survey = plan.survey(store)
     states = {state.step.fingerprint: state.state for state in survey}
     found = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
-    names = {step.name: cell for cell, step in plan.cells.items()}
+    named = {name: cell for cell, name in plan.cell_names.items()}
     cells = [_cell_row(plan, store, cell, step, found, states) for cell, step in plan.cells.items()]
     rows = [row for cell, step in plan.cells.items() for row in _record_rows(plan, cell, step, found[cell])]
+    factors = dict.fromkeys(name for cell, step in plan.cells.items() for name in _factors(plan, cell, step))
     return Results(
         study=plan.study.name,
         scale=plan.scale,
@@ -34,8 +35,8 @@ def gather(plan: Plan, store: Store) -> Results:
         params=plan.params_json,
         steps=pd.DataFrame([_step_row(store, state) for state in survey]),
         cells=_tidy(pd.DataFrame(cells)).astype(dict.fromkeys(MEASURES, "Float64")),
-        records=_tidy(pd.DataFrame(rows)),
-        read_records=lambda name: found[names[name]] if name in names else [],
+        records=_tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *RECORD_COLUMNS])),
+        read_records=lambda name: found[named[name]] if name in named else [],
     )
 
 
@@ -60,7 +61,13 @@ def _records(store: Store, step: Grades, states: dict[str, State]) -> list[dict[
 
 def _factors(plan: Plan, cell: Cell, step: Grades) -> dict[str, Any]:
     learner = step.name.rpartition("--")[0]
-    return {"study": plan.study.name, "scale": plan.scale, "cell": step.name, "arm": learner, **cell.factors()}
+    return {
+        "study": plan.study.name,
+        "scale": plan.scale,
+        "cell": plan.cell_names[cell],
+        "arm": learner,
+        **cell.factors(),
+    }
 
 
 def _cell_row(
@@ -114,7 +121,7 @@ def _against_baseline(plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, A
     }  # fmt: skip
     if base is None or base not in plan.cells:
         return row
-    row["baseline"] = plan.cells[base].name
+    row["baseline"] = plan.cell_names[base]
     reference = {record["example"]: record["correct"] for record in found[base]}
     pairs = [(r["correct"], reference[r["example"]]) for r in found[cell] if r["example"] in reference]
     if not pairs:

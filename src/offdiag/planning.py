@@ -1,7 +1,8 @@
 """The plan: the steps that a study needs, each once, and what the store already has of them."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -59,6 +60,12 @@ class Plan:
         return shlex.join([str(self.origin["study"]), "--scale", self.scale, *sets])
 
     @cached_property
+    def cell_names(self) -> Mapping[Cell, str]:
+        """A name for each cell that no other has: that of its step, with the hash where two differ in more."""
+        times = Counter(step.name for step in self.cells.values())
+        return {cell: step.name if times[step.name] == 1 else step.folder_name for cell, step in self.cells.items()}
+
+    @cached_property
     def params_json(self) -> dict[str, Json]:
         """The parameters as JSON values."""
         return self.params.model_dump(mode="json")
@@ -78,14 +85,18 @@ class Plan:
     def survey(self, store: Store) -> list[StepState]:
         """What the store has of each step; a step is needed if it is not done and something unfinished wants it."""
         store.refresh()
-        states = {step.fingerprint: store.state(step) for step in self.steps}
+        ours = frozenset(step.fingerprint for step in self.steps)
+        states = {step.fingerprint: store.state(step, ours) for step in self.steps}
         needed: set[str] = set()
         for step in reversed(self.steps):
             target = isinstance(step, Grades) or step.fingerprint in needed
             if target and states[step.fingerprint] is not State.DONE:
                 needed.add(step.fingerprint)
                 needed.update(i.fingerprint for i in step.inputs if states[i.fingerprint] is not State.DONE)
-        return [self._state(store, step, states[step.fingerprint], step.fingerprint in needed) for step in self.steps]
+        return [
+            StepState(step, state, step.fingerprint in needed, _note(store, step, state, ours))
+            for step, state in zip(self.steps, states.values(), strict=True)
+        ]
 
     def check(self) -> None:
         """Draw all examples (no model is loaded) and see that nothing evaluated was taught.
@@ -113,14 +124,6 @@ class Plan:
         ]
         return to_json({**self.origin, "params": self.params_json, "cells": len(self.cells), "steps": steps})
 
-    def _state(self, store: Store, step: Step, state: State, needed: bool) -> StepState:
-        note = ""
-        if state is State.FAILED:
-            note = store.error(step)
-        elif state is State.STALE:
-            note = summarise(store.reasons(step))
-        return StepState(step, state, needed, note)
-
 
 def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None = None) -> Plan:
     """Expand a study into its steps.
@@ -134,15 +137,17 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
     overrides = overrides or {}
     params = override(study.params(scale), overrides)
     try:
-        design = study.build(params)
+        design: object = study.build(params)
     except ValidationError as error:
         raise UserError(f"study {study.name} at scale {scale}: {error.title}: {complaints(error)}") from error
+    if not isinstance(design, Design):
+        raise UserError(f"study {study.name} returns {type(design).__name__}: expected return Design(cells=…)")
     cells: dict[Cell, Grades] = {}
     seen: set[str] = set()
     for cell in design.cells:
         step = cell.step()
         if step.fingerprint in seen:
-            raise UserError(f"study {study.name} lists the same cell twice: {step.name}")
+            raise UserError(f"study {study.name} lists the same cell twice: {step.name}; give each value once")
         seen.add(step.fingerprint)
         cells[cell] = step
     return Plan(study, scale, params, design, cells, in_order(list(cells.values())), overrides)
@@ -189,3 +194,9 @@ def summarise(reasons: Sequence[Difference], most: int = 3) -> str:
 @lru_cache(maxsize=512)
 def _draw(examples: Examples) -> list[Example]:
     return examples.draw()
+
+
+def _note(store: Store, step: Step, state: State, ours: Collection[str]) -> str:
+    if state is State.FAILED:
+        return store.error(step)
+    return summarise(store.reasons(step, ours)) if state is State.STALE else ""

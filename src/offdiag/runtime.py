@@ -15,6 +15,12 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def default_threads() -> int:
+    """What ``OMP_NUM_THREADS`` says, or all available cores."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdigit() and int(said) > 0 else available_cores()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
     """Device, batch budget and threads of one process that runs steps.
@@ -28,5 +34,5 @@ class Runtime:
 
     device: Device = "auto"
     token_budget: int = 16_384
-    threads: int = field(default_factory=available_cores)
+    threads: int = field(default_factory=default_threads)
     study_files: tuple[Path, ...] = ()

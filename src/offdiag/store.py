@@ -13,7 +13,7 @@ lease.json                     who is at work in here, with a heartbeat
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -64,8 +64,12 @@ class Store:
         """Where the step's artifacts are, or will be."""
         return self.root / step.kind / step.folder_name
 
-    def state(self, step: Step) -> State:
-        """Whether the step is done, being worked on, failed, done under another identity, or missing."""
+    def state(self, step: Step, besides: Collection[str] = ()) -> State:
+        """Whether the step is done, being worked on, failed, done under another identity, or missing.
+
+        ``besides`` are fingerprints of other steps of the plan: one of the same name, as in a sweep over a
+        hyper-parameter, does not make this one stale.
+        """
         folder = self.folder(step)
         if self.result(step) is not None:
             return State.DONE
@@ -73,7 +77,7 @@ class Store:
             return State.BUSY
         if (folder / "error.txt").exists():
             return State.FAILED
-        return State.STALE if self.namesakes(step) else State.MISSING
+        return State.STALE if self.namesakes(step, besides) else State.MISSING
 
     def result(self, step: Step) -> dict[str, Any] | None:
         """The summary of a finished step, or None.
@@ -98,19 +102,23 @@ class Store:
         lines = path.read_text(encoding="utf-8").strip().splitlines() if path.exists() else []
         return lines[-1] if lines else ""
 
-    def namesakes(self, step: Step) -> list[dict[str, Any]]:
-        """The ``cell.json`` of finished steps with the same name and another identity."""
+    def namesakes(self, step: Step, besides: Collection[str] = ()) -> list[dict[str, Any]]:
+        """The ``cell.json`` of finished steps with the same name and another identity, but for those ``besides``."""
         prefix = step.folder_name.rpartition("-")[0] + "-"
         similar = [
             read_json(path / "cell.json")
             for name, path in self._finished.get(step.kind, [])
             if name.startswith(prefix) and len(name) == len(step.folder_name) and name != step.folder_name
         ]
-        return [cell for cell in similar if cell.get("name") == step.name and "identity" in cell]
+        return [
+            cell
+            for cell in similar
+            if cell.get("name") == step.name and "identity" in cell and cell["fingerprint"] not in besides
+        ]
 
-    def reasons(self, step: Step) -> list[Difference]:
+    def reasons(self, step: Step, besides: Collection[str] = ()) -> list[Difference]:
         """The fields in which the step differs from the most similar finished step of its name."""
-        return min((self.differences(step, other) for other in self.namesakes(step)), key=len, default=[])
+        return min((self.differences(step, other) for other in self.namesakes(step, besides)), key=len, default=[])
 
     @staticmethod
     def differences(step: Step, cell: dict[str, Any]) -> list[Difference]:

@@ -47,7 +47,19 @@ def test_a_room_imports_only_from_rooms_above_it(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(SOURCE).as_posix())
 def test_what_a_plan_needs_loads_nothing_heavy(path):
-    light = {"tasks", "stats", "steps", "methods", "study", "parameters", "planning", "catalogue", "store", "cli", "api"}
+    light = {
+        "tasks",
+        "stats",
+        "steps",
+        "methods",
+        "study",
+        "parameters",
+        "planning",
+        "catalogue",
+        "store",
+        "cli",
+        "api",
+    }
     if room(path) in light:
         assert not {module.split(".")[0] for module in imports(path, top_only=True)} & HEAVY
 

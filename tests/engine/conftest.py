@@ -3,12 +3,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tiny_study import RUNTIME, Recorder, tiny_plan
 
 from offdiag.engine import Summary, run_plan
 from offdiag.models.lm import LM
 from offdiag.planning import Plan
 from offdiag.store import Store
+from tiny_study import RUNTIME, Recorder, tiny_plan
 
 
 class Finished(NamedTuple):

@@ -5,11 +5,10 @@ import signal
 import sys
 from pathlib import Path
 
-from tiny_study import RUNTIME, Recorder, tiny_plan
-
 from offdiag.engine import run_plan
 from offdiag.store import Store
 from offdiag.tasks.base_addition.task import BaseAddition
+from tiny_study import RUNTIME, Recorder, tiny_plan
 
 
 def die() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import killed_run
 import pytest
-from tiny_study import RUNTIME, Recorder, contents, steps_of
 
 from offdiag.engine import run_plan
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
+from tiny_study import RUNTIME, Recorder, contents, steps_of
 
 
 @pytest.fixture

@@ -1,5 +1,9 @@
 """What a run does with steps that fail, hang on others, or kill their process, inline and in worker processes."""
 
+import os
+import signal
+import time
+
 import pytest
 from toys import Toy, text_of, toy_plan
 
@@ -122,6 +126,21 @@ def test_a_worker_that_dies_takes_only_its_step_with_it(store, act):
     assert f"exit code {code}" in store.error(b)
 
 
+def test_a_worker_that_dies_while_idle_does_not_end_the_run(store):
+    class Killer(Recorder):
+        def ended(self, step, state, message):
+            super().ended(step, state, message)
+            if step == A:
+                os.kill(store.result(A)["summary"]["pid"], signal.SIGKILL)
+                time.sleep(0.2)
+
+    b = Toy(label="b", needs=(A,))
+    plan = toy_plan(A, b)
+    assert run_plan(plan, store, workers=2, watcher=Killer()) == Summary(2, 1, 1, 0, 0)
+    assert "exit code -9" in store.error(b)
+    assert run_plan(plan, store).complete
+
+
 @pytest.mark.parametrize(("workers", "act"), [(1, "full"), (1, "full inside"), (2, "full")])
 def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(store, workers, act):
     b, c, plan = failing(act)
@@ -152,6 +171,15 @@ def test_workers_times_threads_stay_within_the_cores(store):
     threads = {store.result(toy)["summary"]["threads"] for toy in toys}
     assert threads == {max(1, available_cores() // 2)}
     assert len({store.result(toy)["summary"]["pid"] for toy in toys}) <= 2
+
+
+def test_a_worker_that_has_the_model_is_preferred_to_a_new_process(store):
+    first = Toy(label="first", model="x")
+    other = Toy(label="other", model="y")
+    last = Toy(label="last", model="x", needs=(first, other))
+    run_plan(toy_plan(first, other, last), store, workers=2)
+    first_pid, other_pid, last_pid = (store.result(toy)["summary"]["pid"] for toy in (first, other, last))
+    assert last_pid == first_pid != other_pid
 
 
 def test_a_store_in_a_weird_place_reaches_the_workers(tmp_path):

@@ -27,6 +27,16 @@ def test_light_steps_come_first_and_inputs_before_what_needs_them():
     assert drain(Scheduler.of([both, grade, heavy, light, other])) == "lhobg"
 
 
+def test_what_suits_a_loaded_model():
+    heavy = Toy(label="h", model="x")
+    scheduler = Scheduler.of([heavy, Toy(label="l", needs=(heavy,))])
+    assert scheduler.suits("x")
+    assert not scheduler.suits("y")
+    assert not scheduler.suits(None)
+    scheduler.finish(scheduler.next(None))
+    assert scheduler.suits("y")
+
+
 def test_a_step_waits_for_an_input_that_is_still_running():
     first = Toy(label="a")
     scheduler = Scheduler.of([first, Toy(label="b", needs=(first,))])

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 from offdiag.methods import ZeroShot
-from offdiag.methods import ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan, in_order
 from offdiag.steps import Answers, Examples, Grades, Step, Weights

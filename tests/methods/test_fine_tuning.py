@@ -1,7 +1,6 @@
 import pytest
-import tiny_study
-from tiny_study import RECIPE, RUNTIME, tiny_plan, tiny_study as study_of
 
+import tiny_study
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.methods import FineTuning, Recipe
@@ -11,6 +10,8 @@ from offdiag.steps import Weights
 from offdiag.store import State, Store
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks.base_addition import AdditionDomain
+from tiny_study import RECIPE, RUNTIME, tiny_plan
+from tiny_study import tiny_study as study_of
 
 HUB = ModelSpec(source="hub:org/name")
 BASE = Weights(spec=HUB)

@@ -41,6 +41,14 @@ def queries(style="step-by-step", domain=DOMAIN):
     return [TASK.prompt(domain, example, style) for example in TASK.examples(domain, "eval", N, 0)]
 
 
+def demonstration(example, domain=DOMAIN, style="step-by-step", *, rationale=True):
+    return f"{TASK.prompt(domain, example, style)} {TASK.response(domain, example, rationale=rationale)}"
+
+
+def sorted_operands(example):
+    return tuple(sorted(example.problem.split("+")))
+
+
 def shown(prompt, query):
     """The demonstrations of a prompt as lines, its query taken off."""
     assert prompt.startswith("Examples: ")
@@ -60,9 +68,7 @@ def test_the_layout_of_a_prompt():
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_fixed_demonstrations_are_the_first_k_training_examples(work, k):
     taught = TASK.examples(DOMAIN, "train", k, 0)
-    expected = "\n".join(
-        f"{TASK.prompt(DOMAIN, e, 'step-by-step')} {TASK.response(DOMAIN, e, rationale=True)}" for e in taught
-    )
+    expected = "\n".join(demonstration(example) for example in taught)
     for prompt, query in zip(prompts_of(work, InContext(k=k)), queries(), strict=True):
         assert shown(prompt, query) == expected
 
@@ -78,10 +84,9 @@ def test_demonstrations_of_each_query_are_its_own(work):
     found = [shown(prompt, query) for prompt, query in zip(prompts, queries(), strict=True)]
     assert len(set(found)) == N
     for text, query in zip(found, TASK.examples(DOMAIN, "eval", N, 0), strict=True):
-        assert text.count("So what is") == 3
-        assert f"what is {query.problem}?" not in text
         drawn = TASK.demonstrations(DOMAIN, query, 3, 0)
-        assert [text.count(f"what is {example.problem}?") for example in drawn] == [1, 1, 1]
+        assert text == "\n".join(demonstration(example) for example in drawn)
+        assert {sorted_operands(query)}.isdisjoint(map(sorted_operands, drawn))
     assert prompts_of(work, InContext(k=3, demonstrations="per-query")) == prompts
 
 
@@ -102,24 +107,27 @@ def test_rationale_and_answer_only_are_two_arms(work):
     assert answers_of(with_rationale).name != answers_of(bare).name
 
 
-def test_a_demonstrated_question_asks_for_what_its_answer_does(work):
-    asked = "Work step by step"
-    for method, expected in [
-        (InContext(k=2), 2),
-        (InContext(k=2, rationale=False), 0),
-        (InContext(k=2, rationale=False, style="step-by-step"), 2),
-        (InContext(k=2, style="direct"), 0),
-    ]:
-        for style in ("direct", "step-by-step"):
-            (prompt, *_) = prompts_of(work, method, style=style)
-            assert prompt.count(asked) == expected + (style == "step-by-step")
+@pytest.mark.parametrize(
+    ("method", "style"),
+    [
+        (InContext(k=1), "step-by-step"),
+        (InContext(k=1, rationale=False), "direct"),
+        (InContext(k=1, rationale=False, style="step-by-step"), "step-by-step"),
+        (InContext(k=1, style="direct"), "direct"),
+    ],
+)
+def test_a_demonstrated_question_asks_for_what_its_answer_does(work, method, style):
+    taught = demonstration(TASK.examples(DOMAIN, "train", 1, 0)[0], style=style, rationale=method.rationale)
+    for asked in ("direct", "step-by-step"):
+        (prompt, *_) = prompts_of(work, method, style=asked)
+        assert shown(prompt, queries(asked)[0]) == taught
 
 
 def test_demonstrations_of_another_domain_keep_their_own_words(work):
     other = AdditionDomain(base=9)
     (prompt, *_) = prompts_of(work, InContext(k=2), train=other)
-    assert (prompt.count("base-9"), prompt.count("base-8")) == (2, 1)
-    assert prompt.endswith(queries()[0])
+    taught = [demonstration(example, other) for example in TASK.examples(other, "train", 2, 0)]
+    assert shown(prompt, queries()[0]) == "\n".join(taught)
 
 
 def test_what_a_method_cannot_do_is_one_line():

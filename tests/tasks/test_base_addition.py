@@ -110,7 +110,7 @@ def test_prompts_have_their_elements_in_order(base, style):
     domain = AdditionDomain(base=base)
     example = TASK.examples(domain, "eval", 1, 0)[0]
     prompt = TASK.prompt(domain, example, style)
-    elements = ["mathematician", f"base-{base}", f'"{alphabet(base)}"', f"what is {example.problem}?"]
+    elements = ["mathematician", f"base-{base}", f'"{alphabet(base)}"', f"What is {example.problem}?"]
     elements += ["step by step"] if style == "step-by-step" else []
     elements += ["LaTeX box", r'"\boxed{result}".']
     places = [prompt.find(element) for element in elements]

@@ -104,7 +104,7 @@ def test_base_8_offers_531_problems_up_to_swapped_operands():
 
 def test_asking_for_more_than_there_is_names_what_there_is():
     domain = AdditionDomain(base=8)
-    with pytest.raises(UserError, match="it has 1029; ask for --n 1029 or fewer"):
+    with pytest.raises(UserError, match="it has 1029; ask for 1029 or fewer"):
         TASK.examples(domain, "train", 1030, 0)
     with pytest.raises(UserError, match="it has 1000"):
         TASK.examples(domain, "eval", 1001, 0)

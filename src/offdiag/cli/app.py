@@ -2,38 +2,49 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
 from offdiag.cli import study_commands, task_commands
-from offdiag.errors import OffdiagError
+from offdiag.cli.tables import printable
+from offdiag.errors import OffdiagError, reworded
 
 INTERRUPTED = 130
 
 app = typer.Typer(
     name="offdiag",
     help="Controlled experiments on how language models generalise, as a train x eval matrix.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 something failed, 2 a mistake in what was typed, 130 interrupted."""
-    app()
+    try:
+        code = app(words, standalone_mode=False)
+    except typer.TyperException as error:
+        message = reworded(error.format_message()).removesuffix(".")
+        code = _complain(f"{message}; type: offdiag COMMAND --help", error.exit_code)
+    sys.exit(code)
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+def _alone(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
     if version:
         from offdiag import __version__
 
         typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
         raise typer.Exit
 
 
@@ -54,13 +65,23 @@ def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            code = _complain(f"{place}{error.strerror or error}; free it or give another place (--store, --output)", 1)
+        except Exception as error:
+            # an error in a person's own study is theirs to read in one line; one in offdiag keeps its traceback
+            from offdiag.catalogue import culprit
+
+            if (found := culprit(error)) is None:
+                raise
+            code = _complain(found, 2)
         raise typer.Exit(code)
 
     return answer
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"offdiag: {message}", file=sys.stderr)
+    print(f"offdiag: {printable(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from offdiag.catalogue import load_study, study_names
+from offdiag.cli.options import command
 from offdiag.cli.tables import show_json, show_table
 from offdiag.cost import Cost, estimate, measured
 from offdiag.planning import Plan, StepState, make_plan
@@ -26,7 +27,7 @@ def study_rows() -> list[dict[str, str]]:
     return rows
 
 
-def show_plan(plan: Plan, store: Store, *, as_json: bool) -> None:
+def show_plan(plan: Plan, store: Store, keyword: str | None, *, as_json: bool) -> None:
     """Print what is done, missing and stale, with reasons, and the cost of what is needed."""
     plan.check()
     survey = plan.survey(store)
@@ -42,9 +43,9 @@ def show_plan(plan: Plan, store: Store, *, as_json: bool) -> None:
     _show_reasons(survey)
     if needed:
         _show_cost(cost)
-        typer.echo(f"\nNext: offdiag run {plan.command}")
+        typer.echo(f"\nNext: {command('run', plan, store, keyword)}")
     else:
-        typer.echo(f"\nNothing to run. Next: offdiag report {plan.command}")
+        typer.echo(f"\nNothing to run. Next: {command('report', plan, store)}")
 
 
 def _show_counts(survey: list[StepState]) -> None:
@@ -60,11 +61,11 @@ def _show_reasons(survey: list[StepState]) -> None:
     rows = [[str(s.state), f"{s.step.kind}/{s.step.name}", s.note] for s in survey if s.needed and s.note]
     if rows:
         typer.echo("")
-        show_table("Stale or failed", ["state", "step", "why"], rows)
+        show_table("Stale or failed", ["state", "step", "why"], rows, prose=["why"])
 
 
 def _show_cost(cost: Cost) -> None:
-    for title, rows in (("Cost of what is to be done", cost.rows()), ("Memory, GiB", cost.memory_rows())):
+    for title, rows in (("Cost of what is to be done", cost.rows()), ("Memory", cost.memory_rows())):
         if rows:
             columns = list(rows[0])
             typer.echo("")

@@ -2,19 +2,21 @@
 
 import typer
 
-from offdiag.cli.tables import show_results, show_table
+from offdiag.cli.options import command
+from offdiag.cli.results_table import show_results
+from offdiag.cli.tables import show_table
 from offdiag.cli.watch import Lines, watcher_for
 from offdiag.engine import Engine, Inline, Pool, Summary, run_plan
-from offdiag.engine.pool import limit_threads
 from offdiag.errors import UserError
 from offdiag.planning import Plan
 from offdiag.runtime import Device, Runtime, available_cores
+from offdiag.steps import Step
 from offdiag.store import Store
 
 
 def run_and_show(
-    plan: Plan, store: Store, *, workers: int, engine: str | None, device: Device, token_budget: int, fail_fast: bool,
-    last_failed: bool,
+    plan: Plan, store: Store, keyword: str | None, *, workers: int, engine: str | None, device: Device,
+    token_budget: int, fail_fast: bool, last_failed: bool,
 ) -> int:  # fmt: skip
     """Run a plan and print the failures, the results and what to type next; returns the exit code."""
     files = () if plan.study.file is None else (plan.study.file,)
@@ -23,13 +25,13 @@ def run_and_show(
     pending = sum(state.needed for state in plan.survey(store))
     if not pending:
         typer.echo(f"{plan.study.name} · {plan.scale}: all {len(plan.cells)} cells are done; nothing to run.")
-        typer.echo(f"Next: offdiag report {plan.command}")
+        typer.echo(f"Next: {command('report', plan, store)}")
         return 0
     with watcher_for(pending) as watcher:
         summary = run_plan(
             plan, store, runtime, engine=chosen, watcher=watcher, fail_fast=fail_fast, last_failed=last_failed
         )
-    return _show(plan, store, summary, watcher)
+    return _show(plan, store, keyword, summary, watcher)
 
 
 def _engine(name: str | None, runtime: Runtime, workers: int) -> Engine:
@@ -39,7 +41,6 @@ def _engine(name: str | None, runtime: Runtime, workers: int) -> Engine:
         )
     match name or ("pool" if workers > 1 else "inline"):
         case "inline" if workers == 1:
-            limit_threads(runtime)
             return Inline(runtime)
         case "inline":
             raise UserError(f"--engine inline runs in one process, not in {workers}: leave --workers out")
@@ -48,17 +49,29 @@ def _engine(name: str | None, runtime: Runtime, workers: int) -> Engine:
     raise UserError(f"unknown engine {name!r}: expected inline or pool")
 
 
-def _show(plan: Plan, store: Store, summary: Summary, watcher: Lines) -> int:
+def _show(plan: Plan, store: Store, keyword: str | None, summary: Summary, watcher: Lines) -> int:
     from offdiag.gather import gather
 
     results = gather(plan, store)
     show_results(f"\n{results.title}\n{results.study} · {results.scale}", results.cells)
     if watcher.failures:
-        rows = [[state, f"{step.kind}/{step.name}", message] for step, state, message in watcher.failures]
-        show_table("\nNot done", ["state", "step", "reason"], rows)
+        show_table("\nNot done", ["state", "steps", "reason"], _reasons(watcher.failures), prose=["reason"])
     counts = f"{summary.done} of {summary.planned} steps done"
     lost = [f"{n} {word}" for n, word in zip(summary[2:], ("failed", "busy elsewhere", "blocked"), strict=True) if n]
     typer.echo("\n" + ", ".join([counts, *lost]) + ".")
-    again = f"offdiag run {plan.command} --store {store.root}"
-    typer.echo(f"Next: offdiag report {plan.command}" if summary.complete else f"To try again: {again}")
-    return 0 if summary.complete else 1
+    if summary.complete:
+        typer.echo(f"Next: {command('report', plan, store)}")
+        return 0
+    typer.echo(f"To try again: {command('run', plan, store, keyword)}")
+    return 1
+
+
+def _reasons(failures: list[tuple[Step, str, str]]) -> list[list[str]]:
+    """One row a reason: what ends alike is told once. Tracebacks are in the folders of the failed steps."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for step, state, message in failures:
+        alike.setdefault((state, message), []).append(f"{step.kind}/{step.name}")
+    return [
+        [state, names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else ""), message]
+        for (state, message), names in alike.items()
+    ]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from offdiag.cli.tables import show_json
+from offdiag.cli.tables import printable, show_json
 from offdiag.inspection import find_planned
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.planning import in_order
@@ -86,13 +86,14 @@ def _print(found: dict[str, Any]) -> None:
     if found["rendered"] is not None:
         typer.echo(f"\nThe first prompt, as the model sees it\n{_quoted(found['rendered'])}")
     for record in found["records"]:
+        typer.echo()
         verdict = "right" if record["correct"] else "wrong" if record["status"] == "parsed" else "unparsed"
         flags = f" ({', '.join(record['flags'])})" if record["flags"] else ""
-        typer.echo(f"\n{record['example']}: {verdict}{flags}, parsed {record['parsed']!r}, target {record['target']!r}")
+        found_it = "no answer found" if record["parsed"] is None else f"answer {record['parsed']}"
+        typer.echo(printable(f"{record['example']}: {verdict}{flags}, {found_it}, target {record['target']}"))
         typer.echo(_quoted(record["completion"]))
 
 
 def _quoted(text: str) -> str:
     """Each line behind a bar, and control characters written out: a terminal must not obey a model's output."""
-    visible = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
-    return "\n".join(f"  | {line}" for line in visible.split("\n"))
+    return "\n".join(f"  | {printable(line)}" for line in text.split("\n"))

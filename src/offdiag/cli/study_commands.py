@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from offdiag.api import open_store
-from offdiag.cli.options import AsJson, DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, planned
-from offdiag.cli.tables import show_json, show_results, show_table
+from offdiag.cli.options import AsJson, CellName, DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.tables import show_json, show_table
 from offdiag.runtime import Runtime
 
 
@@ -20,26 +20,27 @@ def studies(as_json: AsJson = False) -> None:
         show_json(rows)
         return
     columns = list(rows[0])
-    show_table("Studies", columns, [list(row.values()) for row in rows], right=["cells", "steps"])
-    typer.echo("\nNext: offdiag plan base-addition --scale quick")
+    show_table("Studies", columns, [list(row.values()) for row in rows], right=["cells", "steps"],
+               prose=["cost"])  # fmt: skip
+    typer.echo(f"\nNext: offdiag plan {rows[0]['study']} --scale {rows[0]['scale']}")
 
 
 def plan(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Show what is done, missing and stale of a study, and what the rest will cost. Loads and runs nothing."""
+    """What is done, missing and stale, and what it will cost. Loads and runs nothing."""
     from offdiag.cli.overview import show_plan
 
-    show_plan(planned(study, scale, sets, keyword), open_store(store), as_json=as_json)
+    show_plan(planned(study, scale, sets, keyword), open_store(store), keyword, as_json=as_json)
 
 
 def run(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the cores.")] = 1,
-    engine: Annotated[str | None, typer.Option(help="inline or pool [pool if workers > 1].")] = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="inline or pool [pool if workers > 1].")] = None,
     device: DeviceName = "auto",
-    token_budget: Annotated[int, typer.Option(min=1, help="Most padded tokens in a batch.")] = 16_384,
+    token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Most padded tokens in a batch.")] = 16_384,
     fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
     last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
 ) -> int:  # fmt: skip
@@ -48,7 +49,7 @@ def run(
 
     wanted = planned(study, scale, sets, keyword)
     return run_and_show(
-        wanted, open_store(store), workers=workers, engine=engine, device=device, token_budget=token_budget,
+        wanted, open_store(store), keyword, workers=workers, engine=engine, device=device, token_budget=token_budget,
         fail_fast=fail_fast, last_failed=last_failed,
     )  # fmt: skip
 
@@ -65,15 +66,15 @@ def status(
         show_json(results.steps.to_dict(orient="records"))
         return
     rows = results.steps[["state", "folder", "note"]].values.tolist()
-    show_table(f"{results.study} · {results.scale}", ["state", "step", "note"], rows)
+    show_table(f"{results.study} · {results.scale}", ["state", "step", "note"], rows, prose=["note"])
 
 
 def why(
-    cell: Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")],
+    cell: CellName,
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why a step is stale, missing or failed, field by field."""
+    """Why a step is stale or failed, field by field."""
     from offdiag.inspection import explain
 
     reason = explain(open_store(store), cell)
@@ -86,12 +87,12 @@ def why(
 
 
 def show(
-    cell: Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")],
-    n: Annotated[int, typer.Option("--n", min=0, help="How many records.")] = 3,
+    cell: CellName,
+    n: Annotated[int, typer.Option("--n", min=0, metavar="N", help="How many records.")] = 3,
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """A rendered prompt, the loss mask of a trained arm, and records."""
+    """A prompt as the model sees it, the loss mask, and records."""
     from offdiag.cli.showing import show_cell
 
     show_cell(open_store(store), cell, n, as_json=as_json)
@@ -99,11 +100,14 @@ def show(
 
 def report(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, store: StoreFolder = None,
-    folder: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write it.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where to [offdiag-report/STUDY-SCALE].")
+    ] = None,
 ) -> None:  # fmt: skip
-    """Write tables (CSV, LaTeX), figures (PNG, PDF) and one self-contained page."""
+    """Write tables, figures and one self-contained page."""
     from offdiag.api import load
     from offdiag.api import report as write
+    from offdiag.cli.results_table import show_results
 
     wanted = planned(study, scale, sets)
     root = open_store(store).root
@@ -114,12 +118,17 @@ def report(
 
 
 def doctor(
-    model: Annotated[str | None, typer.Option(help="Model to try [the embedded one, if it is installed].")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Model to try [the embedded one, if it is installed].")
+    ] = None,
     store: StoreFolder = None,
     device: DeviceName = "auto",
     as_json: AsJson = False,
 ) -> int:
-    """Versions, device, store, and whether answers depend on the batch or the cache on this machine."""
+    """See whether machine, store and model are as they should be.
+
+    Versions, device, disk, store, and whether answers depend on the batch or the cache here.
+    """
     from offdiag.cli.doctoring import examine
 
     return examine(model, open_store(store), Runtime(device=device), as_json=as_json)

@@ -1,87 +1,88 @@
 """Tables for the terminal: rich ones where there is a terminal, plain columns elsewhere."""
 
 import json
-import math
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from shutil import get_terminal_size
+from typing import Any
 
 import typer
 
-if TYPE_CHECKING:
-    import pandas as pd
+PROSE = 24  # least width of a column of prose
 
 
-def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print a table; columns named in ``right`` are set flush right."""
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    prose: Sequence[str] = (),
+) -> None:
+    """Print a table.
+
+    On a terminal it is a rich one, in which columns named in ``prose`` are folded to fit; names of things are never
+    broken, so that they can be copied. Columns named in ``right`` are set flush right.
+    """
+    rows = [[printable(field) for field in row] for row in rows]
     if not sys.stdout.isatty():
-        _plain(title, columns, rows, right)
+        for line in aligned(title, columns, rows, right):
+            typer.echo(line)
         return
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    least = 0
+    for name, width in zip(columns, widths(columns, rows), strict=True):
+        folded = name in prose
+        least += 3 + (min(width, PROSE) if folded else width)
+        table.add_column(
+            name, justify="right" if name in right else "left", no_wrap=not folded, overflow="fold",
+            min_width=None if folded else width,
+        )  # fmt: skip
     for row in rows:
         table.add_row(*(escape(field) for field in row))
-    Console(no_color="NO_COLOR" in os.environ).print(table)
+    Console(no_color="NO_COLOR" in os.environ, width=max(terminal_width(), least)).print(table)
+
+
+def terminal_width() -> int:
+    """Columns of the terminal."""
+    return get_terminal_size().columns
 
 
 def show_json(value: Any) -> None:
     """Print JSON, indented."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    typer.echo(json_text(value, indent=1))
 
 
-def percent(value: Any) -> str:
-    """``0.425`` as ``42.5``; an em dash where there is no number."""
-    return "—" if _absent(value) else f"{100 * value:.1f}"
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON as people read it: letters of all scripts, but whatever a terminal would obey is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
-def interval(low: Any, high: Any) -> str:
-    """Two percentages in brackets."""
-    return "" if _absent(low) or _absent(high) else f"[{percent(low)}, {percent(high)}]"
+def printable(text: str) -> str:
+    r"""The text with control characters written out (``\x1b``): a terminal must not obey a model's output."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
-    """The cells as rows of text: what was asked of whom, accuracy and change, each with its interval."""
-    rows = []
-    for cell in cells.to_dict(orient="records"):
-        done = cell["state"] == "done"
-        change = "" if _absent(cell["difference"]) else f"{100 * cell['difference']:+.1f}"
-        rows.append([
-            str(cell["arm"]), str(cell["eval"]), str(cell["prompt"]), f"{cell['n']}/{cell['n_planned']}",
-            percent(cell["accuracy"]) if done else str(cell["state"]),
-            interval(cell["ci_low"], cell["ci_high"]) if done else "",
-            percent(cell["unparsed_rate"]) if done else "",
-            f"{change} {interval(cell['diff_low'], cell['diff_high'])}".strip(),
-        ])  # fmt: skip
-    return rows
+def widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The width of the widest field of each column."""
+    return [max(len(field) for field in column) for column in zip(columns, *rows, strict=True)]
 
 
-RESULT_COLUMNS = ["arm", "evaluated on", "prompt", "n", "accuracy %", "95 %", "unparsed %", "vs untuned, points"]
-
-
-def show_results(title: str, cells: "pd.DataFrame") -> None:
-    """Print the results table of a study."""
-    show_table(title, RESULT_COLUMNS, results_rows(cells), right=["n", "accuracy %", "unparsed %"])
-
-
-def _absent(value: Any) -> bool:
-    import pandas as pd
-
-    return bool(pd.isna(value)) or (isinstance(value, float) and math.isnan(value))
-
-
-def _plain(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
-    widths = [max(len(field) for field in column) for column in zip(columns, *rows, strict=True)]
-    typer.echo(title)
+def aligned(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
+    """The lines of a table in plain columns."""
+    lines = [title]
+    wide = widths(columns, rows)
     for row in [list(columns), *rows]:
         fields = [
             field.rjust(width) if name in right else field.ljust(width)
-            for name, field, width in zip(columns, row, widths, strict=True)
+            for name, field, width in zip(columns, row, wide, strict=True)
         ]
-        typer.echo("  ".join(fields).rstrip())
+        lines.append("  ".join(fields).rstrip())
+    return lines

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from offdiag.cli.tables import show_json
+from offdiag.cli.tables import json_text, show_json
 from offdiag.errors import UserError
 from offdiag.tasks import Domain, Task, describe, get_task, parse_domain
 
@@ -19,9 +19,9 @@ DomainText = Annotated[str, typer.Argument(metavar="DOMAIN", help="Its parameter
 def data(
     task_name: TaskName,
     domain_text: DomainText = "",
-    split: Annotated[str, typer.Option(help="A split of the task.")] = "eval",
-    n: Annotated[int, typer.Option("--n", min=1, help="How many examples.")] = 10,
-    seed: Annotated[int, typer.Option(help="Data seed.")] = 0,
+    split: Annotated[str, typer.Option(metavar="NAME", help="A split of the task.")] = "eval",
+    n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="How many examples.")] = 10,
+    seed: Annotated[int, typer.Option(metavar="N", help="Data seed.")] = 0,
     form: Annotated[Literal["jsonl", "text"], typer.Option("--format", help="JSON lines, or bare problems.")] = "jsonl",
     summary: Annotated[bool, typer.Option("--describe", help="Sizes, balance, lengths and overlap instead.")] = False,
 ) -> None:
@@ -31,17 +31,20 @@ def data(
     if summary:
         show_json(describe(task, domain, split, examples, seed))
         return
-    lines = (e.problem if form == "text" else json.dumps(asdict(e), ensure_ascii=False) for e in examples)
+    lines = (e.problem if form == "text" else json_text(asdict(e)) for e in examples)
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def grade(task_name: TaskName, domain_text: DomainText = "") -> None:
-    """Grade completions: JSON lines {"problem", "completion"} on standard input, the same with verdicts on output."""
+    """Grade completions from standard input.
+
+    JSON lines with "problem" and "completion" come in, and go out with target, parsed, status, correct and flags.
+    """
     task, domain = _domain(task_name, domain_text)
     for record in _records(sys.stdin):
         example = task.parse_problem(domain, record["problem"])
         verdict = asdict(task.grade(domain, example, record["completion"]))
-        sys.stdout.write(json.dumps({**record, "target": example.target, **verdict}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_text({**record, "target": example.target, **verdict}) + "\n")
 
 
 def _domain(task_name: str, domain_text: str) -> tuple[Task[Any], Domain]:

@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from offdiag.cli.tables import printable
 from offdiag.engine import Watcher
 from offdiag.steps import Step
 
@@ -36,13 +37,13 @@ class Lines:
         seconds = time.monotonic() - self._started.pop(step.fingerprint, time.monotonic())
         if state != "done":
             self.failures.append((step, state, message))
-        if state != "done" or seconds >= LIGHT_S:
+        if state != "blocked" and (state != "done" or seconds >= LIGHT_S):  # the table at the end has what is blocked
             end = f": {message}" if message else ""
             self.say(f"[{self.count}/{self.total}] {state} {step.kind}/{step.name} ({seconds:.0f} s){end}")
 
     def say(self, line: str) -> None:
         """Print a line."""
-        print(line, flush=True)
+        print(printable(line), flush=True)
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +71,7 @@ class Bars(Lines):
         super().started(step)
         from rich.markup import escape
 
-        name = escape(f"{step.kind}/{step.name}"[:72])
+        name = escape(f"{step.kind}/{step.name}"[: max(24, self._console.width - 40)])
         self._tasks[step.fingerprint] = self._progress.add_task(name, total=None)
 
     def progressed(self, step: Step, done: int, total: int) -> None:
@@ -87,7 +88,7 @@ class Bars(Lines):
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(printable(line), markup=False, highlight=False)
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -64,7 +64,7 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
         del shared  # the plain model is loaded anew, since the shared-prefix one is laid out differently
         plain = together if because else _ask(LM.load(spec, location, runtime, shared_prefix=False))
     except OffdiagError as error:
-        return [Finding("model", False, f"{spec.source}: {error}", "see the message")]
+        return [Finding("model", False, str(error), "")]
     seconds = time.monotonic() - started
     return [
         Finding("model", True, f"{spec.source}, {spec.dtype}: loaded and asked three times in {seconds:.0f} s"),

@@ -45,11 +45,15 @@ class ModelSlot:
         if self.model is None or self.key != weights.base_key:
             from offdiag.models.lm import LM
 
-            self.key, self.model = None, None
+            self.clear()
             self.model = LM.load(weights.spec, weights.location(work), work.runtime)
             self.key = weights.base_key
         self.model.use_adapter(weights.adapter(work))
         return self.model
+
+    def clear(self) -> None:
+        """Let go of the model, so that its memory is free."""
+        self.key, self.model = None, None
 
 
 @dataclass
@@ -91,6 +95,8 @@ def execute(
     try:
         if step.group is not None:
             _limit_torch(runtime)
+            if step.group != slot.key:
+                slot.clear()
         with store.claim(step, origin) as folder:
             if folder is None:
                 return Outcome(Ended.DONE if store.result(step) is not None else Ended.BUSY)

@@ -3,6 +3,7 @@
 from offdiag.engine.events import Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute
 from offdiag.engine.scheduler import Scheduler
+from offdiag.engine.threads import limit_threads
 from offdiag.identity import Json
 from offdiag.runtime import Runtime
 from offdiag.steps import Step
@@ -19,6 +20,7 @@ class Inline:
         self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool
     ) -> None:
         """Run until the scheduler has nothing left, or until the first failure if ``fail_fast``."""
+        limit_threads(self.runtime)
         slot = ModelSlot()
         while (step := scheduler.next(slot.key)) is not None:
             watcher.started(step)

@@ -5,6 +5,7 @@ that dies takes only its step with it.
 """
 
 import multiprocessing as mp
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -15,6 +16,7 @@ from offdiag.engine.events import Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute
 from offdiag.engine.inline import settle
 from offdiag.engine.scheduler import Scheduler
+from offdiag.engine.threads import limit_threads
 from offdiag.errors import OffdiagError, StoreError
 from offdiag.identity import Json
 from offdiag.runtime import Runtime, available_cores
@@ -65,7 +67,9 @@ class Pool:
     ) -> None:
         idle = [worker for worker in workers if worker.step is None]
         while len(workers) < self.workers or idle:
-            worker = idle.pop() if idle else None
+            worker = max(idle, key=lambda w: scheduler.suits(w.group), default=None)
+            if worker is not None:
+                idle.remove(worker)
             step = scheduler.next(None if worker is None else worker.group)
             if step is None:
                 return
@@ -78,7 +82,8 @@ class Pool:
                 workers.append(worker)
             worker.step, worker.group = step, step.group or worker.group
             watcher.started(step)
-            worker.pipe.send((step, origin))
+            with suppress(ConnectionError):  # it died while idle: its pipe says so when it is read
+                worker.pipe.send((step, origin))
 
 
 def _hire(root: Path, runtime: Runtime) -> Worker:
@@ -142,11 +147,3 @@ def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
             pipe.send(("ended", outcome.ended, outcome.message))
         except OffdiagError as error:
             pipe.send(("abort", str(error)))
-
-
-def limit_threads(runtime: Runtime) -> None:
-    """Set the threads of the numeric libraries before they are imported (torch reads them when it loads)."""
-    import os
-
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(runtime.threads)

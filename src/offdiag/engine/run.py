@@ -9,7 +9,7 @@ from offdiag.engine.scheduler import Scheduler
 from offdiag.identity import Json
 from offdiag.planning import Plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Step
+from offdiag.steps import Answers, Step
 from offdiag.store import State, Store
 
 
@@ -56,7 +56,8 @@ def run_plan(
         watcher: hears of every step. fail_fast: stop at the first failure. last_failed: only what failed last time.
 
     Raises:
-        UserError: a pool is too small or a training set overlaps an evaluation set; found before a model is loaded.
+        UserError: a pool is too small, a training set overlaps an evaluation set, or the hub is out of reach for a
+            model that is not downloaded; found before anything runs.
         StoreError: the store cannot be written.
     """
     runtime = runtime or Runtime()
@@ -66,10 +67,21 @@ def run_plan(
     if not needed:
         return Summary(0, 0, 0, 0, 0)
     plan.check()
+    _check_models([state.step for state in needed])
     scheduler = Scheduler.of([state.step for state in needed])
     engine = engine or (Pool(runtime, workers) if workers > 1 else Inline(runtime))
     engine.run(scheduler, store, plan.origin, watcher or Silent(), fail_fast=fail_fast)
     return Summary(len(needed), len(scheduler.done), len(scheduler.failed), len(scheduler.busy), len(scheduler.blocked))
+
+
+def _check_models(steps: list[Step]) -> None:
+    """See that what must be downloaded can be, before anything runs."""
+    specs = dict.fromkeys(s.weights.spec for s in steps if isinstance(s, Answers))
+    for spec in specs:
+        if spec.scheme == "hub":
+            from offdiag.models.hub import require_reachable
+
+            require_reachable(spec)
 
 
 def _failed_only(needed: list) -> list:  # type: ignore[type-arg]

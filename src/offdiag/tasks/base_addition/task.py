@@ -65,7 +65,7 @@ class BaseAddition(Task[AdditionDomain]):
         if not 0 <= n <= available:
             raise UserError(
                 f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; "
-                f"ask for --n {available} or fewer, or for more digits"
+                f"ask for {available} or fewer, or for more digits"
             )
         if split == "eval":
             problems = sampling.evaluation_set(domain.base, domain.digits)[:n]

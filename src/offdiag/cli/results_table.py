@@ -1,0 +1,61 @@
+"""The results of a study as a table: what was asked of whom, accuracy and change, each with its interval."""
+
+import sys
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from offdiag.cli.tables import aligned, show_table, terminal_width, widths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ["arm", "evaluated on", "prompt", "n", "accuracy %", "95 %", "unparsed %", "vs untuned, points"]
+NUMBERS = ["n", "accuracy %", "unparsed %"]
+
+
+def show_results(title: str, cells: "pd.DataFrame") -> None:
+    """Print the results table; on a terminal too narrow for it each arm is a heading above its rows."""
+    rows = results_rows(cells)
+    if not sys.stdout.isatty() or sum(widths(COLUMNS, rows)) + 3 * len(COLUMNS) <= terminal_width():
+        show_table(title, COLUMNS, rows, right=NUMBERS)
+        return
+    title, heading, *lines = aligned(title, COLUMNS[1:], [row[1:] for row in rows], NUMBERS)
+    typer.echo(f"{title}\n\n  {heading}")
+    for arm, group in groupby(zip(rows, lines, strict=True), key=lambda pair: pair[0][0]):
+        typer.echo(arm)
+        for _, line in group:
+            typer.echo(f"  {line}")
+
+
+def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
+    """The cells as rows of text, see ``COLUMNS``."""
+    rows = []
+    for cell in cells.to_dict(orient="records"):
+        done = cell["state"] == "done"
+        change = "" if _absent(cell["difference"]) else f"{100 * cell['difference']:+.1f}"
+        rows.append([
+            str(cell["arm"]), str(cell["eval"]), str(cell["prompt"]), f"{cell['n']}/{cell['n_planned']}",
+            percent(cell["accuracy"]) if done else str(cell["state"]),
+            interval(cell["ci_low"], cell["ci_high"]) if done else "",
+            percent(cell["unparsed_rate"]) if done else "",
+            f"{change} {interval(cell['diff_low'], cell['diff_high'])}".strip(),
+        ])  # fmt: skip
+    return rows
+
+
+def percent(value: Any) -> str:
+    """``0.425`` as ``42.5``; an em dash where there is no number."""
+    return "—" if _absent(value) else f"{100 * value:.1f}"
+
+
+def interval(low: Any, high: Any) -> str:
+    """Two percentages in brackets."""
+    return "" if _absent(low) or _absent(high) else f"[{percent(low)}, {percent(high)}]"
+
+
+def _absent(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.isna(value))
