@@ -1,8 +1,7 @@
 import os
 
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "PASSIVE"
-)  # before torch loads: idle threads sleep, see offdiag.engine.threads
+# Before torch loads: idle threads sleep, as they do in a run.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from pathlib import Path
 

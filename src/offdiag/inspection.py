@@ -1,11 +1,15 @@
 """What the store and the studies say of one step: which plan it belongs to, and why it is what it is."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ValidationError
 
 from offdiag.catalogue import load_study
-from offdiag.errors import UserError
-from offdiag.identity import Json
+from offdiag.errors import StoreError, UserError
+from offdiag.identity import Json, differences
 from offdiag.planning import Plan, make_plan
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
@@ -24,21 +28,56 @@ class Reason:
         return {"step": self.step, "state": self.state, "why": list(self.lines)}
 
 
-def origin_plan(folder: Path) -> Plan:
-    """The plan, as its study expands it today, of the study that first asked for the step in ``folder``.
+class Origin(BaseModel):
+    """Which study first asked for a step, at which scale, with which parameters set."""
 
-    Raises:
-        UserError: the study is gone or no longer takes the parameters.
-    """
-    origin = read_json(folder / "cell.json")["origin"]
-    return make_plan(load_study(origin["study"]), origin["scale"], origin["set"])
+    study: str
+    scale: str = ""
+    set: dict[str, str] = {}
+
+    def plan(self) -> Plan:
+        """The plan as the study expands it today.
+
+        Raises:
+            UserError: the study is gone or no longer takes the parameters.
+        """
+        return make_plan(load_study(self.study), self.scale, self.set)
 
 
-def planned_step(folder: Path) -> Step | None:
-    """The step of that name in today's plan, or None if the study no longer has one."""
-    cell = read_json(folder / "cell.json")
-    steps = [s for s in origin_plan(folder).steps if (s.kind, s.name) == (cell["kind"], cell["name"])]
-    return next((s for s in steps if s.fingerprint == cell["fingerprint"]), steps[0] if steps else None)
+class Description(BaseModel):
+    """What ``cell.json`` says of a step."""
+
+    kind: str
+    name: str
+    fingerprint: str
+    identity: dict[str, Any]
+    origin: Origin
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """The description in a folder of the store.
+
+        Raises:
+            StoreError: there is none that can be read.
+        """
+        path = folder / "cell.json"
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            raise StoreError(f"{path} does not describe a step: delete {folder} and run again") from error
+
+    def planned(self) -> Step | None:
+        """The step of that name in today's plan, or None if the study no longer has one.
+
+        Raises:
+            UserError: the study is gone or no longer takes the parameters.
+        """
+        try:
+            plan = self.origin.plan()
+        except UserError as error:
+            raise UserError(f"{self.kind}/{self.name} was made for {self.origin.study}: {error}") from error
+        steps = [s for s in plan.steps if (s.kind, s.name) == (self.kind, self.name)]
+        return next((s for s in steps if s.fingerprint == self.fingerprint), steps[0] if steps else None)
 
 
 def explain(store: Store, text: str) -> Reason:
@@ -48,13 +87,13 @@ def explain(store: Store, text: str) -> Reason:
         UserError: no step of the store has that name, or several have.
     """
     folder = store.find(text)
-    cell = read_json(folder / "cell.json")
+    found = Description.of(folder)
     name = f"{folder.parent.name}/{folder.name}"
-    step = planned_step(folder)
+    step = found.planned()
     if step is None:
-        return Reason(name, "orphaned", (f"study {cell['origin']['study']} no longer has a step of this name",))
-    if step.fingerprint != cell["fingerprint"]:
-        lines = [str(difference) for difference in store.differences(step, cell)]
+        return Reason(name, "orphaned", (f"study {found.origin.study} no longer has a step of this name",))
+    if step.fingerprint != found.fingerprint:
+        lines = [str(difference) for difference in differences(found.identity, step.canonical())]
         current = f"{step.kind}/{step.folder_name} is {store.state(step)}"
         return Reason(name, "stale", (*lines, f"what the study asks for today: {current}"))
     state = store.state(step)
@@ -74,7 +113,8 @@ def find_planned(store: Store, text: str) -> tuple[Path, Step]:
         UserError: there is none, or its study has changed so that it is stale.
     """
     folder = store.find(text)
-    step = planned_step(folder)
+    step = Description.of(folder).planned()
     if step is None or store.folder(step) != folder:
-        raise UserError(f"{folder.name} is not what its study asks for today: type `offdiag why {folder.name}`")
+        ask = shlex.join(["offdiag", "why", folder.name, "--store", str(store.root)])
+        raise UserError(f"{folder.name} is not what its study asks for today: type `{ask}`")
     return folder, step

