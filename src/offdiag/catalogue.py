@@ -85,4 +85,4 @@ def culprit(error: BaseException) -> str | None:
     if where is None:
         return None
     said = f"{error.title}: {complaints(error)}" if isinstance(error, ValidationError) else str(error)
-    return f"{where}: {type(error).__name__}: {' '.join(said.split())}"
+    return f"{where}: {type(error).__name__}: {' '.join(said.partition('For further information')[0].split())}"

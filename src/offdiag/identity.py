@@ -54,9 +54,9 @@ def to_json(value: object, where: str = "value") -> Json:
             return [to_json(item, f"{where}[{i}]") for i, item in enumerate(value)]
         case Mapping() if all(isinstance(key, str) for key in value):
             return {key: to_json(item, f"{where}.{key}") for key, item in sorted(value.items())}
-    found = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+    found = f"= {value} (float)" if isinstance(value, float) else f"({type(value).__name__})"
     raise UserError(
-        f"{where} is {found}, which cannot be part of an identity: "
+        f"{where} {found} cannot be part of an identity: "
         "use numbers that are finite, strings, booleans, None, tuples, string-keyed mappings or an Identity"
     )
 

@@ -127,7 +127,8 @@ def test_a_field_without_canonical_form_is_named(mistake: Mistake, tmp_path: Pat
     text = """
 class Before(Context):
     words: object
-    label = "before"
+    @property
+    def label(self): return "before"
     def prompts(self, work, domain, queries, bare): return bare
 class Told(ZeroShot):
     def learner(self, model, train, seed):
@@ -135,7 +136,7 @@ class Told(ZeroShot):
 """
     (tmp_path / "my.py").write_text(HEAD + text + STUDY.removeprefix(HEAD) + "design(p, method=Told())\n")
     said = mistake("plan", tmp_path / "my.py")
-    assert "words is of type function, which cannot be part of an identity" in said
+    assert "words (function) cannot be part of an identity" in said
     assert "0x" not in said
 
 
@@ -171,7 +172,10 @@ class Leaky(Task[Same]):
     def grade(self, domain, example, completion): return Grade(parsed=None, status="unparsed", correct=False)
     def parse_problem(self, domain, problem): return Example(id=problem, problem=problem, target="1")
 """
-    call = "Design(cells=(Cell(arm=Arm(model=p.model, method=InContext(k=1), train=Same()), evaluation=Evaluation(domain=Same(), n=2)),))"
+    call = (
+        "Design(cells=(Cell(arm=Arm(model=p.model, method=InContext(k=1), train=Same()), "
+        "evaluation=Evaluation(domain=Same(), n=2)),))"
+    )
     (tmp_path / "my.py").write_text(HEAD + text + STUDY.removeprefix(HEAD) + call + "\n")
     said = mistake("plan", tmp_path / "my.py", "--store", tmp_path / "store")
     assert "share" in said or "in both" in said

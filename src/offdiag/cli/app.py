@@ -26,7 +26,7 @@ app = typer.Typer(
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 something failed, 2 a mistake in what was typed, 130 interrupted."""
     try:
-        code = app(words, standalone_mode=False)
+        code = app(words, prog_name="offdiag", standalone_mode=False)
     except typer.TyperException as error:
         message = reworded(error.format_message()).removesuffix(".")
         code = _complain(f"{message}; type: offdiag COMMAND --help", error.exit_code)

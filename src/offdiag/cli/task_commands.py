@@ -41,8 +41,11 @@ def grade(task_name: TaskName, domain_text: DomainText = "") -> None:
     JSON lines with "problem" and "completion" come in, and go out with target, parsed, status, correct and flags.
     """
     task, domain = _domain(task_name, domain_text)
-    for record in _records(sys.stdin):
-        example = task.parse_problem(domain, record["problem"])
+    for number, record in _records(sys.stdin):
+        try:
+            example = task.parse_problem(domain, record["problem"])
+        except UserError as error:
+            raise UserError(f"standard input, line {number}: {error}") from error
         verdict = asdict(task.grade(domain, example, record["completion"]))
         sys.stdout.write(json_text({**record, "target": example.target, **verdict}) + "\n")
 
@@ -52,7 +55,7 @@ def _domain(task_name: str, domain_text: str) -> tuple[Task[Any], Domain]:
     return task, parse_domain(task, domain_text)
 
 
-def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _records(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -65,7 +68,7 @@ def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
                 f"standard input, line {number}: expected an object with the texts "
                 '"problem" and "completion", such as {"problem": "76+76", "completion": "\\\\boxed{174}"}'
             )
-        yield record
+        yield number, record
 
 
 COMMANDS = (data, grade)

@@ -1,0 +1,178 @@
+"""What the commands print when all is well."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli_types import Finished, Said
+from test_stores import cells
+
+import offdiag as library
+from offdiag.cli.tables import json_text, printable
+from offdiag.errors import UserError
+
+Offdiag = Callable[..., Said]
+VERBS = ["studies", "plan", "run", "status", "why", "show", "report", "data", "grade", "doctor"]
+
+
+def test_help(offdiag: Offdiag) -> None:
+    alone = offdiag()
+    assert alone.code == 0
+    assert offdiag("--help").out == alone.out
+    assert "..." not in alone.out.partition("Commands:")[2]  # each command's sentence fits
+    for verb in VERBS:
+        assert f"\n  {verb} " in alone.out
+        said = offdiag(verb, "--help")
+        assert said.code == 0
+        assert said.out.startswith(f"Usage: offdiag {verb}")
+    assert offdiag("--version").out.strip() == library.__version__
+
+
+def next_of(said: Said) -> list[str]:
+    """The words of the command that was proposed, without the program."""
+    (line,) = [line for line in said.out.splitlines() if line.startswith("Next: ")]
+    return shlex.split(line.removeprefix("Next: offdiag "))
+
+
+def test_what_is_proposed_can_be_typed(
+    offdiag: Offdiag, own_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = offdiag("plan", own_study, "--store", tmp_path / "my store", "-k", "tiny-- direct")
+    run = offdiag(*next_of(plan))
+    assert (run.code, run.err) == (0, "")
+    assert "3 of 3 steps done." in run.out
+    assert next_of(run)[-2:] == ["--store", str(tmp_path / "my store")]
+    report = offdiag(*next_of(run))
+    assert report.code == 0
+    assert "missing" in report.out  # -k left out the other cell
+    assert "Report: offdiag-report/doubling-quick/index.html" in report.out
+    assert not (tmp_path / "offdiag-store").exists()
+
+
+def test_the_store_of_the_environment_is_not_repeated(
+    offdiag: Offdiag, finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFDIAG_STORE", str(finished.store))
+    said = offdiag("run", *finished.words)
+    assert "all 4 cells are done; nothing to run." in said.out
+    assert "--store" not in said.out
+
+
+def test_status_and_plan_agree(offdiag: Offdiag, finished: Finished) -> None:
+    plan = json.loads(offdiag("plan", *finished.words, "--store", finished.store, "--json").out)
+    status = json.loads(offdiag("status", *finished.words, "--store", finished.store, "--json").out)
+    assert [step["fingerprint"] for step in plan["steps"]] == [step["fingerprint"] for step in status]
+    assert {step["state"] for step in status} == {"done"}
+    assert plan["cells"] == 4
+    lines = offdiag("status", *finished.words, "--store", finished.store).out.splitlines()
+    assert lines[1].split() == ["state", "step", "note"]
+    assert [line.split()[1] for line in lines[2:]] == [step["folder"] for step in status]
+
+
+def test_studies(offdiag: Offdiag) -> None:
+    rows = json.loads(offdiag("studies", "--json").out)
+    assert [(row["study"], row["scale"]) for row in rows] == [
+        ("base-addition", scale) for scale in ("quick", "cpu", "paper")
+    ]
+    assert offdiag(*next_of(offdiag("studies")), "--set", "model=hub:a/b").code == 0
+
+
+def test_show_has_the_prompt_and_the_loss_mask(offdiag: Offdiag, finished: Finished) -> None:
+    folder = cells(finished.store, "lora")[0]
+    said = offdiag("show", folder.name[-8:], "--n", "1", "--store", finished.store)
+    assert said.code == 0
+    masked, _, learnt = said.out.partition("tokens that the loss sees\n")
+    assert "<|user|>You are a mathematician." in masked
+    assert masked.count("\\boxed{") == 1  # the instruction's, not the answer's
+    assert learnt.splitlines()[0].startswith("  | \\boxed{1")
+    assert learnt.splitlines()[0].endswith("<|end|>")
+    assert "The first prompt, as the model sees it\n  | <|user|>" in learnt
+    assert learnt.count("target ") == 1
+    assert "None" not in said.out
+    found = json.loads(offdiag("show", folder.name, "--store", finished.store, "--json").out)
+    assert found["mask"]["n_learnt"] > 0
+    assert len(found["records"]) == 3
+
+
+def test_a_terminal_does_not_obey_a_models_output(offdiag: Offdiag, copied: Finished) -> None:
+    path = cells(copied.store)[0] / "records.jsonl"
+    evil = "\x1b]0;owned\x07\x9b2J \u202e \ud800 \r\n<b>fine</b>"
+    records = [json.loads(line) | {"completion": evil, "parsed": evil} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    for words in ((), ("--json",)):
+        said = offdiag("show", path.parent.name, "--store", copied.store, *words)
+        assert said.code == 0
+        assert said.out.replace("\n", "").isprintable()
+        assert "<b>fine</b>" in said.out
+    assert found_in_json(said.out) == evil
+    assert printable("a\x1b\x9b\n") == r"a\x1b\x9b\x0a"
+    assert json.loads(json_text({"é\x9b": "\ud800"})) == {"é\x9b": "\ud800"}
+
+
+def found_in_json(text: str) -> str:
+    return json.loads(text)["records"][0]["completion"]
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("nope", "line 2: not JSON"),
+        ("[1]", 'line 2: expected an object with the texts "problem" and "completion"'),
+        ('{"problem": "1+1"}', "line 2: expected an object"),
+        ('{"problem": 3, "completion": "x"}', "line 2: expected an object"),
+        ('{"problem": "99+99", "completion": "x"}', "line 2: number '99': found the symbol '9'"),
+    ],
+)
+def test_grade(
+    mistake: Callable[..., str], offdiag: Offdiag, monkeypatch: pytest.MonkeyPatch, line: str, answer: str
+) -> None:
+    import io
+
+    good = json.dumps({"problem": "76+76", "completion": "\x9b \\boxed{174}", "mine": 1})
+    monkeypatch.setattr("sys.stdin", io.StringIO(good + "\n" + line + "\n"))
+    assert answer in mistake("grade", "base_addition", "base=8")
+    monkeypatch.setattr("sys.stdin", io.StringIO(good + "\n\n"))
+    said = offdiag("grade", "base_addition", "base=8")
+    assert said.out.strip().isprintable()
+    graded = json.loads(said.out)
+    assert (graded["correct"], graded["target"], graded["mine"]) == (True, "174", 1)
+
+
+def test_data(offdiag: Offdiag) -> None:
+    lines = offdiag("data", "base_addition", "base=8", "--n", "3").out.splitlines()
+    problems = offdiag("data", "base_addition", "base=8", "--n", "3", "--format", "text").out.split()
+    assert [json.loads(line)["problem"] for line in lines] == problems
+    described = json.loads(offdiag("data", "base_addition", "base=8", "--n", "3", "--describe").out)
+    assert described["overlap"]["train"]["up_to_symmetry"] == 0
+
+
+def test_doctor(offdiag: Offdiag, finished: Finished, tmp_path: Path) -> None:
+    said = offdiag("doctor", "--model", finished.overrides["model"], "--store", finished.store, "--json")
+    found = {finding["name"]: finding for finding in json.loads(said.out)}
+    assert found["batch invariance"]["ok"] is True
+    assert found["cache parity"]["ok"] is True
+    wrong = offdiag("doctor", "--model", f"dir:{tmp_path}/none", "--store", finished.store)
+    assert wrong.code == 1
+    assert wrong.out.count("there is no folder") == 1
+    assert "1 of " in wrong.out
+
+
+def test_the_verbs_in_python(finished: Finished, tmp_path: Path) -> None:
+    plan = library.plan("base-addition", **finished.overrides)
+    assert len(plan.cells) == 4
+    assert library.run(plan, store=finished.store).planned == 0
+    results = library.load(plan, store=finished.store)
+    assert results.cells["state"].tolist() == ["done"] * 4
+    assert len(results.records) == 16
+    page = library.report(plan, store=finished.store, folder=tmp_path / "page")
+    assert page == tmp_path / "page" / "index.html"
+    assert "base-addition" in page.read_text(encoding="utf-8")
+    for bad in ({"study": "nope"}, {"study": "base-addition", "scale": "nope"}, {"study": "base-addition", "nope": 1}):
+        with pytest.raises(UserError):
+            library.run(**bad, store=tmp_path / "store")
+    with pytest.raises(UserError, match="n_eval=four should be a whole number"):
+        library.plan("base-addition", n_eval="four")
+    assert library.plan("base-addition", **finished.overrides | {"shots": (1, 2)}).params.shots == (1, 2)

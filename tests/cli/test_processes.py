@@ -1,0 +1,128 @@
+"""The program as a process of its own: what it imports, signals, pipes, terminals, workers."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_types import Finished, spawn
+from test_stores import cells
+
+HEAVY = ("torch", "transformers", "peft", "matplotlib", "accelerate")
+
+
+@pytest.mark.parametrize("words", ["studies", "plan STUDY", "status STUDY", "run STUDY", "data", "grade"])
+def test_what_computes_nothing_loads_nothing_heavy(finished: Finished, words: str) -> None:
+    verb, *rest = words.split()
+    study = [*finished.words, "--store", str(finished.store)] if rest else []
+    task = ["base_addition", "base=8"] if verb in ("data", "grade") else []
+    code = (
+        "import sys\nfrom offdiag.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as ended:\n"
+        f"    heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "    sys.exit(ended.code or ' '.join(heavy) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, verb, *study, *task], capture_output=True, text=True, input="", check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    process = spawn("data", "base_addition", "base=8", "--n", "1000")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith("{")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=30) == 0
+    process.stderr.close()
+
+
+def test_ctrl_c_keeps_what_was_finished(own_study: Path, tmp_path: Path) -> None:
+    own_study.write_text(
+        own_study.read_text().replace(
+            '    def prompt(self, domain, example, style): return f"What',
+            "    def prompt(self, domain, example, style):\n"
+            "        import time\n        time.sleep(60)\n"
+            '        return f"What',
+        )
+    )
+    store = tmp_path / "store"
+    process = spawn("run", own_study, "--store", store)
+    deadline = time.monotonic() + 60
+    while not list(store.glob("answers/*/cell.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == ("offdiag: interrupted; everything that was finished is kept: type the same command again\n")
+    assert len(list(store.glob("examples/*/result.json"))) == 2
+    assert not list(store.glob("answers/*/result.json"))
+    assert not list(store.glob("*/*/lease.json"))
+
+
+def test_a_study_of_ones_own_with_two_workers(own_study: Path, tmp_path: Path) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores")
+    process = spawn("run", own_study, "--workers", "2", "--store", tmp_path / "store", "--set", "shots=1,2")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    assert "9 of 9 steps done." in out
+    assert len(cells(tmp_path / "store")) == 3
+
+
+def on_a_terminal(columns: int, *words: object, **environment: str) -> tuple[int, str]:
+    """The exit code and what a terminal that wide is sent."""
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    settings = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "offdiag", *map(str, words)],
+        stdout=theirs, stderr=theirs, stdin=theirs, env={**settings, "TERM": "xterm-256color", **environment},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    try:
+        while data := os.read(ours, 65536):
+            shown += data
+    except OSError:  # what Linux answers once the other end is closed
+        pass
+    os.close(ours)
+    return process.wait(timeout=60), shown.decode()
+
+
+def test_names_are_never_broken_on_a_terminal(finished: Finished) -> None:
+    for columns in (80, 200):
+        code, shown = on_a_terminal(columns, "status", *finished.words, "--store", finished.store)
+        assert code == 0
+        assert all(folder.name in shown for folder in cells(finished.store))
+
+
+def test_no_color_means_none(finished: Finished) -> None:
+    words = ("plan", *finished.words, "--store", finished.store, "--set", "recipe.learning_rate=0.5")
+    coloured = re.compile(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[9[0-7]m")
+    code, shown = on_a_terminal(100, *words, NO_COLOR="1")
+    assert code == 0
+    assert "learning_rate" in shown
+    assert not coloured.search(shown)
+
+
+def test_results_on_a_narrow_terminal_are_stacked(copied: Finished) -> None:
+    (cells(copied.store)[0] / "result.json").unlink()
+    code, shown = on_a_terminal(100, "run", *copied.words, "--store", copied.store)
+    assert code == 0
+    lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip() for line in shown.splitlines()]
+    assert "tiny.k1.rationale.base=8,digits=2.s0" in lines
+    assert any(line.startswith("  base=8,digits=2  step-by-step  4/4") for line in lines)
+    assert "1 of 1 steps done." in lines
