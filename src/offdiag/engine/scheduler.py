@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from offdiag.steps import Step
+from offdiag.steps import Step, Trained
 
 
 @dataclass
@@ -29,11 +29,16 @@ class Scheduler:
         return cls(pending=list(needed))
 
     def next(self, loaded: str | None) -> Step | None:
-        """A step that can start now, preferring light steps, then those of the model that is ``loaded``."""
+        """A step that can start now: light steps first, then those of the model that is ``loaded``.
+
+        Of the others those that make weights come first: what they make is then there while its base is loaded.
+        """
         ready = self._ready()
         if not ready:
             return None
-        step = min(ready, key=lambda s: 0 if s.group is None else 1 if s.group == loaded else 2)
+        step = min(
+            ready, key=lambda s: 0 if s.group is None else 1 if s.group == loaded else 3 - isinstance(s, Trained)
+        )
         self.pending.remove(step)
         self.running.add(step.fingerprint)
         return step
