@@ -18,7 +18,7 @@ class Results:
         title: one line. claim: the study's docstring (plain text, paragraphs separated by blank lines).
         params: the expanded parameters of this run.
         steps: one row a step of the plan: ``kind, name, fingerprint, state, note, folder`` with state one of
-            ``done, missing, stale, failed, blocked``; ``note`` is the reason or the error's last line.
+            ``done, missing, stale, failed, busy, not needed``; ``note`` is the reason or the error's last line.
         cells: one row a planned cell, see the columns below.
         records: one row an answered example, see the columns below.
         read_records: from a cell's name to its full records (dicts with ``prompt`` and ``completion`` besides the
