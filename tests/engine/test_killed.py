@@ -39,6 +39,11 @@ def test_a_run_that_is_killed_again_and_again_ends_like_a_quiet_one(finished, ch
     first = steps_of(plan, "answers")[0]
     partial = store.folder(first) / "answers.partial.jsonl"
 
+    killed(child, "training:2")
+    (training,) = steps_of(plan, "training")
+    assert store.state(training) is State.MISSING
+    assert list(store.folder(training).glob("checkpoints/*/complete"))
+
     killed(child, "answers:1")
     begun = recover_jsonl(partial, repair=False)
     assert 0 < len(begun) < 6
@@ -49,11 +54,6 @@ def test_a_run_that_is_killed_again_and_again_ends_like_a_quiet_one(finished, ch
     killed(child, "grading:8")  # in the second cell
     assert [store.state(step) for step in steps_of(plan, "answers")].count(State.DONE) == 2
     assert [store.state(step) for step in steps_of(plan, "cells")].count(State.DONE) == 1
-
-    killed(child, "training:2")
-    (training,) = steps_of(plan, "training")
-    assert store.state(training) is State.MISSING
-    assert list(store.folder(training).glob("checkpoints/*/complete"))
 
     killed(child, "moving:3")
 
