@@ -75,8 +75,8 @@ def report(
     return write_report(
         results,
         Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),
-        [(f.name, f.caption, f.draw(results.cells, results.records)) for f in design.figures],
-        {a.name: a.table(results.cells, results.records) for a in design.analyses},
+        [(f.name, f.caption, f.draw(results)) for f in design.figures],
+        {a.name: a.table(results) for a in design.analyses},
         command=f"offdiag run {wanted.command}",
     )
 

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from framed import framed
 from offdiag.analyses import Transition, transition, transition_from_accuracies
 from offdiag.analyses.logistic import logistic
 from offdiag.errors import UserError
@@ -175,7 +176,7 @@ def test_in_a_study_only_finished_cells_count_and_every_planned_series_has_a_row
     table = pd.concat([records(8, n=40), records(9, n=40)])
     table["cell"] = table["eval_base"].astype(str) + "/" + table["k"].fillna(0).astype(str)
     states = {"8/12.0": "partial"} | {name: "missing" for name in table["cell"] if name.startswith("9/")}
-    found = Transition(name="fits", n_resamples=0).table(cells(table, states), table)
+    found = Transition(name="fits", n_resamples=0).table(framed(cells(table, states), table))
     assert found["eval_base"].tolist() == [8, 9]
     expected = transition(table[(table["eval_base"] == 8) & (table["k"] != 12)], n_resamples=0)
     assert found["midpoint"][0] == expected["midpoint"][0]
@@ -190,5 +191,5 @@ def test_nullable_columns_give_the_same():
 
 def test_a_study_without_any_record_yet():
     table = records(8, n=5).assign(cell="c")
-    found = Transition(name="fits").table(cells(table, {"c": "missing"}), table.iloc[:0])
+    found = Transition(name="fits").table(framed(cells(table, {"c": "missing"}), table.iloc[:0]))
     assert found["note"].tolist() == ["no cell is done"]

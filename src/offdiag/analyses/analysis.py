@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from offdiag.analyses.frames import Frames
 from offdiag.identity import Identity
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class StudyAnalysis(Identity, ABC):
 
     Attributes:
         name: slug of the table's file. caption: what the table says, for the report.
-        where: column -> value; only those cells are analysed. See :func:`offdiag.analyses.select`.
+        where: column -> value; only those rows are analysed. See :func:`offdiag.analyses.select`.
         own: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
     """
 
@@ -27,5 +28,5 @@ class StudyAnalysis(Identity, ABC):
     own: tuple[str, ...] = ()
 
     @abstractmethod
-    def table(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> "pd.DataFrame":
-        """The table, from the frames of :class:`offdiag.results.Results`; empty frames give an empty table."""
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """The table, from the frames of a study at whatever state its run is; empty frames give an empty table."""

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.frames import Frames
 from offdiag.analyses.logistic import fit_logistic
 from offdiag.analyses.selection import require, select, with_shots
 from offdiag.analyses.transition_fit import TransitionFit, derived, fit_transition, usable
@@ -34,9 +35,10 @@ class Transition(StudyAnalysis):
     n_resamples: int = Field(default=2000, ge=0)
     seed: int = 0
 
-    def table(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> "pd.DataFrame":
+    def table(self, frames: Frames) -> "pd.DataFrame":
         """One row a planned series; where no cell is done, ``note`` says so."""
-        planned = with_shots(select(cells, self.where, self.own))
+        records = frames.records
+        planned = with_shots(select(frames.cells, self.where, self.own))
         require(planned, self.series)
         done = planned.loc[planned["state"] == "done", "cell"]
         found = transition(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from offdiag.analyses import Frames
 from offdiag.identity import Identity
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -18,7 +18,7 @@ class StudyFigure(Identity, ABC):
 
     Attributes:
         name: names the file. caption: what the figure shows and which claim it tests.
-        where: column -> value; only those cells are drawn. See :func:`offdiag.analyses.select`.
+        where: column -> value; only those rows are drawn. See :func:`offdiag.analyses.select`.
         own: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
     """
 
@@ -29,8 +29,8 @@ class StudyFigure(Identity, ABC):
     own: tuple[str, ...] = ()
 
     @abstractmethod
-    def draw(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> "Figure":
-        """The figure, from the frames of :class:`offdiag.results.Results`, at whatever state the run is.
+    def draw(self, frames: Frames) -> "Figure":
+        """The figure, from the frames of a study at whatever state its run is.
 
         Raises:
             UserError: the selection is empty, or two rows claim one spot of the figure.

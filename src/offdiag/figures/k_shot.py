@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from offdiag.analyses import TransitionFit, fit_transition, select, with_shots
+from offdiag.analyses import Frames, TransitionFit, fit_transition, select, with_shots
 from offdiag.analyses.estimates import Estimate, estimate
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, heading, label, looks, new_figure, noun, styled, values_of
@@ -53,13 +53,13 @@ class KShot(StudyFigure):
     tag: ClassVar[str] = "k-shot"
     series: str = "eval_base"
 
-    def draw(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> "Figure":
+    def draw(self, frames: Frames) -> "Figure":
         """The curves of the selected zero-shot and in-context cells; dashed: the fits, where there is one."""
-        chosen = with_shots(select(cells, self.where, self.own))
+        chosen = with_shots(select(frames.cells, self.where, self.own))
         names = values_of(chosen[self.series])
         shifts = DODGE * float(np.ptp(chosen["k"])) * (np.arange(len(names)) - (len(names) - 1) / 2)
         drawn = [
-            _read(chosen[chosen[self.series] == name], records, label(self.series, name), look, shift)
+            _read(chosen[chosen[self.series] == name], frames.records, label(self.series, name), look, shift)
             for name, look, shift in zip(names, looks(len(names)), shifts, strict=True)
         ]
         with styled():

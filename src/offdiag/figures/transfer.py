@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from offdiag.analyses import select
+from offdiag.analyses import Frames, select
 from offdiag.analyses.estimates import Estimate, estimate
 from offdiag.analyses.selection import require
 from offdiag.errors import UserError
@@ -34,9 +34,9 @@ class Transfer(StudyFigure):
     bars: str | None = "rationale"
     method: str = "fine-tuning"
 
-    def draw(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> "Figure":
+    def draw(self, frames: Frames) -> "Figure":
         """Every planned bar, with its 95 % whiskers; cells without a result are hatched and named."""
-        chosen = select(cells, {"method": self.method, **self.where}, self.own)
+        chosen = select(frames.cells, {"method": self.method, **self.where}, self.own)
         for column in filter(None, (self.panels, self.x, self.bars)):
             require(chosen, column)
         grid = _Grid(
@@ -48,7 +48,7 @@ class Transfer(StudyFigure):
             raise UserError(f"figure {self.name}: no {self.method} cell has a {self.panels} and a {self.bars}")
         with styled():
             figure, row = _canvas(grid)
-            bars = [bar for panel in range(len(grid.panels)) for bar in self._bars(chosen, records, grid, panel)]
+            bars = [bar for panel in range(len(grid.panels)) for bar in self._bars(chosen, frames.records, grid, panel)]
             low, high = _span(bars)
             for axes, panel in zip(row, grid.panels, strict=True):
                 axes.set(ylim=(low, high), xlim=(-0.55, len(grid.places) - 0.45))

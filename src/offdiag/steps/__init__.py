@@ -4,6 +4,7 @@ from offdiag.steps.answers import Answers, load_answers
 from offdiag.steps.context import Context
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.grades import Grades, load_records
+from offdiag.steps.measurement import Measurement, load_rows
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import ConvertedModel, Trained, Weights
 
@@ -13,6 +14,7 @@ __all__ = [
     "ConvertedModel",
     "Examples",
     "Grades",
+    "Measurement",
     "Step",
     "Trained",
     "Weights",
@@ -20,4 +22,5 @@ __all__ = [
     "load_answers",
     "load_examples",
     "load_records",
+    "load_rows",
 ]

@@ -1,0 +1,45 @@
+"""Steps that measure something else than answers to questions: rows of a table."""
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from offdiag.identity import Json
+from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.step import Step, Work
+from offdiag.tasks import Scalar
+
+
+class Measurement(Step):
+    """A step whose result is rows of a table, such as the layer-wise geometry of hidden states.
+
+    Attributes:
+        table: the frame that the rows of all measurements of this kind form together.
+    """
+
+    kind: ClassVar[str] = "measurements"
+    table: ClassVar[str]
+
+    @abstractmethod
+    def measure(self, work: Work) -> Iterable[Mapping[str, Scalar]]:
+        """The rows. Must be safe to repeat in the same folder after being killed at any point."""
+
+    @abstractmethod
+    def factors(self) -> Mapping[str, Scalar]:
+        """What sets this measurement apart from others of its table: columns that all of its rows share."""
+
+    def run(self, work: Work) -> dict[str, Json]:
+        started = time.monotonic()
+        rows = [dict(row) for row in self.measure(work)]
+        write_jsonl(work.folder / "rows.jsonl", rows)
+        return {"rows": len(rows), "seconds": round(time.monotonic() - started, 3)}
+
+    def canonical(self) -> dict[str, Json]:
+        return {**super().canonical(), "table": self.table}
+
+
+def load_rows(folder: Path) -> list[dict[str, Any]]:
+    """The rows that a finished measurement wrote to its folder."""
+    return read_jsonl(folder / "rows.jsonl")
