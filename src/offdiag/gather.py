@@ -1,6 +1,7 @@
 """From a plan and a store to the results: every number that anyone sees comes from these frames."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,15 @@ import pandas as pd
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
 from offdiag.stats import paired_difference, wilson
-from offdiag.steps import Grades, Step, load_records
+from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
 
 MEASURES = ("accuracy", "ci_low", "ci_high", "unparsed_rate", "difference", "diff_low", "diff_high", "p_value")
+FACTORS = ("study", "scale", "cell", "arm", "task", "model", "method", "seed", "train", "eval", "split", "prompt")
+COUNTS = ("n_planned", "n", "n_correct", "n_unparsed", "n_paired")
+CELL_COLUMNS = (*FACTORS, "state", *COUNTS, *MEASURES, "baseline", "folder")  # of a study without cells
 RECORD_COLUMNS = ("example", "problem", "target", "parsed", "status", "flags", "correct", "n_tokens", "finish")
 
 
@@ -25,8 +29,8 @@ def gather(plan: Plan, store: Store) -> Results:
     found = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
     named = {name: cell for cell, name in plan.cell_names.items()}
     cells = [_cell_row(plan, store, cell, step, found, states) for cell, step in plan.cells.items()]
-    rows = [row for cell, step in plan.cells.items() for row in _record_rows(plan, cell, step, found[cell])]
     factors = dict.fromkeys(name for cell, step in plan.cells.items() for name in _factors(plan, cell, step))
+    rows = [row for cell, step in plan.cells.items() for row in _record_rows(plan, cell, step, found[cell])]
     return Results(
         study=plan.study.name,
         scale=plan.scale,
@@ -34,8 +38,11 @@ def gather(plan: Plan, store: Store) -> Results:
         claim=plan.study.claim,
         params=plan.params_json,
         steps=pd.DataFrame([_step_row(store, state) for state in survey]),
-        cells=_tidy(pd.DataFrame(cells)).astype(dict.fromkeys(MEASURES, "Float64")),
+        cells=_tidy(pd.DataFrame(cells, columns=None if cells else CELL_COLUMNS)).astype(
+            dict.fromkeys(MEASURES, "Float64")
+        ),
         records=_tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *RECORD_COLUMNS])),
+        measurements=_measurements(store, plan.measurements, states),
         read_records=lambda name: found[named[name]] if name in named else [],
     )
 
@@ -98,10 +105,27 @@ def _cell_row(
     }
 
 
+def _measurements(
+    store: Store, measurements: Sequence[Measurement], states: Mapping[str, State]
+) -> dict[str, pd.DataFrame]:
+    rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for step in measurements:
+        state = states[step.fingerprint]
+        word = "done" if state is State.DONE else "failed" if _failed(step, states) else "missing"
+        shared = {**step.factors(), "measurement": step.name, "state": word}
+        measured = load_rows(store.folder(step)) if state is State.DONE else [{}]
+        rows[step.table] += [{**shared, **row} for row in measured]
+    return {table: _tidy(pd.DataFrame(found)) for table, found in rows.items()}
+
+
+def _failed(step: Step, states: Mapping[str, State]) -> bool:
+    return any(states[s.fingerprint] is State.FAILED for s in _upstream(step))
+
+
 def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
     if states[step.fingerprint] is State.DONE:
         return "done"
-    if any(states[s.fingerprint] is State.FAILED for s in _upstream(step)):
+    if _failed(step, states):
         return "failed"
     begun = recover_jsonl(store.folder(step.answers) / "answers.partial.jsonl", repair=False)
     return "partial" if begun or states[step.answers.fingerprint] is State.DONE else "missing"

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
 from offdiag.parameters import override
-from offdiag.steps import Answers, Examples, Grades, Step
+from offdiag.steps import Answers, Examples, Grades, Measurement, Step
 from offdiag.store import State, Store
 from offdiag.study import Cell, Design, Study, StudyParams
 from offdiag.tasks import Example, get_task
@@ -35,7 +35,7 @@ class Plan:
     Attributes:
         study, scale, params: what was expanded. design: its cells, analyses and figures.
         overrides: the parameters that were set apart from the scale, as typed.
-        cells: the step of each cell, in the order of the design.
+        cells: the step of each cell, in the order of the design. measurements: the design's.
         steps: all steps, each once, inputs before what needs them.
     """
 
@@ -44,6 +44,7 @@ class Plan:
     params: StudyParams
     design: Design
     cells: Mapping[Cell, Grades]
+    measurements: Sequence[Measurement]
     steps: Sequence[Step]
     overrides: Mapping[str, str]
 
@@ -60,6 +61,17 @@ class Plan:
         return shlex.join([str(self.origin["study"]), "--scale", self.scale, *sets])
 
     @cached_property
+    def targets(self) -> Sequence[Step]:
+        """The steps that are asked for, as opposed to those that they need."""
+        return [*self.cells.values(), *self.measurements]
+
+    @property
+    def size(self) -> str:
+        """How much is asked for, in words: ``96 cells and 4 measurements``."""
+        counts = ((len(self.cells), "cell"), (len(self.measurements), "measurement"))
+        return " and ".join(f"{n} {word}{'s' if n != 1 else ''}" for n, word in counts if n) or "nothing"
+
+    @cached_property
     def cell_names(self) -> Mapping[Cell, str]:
         """A name for each cell that no other has: that of its step, with the hash where two differ in more."""
         times = Counter(step.name for step in self.cells.values())
@@ -71,16 +83,21 @@ class Plan:
         return self.params.model_dump(mode="json")
 
     def select(self, words: str) -> "Plan":
-        """The part of the plan with cells whose name has all of ``words`` (separated by blanks), as ``-k`` does.
+        """The part of the plan with targets whose name has all of ``words`` (separated by blanks), as ``-k`` does.
 
         Raises:
-            UserError: no cell matches.
+            UserError: no cell or measurement matches.
         """
-        kept = {cell: step for cell, step in self.cells.items() if all(w in step.name for w in words.split())}
-        if not kept:
-            names = ", ".join(step.name for step in list(self.cells.values())[:3])
-            raise UserError(f"-k {words!r} matches none of the {len(self.cells)} cells (such as {names})")
-        return replace(self, cells=kept, steps=in_order(list(kept.values())))
+
+        def wanted(step: Step) -> bool:
+            return all(word in step.name for word in words.split())
+
+        cells = {cell: step for cell, step in self.cells.items() if wanted(step)}
+        measurements = [step for step in self.measurements if wanted(step)]
+        if not cells and not measurements:
+            names = ", ".join(step.name for step in self.targets[:3])
+            raise UserError(f"-k {words!r} matches none of {self.size} (such as {names})")
+        return replace(self, cells=cells, measurements=measurements, steps=in_order([*cells.values(), *measurements]))
 
     def survey(self, store: Store) -> list[StepState]:
         """What the store has of each step; a step is needed if it is not done and something unfinished wants it."""
@@ -89,7 +106,7 @@ class Plan:
         states = {step.fingerprint: store.state(step, ours) for step in self.steps}
         needed: set[str] = set()
         for step in reversed(self.steps):
-            target = isinstance(step, Grades) or step.fingerprint in needed
+            target = isinstance(step, Grades | Measurement) or step.fingerprint in needed
             if target and states[step.fingerprint] is not State.DONE:
                 needed.add(step.fingerprint)
                 needed.update(i.fingerprint for i in step.inputs if states[i.fingerprint] is not State.DONE)
@@ -122,7 +139,8 @@ class Plan:
             {"kind": s.kind, "name": s.name, "fingerprint": s.fingerprint, "identity": s.canonical()}
             for s in self.steps
         ]
-        return to_json({**self.origin, "params": self.params_json, "cells": len(self.cells), "steps": steps})
+        counts = {"cells": len(self.cells), "measurements": len(self.measurements)}
+        return to_json({**self.origin, "params": self.params_json, **counts, "steps": steps})
 
 
 def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None = None) -> Plan:
@@ -144,13 +162,18 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
         raise UserError(f"study {study.name} returns {type(design).__name__}: expected return Design(cells=…)")
     cells: dict[Cell, Grades] = {}
     seen: set[str] = set()
+    for measured in design.measurements:
+        if measured.fingerprint in seen:
+            raise UserError(f"study {study.name} lists the same measurement twice: {measured.name}")
+        seen.add(measured.fingerprint)
     for cell in design.cells:
         step = cell.step()
         if step.fingerprint in seen:
             raise UserError(f"study {study.name} lists the same cell twice: {step.name}; give each value once")
         seen.add(step.fingerprint)
         cells[cell] = step
-    return Plan(study, scale, params, design, cells, in_order(list(cells.values())), overrides)
+    steps = in_order([*cells.values(), *design.measurements])
+    return Plan(study, scale, params, design, cells, design.measurements, steps, overrides)
 
 
 def in_order(targets: Sequence[Step]) -> list[Step]:

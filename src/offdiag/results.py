@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from offdiag.analyses import Frames
 from offdiag.identity import Json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Results:
-    """Everything that is known of a study at one moment; missing and failed cells are rows like the others.
+class Results(Frames):
+    """Everything that is known of a study at one moment: its frames, and where they come from.
 
     Attributes:
         study, scale: names.
@@ -19,8 +20,6 @@ class Results:
         params: the expanded parameters of this run.
         steps: one row a step of the plan: ``kind, name, fingerprint, state, note, folder`` with state one of
             ``done, missing, stale, failed, busy, not needed``; ``note`` is the reason or the error's last line.
-        cells: one row a planned cell, see the columns below.
-        records: one row an answered example, see the columns below.
         read_records: from a cell's name to its full records (dicts with ``prompt`` and ``completion`` besides the
             columns of ``records``), in item order; empty if the cell has none yet.
 
@@ -44,6 +43,4 @@ class Results:
     claim: str
     params: Mapping[str, Json]
     steps: pd.DataFrame
-    cells: pd.DataFrame
-    records: pd.DataFrame
     read_records: Callable[[str], list[dict[str, Any]]]

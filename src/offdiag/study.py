@@ -14,7 +14,7 @@ from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
 from offdiag.methods import Method
 from offdiag.models import ModelSpec
-from offdiag.steps import Answers, Examples, Grades, Weights
+from offdiag.steps import Answers, Examples, Grades, Measurement, Weights
 from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
 
@@ -109,11 +109,13 @@ class Design:
 
     Attributes:
         cells: the squares of the matrix, in the order of the tables.
+        measurements: what else is measured, each kind in a table of its own.
         baseline: each cell is compared, paired by item, with the same evaluation under this method and the same model.
         analyses, figures: what is made of the results.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     baseline: Method | None = None
     analyses: tuple[StudyAnalysis, ...] = ()
     figures: tuple[StudyFigure, ...] = ()

@@ -35,10 +35,10 @@ def show_plan(plan: Plan, store: Store, keyword: str | None, *, as_json: bool) -
     cost = estimate(plan, needed, throughput=measured(plan, store))
     if as_json:
         steps = [_step_json(state) for state in survey]
-        show_json({**plan.origin, "params": plan.params_json, "cells": len(plan.cells), "steps": steps,
-                   "cost": cost.to_json()})  # fmt: skip
+        show_json({**plan.origin, "params": plan.params_json, "cells": len(plan.cells),
+                   "measurements": len(plan.measurements), "steps": steps, "cost": cost.to_json()})  # fmt: skip
         return
-    typer.echo(f"{plan.study.title}\n{plan.study.name} · {plan.scale} · {len(plan.cells)} cells\n")
+    typer.echo(f"{plan.study.title}\n{plan.study.name} · {plan.scale} · {plan.size}\n")
     _show_counts(survey)
     _show_reasons(survey)
     if needed:

@@ -1,6 +1,7 @@
 """The results of a study as a table: what was asked of whom, accuracy and change, each with its interval."""
 
 import sys
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,30 @@ from offdiag.cli.tables import aligned, show_table, terminal_width, widths
 if TYPE_CHECKING:
     import pandas as pd
 
+    from offdiag.analyses import StudyAnalysis
+    from offdiag.results import Results
+
 COLUMNS = ["arm", "evaluated on", "prompt", "n", "accuracy %", "95 %", "unparsed %", "vs untuned, points"]
 NUMBERS = ["n", "accuracy %", "unparsed %"]
 
 
-def show_results(title: str, cells: "pd.DataFrame") -> None:
-    """Print the results table; on a terminal too narrow for it each arm is a heading above its rows."""
+def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -> None:
+    """Print the table of cells, and of each analysis the columns that it has for the terminal."""
+    title = f"{results.title}\n{results.study} · {results.scale}"
+    if len(results.cells):
+        _show_cells(title, results.cells)
+    else:
+        typer.echo(title)
+    for analysis in analyses:
+        if analysis.shown:
+            table = analysis.table(results)
+            columns = [name for name in analysis.shown if name in table]
+            rows = [[number(value) for value in row] for row in table[columns].itertuples(index=False)]
+            show_table(f"\n{analysis.caption or analysis.name}", columns, rows, right=_numeric(table[columns]))
+
+
+def _show_cells(title: str, cells: "pd.DataFrame") -> None:
+    """On a terminal too narrow for the table each arm is a heading above its rows."""
     rows = results_rows(cells)
     if not sys.stdout.isatty() or sum(widths(COLUMNS, rows)) + 3 * len(COLUMNS) <= terminal_width():
         show_table(title, COLUMNS, rows, right=NUMBERS)
@@ -43,6 +62,17 @@ def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
             f"{change} {interval(cell['diff_low'], cell['diff_high'])}".strip(),
         ])  # fmt: skip
     return rows
+
+
+def number(value: Any) -> str:
+    """Three significant digits of a fraction, whole numbers whole; an em dash where there is nothing."""
+    if isinstance(value, float) and not _absent(value):
+        return f"{value:.3g}"
+    return "—" if _absent(value) else str(value)
+
+
+def _numeric(table: "pd.DataFrame") -> list[str]:
+    return [str(name) for name in table.select_dtypes("number").columns]
 
 
 def percent(value: Any) -> str:

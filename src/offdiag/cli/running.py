@@ -24,7 +24,7 @@ def run_and_show(
     chosen = _engine(engine, runtime, workers)
     pending = sum(state.needed for state in plan.survey(store))
     if not pending:
-        typer.echo(f"{plan.study.name} · {plan.scale}: all {len(plan.cells)} cells are done; nothing to run.")
+        typer.echo(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
         typer.echo(f"Next: {command('report', plan, store)}")
         return 0
     with watcher_for(pending) as watcher:
@@ -53,7 +53,8 @@ def _show(plan: Plan, store: Store, keyword: str | None, summary: Summary, watch
     from offdiag.gather import gather
 
     results = gather(plan, store)
-    show_results(f"\n{results.title}\n{results.study} · {results.scale}", results.cells)
+    typer.echo("")
+    show_results(results, plan.design.analyses if keyword is None else ())
     if watcher.failures:
         show_table("\nNot done", ["state", "steps", "reason"], _reasons(watcher.failures), prose=["reason"])
     counts = f"{summary.done} of {summary.planned} steps done"

@@ -113,7 +113,7 @@ def report(
     root = open_store(store).root
     page = write(wanted, folder=folder, store=root)
     results = load(wanted, store=root)
-    show_results(f"{results.title}\n{results.study} · {results.scale}", results.cells)
+    show_results(results, wanted.design.analyses)
     typer.echo(f"\nReport: {page}")
 
 

@@ -87,6 +87,7 @@ def render_page(
         claim=[" ".join(paragraph.split()) for paragraph in results.claim.split("\n\n") if paragraph.strip()],
         matrix=matrix,
         states=Counter(square.state for square in matrix.squares),
+        measurements=_states(results.measurements),
         steps=steps,
         step_states=Counter(str(step["state"]) for step in steps),
         words=STATES,
@@ -99,6 +100,14 @@ def render_page(
         script=_Inline.of(script.read_text("utf-8")),
         style=_Inline.of(style.read_text("utf-8")),
     )
+
+
+def _states(measurements: Mapping[str, pd.DataFrame]) -> Mapping[str, int]:
+    """How many measurements are in each state."""
+    counted: Counter[str] = Counter()
+    for frame in measurements.values():
+        counted.update(frame.drop_duplicates("measurement")["state"])
+    return counted
 
 
 @dataclass(frozen=True)

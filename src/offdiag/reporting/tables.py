@@ -12,7 +12,6 @@ from offdiag.reporting.squares import Square
 from offdiag.reporting.wording import visible
 from offdiag.results import Results
 
-_OWN = ("cells", "records", "steps")
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -34,18 +33,18 @@ _LATEX = str.maketrans(
 def write_tables(
     results: Results, squares: tuple[Square, ...], tables: Mapping[str, pd.DataFrame], folder: Path
 ) -> None:
-    """Write ``cells``, ``records``, ``steps`` and each extra table as CSV into ``folder``, and ``cells.tex``.
+    """Write all frames of the results and each extra table as CSV into ``folder``, and ``cells.tex``.
 
     Raises:
         UserError: an extra table's name is taken or is no file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    records = results.records.assign(flags=results.records["flags"].map(_joined))
+    own = {"cells": results.cells, "records": records, "steps": results.steps, **results.measurements}
     for name in tables:
-        if name in _OWN:
+        if name in own:
             raise UserError(f"table name {name!r} is taken by the report itself: give the table another name")
         check_name(name)
-    records = results.records.assign(flags=results.records["flags"].map(_joined))
-    own = {"cells": results.cells, "records": records, "steps": results.steps}
     for name, table in {**own, **tables}.items():
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", errors="backslashreplace")
     (folder / "cells.tex").write_text(latex_table(squares), encoding="utf-8", newline="\n")
