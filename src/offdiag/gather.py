@@ -16,7 +16,10 @@ from offdiag.store import State, Store
 from offdiag.study import Cell
 
 MEASURES = ("accuracy", "ci_low", "ci_high", "unparsed_rate", "difference", "diff_low", "diff_high", "p_value")
-FACTORS = ("study", "scale", "cell", "arm", "task", "model", "method", "seed", "train", "eval", "split", "prompt")
+FACTORS = (
+    *("study", "scale", "cell", "arm", "task", "model", "method", "seed"),
+    *("train", "eval", "split", "prompt", "matched"),
+)
 COUNTS = ("n_planned", "n", "n_correct", "n_unparsed", "n_paired")
 CELL_COLUMNS = (*FACTORS, "state", *COUNTS, *MEASURES, "baseline", "folder")  # of a study without cells
 RECORD_COLUMNS = ("example", "problem", "target", "parsed", "status", "flags", "correct", "n_tokens", "finish")

@@ -24,9 +24,10 @@ class Results(Frames):
             columns of ``records``), in item order; empty if the cell has none yet.
 
     Columns of ``cells`` and ``records`` (factors): ``study, scale, cell, arm, task, model, method, seed, train, eval,
-    split, prompt`` and each method factor (``k, rationale, demonstrations, adapter, n_train`` …), each parameter of the
-    training domain as ``train_<name>`` and of the evaluation domain as ``eval_<name>``; a factor that an arm does not
-    have is NA. ``prompt`` is the evaluation prompt's style (``direct`` or ``step-by-step``).
+    split, prompt, matched`` and each method factor (``k, rationale, demonstrations, adapter, n_train`` …), each
+    parameter of the training domain as ``train_<name>`` and of the evaluation domain as ``eval_<name>``; a factor that
+    an arm does not have is NA. ``prompt`` is the evaluation prompt's style (``direct`` or ``step-by-step``) and
+    ``matched`` whether that is the style that the arm was taught or shown, NA where it was taught nothing.
 
     ``cells`` has besides: ``state`` (done, partial, missing, failed), ``n_planned, n, n_correct, n_unparsed``,
     ``accuracy, ci_low, ci_high`` (Wilson 95 %), ``unparsed_rate``, ``baseline`` (name of the cell compared with, NA for

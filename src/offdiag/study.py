@@ -14,6 +14,7 @@ from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
 from offdiag.methods import Method
 from offdiag.models import ModelSpec
+from offdiag.published import Published
 from offdiag.steps import Answers, Examples, Grades, Measurement, Weights
 from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
@@ -92,13 +93,14 @@ class Cell(Identity):
 
     def factors(self) -> dict[str, Scalar]:
         """The cell's columns in the results table."""
-        asked = self.evaluation
+        asked, taught = self.evaluation, self.arm.method.taught_style
         return {
             "task": get_task(asked.domain.task).name,
             **self.arm.factors(),
             "eval": str(asked.domain),
             "split": asked.split,
             "prompt": asked.style,
+            "matched": None if taught is None else asked.style == taught,
             **{f"eval_{k}": v for k, v in asked.domain.factors().items()},
         }
 
@@ -112,6 +114,7 @@ class Design:
         measurements: what else is measured, each kind in a table of its own.
         baseline: each cell is compared, paired by item, with the same evaluation under this method and the same model.
         analyses, figures: what is made of the results.
+        published: what others have measured, for ``offdiag compare``.
     """
 
     cells: tuple[Cell, ...] = ()
@@ -119,6 +122,7 @@ class Design:
     baseline: Method | None = None
     analyses: tuple[StudyAnalysis, ...] = ()
     figures: tuple[StudyFigure, ...] = ()
+    published: tuple[Published, ...] = ()
 
     def baseline_of(self, cell: Cell) -> Cell | None:
         """The cell that ``cell`` is compared with, or None (for the baseline itself, too)."""

@@ -101,11 +101,15 @@ class FineTuning(Method):
             start=model,
             examples=Examples(domain=train, split="train", n=self.n, seed=self.data_seed),
             rationale=self.rationale,
-            style=self.style or default_style(rationale=self.rationale),
+            style=self.taught_style,
             recipe=self.recipe,
             seed=seed,
         )
         return Learner(model.model_copy(update={"trained": trained}))
+
+    @property
+    def taught_style(self) -> PromptStyle:
+        return self.style or default_style(rationale=self.rationale)
 
     def factors(self) -> dict[str, Scalar]:
         return {"adapter": self.recipe.adapter, "rationale": self.rationale, "n_train": self.n}

@@ -103,9 +103,13 @@ class InContext(Method):
         fixed = None
         if self.demonstrations == "fixed":
             fixed = Examples(domain=train, split="train", n=self.k, seed=seed)
-        style = self.style or default_style(rationale=self.rationale)
+        style = self.taught_style
         context = Demonstrations(domain=train, k=self.k, seed=seed, fixed=fixed, rationale=self.rationale, style=style)
         return Learner(model, context)
+
+    @property
+    def taught_style(self) -> PromptStyle:
+        return self.style or default_style(rationale=self.rationale)
 
     def factors(self) -> dict[str, Scalar]:
         return {"k": self.k, "rationale": self.rationale, "demonstrations": self.demonstrations}

@@ -32,6 +32,11 @@ class Method(Identity, ABC):
             UserError: the method needs a training domain and got none, or the other way round.
         """
 
+    @property
+    def taught_style(self) -> PromptStyle | None:
+        """The wording of the questions that it teaches or shows; None where it teaches nothing."""
+        return None
+
     def factors(self) -> dict[str, Scalar]:
         """The fields that become columns of the results table."""
         return {}

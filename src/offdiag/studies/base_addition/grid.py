@@ -1,0 +1,61 @@
+"""The squares of the matrix: who is asked what, in which words."""
+
+from collections.abc import Iterator
+
+from offdiag.methods import FineTuning, InContext, Method, ZeroShot
+from offdiag.studies.base_addition.params import Params
+from offdiag.study import Arm, Cell, Evaluation
+from offdiag.tasks import Domain, PromptStyle
+from offdiag.tasks.base_addition import AdditionDomain as Sums
+
+
+def cells(p: Params) -> tuple[Cell, ...]:
+    """Demonstrations on their own base, tuned models on all bases and lengths, and the untuned model on all of it."""
+    taught = [*_in_context(p), *_tuned(p)]
+    asked = dict.fromkeys([*_everything(p), *(cell.evaluation for cell in taught)])
+    untuned = Arm(model=p.model, method=ZeroShot())
+    return (*(Cell(arm=untuned, evaluation=evaluation) for evaluation in asked), *taught)
+
+
+def _in_context(p: Params) -> Iterator[Cell]:
+    """Two families, worked and answer-only demonstrations; per-query draws of the worked ones."""
+    for base in p.bases:
+        fixed = [InContext(k=k, rationale=rationale) for rationale in p.shown_rationales for k in p.shots]
+        drawn = [InContext(k=k, demonstrations="per-query") for k in p.per_query_shots]
+        for method in (*fixed, *drawn):
+            arm = Arm(model=p.model, method=method, train=Sums(base=base))
+            yield from (Cell(arm=arm, evaluation=_ask(p, Sums(base=base), style)) for style in _styles(p, method))
+
+
+def _tuned(p: Params) -> Iterator[Cell]:
+    """Each model on all bases with two digits, on its own base with more, and on counting."""
+    for base in p.tuned_bases:
+        domains = [Sums(base=b) for b in (*p.bases, *p.other_bases)]
+        domains += [Sums(base=base, digits=digits) for digits in p.digits if digits != 2]
+        for rationale in p.tuned_rationales:
+            method = FineTuning(n=p.n_train, rationale=rationale, recipe=p.recipe)
+            for seed in p.seeds:
+                arm = Arm(model=p.model, method=method, train=Sums(base=base), seed=seed)
+                for style in _styles(p, method):
+                    yield from (Cell(arm=arm, evaluation=_ask(p, domain, style)) for domain in domains)
+
+
+def _everything(p: Params) -> Iterator[Evaluation]:
+    """What the untuned model is asked in any case: step by step every base, and with the original's prompt each length.
+
+    With matched prompts alone it is asked about longer numbers only where a tuned model is.
+    """
+    yield from (_ask(p, Sums(base=base), "step-by-step") for base in (*p.bases, *p.other_bases))
+    if "step-by-step" in p.prompts:
+        yield from (_ask(p, Sums(base=b, digits=d), "step-by-step") for b in p.bases for d in p.digits if d != 2)
+
+
+def _ask(p: Params, domain: Domain, style: PromptStyle) -> Evaluation:
+    limit = p.max_new_tokens if style == "step-by-step" else p.max_direct_tokens
+    return Evaluation(domain=domain, n=p.n_eval, style=style, max_new_tokens=limit)
+
+
+def _styles(p: Params, method: Method) -> tuple[PromptStyle, ...]:
+    """The wordings of ``p.prompts`` for a method, each once."""
+    matched = method.taught_style or "step-by-step"
+    return tuple(dict.fromkeys(matched if prompt == "matched" else "step-by-step" for prompt in p.prompts))
