@@ -1,6 +1,7 @@
 """Intervals, paired tests, bootstraps, multiplicity and power; NumPy and SciPy only."""
 
 from offdiag.stats.bootstrap import BootstrapMean, hierarchical_bootstrap, item_counts, percentile_ends
+from offdiag.stats.independent import Ends, independent_difference
 from offdiag.stats.intervals import FloatArray, Interval, normal_quantile, wilson
 from offdiag.stats.multiplicity import holm
 from offdiag.stats.paired import PairedDifference, mcnemar, paired_difference, paired_from_counts
@@ -8,11 +9,13 @@ from offdiag.stats.power import minimum_detectable_difference
 
 __all__ = [
     "BootstrapMean",
+    "Ends",
     "FloatArray",
     "Interval",
     "PairedDifference",
     "hierarchical_bootstrap",
     "holm",
+    "independent_difference",
     "item_counts",
     "mcnemar",
     "minimum_detectable_difference",

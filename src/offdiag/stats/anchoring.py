@@ -1,0 +1,140 @@
+r"""The anchoring score of a query under k anchors, from their embeddings: ``S = alpha rho - beta d - gamma ln k``.
+
+``rho`` (density) is 1 over the mean cosine distance of all pairs of anchors, ``d`` (mismatch) the cosine distance of
+the query from the mean of the anchors, and ``ln`` the natural logarithm (UCCT, arXiv 2506.02139 v5 and 2512.05765).
+A cosine distance is ``1 - cos``, from 0 to 2.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from offdiag.stats.intervals import FloatArray
+
+# Mean distances below this are rounding: embeddings in single precision of one text are this close at least.
+IDENTICAL = 1e-12
+
+
+class Anchoring(NamedTuple):
+    """The parts of the score for each number of anchors in ``ks``; leading axes, such as layers, are those given.
+
+    Attributes:
+        density: rho, ``[..., K]``, at least 1/2; NaN where it does not exist: one anchor has no pair, and anchors that
+            are all the same have no distance.
+        mismatch: d, ``[..., K, n]``, from 0 to 2.
+        score: S, ``[..., K, n]``; NaN where the density is.
+        undefined: why a density does not exist, ``[..., K]``: ``"one anchor"``, ``"identical anchors"`` or empty.
+    """
+
+    density: FloatArray
+    mismatch: FloatArray
+    score: FloatArray
+    undefined: np.ndarray[tuple[int, ...], np.dtype[np.str_]]
+
+    @property
+    def k50(self) -> FloatArray:
+        """``d / rho``, ``[..., K, n]``: the heuristic of the paper for the k at which accuracy is halfway up.
+
+        It is a proportionality, whose factor is unknown: only ratios of it mean anything.
+        """
+        return self.mismatch / self.density[..., None]
+
+
+def anchoring(
+    anchors: ArrayLike,
+    queries: ArrayLike,
+    ks: Sequence[int] | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    gamma: float = 1.0,
+) -> Anchoring:
+    """The score of every query under the first k anchors, for every k at once.
+
+    Args:
+        anchors: embeddings ``[..., k, d]``, leading axes (such as layers) at will. queries: ``[..., n, d]``.
+        ks: numbers of anchors, nested: each takes the first ones; all of them by default.
+        alpha, beta, gamma: weights of density, mismatch and ln k.
+
+    Raises:
+        ValueError: an embedding, or the mean of the first k anchors, is zero or not finite, so that it has no
+            direction; or a k is below 1 or above the number of anchors.
+    """
+    a, q = np.asarray(anchors, np.float64), np.asarray(queries, np.float64)
+    most = a.shape[-2]
+    chosen = np.array([most] if ks is None else list(ks), np.int64)
+    if chosen.size == 0 or chosen.min() < 1 or chosen.max() > most:
+        raise ValueError(f"anchoring: k = {chosen.tolist()} of {most} anchors; expected numbers from 1 to {most}")
+    density, undefined = _densities(_directions(a, "anchors"), chosen)
+    means = np.cumsum(a, axis=-2)[..., chosen - 1, :] / chosen[:, None]
+    cosines = np.einsum("...kd,...nd->...kn", _directions(means, "means of anchors"), _directions(q, "queries"))
+    mismatch = 1 - np.clip(cosines, -1, 1)
+    price = gamma * np.log(chosen)
+    score = alpha * density[..., None] - beta * mismatch - price[:, None]
+    return Anchoring(density, mismatch, score, undefined)
+
+
+def _densities(
+    directions: FloatArray, ks: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> tuple[FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.str_]]]:
+    """1 over the mean distance of pairs, from the lengths of sums: ``|sum u|^2`` holds the cosines of all pairs."""
+    sums = np.cumsum(directions, axis=-2)[..., ks - 1, :]
+    pairs = np.where(ks > 1, ks * (ks - 1), np.nan)
+    distance = 1 - (np.einsum("...kd,...kd->...k", sums, sums) - ks) / pairs
+    distance = np.where(distance < IDENTICAL, np.nan, distance)
+    reason = np.where(ks == 1, "one anchor", "identical anchors")
+    return 1 / distance, np.where(np.isnan(distance), reason, "")
+
+
+def _directions(vectors: FloatArray, what: str) -> FloatArray:
+    """The vectors at length 1."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    wrong = np.argwhere(~(np.isfinite(lengths[..., 0]) & (lengths[..., 0] > 0)))
+    if wrong.size:
+        raise ValueError(
+            f"anchoring: {len(wrong)} of the {what} are zero or not finite (the first at index "
+            f"{tuple(wrong[0].tolist())}): they have no direction, so no cosine distance"
+        )
+    directions: FloatArray = vectors / lengths
+    return directions
+
+
+class Curve(NamedTuple):
+    """What a layer-wise curve of scores comes to.
+
+    Attributes:
+        highest: the largest score over layers, S_max; NaN if none is defined. layer: index at which it stands; -1 if
+            none is.
+        area: AUSN, see :func:`summarise_layers`.
+        n_undefined: layers without a score.
+    """
+
+    highest: float
+    layer: int
+    area: float
+    n_undefined: int
+
+
+def summarise_layers(scores: ArrayLike) -> Curve:
+    """S_max and AUSN of the scores ``[layers]`` from the embeddings (index 0) to the last layer.
+
+    AUSN, the normalised area under the layer-wise curve, is the integral of S over relative depth (0 at the embeddings,
+    1 at the last layer) by the trapezoidal rule, so models of any depth compare; it has the unit of S and equals S for
+    a flat curve. Where layers have no score the line joins their neighbours, and the area is divided by the depth from
+    the first to the last layer that has one; NaN with fewer than two.
+
+    Raises:
+        ValueError: ``scores`` is not one-dimensional.
+    """
+    curve = np.asarray(scores, np.float64)
+    if curve.ndim != 1:
+        raise ValueError(f"summarise_layers: expected [layers], got {curve.ndim} dimensions")
+    known = np.flatnonzero(np.isfinite(curve))
+    if not known.size:
+        return Curve(np.nan, -1, np.nan, curve.size)
+    layer = int(known[np.argmax(curve[known])])
+    span = known[-1] - known[0]
+    area = float(np.trapezoid(curve[known], known) / span) if span else np.nan
+    return Curve(float(curve[layer]), layer, area, curve.size - known.size)

@@ -1,0 +1,30 @@
+"""The difference of two estimates that share no items."""
+
+import math
+from typing import NamedTuple
+
+
+class Ends(NamedTuple):
+    """An estimate with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def independent_difference(first: Ends, second: Ends) -> Ends:
+    """First minus second with its interval, from the two estimates and theirs; NaN wherever one of them is.
+
+    Each end is the difference's distance to the ends that lie in its direction, added as squares: with Wilson's
+    intervals of two proportions this is method 10 of Newcombe (1998, Statistics in Medicine 17:873), which
+    stays inside [-1, 1]; with other intervals it is MOVER (Zou and Donner 2008, Statistics in Medicine 27:1693).
+    The level is that of the two intervals. Where the two did answer the same items, it is too long rather than too
+    short; :func:`offdiag.stats.paired_difference` is for that.
+
+    >>> independent_difference(Ends(0.9, 0.5958, 0.9821), Ends(0.3, 0.1078, 0.6032)).value
+    0.6000000000000001
+    """
+    difference = first.value - second.value
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    return Ends(difference, difference - below, difference + above)
