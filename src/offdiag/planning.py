@@ -96,7 +96,7 @@ class Plan:
         measurements = [step for step in self.measurements if wanted(step)]
         if not cells and not measurements:
             names = ", ".join(step.name for step in self.targets[:3])
-            raise UserError(f"-k {words!r} matches none of {self.size} (such as {names})")
+            raise UserError(f"-k {words!r} matches none of the {self.size} (such as {names})")
         return replace(self, cells=cells, measurements=measurements, steps=in_order([*cells.values(), *measurements]))
 
     def survey(self, store: Store) -> list[StepState]:

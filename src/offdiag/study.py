@@ -12,7 +12,7 @@ from offdiag.analyses import StudyAnalysis
 from offdiag.errors import UserError
 from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
-from offdiag.methods import Method
+from offdiag.methods import Learner, Method
 from offdiag.models import ModelSpec
 from offdiag.published import Published
 from offdiag.steps import Answers, Examples, Grades, Measurement, Weights
@@ -29,13 +29,37 @@ P = TypeVar("P", bound=StudyParams)
 
 
 class Arm(Identity):
-    """One learner: model x method x training domain x seed."""
+    """One learner: model x method x training domain x seed.
+
+    Attributes:
+        after: the arm whose weights it starts from (its adapter merged), instead of the pretrained ones.
+    """
 
     tag: ClassVar[str] = "arm"
     model: ModelSpec
     method: Method
     train: Domain | None = None
     seed: int = 0
+    after: "Arm | None" = None
+
+    def learner(self) -> Learner:
+        """The weights that answer and what stands before each question.
+
+        Raises:
+            UserError: the method does not fit the training domain, or ``after`` leaves no weights of this model.
+        """
+        return self.method.learner(self._start(), self.train, self.seed)
+
+    def _start(self) -> Weights:
+        if self.after is None:
+            return Weights.of(self.model)
+        learned = self.after.learner()
+        if learned.weights.trained is None or self.after.model != self.model:
+            raise UserError(
+                f"arm after {self.after.method.method} on {self.after.model.short_name}: expected an arm that trained "
+                f"weights of {self.model.short_name}"
+            )
+        return learned.weights.merged()
 
     def factors(self) -> dict[str, Scalar]:
         """The arm's columns in the results table."""
@@ -45,6 +69,7 @@ class Arm(Identity):
             "method": self.method.method,
             "train": None if self.train is None else str(self.train),
             "seed": None if self.train is None else self.seed,
+            **({} if self.after is None else {"after": self.after.learner().weights.label}),
             **self.method.factors(),
             **trained,
         }
@@ -79,7 +104,7 @@ class Cell(Identity):
         arm, asked = self.arm, self.evaluation
         if arm.train is not None and arm.train.task == asked.domain.task and asked.split == "train":
             raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
-        weights, context = arm.method.learner(Weights.of(arm.model), arm.train, arm.seed)
+        weights, context = arm.learner()
         examples = Examples(domain=asked.domain, split=asked.split, n=asked.n, seed=asked.seed)
         return Grades(
             answers=Answers(

@@ -69,7 +69,8 @@ def store(tmp_path):
 
 
 def plan(**params):
-    return make_plan(Study(name="m", title="Lengths.", claim="", scales={"only": Params(**params)}, build=build), "only")
+    scales = {"only": Params(**params)}
+    return make_plan(Study(name="m", title="Lengths.", claim="", scales=scales, build=build), "only")
 
 
 def test_rows_come_with_the_factors_of_their_measurement(store):
@@ -101,7 +102,7 @@ def test_measurements_are_selected_by_name(store):
     chosen = plan().select("lengths base=10")
     assert [step.kind for step in chosen.steps] == ["examples", "measurements"]
     assert chosen.size == "1 measurement"
-    with pytest.raises(UserError, match="none of 2 measurements"):
+    with pytest.raises(UserError, match="none of the 2 measurements"):
         plan().select("cell")
 
 

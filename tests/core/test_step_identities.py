@@ -15,7 +15,7 @@ from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.in_context import Demonstrations
 from offdiag.models import ModelSpec
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, ConvertedModel, Examples, Grades, Step, Weights, weights
+from offdiag.steps import Answers, ConvertedModel, Examples, Grades, Merged, Weights, weights
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import get_task
 from offdiag.tasks.base_addition import AdditionDomain
@@ -54,6 +54,7 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "max_new_tokens": 9,
         },
     ),
+    (Merged(adapter=Weights(spec=HUB, trained=TUNED)), {"adapter": WEIGHTS}),
     (Grades(answers=ANSWERS), {"answers": ANSWERS.model_copy(update={"max_new_tokens": 9})}),
     (SHOWN, {"domain": OTHER_DOMAIN, "k": 3, "seed": 1, "fixed": TRAIN, "rationale": False, "style": "step-by-step"}),
     (
@@ -157,9 +158,7 @@ def test_every_field_of_an_evaluation_reaches_the_step():
 
 
 def test_tags_within_steps_are_unique():
-    tags = [type(identity).tag or type(identity).__name__ for identity, _ in OTHERS if not isinstance(identity, Step)]
-    kinds = [type(identity).kind for identity, _ in OTHERS if isinstance(identity, Step)]
-    assert len(set(tags + kinds)) == len(OTHERS)
+    assert len({identity.canonical()["@"] for identity, _ in OTHERS}) == len(OTHERS)
 
 
 def test_no_identity_holds_a_runtime_or_a_path():

@@ -57,8 +57,8 @@ def test_adapters_share_their_base_and_a_full_model_is_its_own():
     lora, other = (FineTuning(n=96).learner(BASE, DOMAIN, seed).weights for seed in (0, 1))
     full = FineTuning(n=96, recipe=Recipe(adapter="full")).learner(BASE, DOMAIN, 0).weights
     assert lora.base_key == other.base_key == BASE.base_key != full.base_key
-    assert lora.trained.is_adapter
-    assert not full.trained.is_adapter
+    assert lora.trained.base == BASE
+    assert full.trained.base is None
 
 
 def test_qlora_holds_its_base_in_four_bits():

@@ -152,17 +152,6 @@ def test_the_weights_give_the_loss_that_training_goes_on_with(base, tmp_path, ad
     assert response_loss(load(base), base, fifth) != pytest.approx(expected, abs=1e-2)
 
 
-@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")
-def test_a_trained_adapter_goes_on_where_it_stopped(base, tmp_path):
-    recipe = RECIPE.model_copy(update={"dropout": 0.0, "warmup_updates": 0})
-    train(base, tmp_path / "first", recipe=recipe)
-    model = PeftModel.from_pretrained(load(base), tmp_path / "first" / "weights")
-    train(base, tmp_path / "second", recipe=recipe, start_adapter=tmp_path / "first" / "weights")
-    expected = response_loss(model, base, update_indices(recipe, len(CONVERSATIONS), 0, 0))
-    assert history(tmp_path / "second")[0]["response_loss"] == pytest.approx(expected, abs=1e-4)
-    assert expected < history(tmp_path / "first")[0]["response_loss"] - 0.2
-
-
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_full_training_writes_a_model_that_loads(base, tmp_path, dtype):
     spec = ModelSpec(source=f"dir:{base}", dtype=dtype)
@@ -181,21 +170,19 @@ def test_four_bits_need_cuda(base, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "spec", "start", "message"),
+    ("recipe", "spec", "message"),
     [
-        ({}, {"dtype": "float16"}, None, "loss scaling"),
-        ({"adapter": "full"}, {"quantization": "nf4"}, None, "cannot be trained"),
-        ({"adapter": "qlora"}, {}, "somewhere", "would round it"),
+        ({}, {"dtype": "float16"}, "loss scaling"),
+        ({"adapter": "full"}, {"quantization": "nf4"}, "cannot be trained"),
     ],
 )
-def test_number_formats_that_train_badly_are_refused(base, tmp_path, recipe, spec, start, message):
+def test_number_formats_that_train_badly_are_refused(base, tmp_path, recipe, spec, message):
     with pytest.raises(UserError, match=message):
         train(
             base,
             tmp_path,
             recipe=RECIPE.model_copy(update=recipe),
             spec=ModelSpec(source=f"dir:{base}", **spec),
-            start_adapter=start,
         )
 
 
@@ -209,11 +196,6 @@ def test_an_optimizer_that_is_not_installed_is_refused(base, tmp_path, monkeypat
 def test_layers_that_are_not_there_are_refused_even_if_others_are(base, tmp_path, targets):
     with pytest.raises(UserError, match=r"named c_attn; targets must be among .*o_proj.*, or 'all-linear'"):
         train(base, tmp_path, recipe=RECIPE.model_copy(update={"targets": targets}))
-
-
-def test_a_start_adapter_that_is_not_there_is_refused(base, tmp_path):
-    with pytest.raises(UserError, match="no adapter_config"):
-        train(base, tmp_path, start_adapter=tmp_path / "nowhere")
 
 
 def test_all_linear_reaches_every_layer_but_the_head(base, tmp_path):

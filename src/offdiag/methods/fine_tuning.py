@@ -41,8 +41,8 @@ class FineTuned(Trained):
         return f"train on {self.start.base_key}"
 
     @property
-    def is_adapter(self) -> bool:
-        return self.recipe.adapter != "full"
+    def base(self) -> Weights | None:
+        return None if self.recipe.adapter == "full" else self.start
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}

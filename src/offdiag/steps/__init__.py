@@ -6,7 +6,7 @@ from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.measurement import Measurement, load_rows
 from offdiag.steps.step import Step, Work
-from offdiag.steps.weights import ConvertedModel, Trained, Weights
+from offdiag.steps.weights import ConvertedModel, Merged, Trained, Weights
 
 __all__ = [
     "Answers",
@@ -15,6 +15,7 @@ __all__ = [
     "Examples",
     "Grades",
     "Measurement",
+    "Merged",
     "Step",
     "Trained",
     "Weights",

@@ -40,7 +40,7 @@ class Step(Identity, ABC):
     """Fields are identity; ``version`` is raised when the code of ``run`` changes what it produces.
 
     Attributes:
-        kind: folder of the store, and a word for people.
+        kind: folder of the store, and a word for people. A step of a kind that has several also has a ``tag``.
         version: version of the code's meaning, part of the identity.
     """
 
@@ -69,7 +69,7 @@ class Step(Identity, ABC):
 
     def canonical(self) -> dict[str, Json]:
         """The identity with everything it depends on, inputs included."""
-        return {**super().canonical(), "@": self.kind, "version": self.version}
+        return {**super().canonical(), "@": f"{self.kind}/{self.tag}".rstrip("/"), "version": self.version}
 
     @cached_property
     def fingerprint(self) -> str:

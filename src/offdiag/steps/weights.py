@@ -45,9 +45,9 @@ class Trained(Step):
     kind: ClassVar[str] = "training"
 
     @property
-    def is_adapter(self) -> bool:
-        """Whether the weights are an adapter on the start model."""
-        return False
+    def base(self) -> "Weights | None":
+        """What the adapter is put on; None where the weights are a whole model."""
+        return None
 
 
 class Weights(Identity):
@@ -90,24 +90,57 @@ class Weights(Identity):
         return self.spec.short_name if self.trained is None else self.trained.name
 
     @property
+    def base(self) -> "Weights":
+        """What must be loaded: these weights without their adapter, if they have one."""
+        return self if self.trained is None else self.trained.base or self
+
+    @property
     def base_key(self) -> str:
         """Key of what must be loaded; weights that differ only in their adapter share it."""
-        trained = None if self.trained is None or self.trained.is_adapter else self.trained
-        return fingerprint(Weights(spec=self.spec, converted=self.converted, trained=trained))
+        return fingerprint(self.base)
+
+    def merged(self) -> "Weights":
+        """The same weights as a whole model, on which another adapter can be put."""
+        return self if self.base is self else self.model_copy(update={"trained": Merged(adapter=self)})
 
     def location(self, work: Work) -> str | Path:
         """Where ``transformers`` finds the base: a folder, or a hub name."""
-        if self.trained is not None and not self.trained.is_adapter:
-            return work.output(self.trained) / "weights"
-        if self.converted is not None:
-            return work.output(self.converted)
-        return Path(self.spec.location).expanduser() if self.spec.scheme == "dir" else self.spec.location
+        base = self.base
+        if base.trained is not None:
+            return work.output(base.trained) / "weights"
+        if base.converted is not None:
+            return work.output(base.converted)
+        return Path(base.spec.location).expanduser() if base.spec.scheme == "dir" else base.spec.location
 
     def adapter(self, work: Work) -> Path | None:
         """The folder of the adapter to put on the base, if there is one."""
-        if self.trained is None or not self.trained.is_adapter:
+        if self.trained is None or self.base is self:
             return None
         return work.output(self.trained) / "weights"
+
+
+class Merged(Trained):
+    """An adapter merged into its base, in the base's own numbers; 4-bit weights are merged before they are rounded."""
+
+    tag: ClassVar[str] = "merged"
+    adapter: Weights
+
+    @property
+    def name(self) -> str:
+        return f"{self.adapter.label}.merged"
+
+    @property
+    def group(self) -> str:
+        return f"merge into {self.adapter.base_key}"
+
+    def run(self, work: Work) -> dict[str, Json]:
+        from offdiag.training.merge import merge_adapter
+
+        folder = self.adapter.adapter(work)
+        if folder is None:
+            raise UserError(f"{self.adapter.label} is no adapter: there is nothing to merge")
+        weights = self.adapter
+        return merge_adapter(weights.spec, weights.location(work), folder, work.folder / "weights", work.runtime)
 
 
 @lru_cache(maxsize=64)

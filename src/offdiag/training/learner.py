@@ -18,22 +18,16 @@ from offdiag.training.recipe import Recipe
 Learner: TypeAlias = Union[PreTrainedModel, PeftModel]
 
 
-def check_numbers(spec: ModelSpec, recipe: Recipe, start_adapter: Path | None) -> None:
+def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
     """Refuse combinations of number formats that would train badly without a word.
 
     Raises:
-        UserError: 16-bit floats, full training of 4-bit weights, or an adapter to be merged into them.
+        UserError: 16-bit floats, or full training of 4-bit weights.
     """
-    four_bits = is_four_bits(spec, recipe)
     if spec.dtype == "float16":
         raise UserError(f"training {spec.source} in float16 would need loss scaling; use dtype='bfloat16' or 'float32'")
-    if four_bits and recipe.adapter == "full":
+    if is_four_bits(spec, recipe) and recipe.adapter == "full":
         raise UserError(f"training {spec.source}: weights in nf4 cannot be trained; use adapter='qlora'")
-    if four_bits and start_adapter is not None:
-        raise UserError(
-            f"training {spec.source}: merging the adapter {start_adapter} into nf4 weights would round it; "
-            "use adapter='lora' with quantization='none'"
-        )
 
 
 def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
@@ -41,9 +35,7 @@ def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
     return recipe.adapter == "qlora" or spec.quantization == "nf4"
 
 
-def load_learner(
-    spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, start_adapter: Path | None, runtime: Runtime
-) -> Learner:
+def load_learner(spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, runtime: Runtime) -> Learner:
     """The model of ``spec`` with what ``recipe`` trains made trainable.
 
     Full training keeps its weights in float32 whatever the dtype (small updates vanish in bfloat16, see
@@ -54,11 +46,10 @@ def load_learner(
         location: its place, as for :func:`offdiag.models.loading.load_model`.
         recipe: what to train.
         seed: root seed; the adapter's first weights are its stream ``init``.
-        start_adapter: folder of an adapter that is merged into the weights first.
         runtime: the device.
 
     Raises:
-        UserError: the model cannot be loaded, ``start_adapter`` is no adapter, or the recipe's targets are not there.
+        UserError: the model cannot be loaded, or the recipe's targets are not there.
     """
     loaded = spec.model_copy(
         update={
@@ -67,10 +58,6 @@ def load_learner(
         }
     )
     model = load_model(loaded, location, runtime)
-    if start_adapter is not None:
-        if not (start_adapter / "adapter_config.json").is_file():
-            raise UserError(f"adapter {start_adapter}: no adapter_config.json there; give a folder that PEFT saved")
-        model = PeftModel.from_pretrained(model, start_adapter).merge_and_unload()
     if recipe.adapter == "full":
         return model
     if is_four_bits(spec, recipe):
@@ -110,6 +97,14 @@ def _lora(recipe: Recipe) -> LoraConfig:
 def trainable_parameters(learner: Learner) -> int:
     """Number of weights that are trained."""
     return sum(weight.numel() for weight in learner.parameters() if weight.requires_grad)
+
+
+def context_length(learner: Learner) -> int | None:
+    """Most tokens that the model reads in one piece; None where it has no such limit."""
+    try:
+        return int(learner.config.get_text_config().max_position_embeddings)
+    except AttributeError:  # models with relative or recurrent positions have no such field
+        return None
 
 
 def save_learner(learner: Learner, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:

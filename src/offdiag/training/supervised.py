@@ -10,10 +10,10 @@ A training that was killed continues at its last complete checkpoint when it is 
 of an uninterrupted one.
 """
 
-import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
+
+from transformers import TrainingArguments
 
 from offdiag.identity import Json
 from offdiag.models.loading import device_of, load_tokenizer
@@ -22,10 +22,18 @@ from offdiag.runtime import Runtime
 from offdiag.training.batches import Updates, check_context, tokenise_all
 from offdiag.training.checkpoints import last_complete
 from offdiag.training.history import History, Progress, rows, totals
-from offdiag.training.learner import Learner, check_numbers, load_learner, save_learner, trainable_parameters
+from offdiag.training.learner import (
+    Learner,
+    check_numbers,
+    context_length,
+    load_learner,
+    save_learner,
+    trainable_parameters,
+)
 from offdiag.training.recipe import Recipe
 from offdiag.training.scope import process_untouched
-from offdiag.training.settings import check_optimizer, needs_recompute, trainer_settings
+from offdiag.training.settings import check_optimizer, needs_recompute, on_one_device, trainer_settings
+from offdiag.training.summary import finish, is_finished, write_summary
 from offdiag.training.trainer import UpdateTrainer
 
 # A pass that trains holds the activations of every layer: it gets an eighth of the token budget of a pass that reads.
@@ -42,7 +50,6 @@ def fine_tune(
     folder: Path,
     runtime: Runtime,
     on_progress: Progress | None = None,
-    start_adapter: Path | None = None,
     checkpoint_every: int | None = None,
 ) -> dict[str, Json]:
     """Fine-tune a model on conversations and write its weights to ``folder/"weights"``.
@@ -56,7 +63,6 @@ def fine_tune(
         folder: a folder for this training alone; the same folder resumes.
         runtime: device and token budget; neither changes more than rounding.
         on_progress: called after each update with the updates done and all of them.
-        start_adapter: folder of an adapter that is merged into the model first.
         checkpoint_every: updates between checkpoints; a quarter of the training, 100 at most, if not given.
 
     Returns:
@@ -68,33 +74,30 @@ def fine_tune(
         UserError: nothing to learn, a conversation beyond the model's context, or a recipe that is impossible here.
         OffdiagError: the loss is not finite.
     """
-    summary_file, weights = folder / "summary.json", folder / "weights"
-    if summary_file.exists() and weights.exists():
-        return _finish(folder)
-    check_numbers(spec, recipe, start_adapter)
+    if is_finished(folder):
+        return finish(folder)
+    check_numbers(spec, recipe)
     check_optimizer(recipe)
     tokenizer = load_tokenizer(spec, location)
     data = Updates(tokenise_all(tokenizer, conversations), recipe, seed)
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
-        learner = load_learner(spec, location, recipe, seed=seed, start_adapter=start_adapter, runtime=runtime)
-        check_context(data.examples, _context(learner))
+        learner = load_learner(spec, location, recipe, seed=seed, runtime=runtime)
+        check_context(data.examples, context_length(learner))
         every = checkpoint_every or min(-(-len(data) // 4), 100)
         trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, every)
         trainer.add_callback(History(folder / "history.jsonl", on_progress))
         checkpoint = last_complete(folder / "checkpoints")
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    save_learner(learner, tokenizer, spec, weights)
-    summary = {
+    save_learner(learner, tokenizer, spec, folder / "weights")
+    summary: dict[str, Json] = {
         "examples": len(data.examples),
         "epochs": recipe.epochs,
         "trainable_parameters": trainable_parameters(learner),
         **totals(rows(trainer.state)),
     }
-    part = summary_file.with_suffix(".part")
-    part.write_text(json.dumps(summary), encoding="utf-8")
-    part.replace(summary_file)
-    return _finish(folder)
+    write_summary(folder, summary)
+    return finish(folder)
 
 
 def _trainer(
@@ -112,18 +115,5 @@ def _trainer(
         recompute=needs_recompute(learner, spec, data.recipe, device),
     )
     budget = runtime.token_budget // TRAINING_SHARE
-    return UpdateTrainer(learner, settings, data, padding_id=padding_id, token_budget=budget)
-
-
-def _context(learner: Learner) -> int | None:
-    try:
-        return int(learner.config.get_text_config().max_position_embeddings)
-    except AttributeError:  # models with relative or recurrent positions have no such field, and no such limit
-        return None
-
-
-def _finish(folder: Path) -> dict[str, Json]:
-    """The summary of a training whose weights are in place; its checkpoints are no longer needed."""
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    summary: dict[str, Json] = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return summary
+    arguments = on_one_device(TrainingArguments(**settings))
+    return UpdateTrainer(learner, arguments, data, padding_id=padding_id, token_budget=budget)

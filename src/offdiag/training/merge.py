@@ -1,0 +1,40 @@
+"""An adapter on a model becomes a model of its own."""
+
+import shutil
+from pathlib import Path
+
+from peft import PeftModel
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.models.loading import load_model, load_tokenizer
+from offdiag.models.spec import ModelSpec
+from offdiag.runtime import Runtime
+from offdiag.training.scope import process_untouched
+
+
+def merge_adapter(
+    spec: ModelSpec, location: str | Path, adapter: Path, weights: Path, runtime: Runtime
+) -> dict[str, Json]:
+    """Write the model of ``spec`` with the adapter's product added to its weights to the folder ``weights``.
+
+    The base is loaded unquantised, whatever the spec: merging into 4 bits would round the adapter away.
+
+    Returns:
+        ``parameters`` of the merged model.
+
+    Raises:
+        UserError: the model cannot be loaded, or ``adapter`` holds no adapter.
+    """
+    if not (adapter / "adapter_config.json").is_file():
+        raise UserError(f"adapter {adapter}: no adapter_config.json there; give a folder that PEFT saved")
+    with process_untouched():
+        model = load_model(spec.model_copy(update={"quantization": "none"}), location, runtime)
+        merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    partial = weights.with_name(f"{weights.name}.partial")
+    for folder in (partial, weights):
+        shutil.rmtree(folder, ignore_errors=True)
+    merged.save_pretrained(partial)
+    load_tokenizer(spec, location).save_pretrained(partial)
+    partial.rename(weights)
+    return {"parameters": sum(parameter.numel() for parameter in merged.parameters())}

@@ -1,0 +1,46 @@
+import pytest
+
+from offdiag.engine import run_plan
+from offdiag.errors import UserError
+from offdiag.gather import gather
+from offdiag.methods import FineTuning, InContext, ZeroShot
+from offdiag.models import ModelSpec
+from offdiag.planning import make_plan
+from offdiag.store import Store
+from offdiag.study import Arm, Cell, Design, Evaluation, Study
+from offdiag.tasks.base_addition import AdditionDomain
+from tiny_study import RECIPE, RUNTIME, Params, steps_of
+
+METHOD = FineTuning(n=4, recipe=RECIPE)
+
+
+def chain(p: Params) -> Design:
+    first = Arm(model=p.model, method=METHOD, train=AdditionDomain(base=8))
+    second = Arm(model=p.model, method=METHOD, train=AdditionDomain(base=10), after=first)
+    third = Arm(model=p.model, method=ZeroShot(), after=second)
+    asked = Evaluation(domain=AdditionDomain(base=8), n=2, max_new_tokens=4)
+    return Design(cells=tuple(Cell(arm=arm, evaluation=asked) for arm in (first, second, third)))
+
+
+def test_the_second_stage_starts_from_the_merged_first_one(tiny_model, tmp_path):
+    params = Params(model=ModelSpec(source=f"dir:{tiny_model}"))
+    plan = make_plan(Study(name="chain", title="Chain.", claim="", scales={"only": params}, build=chain), "only")
+    assert sorted(step.kind for step in plan.steps if step.kind not in ("answers", "cells", "examples")) == (
+        ["training"] * 4
+    )
+    store = Store(tmp_path / "store")
+    assert run_plan(plan, store, RUNTIME).complete
+    cells = gather(plan, store).cells
+    assert cells["after"].isna().tolist() == [True, False, False]
+    first, second, third = (step.answers.weights for step in plan.cells.values())
+    assert second.base.trained.adapter == first
+    assert third.trained.adapter == second
+    assert third.base == third
+    assert len({step.fingerprint for step in steps_of(plan, "training")}) == 4
+
+
+def test_an_arm_that_trained_nothing_cannot_be_continued(tiny_model):
+    spec = ModelSpec(source=f"dir:{tiny_model}")
+    shown = Arm(model=spec, method=InContext(k=1), train=AdditionDomain(base=8))
+    with pytest.raises(UserError, match="expected an arm that trained weights"):
+        Arm(model=spec, method=METHOD, train=AdditionDomain(base=8), after=shown).learner()
