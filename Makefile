@@ -1,16 +1,18 @@
-# Two commands: `make demo` shows a study from data to report, `make test` runs the tests.
+# Two commands: `make demo` shows two studies from data to report, `make test` runs the tests.
 # Both build the environment in .venv first; delete .venv to build it anew.
 
 PYTHON ?= python3
 BIN := .venv/bin
-STUDY ?= base-addition
+STUDIES ?= base-addition base-thresholds
 SCALE ?= quick
 
 .PHONY: demo test lint browser clean
 
 demo: .venv/ready
-	$(BIN)/offdiag run $(STUDY) --scale $(SCALE)
-	$(BIN)/offdiag report $(STUDY) --scale $(SCALE)
+	set -e; for study in $(STUDIES); do \
+	  $(BIN)/offdiag run $$study --scale $(SCALE); \
+	  $(BIN)/offdiag report $$study --scale $(SCALE); \
+	done
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest

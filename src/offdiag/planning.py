@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
 from offdiag.parameters import override
-from offdiag.steps import Answers, Examples, Grades, Measurement, Step
+from offdiag.steps import Asked, Examples, Grades, Measurement, Step
 from offdiag.store import State, Store
 from offdiag.study import Cell, Design, Study, StudyParams
 from offdiag.tasks import Example, get_task
@@ -191,7 +191,7 @@ def in_order(targets: Sequence[Step]) -> list[Step]:
     return list(found.values())
 
 
-def taught_examples(answers: Answers) -> Iterator[Examples]:
+def taught_examples(answers: Asked) -> Iterator[Examples]:
     """The examples that the learner was taught, by training or in its context."""
     for step in in_order([answers]):
         if isinstance(step, Examples) and step.fingerprint != answers.examples.fingerprint:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import getdoc
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,7 @@ from offdiag.identity import Identity
 from offdiag.methods import Learner, Method
 from offdiag.models import ModelSpec
 from offdiag.published import Published
-from offdiag.steps import Answers, Examples, Grades, Measurement, Weights
+from offdiag.steps import Answers, Asked, Choices, Examples, Grades, Measurement, Weights
 from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
 
@@ -79,7 +79,9 @@ class Evaluation(Identity):
     """What an arm is asked: a domain, how many examples, in which words.
 
     Attributes:
-        n: number of examples. style: wording of the question. max_new_tokens: longest completion, in tokens.
+        n: number of examples. style: wording of the question.
+        answering: the learner writes its answer (``generation``), or its most likely choice counts (``choice``).
+        max_new_tokens: longest written answer, in tokens.
         split: a split that no method learns from.
     """
 
@@ -87,6 +89,7 @@ class Evaluation(Identity):
     domain: Domain
     n: int = Field(ge=1)
     style: PromptStyle = "direct"
+    answering: Literal["generation", "choice"] = "generation"
     max_new_tokens: int = Field(default=256, ge=1)
     split: str = "eval"
     seed: int = 0
@@ -106,15 +109,11 @@ class Cell(Identity):
             raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
         weights, context = arm.learner()
         examples = Examples(domain=asked.domain, split=asked.split, n=asked.n, seed=asked.seed)
-        return Grades(
-            answers=Answers(
-                weights=weights,
-                examples=examples,
-                context=context,
-                style=asked.style,
-                max_new_tokens=asked.max_new_tokens,
-            )
-        )
+        shared: dict[str, Any] = {"weights": weights, "examples": examples, "context": context, "style": asked.style}
+        answers: Asked = Choices(**shared)
+        if asked.answering == "generation":
+            answers = Answers(**shared, max_new_tokens=asked.max_new_tokens)
+        return Grades(answers=answers)
 
     def factors(self) -> dict[str, Scalar]:
         """The cell's columns in the results table."""
@@ -125,6 +124,7 @@ class Cell(Identity):
             "eval": str(asked.domain),
             "split": asked.split,
             "prompt": asked.style,
+            **({} if asked.answering == "generation" else {"answering": asked.answering}),
             "matched": None if taught is None else asked.style == taught,
             **{f"eval_{k}": v for k, v in asked.domain.factors().items()},
         }

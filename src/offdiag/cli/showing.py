@@ -9,7 +9,7 @@ from offdiag.cli.tables import printable, show_json
 from offdiag.inspection import find_planned
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.planning import in_order
-from offdiag.steps import Answers, Weights, load_records
+from offdiag.steps import Asked, Weights, load_records
 from offdiag.store import Store
 
 
@@ -38,7 +38,7 @@ def show_cell(store: Store, text: str, n: int, *, as_json: bool) -> None:
     tuned = next((s for s in needed if isinstance(s, FineTuned)), None)
     if tuned is not None and _has(store, tuned.start) and store.result(tuned.examples) is not None:
         found["mask"] = _mask(store, tuned)._asdict()
-    asked = next((s for s in needed if isinstance(s, Answers)), None)
+    asked = next((s for s in needed if isinstance(s, Asked)), None)
     if asked is not None and found["records"] and _has(store, asked.weights):
         found["rendered"] = _rendered(store, asked.weights, found["records"][0]["prompt"])
     if as_json:

@@ -1,6 +1,8 @@
 """Steps: the units of work that a plan is made of."""
 
-from offdiag.steps.answers import Answers, load_answers
+from offdiag.steps.answers import Answers
+from offdiag.steps.asked import Asked, load_answers
+from offdiag.steps.choices import Choices
 from offdiag.steps.context import Context
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.grades import Grades, load_records
@@ -10,6 +12,8 @@ from offdiag.steps.weights import ConvertedModel, Merged, Trained, Weights
 
 __all__ = [
     "Answers",
+    "Asked",
+    "Choices",
     "Context",
     "ConvertedModel",
     "Examples",

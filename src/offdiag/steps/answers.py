@@ -1,50 +1,30 @@
 """The step that asks a model: one completion an example, nothing judged yet."""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from offdiag.identity import Json
-from offdiag.steps.context import Context
-from offdiag.steps.examples import Examples, load_examples
-from offdiag.steps.jsonl import append_jsonl, read_jsonl, recover_jsonl, write_jsonl
-from offdiag.steps.step import Step, Work
-from offdiag.steps.weights import Weights
-from offdiag.tasks import Domain, Example, PromptStyle, get_task
+from offdiag.steps.asked import Asked
+from offdiag.steps.examples import load_examples
+from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
+from offdiag.steps.step import Work
+from offdiag.tasks import Example
 
 if TYPE_CHECKING:
     from offdiag.models.lm import Completion
 
 
-class Answers(Step):
+class Answers(Asked):
     """Greedy completions of all examples by one learner.
 
     Attributes:
-        weights: who answers. context: what stands before each question, if anything does.
-        style: wording of the question. max_new_tokens: longest completion, in tokens.
+        max_new_tokens: longest completion, in tokens.
     """
 
     kind: ClassVar[str] = "answers"
-    weights: Weights
-    examples: Examples
-    context: Context | None = None
-    style: PromptStyle
     max_new_tokens: int = Field(ge=1)
-
-    @property
-    def name(self) -> str:
-        examples = self.examples
-        learner = self.weights.label if self.context is None else f"{self.weights.label}.{self.context.label}"
-        return f"{learner}--{examples.domain}.{self.style}.n{examples.n}"
-
-    @property
-    def group(self) -> str:
-        return self.weights.base_key
-
-    def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
 
     def run(self, work: Work) -> dict[str, Json]:
         """Completions are appended batch by batch; a killed run goes on with the batches that are not complete."""
@@ -71,18 +51,6 @@ class Answers(Step):
             "new_tokens": sum(record["n_tokens"] for record in ordered),
             "seconds": round(time.monotonic() - started, 3),
         }
-
-    def prompts(self, work: Work, examples: list[Example]) -> list[str]:
-        """The user turns, in the order of the examples."""
-        domain: Domain = self.examples.domain
-        task = get_task(domain.task)
-        bare = [task.prompt(domain, example, self.style) for example in examples]
-        return bare if self.context is None else self.context.prompts(work, domain, examples, bare)
-
-
-def load_answers(folder: Path) -> list[dict[str, Any]]:
-    """The records that a finished step wrote to its folder, in item order."""
-    return read_jsonl(folder / "answers.jsonl")
 
 
 def _record(example: Example, prompt: str, completion: "Completion") -> dict[str, Any]:

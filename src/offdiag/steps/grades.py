@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from offdiag.identity import Json
-from offdiag.steps.answers import Answers, load_answers
+from offdiag.steps.asked import Asked, load_answers
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
@@ -17,7 +17,7 @@ class Grades(Step):
     """The verdicts on one learner's answers to one evaluation: the finished cell of the matrix."""
 
     kind: ClassVar[str] = "cells"
-    answers: Answers
+    answers: Asked
 
     @property
     def name(self) -> str:

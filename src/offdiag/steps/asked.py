@@ -1,0 +1,51 @@
+"""What the steps that ask a model have in common: who is asked what, and in which words."""
+
+from pathlib import Path
+from typing import Any
+
+from offdiag.identity import Json
+from offdiag.steps.context import Context
+from offdiag.steps.examples import Examples
+from offdiag.steps.jsonl import read_jsonl
+from offdiag.steps.step import Step, Work
+from offdiag.steps.weights import Weights
+from offdiag.tasks import Domain, Example, PromptStyle, get_task
+
+
+class Asked(Step):
+    """All examples, put to one learner.
+
+    Attributes:
+        weights: who answers. context: what stands before each question, if anything does.
+        style: wording of the question.
+    """
+
+    weights: Weights
+    examples: Examples
+    context: Context | None = None
+    style: PromptStyle
+
+    @property
+    def name(self) -> str:
+        examples = self.examples
+        learner = self.weights.label if self.context is None else f"{self.weights.label}.{self.context.label}"
+        return f"{learner}--{examples.domain}.{self.style}.n{examples.n}"
+
+    @property
+    def group(self) -> str:
+        return self.weights.base_key
+
+    def canonical(self) -> dict[str, Json]:
+        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+
+    def prompts(self, work: Work, examples: list[Example]) -> list[str]:
+        """The user turns, in the order of the examples."""
+        domain: Domain = self.examples.domain
+        task = get_task(domain.task)
+        bare = [task.prompt(domain, example, self.style) for example in examples]
+        return bare if self.context is None else self.context.prompts(work, domain, examples, bare)
+
+
+def load_answers(folder: Path) -> list[dict[str, Any]]:
+    """The records that a finished step wrote to its folder, in item order."""
+    return read_jsonl(folder / "answers.jsonl")

@@ -1,0 +1,87 @@
+"""The step that lets a model choose among the declared answers instead of writing its own."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.steps.asked import Asked
+from offdiag.steps.examples import load_examples
+from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
+from offdiag.steps.step import Work
+from offdiag.tasks import Example
+
+if TYPE_CHECKING:
+    from offdiag.models.lm import Score
+
+Normalisation: TypeAlias = Literal["none", "tokens", "characters"]
+
+CHUNK = 64  # examples between two writes
+
+
+class Choices(Asked):
+    """The most likely of each example's ``choices``, by the summed log-probability of its tokens after the prompt.
+
+    Attributes:
+        per: what the sum is divided by before the choices are compared: nothing, their tokens or their characters.
+    """
+
+    kind: ClassVar[str] = "answers"
+    tag: ClassVar[str] = "choices"
+    per: Normalisation = "none"
+
+    @property
+    def name(self) -> str:
+        return f"{super().name}.choice" + ("" if self.per == "none" else f"-per-{self.per}")
+
+    def run(self, work: Work) -> dict[str, Json]:
+        """Choices are appended chunk by chunk; a killed run goes on behind the last whole chunk."""
+        started = time.monotonic()
+        examples = load_examples(work.output(self.examples))
+        _check(self, examples)
+        partial = work.folder / "answers.partial.jsonl"
+        done = len(recover_jsonl(partial)) // CHUNK * CHUNK
+        records = recover_jsonl(partial)[:done]
+        write_jsonl(partial, records)
+        prompts = self.prompts(work, examples) if done < len(examples) else []
+        for start in range(done, len(examples), CHUNK):
+            work.progress(start, len(examples))
+            chunk = range(start, min(start + CHUNK, len(examples)))
+            scored = work.model(self.weights).score([prompts[i] for i in chunk], [examples[i].choices for i in chunk])
+            new = [self._record(i, examples[i], prompts[i], scores) for i, scores in zip(chunk, scored, strict=True)]
+            append_jsonl(partial, new)
+            records += new
+        write_jsonl(work.folder / "answers.jsonl", records)
+        partial.unlink(missing_ok=True)
+        return {"n": len(records), "seconds": round(time.monotonic() - started, 3)}
+
+    def _record(self, index: int, example: Example, prompt: str, scores: "Sequence[Score]") -> dict[str, Any]:
+        lengths = {
+            "none": np.ones(len(scores)),
+            "tokens": np.array([score.n_tokens for score in scores]),
+            "characters": np.array([len(choice) for choice in example.choices]),
+        }[self.per]
+        compared = np.array([score.logprob for score in scores]) / lengths
+        best = int(compared.argmax())
+        return {
+            "index": index,
+            "example": example.id,
+            "prompt": prompt,
+            "completion": example.choices[best],
+            "n_tokens": scores[best].n_tokens,
+            "finish": "choice",
+            "scores": [round(float(value), 6) for value in compared],
+        }
+
+
+def _check(step: Choices, examples: list[Example]) -> None:
+    """Every example must have choices to choose from, each once."""
+    for example in examples:
+        if len(set(example.choices)) != len(example.choices) or len(example.choices) < 2:
+            raise UserError(
+                f"{step.examples.name}: example {example.id} has the choices {list(example.choices)}; expected at "
+                "least two, each once; let the model write its answer instead (answering='generation')"
+            )
