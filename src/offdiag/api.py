@@ -1,4 +1,4 @@
-"""The verbs of the command line, in Python: plan, run, load, report."""
+"""The verbs of the command line, in Python: plan, run, load, compare, report."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,8 @@ from offdiag.store import Store
 from offdiag.study import Study
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from offdiag.results import Results
 
 DEFAULT_STORE = "offdiag-store"
@@ -57,6 +59,21 @@ def load(
     return gather(wanted, open_store(store))
 
 
+def compare(
+    study: str | Path | Study[Any] | Plan, scale: str = "quick", *, store: str | Path | None = None, **overrides: Any
+) -> "pd.DataFrame":
+    """What the study measured so far beside what others published. See :func:`offdiag.comparison.comparison`.
+
+    Raises:
+        UserError: the study has no published numbers.
+    """
+    from offdiag.comparison import comparison
+    from offdiag.gather import gather
+
+    wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
+    return comparison(wanted.design, gather(wanted, open_store(store)))
+
+
 def report(
     study: str | Path | Study[Any] | Plan,
     scale: str = "quick",
@@ -66,17 +83,19 @@ def report(
     **overrides: Any,
 ) -> Path:
     """Write tables, figures and the page of a study as far as it has got; returns the path of the page."""
+    from offdiag.comparison import comparison
     from offdiag.gather import gather
     from offdiag.reporting import write_report
 
     wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
     results = gather(wanted, open_store(store))
     design = wanted.design
+    tables = {a.name: a.table(results) for a in design.analyses}
     return write_report(
         results,
         Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),
         [(f.name, f.caption, f.draw(results)) for f in design.figures],
-        {a.name: a.table(results) for a in design.analyses},
+        tables | ({"published": comparison(design, results)} if design.published else {}),
         command=f"offdiag run {wanted.command}",
     )
 

@@ -16,7 +16,10 @@ from pydantic import ValidationError
 from offdiag.errors import OffdiagError, UserError, complaints
 from offdiag.study import Study
 
-BUILT_IN = {"base-addition": "offdiag.studies.base_addition"}
+BUILT_IN = {
+    "base-addition": "offdiag.studies.base_addition",
+    "base-thresholds": "offdiag.studies.base_thresholds",
+}
 MODULES = "offdiag_study_"  # how the names of modules made of study files begin
 
 

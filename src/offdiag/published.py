@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
+from io import StringIO
 from typing import ClassVar, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -86,9 +87,8 @@ def read_published(file: Traversable) -> tuple[Published, ...]:
     Raises:
         UserError: a row does not make sense; the message has file and line.
     """
-    with file.open(encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(lines)
-        return tuple(_published(row, f"{file.name}, line {rows.line_num}") for row in rows)
+    rows = csv.DictReader(StringIO(file.read_text(encoding="utf-8"), newline=""))
+    return tuple(_published(row, f"{file.name}, line {rows.line_num}") for row in rows)
 
 
 def _published(row: Mapping[str, str], place: str) -> Published:

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from framed import framed
-from offdiag.analyses import Transition, transition, transition_from_accuracies
+from offdiag.analyses import Transition, fit_transition, transition, transition_from_accuracies
 from offdiag.analyses.logistic import logistic
+from offdiag.analyses.transition_intervals import transition_row
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 
@@ -129,10 +130,14 @@ def test_other_methods_are_left_out():
     )
 
 
+def accuracies(table):
+    grouped = table.assign(k=table["k"].fillna(0)).groupby(["eval_base", "method", "k"])
+    return grouped["correct"].agg(accuracy="mean", n="size").reset_index()
+
+
 def test_accuracies_alone_give_similar_intervals():
     table = records()
-    summary = table.groupby(["eval_base", "method", "k"], dropna=False)["correct"].agg(accuracy="mean", n="size")
-    parametric = transition_from_accuracies(summary.reset_index(), n_resamples=400).iloc[0]
+    parametric = transition_from_accuracies(accuracies(table), n_resamples=400).iloc[0]
     exact = transition(table, n_resamples=0).iloc[0]
     assert parametric["midpoint"] == pytest.approx(exact["midpoint"])
     assert parametric["midpoint_low"] < exact["midpoint"] < parametric["midpoint_high"]
@@ -146,25 +151,52 @@ def test_two_thousand_refits_take_a_moment():
     assert process_time() - begin < 5
 
 
-def test_the_interval_of_the_midpoint_covers_the_truth():
-    """Independent answers at each k, as if every prompt were a new draw."""
-    hits = 0
-    summary = pd.DataFrame({"eval_base": 8, "method": "in-context", "k": K, "n": 250})
-    for trial in range(80):
-        drawn = stream(trial, "coverage").binomial(250, logistic(K, np.array([0, *TRUTH]))) / 250
-        row = transition_from_accuracies(summary.assign(accuracy=drawn), n_resamples=200, seed=trial).iloc[0]
-        hits += row["midpoint_low"] <= TRUTH[2] <= row["midpoint_high"]
-    assert hits / 80 >= 0.88
+def test_accuracies_without_numbers_of_items_have_no_intervals():
+    known = accuracies(records())
+    without, gaps = known.drop(columns="n"), known.assign(n=known["n"].where(known["k"] != 4).astype("Int64"))
+    for table in (without, gaps):
+        row = transition_from_accuracies(table).iloc[0]
+        assert row["midpoint"] == pytest.approx(transition(records(), n_resamples=0)["midpoint"][0])
+        assert row["note"] == "no intervals: the numbers of items are unknown"
+        assert pd.isna(row["n_items"])
+        assert row.filter(regex="_(low|high)$").isna().all()
 
 
-def test_item_bootstrap_covers_the_truth_on_shared_items():
-    hits = 0
-    for trial in range(40):
-        correct = stream(trial, "verdicts").random((250, K.size)) < logistic(K, np.array([0, *TRUTH]))
-        table = records().assign(correct=correct.T.ravel())
-        row = transition(table, n_resamples=200, seed=trial).iloc[0]
-        hits += row["midpoint_low"] <= TRUTH[2] <= row["midpoint_high"]
-    assert hits / 40 >= 0.85
+def test_accuracies_of_several_seeds_are_averaged_and_their_items_do_not_add_up():
+    table = accuracies(records())
+    both = pd.concat([table.assign(seed=0), table.assign(seed=1)])
+    row = transition_from_accuracies(both, n_resamples=0).iloc[0]
+    assert row["midpoint"] == pytest.approx(transition_from_accuracies(table, n_resamples=0)["midpoint"][0])
+    assert row["n_items"] == 250
+    assert "averaged over 2 seeds" in row["note"]
+
+
+def test_a_k_that_comes_twice_is_refused():
+    table = accuracies(records())
+    with pytest.raises(UserError, match="eval_base 8: k = 2 is there more than once"):
+        transition_from_accuracies(pd.concat([table, table[table["k"] == 2]]))
+
+
+def test_the_fit_with_a_floor_has_intervals_of_its_own():
+    truth = {"floor_4p": 0.3, "plateau_4p": 0.944, "slope_4p": 1.5, "midpoint_4p": 2}
+    exact = logistic(K, np.array([0.3, 0.644, 1.5, 2]))
+    table = pd.DataFrame({"eval_base": 8, "k": K, "accuracy": np.round(exact, 3), "n": 250})
+    row = transition_from_accuracies(table, n_resamples=400).iloc[0]
+    assert row["aic4"] < row["aic3"] - 2
+    for name, value in truth.items():
+        assert row[name] == pytest.approx(value, rel=0.01)
+        assert row[f"{name}_low"] < value < row[f"{name}_high"]
+    assert row["n_failed_refits_4p"] == 0
+    assert "rises from" in row["note"]
+
+
+@pytest.mark.parametrize(("n_failing", "known"), [(5, True), (6, False)])
+def test_failed_refits_are_counted_and_more_than_the_tails_hold_leave_no_interval(n_failing, known):
+    rising = logistic(K, np.array([0.0, *TRUTH]))
+    resampled = np.stack([rising] * (100 - n_failing) + [rising[::-1]] * n_failing)
+    row = transition_row(8, fit_transition(K, rising), K, resampled, 0.95, 250, "")
+    assert row["n_failed_refits"] == n_failing
+    assert math.isnan(row["midpoint_low"]) != known
 
 
 def cells(table, states):

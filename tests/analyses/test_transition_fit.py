@@ -40,6 +40,14 @@ def test_fwhm_is_where_the_derivative_has_fallen_to_half():
     assert slope_at(fit.midpoint + fit.fwhm / 2) == pytest.approx(slope_at(fit.midpoint) / 2, rel=1e-5)
 
 
+def test_the_width_that_some_call_fwhm_is_at_two_thirds():
+    fit = fit_transition(K, curve(0.897, 1, 2.91))
+    assert fit.fw2_3m == pytest.approx(2.6339, abs=1e-4)
+    ends = fit.curve(fit.midpoint + np.array([0, 0.5 * fit.fw2_3m]) + np.array([[-1e-5], [1e-5]]))
+    middle, side = (ends[1] - ends[0]) / 2e-5
+    assert side == pytest.approx(2 * middle / 3, rel=1e-5)
+
+
 def test_k50_is_where_the_curve_crosses_one_half():
     fit = fit_transition(K, curve(0.897, 1, 2.91))
     assert fit.curve([fit.k50])[0] == pytest.approx(0.5)
@@ -113,6 +121,49 @@ def test_a_floor_is_seen_by_the_akaike_criterion():
     assert fit.width_10_90_4p == pytest.approx(math.log(81), abs=0.3)
     without = fit_transition([0, *K], np.round(curve(0.9, 1, 4, [0, *K]), 2), 250)
     assert without.aic3 < without.aic4
+
+
+def test_a_curve_that_starts_high_is_saturated_without_a_floor_and_known_with_one():
+    """GPT-4's accuracies in base 8 rise like this from 0.6 (Wu et al. 2024)."""
+    fit = fit_transition([0, *K], curve(0.99, 2, 2.5, [0, *K], floor=0.6), 1000)
+    assert fit.saturated
+    assert math.isnan(fit.midpoint)
+    assert not fit.saturated_4p
+    expected = (0.6, 0.99, 2, 2.5, math.log(81) / 2)
+    found = (fit.floor_4p, fit.plateau_4p, fit.slope_4p, fit.midpoint_4p, fit.width_10_90_4p)
+    assert found == pytest.approx(expected, abs=1e-3)
+    assert fit.r_squared_4p == pytest.approx(1)
+    assert math.isnan(fit.k50_4p)  # never below one half
+    assert "a curve that rises from 0.6 describes it better" in fit.note
+
+
+def test_four_points_are_too_few_for_a_floor():
+    """Four parameters go through any four points."""
+    fit = fit_transition([0, 1, 2, 4], [0.386, 0.481, 0.670, 0.797], 1000)
+    assert fit.identified
+    assert all(math.isnan(value) for value in (fit.aic4, fit.floor_4p, fit.midpoint_4p))
+
+
+def test_a_midpoint_at_its_bound_is_none():
+    """GPT-4 in base 16: the first demonstration hurts (Wu et al. 2024)."""
+    fit = fit_transition([0, 1, 2, 4], [0.740, 0.491, 0.578, 0.706], 1000)
+    assert not fit.identified
+    assert not fit.saturated
+    assert math.isnan(fit.midpoint)
+    assert math.isnan(fit.plateau)
+    assert fit.note.startswith("a curve that rises from 0 does not describe it")
+
+
+def test_k50_with_a_floor():
+    fit = fit_transition([0, *K], curve(0.9, 1, 4, [0, *K], floor=0.2), 250)
+    assert logistic(np.array([fit.k50_4p]), np.array([0.2, 0.7, 1, 4]))[0] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_floor_that_was_never_seen_is_not_told():
+    fit = fit_transition(K, [0.7, 0.85, 0.9, 0.92, 0.93, 0.93, 0.94, 0.93, 0.94, 0.94], 250)
+    assert fit.saturated
+    assert fit.saturated_4p or fit.floor_4p > 0.3
+    assert math.isnan(fit.floor_4p) == fit.saturated_4p
 
 
 def test_the_order_of_k_does_not_matter():

@@ -14,7 +14,7 @@ from offdiag.cli.tables import json_text, printable
 from offdiag.errors import UserError
 
 Offdiag = Callable[..., Said]
-VERBS = ["studies", "plan", "run", "status", "why", "show", "report", "data", "grade", "doctor"]
+VERBS = ["studies", "plan", "run", "status", "why", "show", "compare", "report", "data", "grade", "doctor"]
 
 
 def test_help(offdiag: Offdiag) -> None:

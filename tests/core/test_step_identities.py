@@ -10,12 +10,15 @@ import pytest
 import tiny_study
 from offdiag.errors import UserError
 from offdiag.identity import Identity, fingerprint
-from offdiag.methods import FineTuning, InContext, Recipe, ZeroShot
+from offdiag.measurements import Anchoring
+from offdiag.methods import FineTuning, InContext, Method, PolicyOptimisation, Recipe, Reinforcement
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.in_context import Demonstrations
+from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
+from offdiag.models.sentence import SentenceModel
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, ConvertedModel, Examples, Grades, Merged, Weights, weights
+from offdiag.steps import Answers, Choices, ConvertedModel, Examples, Grades, Merged, Weights, weights
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import get_task
 from offdiag.tasks.base_addition import AdditionDomain
@@ -26,6 +29,10 @@ TRAIN = Examples(domain=DOMAIN, split="train", n=8)
 EVAL = Examples(domain=DOMAIN, split="eval", n=3)
 WEIGHTS = Weights(spec=HUB)
 TUNED = FineTuned(start=WEIGHTS, examples=TRAIN, rationale=False, style="direct", recipe=Recipe(), seed=0)
+ANCHORED = Anchoring.of(HUB, DOMAIN, (2, 4), n=3, form="rationale", poolings=("mean",))
+REWARDED = PolicyOptimised(
+    start=WEIGHTS, examples=TRAIN, style="direct", recipe=Recipe(), reinforcement=Reinforcement(), seed=0
+)
 SHOWN = Demonstrations(domain=DOMAIN, k=2, seed=0, fixed=None, rationale=True, style="direct")
 ANSWERS = Answers(weights=WEIGHTS, examples=EVAL, style="direct", max_new_tokens=8)
 CELL = Cell(arm=Arm(model=HUB, method=InContext(k=2), train=DOMAIN), evaluation=Evaluation(domain=DOMAIN, n=3))
@@ -54,6 +61,33 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "max_new_tokens": 9,
         },
     ),
+    (
+        Choices(weights=WEIGHTS, examples=EVAL, style="direct"),
+        {
+            "weights": Weights(spec=HUB, trained=TUNED),
+            "examples": TRAIN,
+            "context": SHOWN,
+            "style": "step-by-step",
+            "per": "tokens",
+        },
+    ),
+    (SentenceModel(), {"distribution": "other", "release": "0.2.0"}),
+    (
+        ANCHORED,
+        {
+            "embedder": SentenceModel(),
+            "anchors": Examples(domain=OTHER_DOMAIN, split="train", n=4),
+            "queries": TRAIN,
+            "shots": (4,),
+            "form": "answer",
+            "query_form": "prompt",
+            "style": "direct",
+            "poolings": ("last",),
+            "alpha": 2.0,
+            "beta": 2.0,
+            "gamma": 2.0,
+        },
+    ),
     (Merged(adapter=Weights(spec=HUB, trained=TUNED)), {"adapter": WEIGHTS}),
     (Grades(answers=ANSWERS), {"answers": ANSWERS.model_copy(update={"max_new_tokens": 9})}),
     (SHOWN, {"domain": OTHER_DOMAIN, "k": 3, "seed": 1, "fixed": TRAIN, "rationale": False, "style": "step-by-step"}),
@@ -66,6 +100,30 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "style": "step-by-step",
             "recipe": Recipe(rank=2),
             "seed": 1,
+        },
+    ),
+    (
+        REWARDED,
+        {
+            "start": Weights(spec=ModelSpec(source="hub:org/other")),
+            "examples": EVAL,
+            "style": "step-by-step",
+            "recipe": Recipe(rank=2),
+            "reinforcement": Reinforcement(group_size=2),
+            "seed": 1,
+        },
+    ),
+    (
+        Reinforcement(),
+        {
+            "group_size": 2,
+            "temperature": 0.5,
+            "top_p": 0.5,
+            "max_new_tokens": 9,
+            "clip": 0.1,
+            "kl": 0.0,
+            "passes": 2,
+            "format_reward": 0.0,
         },
     ),
     (
@@ -92,15 +150,27 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
 # Every field of an arm and an evaluation, which must reach the step of its cell.
 FEW = Arm(model=HUB, method=InContext(k=2), train=DOMAIN)
 FINE = Arm(model=HUB, method=FineTuning(n=200), train=DOMAIN)
+REWARD = Arm(model=HUB, method=PolicyOptimisation(n=200), train=DOMAIN)
 IN_CELLS: list[tuple[Arm, dict[str, object]]] = [
     (FEW, {"model": ModelSpec(source="hub:org/other"), "method": InContext(k=3), "train": OTHER_DOMAIN, "seed": 1}),
     (FINE, {"seed": 1, "train": OTHER_DOMAIN}),
+    (REWARD, {"seed": 1, "train": OTHER_DOMAIN}),
 ]
 METHODS = [
     (FEW, {"k": 3, "rationale": False, "demonstrations": "per-query", "style": "direct"}),
     (
         FINE,
         {"n": 201, "rationale": True, "recipe": Recipe(rank=2), "style": "step-by-step", "data_seed": 1},
+    ),
+    (
+        REWARD,
+        {
+            "n": 201,
+            "style": "direct",
+            "recipe": Recipe(rank=2),
+            "reinforcement": Reinforcement(group_size=2),
+            "data_seed": 1,
+        },
     ),
 ]
 
@@ -128,14 +198,16 @@ def test_no_identity_that_a_step_may_hold_is_left_out():
     reachable = {
         cls
         for cls in all_identities()
-        if cls.__module__.startswith(("offdiag.steps", "offdiag.methods", "offdiag.models", "offdiag.training"))
+        if cls.__module__.startswith(
+            ("offdiag.steps", "offdiag.methods", "offdiag.models", "offdiag.training", "offdiag.measurements")
+        )
         and not cls.__abstractmethods__
-        and cls not in (InContext, FineTuning, ZeroShot)  # methods make steps; METHODS below holds them
+        and not issubclass(cls, Method)  # methods make steps; METHODS above holds them
     }
     assert reachable <= known
 
 
-@pytest.mark.parametrize(("arm", "others"), METHODS, ids=["in-context", "fine-tuning"])
+@pytest.mark.parametrize(("arm", "others"), METHODS, ids=["in-context", "fine-tuning", "policy-optimisation"])
 def test_every_field_of_a_method_reaches_the_step(arm, others):
     assert set(others) == set(type(arm.method).model_fields)
     evaluation = CELL.evaluation
@@ -144,14 +216,22 @@ def test_every_field_of_a_method_reaches_the_step(arm, others):
     assert len({step.fingerprint for step in steps}) == len(steps)
 
 
-@pytest.mark.parametrize(("arm", "others"), IN_CELLS, ids=["in-context", "fine-tuning"])
+@pytest.mark.parametrize(("arm", "others"), IN_CELLS, ids=["in-context", "fine-tuning", "policy-optimisation"])
 def test_every_field_of_an_arm_reaches_the_step(arm, others):
     arms = [arm, *(changed(arm, **{name: other}) for name, other in others.items())]
     assert len({Cell(arm=a, evaluation=CELL.evaluation).step().fingerprint for a in arms}) == len(arms)
 
 
 def test_every_field_of_an_evaluation_reaches_the_step():
-    others = {"domain": OTHER_DOMAIN, "n": 4, "style": "step-by-step", "max_new_tokens": 9, "split": "test", "seed": 1}
+    others = {
+        "domain": OTHER_DOMAIN,
+        "n": 4,
+        "style": "step-by-step",
+        "answering": "choice",
+        "max_new_tokens": 9,
+        "split": "test",
+        "seed": 1,
+    }
     assert set(others) == set(Evaluation.model_fields)
     asked = [CELL.evaluation, *(changed(CELL.evaluation, **{name: other}) for name, other in others.items())]
     assert len({Cell(arm=CELL.arm, evaluation=e).step().fingerprint for e in asked}) == len(asked)

@@ -8,8 +8,10 @@ import pytest
 from offdiag.cost import Cost, Throughput, estimate, measured
 from offdiag.cost.estimate import examples_seen
 from offdiag.cost.tokens import split
+from offdiag.measurements import Anchoring
 from offdiag.methods import FineTuning, Recipe, ZeroShot
 from offdiag.models import ModelSpec
+from offdiag.models.sentence import SentenceModel
 from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
 from offdiag.steps import Answers
@@ -156,3 +158,21 @@ def test_nothing_heavy_is_loaded() -> None:
         "print(sorted({'torch', 'transformers', 'tokenizers', 'matplotlib', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_texts_are_embedded_once_for_all_layers_and_k() -> None:
+    def cost_of(embedder: ModelSpec | SentenceModel, shots: tuple[int, ...] = (2, 4)) -> Cost:
+        step = Anchoring.of(embedder, SUMS, shots, n=10)
+        return estimate(make_plan(tiny_study(Params(model=model), lambda p: Design(measurements=(step,))), "only"))
+
+    model = ModelSpec(source="hub:a/b-1b")
+    task = get_task("base_addition")
+    anchors = [len(split(f"{e.problem}={e.target}")) for e in task.examples(SUMS, "train", 4, 0)]
+    found = line(cost_of(model), "measurements")
+    assert found.prompt_tokens == found.prefill_tokens == sum(anchors) + 10 * len(split("76+76="))
+    assert found.flops_expected == found.flops_most == 2 * 1e9 * found.prefill_tokens
+    assert line(cost_of(model, (1, 2, 3, 4)), "measurements") == found
+    sentence = line(cost_of(SentenceModel()), "measurements")
+    assert sentence.flops_most == 2 * 22_713_216 * found.prefill_tokens
+    assert cost_of(model).memory
+    assert not cost_of(SentenceModel()).memory

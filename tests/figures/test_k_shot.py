@@ -1,4 +1,5 @@
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -143,3 +144,52 @@ def test_a_duplicate_cell_is_an_error(k_shot):
 def test_an_empty_selection_is_an_error(k_shot):
     with pytest.raises(UserError, match="eval_base = 7: the table has 8"):
         KShot(name="k", where={"eval_base": 7}).draw(framed(*k_shot({8: RISING}, KS)))
+
+
+def families(k_shot):
+    """The curves of two bases, once with rationales and once with answers only, lower."""
+    cells, records = k_shot({8: RISING, 9: RISING}, KS)
+    lower = k_shot({8: [0.05, 0.1, 0.2, 0.3, 0.4, 0.4], 9: [0.0] * 6}, KS)
+    bare, answers = (frame[frame["method"] == "in-context"] for frame in lower)
+    bare, answers = (f.assign(rationale=False, cell=f["cell"] + "-bare") for f in (bare, answers))
+    return framed(pd.concat([cells, bare]), pd.concat([records, answers]))
+
+
+def test_families_stand_in_panels_with_one_axis_and_a_common_start(k_shot):
+    figure = KShot(name="k", panels="rationale").draw(families(k_shot))
+    one, other = figure.axes[:2]
+    assert (one.get_title(loc="left"), other.get_title(loc="left")) == ("rationale", "no rationale")
+    assert one.get_ylim() == other.get_ylim()
+    curves = [[line.get_ydata() for line in axes.lines if line.get_gid() == "joined"] for axes in (one, other)]
+    assert curves[0][0] == pytest.approx(RISING)
+    assert curves[1][0] == pytest.approx([0.05, 0.1, 0.2, 0.3, 0.4, 0.4], abs=0.01)
+    assert curves[0][0][0] == curves[1][0][0]  # zero-shot: nothing was shown
+
+
+def test_each_panel_has_its_own_midpoints(k_shot):
+    figure = KShot(name="k", panels="rationale").draw(families(k_shot))
+    names = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes if axes.get_legend()]
+    assert len(names) == 2
+    assert names[0][0].startswith("base 8 (midpoint")
+    assert names[1][1].startswith("base 9\n(no fit: ")
+
+
+def test_panels_need_their_factor(k_shot):
+    with pytest.raises(UserError, match="no cell has a prompt"):
+        KShot(name="k", panels="prompt").draw(framed(*[f.assign(prompt=None) for f in k_shot({8: RISING}, KS)]))
+
+
+@pytest.mark.parametrize("ks", [[0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32], [*range(17), 32]])
+def test_labels_of_a_long_axis_do_not_overlap(k_shot, ks):
+    cells, records = k_shot({8: [min(0.9, 0.1 * k) for k in ks]}, ks)
+    for panels in (None, "rationale"):
+        figure = KShot(name="k", panels=panels).draw(framed(cells, records))
+        figure.canvas.draw()
+        axes = next(axes for axes in figure.axes if axes.get_xlabel())
+        assert axes.get_xticks().tolist() == ks
+        shown = [tick for tick in axes.get_xticklabels() if tick.get_text()]
+        assert {tick.get_text() for tick in shown} >= {"0", "1", "2", "4", "8", "16", "32"}
+        if len(ks) == 12:
+            assert len(shown) == 12
+        boxes = [tick.get_window_extent() for tick in shown]
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))

@@ -6,27 +6,51 @@ import torch
 from lms import SHORT, tiny_lm
 
 from offdiag.errors import UserError
-from offdiag.models.chat import tokenise
+from offdiag.models import lm as module
+from offdiag.models.chat import plain_ids, tokenise
 
 
-@pytest.mark.parametrize("positions", ["last", "mean"])
+@pytest.mark.parametrize("chat", [True, False])
 @pytest.mark.parametrize("budget", [1, 100_000])
-def test_hidden_states_are_those_of_each_prompt_alone(tiny: Path, positions: str, budget: int) -> None:
+def test_hidden_states_are_those_of_each_text_alone(tiny: Path, budget: int, chat: bool) -> None:
     lm = tiny_lm(tiny, budget=budget)
     layers = [2, 0, 1]
-    found = lm.hidden_states(SHORT, layers, positions)  # type: ignore[arg-type]
-    assert found.shape == (len(SHORT), 3, 32)
+    found = lm.hidden_states(SHORT, layers, ["last", "mean"], chat=chat)
+    assert found.shape == (len(SHORT), 2, 3, 32)
     assert found.dtype == np.float32
-    for prompt, states in zip(SHORT, found, strict=True):
+    for text, states in zip(SHORT, found, strict=True):
         with torch.inference_mode():
-            ids = torch.tensor([tokenise(lm.tokenizer, prompt).ids])
-            all_states = lm.model(ids, output_hidden_states=True).hidden_states
-        for layer, state in zip(layers, states, strict=True):
+            ids = tokenise(lm.tokenizer, text).ids if chat else plain_ids(lm.tokenizer, text)
+            all_states = lm.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+        for at, layer in enumerate(layers):
             whole = all_states[layer][0]
-            expected = whole[-1] if positions == "last" else whole.mean(0)
-            np.testing.assert_allclose(state, expected.numpy(), atol=2e-5)
+            np.testing.assert_allclose(states[0, at], whole[-1].numpy(), atol=2e-5)
+            np.testing.assert_allclose(states[1, at], whole.mean(0).numpy(), atol=2e-5)
+
+
+def test_a_chat_and_a_plain_text_differ(tiny: Path) -> None:
+    lm = tiny_lm(tiny)
+    assert tokenise(lm.tokenizer, "76+76").ids[1:-2] == plain_ids(lm.tokenizer, "76+76")
+
+
+def test_batches_are_small_enough_for_the_states_of_all_layers(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lm, told = tiny_lm(tiny, budget=100_000), []
+    lm.hidden_states(SHORT, [0], ["last"], on_progress=lambda *n: told.append(n))
+    assert told == [(5, 5)]
+    monkeypatch.setattr(module, "_STATES_BYTES", 50 * 3 * 32 * 4)  # fifty tokens
+    told.clear()
+    lm.hidden_states(SHORT, [0], ["last"], on_progress=lambda *n: told.append(n))
+    assert told == [(1, 5), (4, 5), (5, 5)]
 
 
 def test_a_layer_that_is_not_there(tiny: Path) -> None:
     with pytest.raises(UserError, match=r"layers \[3\]: this model has layers 0 \(embeddings\) to 2"):
-        tiny_lm(tiny).hidden_states(["a"], [0, 3], "last")
+        tiny_lm(tiny).hidden_states(["a"], [0, 3], ["last"])
+
+
+def test_nothing_is_cut_off(tiny: Path) -> None:
+    lm = tiny_lm(tiny)
+    with pytest.raises(UserError, match="prompt 1 has 2049 tokens.*context is 2048"):
+        lm.hidden_states(["a", "a" * 2049], [0], ["last"], chat=False)
+    with pytest.raises(UserError, match="has no token"):
+        lm.hidden_states([""], [0], ["last"], chat=False)

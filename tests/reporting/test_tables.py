@@ -31,6 +31,11 @@ def test_latex_is_escaped():
     assert latex("<b>|\n\n\x00") == r"\textless{}b\textgreater{}\textbar{} \textless{}U+0000\textgreater{}"
 
 
+def test_latex_keeps_hyphens_apart_and_first_brackets_out_of_the_line_break():
+    assert latex("smollm2--base=8 --- –") == "smollm2-{}-base=8 -{}-{}- --"
+    assert [latex(text) for text in ("[8, 10]", "*8", "8 [7]")] == ["{}[8, 10]", "{}*8", "8 [7]"]
+
+
 def test_latex_table_has_a_line_for_each_cell_with_its_interval_or_state():
     results = synthetic.hostile_results(40)
     lines = latex_table(build_matrix(results.cells, results.steps).squares).splitlines()

@@ -1,18 +1,64 @@
 """Analyses: tables of results in, tables with intervals out. SciPy and pandas load only when one runs."""
 
 from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.anchoring import AnchoringScores
+from offdiag.analyses.anchoring_correlation import AnchoringCorrelation
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.improvement import Improvement, normalised_improvement
+from offdiag.analyses.leakage import Leakage
+from offdiag.analyses.protection import Protection
+from offdiag.analyses.reading import read_table
 from offdiag.analyses.selection import select, with_shots
+from offdiag.analyses.strata import AccuracyByStratum, accuracy_by_stratum
+from offdiag.analyses.table_analysis import (
+    TableAnalysis,
+    get_table_analysis,
+    register_table_analysis,
+    table_analyses,
+)
+from offdiag.analyses.thresholds import Thresholds, ThresholdSlopes
+from offdiag.analyses.transfer_matrix import Matrix, Spread, Transfer, spread, transfer_matrices
+from offdiag.analyses.transfer_matrix_of_table import TransferMatrixOfTable
 from offdiag.analyses.transition import Transition, transition, transition_from_accuracies
 from offdiag.analyses.transition_fit import TransitionFit, fit_transition
+from offdiag.analyses.transition_of_table import TransitionOfTable
+from offdiag.analyses.width_scaling import ScalingFit, fit_width_scaling, scaling_table
+from offdiag.analyses.width_scaling_of import WidthScaling, WidthScalingOfTable
 
 __all__ = [
+    "AccuracyByStratum",
+    "AnchoringCorrelation",
+    "AnchoringScores",
     "Frames",
+    "Improvement",
+    "Leakage",
+    "Matrix",
+    "Protection",
+    "ScalingFit",
+    "Spread",
     "StudyAnalysis",
+    "TableAnalysis",
+    "ThresholdSlopes",
+    "Thresholds",
+    "Transfer",
+    "TransferMatrixOfTable",
     "Transition",
     "TransitionFit",
+    "TransitionOfTable",
+    "WidthScaling",
+    "WidthScalingOfTable",
+    "accuracy_by_stratum",
     "fit_transition",
+    "fit_width_scaling",
+    "get_table_analysis",
+    "normalised_improvement",
+    "read_table",
+    "register_table_analysis",
+    "scaling_table",
     "select",
+    "spread",
+    "table_analyses",
+    "transfer_matrices",
     "transition",
     "transition_from_accuracies",
     "with_shots",

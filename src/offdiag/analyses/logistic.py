@@ -4,7 +4,6 @@ One model covers the three- and the four-parameter curve: ``floor + rise / (1 + 
 three-parameter curve is the one whose floor is held at 0 by its bounds.
 """
 
-from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -57,8 +56,10 @@ def fit_logistic(k: FloatArray, rows: FloatArray, *, floor: bool, starts: FloatA
         guesses = _grid_of_starts(k, rows)
     else:
         guesses = np.stack([_default_start(k, rows), *(np.broadcast_to(start, lower.shape) for start in starts)])
-    clipped = np.clip(guesses, lower, upper)
-    return reduce(_better, (_levenberg_marquardt(k, rows, start, lower, upper) for start in clipped))
+    n_starts = len(guesses)
+    tiled = [np.tile(bound, (n_starts, 1)) for bound in (rows, lower, upper)]
+    flat = np.clip(guesses.reshape(-1, 4), *tiled[1:])
+    return _best(_levenberg_marquardt(k, tiled[0], flat, *tiled[1:]), n_starts)
 
 
 def _sigmoid(k: FloatArray, parameters: FloatArray) -> FloatArray:
@@ -85,13 +86,11 @@ def _grid_of_starts(k: FloatArray, rows: FloatArray) -> FloatArray:
     return np.stack(starts)
 
 
-def _better(one: Fits, other: Fits) -> Fits:
-    take = other.residual < one.residual
-    return Fits(
-        np.where(take[:, None], other.parameters, one.parameters),
-        np.where(take, other.residual, one.residual),
-        np.where(take, other.converged, one.converged),
-    )
+def _best(fits: Fits, n_starts: int) -> Fits:
+    """The best start of each row; ``fits`` holds all rows from the first start, then all from the next one."""
+    parameters, residual, converged = (values.reshape(n_starts, -1, *values.shape[1:]) for values in fits)
+    best, row = residual.argmin(axis=0), np.arange(residual.shape[1])
+    return Fits(parameters[best, row], residual[best, row], converged[best, row])
 
 
 def _levenberg_marquardt(k: FloatArray, y: FloatArray, p: FloatArray, lower: FloatArray, upper: FloatArray) -> Fits:

@@ -1,26 +1,22 @@
 """Phase transitions of k-shot curves, one row a series, with bootstrap intervals."""
 
 import math
-from collections.abc import Hashable, Iterable
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.logistic import fit_logistic
 from offdiag.analyses.selection import require, select, with_shots
-from offdiag.analyses.transition_fit import TransitionFit, derived, fit_transition, usable
+from offdiag.analyses.transition_fit import fit_transition
+from offdiag.analyses.transition_intervals import transition_row, transition_table
 from offdiag.errors import UserError
 from offdiag.seeds import stream
-from offdiag.stats import FloatArray, item_counts, percentile_ends
+from offdiag.stats import FloatArray, item_counts
 
 if TYPE_CHECKING:
     import pandas as pd
-
-INTERVALS = ("plateau", "slope", "midpoint", "width_10_90", "fwhm", "k50")
 
 
 class Transition(StudyAnalysis):
@@ -81,14 +77,14 @@ def transition(
 
     Returns:
         One row a series, sorted: the series' value, the fields of :class:`TransitionFit`, ``<name>_low`` and
-        ``<name>_high`` for plateau, slope, midpoint, width_10_90, fwhm and k50 (an infinite end means: not bounded by
-        these data), ``n_items`` and ``n_failed_refits``.
+        ``<name>_high`` for plateau, slope, midpoint, widths and k50 and for the numbers of the fit with a floor (an
+        infinite end means: not bounded by these data), ``n_items``, ``n_failed_refits`` and ``n_failed_refits_4p``.
 
     Raises:
         UserError: a column is missing, verdicts are not booleans or numbers, or an item is there twice.
     """
     if records.empty:
-        return _table([], series)
+        return transition_table([], series)
     for column in (series, k, correct, item):
         require(records, column)
     rows = []
@@ -98,9 +94,8 @@ def transition(
         fit = fit_transition(curve.k, curve.verdicts.mean(axis=0), n_items)
         counts = item_counts(n_items, n_resamples, seed, "transition", str(value))
         resampled = counts @ curve.verdicts / n_items
-        note = "; ".join(filter(None, [fit.note, *curve.remarks]))
-        rows.append(_row(value, fit, curve.k, resampled, level) | {"n_items": n_items, "note": note})
-    return _table(rows, series)
+        rows.append(transition_row(value, fit, curve.k, resampled, level, n_items, "; ".join(curve.remarks)))
+    return transition_table(rows, series)
 
 
 def transition_from_accuracies(
@@ -114,24 +109,39 @@ def transition_from_accuracies(
     level: float = 0.95,
     seed: int = 0,
 ) -> "pd.DataFrame":
-    """As :func:`transition` where only accuracies and numbers of items are known, such as published ones.
+    """As :func:`transition` where only accuracies are known, such as published ones.
 
-    The intervals come from parametric draws, Binomial(n, accuracy) / n, independent over k. Rows without an accuracy
-    are left out.
+    The intervals come from parametric draws, Binomial(n, accuracy) / n, independent over k. A series without the
+    numbers of items (no column ``n``, or gaps in it) has no intervals, and its note says so. Rows without an accuracy
+    are left out. Rows that differ in ``seed`` are averaged; their n does not add up, as seeds share the items.
 
     Raises:
-        UserError: a column is missing, or a k is there twice.
+        UserError: a column is missing, or a k is there twice in one series (and seed).
     """
-    for column in (series, k, accuracy, n):
+    for column in (series, k, accuracy):
         require(table, column)
     rows = []
     for value, group in with_shots(table[table[accuracy].notna()], k).groupby(series):
-        x, y = group[k].to_numpy(np.float64), group[accuracy].to_numpy(np.float64)
-        items = group[n].to_numpy(np.int64)
-        fit = fit_transition(x, y, int(items.min()))
-        drawn = stream(seed, "bootstrap", "transition", str(value)).binomial(items, y, (n_resamples, y.size)) / items
-        rows.append(_row(value, fit, x, drawn, level) | {"n_items": int(items.min())})
-    return _table(rows, series)
+        seeds = ["seed"] if "seed" in group else []
+        twice = group.duplicated([k, *seeds])
+        if twice.any():
+            raise UserError(f"{series} {value}: {k} = {group[twice][k].iloc[0]:g} is there more than once")
+        by_k = group.groupby(k)
+        means = by_k[accuracy].mean()
+        x, y = means.index.to_numpy(np.float64), means.to_numpy(np.float64)
+        known = n in group and bool(group[n].notna().all())
+        items = by_k[n].min().to_numpy(np.int64) if known else np.zeros(x.size, np.int64)
+        remarks = [] if known else ["no intervals: the numbers of items are unknown"]
+        if (n_seeds := group["seed"].nunique() if seeds else 1) > 1:
+            remarks.append(_averaged(n_seeds))
+        fit = fit_transition(x, y, int(items.min()) if known else None)
+        drawn = np.empty((0, x.size))
+        if known:
+            generator = stream(seed, "bootstrap", "transition", str(value))
+            drawn = generator.binomial(items, y, (n_resamples, y.size)) / items
+        smallest = float(items.min()) if known else math.nan
+        rows.append(transition_row(value, fit, x, drawn, level, smallest, "; ".join(remarks)))
+    return transition_table(rows, series)
 
 
 def _curve(group: "pd.DataFrame", k: str, correct: str, item: str) -> _Curve:
@@ -152,39 +162,10 @@ def _curve(group: "pd.DataFrame", k: str, correct: str, item: str) -> _Curve:
     remarks = [f"k = {shots:g} left out: {wide[shots].count()} of {len(wide)} items" for shots in wide.columns[~whole]]
     n_seeds = group["seed"].nunique() if seeds else 1
     if n_seeds > 1:
-        remarks.append(f"averaged over {n_seeds} seeds; the intervals know nothing of the spread between them")
+        remarks.append(_averaged(n_seeds))
     kept = wide.loc[:, whole]
     return _Curve(kept.columns.to_numpy(np.float64), kept.to_numpy(np.float64), remarks)
 
 
-def _row(value: Hashable, fit: TransitionFit, x: FloatArray, resampled: FloatArray, level: float) -> dict[str, Any]:
-    """A row of the table; ``resampled`` is ``[B, K]``."""
-    point = asdict(fit)
-    ends: dict[str, float] = {f"{name}_{end}": math.nan for name in INTERVALS for end in ("low", "high")}
-    failed = 0
-    if len(resampled) and fit.identified:
-        start = np.array([[0.0, fit.plateau, fit.slope, fit.midpoint]])
-        refits = fit_logistic(x, resampled, floor=False, starts=start)
-        good = usable(refits, x)
-        failed = int(np.sum(~good))
-        if failed <= (1 - level) * len(resampled):
-            for name, values in derived(refits.parameters[good]).items():
-                if not math.isnan(point[name]):
-                    ends[f"{name}_low"], ends[f"{name}_high"] = percentile_ends(values, level)
-    elif len(resampled) and not math.isnan(fit.plateau):
-        plateaus = resampled.mean(axis=1)
-        if not math.isnan(fit.r_squared):
-            plateaus = fit_logistic(x, resampled, floor=False).parameters[:, 1]
-        ends["plateau_low"], ends["plateau_high"] = percentile_ends(plateaus, level)
-    return {"value": value, **point, **ends, "n_failed_refits": failed}
-
-
-def _table(rows: Iterable[dict[str, Any]], series: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    names = []
-    for name in asdict(TransitionFit()):
-        names += [name, f"{name}_low", f"{name}_high"] if name in INTERVALS else [name]
-    names.remove("note")
-    columns = ["value", *names, "n_items", "n_failed_refits", "note"]
-    return pd.DataFrame(list(rows), columns=columns).rename(columns={"value": series})
+def _averaged(n_seeds: int) -> str:
+    return f"averaged over {n_seeds} seeds; the intervals know nothing of the spread between them"

@@ -2,19 +2,21 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from offdiag.analyses.logistic import Fits, fit_logistic, logistic
+from offdiag.analyses.logistic_shape import WIDTH, shape, shape_4p, usable
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray
 
 MIN_POINTS = 4
-NO_RISE = 1e-3
+MIN_POINTS_4P = 5
 POOR_FIT = 0.5
-WIDTH = math.log(81)
-FWHM = 2 * math.log(3 + 2 * math.sqrt(2))
+SEEN_FLOOR = 0.01
+BETTER = 2  # of Akaike's criterion; less is no reason to prefer a fit (Burnham and Anderson 2002, section 2.6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class TransitionFit:
         plateau, slope, midpoint: L, alpha and k0 of ``L / (1 + exp(-alpha (k - k0)))``, least squares.
         width_10_90: demonstrations from 10 % to 90 % of the plateau, ln 81 / alpha.
         fwhm: full width at half maximum of the curve's derivative, 2 ln(3 + 2 sqrt 2) / alpha.
+        fw2_3m: full width at two thirds of that maximum, 2 ln(2 + sqrt 3) / alpha; some call this one FWHM.
         k50: where the fitted accuracy is one half; NaN if that is never, or before k = 0.
         r_squared: 1 - SS_res / SS_tot; NaN for a constant curve, where it has no meaning.
         saturated: the least accuracy is above half of the plateau (or of 1, where the plateau is an extrapolation
@@ -32,8 +35,11 @@ class TransitionFit:
             midpoint, and slope, midpoint, width and k50 are NaN, as is a plateau beyond 1.
         midpoint_upper: the least k measured, if saturated.
         aic3, aic4: Akaike's criterion of the least-squares fits with three parameters and with a free floor.
-        floor_4p, plateau_4p, midpoint_4p, width_10_90_4p: the fit with a free floor, for curves that do not start at
-            0; its plateau is floor + rise. Compare ``aic4`` with ``aic3``.
+        floor_4p, plateau_4p, slope_4p, midpoint_4p, width_10_90_4p, k50_4p, r_squared_4p: the fit with a free floor,
+            ``A + B / (1 + exp(-alpha (k - k0)))``, for curves that do not start at 0; its plateau is A + B. NaN where
+            that fit does not rise, or fewer than five k were measured. Compare ``aic4`` with ``aic3``.
+        saturated_4p: no accuracy is below A + B / 2, or the midpoint is at its bound of 0, so that nothing shows where
+            the floor is and when the rise began: then only the plateau of that fit is given.
         note: what a reader must know before using the numbers; empty if there is nothing.
     """
 
@@ -42,6 +48,7 @@ class TransitionFit:
     midpoint: float = math.nan
     width_10_90: float = math.nan
     fwhm: float = math.nan
+    fw2_3m: float = math.nan
     k50: float = math.nan
     r_squared: float = math.nan
     saturated: bool = False
@@ -50,8 +57,12 @@ class TransitionFit:
     aic4: float = math.nan
     floor_4p: float = math.nan
     plateau_4p: float = math.nan
+    slope_4p: float = math.nan
     midpoint_4p: float = math.nan
     width_10_90_4p: float = math.nan
+    k50_4p: float = math.nan
+    r_squared_4p: float = math.nan
+    saturated_4p: bool = False
     note: str = ""
 
     @property
@@ -90,27 +101,6 @@ def fit_transition(k: ArrayLike, accuracy: ArrayLike, n_items: int | None = None
     return _summary(x, y, three, four)
 
 
-def derived(parameters: FloatArray) -> dict[str, FloatArray]:
-    """Plateau, slope, midpoint, widths and k50 of three-parameter fits ``[n, 4]``; k50 is infinite if never reached."""
-    plateau, slope, midpoint = parameters[:, 1], parameters[:, 2], parameters[:, 3]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reached = midpoint - np.log(2 * plateau - 1) / slope
-        return {
-            "plateau": plateau,
-            "slope": slope,
-            "midpoint": midpoint,
-            "width_10_90": WIDTH / slope,
-            "fwhm": FWHM / slope,
-            "k50": np.where(plateau > 0.5, reached, np.inf),
-        }
-
-
-def usable(fits: Fits, k: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which fits mean something: converged, and rising from the least to the largest ``k``."""
-    ends = logistic(np.array([k.min(), k.max()]), fits.parameters)
-    return np.asarray(fits.converged & (ends[:, 1] - ends[:, 0] > NO_RISE))
-
-
 def _checked(k: ArrayLike, accuracy: ArrayLike) -> tuple[FloatArray, FloatArray]:
     x, y = np.asarray(k, np.float64), np.asarray(accuracy, np.float64)
     if x.ndim != 1 or x.shape != y.shape:
@@ -136,26 +126,40 @@ def _flat(y: FloatArray, n_items: int | None) -> bool:
 
 
 def _summary(x: FloatArray, y: FloatArray, three: Fits, four: Fits) -> TransitionFit:
-    numbers = {name: float(value[0]) for name, value in derived(three.parameters).items()}
+    numbers: dict[str, Any] = {name: float(value[0]) for name, value in shape(three.parameters).items()}
+    r_squared, r_squared_4p = (float(1 - fit.residual[0] / np.sum((y - y.mean()) ** 2)) for fit in (three, four))
     saturated = bool(y.min() > min(numbers["plateau"], 1.0) / 2)
-    known = bool(usable(three, x)[0]) and not saturated
+    fault = "" if saturated else _fault(x, three, r_squared)
     if saturated:
         numbers = {"plateau": numbers["plateau"]} if numbers["plateau"] <= 1 else {}
+    elif fault:
+        numbers = {}
     elif not 0 <= numbers["k50"] < math.inf:
         numbers["k50"] = math.nan
-    if not (known or saturated):
-        return TransitionFit(note="accuracy does not rise with k" if three.converged[0] else "the fit did not converge")
-    r_squared = float(1 - three.residual[0] / np.sum((y - y.mean()) ** 2))
+    enough = y.size >= MIN_POINTS_4P
+    with_floor = _with_floor(y, four, r_squared_4p) if enough and usable(four, x)[0] else {}
+    about = fault or _note(x, three, r_squared, saturated=saturated)
     return TransitionFit(
         **numbers,
         r_squared=r_squared,
         saturated=saturated,
         midpoint_upper=float(x[0]) if saturated else math.nan,
         aic3=_aic(three, y.size, 3),
-        aic4=_aic(four, y.size, 4),
-        **(_with_floor(four) if usable(four, x)[0] else {}),
-        note=_note(x, three, r_squared, saturated=saturated),
+        aic4=_aic(four, y.size, 4) if enough else math.nan,
+        **with_floor,
+        note="; ".join(filter(None, [about, _note_on_floor(y.size, three, four, with_floor)])),
     )
+
+
+def _fault(x: FloatArray, fit: Fits, r_squared: float) -> str:
+    """Why the fit is none, if so; a midpoint at its lower bound is one that the data do not hold."""
+    if not fit.converged[0]:
+        return "the fit did not converge"
+    if not usable(fit, x)[0]:
+        return "accuracy does not rise with k"
+    if r_squared < 0 or fit.parameters[0, 3] <= 0:
+        return "a curve that rises from 0 does not describe it"
+    return ""
 
 
 def _aic(fit: Fits, n: int, n_parameters: int) -> float:
@@ -163,14 +167,23 @@ def _aic(fit: Fits, n: int, n_parameters: int) -> float:
     return n * math.log(max(float(fit.residual[0]) / n, 1e-32)) + 2 * (n_parameters + 1)
 
 
-def _with_floor(fit: Fits) -> dict[str, float]:
-    floor, rise, slope, midpoint = map(float, fit.parameters[0])
-    return {
-        "floor_4p": floor,
-        "plateau_4p": floor + rise,
-        "midpoint_4p": midpoint,
-        "width_10_90_4p": WIDTH / slope,
-    }
+def _with_floor(y: FloatArray, fit: Fits, r_squared: float) -> dict[str, Any]:
+    """The fields of the four-parameter fit."""
+    numbers = {name: float(value[0]) for name, value in shape_4p(fit.parameters).items()}
+    half = (numbers["floor_4p"] + min(numbers["plateau_4p"], 1.0)) / 2
+    if y.min() > half or numbers["midpoint_4p"] <= 0:
+        known = {"plateau_4p": numbers["plateau_4p"]} if numbers["plateau_4p"] <= 1 else {}
+        return {**known, "r_squared_4p": r_squared, "saturated_4p": True}
+    if not 0 <= numbers["k50_4p"] < math.inf:
+        numbers["k50_4p"] = math.nan
+    return {**numbers, "r_squared_4p": r_squared}
+
+
+def _note_on_floor(n: int, three: Fits, four: Fits, with_floor: dict[str, Any]) -> str:
+    floor = with_floor.get("floor_4p", 0.0)
+    if floor < SEEN_FLOOR or _aic(four, n, 4) > _aic(three, n, 3) - BETTER:
+        return ""
+    return f"a curve that rises from {floor:.2g} describes it better: see the fit with a floor (4p)"
 
 
 def _note(x: FloatArray, fit: Fits, r_squared: float, *, saturated: bool) -> str:

@@ -98,6 +98,18 @@ def show(
     show_cell(open_store(store), cell, n, as_json=as_json)
 
 
+def compare(
+    study: StudyName, scale: Scale = "quick", sets: Sets = None, store: StoreFolder = None, as_json: AsJson = False
+) -> None:
+    """What was measured beside what others have published."""
+    from offdiag.api import compare as compared
+    from offdiag.cli.comparing import show_comparison
+
+    wanted = planned(study, scale, sets)
+    frame = compared(wanted, store=open_store(store).root)
+    show_comparison(f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale}", frame, as_json=as_json)
+
+
 def report(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, store: StoreFolder = None,
     folder: Annotated[
@@ -134,4 +146,4 @@ def doctor(
     return examine(model, open_store(store), Runtime(device=device), as_json=as_json)
 
 
-COMMANDS = (studies, plan, run, status, why, show, report, doctor)
+COMMANDS = (studies, plan, run, status, why, show, compare, report, doctor)

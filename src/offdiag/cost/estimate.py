@@ -24,12 +24,16 @@ from offdiag.cost.prefill import BLOCK, Prefill
 from offdiag.cost.rehearsal import Rehearsal, mean_length
 from offdiag.cost.sizes import Size, size_of
 from offdiag.cost.throughput import Throughput
+from offdiag.measurements import Anchoring
 from offdiag.methods.fine_tuning import FineTuned
+from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Step, Trained
+from offdiag.steps import Answers, Step, Trained, Weights
 from offdiag.training import Recipe
+
+SENTENCE_PARAMETERS = 22_713_216  # of all-MiniLM-L6-v2
 
 _Phases: TypeAlias = dict[str, Memory]
 
@@ -101,6 +105,10 @@ class _Counter:
                 return self._answers(step)
             case FineTuned():
                 return self._fine_tuned(step)
+            case PolicyOptimised():
+                return self._policy_optimised(step)
+            case Anchoring():
+                return self._anchoring(step)
             case Trained():
                 self.notes[f"steps like {step.name} are not counted"] = None
         return Line(kind=step.kind, steps=1)
@@ -148,6 +156,49 @@ class _Counter:
         operations = _operations(per_token, size, tokens)
         return Line(kind=step.kind, steps=1, trained_tokens=tokens, flops_expected=operations, flops_most=operations)
 
+    def _policy_optimised(self, step: PolicyOptimised) -> Line:
+        """Completions are sampled, read by the reference and by the old policy where needed, and learnt from."""
+        spec, recipe, how = step.start.spec, step.recipe, step.reinforcement
+        size = self._size(spec)
+        lessons = self.rehearsal.lessons(step)
+        prompt = sum(size.chat) + mean_length(lessons.prompts)
+        completions = recipe.updates(step.examples.n) * recipe.batch_size * how.group_size
+        generated = [min(how.max_new_tokens, lessons.response_tokens), how.max_new_tokens]
+        batch = max(self.token_budget // TRAINING_SHARE, round(prompt) + how.max_new_tokens)
+        self._taught[spec, recipe] = max(batch, self._taught.get((spec, recipe), 0))
+        readings = 2 * (1 + (how.kl > 0) + (how.passes > 1)) + how.passes * (6 if is_four_bits(spec, recipe) else 4)
+        expected, most = (_operations(readings, size, completions * (prompt + new)) for new in generated)
+        return Line(
+            kind=step.kind,
+            steps=1,
+            prompt_tokens=round(completions * prompt),
+            prefill_tokens=round(completions * prompt),
+            generated_expected=round(completions * generated[0]),
+            generated_most=completions * how.max_new_tokens,
+            trained_tokens=round(how.passes * completions * (prompt + generated[0])),
+            flops_expected=expected,
+            flops_most=most,
+        )
+
+    def _anchoring(self, step: Anchoring) -> Line:
+        """Every text is read once, for all layers and k."""
+        tokens = round(self.rehearsal.embedded(step))
+        size = Size(SENTENCE_PARAMETERS)
+        if isinstance(step.embedder, Weights):
+            spec = step.embedder.spec
+            size = self._size(spec)
+            asked = self._asked.setdefault(spec, _Asked(spec))
+            asked.batch_tokens = max(asked.batch_tokens, self.token_budget)
+        flops = _operations(2, size, tokens)
+        return Line(
+            kind=step.kind,
+            steps=1,
+            prompt_tokens=tokens,
+            prefill_tokens=tokens,
+            flops_expected=flops,
+            flops_most=flops,
+        )
+
     def _remember(self, step: Answers, batch_tokens: int, longest_shared: int, kept_tokens: int) -> None:
         spec, trained = step.weights.spec, step.weights.trained
         asked = self._asked.setdefault(spec, _Asked(spec))
@@ -155,7 +206,7 @@ class _Counter:
         asked.longest_shared = max(asked.longest_shared, longest_shared)
         # blocks of an adapter are dropped with it
         asked.kept_tokens = asked.kept_tokens + kept_tokens if trained is None else max(asked.kept_tokens, kept_tokens)
-        if isinstance(trained, FineTuned):
+        if isinstance(trained, FineTuned | PolicyOptimised):
             asked.recipes.append(trained.recipe)
 
     def _answering(self, asked: _Asked) -> Memory:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from offdiag.cost.tokens import Tokens, split
 from offdiag.errors import UserError
+from offdiag.measurements import Anchoring
 from offdiag.methods.fine_tuning import FineTuned
+from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.runtime import Runtime
 from offdiag.steps import Answers, Examples, Step, Weights
 from offdiag.steps.jsonl import write_jsonl
@@ -78,12 +80,18 @@ class Rehearsal:
         prompts = [split(prompt) for prompt in step.prompts(self, examples)]
         return Rehearsed(prompts, self._responses(step.examples, rationale=step.style == "step-by-step"))
 
-    def lessons(self, step: FineTuned) -> Rehearsed:
-        """What a sample of the training examples of ``step`` teaches."""
+    def lessons(self, step: FineTuned | PolicyOptimised) -> Rehearsed:
+        """What a sample of the training examples of ``step`` asks, and the ideal responses to that."""
         style: PromptStyle = step.style
         domain, task = step.examples.domain, get_task(step.examples.domain.task)
         prompts = [split(task.prompt(domain, example, style)) for example in self._sample(step.examples)]
         return Rehearsed(prompts, self._responses(step.examples, rationale=step.rationale))
+
+    def embedded(self, step: Anchoring) -> float:
+        """Tokens of all texts that are embedded; repeated ones are not told apart."""
+        texts = step.texts(self._sample(step.anchors), self._sample(step.queries))
+        lengths = (mean_length([split(text) for text in side]) for side in texts)
+        return sum(n * length for n, length in zip((step.anchors.n, step.queries.n), lengths, strict=True))
 
     def _responses(self, step: Examples, *, rationale: bool) -> list[Tokens]:
         task = get_task(step.domain.task)

@@ -59,7 +59,7 @@ class Transfer(StudyFigure):
             figure.supylabel("difference in accuracy (points)", fontsize=10)
             for bar in bars:
                 _draw_bar(row[bar.panel], bar)
-            heading(figure, "Change in accuracy against the untuned model", _footnote(bars))
+            heading(figure, "Change in accuracy against the untuned model, zero-shot", _footnote(bars))
             _legend(figure, bars, [label(self.bars, value) for value in grid.variants] if self.bars else [])
         return figure
 
@@ -164,8 +164,12 @@ def _footnote(bars: list[_Bar]) -> str:
     items = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}"
     seeds = max(bar.spot.n_planned for bar in bars)
     if seeds == 1:
-        return f"{items} paired items a bar · whiskers: 95 % interval of the paired difference"
-    return f"{items} paired items, mean of {seeds} seeds (white dots) · whiskers: 95 % interval over seeds and items"
+        note = f"{items} paired items a bar · whiskers: 95 % interval of the paired difference"
+    else:
+        note = (
+            f"{items} paired items, mean of {seeds} seeds (white dots) · whiskers: 95 % interval over seeds and items"
+        )
+    return f"{note}\nbaseline of each bar: the untuned model, zero-shot, on the same items with the same prompt"
 
 
 def _legend(figure: "Figure", bars: list[_Bar], variants: list[str]) -> None:

@@ -61,6 +61,18 @@ def tokenise(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | 
     return Tokenised(ids, shared)
 
 
+def plain_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
+    """Token ids of a text as it is, outside of any chat, with the special tokens that the tokenizer puts around one.
+
+    Raises:
+        UserError: the text has no token.
+    """
+    ids = tuple(tokenizer(text, add_special_tokens=True, truncation=False)["input_ids"])
+    if not ids:
+        raise UserError(f"the text {text!r} has no token: nothing to embed")
+    return ids
+
+
 def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
     templated = tokenizer.chat_template is not None
     return tuple(tokenizer(text, add_special_tokens=not templated)["input_ids"])

@@ -26,7 +26,7 @@ from offdiag.models._packed import pack_linears
 from offdiag.models._prefix import BlockCache, Prefix, prefill
 from offdiag.models._score import Score, question, score_rows
 from offdiag.models._support import context_length, why_not_shared
-from offdiag.models.chat import tokenise
+from offdiag.models.chat import plain_ids, tokenise
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
@@ -35,6 +35,8 @@ __all__ = ["LM", "Completion", "Score"]
 
 # Logits of a scored batch take at most this many bytes.
 _LOGITS_BYTES = 1 << 30
+# So do the hidden states of all layers of a batch, before they are pooled.
+_STATES_BYTES = 1 << 30
 
 T = TypeVar("T")
 
@@ -187,36 +189,56 @@ class LM:
             scores.update(self._within_memory(run, batch, sizes))
         return [scores[i] for i in range(len(questions))]
 
-    def hidden_states(self, prompts: Sequence[str], layers: Sequence[int], positions: Positions) -> NDArray[np.float32]:
-        """Hidden states of the rendered prompts.
+    def hidden_states(
+        self,
+        texts: Sequence[str],
+        layers: Sequence[int],
+        positions: Sequence[Positions],
+        *,
+        chat: bool = True,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> NDArray[np.float32]:
+        """Hidden states of texts, each run once for all layers and pooled before the next batch.
 
         Args:
-            prompts: user turns; the chat template is applied here.
+            texts: user turns that the chat template is applied to, or texts as they are (``chat=False``).
             layers: 0 for the embeddings, i for the output of block i; the last one is after the final norm.
-            positions: ``"last"`` token of the rendered prompt, or the ``"mean"`` over its tokens.
+            positions: ways to pool: the ``"last"`` token, the ``"mean"`` over all tokens.
+            chat: whether the texts are user turns.
+            on_progress: is told how many of how many texts are done.
 
         Returns:
-            float32 array [n, len(layers), d].
+            float32 array [n, len(positions), len(layers), d].
 
         Raises:
-            UserError: a layer that the model does not have, or a prompt longer than its context.
+            UserError: a layer that the model does not have, an empty text, or one longer than the model's context:
+                nothing is ever cut off.
         """
-        depth = self.model.config.num_hidden_layers
-        if wrong := [layer for layer in layers if not 0 <= layer <= depth]:
-            raise UserError(f"layers {wrong}: this model has layers 0 (embeddings) to {depth}")
-        ids = [tokenise(self.tokenizer, prompt).ids for prompt in prompts]
+        if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:
+            raise UserError(f"layers {wrong}: this model has layers 0 (embeddings) to {self.depth}")
+        ids = [tokenise(self.tokenizer, text).ids if chat else plain_ids(self.tokenizer, text) for text in texts]
         self._check_lengths(ids, [0] * len(ids))
-        states = np.empty((len(ids), len(layers), self.model.config.hidden_size), np.float32)
+        width = self.model.config.hidden_size
+        states = np.empty((len(ids), len(positions), len(layers), width), np.float32)
+        per_token = (self.depth + 1) * width * self.model.dtype.itemsize
+        budget = max(1, min(self._budget, _STATES_BYTES // per_token))
 
         def run(batch: Batch) -> list[tuple[int, NDArray[np.float32]]]:
-            with torch.inference_mode():
-                found = pooled(self.model, [ids[i] for i in batch.rows], layers, positions)
+            found = pooled(self.model, [ids[i] for i in batch.rows], layers, positions)
             return list(zip(batch.rows, found.cpu().numpy(), strict=True))
 
-        for batch in plan(ids, [0] * len(ids), self._budget, share=False):
+        done = 0
+        for batch in plan(ids, [0] * len(ids), budget, share=False):
             for i, state in self._within_memory(run, batch, [len(ids[i]) for i in batch.rows]):
                 states[i] = state
+            done += len(batch.rows)
+            on_progress(done, len(ids))
         return states
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks, so that layers run from 0 (the embeddings) to this."""
+        return int(self.model.config.num_hidden_layers)
 
     def _rows(self, ids: Sequence[tuple[int, ...]], batch: Batch, extra: int) -> Rows:
         chosen = [ids[i] for i in batch.rows]

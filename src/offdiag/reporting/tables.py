@@ -25,6 +25,7 @@ _LATEX = str.maketrans(
         "–": "--",
         "⟨": r"\textless{}",
         "⟩": r"\textgreater{}",
+        "\0": "{}",
         **{mark: f"\\{mark}" for mark in "&%$#_{}"},
     }
 )
@@ -61,8 +62,12 @@ def check_name(name: str) -> None:
 
 
 def latex(text: str) -> str:
-    """``text`` with everything escaped that LaTeX would read as a command; white space on one line."""
-    return " ".join(visible(text).translate(_LATEX).split())
+    r"""``text`` with everything escaped that LaTeX would read as a command; white space on one line.
+
+    Two hyphens stay two, and a first ``[`` or ``*`` is not taken for an argument of the ``\\`` before it.
+    """
+    escaped = " ".join(re.sub("-(?=-)", "-\0", visible(text)).translate(_LATEX).split())
+    return "{}" + escaped if escaped.startswith(("[", "*")) else escaped
 
 
 def latex_table(squares: tuple[Square, ...]) -> str:

@@ -1,6 +1,14 @@
 """Intervals, paired tests, bootstraps, multiplicity and power; NumPy and SciPy only."""
 
-from offdiag.stats.bootstrap import BootstrapMean, hierarchical_bootstrap, item_counts, percentile_ends
+from offdiag.stats.bootstrap import (
+    BootstrapMean,
+    hierarchical_bootstrap,
+    item_counts,
+    percentile_ends,
+    replicate_ends,
+    seed_counts,
+)
+from offdiag.stats.crossed import CrossedMean, crossed_mean
 from offdiag.stats.independent import Ends, independent_difference
 from offdiag.stats.intervals import FloatArray, Interval, normal_quantile, wilson
 from offdiag.stats.multiplicity import holm
@@ -9,10 +17,12 @@ from offdiag.stats.power import minimum_detectable_difference
 
 __all__ = [
     "BootstrapMean",
+    "CrossedMean",
     "Ends",
     "FloatArray",
     "Interval",
     "PairedDifference",
+    "crossed_mean",
     "hierarchical_bootstrap",
     "holm",
     "independent_difference",
@@ -23,5 +33,7 @@ __all__ = [
     "paired_difference",
     "paired_from_counts",
     "percentile_ends",
+    "replicate_ends",
+    "seed_counts",
     "wilson",
 ]

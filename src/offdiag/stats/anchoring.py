@@ -25,12 +25,15 @@ class Anchoring(NamedTuple):
             are all the same have no distance.
         mismatch: d, ``[..., K, n]``, from 0 to 2.
         score: S, ``[..., K, n]``; NaN where the density is.
+        anchors_se: standard error, by the draw of the anchors, of the score's mean over queries, ``[..., K]``: the
+            jackknife (Efron and Stein 1981), leaving out one anchor at a time; NaN for fewer than three anchors.
         undefined: why a density does not exist, ``[..., K]``: ``"one anchor"``, ``"identical anchors"`` or empty.
     """
 
     density: FloatArray
     mismatch: FloatArray
     score: FloatArray
+    anchors_se: FloatArray
     undefined: np.ndarray[tuple[int, ...], np.dtype[np.str_]]
 
     @property
@@ -67,13 +70,16 @@ def anchoring(
     chosen = np.array([most] if ks is None else list(ks), np.int64)
     if chosen.size == 0 or chosen.min() < 1 or chosen.max() > most:
         raise ValueError(f"anchoring: k = {chosen.tolist()} of {most} anchors; expected numbers from 1 to {most}")
-    density, undefined = _densities(_directions(a, "anchors"), chosen)
+    units, asked = _directions(a, "anchors"), _directions(q, "queries")
+    density, undefined = _densities(units, chosen)
     means = np.cumsum(a, axis=-2)[..., chosen - 1, :] / chosen[:, None]
-    cosines = np.einsum("...kd,...nd->...kn", _directions(means, "means of anchors"), _directions(q, "queries"))
+    cosines = np.einsum("...kd,...nd->...kn", _directions(means, "means of anchors"), asked)
     mismatch = 1 - np.clip(cosines, -1, 1)
     price = gamma * np.log(chosen)
     score = alpha * density[..., None] - beta * mismatch - price[:, None]
-    return Anchoring(density, mismatch, score, undefined)
+    middle = asked.mean(axis=-2)  # whose product with a direction is the mean cosine over queries
+    errors = np.stack([_jackknife(a[..., :k, :], units[..., :k, :], middle, alpha, beta) for k in chosen], axis=-1)
+    return Anchoring(density, mismatch, score, np.where(np.isnan(density), np.nan, errors), undefined)
 
 
 def _densities(
@@ -88,6 +94,21 @@ def _densities(
     return 1 / distance, np.where(np.isnan(distance), reason, "")
 
 
+def _jackknife(a: FloatArray, units: FloatArray, middle: FloatArray, alpha: float, beta: float) -> FloatArray:
+    """Standard error ``[...]`` of the mean score under the draw of all the anchors given."""
+    k = a.shape[-2]
+    if k < 3:
+        return np.full(a.shape[:-2], np.nan)
+    total = units.sum(axis=-2)
+    squares = np.einsum("...d,...d->...", total, total)[..., None] - 2 * np.einsum("...kd,...d->...k", units, total) + 1
+    distance = 1 - (squares - (k - 1)) / ((k - 1) * (k - 2))
+    distance = np.where(distance < IDENTICAL, np.nan, distance)
+    means = _directions(a.sum(axis=-2, keepdims=True) - a, "means of anchors")
+    scores = alpha / distance + beta * np.einsum("...kd,...d->...k", means, middle)
+    error: FloatArray = np.sqrt((k - 1) * scores.var(axis=-1))
+    return error
+
+
 def _directions(vectors: FloatArray, what: str) -> FloatArray:
     """The vectors at length 1."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -99,42 +120,3 @@ def _directions(vectors: FloatArray, what: str) -> FloatArray:
         )
     directions: FloatArray = vectors / lengths
     return directions
-
-
-class Curve(NamedTuple):
-    """What a layer-wise curve of scores comes to.
-
-    Attributes:
-        highest: the largest score over layers, S_max; NaN if none is defined. layer: index at which it stands; -1 if
-            none is.
-        area: AUSN, see :func:`summarise_layers`.
-        n_undefined: layers without a score.
-    """
-
-    highest: float
-    layer: int
-    area: float
-    n_undefined: int
-
-
-def summarise_layers(scores: ArrayLike) -> Curve:
-    """S_max and AUSN of the scores ``[layers]`` from the embeddings (index 0) to the last layer.
-
-    AUSN, the normalised area under the layer-wise curve, is the integral of S over relative depth (0 at the embeddings,
-    1 at the last layer) by the trapezoidal rule, so models of any depth compare; it has the unit of S and equals S for
-    a flat curve. Where layers have no score the line joins their neighbours, and the area is divided by the depth from
-    the first to the last layer that has one; NaN with fewer than two.
-
-    Raises:
-        ValueError: ``scores`` is not one-dimensional.
-    """
-    curve = np.asarray(scores, np.float64)
-    if curve.ndim != 1:
-        raise ValueError(f"summarise_layers: expected [layers], got {curve.ndim} dimensions")
-    known = np.flatnonzero(np.isfinite(curve))
-    if not known.size:
-        return Curve(np.nan, -1, np.nan, curve.size)
-    layer = int(known[np.argmax(curve[known])])
-    span = known[-1] - known[0]
-    area = float(np.trapezoid(curve[known], known) / span) if span else np.nan
-    return Curve(float(curve[layer]), layer, area, curve.size - known.size)

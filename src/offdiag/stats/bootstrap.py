@@ -42,6 +42,14 @@ def item_counts(n_items: int, n_resamples: int, seed: int, *names: Name) -> NDAr
     return _counts(stream(seed, "bootstrap", *names), n_items, n_items, n_resamples)
 
 
+def seed_counts(n_seeds: int, n_resamples: int, seed: int, *names: Name) -> NDArray[np.int64]:
+    """How often each seed is drawn in each resample of ``n_seeds - 1`` seeds (of one seed: itself).
+
+    One fewer than there are makes the variance of the replicates unbiased (Rao and Wu 1988).
+    """
+    return _counts(stream(seed, "bootstrap", *names), max(1, n_seeds - 1), n_seeds, n_resamples)
+
+
 def hierarchical_bootstrap(
     values: ArrayLike, n_resamples: int = 2000, level: float = 0.95, seed: int = 0, names: tuple[Name, ...] = ()
 ) -> BootstrapMean:
@@ -68,7 +76,7 @@ def hierarchical_bootstrap(
         return BootstrapMean(math.nan, math.nan, math.nan, n_seeds, n_items, method)
     mean = float(grid[known].mean())
     means = _resampled_means(grid, known, n_resamples, stream(seed, "bootstrap", "hierarchical", *names))
-    low, high = percentile_ends(means, level) if n_seeds < 2 else _t_ends(grid, mean, means, level)
+    low, high = replicate_ends(mean, means, np.nanmean(grid, axis=1), level)
     return BootstrapMean(mean, low, high, n_seeds, n_items, method)
 
 
@@ -77,6 +85,30 @@ def percentile_ends(replicates: FloatArray, level: float = 0.95) -> tuple[float,
     tail = (1 - level) / 2
     low, high = np.quantile(replicates, [tail, 1 - tail], method="closest_observation")
     return float(low), float(high)
+
+
+def replicate_ends(
+    value: float, replicates: FloatArray, by_seed: FloatArray, level: float = 0.95
+) -> tuple[float, float]:
+    """The interval of any statistic whose replicates come from resampled seeds and items.
+
+    Args:
+        value: the statistic. replicates: one a resample, of n_seeds - 1 seeds (of the one there is) and all items.
+        by_seed: the statistic of each seed. With one the ends are percentiles, else those described at
+            :func:`hierarchical_bootstrap`.
+    """
+    if len(by_seed) < 2:
+        return percentile_ends(replicates, level)
+    from scipy.special import stdtrit
+
+    variance = float(np.var(replicates))
+    of_seeds = float(np.var(by_seed, ddof=1)) / len(by_seed)
+    quantile = normal_quantile(level)
+    if of_seeds > 0:
+        freedom = (len(by_seed) - 1) * max(1.0, (variance / of_seeds) ** 2)
+        quantile = float(stdtrit(freedom, 0.5 + level / 2))
+    half = quantile * math.sqrt(max(variance, of_seeds))
+    return value - half, value + half
 
 
 def _counts(generator: np.random.Generator, drawn: int, n: int, n_resamples: int) -> NDArray[np.int64]:
@@ -94,17 +126,3 @@ def _resampled_means(
     size = np.einsum("ri,ri->r", seeds @ known.astype(np.float64), items)
     means: FloatArray = total[size > 0] / size[size > 0]
     return means
-
-
-def _t_ends(grid: FloatArray, mean: float, means: FloatArray, level: float) -> tuple[float, float]:
-    from scipy.special import stdtrit
-
-    n_seeds = grid.shape[0]
-    variance = float(np.var(means))
-    of_seeds = float(np.var(np.nanmean(grid, axis=1), ddof=1)) / n_seeds
-    quantile = normal_quantile(level)
-    if of_seeds > 0:
-        freedom = (n_seeds - 1) * max(1.0, (variance / of_seeds) ** 2)
-        quantile = float(stdtrit(freedom, 0.5 + level / 2))
-    half = quantile * math.sqrt(max(variance, of_seeds))
-    return mean - half, mean + half

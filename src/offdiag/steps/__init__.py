@@ -4,9 +4,11 @@ from offdiag.steps.answers import Answers
 from offdiag.steps.asked import Asked, load_answers
 from offdiag.steps.choices import Choices
 from offdiag.steps.context import Context
+from offdiag.steps.episode_curves import EpisodeCurves
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.measurement import Measurement, load_rows
+from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import ConvertedModel, Merged, Trained, Weights
 
@@ -16,10 +18,12 @@ __all__ = [
     "Choices",
     "Context",
     "ConvertedModel",
+    "EpisodeCurves",
     "Examples",
     "Grades",
     "Measurement",
     "Merged",
+    "Pretrained",
     "Step",
     "Trained",
     "Weights",

@@ -39,6 +39,7 @@ def describe(
         "characters": _lengths(task, domain, examples),
         "strata": _strata(examples),
         "overlap": {name: _overlap(task, domain, name, examples, seed) for name in task.splits if name != split},
+        **({"data": about} if (about := task.summary(domain)) else {}),
     }
 
 
@@ -62,7 +63,7 @@ def _spread(values: Sequence[int]) -> dict[str, Json]:
 
 
 def _strata(examples: Sequence[Example]) -> dict[str, Json]:
-    names = sorted({name for example in examples for name in example.strata})
+    names = sorted({n for example in examples for n, v in example.strata.items() if not isinstance(v, float)})
     counts = {name: Counter(str(example.strata.get(name)) for example in examples) for name in names}
     return {name: dict(sorted(counted.items())) for name, counted in counts.items()}
 

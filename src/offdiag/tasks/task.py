@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from offdiag.errors import UserError
-from offdiag.identity import Identity
+from offdiag.identity import Identity, Json
 
 Scalar: TypeAlias = str | int | float | bool | None
 PromptStyle: TypeAlias = Literal["direct", "step-by-step"]
@@ -131,6 +131,19 @@ class Task(ABC, Generic[D]):
             UserError: the text is not a problem of this domain.
         """
 
+    def row(self, domain: D, example: Example) -> dict[str, Json]:
+        """The example as a line of training data: the conversation, in the layout that chat trainers read."""
+        return {
+            "messages": [
+                {"role": "user", "content": self.prompt(domain, example, "direct")},
+                {"role": "assistant", "content": self.response(domain, example, rationale=False)},
+            ]
+        }
+
+    def files(self, domain: D, seed: int) -> dict[str, list[dict[str, Json]]]:
+        """The files in which a published study keeps this data, by their names without ``.jsonl``; mostly none."""
+        return {}
+
     def key(self, domain: D, example: Example) -> str:
         """Equal for two examples that are the same item up to the task's symmetries (such as swapped operands).
 
@@ -138,6 +151,21 @@ class Task(ABC, Generic[D]):
         addition) belongs to the key.
         """
         return example.problem
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Takes settings of this process, such as where data lie (``--set name=value``).
+
+        They are no part of any identity. Where they decide what is read, its content is.
+
+        Raises:
+            UserError: a setting is unknown.
+        """
+        if settings:
+            raise UserError(f"--set {next(iter(settings))}: {self.name} has no such setting; leave it out")
+
+    def summary(self, domain: D) -> dict[str, Json]:
+        """What a person should know of the data behind a domain; nothing where the examples say it all."""
+        return {}
 
     def check_split(self, split: str) -> None:
         """Refuses a split that the task does not have.
@@ -178,4 +206,8 @@ def get_task(name: str) -> Task[Any]:
 
 
 def _load_builtin() -> None:
-    import offdiag.tasks.base_addition  # noqa: F401  (importing registers it)
+    import offdiag.tasks.base_addition
+    import offdiag.tasks.counting
+    import offdiag.tasks.easy_to_hard
+    import offdiag.tasks.trigger_2d
+    import offdiag.tasks.world_map  # noqa: F401  (importing registers them)

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import TrainingArguments
@@ -26,8 +27,8 @@ def trainer_settings(
     checkpoint_every: int,
     device: torch.device,
     recompute: bool,
-) -> TrainingArguments:
-    """The Trainer's arguments: silent, nothing sent anywhere, nothing written outside the folder ``checkpoints``.
+) -> dict[str, Any]:
+    """Arguments for ``TrainingArguments``: silent, nothing sent anywhere, nothing written outside ``checkpoints``.
 
     Args:
         spec: the model, for its dtype: full training in bfloat16 keeps float32 weights and rounds in the arithmetic.
@@ -39,34 +40,38 @@ def trainer_settings(
         device: where.
         recompute: whether the backward pass recomputes activations, see :func:`needs_recompute`.
     """
-    settings = TrainingArguments(
-        output_dir=str(checkpoints),
-        max_steps=updates,
-        per_device_train_batch_size=1,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type=SCHEDULES[recipe.schedule],
-        warmup_steps=recipe.warmup_updates,
-        optim=OPTIMIZERS[recipe.optimizer],
-        weight_decay=recipe.weight_decay,
-        max_grad_norm=recipe.max_grad_norm,
-        bf16=recipe.adapter == "full" and spec.dtype == "bfloat16",
-        seed=derive(seed, "training") % 2**32,
-        train_sampling_strategy="sequential",
-        remove_unused_columns=False,
-        dataloader_pin_memory=False,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_steps=checkpoint_every,
-        save_total_limit=2,  # when an older one goes, the newest is not yet marked complete
-        use_cpu=device.type == "cpu",
-        activation_checkpointing=recompute,
-        activation_checkpointing_kwargs={"use_reentrant": False} if recompute else None,
-        report_to="none",
-        disable_tqdm=True,
-        log_level="error",
-    )
+    return {
+        "output_dir": str(checkpoints),
+        "max_steps": updates,
+        "per_device_train_batch_size": 1,
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": SCHEDULES[recipe.schedule],
+        "warmup_steps": recipe.warmup_updates,
+        "optim": OPTIMIZERS[recipe.optimizer],
+        "weight_decay": recipe.weight_decay,
+        "max_grad_norm": recipe.max_grad_norm,
+        "bf16": recipe.adapter == "full" and spec.dtype == "bfloat16",
+        "seed": derive(seed, "training") % 2**32,
+        "train_sampling_strategy": "sequential",
+        "remove_unused_columns": False,
+        "dataloader_pin_memory": False,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_steps": checkpoint_every,
+        "save_total_limit": 2,  # when an older one goes, the newest is not yet marked complete
+        "use_cpu": device.type == "cpu",
+        "activation_checkpointing": recompute,
+        "activation_checkpointing_kwargs": {"use_reentrant": False} if recompute else None,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "log_level": "error",
+    }
+
+
+def on_one_device(settings: TrainingArguments) -> TrainingArguments:
+    """The same arguments, for one device only: several visible ones would become DataParallel."""
     if settings.device.type == "cuda":
-        settings._n_gpu = 1  # several visible devices would become DataParallel
+        settings._n_gpu = 1
     return settings
 
 

@@ -1,9 +1,10 @@
 """Study 1: sums in base 8, 9 and 10."""
 
 from offdiag.methods import ZeroShot
-from offdiag.studies.base_addition.grid import cells
-from offdiag.studies.base_addition.outputs import ANALYSES, FIGURES
+from offdiag.studies.base_addition.grid import cells, measurements
+from offdiag.studies.base_addition.outputs import analyses, figures
 from offdiag.studies.base_addition.params import CPU, PAPER, QUICK, Params
+from offdiag.studies.base_addition.published import PUBLISHED
 from offdiag.study import Design, study
 
 __all__ = ["Params", "base_addition"]
@@ -20,4 +21,11 @@ def base_addition(p: Params) -> Design:
     numbers gain less or lose. Figures transfer-bases and transfer-digits test it, against the untuned model on the
     same items and prompts; the counting control tells whether a tuned model forgot the numerals themselves.
     """
-    return Design(cells=cells(p), baseline=ZeroShot(), analyses=ANALYSES, figures=FIGURES)
+    return Design(
+        cells=cells(p),
+        measurements=measurements(p),
+        baseline=ZeroShot(),
+        analyses=analyses(p),
+        figures=figures(p),
+        published=PUBLISHED,
+    )

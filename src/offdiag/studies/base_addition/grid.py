@@ -1,12 +1,17 @@
 """The squares of the matrix: who is asked what, in which words."""
 
 from collections.abc import Iterator
+from itertools import product
 
-from offdiag.methods import FineTuning, InContext, Method, ZeroShot
+from offdiag.measurements import Anchoring
+from offdiag.methods import FineTuning, InContext, Method, PolicyOptimisation, ZeroShot
+from offdiag.models import ModelSpec
+from offdiag.models.sentence import SentenceModel
 from offdiag.studies.base_addition.params import Params
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import Domain, PromptStyle
 from offdiag.tasks.base_addition import AdditionDomain as Sums
+from offdiag.tasks.counting import CountingDomain
 
 
 def cells(p: Params) -> tuple[Cell, ...]:
@@ -29,15 +34,23 @@ def _in_context(p: Params) -> Iterator[Cell]:
 
 def _tuned(p: Params) -> Iterator[Cell]:
     """Each model on all bases with two digits, on its own base with more, and on counting."""
-    for base in p.tuned_bases:
+    for base in dict.fromkeys((*p.tuned_bases, *p.policy_bases)):
         domains = [Sums(base=b) for b in (*p.bases, *p.other_bases)]
         domains += [Sums(base=base, digits=digits) for digits in p.digits if digits != 2]
-        for rationale in p.tuned_rationales:
-            method = FineTuning(n=p.n_train, rationale=rationale, recipe=p.recipe)
-            for seed in p.seeds:
-                arm = Arm(model=p.model, method=method, train=Sums(base=base), seed=seed)
-                for style in _styles(p, method):
-                    yield from (Cell(arm=arm, evaluation=_ask(p, domain, style)) for domain in domains)
+        for method, seed in product(_trainings(p, base), p.seeds):
+            arm = Arm(model=p.model, method=method, train=Sums(base=base), seed=seed)
+            for style in _styles(p, method):
+                yield from (Cell(arm=arm, evaluation=_ask(p, domain, style)) for domain in domains)
+            yield from (Cell(arm=arm, evaluation=evaluation) for evaluation in _counting(p))
+
+
+def _trainings(p: Params, base: int) -> Iterator[Method]:
+    """What the model is put through on one base."""
+    if base in p.tuned_bases:
+        yield from (FineTuning(n=p.n_train, rationale=r, recipe=p.recipe) for r in p.tuned_rationales)
+    if base in p.policy_bases:
+        recipe, how = p.policy_recipe, p.reinforcement
+        yield PolicyOptimisation(n=p.n_train, style=p.policy_style, recipe=recipe, reinforcement=how)
 
 
 def _everything(p: Params) -> Iterator[Evaluation]:
@@ -46,8 +59,16 @@ def _everything(p: Params) -> Iterator[Evaluation]:
     With matched prompts alone it is asked about longer numbers only where a tuned model is.
     """
     yield from (_ask(p, Sums(base=base), "step-by-step") for base in (*p.bases, *p.other_bases))
+    yield from _counting(p)
     if "step-by-step" in p.prompts:
         yield from (_ask(p, Sums(base=b, digits=d), "step-by-step") for b in p.bases for d in p.digits if d != 2)
+
+
+def _counting(p: Params) -> Iterator[Evaluation]:
+    for base in (*p.bases, *p.other_bases):
+        yield Evaluation(
+            domain=CountingDomain(base=base), n=p.n_counting, style="step-by-step", max_new_tokens=p.max_new_tokens
+        )
 
 
 def _ask(p: Params, domain: Domain, style: PromptStyle) -> Evaluation:
@@ -59,3 +80,13 @@ def _styles(p: Params, method: Method) -> tuple[PromptStyle, ...]:
     """The wordings of ``p.prompts`` for a method, each once."""
     matched = method.taught_style or "step-by-step"
     return tuple(dict.fromkeys(matched if prompt == "matched" else "step-by-step" for prompt in p.prompts))
+
+
+def measurements(p: Params) -> tuple[Anchoring, ...]:
+    """The anchoring of each demonstrated base, in each form, with every embedder."""
+    shots = [k for k in p.shots if k > 1]
+    embedders: list[ModelSpec | SentenceModel] = [p.model, SentenceModel()] if p.sentence_embedder else [p.model]
+    return tuple(
+        Anchoring.of(embedder, Sums(base=base), shots, n=p.n_eval, form=form)
+        for embedder, base, form in product(embedders, p.bases if shots else (), p.anchor_forms)
+    )

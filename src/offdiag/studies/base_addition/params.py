@@ -4,9 +4,13 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from offdiag.measurements.anchored_texts import Form
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.study import StudyParams
+from offdiag.tasks import PromptStyle
+from offdiag.training import Reinforcement
+from offdiag.training.reinforcement import POLICY_RECIPE
 
 EvalPrompt: TypeAlias = Literal["matched", "step-by-step"]
 
@@ -21,6 +25,9 @@ class Params(StudyParams):
         tuned_bases: one fine-tuned model each. policy_bases: one each by policy optimisation (needs the extra ``rl``).
         shown_rationales, tuned_rationales: whether the shown and the taught answers are worked out.
         prompts: the wording at evaluation: that of the teaching, or step by step for all, as in the original.
+        policy_style, policy_recipe, reinforcement: how policy optimisation goes.
+        anchor_forms: what stands in an anchor, whose score is measured at every k of ``shots`` from 2 on.
+        sentence_embedder: measure with sentence embeddings too (needs the extra ``sentence``).
         seeds: of the training. n_train, n_eval, n_counting: examples.
         max_new_tokens, max_direct_tokens: longest completion of the two wordings.
     """
@@ -38,17 +45,23 @@ class Params(StudyParams):
     prompts: tuple[EvalPrompt, ...] = ("matched", "step-by-step")
     n_train: int = Field(default=1000, ge=1)
     recipe: Recipe = Recipe()
+    policy_style: PromptStyle = "step-by-step"
+    policy_recipe: Recipe = POLICY_RECIPE
+    reinforcement: Reinforcement = Reinforcement()
     seeds: tuple[int, ...] = (0, 1, 2)
     n_eval: int = Field(default=250, ge=1)
     n_counting: int = Field(default=200, ge=1, le=200)
+    anchor_forms: tuple[Form, ...] = ("equation", "answer", "rationale")
+    sentence_embedder: bool = False
     max_new_tokens: int = Field(default=2000, ge=1)
     max_direct_tokens: int = Field(default=2000, ge=1)
 
 
 QUICK = Params(
-    bases=(8, 10), other_bases=(), digits=(2, 3), shots=(1, 2, 4, 8), per_query_shots=(), tuned_bases=(8,),
-    tuned_rationales=(False,), prompts=("matched",), seeds=(0,), n_train=96, n_eval=24, n_counting=20,
-    max_new_tokens=112, max_direct_tokens=48, recipe=Recipe(learning_rate=1e-3, warmup_updates=2),
+    bases=(8, 10), other_bases=(), digits=(2, 3), shots=(1, 2, 4, 8), per_query_shots=(),
+    tuned_bases=(8,), tuned_rationales=(False,), prompts=("matched",), seeds=(0,), anchor_forms=("rationale",),
+    n_train=96, n_eval=24, n_counting=20, max_new_tokens=112, max_direct_tokens=48,
+    recipe=Recipe(learning_rate=1e-3, warmup_updates=2),
 )  # fmt: skip
 CPU = Params(
     digits=(2, 3), shots=(1, 2, 4, 8, 16), per_query_shots=(4,), tuned_bases=(8, 10), tuned_rationales=(False,),

@@ -1,0 +1,54 @@
+"""How much of each category goes by its original rule, how much by the one that was taught to another."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.outcomes import ARMS, OUTCOMES, OfOutcomes, rate, spots
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Leakage(OfOutcomes):
+    """Rates of the three outcomes in each category.
+
+    Attributes:
+        by: one row a category, or one a trigger.
+    """
+
+    tag: ClassVar[str] = "leakage"
+    shown: ClassVar[tuple[str, ...]] = (*ARMS, "category", "triggers", "state", *OUTCOMES)
+    by: Literal["category", "trigger"] = "category"
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row an arm, category and kind of triggers (and trigger), with three rates and their intervals.
+
+        Rates are means over seeds and triggers (over seeds and points for one trigger), with the interval of
+        :func:`offdiag.stats.crossed_mean`; where nothing varies, or one seed was asked about one trigger, it is
+        Wilson's for the items. ``n_items`` counts different items. What is not done is a row without rates.
+
+        Raises:
+            UserError: the frames lack a column, two cells of a group have one seed, or the rules agree somewhere.
+        """
+        import pandas as pd
+
+        rows = []
+        for spot in spots(frames, self):
+            for trigger, answers in _parts(spot.answers, self.by):
+                n_items, n_seeds = answers["example"].nunique(), answers["cell"].nunique()
+                row = dict(zip(self.arms, spot.key, strict=True)) | {"category": spot.category}
+                row |= {"triggers": spot.triggers, **({"trigger": trigger} if self.by == "trigger" else {})}
+                row |= {"state": spot.state, "n_items": n_items, "n_seeds": n_seeds, "n_planned_seeds": spot.n_planned}
+                for outcome in OUTCOMES:
+                    found = rate(answers, outcome)
+                    row |= {outcome: found.value, f"{outcome}_low": found.low, f"{outcome}_high": found.high}
+                rows.append({**row, "unparsed": float(answers["unparsed"].mean()) if n_items else math.nan})
+        return pd.DataFrame(rows)
+
+
+def _parts(answers: "pd.DataFrame", by: str) -> "Sequence[tuple[str | None, pd.DataFrame]]":
+    if by == "category" or answers.empty:
+        return [(None, answers)]
+    return [(str(trigger), part) for trigger, part in answers.groupby("trigger", sort=False)]

@@ -1,0 +1,116 @@
+"""Accuracy by strata of the items, such as the number of carries in a sum."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.estimates import Estimate
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import Where, require, select
+from offdiag.errors import UserError
+from offdiag.stats import hierarchical_bootstrap, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("arm", "stratum", "state", "n_items", "n_seeds", "n_planned_seeds", "accuracy", "ci_low", "ci_high")
+
+
+class AccuracyByStratum(StudyAnalysis):
+    """:func:`accuracy_by_stratum` as part of a study.
+
+    Attributes:
+        stratum: column of the records whose values are the strata.
+        by: column with one set of rows a value, None for none.
+        arms: the arms to compare: name -> (column -> value). Each must leave one cell a seed for each value of ``by``.
+    """
+
+    tag: ClassVar[str] = "by-stratum"
+    stratum: str = "carries"
+    by: str | None = "eval_base"
+    arms: Mapping[str, Mapping[str, str | int | float | bool]]
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row an arm, value of ``by`` and stratum."""
+        return accuracy_by_stratum(frames, self.stratum, self.by, self.arms, self.where, self.own)
+
+
+def accuracy_by_stratum(
+    frames: Frames,
+    stratum: str,
+    by: str | None,
+    arms: Mapping[str, Where],
+    where: Where | None = None,
+    own: tuple[str, ...] = (),
+) -> "pd.DataFrame":
+    """The accuracy of each arm on the items of each stratum.
+
+    One cell has Wilson's interval; cells that differ in their seed are averaged, with the hierarchical bootstrap over
+    seeds and items. The items of a stratum are those that any finished cell with the same value of ``by`` was asked.
+
+    Returns:
+        One row an arm, value of ``by`` and stratum, with :data:`COLUMNS` (and ``by``): ``n_items`` is the number of
+        items in the stratum, ``state`` is ``done`` or why there is no number. An arm without any finished cell, in
+        a place where nothing else is finished either, is one row with the stratum NA.
+
+    Raises:
+        UserError: an arm selects nothing, or several cells of one seed and value of ``by``; the records of finished
+            cells have no such stratum.
+    """
+    import pandas as pd
+
+    chosen = {name: select(frames.cells, {**(where or {}), **wanted}, own) for name, wanted in arms.items()}
+    places = _places(chosen, by)
+    done = {cell for cells in chosen.values() for cell in cells.loc[cells["state"] == "done", "cell"]}
+    records = frames.records[frames.records["cell"].isin(done)] if done else frames.records.iloc[:0]
+    if done:
+        require(records, stratum)
+    rows = []
+    for name, cells in chosen.items():
+        for place in places:
+            here = cells if by is None else cells[cells[by] == place]
+            if here.empty:
+                continue
+            among = records if by is None else records[records[by] == place]
+            for value in sorted(among[stratum].dropna().unique().tolist()) if done else [None]:
+                spot = _estimate(here, among[among[stratum] == value] if done else among, f"{name}, {by} = {place}")
+                row = dict(zip(COLUMNS, (name, value, *_numbers(spot)), strict=True))
+                rows.append(row if by is None else {by: place, **row})
+    return pd.DataFrame(rows, columns=[*([by] if by else []), *COLUMNS])
+
+
+def _places(chosen: Mapping[str, "pd.DataFrame"], by: str | None) -> list[Any]:
+    if by is None:
+        return [None]
+    for cells in chosen.values():
+        require(cells, by)
+    return sorted({value for cells in chosen.values() for value in cells[by].dropna().tolist()})
+
+
+def _estimate(cells: "pd.DataFrame", asked: "pd.DataFrame", place: str) -> Estimate:
+    """The accuracy of the finished ones of ``cells`` among the answers ``asked`` in this stratum."""
+    if cells["seed"].duplicated().any():
+        found = ", ".join(cells["cell"].astype(str))
+        raise UserError(f"arm {place}: {len(cells)} cells claim one spot ({found}); expected one for each seed")
+    n_items = int(asked["example"].nunique())
+    own = asked[asked["cell"].isin(cells.loc[cells["state"] == "done", "cell"])]
+    n_done = int(own["cell"].nunique())
+    if not n_done:
+        states = [str(state) for state in cells["state"] if state != "done"]
+        state = "failed" if "failed" in states else states[0] if states else "no item"
+        return Estimate(math.nan, math.nan, math.nan, state, 0, len(cells), n_items)
+    wide = own.assign(correct=own["correct"].astype(float)).pivot(index="cell", columns="example", values="correct")
+    by_seed = tuple(wide.mean(axis=1).tolist())
+    if n_done == 1:
+        low, high = wilson(float(wide.sum(axis=1).iloc[0]), wide.shape[1])
+        return Estimate(by_seed[0], float(low), float(high), "done", 1, len(cells), n_items, by_seed)
+    result = hierarchical_bootstrap(wide.to_numpy(np.float64), names=("strata", *map(str, wide.index)))
+    ends = max(result.low, 0.0), min(result.high, 1.0)
+    return Estimate(result.mean, *ends, "done", n_done, len(cells), n_items, by_seed)
+
+
+def _numbers(spot: Estimate) -> tuple[Any, ...]:
+    return spot.state, spot.n_items, spot.n_done, spot.n_planned, spot.value, spot.low, spot.high

@@ -1,0 +1,135 @@
+"""The command ``analyse``: an analysis of a table that was made elsewhere."""
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from offdiag.cli.options import AsJson
+from offdiag.cli.tables import show_json, show_table
+from offdiag.errors import UserError
+from offdiag.parameters import override, parse_sets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from offdiag.analyses import TableAnalysis
+
+AnalysisName = Annotated[str, typer.Argument(metavar="ANALYSIS", help="Such as transition or width-scaling.")]
+TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="A file of comma-separated values; - for stdin.")]
+
+
+def analyse(
+    analysis: AnalysisName,
+    table: TableFile,
+    as_json: AsJson = False,
+    n: Annotated[int | None, typer.Option("--n", metavar="N", help="Items behind each accuracy.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the bootstrap [0].")] = None,
+    resamples: Annotated[int | None, typer.Option(metavar="N", help="Of the bootstrap [2000].")] = None,
+    split_by: Annotated[
+        str | None, typer.Option(metavar="TASK", help="transfer-matrix: pairs with it, without.")
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another setting of the analysis.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Only rows with this text.")
+    ] = None,
+) -> None:
+    """Analyse a table that was made elsewhere.
+
+    transition: a logistic fit a series. The table has columns series,k,accuracy and optionally n (items behind an
+    accuracy); or series,k,correct,item; or it is tables/cells.csv or tables/records.csv of a report; or it has lines
+    "MODEL BASE COT DIGITS SHOTS ICL_COT: ACCURACY". width-scaling: W = A/sqrt(size), columns size,k,accuracy and
+    optionally n. transfer-matrix: what one task and two give on every task, columns trained (tasks joined by +),
+    evaluated,value and optionally seed.
+
+    --json prints a list of objects; a number that the data do not tell is null. An end of an interval without a bound
+    is null, too, and its name stands in "unbounded".
+    """
+    from offdiag.analyses import get_table_analysis, read_table
+
+    kind = get_table_analysis(analysis)
+    given = {"n": n, "seed": seed, "resamples": resamples, "split_by": split_by}
+    words = [f"{name}={value}" for name, value in given.items() if value is not None]
+    settings = override(kind(), parse_sets([*(sets or ()), *words]))
+    source = "standard input" if str(table) == "-" else str(table)
+    try:
+        found = settings.analyse(_narrowed(read_table(_text(table)), where or []))
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+    if as_json:
+        show_json(settings.document(found) or json_rows(found))
+    else:
+        _show(f"{kind.name}: {source}", settings, found)
+
+
+def json_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows as JSON objects: NaN and NA are null; so is what is infinite, which ``unbounded`` names."""
+    rows = []
+    for record in table.to_dict(orient="records"):
+        row = {str(name): _plain(value) for name, value in record.items()}
+        unbounded = [name for name, value in row.items() if isinstance(value, float) and math.isinf(value)]
+        rows.append({**row, **dict.fromkeys(unbounded), "unbounded": unbounded})
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    if value is None or pd.isna(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _text(path: Path) -> str:
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return data.decode()
+    except UnicodeDecodeError:
+        raise UserError("not a text in UTF-8: expected comma-separated values") from None
+    except OSError as error:
+        raise UserError(
+            f"cannot be read ({error.strerror}): give the path of a table, or - for standard input"
+        ) from None
+
+
+def _narrowed(table: "pd.DataFrame", where: list[str]) -> "pd.DataFrame":
+    """The rows whose columns have the texts of ``--where``; a zero-shot row that lacks such a column passes."""
+    from offdiag.analyses import select
+
+    wanted = {}
+    for pair in where:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--where {pair!r}: expected column=value, for example --where prompt=direct")
+        wanted[name.strip()] = value.strip()
+    return select(table, wanted) if wanted else table
+
+
+def _show(title: str, settings: "TableAnalysis", found: "pd.DataFrame") -> None:
+    """The columns to read first, each number with its interval; columns that say nothing are left out."""
+    rows = [[_field(name, record) for name in settings.shown] for record in found.to_dict(orient="records")]
+    told = [i for i in range(len(settings.shown)) if any(row[i] for row in rows)]
+    columns = [settings.shown[i] for i in told]
+    show_table(title, columns, [[row[i] for i in told] for row in rows], prose=["note"])
+
+
+def _field(name: str, record: dict[Any, Any]) -> str:
+    value = _plain(record[name])
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, str):
+        return value
+    low, high = (_plain(record.get(f"{name}_{end}")) for end in ("low", "high"))
+    interval = "" if low is None or high is None else f" [{low:.3g}, {high:.3g}]".replace("inf", "∞")
+    whole = float(value).is_integer() and abs(value) < 1e15
+    return f"{value:.0f}{interval}" if whole else f"{value:.4g}{interval}"
+
+
+COMMANDS = (analyse,)

@@ -1,0 +1,146 @@
+"""Group-relative policy optimisation: an adapter that learns from the grades of its own sampled answers."""
+
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.methods.method import Learner, Method
+from offdiag.steps import Examples, Trained, Weights, Work, load_examples
+from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
+from offdiag.training import Recipe, Reinforcement
+from offdiag.training.reinforcement import POLICY_RECIPE, Judge, Practice, Verdict, check_recipe
+
+
+class PolicyOptimised(Trained):
+    """The adapter that a model learns from the task's own grader, on the questions of a set of examples.
+
+    The grader's version is part of the identity: another grader rewards something else.
+
+    Attributes:
+        start: the model. examples: whose questions are asked. style: wording of the questions.
+        recipe: adapter, optimiser, schedule; its batch is the questions of a round.
+        reinforcement: the objective and the sampling.
+        seed: of the order, the adapter's start and the sampled answers.
+    """
+
+    tag: ClassVar[str] = "policy-optimised"
+    start: Weights
+    examples: Examples
+    style: PromptStyle
+    recipe: Recipe
+    reinforcement: Reinforcement
+    seed: int
+
+    @property
+    def name(self) -> str:
+        asked = self.examples
+        return f"{self.start.label}.{self.recipe.adapter}.grpo.{self.style}.{asked.domain}.n{asked.n}.s{self.seed}"
+
+    @property
+    def group(self) -> str:
+        return f"train on {self.start.base_key}"
+
+    @property
+    def base(self) -> Weights:
+        return self.start
+
+    @property
+    def rationale(self) -> bool:
+        """Whether the question asks for a worked solution."""
+        return self.style == "step-by-step"
+
+    def canonical(self) -> dict[str, Json]:
+        task = get_task(self.examples.domain.task)
+        versions = {"prompt_version": task.prompt_version, "extractor_version": task.extractor_version}
+        return {**super().canonical(), **versions}
+
+    def run(self, work: Work) -> dict[str, Json]:
+        from offdiag.training.policy import optimise_policy
+
+        started = time.monotonic()
+        examples = load_examples(work.output(self.examples))
+        summary = optimise_policy(
+            self.start.spec,
+            self.start.location(work),
+            self.practice(examples),
+            folder=work.folder,
+            runtime=work.runtime,
+            on_progress=work.progress,
+        )
+        return {**summary, "seconds": round(time.monotonic() - started, 3)}
+
+    def practice(self, examples: Sequence[Example]) -> Practice:
+        """The questions of ``examples`` and the task's grader."""
+        domain = self.examples.domain
+        task = get_task(domain.task)
+        return Practice(
+            prompts=[task.prompt(domain, example, self.style) for example in examples],
+            judge=judge_of(domain, examples),
+            recipe=self.recipe,
+            how=self.reinforcement,
+            seed=self.seed,
+        )
+
+
+def judge_of(domain: Domain, examples: Sequence[Example]) -> Judge:
+    """The grader of the domain's task, by the index of an example."""
+    task = get_task(domain.task)
+
+    def judge(index: int, completion: str) -> Verdict:
+        grade = task.grade(domain, examples[index], completion)
+        return Verdict(parsed=grade.status == "parsed", correct=grade.correct)
+
+    return judge
+
+
+class PolicyOptimisation(Method):
+    """Reinforcement learning on the questions of ``n`` examples of the training domain (GRPO; needs the extra ``rl``).
+
+    The reward of a sampled answer is 1 if the task's grader calls it right, and a little (``format_reward``) if it
+    has an answer that can be read; the examples' own answers are not shown to the model.
+
+    Attributes:
+        n: training examples, the first ``n`` that fine-tuning would get.
+        style: wording of the questions.
+        recipe: adapter (``lora``, ``qlora``; without dropout), optimiser and schedule; ``batch_size`` questions make a
+            round, and ``epochs`` or ``max_updates`` say how many rounds there are.
+        reinforcement: group size, sampling, clipping, reference; see there for which values are whose choice.
+        data_seed: of the drawn examples, apart from the arm's seed, which is that of the training.
+    """
+
+    tag: ClassVar[str] = "policy-optimisation"
+    method: ClassVar[str] = "policy-optimisation"
+    n: int = Field(ge=1)
+    style: PromptStyle = "step-by-step"
+    recipe: Recipe = POLICY_RECIPE
+    reinforcement: Reinforcement = Reinforcement()
+    data_seed: int = 0
+
+    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+        if train is None:
+            raise UserError("policy optimisation needs a training domain: set train=")
+        check_recipe(self.recipe)
+        if self.recipe.adapter == "qlora" and model.spec.quantization == "none":
+            model = model.model_copy(update={"spec": model.spec.model_copy(update={"quantization": "nf4"})})
+        self.recipe.updates(self.n)
+        trained = PolicyOptimised(
+            start=model,
+            examples=Examples(domain=train, split="train", n=self.n, seed=self.data_seed),
+            style=self.style,
+            recipe=self.recipe,
+            reinforcement=self.reinforcement,
+            seed=seed,
+        )
+        return Learner(model.model_copy(update={"trained": trained}))
+
+    @property
+    def taught_style(self) -> PromptStyle:
+        return self.style
+
+    def factors(self) -> dict[str, Scalar]:
+        group = self.reinforcement.group_size
+        return {"adapter": self.recipe.adapter, "n_train": self.n, "group_size": group}

@@ -1,0 +1,78 @@
+"""What is known of each data set before it is read: its names, forms, measures and prompts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Form: TypeAlias = Literal["choices", "free"]
+AnswerKind: TypeAlias = Literal["choice", "yes-no", "number"]
+
+QUESTION_WORDS, ANSWER_WORDS, ANSWER_CHARS = "question_words", "answer_words", "answer_chars"
+REASONING_WORDS = "reasoning_words"
+_ALWAYS = (QUESTION_WORDS, ANSWER_WORDS, ANSWER_CHARS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """What holds for every copy of a data set.
+
+    Attributes:
+        name: as typed on the command line. aliases: other names that are understood.
+        forms: how it can be asked; the first is the default. ``"choices"``: pick one of ``Example.choices``;
+            ``"free"``: the answer is generated.
+        answers: what an answer is, which decides how a completion is read.
+        human, surface: names of its hardness measures. reasoning: whether items have a rationale.
+        official: items of the official release, after items without annotations are left out.
+        held_out: items that are set aside to estimate model-based hardness; 0 for none.
+        prompts: ids of the prompts (direct, step-by-step) for each form.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    forms: tuple[Form, ...]
+    answers: AnswerKind
+    human: tuple[str, ...]
+    surface: tuple[str, ...]
+    official: int
+    held_out: int
+    prompts: Mapping[Form, tuple[str, str]]
+
+    @property
+    def reasoning(self) -> bool:
+        """Whether the items have a rationale."""
+        return REASONING_WORDS in self.surface
+
+
+_OFFERED = ("0040", "0045")
+_ASKED = ("0306", "0305")
+
+SPECS: Mapping[str, DatasetSpec] = {
+    spec.name: spec
+    for spec in (
+        DatasetSpec(
+            name="synthetic", aliases=(), forms=("choices", "free"), answers="number", human=("num_steps",),
+            surface=(*_ALWAYS, REASONING_WORDS), official=1500, held_out=0,
+            prompts={"choices": _OFFERED, "free": _ASKED},
+        ),
+        DatasetSpec(
+            name="arc", aliases=("ai2_arc", "ai2_arc_all"), forms=("choices",), answers="choice",
+            human=("grade", "difficulty", "bloom", "depth_of_knowledge"), surface=_ALWAYS, official=4521,
+            held_out=1000, prompts={"choices": _OFFERED},
+        ),
+        DatasetSpec(
+            name="mmlu", aliases=("mmlu_STEM-5", "mmlu_stem5"), forms=("choices",), answers="choice",
+            human=("school",), surface=_ALWAYS, official=1746, held_out=0, prompts={"choices": _OFFERED},
+        ),
+        DatasetSpec(
+            name="strategyqa", aliases=("strategyQA", "strategy-qa", "strategy_qa"), forms=("choices", "free"),
+            answers="yes-no", human=("num_steps",), surface=(*_ALWAYS, REASONING_WORDS), official=2290, held_out=0,
+            prompts={"choices": _ASKED, "free": _ASKED},
+        ),
+        DatasetSpec(
+            name="gsm8k", aliases=("gsm8k_main",), forms=("free",), answers="number", human=("num_steps",),
+            surface=(*_ALWAYS, REASONING_WORDS), official=8792, held_out=1000, prompts={"free": _ASKED},
+        ),
+    )
+}  # fmt: skip
+
+NAMES: Mapping[str, str] = {alias: spec.name for spec in SPECS.values() for alias in (spec.name, *spec.aliases)}

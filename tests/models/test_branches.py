@@ -1,0 +1,26 @@
+import numpy as np
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from offdiag.models.branches import predict_branches
+
+
+def test_branches_say_what_a_pass_for_each_of_them_says():
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=13, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=64, initializer_range=0.5,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config).eval()
+    generator = np.random.default_rng(0)
+    trunk, branches = generator.integers(0, 13, (5, 9)), generator.integers(0, 13, (5, 4, 3))
+    forks = [0, 3, 3, 9]
+    with torch.inference_mode():
+        expected = np.empty_like(branches)
+        for row in range(5):
+            for number, fork in enumerate(forks):
+                ids = np.concatenate([trunk[row, :fork], branches[row, number]])
+                expected[row, number] = model(torch.tensor(ids)[None]).logits[0, fork:].argmax(-1)
+    assert len(np.unique(expected)) > 3
+    for budget in (1, 50, 1000):
+        assert np.array_equal(predict_branches(model, trunk, branches, forks, token_budget=budget), expected)
