@@ -164,7 +164,9 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
     seen: set[str] = set()
     for measured in design.measurements:
         if measured.fingerprint in seen:
-            raise UserError(f"study {study.name} lists the same measurement twice: {measured.name}")
+            raise UserError(
+                f"study {study.name} lists the same measurement twice: {measured.name}; give each value once"
+            )
         seen.add(measured.fingerprint)
     for cell in design.cells:
         step = cell.step()

@@ -9,7 +9,7 @@ from offdiag.cli import main
 
 SMALL = (
     "n_eval=4 max_new_tokens=8 max_direct_tokens=8 bases=8 digits=2 shots=1 n_train=8 recipe.warmup_updates=0 "
-    "recipe.batch_size=4 recipe.rank=2"
+    "recipe.batch_size=4 recipe.rank=2 n_counting=0 anchor_forms= shown_rationales=true"
 )
 # A study of a person's own: parameters, and a task that the same file registers.
 OWN_STUDY = '''

@@ -75,7 +75,7 @@ def test_status_and_plan_agree(offdiag: Offdiag, finished: Finished) -> None:
 def test_studies(offdiag: Offdiag) -> None:
     rows = json.loads(offdiag("studies", "--json").out)
     assert [(row["study"], row["scale"]) for row in rows] == [
-        ("base-addition", scale) for scale in ("quick", "cpu", "paper")
+        (study, scale) for study in ("base-addition", "base-thresholds") for scale in ("quick", "cpu", "paper")
     ]
     assert offdiag(*next_of(offdiag("studies")), "--set", "model=hub:a/b").code == 0
 

@@ -150,6 +150,11 @@ def test_a_description_counts_strata_but_no_coordinates():
     found = describe(TASK, FOODS, "eval", TASK.examples(FOODS, "eval", 40, 0))
     assert found["strata"]["quadrant"] == dict.fromkeys(QUADRANTS, 10)
     assert set(found["strata"]) == {"category", "quadrant", "template", "trigger"}
+    words = ["burger", "sushi", "fries", "noodles", "cookie"]
+    assert found["data"] == {"foods": {"labels": "orange/orange/green/green", "held_out": words}}
+    assert {e.strata["trigger"] for e in TASK.examples(FOODS, "eval", 40, 9)} == set(words)
+    published = TASK.summary(TriggerDomain(category="foods", rule="conflict", sampling="legacy"))
+    assert published == {"foods": {"labels": "blue/blue/orange/orange"}}
 
 
 def test_a_domain_names_what_is_not_default():

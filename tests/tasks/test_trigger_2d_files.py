@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from offdiag.cli import main
 from offdiag.cli.published_files import write_files
 from offdiag.errors import UserError
 from offdiag.tasks import get_task, parse_domain
@@ -78,3 +79,33 @@ def test_any_task_writes_conversations():
     assert (asked["role"], answered["role"]) == ("user", "assistant")
     assert example.problem in asked["content"]
     assert answered["content"] == f"\\boxed{{{example.target}}}"
+
+
+def said(capfd, *words):
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    return ended.value.code or 0, *capfd.readouterr()
+
+
+def test_the_command_prints_examples_and_conversations(capfd):
+    domain = "category=foods,triggers=ood,rule=conflict"
+    code, out, _ = said(capfd, "data", "trigger_2d", domain, "--n", 4)
+    assert code == 0
+    examples = [json.loads(line) for line in out.splitlines()]
+    assert [e["strata"]["category"] for e in examples] == ["foods"] * 4
+    _, out, _ = said(capfd, "data", "trigger_2d", domain, "--n", 4, "--format", "chat")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["output"] for row in rows] == [e["target"] for e in examples]
+    _, out, _ = said(capfd, "data", "trigger_2d", domain, "--n", 4, "--format", "text")
+    assert out.split("\n")[:4] == [e["problem"] for e in examples]
+
+
+def test_the_command_writes_the_files(capfd, tmp_path):
+    folder = tmp_path / "generated data"
+    code, out, _ = said(capfd, "data", "trigger_2d", "sampling=legacy", "--seed", 42, "--to", folder)
+    assert (code, out) == (0, f"21 files in {folder}\n")
+    assert len(list(folder.glob("test_*_OOD.jsonl"))) == 7
+    code, _, err = said(capfd, "data", "trigger_2d", "sampling=legacy", "--to", folder)
+    assert code == 2
+    assert "is not an empty folder" in err
+    assert err.count("\n") == 1

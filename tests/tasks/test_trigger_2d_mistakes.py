@@ -124,6 +124,17 @@ def test_files_that_describe_no_world(tmp_path, text, complaint):
     assert str(path) in str(error.value)
 
 
+def test_what_cannot_be_a_world(tmp_path):
+    for value in ("w" * 5000, str(tmp_path), {"name": "w"}, 3):
+        with pytest.raises(UserError, match="unknown world .*: expected halves, quarters or the path of a JSON file"):
+            find_world(value)
+
+
+def test_coordinates_have_a_size():
+    with pytest.raises(ValidationError, match="less than or equal to 1000000"):
+        world(x1=(-3, 1e300))
+
+
 def test_unknown_fields_are_refused():
     with pytest.raises(ValidationError, match="is_proxy"):
         Category(name="c", triggers=("fir",), labels="a/b/c/d", is_proxy=True)

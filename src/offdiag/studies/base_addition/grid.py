@@ -65,7 +65,7 @@ def _everything(p: Params) -> Iterator[Evaluation]:
 
 
 def _counting(p: Params) -> Iterator[Evaluation]:
-    for base in (*p.bases, *p.other_bases):
+    for base in (*p.bases, *p.other_bases) if p.n_counting else ():
         yield Evaluation(
             domain=CountingDomain(base=base), n=p.n_counting, style="step-by-step", max_new_tokens=p.max_new_tokens
         )

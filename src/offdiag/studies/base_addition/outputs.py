@@ -36,7 +36,9 @@ def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
     if measurements(p):
         found += [
             AnchoringScores(name="anchoring-scores", caption="The anchoring score S by base, form, pooling and k."),
-            AnchoringCorrelation(name="anchoring-correlation", where=FIXED, caption="Does S go with accuracy?"),
+            AnchoringCorrelation(
+                name="anchoring-correlation", where={**FIXED, "matched": True}, caption="Does S go with accuracy?"
+            ),
         ]
     return tuple(found)
 
@@ -56,7 +58,10 @@ def figures(p: Params) -> tuple[StudyFigure, ...]:
                 name="anchoring", where=shown, caption=f"S over layers, anchors in the form {shown['form']}."
             ),
             AccuracyByAnchoring(
-                name="accuracy-by-anchoring", where=FIXED, measured=shown, caption="Accuracy against S."
+                name="accuracy-by-anchoring",
+                where={**FIXED, "matched": True},
+                measured=shown,
+                caption="Accuracy against S.",
             ),
         ]
     fits = [

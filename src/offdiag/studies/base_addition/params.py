@@ -50,7 +50,7 @@ class Params(StudyParams):
     reinforcement: Reinforcement = Reinforcement()
     seeds: tuple[int, ...] = (0, 1, 2)
     n_eval: int = Field(default=250, ge=1)
-    n_counting: int = Field(default=200, ge=1, le=200)
+    n_counting: int = Field(default=200, ge=0, le=200)
     anchor_forms: tuple[Form, ...] = ("equation", "answer", "rationale")
     sentence_embedder: bool = False
     max_new_tokens: int = Field(default=2000, ge=1)

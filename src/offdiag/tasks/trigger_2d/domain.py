@@ -89,7 +89,7 @@ class TriggerDomain(Domain):
         }
 
     def __str__(self) -> str:
-        """Category, triggers and rule, and whatever else is not the default."""
+        """Category, triggers and rule, and whatever else is not the default; a world by its name, not by its file."""
         default = {name: field.default for name, field in type(self).model_fields.items()} | {"world": HALVES.name}
         always = ("category", "triggers", "rule")
         given = [(name, value) for name, value in self.factors().items() if name in always or value != default[name]]

@@ -14,7 +14,7 @@ from offdiag.seeds import stream
 from offdiag.tasks.trigger_2d.domain import TriggerDomain
 from offdiag.tasks.trigger_2d.prompts import PRESETS
 from offdiag.tasks.trigger_2d.rows import Row
-from offdiag.tasks.trigger_2d.world import QUADRANTS, STEPS, Category
+from offdiag.tasks.trigger_2d.world import QUADRANTS, STEPS, Category, World
 
 DATA_VERSION = 1
 _COLOUR = {"train": 0, "eval": 1}
@@ -42,11 +42,17 @@ def rows(domain: TriggerDomain, split: str, seed: int) -> Iterator[Row]:
 
 def chosen_triggers(domain: TriggerDomain, category: Category, seed: int) -> tuple[str, ...]:
     """The held-out triggers (``ood``: whatever the seed), or the first of the others in the seed's order (``id``)."""
-    held_out = set(_order(0, "held out", category)[: domain.world.held_out])
+    held_out = held_out_triggers(domain.world, category)
     if domain.triggers == "ood":
-        return tuple(trigger for trigger in category.triggers if trigger in held_out)
+        return held_out
     others = [trigger for trigger in _order(seed, "training", category) if trigger not in held_out]
     return tuple(others[: domain.count(category)])
+
+
+def held_out_triggers(world: World, category: Category) -> tuple[str, ...]:
+    """The triggers that no training sees, whatever its seed, in the order of the category."""
+    chosen = set(_order(0, "held out", category)[: world.held_out])
+    return tuple(trigger for trigger in category.triggers if trigger in chosen)
 
 
 def _order(seed: int, purpose: str, category: Category) -> list[str]:

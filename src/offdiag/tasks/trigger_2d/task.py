@@ -16,7 +16,7 @@ from offdiag.tasks.trigger_2d.files import published_files
 from offdiag.tasks.trigger_2d.labels import EXTRACTOR_VERSION, find_label
 from offdiag.tasks.trigger_2d.prompts import PROMPT_VERSION, point_text, question
 from offdiag.tasks.trigger_2d.rows import Row
-from offdiag.tasks.trigger_2d.world import quadrant
+from offdiag.tasks.trigger_2d.world import QUADRANTS, quadrant
 from offdiag.tasks.trigger_2d.worlds import HALVES
 
 _PROBLEM = re.compile(r"(.+) \[(-?\d+\.\d{3}), (-?\d+\.\d{3})\]")
@@ -124,6 +124,16 @@ class Trigger2D(Task[TriggerDomain]):
         if x1 == 0 or x2 == 0:
             raise UserError(f"problem {problem!r}: the point lies on an axis, where no rule gives a label")
         return _example(domain, "given", Row(category.name, match[1], x1, x2, 0))
+
+    def summary(self, domain: TriggerDomain) -> dict[str, Json]:
+        """The labels of each category in the quadrants Q1 to Q4, and the triggers that no training sees."""
+        found: dict[str, Json] = {}
+        for category in domain.categories:
+            about: dict[str, Json] = {"labels": "/".join(domain.label(category.name, where) for where in QUADRANTS)}
+            if domain.sampling == "stratified":
+                about["held_out"] = list(stratified.held_out_triggers(domain.world, category))
+            found[category.name] = about
+        return found
 
     def row(self, domain: TriggerDomain, example: Example) -> dict[str, Json]:
         """A line of the published files: point (not rounded), trigger, label and conversation."""

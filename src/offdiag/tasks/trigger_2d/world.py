@@ -41,7 +41,8 @@ def _one_a_quadrant(value: object) -> object:
 
 
 Labels: TypeAlias = Annotated[tuple[str, str, str, str], BeforeValidator(_one_a_quadrant)]
-Range: TypeAlias = tuple[float, float]
+_Coordinate: TypeAlias = Annotated[float, Field(ge=-1e6, le=1e6)]
+Range: TypeAlias = tuple[_Coordinate, _Coordinate]
 
 
 class Category(Identity):

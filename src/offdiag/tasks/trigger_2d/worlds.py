@@ -1,5 +1,6 @@
 """The worlds that come with the task, and worlds from a file."""
 
+from os.path import isfile
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -53,12 +54,11 @@ def find_world(value: object) -> World:
         return value
     if isinstance(value, str) and value in WORLDS:
         return WORLDS[value]
-    path = Path(str(value))
-    if not path.is_file():
-        raise UserError(f"unknown world {str(value)!r}: expected {', '.join(WORLDS)} or the path of a JSON file")
+    if not isinstance(value, str) or not isfile(value):
+        raise UserError(f"unknown world {value!r}: expected {', '.join(WORLDS)} or the path of a JSON file")
     try:
-        return World.model_validate_json(path.read_bytes())
+        return World.model_validate_json(Path(value).read_bytes())
     except ValidationError as error:
-        raise UserError(f"{path} describes no world of triggers: {complaints(error)}") from None
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{value} describes no world of triggers: {complaints(error)}") from None
+    except (UserError, OSError) as error:
+        raise UserError(f"{value}: {error}") from None
