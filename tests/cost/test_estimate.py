@@ -127,7 +127,8 @@ def test_close_to_what_a_run_of_the_embedded_model_counted() -> None:
 
 
 def test_sharing_makes_the_k_axis_much_cheaper() -> None:
-    worked = {"per_query_shots": "", "shown_rationales": "true", "n_counting": "0"}
+    others = ("per_query_shots", "other_bases", "tuned_bases", "anchor_forms")
+    worked = {"shown_rationales": "true", "n_counting": "0", **dict.fromkeys(others, "")}
     plan = make_plan(base_addition, "paper", worked)
     total = estimate(plan).total
     assert total.prompt_tokens > 10 * total.prefill_tokens

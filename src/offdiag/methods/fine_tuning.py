@@ -95,7 +95,7 @@ class FineTuning(Method):
         if train is None:
             raise UserError("fine-tuning needs a training domain: set train=")
         if self.recipe.adapter == "qlora" and model.spec.quantization == "none":
-            model = Weights.of(model.spec.model_copy(update={"quantization": "nf4"}))
+            model = model.model_copy(update={"spec": model.spec.model_copy(update={"quantization": "nf4"})})
         self.recipe.updates(self.n)
         trained = FineTuned(
             start=model,

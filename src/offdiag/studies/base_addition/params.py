@@ -61,7 +61,9 @@ QUICK = Params(
     bases=(8, 10), other_bases=(), digits=(2, 3), shots=(1, 2, 4, 8), per_query_shots=(),
     tuned_bases=(8,), tuned_rationales=(False,), prompts=("matched",), seeds=(0,), anchor_forms=("rationale",),
     n_train=96, n_eval=24, n_counting=20, max_new_tokens=112, max_direct_tokens=48,
-    recipe=Recipe(learning_rate=1e-3, warmup_updates=2),
+    recipe=Recipe(learning_rate=1e-3, warmup_updates=2), policy_style="direct",
+    policy_recipe=POLICY_RECIPE.model_copy(update={"batch_size": 2, "max_updates": 6, "learning_rate": 1e-4}),
+    reinforcement=Reinforcement(group_size=4, max_new_tokens=24),
 )  # fmt: skip
 CPU = Params(
     digits=(2, 3), shots=(1, 2, 4, 8, 16), per_query_shots=(4,), tuned_bases=(8, 10), tuned_rationales=(False,),
