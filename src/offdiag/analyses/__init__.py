@@ -17,7 +17,7 @@ from offdiag.analyses.table_analysis import (
     table_analyses,
 )
 from offdiag.analyses.thresholds import Thresholds, ThresholdSlopes
-from offdiag.analyses.transfer_matrix import Matrix, Spread, Transfer, spread, transfer_matrices
+from offdiag.analyses.transfer_matrix import Matrix, Spread, TransferMatrices, spread, transfer_matrices
 from offdiag.analyses.transfer_matrix_of_table import TransferMatrixOfTable
 from offdiag.analyses.transition import Transition, transition, transition_from_accuracies
 from offdiag.analyses.transition_fit import TransitionFit, fit_transition
@@ -40,7 +40,7 @@ __all__ = [
     "TableAnalysis",
     "ThresholdSlopes",
     "Thresholds",
-    "Transfer",
+    "TransferMatrices",
     "TransferMatrixOfTable",
     "Transition",
     "TransitionFit",

@@ -65,7 +65,7 @@ class Spread(NamedTuple):
     n_seeds: int
 
 
-class Transfer(NamedTuple):
+class TransferMatrices(NamedTuple):
     """The three matrices: one task, two tasks, and two tasks minus the best of their specialists."""
 
     single: Matrix
@@ -73,7 +73,7 @@ class Transfer(NamedTuple):
     difference: Matrix
 
 
-def transfer_matrices(cells: "pd.DataFrame") -> Transfer:
+def transfer_matrices(cells: "pd.DataFrame") -> TransferMatrices:
     """The matrices of a table of cells.
 
     Args:
@@ -100,7 +100,7 @@ def transfer_matrices(cells: "pd.DataFrame") -> Transfer:
         found[key] = float(value)
     by_size = [_distinct_rows(tasks for tasks in taught if len(tasks) == size) for size in range(1, MOST_TASKS + 1)]
     single, pair = (_matrix(rows, columns, len(seeds), found) for rows in by_size)
-    return Transfer(single, pair, _difference(pair, single))
+    return TransferMatrices(single, pair, _difference(pair, single))
 
 
 def spread(matrix: Matrix, chosen: NDArray[np.bool_], level: float = 0.95) -> Spread:
