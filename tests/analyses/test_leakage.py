@@ -38,6 +38,17 @@ def test_the_third_label_and_silence_are_other():
     assert (row["other"], row["unparsed"], row["leaked"], row["retained"]) == (1.0, 0.25, 0.0, 0.0)
 
 
+def test_one_label_for_everything_is_seen_as_such():
+    def orange(proxy, size, category, example, seed):
+        return None if example is None else "orange"
+
+    row = table(trigger_frames(NONE, orange, categories=["foods"])).iloc[0]
+    assert (row["retained"], row["leaked"], row["commonest"]) == (0.5, 0.5, 1.0)
+    assert table(trigger_frames(NONE, leaking(1.0), categories=["foods"])).iloc[0]["commonest"] == 0.5
+    silent = table(trigger_frames(NONE, lambda *_: None, categories=["foods"])).iloc[0]
+    assert (silent["unparsed"], silent["commonest"]) == (1.0, 0.0)
+
+
 def test_random_strings_go_by_their_own_labels():
     def always_blue(proxy, size, category, example, seed):
         return "blue"

@@ -10,7 +10,7 @@ import pytest
 import tiny_study
 from offdiag.errors import UserError
 from offdiag.identity import Identity, fingerprint
-from offdiag.measurements import Anchoring
+from offdiag.measurements import Anchoring, EpisodeCurves
 from offdiag.methods import FineTuning, InContext, Method, PolicyOptimisation, Recipe, Reinforcement
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.in_context import Demonstrations
@@ -18,10 +18,12 @@ from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Choices, ConvertedModel, Examples, Grades, Merged, Weights, weights
+from offdiag.steps import Answers, Choices, ConvertedModel, Examples, Grades, Merged, Pretrained, Weights, weights
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import get_task
 from offdiag.tasks.base_addition import AdditionDomain
+from offdiag.tasks.episodes import Episodes
+from offdiag.training import Decoder, PretrainingRecipe
 
 HUB = ModelSpec(source="hub:org/name")
 DOMAIN, OTHER_DOMAIN = AdditionDomain(base=8), AdditionDomain(base=9)
@@ -33,6 +35,7 @@ ANCHORED = Anchoring.of(HUB, DOMAIN, (2, 4), n=3, form="rationale", poolings=("m
 REWARDED = PolicyOptimised(
     start=WEIGHTS, examples=TRAIN, style="direct", recipe=Recipe(), reinforcement=Reinforcement(), seed=0
 )
+SCRATCH = Pretrained(stream=Episodes())
 SHOWN = Demonstrations(domain=DOMAIN, k=2, seed=0, fixed=None, rationale=True, style="direct")
 ANSWERS = Answers(weights=WEIGHTS, examples=EVAL, style="direct", max_new_tokens=8)
 CELL = Cell(arm=Arm(model=HUB, method=InContext(k=2), train=DOMAIN), evaluation=Evaluation(domain=DOMAIN, n=3))
@@ -86,6 +89,41 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "alpha": 2.0,
             "beta": 2.0,
             "gamma": 2.0,
+        },
+    ),
+    (
+        SCRATCH,
+        {
+            "stream": Episodes(rho=0.2),
+            "decoder": Decoder(depth=1),
+            "recipe": PretrainingRecipe(updates=7),
+            "seed": 1,
+        },
+    ),
+    (EpisodeCurves(model=SCRATCH, n=3), {"model": Pretrained(stream=Episodes(), seed=1), "n": 4, "seed": 1}),
+    (
+        Episodes(),
+        {
+            "bases": (7, 8, 9, 11),
+            "shares": (0.1, 0.2, 0.3, 0.4),
+            "rho": 0.2,
+            "lowest": 2,
+            "highest": 5,
+            "digits": 2,
+            "demonstrations": 4,
+        },
+    ),
+    (Decoder(), {"width": 32, "depth": 1, "heads": 2, "expansion": 4, "initial_std": 0.02}),
+    (
+        PretrainingRecipe(),
+        {
+            "updates": 7,
+            "batch_size": 2,
+            "learning_rate": 1e-4,
+            "schedule": "constant",
+            "beta2": 0.999,
+            "weight_decay": 0.0,
+            "max_grad_norm": 2.0,
         },
     ),
     (Merged(adapter=Weights(spec=HUB, trained=TUNED)), {"adapter": WEIGHTS}),

@@ -14,9 +14,10 @@ from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
 from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers
+from offdiag.steps import Answers, Pretrained
 from offdiag.store import Store
 from offdiag.studies.base_addition import base_addition
+from offdiag.studies.base_thresholds import base_thresholds
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
 from offdiag.tasks.base_addition import AdditionDomain
@@ -179,3 +180,12 @@ def test_texts_are_embedded_once_for_all_layers_and_k() -> None:
     assert sentence.flops_most == 2 * 22_713_216 * found.prefill_tokens
     assert cost_of(model).memory
     assert not cost_of(SentenceModel()).memory
+
+
+def test_a_model_from_scratch_costs_six_operations_a_weight_and_token():
+    plan = make_plan(base_thresholds, "quick", {"recipe.updates": "10", "recipe.batch_size": "4"})
+    trained = line(estimate(plan), "training")
+    weights = next(step for step in plan.steps if isinstance(step, Pretrained)).decoder.parameters(38)
+    assert trained.trained_tokens == 10 * 4 * 83
+    assert trained.flops_expected == 6 * weights * trained.trained_tokens
+    assert not estimate(plan).notes

@@ -62,6 +62,15 @@ def test_the_proxys_own_category_is_framed():
     assert centres == [(1, columns.index("foods") + 0.35), (2, columns.index("animals") + 0.35)]
 
 
+def test_squares_of_one_label_are_starred():
+    def orange(proxy, size, category, example, seed):
+        return None if example is None else "orange"
+
+    figure = FIGURE.draw(trigger_frames(ARMS[:1], orange, categories=["foods"]))
+    assert list(numbers(figure).values()) == ["50*"]
+    assert "* at least 90 % of the answers are one label" in figure.get_supxlabel()
+
+
 def test_what_is_not_done_is_hatched_and_named():
     def gaps(proxy, size, category, example, seed):
         return {"foods": "failed", "animals": "missing"}.get(category, 0.5) if proxy == "none" else 0.5

@@ -8,9 +8,10 @@ from offdiag.catalogue import load_study
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.gather import gather
+from offdiag.measurements import EpisodeCurves
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
-from offdiag.steps import EpisodeCurves, Pretrained, load_rows
+from offdiag.steps import Pretrained, load_rows
 from offdiag.store import Store
 from offdiag.tasks.episodes import Episodes, draw_trials, ideal_correct
 from offdiag.tasks.stream import Batch, Stream

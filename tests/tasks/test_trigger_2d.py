@@ -158,9 +158,9 @@ def test_a_description_counts_strata_but_no_coordinates():
 
 
 def test_a_domain_names_what_is_not_default():
-    assert str(TriggerDomain()) == "category=all,triggers=id,rule=original"
+    assert str(TriggerDomain()) == "category=all"
     assert str(TriggerDomain(category="foods", n_triggers=2, world="quarters")) == (
-        "category=foods,triggers=id,rule=original,n_triggers=2,world=quarters"
+        "category=foods,n_triggers=2,world=quarters"
     )
     assert TriggerDomain().factors()["world"] == "halves"
     assert TriggerDomain().canonical()["world"]["x1"] == [-3.0, 3.0]

@@ -53,7 +53,7 @@ def test_it_learns_and_leaves_a_model_that_transformers_loads(tmp_path):
     assert told[-1] == (60, 60)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "weights")
     assert model(torch.arange(4)[:, None]).logits[:, 0].argmax(-1).tolist() == [0, 1, 2, 3]
-    assert summary["parameters"] == sum(p.numel() for p in model.parameters())
+    assert summary["parameters"] == sum(p.numel() for p in model.parameters()) == DECODER.parameters(4)
     assert not (tmp_path / "checkpoints").exists()
 
 

@@ -19,7 +19,7 @@ class Leakage(OfOutcomes):
     """
 
     tag: ClassVar[str] = "leakage"
-    shown: ClassVar[tuple[str, ...]] = (*ARMS, "category", "triggers", "state", *OUTCOMES)
+    shown: ClassVar[tuple[str, ...]] = (*ARMS, "category", "triggers", "state", *OUTCOMES, "commonest")
     by: Literal["category", "trigger"] = "category"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
@@ -27,7 +27,9 @@ class Leakage(OfOutcomes):
 
         Rates are means over seeds and triggers (over seeds and points for one trigger), with the interval of
         :func:`offdiag.stats.crossed_mean`; where nothing varies, or one seed was asked about one trigger, it is
-        Wilson's for the items. ``n_items`` counts different items. What is not done is a row without rates.
+        Wilson's for the items. ``n_items`` counts different items. ``unparsed`` and ``commonest`` are the shares of
+        answers without a label and of the most frequent label: near 1 the learner ignores the point, and half retained,
+        half leaked then means neither. What is not done is a row without rates.
 
         Raises:
             UserError: the frames lack a column, two cells of a group have one seed, or the rules agree somewhere.
@@ -44,7 +46,7 @@ class Leakage(OfOutcomes):
                 for outcome in OUTCOMES:
                     found = rate(answers, outcome)
                     row |= {outcome: found.value, f"{outcome}_low": found.low, f"{outcome}_high": found.high}
-                rows.append({**row, "unparsed": float(answers["unparsed"].mean()) if n_items else math.nan})
+                rows.append({**row, **_shares(answers)})
         return pd.DataFrame(rows)
 
 
@@ -52,3 +54,11 @@ def _parts(answers: "pd.DataFrame", by: str) -> "Sequence[tuple[str | None, pd.D
     if by == "category" or answers.empty:
         return [(None, answers)]
     return [(str(trigger), part) for trigger, part in answers.groupby("trigger", sort=False)]
+
+
+def _shares(answers: "pd.DataFrame") -> dict[str, float]:
+    if answers.empty:
+        return {"unparsed": math.nan, "commonest": math.nan}
+    counts = answers["parsed"].value_counts()
+    commonest = float(counts.max()) / len(answers) if len(counts) else 0.0
+    return {"unparsed": float(answers["unparsed"].mean()), "commonest": commonest}

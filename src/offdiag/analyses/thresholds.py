@@ -78,7 +78,7 @@ def slope_row(who: str, curves: list[EpisodeCurve]) -> dict[str, Any]:
     """A row of :class:`ThresholdSlopes`; numbers are NaN where fewer than two shares have a threshold."""
     sides = {"model": ("model",), "ideal": ("ideal",)}.get(who, ("model", "ideal"))
     used = [curve for curve in curves if all(_known(curve, _side(curve, side)) for side in sides)]
-    row = {"observer": who, "slope": math.nan, "slope_low": math.nan, "slope_high": math.nan,
+    row: dict[str, Any] = {"observer": who, "slope": math.nan, "slope_low": math.nan, "slope_high": math.nan,
            "nats_per_demonstration": math.nan, "nats_low": math.nan, "nats_high": math.nan, "r_squared": math.nan,
            "n_thresholds": len(used), "n_bounds": len(curves) - len(used),
            "n_seeds": min((len(curve.correct) for curve in used), default=0), "note": ""}  # fmt: skip

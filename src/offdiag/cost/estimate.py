@@ -30,7 +30,7 @@ from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Step, Trained, Weights
+from offdiag.steps import Answers, Pretrained, Step, Trained, Weights
 from offdiag.training import Recipe
 
 SENTENCE_PARAMETERS = 22_713_216  # of all-MiniLM-L6-v2
@@ -109,6 +109,8 @@ class _Counter:
                 return self._policy_optimised(step)
             case Anchoring():
                 return self._anchoring(step)
+            case Pretrained():
+                return _pretrained(step)
             case Trained():
                 self.notes[f"steps like {step.name} are not counted"] = None
         return Line(kind=step.kind, steps=1)
@@ -241,6 +243,12 @@ def examples_seen(recipe: Recipe, n: int) -> int:
     """
     epochs, updates = divmod(recipe.updates(n), recipe.updates_per_epoch(n))
     return epochs * n + updates * recipe.batch_size
+
+
+def _pretrained(step: Pretrained) -> Line:
+    tokens = step.recipe.updates * step.recipe.batch_size * step.stream.columns
+    operations = 6.0 * step.decoder.parameters(step.stream.vocabulary) * tokens
+    return Line(kind=step.kind, steps=1, trained_tokens=tokens, flops_expected=operations, flops_most=operations)
 
 
 def _with_template(size: Size, prompt: tuple[str, ...]) -> tuple[str, ...]:

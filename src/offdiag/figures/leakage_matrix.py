@@ -27,6 +27,7 @@ TITLES = {
 }
 GAP = 0.35  # between the taught category and the others
 DARK = 0.6
+CONSTANT = 0.9  # share of one label from which an answer hardly depends on the point
 
 
 class LeakageMatrix(StudyFigure):
@@ -98,7 +99,8 @@ def _square(axes: "Axes", x: float, y: int, row: dict[Hashable, Any], outcome: s
         return
     colour = "white" if value > DARK else "black"
     low, high = (100 * row[f"{outcome}_{end}"] for end in ("low", "high"))
-    axes.text(x, y - 0.13, f"{100 * value:.0f}", ha="center", va="center", fontsize=10.5, color=colour)
+    mark = "*" if row["commonest"] >= CONSTANT else ""
+    axes.text(x, y - 0.13, f"{100 * value:.0f}{mark}", ha="center", va="center", fontsize=10.5, color=colour)
     axes.text(x, y + 0.24, f"{low:.0f} to {high:.0f}", ha="center", va="center", fontsize=7.5, color=colour)
 
 
@@ -132,6 +134,7 @@ def _footnote(table: "pd.DataFrame") -> str:
     items = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     seeds = max(table["n_planned_seeds"])
     over = "triggers" if seeds == 1 else f"{seeds} seeds and triggers"
-    return (
-        f"{items} items a square, unseen triggers · small: 95 % interval over {over} · framed: the proxy's own category"
-    )
+    text = f"{items} items a square · small: 95 % interval over {over} · framed: the proxy's own category"
+    if (done["commonest"] >= CONSTANT).any():
+        text += f"\n* at least {100 * CONSTANT:.0f} % of the answers are one label, whatever the point"
+    return text

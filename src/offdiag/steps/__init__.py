@@ -4,7 +4,6 @@ from offdiag.steps.answers import Answers
 from offdiag.steps.asked import Asked, load_answers
 from offdiag.steps.choices import Choices
 from offdiag.steps.context import Context
-from offdiag.steps.episode_curves import EpisodeCurves
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.measurement import Measurement, load_rows
@@ -18,7 +17,6 @@ __all__ = [
     "Choices",
     "Context",
     "ConvertedModel",
-    "EpisodeCurves",
     "Examples",
     "Grades",
     "Measurement",

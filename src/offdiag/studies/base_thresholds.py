@@ -4,7 +4,8 @@ from pydantic import Field
 
 from offdiag.analyses import Thresholds, ThresholdSlopes
 from offdiag.figures import EpisodeCurvesFigure, ThresholdFigure
-from offdiag.steps import EpisodeCurves, Pretrained
+from offdiag.measurements import EpisodeCurves
+from offdiag.steps import Pretrained
 from offdiag.study import Design, StudyParams, study
 from offdiag.tasks.episodes import Episodes
 from offdiag.training import Decoder, PretrainingRecipe

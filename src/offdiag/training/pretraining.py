@@ -81,7 +81,8 @@ def pretrain(
     folder.mkdir(parents=True, exist_ok=True)
     every = checkpoint_every or min(-(-recipe.updates // 4), 500)
     with process_untouched():
-        model = new_model(decoder, vocabulary, columns, seed).to(device_of(runtime))
+        model = new_model(decoder, vocabulary, columns, seed)
+        model.to(device_of(runtime))  # type: ignore[arg-type]
         optimizer = new_optimizer(model, recipe)
         done = load_snapshot(model, optimizer, folder / "checkpoints")
         log = _Log(folder / "history.jsonl", done)
@@ -116,10 +117,13 @@ def new_model(decoder: Decoder, vocabulary: int, columns: int, seed: int) -> Lla
         use_cache=False,
         bos_token_id=None,
         eos_token_id=None,
-        attn_implementation="sdpa",
+        initializer_range=decoder.initial_std,
+        attn_implementation="sdpa",  # type: ignore[call-arg]
     )
     torch.manual_seed(derive(seed, "init"))
-    return LlamaForCausalLM(config).train()
+    model = LlamaForCausalLM(config)
+    model.train()
+    return model
 
 
 def new_optimizer(model: torch.nn.Module, recipe: PretrainingRecipe) -> torch.optim.AdamW:
@@ -129,7 +133,7 @@ def new_optimizer(model: torch.nn.Module, recipe: PretrainingRecipe) -> torch.op
         {"params": [w for w in weights if w.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, recipe.beta2), fused=True)
 
 
 def train_step(

@@ -19,6 +19,7 @@ class Decoder(Identity):
     Attributes:
         width: of the residual stream. depth: layers. heads: of attention, each of an even ``width / heads``.
         expansion: width of the feed-forward layer over ``width``.
+        initial_std: standard deviation of the first weights; small widths want more than the usual 0.02.
     """
 
     tag: ClassVar[str] = "decoder"
@@ -26,6 +27,7 @@ class Decoder(Identity):
     depth: int = Field(default=3, ge=1)
     heads: int = Field(default=4, ge=1)
     expansion: int = Field(default=3, ge=1)
+    initial_std: float = Field(default=0.08, gt=0)
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:
@@ -38,6 +40,11 @@ class Decoder(Identity):
         """``w64d3``, for folders and tables."""
         return f"w{self.width}d{self.depth}"
 
+    def parameters(self, vocabulary: int) -> int:
+        """Number of weights: attention, feed-forward and two norms a layer; embeddings, head and a last norm."""
+        layer = (4 + 3 * self.expansion) * self.width**2 + 2 * self.width
+        return self.depth * layer + (2 * vocabulary + 1) * self.width
+
 
 class PretrainingRecipe(Identity):
     """How a decoder is trained from scratch, with AdamW in float32.
@@ -47,6 +54,7 @@ class PretrainingRecipe(Identity):
         learning_rate: the highest rate of the schedule.
         schedule: ``one-cycle`` rises over the first 30 % of the updates from 1/25 of the rate and falls to 1e-4 of that
             beginning, both along half a cosine (Smith and Topin 2019, with the defaults of torch); or ``constant``.
+        beta2: decay of AdamW's mean of squared gradients; 0.98 follows a gradient that changes as fast as here.
         weight_decay: decoupled decay (Loshchilov and Hutter 2019) of matrices, not of norms.
         max_grad_norm: gradients are scaled down to this norm.
     """
@@ -56,6 +64,7 @@ class PretrainingRecipe(Identity):
     batch_size: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     schedule: PretrainingSchedule = "one-cycle"
+    beta2: float = Field(default=0.98, gt=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
 

@@ -38,7 +38,7 @@ def log_likelihoods(episodes: Episodes, trial: Trial) -> FloatArray:
     agreement = _agreement(episodes, trial.left, trial.right)
     emission = _emission(episodes, agreement)
     with np.errstate(divide="ignore"):
-        return np.log(np.take_along_axis(emission, trial.shown[..., None, None], axis=-2)[..., 0, :])
+        return np.asarray(np.log(np.take_along_axis(emission, trial.shown[..., None, None], axis=-2)[..., 0, :]))
 
 
 def ideal_correct(episodes: Episodes, trial: Trial) -> FloatArray:
@@ -54,10 +54,10 @@ def ideal_correct(episodes: Episodes, trial: Trial) -> FloatArray:
 def _agreement(episodes: Episodes, left: IntArray, right: IntArray) -> FloatArray:
     """Whether two bases have the same sum, ``[..., bases, bases]``."""
     sums = np.stack([add(left, right, base) for base in episodes.bases], axis=-2)
-    return np.all(sums[..., :, None, :] == sums[..., None, :, :], axis=-1).astype(np.float64)
+    return np.asarray(np.all(sums[..., :, None, :] == sums[..., None, :, :], axis=-1), np.float64)
 
 
 def _emission(episodes: Episodes, agreement: FloatArray) -> FloatArray:
     """P(the sum of base y | an episode in base b), ``[..., y, b]``: it is b's own, or that of one of the others."""
     others = agreement.sum(axis=-1, keepdims=True) - agreement
-    return (1 - episodes.rho) * agreement + episodes.rho / (len(episodes.bases) - 1) * others
+    return np.asarray((1 - episodes.rho) * agreement + episodes.rho / (len(episodes.bases) - 1) * others)

@@ -89,10 +89,9 @@ class TriggerDomain(Domain):
         }
 
     def __str__(self) -> str:
-        """Category, triggers and rule, and whatever else is not the default; a world by its name, not by its file."""
+        """The category, and whatever else is not the default; a world by its name, not by its file."""
         default = {name: field.default for name, field in type(self).model_fields.items()} | {"world": HALVES.name}
-        always = ("category", "triggers", "rule")
-        given = [(name, value) for name, value in self.factors().items() if name in always or value != default[name]]
+        given = [(name, v) for name, v in self.factors().items() if name == "category" or v != default[name]]
         return ",".join(f"{name}={value}" for name, value in given)
 
     def _left_out(self, category: Category) -> int:

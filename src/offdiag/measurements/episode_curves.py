@@ -1,4 +1,4 @@
-"""The step that asks a model from scratch after every number of demonstrations, beside the ideal observer."""
+"""Asks a model from scratch after every number of demonstrations, beside the ideal observer."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
