@@ -32,7 +32,6 @@ class AnchoringScores(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "anchoring-scores"
-    shown: ClassVar[tuple[str, ...]] = ("eval_base", "form", "pooling", "k", "score", "score_max", "max_layer", "ausn")
     series: str = "eval_base"
 
     def table(self, frames: Frames) -> "pd.DataFrame":

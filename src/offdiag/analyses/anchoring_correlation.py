@@ -54,16 +54,6 @@ class AnchoringCorrelation(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "anchoring-correlation"
-    shown: ClassVar[tuple[str, ...]] = (
-        "form",
-        "pooling",
-        "rationale",
-        "at",
-        "over",
-        "n_points",
-        "spearman",
-        "spearman_p",
-    )
     series: str = "eval_base"
     measured: Mapping[str, str | int | float | bool] = {}
     n_resamples: int = Field(default=2000, ge=100)

@@ -51,11 +51,13 @@ def _show_cells(title: str, cells: "pd.DataFrame") -> None:
 def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
     """The cells as rows of text, see ``COLUMNS``."""
     rows = []
+    several = cells["task"].nunique() > 1
     for cell in cells.to_dict(orient="records"):
         done = cell["state"] == "done"
+        asked = f"{cell['task']} {cell['eval']}" if several else str(cell["eval"])
         change = "" if _absent(cell["difference"]) else f"{100 * cell['difference']:+.1f}"
         rows.append([
-            str(cell["arm"]), str(cell["eval"]), str(cell["prompt"]), f"{cell['n']}/{cell['n_planned']}",
+            str(cell["arm"]), asked, str(cell["prompt"]), f"{cell['n']}/{cell['n_planned']}",
             percent(cell["accuracy"]) if done else str(cell["state"]),
             interval(cell["ci_low"], cell["ci_high"]) if done else "",
             percent(cell["unparsed_rate"]) if done else "",
