@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import IterableDataset
-from transformers import LlamaForCausalLM, Trainer, TrainerCallback, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils import logging
 
 from offdiag.runtime import Runtime
@@ -72,8 +72,10 @@ class TargetsOnly(Trainer):
     ) -> torch.Tensor:
         """The mean cross-entropy of the targets."""
         wanted = (inputs["labels"].flatten() != -100).nonzero().squeeze(1)
-        hidden = model.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
-        loss = cross_entropy(model.lm_head(hidden.flatten(0, 1)[wanted]), inputs["labels"].flatten()[wanted])
+        hidden = model.base_model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
+        loss = cross_entropy(
+            model.get_output_embeddings()(hidden.flatten(0, 1)[wanted]), inputs["labels"].flatten()[wanted]
+        )
         self.side.losses.append(loss.detach())
         return loss
 
@@ -95,7 +97,7 @@ class TakeTurns(TrainerCallback):
             self.clock = time.perf_counter()
 
 
-def trainer_for(model: LlamaForCausalLM, recipe: PretrainingRecipe, folder: str) -> TargetsOnly:
+def trainer_for(model: PreTrainedModel, recipe: PretrainingRecipe, folder: str) -> TargetsOnly:
     """The Trainer with our optimiser and schedule."""
     optimizer = new_optimizer(model, recipe)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda update: recipe.rate(update) / recipe.learning_rate)
@@ -141,7 +143,7 @@ def main() -> None:
 
 
 def report(
-    args: argparse.Namespace, model: LlamaForCausalLM, recipe: PretrainingRecipe, ours: Side, theirs: Side
+    args: argparse.Namespace, model: PreTrainedModel, recipe: PretrainingRecipe, ours: Side, theirs: Side
 ) -> None:
     """Print the comparison, the first block left out as a warm-up."""
     apart = (torch.stack(ours.losses) - torch.stack(theirs.losses)).abs().max().item()

@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from episode_frames import KNOWN, N, episode_frames
+from episode_frames import KNOWN, N, episode_frames, rises
 from offdiag.analyses import Thresholds, ThresholdSlopes
+from offdiag.analyses.episode_curves import EpisodeCurve, threshold
 from offdiag.analyses.threshold import half_crossing, isotonic
 from offdiag.errors import UserError
 
@@ -129,3 +130,30 @@ def test_a_lost_question_is_refused():
     cut = frames.measurements["episodes"].drop(index=17)
     with pytest.raises(UserError, match="base 7 of .*expected 1 x 100 x 14"):
         THRESHOLDS.table(type(frames)(cells=frames.cells, records=frames.records, measurements={"episodes": cut}))
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    generator = np.random.default_rng(0)
+    k, covered = np.arange(14.0), 0
+    truth = rises(4.3, k)
+    for trial in range(200):
+        right = (generator.random((1, 100, 14)) < truth).astype(float)
+        curve = EpisodeCurve(base=8, share=0.1, n_planned=1, k=k, correct=right, expected=right[0],
+                             n_resamples=200, seed=trial)  # fmt: skip
+        value, low, high = threshold(k, curve.model)
+        covered += low <= 4.3 <= high
+        assert low <= value <= high
+    assert 0.90 <= covered / 200 <= 0.99
+
+
+def test_intervals_over_seeds_cover_a_truth_that_seeds_scatter_around():
+    generator = np.random.default_rng(1)
+    k, covered = np.arange(14.0), 0
+    for trial in range(200):
+        thresholds = 4.3 + generator.normal(0, 0.8, 4)
+        right = np.stack([generator.random((60, 14)) < rises(one, k) for one in thresholds]).astype(float)
+        curve = EpisodeCurve(base=8, share=0.1, n_planned=4, k=k, correct=right, expected=right[0],
+                             n_resamples=200, seed=trial)  # fmt: skip
+        _, low, high = threshold(k, curve.model)
+        covered += low <= 4.3 <= high
+    assert covered / 200 >= 0.88

@@ -113,7 +113,7 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "demonstrations": 4,
         },
     ),
-    (Decoder(), {"width": 32, "depth": 1, "heads": 2, "expansion": 4, "initial_std": 0.02}),
+    (Decoder(), {"architecture": "gpt2", "width": 32, "depth": 1, "heads": 2, "expansion": 4, "initial_std": 0.02}),
     (
         PretrainingRecipe(),
         {

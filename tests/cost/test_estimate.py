@@ -185,7 +185,7 @@ def test_texts_are_embedded_once_for_all_layers_and_k() -> None:
 def test_a_model_from_scratch_costs_six_operations_a_weight_and_token():
     plan = make_plan(base_thresholds, "quick", {"recipe.updates": "10", "recipe.batch_size": "4"})
     trained = line(estimate(plan), "training")
-    weights = next(step for step in plan.steps if isinstance(step, Pretrained)).decoder.parameters(38)
+    weights = next(step for step in plan.steps if isinstance(step, Pretrained)).decoder.parameters(38, 83)
     assert trained.trained_tokens == 10 * 4 * 83
     assert trained.flops_expected == 6 * weights * trained.trained_tokens
     assert not estimate(plan).notes

@@ -1,17 +1,24 @@
 import numpy as np
+import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from offdiag.models.branches import predict_branches
 
+LLAMA = LlamaConfig(
+    vocab_size=13, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+    max_position_embeddings=64, initializer_range=0.5, bos_token_id=None, eos_token_id=None,
+)  # fmt: skip
+GPT2 = GPT2Config(
+    vocab_size=13, n_embd=16, n_layer=2, n_head=2, n_positions=64, initializer_range=0.5, bos_token_id=None,
+    eos_token_id=None,
+)  # fmt: skip
 
-def test_branches_say_what_a_pass_for_each_of_them_says():
+
+@pytest.mark.parametrize(("kind", "config"), [(LlamaForCausalLM, LLAMA), (GPT2LMHeadModel, GPT2)])
+def test_branches_say_what_a_pass_for_each_of_them_says(kind, config):
     torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=13, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64, initializer_range=0.5,
-    )  # fmt: skip
-    model = LlamaForCausalLM(config).eval()
+    model = kind(config).eval()
     generator = np.random.default_rng(0)
     trunk, branches = generator.integers(0, 13, (5, 9)), generator.integers(0, 13, (5, 4, 3))
     forks = [0, 3, 3, 9]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from offdiag.seeds import stream
-from offdiag.stats import hierarchical_bootstrap, item_counts, percentile_ends
+from offdiag.stats import hierarchical_bootstrap, item_counts, percentile_ends, replicate_ends, seed_counts
 
 
 def test_item_counts_draw_as_many_items_as_there_are():
@@ -81,3 +81,17 @@ def test_interval_covers_the_truth(n_seeds):
         found = hierarchical_bootstrap(generator.random((n_seeds, 120)) < level, n_resamples=300, seed=trial)
         hits += found.low <= 0.5 <= found.high
     assert 0.91 <= hits / 300 <= 0.995
+
+
+def test_one_seed_fewer_is_drawn_than_there_are():
+    assert set(seed_counts(4, 50, 0, "x").sum(axis=1)) == {3}
+    assert set(seed_counts(1, 50, 0, "x").ravel()) == {1}
+
+
+def test_replicates_of_one_seed_give_percentiles_and_of_several_a_wider_interval():
+    replicates = np.linspace(0.4, 0.6, 1001)
+    assert replicate_ends(0.5, replicates, np.array([0.5])) == pytest.approx((0.405, 0.595), abs=1e-3)
+    low, high = replicate_ends(0.5, replicates, np.array([0.4, 0.5, 0.6]))
+    assert low + high == pytest.approx(1.0)
+    # standard error 0.1 / sqrt 3, t with 2 degrees of freedom
+    assert high - 0.5 == pytest.approx(4.303 * 0.1 / np.sqrt(3), rel=2e-2)

@@ -24,9 +24,9 @@ def copies(index: int) -> tuple[np.ndarray, np.ndarray]:
     return ids[:, :-1], ids[:, 1:]
 
 
-def train(folder, *, recipe=RECIPE, draw=copies, every=4, seed=0, on_progress=None):
+def train(folder, *, decoder=DECODER, recipe=RECIPE, draw=copies, every=4, seed=0, on_progress=None):
     return pretrain(
-        draw, DECODER, recipe, vocabulary=4, columns=1, seed=seed, folder=folder, runtime=CPU,
+        draw, decoder, recipe, vocabulary=4, columns=1, seed=seed, folder=folder, runtime=CPU,
         on_progress=on_progress, checkpoint_every=every,
     )  # fmt: skip
 
@@ -40,10 +40,13 @@ def history(folder):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-def test_it_learns_and_leaves_a_model_that_transformers_loads(tmp_path):
+@pytest.mark.parametrize("decoder", [DECODER, DECODER.model_copy(update={"architecture": "gpt2"})])
+def test_it_learns_and_leaves_a_model_that_transformers_loads(tmp_path, decoder):
     told = []
     recipe = RECIPE.model_copy(update={"updates": 60})
-    summary = train(tmp_path, recipe=recipe, on_progress=lambda done, total: told.append((done, total)))
+    summary = train(
+        tmp_path, decoder=decoder, recipe=recipe, on_progress=lambda done, total: told.append((done, total))
+    )
     rows = history(tmp_path)
     assert rows[0]["loss"] == pytest.approx(np.log(4), abs=0.5)
     assert rows[-1]["loss"] < 0.1
@@ -53,7 +56,7 @@ def test_it_learns_and_leaves_a_model_that_transformers_loads(tmp_path):
     assert told[-1] == (60, 60)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "weights")
     assert model(torch.arange(4)[:, None]).logits[:, 0].argmax(-1).tolist() == [0, 1, 2, 3]
-    assert summary["parameters"] == sum(p.numel() for p in model.parameters()) == DECODER.parameters(4)
+    assert summary["parameters"] == sum(p.numel() for p in model.parameters()) == decoder.parameters(4, 1)
     assert not (tmp_path / "checkpoints").exists()
 
 

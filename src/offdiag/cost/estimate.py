@@ -247,7 +247,7 @@ def examples_seen(recipe: Recipe, n: int) -> int:
 
 def _pretrained(step: Pretrained) -> Line:
     tokens = step.recipe.updates * step.recipe.batch_size * step.stream.columns
-    operations = 6.0 * step.decoder.parameters(step.stream.vocabulary) * tokens
+    operations = 6.0 * step.decoder.parameters(step.stream.vocabulary, step.stream.columns) * tokens
     return Line(kind=step.kind, steps=1, trained_tokens=tokens, flops_expected=operations, flops_most=operations)
 
 

@@ -85,12 +85,13 @@ def _draw_point(axes: "Axes", curve: EpisodeCurve, side: str, look: Look, shift:
 
 
 def _draw_line(axes: "Axes", done: list[EpisodeCurve], side: str) -> None:
-    """The average over the bases of the lines of the slope analysis, and the slope in words."""
+    """The mean over bases of the lines of the slope analysis, where thresholds are known; the slope in words."""
     fitted = line(done, side)
     if fitted is None:
         return
     row = slope_row(side, done)
-    x = np.array([min(c.anchoring for c in done), max(c.anchoring for c in done)])
+    known = [c.anchoring for c in done if not _is_bound(c, _ends(c, side)[0])]
+    x = np.array([min(known), max(known)])
     y = np.mean(list(fitted.intercepts.values())) + fitted.slope * x
     axes.plot(x, y, color=GREY, lw=1.4, zorder=2, gid="line")
     words = f"{row['slope']:.1f} [{row['slope_low']:.1f}, {row['slope_high']:.1f}] demonstrations a nat"

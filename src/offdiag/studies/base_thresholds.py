@@ -21,21 +21,25 @@ class Params(StudyParams):
     """
 
     episodes: Episodes = Episodes()
-    decoder: Decoder = Decoder()
-    recipe: PretrainingRecipe = PretrainingRecipe()
+    decoder: Decoder = Decoder(architecture="gpt2", expansion=2, initial_std=0.05)
+    recipe: PretrainingRecipe = PretrainingRecipe(updates=6000, batch_size=32)
     rotations: int = Field(default=4, ge=1)
     seeds: tuple[int, ...] = (0, 1, 2)
     n_eval: int = Field(default=300, ge=1)
 
 
 CPU = Params()
-QUICK = Params(rotations=1, seeds=(0,))
+QUICK = Params(
+    decoder=Decoder(architecture="gpt2", width=48, heads=3, expansion=2, initial_std=0.06),
+    recipe=PretrainingRecipe(updates=5000, batch_size=24, learning_rate=4e-3),
+    rotations=1, seeds=(0,),
+)  # fmt: skip
 PAPER = Params(
     episodes=Episodes(
         bases=(7, 8, 9, 10, 11, 12), shares=(0.02, 0.04, 0.08, 0.16, 0.30, 0.40), demonstrations=24
     ),
-    decoder=Decoder(width=256, depth=6, heads=8),
-    recipe=PretrainingRecipe(updates=10_000, batch_size=128, learning_rate=1e-3),
+    decoder=Decoder(architecture="gpt2", width=256, depth=6, heads=8, expansion=4, initial_std=0.02),
+    recipe=PretrainingRecipe(updates=20_000, batch_size=128, learning_rate=1e-3),
     rotations=6, seeds=(0, 1, 2, 3, 4), n_eval=1000,
 )  # fmt: skip
 

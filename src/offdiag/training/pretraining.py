@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PreTrainedConfig, PreTrainedModel
 
 from offdiag.errors import OffdiagError
 from offdiag.identity import Json
@@ -103,27 +103,47 @@ def pretrain(
     return _finish(folder)
 
 
-def new_model(decoder: Decoder, vocabulary: int, columns: int, seed: int) -> LlamaForCausalLM:
+def new_model(decoder: Decoder, vocabulary: int, columns: int, seed: int) -> PreTrainedModel:
     """The untrained model, in training mode; draws from torch's global generator, which it seeds."""
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=decoder.width,
-        intermediate_size=decoder.expansion * decoder.width,
-        num_hidden_layers=decoder.depth,
-        num_attention_heads=decoder.heads,
-        num_key_value_heads=decoder.heads,
-        max_position_embeddings=columns,
-        tie_word_embeddings=False,
-        use_cache=False,
-        bos_token_id=None,
-        eos_token_id=None,
-        initializer_range=decoder.initial_std,
-        attn_implementation="sdpa",  # type: ignore[call-arg]
-    )
     torch.manual_seed(derive(seed, "init"))
-    model = LlamaForCausalLM(config)
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(_config(decoder, vocabulary, columns))  # type: ignore[no-untyped-call]
     model.train()
     return model
+
+
+def _config(decoder: Decoder, vocabulary: int, columns: int) -> PreTrainedConfig:
+    shared: dict[str, Any] = {
+        "vocab_size": vocabulary,
+        "initializer_range": decoder.initial_std,
+        "tie_word_embeddings": False,
+        "use_cache": False,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "attn_implementation": "sdpa",
+    }
+    inner = decoder.expansion * decoder.width
+    if decoder.architecture == "llama":
+        return LlamaConfig(
+            hidden_size=decoder.width,
+            intermediate_size=inner,
+            num_hidden_layers=decoder.depth,
+            num_attention_heads=decoder.heads,
+            num_key_value_heads=decoder.heads,
+            max_position_embeddings=columns,
+            **shared,
+        )
+    return GPT2Config(
+        n_embd=decoder.width,
+        n_inner=inner,
+        n_layer=decoder.depth,
+        n_head=decoder.heads,
+        n_positions=columns,
+        activation_function="gelu_pytorch_tanh",
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        **shared,
+    )
 
 
 def new_optimizer(model: torch.nn.Module, recipe: PretrainingRecipe) -> torch.optim.AdamW:
@@ -137,15 +157,16 @@ def new_optimizer(model: torch.nn.Module, recipe: PretrainingRecipe) -> torch.op
 
 
 def train_step(
-    model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, batch: Arrays, recipe: PretrainingRecipe, update: int
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, batch: Arrays, recipe: PretrainingRecipe, update: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
     """One update; returns loss, accuracy and gradient norm (still on the device) and the learning rate."""
     device = model.device
     ids, targets = (torch.as_tensor(array, device=device) for array in batch)
     wanted = (targets.flatten() != IGNORED).nonzero().squeeze(1)
     answers = targets.flatten()[wanted]
-    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
-    logits = model.lm_head(hidden.flatten(0, 1)[wanted])  # the head reads the targets' positions only
+    hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    logits = head(hidden.flatten(0, 1)[wanted])  # the head reads the targets' positions only
     loss = cross_entropy(logits.float(), answers)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
@@ -202,7 +223,7 @@ def _totals(rows: list[dict[str, Any]], recipe: PretrainingRecipe, columns: int)
     }
 
 
-def _save(model: LlamaForCausalLM, weights: Path) -> None:
+def _save(model: PreTrainedModel, weights: Path) -> None:
     partial = weights.with_name(f"{weights.name}.partial")
     for folder in (partial, weights):
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,21 +8,26 @@ from pydantic import Field, model_validator
 from offdiag.errors import UserError
 from offdiag.identity import Identity
 
+Architecture: TypeAlias = Literal["llama", "gpt2"]
 PretrainingSchedule: TypeAlias = Literal["one-cycle", "constant"]
 
 WARM_UP, START, END = 0.3, 1 / 25, 1e-4
 
 
 class Decoder(Identity):
-    """A decoder of the Llama architecture (Touvron et al. 2023): RMS norms, rotary positions, gated feed-forward.
+    """A small decoder.
 
     Attributes:
+        architecture: ``llama`` (Touvron et al. 2023) has RMS norms, rotary positions and a gated feed-forward layer;
+            ``gpt2`` (Radford et al. 2019) has layer norms, learnt positions and a plain one, and learns sooner where
+            every place of a sequence has its own role.
         width: of the residual stream. depth: layers. heads: of attention, each of an even ``width / heads``.
         expansion: width of the feed-forward layer over ``width``.
         initial_std: standard deviation of the first weights; small widths want more than the usual 0.02.
     """
 
     tag: ClassVar[str] = "decoder"
+    architecture: Architecture = "llama"
     width: int = Field(default=64, ge=2)
     depth: int = Field(default=3, ge=1)
     heads: int = Field(default=4, ge=1)
@@ -37,13 +42,17 @@ class Decoder(Identity):
 
     @property
     def label(self) -> str:
-        """``w64d3``, for folders and tables."""
-        return f"w{self.width}d{self.depth}"
+        """``gpt2-w64d3``, for folders and tables."""
+        return f"{self.architecture}-w{self.width}d{self.depth}"
 
-    def parameters(self, vocabulary: int) -> int:
-        """Number of weights: attention, feed-forward and two norms a layer; embeddings, head and a last norm."""
-        layer = (4 + 3 * self.expansion) * self.width**2 + 2 * self.width
-        return self.depth * layer + (2 * vocabulary + 1) * self.width
+    def parameters(self, vocabulary: int, columns: int) -> int:
+        """Number of weights, embeddings and head included, for sequences of ``columns`` tokens."""
+        width, inner = self.width, self.expansion * self.width
+        if self.architecture == "llama":
+            layer = 4 * width**2 + 3 * width * inner + 2 * width
+            return self.depth * layer + (2 * vocabulary + 1) * width
+        layer = 4 * (width**2 + width) + (2 * width * inner + inner + width) + 4 * width
+        return self.depth * layer + (2 * vocabulary + columns + 2) * width
 
 
 class PretrainingRecipe(Identity):
