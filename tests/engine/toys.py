@@ -82,7 +82,7 @@ def toy_plan(*toys: Toy) -> Plan:
     arm = Arm(model=HUB, method=ZeroShot())
     cells = {Cell(arm=arm, evaluation=Evaluation(domain=DOMAIN, n=i + 1)): toy for i, toy in enumerate(toys)}
     design = Design(cells=tuple(cells))
-    return Plan(study, "only", study.scales["only"], design, cells, in_order(toys), {})
+    return Plan(study, "only", study.scales["only"], design, cells, (), in_order(toys), {})
 
 
 def text_of(store, toy: Toy) -> str:
