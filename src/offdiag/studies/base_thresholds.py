@@ -57,10 +57,10 @@ FIGURES = (
 def base_thresholds(p: Params) -> Design:
     """Thresholds under control: small models that saw each base a chosen number of times.
 
-    The claim: the k-shot threshold of a base follows how well the base is anchored. Under Bayes' rule a demonstration
-    is worth the same evidence whatever the base's share of the training, so k50 grows linearly in -ln(share) and a base
-    that prevails needs no demonstration at all. Figure thresholds tests it, for the models and for the ideal observer,
-    who knows the shares and the noise; figure curves shows the accuracies behind it.
+    The claim: the k-shot threshold of a base follows how well the base is anchored. Under Bayes' rule demonstrations
+    that tell two bases apart are worth the same evidence whatever the bases' shares of the training, so k50 grows
+    with -ln(share), and a base that prevails needs no demonstration at all. Figure thresholds tests it, for the models
+    and for the ideal observer, who knows the shares and the noise; figure curves shows the accuracies behind it.
 
     Shares rotate over the bases, so that a base's own difficulty is told apart from its share.
     """
