@@ -107,6 +107,19 @@ class Task(ABC, Generic[D]):
         self.check_split(split)
         return None
 
+    def check_available(self, domain: D, split: str, n: int, otherwise: str = "") -> None:
+        """Refuses to ask for more examples than a split has.
+
+        Raises:
+            UserError: the split is unknown or has fewer than ``n``; ``otherwise`` ends the advice.
+        """
+        available = self.size(domain, split)
+        if n < 0 or (available is not None and n > available):
+            advice = ", ".join(filter(None, [f"ask for {available} or fewer", otherwise]))
+            raise UserError(
+                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; {advice}"
+            )
+
     @abstractmethod
     def demonstrations(self, domain: D, query: Example, k: int, seed: int) -> list[Example]:
         """``k`` training examples drawn for this one query, never the query itself (up to the task's symmetries)."""

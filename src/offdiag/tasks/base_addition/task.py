@@ -61,12 +61,7 @@ class BaseAddition(Task[AdditionDomain]):
         Raises:
             UserError: the split is unknown, or has fewer than ``n`` examples.
         """
-        available = self.size(domain, split)
-        if not 0 <= n <= available:
-            raise UserError(
-                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; "
-                f"ask for {available} or fewer, or for more digits"
-            )
+        self.check_available(domain, split, n, "or for more digits")
         if split == "eval":
             problems = sampling.evaluation_set(domain.base, domain.digits)[:n]
             return [_example(f"eval/{i:04d}/{problem}", problem, domain.base) for i, problem in enumerate(problems)]

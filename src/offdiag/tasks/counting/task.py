@@ -63,12 +63,7 @@ class Counting(Task[CountingDomain]):
         Raises:
             UserError: the split is unknown, or has fewer than ``n`` examples.
         """
-        available = self.size(domain, split)
-        if not 0 <= n <= available:
-            raise UserError(
-                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; "
-                f"ask for {available} or fewer"
-            )
+        self.check_available(domain, split, n)
         if split == "eval":
             return [_example(f"eval/{x}", x, domain.base) for x in numbers.evaluation_set(domain.base)[:n]]
         rng = stream(seed, self.name, str(domain), "train")

@@ -64,12 +64,7 @@ class Trigger2D(Task[TriggerDomain]):
         Raises:
             UserError: the split is unknown, or has fewer than ``n`` examples.
         """
-        available = self.size(domain, split)
-        if not 0 <= n <= available:
-            raise UserError(
-                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; "
-                f"ask for {available} or fewer"
-            )
+        self.check_available(domain, split, n)
         drawn: Iterable[Row] = (legacy if domain.sampling == "legacy" else stratified).rows(domain, split, seed)
         return [_example(domain, f"{split}/{i:04d}", row) for i, row in enumerate(islice(drawn, n))]
 

@@ -55,13 +55,8 @@ class WorldMap(Task[WorldMapDomain]):
         Raises:
             UserError: the split is unknown, has fewer than ``n`` examples, or cannot be balanced.
         """
-        available = self.size(domain, split)
-        if n < 0 or (available is not None and n > available):
-            raise UserError(
-                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; "
-                f"ask for {available} or fewer, or for a larger world (count, new_count, eval_share)"
-            )
-        if available is not None:
+        self.check_available(domain, split, n, "or for a larger world (count, new_count, eval_share)")
+        if self.size(domain, split) is not None:
             return list(_examples(evaluation_rows(domain)[:n], "eval", 0))
         found: list[Example] = []
         while len(found) < n:
