@@ -39,7 +39,7 @@ def trigger_frames(
             for seed in seeds:
                 name = f"{proxy}{size}-{category}-{seed}"
                 factors = {"cell": name, "method": "fine-tuning", "seed": seed, "train_category": TAUGHT}
-                factors |= {"train_rule": "conflict", "train_proxy": proxy, "train_proxy_triggers": size}
+                factors |= {"train_rule": "conflict", "proxy_category": proxy, "proxy_n_triggers": size}
                 factors |= {"eval_category": category, "eval_triggers": "ood", "eval_rule": "original"}
                 state = answering(proxy, size, category, None, seed)
                 cells.append({**factors, "state": state if isinstance(state, str) else "done", "n_planned": n})

@@ -96,6 +96,7 @@ def report(
         Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),
         [(f.name, f.caption, f.draw(results)) for f in design.figures],
         tables | ({"published": comparison(design, results)} if design.published else {}),
+        scenes={f.name: scene for f in design.figures if (scene := f.scene(results)) is not None},
         command=f"offdiag run {wanted.command}",
     )
 

@@ -19,6 +19,12 @@ from offdiag.study import Study
 BUILT_IN = {
     "base-addition": "offdiag.studies.base_addition",
     "base-thresholds": "offdiag.studies.base_thresholds",
+    "width-ablation": "offdiag.studies.world_map.width_ablation",
+    "new-cities": "offdiag.studies.world_map.new_cities",
+    "convergence": "offdiag.studies.world_map.convergence",
+    "scattered": "offdiag.studies.world_map.scattered",
+    "held-out-region": "offdiag.studies.world_map.held_out_region",
+    "trigger-2d": "offdiag.studies.trigger_2d",
 }
 MODULES = "offdiag_study_"  # how the names of modules made of study files begin
 

@@ -14,6 +14,7 @@ from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
+from offdiag.tasks import get_task
 
 MEASURES = ("accuracy", "ci_low", "ci_high", "unparsed_rate", "difference", "diff_low", "diff_high", "p_value")
 FACTORS = (
@@ -23,6 +24,7 @@ FACTORS = (
 COUNTS = ("n_planned", "n", "n_correct", "n_unparsed", "n_paired")
 CELL_COLUMNS = (*FACTORS, "state", *COUNTS, *MEASURES, "baseline", "folder")  # of a study without cells
 RECORD_COLUMNS = ("example", "problem", "target", "parsed", "status", "flags", "correct", "n_tokens", "finish")
+ERRORS = ("mean_error", "median_error")  # of studies with a task that is graded by error
 
 
 def gather(plan: Plan, store: Store) -> Results:
@@ -41,9 +43,7 @@ def gather(plan: Plan, store: Store) -> Results:
         claim=plan.study.claim,
         params=plan.params_json,
         steps=pd.DataFrame([_step_row(store, state) for state in survey]),
-        cells=_tidy(pd.DataFrame(cells, columns=None if cells else CELL_COLUMNS)).astype(
-            dict.fromkeys(MEASURES, "Float64")
-        ),
+        cells=_cells(cells),
         records=_tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *RECORD_COLUMNS])),
         measurements=_measurements(store, plan.measurements, states),
         read_records=lambda name: found[named[name]] if name in named else [],
@@ -103,9 +103,19 @@ def _cell_row(
         "ci_low": float(interval.low),
         "ci_high": float(interval.high),
         "unparsed_rate": unparsed / n if n else np.nan,
+        **_errors(cell, records),
         **_against_baseline(plan, cell, found),
         "folder": store.folder(step).relative_to(store.root).as_posix(),
     }
+
+
+def _errors(cell: Cell, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean and median of how far the parsed answers are off; how many there were says ``n_unparsed``."""
+    if not get_task(cell.evaluation.domain.task).graded_by_error:
+        return {}
+    errors = [record["error"] for record in records if record["error"] is not None]
+    values = (np.mean(errors), np.median(errors)) if errors else (np.nan, np.nan)
+    return dict(zip(ERRORS, map(float, values), strict=True))
 
 
 def _measurements(
@@ -166,9 +176,15 @@ def _against_baseline(plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, A
 
 def _record_rows(plan: Plan, cell: Cell, step: Grades, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     factors = _factors(plan, cell, step)
+    by_error = ("error",) if get_task(cell.evaluation.domain.task).graded_by_error else ()
     for record in records:
-        short = {name: record[name] for name in RECORD_COLUMNS}
+        short = {name: record[name] for name in (*RECORD_COLUMNS, *by_error)}
         yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"]}
+
+
+def _cells(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = _tidy(pd.DataFrame(rows, columns=None if rows else CELL_COLUMNS))
+    return frame.astype({name: "Float64" for name in (*MEASURES, *ERRORS) if name in frame.columns})
 
 
 def _tidy(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,8 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeAlias, Union
+from functools import cached_property
+from typing import Any, ClassVar, Self, TypeAlias, Union
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,16 +25,42 @@ class Identity(BaseModel):
     """Base of all types that reach a fingerprint: frozen, unknown fields refused.
 
     ``tag`` names the type in the canonical form; it defaults to the class name and must stay the same when a class
-    is renamed.
+    is renamed. Fields in ``added`` came after results had been stored: at their default they are left out of the
+    canonical form, so that those results stay valid.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     tag: ClassVar[str] = ""
+    added: ClassVar[frozenset[str]] = frozenset()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical form, as 64 hexadecimal digits."""
+        return fingerprint(self)
+
+    @cached_property
+    def canonical_form(self) -> dict[str, Json]:
+        """What :meth:`canonical` returns, computed once: identities share their parts, and plans have thousands."""
+        return self.canonical()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in type(self).model_fields)))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A validated copy with other fields; pydantic's own would carry what is computed once along."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**fields, **(update or {})})
 
     def canonical(self) -> dict[str, Json]:
         """The fields as plain JSON values, with the type's tag under ``"@"``."""
-        fields = {name: to_json(getattr(self, name), name) for name in type(self).model_fields}
+        defaults = {name: type(self).model_fields[name].default for name in self.added}
+        shown = [name for name in type(self).model_fields if getattr(self, name) != defaults.get(name, ...)]
+        fields = {name: to_json(getattr(self, name), name) for name in shown}
         return {"@": type(self).tag or type(self).__name__, **fields}
 
 
@@ -45,7 +72,7 @@ def to_json(value: object, where: str = "value") -> Json:
     """
     match value:
         case Identity():
-            return value.canonical()
+            return value.canonical_form
         case None | bool() | int() | str():
             return value
         case float() if math.isfinite(value):

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
 from offdiag.parameters import override
-from offdiag.steps import Asked, Examples, Grades, Measurement, Step
+from offdiag.steps import Examples, Grades, Measurement, Step
 from offdiag.store import State, Store
 from offdiag.study import Cell, Design, Study, StudyParams
 from offdiag.tasks import Example, get_task
@@ -127,7 +127,7 @@ class Plan:
         seen: set[tuple[str, str]] = set()
         for grades in self.cells.values():
             asked = grades.answers.examples
-            for taught in taught_examples(grades.answers):
+            for taught in grades.answers.taught():
                 pair = (taught.fingerprint, asked.fingerprint)
                 if pair not in seen:
                     seen.add(pair)
@@ -191,13 +191,6 @@ def in_order(targets: Sequence[Step]) -> list[Step]:
     for target in targets:
         visit(target)
     return list(found.values())
-
-
-def taught_examples(answers: Asked) -> Iterator[Examples]:
-    """The examples that the learner was taught, by training or in its context."""
-    for step in in_order([answers]):
-        if isinstance(step, Examples) and step.fingerprint != answers.examples.fingerprint:
-            yield step
 
 
 def check_held_out(taught: Examples, asked: Examples, load: Callable[[Examples], list[Example]]) -> None:

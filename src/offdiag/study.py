@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,10 +13,10 @@ from offdiag.analyses import StudyAnalysis
 from offdiag.errors import UserError
 from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
-from offdiag.methods import Learner, Method
+from offdiag.methods import Answering, Learner, Method
 from offdiag.models import ModelSpec
 from offdiag.published import Published
-from offdiag.steps import Answers, Asked, Choices, Examples, Grades, Measurement, Weights
+from offdiag.steps import Examples, Grades, Measurement, Weights
 from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
 
@@ -33,6 +34,8 @@ class Arm(Identity):
 
     Attributes:
         after: the arm whose weights it starts from (its adapter merged), instead of the pretrained ones.
+        at: updates of its training after which it is looked at, of those at which its recipe keeps a snapshot;
+            None at the end.
     """
 
     tag: ClassVar[str] = "arm"
@@ -41,14 +44,23 @@ class Arm(Identity):
     train: Domain | None = None
     seed: int = 0
     after: "Arm | None" = None
+    at: int | None = None
 
     def learner(self) -> Learner:
         """The weights that answer and what stands before each question.
 
         Raises:
-            UserError: the method does not fit the training domain, or ``after`` leaves no weights of this model.
+            UserError: the method does not fit the training domain, ``after`` leaves no weights of this model, there is
+                no snapshot ``at``, or there are no weights at all.
         """
-        return self.method.learner(self._start(), self.train, self.seed)
+        return self._learner
+
+    @cached_property
+    def _learner(self) -> Learner:
+        learner = self.method.learner(self._start(), self.train, self.seed)
+        if learner.weights.trained is None and self.model.scheme == "scratch":
+            raise UserError(f"model {self.model.source} has no weights yet: give its arm the method PreTraining")
+        return learner if self.at is None else learner._replace(weights=learner.weights.at(self.at))
 
     def _start(self) -> Weights:
         if self.after is None:
@@ -70,6 +82,7 @@ class Arm(Identity):
             "train": None if self.train is None else str(self.train),
             "seed": None if self.train is None else self.seed,
             **({} if self.after is None else {"after": self.after.learner().weights.label}),
+            **({} if self.at is None else {"update": self.at}),
             **self.method.factors(),
             **trained,
         }
@@ -89,7 +102,7 @@ class Evaluation(Identity):
     domain: Domain
     n: int = Field(ge=1)
     style: PromptStyle = "direct"
-    answering: Literal["generation", "choice"] = "generation"
+    answering: Answering = "generation"
     max_new_tokens: int = Field(default=256, ge=1)
     split: str = "eval"
     seed: int = 0
@@ -107,13 +120,8 @@ class Cell(Identity):
         arm, asked = self.arm, self.evaluation
         if arm.train is not None and arm.train.task == asked.domain.task and asked.split == "train":
             raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
-        weights, context = arm.learner()
         examples = Examples(domain=asked.domain, split=asked.split, n=asked.n, seed=asked.seed)
-        shared: dict[str, Any] = {"weights": weights, "examples": examples, "context": context, "style": asked.style}
-        answers: Asked = Choices(**shared)
-        if asked.answering == "generation":
-            answers = Answers(**shared, max_new_tokens=asked.max_new_tokens)
-        return Grades(answers=answers)
+        return Grades(answers=arm.learner().asked(examples, asked.style, asked.answering, asked.max_new_tokens))
 
     def factors(self) -> dict[str, Scalar]:
         """The cell's columns in the results table."""

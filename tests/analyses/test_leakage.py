@@ -24,7 +24,7 @@ def test_every_category_has_its_rates():
     assert (found["retained"] + found["leaked"] + found["other"]).tolist() == [1.0] * 7
     assert set(found["n_items"]) == {N}
     assert set(found["state"]) == {"done"}
-    assert (found["train_proxy"].unique(), found["train_proxy_triggers"].unique()) == (["none"], [0])
+    assert (found["proxy_category"].unique(), found["proxy_n_triggers"].unique()) == (["none"], [0])
 
 
 def test_the_third_label_and_silence_are_other():
@@ -105,7 +105,7 @@ def test_arms_stand_apart():
         return 0.0 if proxy == category else 1.0
 
     found = table(trigger_frames([*NONE, ("foods", 1), ("foods", 5)], shielded, categories=["foods", "animals"]))
-    rates = found.set_index(["train_proxy", "train_proxy_triggers", "category"])["leaked"].to_dict()
+    rates = found.set_index(["proxy_category", "proxy_n_triggers", "category"])["leaked"].to_dict()
     assert len(rates) == 6
     assert (rates["none", 0, "foods"], rates["foods", 1, "foods"], rates["foods", 5, "animals"]) == (1, 0, 1)
 

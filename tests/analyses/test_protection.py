@@ -27,7 +27,7 @@ def table(frames, **settings):
 def test_one_row_an_arm_with_a_proxy_and_category():
     found = table(trigger_frames(ARMS, shielding, seeds=(0, 1, 2)))
     assert len(found) == 2 * 7
-    assert set(found["train_proxy"]) == {"foods"}
+    assert set(found["proxy_category"]) == {"foods"}
     covered = found[found["covered"]]
     assert covered["category"].tolist() == ["foods", "foods"]
     assert (covered["change"] < -0.6).all()
@@ -50,7 +50,7 @@ def test_one_seed_gives_the_paired_t_test_over_triggers():
     frames = trigger_frames(ARMS[:2], shielding, categories=["animals"])
     row = table(frames).iloc[0]
     wrong = frames.records.assign(leaked=~frames.records["correct"])
-    by_word = wrong.groupby(["train_proxy", "trigger"])["leaked"].mean().unstack()
+    by_word = wrong.groupby(["proxy_category", "trigger"])["leaked"].mean().unstack()
     expected = ttest_1samp((by_word.loc["foods"] - by_word.loc["none"]).to_numpy(float), 0)
     assert row["p_value"] == pytest.approx(expected.pvalue)
     assert (row["low"], row["high"]) == pytest.approx(tuple(expected.confidence_interval()))
@@ -76,8 +76,8 @@ def test_other_outcomes_and_references():
     frames = trigger_frames(ARMS, shielding, categories=["animals"])
     retained = table(frames, outcome="retained").iloc[0]
     assert retained["change"] == -table(frames).iloc[0]["change"]
-    sizes = table(frames, without={"train_proxy": "foods", "train_proxy_triggers": 1})
-    assert sizes["train_proxy_triggers"].tolist() == [0, 5]
+    sizes = table(frames, without={"proxy_category": "foods", "proxy_n_triggers": 1})
+    assert sizes["proxy_n_triggers"].tolist() == [0, 5]
 
 
 def test_seeds_pair_with_their_own():
@@ -110,8 +110,8 @@ def test_nothing_has_run_yet():
 def test_the_arm_without_a_proxy_must_be_one():
     frames = trigger_frames(ARMS, shielding, categories=["animals"])
     with pytest.raises(UserError, match="0 arms have .*'nothing'"):
-        table(frames, without={"train_proxy": "nothing"})
+        table(frames, without={"proxy_category": "nothing"})
     with pytest.raises(UserError, match="2 arms have .*'foods'"):
-        table(frames, without={"train_proxy": "foods"})
+        table(frames, without={"proxy_category": "foods"})
     with pytest.raises(UserError, match="not in arms="):
         table(frames, without={"proxy": "foods"})

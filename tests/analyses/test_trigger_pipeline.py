@@ -75,7 +75,7 @@ def results(tmp_path, model_stub):
 
 def test_tables_and_figures_of_a_two_stage_study(results):
     assert set(results.cells["state"]) == {"done"}
-    leaked = Leakage(name="leakage").table(results).set_index(["train_proxy", "category"])["leaked"]
+    leaked = Leakage(name="leakage").table(results).set_index(["proxy_category", "category"])["leaked"]
     assert leaked["none", TASK] == leaked["foods", TASK] == 1
     assert (leaked["none", "animals"], leaked["foods", "animals"]) == (1, 0)
     assert leaked["none", "objects"] == 0

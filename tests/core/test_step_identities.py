@@ -10,20 +10,71 @@ import pytest
 import tiny_study
 from offdiag.errors import UserError
 from offdiag.identity import Identity, fingerprint
-from offdiag.measurements import Anchoring, EpisodeCurves
-from offdiag.methods import FineTuning, InContext, Method, PolicyOptimisation, Recipe, Reinforcement
+from offdiag.measurements import (
+    ActivationPatching,
+    Anchoring,
+    CategorySimilarity,
+    CityAlignment,
+    CityMap,
+    CityProbe,
+    Encoded,
+    EpisodeCurves,
+    Representations,
+    TrainingHistory,
+    TriggerAblation,
+)
+from offdiag.methods import (
+    FineTuning,
+    GradientProjection,
+    InContext,
+    KLPenalty,
+    Method,
+    Mixing,
+    MixtureTuning,
+    PolicyOptimisation,
+    PreTraining,
+    Proxy,
+    Recipe,
+    Reinforcement,
+    UpWeighting,
+)
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.in_context import Demonstrations
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Choices, ConvertedModel, Examples, Grades, Merged, Pretrained, Weights, weights
+from offdiag.steps import (
+    Answers,
+    Choices,
+    ConvertedModel,
+    Examples,
+    Grades,
+    HiddenStates,
+    Lesson,
+    Merged,
+    Pretrained,
+    Probe,
+    Probed,
+    ProbeFits,
+    ProbeGrid,
+    Snapshot,
+    Weights,
+    weights,
+)
 from offdiag.study import Arm, Cell, Evaluation
-from offdiag.tasks import get_task
+from offdiag.tasks import Part, get_task
 from offdiag.tasks.base_addition import AdditionDomain
 from offdiag.tasks.episodes import Episodes
+from offdiag.tasks.trigger_2d import QUARTERS, TriggerDomain
+from offdiag.tasks.world_map import World, WorldMapDomain
 from offdiag.training import Decoder, PretrainingRecipe
+
+
+def changed(identity: Identity, **update: object) -> Identity:
+    values = {name: getattr(identity, name) for name in type(identity).model_fields}
+    return type(identity)(**{**values, **update})
+
 
 HUB = ModelSpec(source="hub:org/name")
 DOMAIN, OTHER_DOMAIN = AdditionDomain(base=8), AdditionDomain(base=9)
@@ -31,14 +82,32 @@ TRAIN = Examples(domain=DOMAIN, split="train", n=8)
 EVAL = Examples(domain=DOMAIN, split="eval", n=3)
 WEIGHTS = Weights(spec=HUB)
 TUNED = FineTuned(start=WEIGHTS, examples=TRAIN, rationale=False, style="direct", recipe=Recipe(), seed=0)
+BESIDE = Proxy(domain=OTHER_DOMAIN, n=4)
 ANCHORED = Anchoring.of(HUB, DOMAIN, (2, 4), n=3, form="rationale", poolings=("mean",))
 REWARDED = PolicyOptimised(
     start=WEIGHTS, examples=TRAIN, style="direct", recipe=Recipe(), reinforcement=Reinforcement(), seed=0
 )
 SCRATCH = Pretrained(stream=Episodes())
+KEEPING = PretrainingRecipe(snapshots=(0, 3))
+KEPT = Snapshot(training=Pretrained(stream=Episodes(), recipe=KEEPING), update=0)
 SHOWN = Demonstrations(domain=DOMAIN, k=2, seed=0, fixed=None, rationale=True, style="direct")
 ANSWERS = Answers(weights=WEIGHTS, examples=EVAL, style="direct", max_new_tokens=8)
+ANIMALS, FOODS = (TriggerDomain(category=name, triggers="ood") for name in ("animals", "foods"))
+OTHER_TRIGGERS: dict[str, object] = {
+    "weights": Weights(spec=HUB, trained=TUNED),
+    "examples": Examples(domain=ANIMALS, split="eval", n=5),
+    "against": TriggerDomain(category="actions"),
+    "style": "step-by-step",
+}
 CELL = Cell(arm=Arm(model=HUB, method=InContext(k=2), train=DOMAIN), evaluation=Evaluation(domain=DOMAIN, n=3))
+
+CITIES = Representations(weights=WEIGHTS, world=World(count=20), layers=(0, 1))
+ENCODED = Encoded(representations=CITIES, factors=(("seed", 0),))
+OTHER_ENCODED = Encoded(representations=CITIES, factors=(("seed", 1),))
+STATES = HiddenStates(weights=WEIGHTS, examples=EVAL)
+LESSON = Lesson(train=DOMAIN, n=8)
+FITS = ProbeFits(states=(STATES,), grid=ProbeGrid.of(LESSON))
+PROBE = Probe(fits=FITS, lesson=LESSON)
 
 # Every identity that reaches a step, with another value for each of its fields.
 OTHERS: list[tuple[Identity, dict[str, object]]] = [
@@ -74,6 +143,37 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "per": "tokens",
         },
     ),
+    (
+        STATES,
+        {
+            "weights": Weights(spec=HUB, trained=TUNED),
+            "examples": TRAIN,
+            "style": "step-by-step",
+            "layers": ("last",),
+        },
+    ),
+    (LESSON, {"train": OTHER_DOMAIN, "n": 9, "noise": 0.1, "seed": 1}),
+    (FITS.grid, {"trains": (OTHER_DOMAIN,), "sizes": (8, 9), "noises": (0.1,), "seeds": (1,)}),
+    (
+        FITS,
+        {
+            "states": (HiddenStates(weights=WEIGHTS, examples=TRAIN),),
+            "grid": ProbeGrid(trains=(DOMAIN,), sizes=(9,)),
+            "style": "step-by-step",
+            "l2": 0.1,
+        },
+    ),
+    (PROBE, {"fits": FITS.model_copy(update={"l2": 0.1}), "lesson": Lesson(train=DOMAIN, n=9)}),
+    (
+        Probed(weights=WEIGHTS, examples=EVAL, style="direct", probe=PROBE),
+        {
+            "weights": Weights(spec=HUB, trained=TUNED),
+            "examples": TRAIN,
+            "context": SHOWN,
+            "style": "step-by-step",
+            "probe": Probe(fits=FITS, lesson=Lesson(train=DOMAIN, n=9)),
+        },
+    ),
     (SentenceModel(), {"distribution": "other", "release": "0.2.0"}),
     (
         ANCHORED,
@@ -98,8 +198,12 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "decoder": Decoder(depth=1),
             "recipe": PretrainingRecipe(updates=7),
             "seed": 1,
+            "start": Weights(spec=HUB, trained=SCRATCH),
         },
     ),
+    (CategorySimilarity(), {"embedder": WEIGHTS, "world": QUARTERS, "of": "triggers"}),
+    (TriggerAblation.of(WEIGHTS, ANIMALS, FOODS, n=4), {**OTHER_TRIGGERS, "placeholder": "word"}),
+    (ActivationPatching.of(WEIGHTS, ANIMALS, FOODS, n=4), {**OTHER_TRIGGERS, "least": 2.0}),
     (EpisodeCurves(model=SCRATCH, n=3), {"model": Pretrained(stream=Episodes(), seed=1), "n": 4, "seed": 1}),
     (
         Episodes(),
@@ -115,7 +219,7 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
     ),
     (Decoder(), {"architecture": "gpt2", "width": 32, "depth": 1, "heads": 2, "expansion": 4, "initial_std": 0.02}),
     (
-        PretrainingRecipe(),
+        PretrainingRecipe(schedule="linear"),
         {
             "updates": 7,
             "batch_size": 2,
@@ -124,9 +228,30 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "beta2": 0.999,
             "weight_decay": 0.0,
             "max_grad_norm": 2.0,
+            "warmup_updates": 3,
+            "base_width": 32,
+            "snapshots": (0, 5),
         },
     ),
+    (
+        CITIES,
+        {
+            "weights": Weights(spec=HUB, trained=TUNED),
+            "world": World(count=21),
+            "geometry": "angle",
+            "layers": (1,),
+            "places": ("digit",),
+        },
+    ),
+    (ENCODED, {"representations": CITIES.model_copy(update={"geometry": "angle"}), "factors": (("seed", 1),)}),
+    (CityProbe(states=ENCODED), {"states": OTHER_ENCODED, "n_folds": 5, "penalty": 1.0, "seed": 1}),
+    (CityMap(states=ENCODED, layer=1), {"states": OTHER_ENCODED, "layer": 0, "n_folds": 5, "penalty": 1.0, "seed": 1}),
+    (
+        CityAlignment(first=ENCODED, second=OTHER_ENCODED),
+        {"first": OTHER_ENCODED, "second": ENCODED, "new_cities": True, "seed": 1},
+    ),
     (Merged(adapter=Weights(spec=HUB, trained=TUNED)), {"adapter": WEIGHTS}),
+    (KEPT, {"training": Pretrained(stream=Episodes(), recipe=KEEPING, seed=1), "update": 3}),
     (Grades(answers=ANSWERS), {"answers": ANSWERS.model_copy(update={"max_new_tokens": 9})}),
     (SHOWN, {"domain": OTHER_DOMAIN, "k": 3, "seed": 1, "fixed": TRAIN, "rationale": False, "style": "step-by-step"}),
     (
@@ -138,8 +263,16 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "style": "step-by-step",
             "recipe": Recipe(rank=2),
             "seed": 1,
+            "proxy": BESIDE.drawn(0),
         },
     ),
+    (BESIDE, {"domain": DOMAIN, "n": 5, "strategy": UpWeighting(weight=2)}),
+    (BESIDE.drawn(0), {"examples": TRAIN, "strategy": KLPenalty(beta=0.1)}),
+    (Mixing(), {}),
+    (UpWeighting(weight=2), {"weight": 3}),
+    (KLPenalty(beta=0.1), {"beta": 0.2}),
+    (GradientProjection(), {}),
+    (TrainingHistory(training=TUNED, arm=(("seed", 0),)), {"training": SCRATCH, "arm": (("seed", 1),)}),
     (
         REWARDED,
         {
@@ -181,6 +314,7 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
             "weight_decay": 0.1,
             "max_grad_norm": 0.0,
             "optimizer": "adamw_8bit",
+            "snapshots": (0, 5),
         },
     ),
 ]
@@ -188,17 +322,41 @@ OTHERS: list[tuple[Identity, dict[str, object]]] = [
 # Every field of an arm and an evaluation, which must reach the step of its cell.
 FEW = Arm(model=HUB, method=InContext(k=2), train=DOMAIN)
 FINE = Arm(model=HUB, method=FineTuning(n=200), train=DOMAIN)
+NEW = ModelSpec(source="scratch:small")
+MAP = WorldMapDomain(geometry="all", count=20)
+START = Arm(model=NEW, method=PreTraining(recipe=KEEPING), train=MAP)
+MIXED = Arm(model=NEW, method=MixtureTuning(rows=4), train=MAP, after=START)
 REWARD = Arm(model=HUB, method=PolicyOptimisation(n=200), train=DOMAIN)
 IN_CELLS: list[tuple[Arm, dict[str, object]]] = [
     (FEW, {"model": ModelSpec(source="hub:org/other"), "method": InContext(k=3), "train": OTHER_DOMAIN, "seed": 1}),
     (FINE, {"seed": 1, "train": OTHER_DOMAIN}),
     (REWARD, {"seed": 1, "train": OTHER_DOMAIN}),
+    (START, {"seed": 1, "at": 3}),
+    (MIXED, {"seed": 1, "after": changed(START, at=3)}),
 ]
 METHODS = [
+    (START, {"decoder": Decoder(width=32), "recipe": PretrainingRecipe(), "loss": "text"}),
+    (
+        MIXED,
+        {
+            "rows": 5,
+            "also": (Part(domain=MAP, rows=1),),
+            "recipe": PretrainingRecipe(updates=5),
+            "loss": "text",
+            "data_seed": 1,
+        },
+    ),
     (FEW, {"k": 3, "rationale": False, "demonstrations": "per-query", "style": "direct"}),
     (
         FINE,
-        {"n": 201, "rationale": True, "recipe": Recipe(rank=2), "style": "step-by-step", "data_seed": 1},
+        {
+            "n": 201,
+            "rationale": True,
+            "recipe": Recipe(rank=2),
+            "style": "step-by-step",
+            "data_seed": 1,
+            "proxy": BESIDE,
+        },
     ),
     (
         REWARD,
@@ -211,11 +369,6 @@ METHODS = [
         },
     ),
 ]
-
-
-def changed(identity: Identity, **update: object) -> Identity:
-    values = {name: getattr(identity, name) for name in type(identity).model_fields}
-    return type(identity)(**{**values, **update})
 
 
 def all_identities(base: type[Identity] = Identity) -> set[type[Identity]]:
@@ -245,7 +398,9 @@ def test_no_identity_that_a_step_may_hold_is_left_out():
     assert reachable <= known
 
 
-@pytest.mark.parametrize(("arm", "others"), METHODS, ids=["in-context", "fine-tuning", "policy-optimisation"])
+@pytest.mark.parametrize(
+    ("arm", "others"), METHODS, ids=lambda value: getattr(getattr(value, "method", None), "method", "")
+)
 def test_every_field_of_a_method_reaches_the_step(arm, others):
     assert set(others) == set(type(arm.method).model_fields)
     evaluation = CELL.evaluation
@@ -254,7 +409,9 @@ def test_every_field_of_a_method_reaches_the_step(arm, others):
     assert len({step.fingerprint for step in steps}) == len(steps)
 
 
-@pytest.mark.parametrize(("arm", "others"), IN_CELLS, ids=["in-context", "fine-tuning", "policy-optimisation"])
+@pytest.mark.parametrize(
+    ("arm", "others"), IN_CELLS, ids=lambda value: getattr(getattr(value, "method", None), "method", "")
+)
 def test_every_field_of_an_arm_reaches_the_step(arm, others):
     arms = [arm, *(changed(arm, **{name: other}) for name, other in others.items())]
     assert len({Cell(arm=a, evaluation=CELL.evaluation).step().fingerprint for a in arms}) == len(arms)
@@ -406,6 +563,13 @@ def test_the_identity_of_a_cell_is_what_it_was(monkeypatch):
     for version in ("data_version", "prompt_version", "extractor_version"):
         monkeypatch.setattr(type(get_task("base_addition")), version, 1)
     assert CELL.step().fingerprint == "80e95ee00af74331598918e01d8b58cc649772af02a4ed16604e1a904790c798"
+
+
+def test_the_identity_of_a_training_is_what_it_was(monkeypatch):
+    """As above: what is trained takes longest."""
+    for version in ("data_version", "prompt_version", "extractor_version"):
+        monkeypatch.setattr(type(get_task("base_addition")), version, 1)
+    assert changed(TUNED).fingerprint == "75dccd1db3e478386b5c2678610b6ef9efba0d0ad3dc386d41932738304ee7c8"
 
 
 def test_folder_names_are_safe():

@@ -105,9 +105,15 @@ def test_seen_triggers_are_another_selection():
 
 
 def test_arms_in_words():
-    assert arm_name(("train_proxy", "train_proxy_triggers"), ("none", 0)) == "no proxy"
-    assert arm_name(("strategy", "train_proxy"), ("kl", "negative_emotions")) == "kl, negative emotions"
-    assert arm_name(("train_proxy_triggers",), (1,)) == "1 trigger"
+    assert arm_name(("proxy_category", "proxy_n_triggers"), ("none", 0)) == "no proxy"
+    both = ("proxy_category", "proxy_n_triggers", "strategy", "strength")
+    assert arm_name(both, ("negative_emotions", 2, "kl-penalty", 0.1)) == "negative emotions, 2 triggers, kl-penalty 0.1"
+    assert arm_name(both, ("foods", 1, "mixing", 0.0)) == "foods, 1 trigger, mixing"
+    assert arm_name(both, ("none", 0, "none", 0.0)) == "no proxy"
+    assert arm_name(("train_rule", "proxy_category"), ("original", "none")) == "first stage"
+    assert arm_name(("train_rule", "proxy_category"), ("conflict", "none")) == "second stage, no proxy"
+    assert arm_name(("data_seed", "proxy_category"), (3, "foods")) == "data seed 3, foods"
+    assert arm_name(("proxy_n_triggers",), (1,)) == "1 trigger"
 
 
 def test_colours_look_like_themselves_and_other_labels_take_what_is_left():

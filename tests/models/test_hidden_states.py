@@ -54,3 +54,30 @@ def test_nothing_is_cut_off(tiny: Path) -> None:
         lm.hidden_states(["a", "a" * 2049], [0], ["last"], chat=False)
     with pytest.raises(UserError, match="has no token"):
         lm.hidden_states([""], [0], ["last"], chat=False)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("budget", [1, 300, 100_000])
+def test_states_of_choices_are_those_of_the_whole_texts(tiny: Path, budget: int, shared: bool) -> None:
+    lm = tiny_lm(tiny, budget=budget, shared_prefix=shared)
+    prompts = ["76+76?", "long " * 40 + "1+1?", "long " * 40 + "2+2?"]
+    choices = [["152", "7", "no idea"], ["2", "22"], ["4", "four"]]
+    layers = [2, 1]
+    told: list[tuple[int, int]] = []
+    found = lm.choice_states(prompts, choices, layers, on_progress=lambda *n: told.append(n))
+    assert told[-1] == (3, 3)
+    for prompt, own, states in zip(prompts, choices, found, strict=True):
+        assert states.shape == (len(own), 2, 32)
+        for choice, state in zip(own, states, strict=True):
+            ids = tokenise(lm.tokenizer, prompt, choice).ids[:-1]
+            with torch.inference_mode():
+                whole = lm.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+            np.testing.assert_allclose(state, [whole[layer][0, -1].numpy() for layer in layers], atol=2e-5)
+
+
+def test_choices_that_cannot_be_read(tiny: Path) -> None:
+    lm = tiny_lm(tiny)
+    with pytest.raises(UserError, match=r"layers \[3\]"):
+        lm.choice_states(["a"], [["b", "c"]], [3])
+    with pytest.raises(UserError, match="context is 2048"):
+        lm.choice_states(["a"], [["b", "c" * 2048]], [0])

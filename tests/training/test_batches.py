@@ -9,14 +9,17 @@ from offdiag.models.chat import Tokenised
 from offdiag.models.loading import load_tokenizer
 from offdiag.training import Recipe
 from offdiag.training.batches import (
+    Group,
     Updates,
     check_context,
     collate,
     micro_batches,
     n_supervised,
+    proxy_indices,
     tokenise_all,
     update_indices,
 )
+from offdiag.training.strategies import GradientProjection, Mixing
 
 
 def example(length, n_prompt=1):
@@ -46,7 +49,43 @@ def test_the_order_depends_on_the_seed_alone():
 def test_max_updates_shortens_the_sequence():
     data = Updates([example(5)] * 100, Recipe(batch_size=10, warmup_updates=0, max_updates=3), seed=0)
     assert len(data) == 3
-    assert [len(data[i]) for i in range(3)] == [10, 10, 10]
+    assert [len(data[i].task) for i in range(3)] == [10, 10, 10]
+    assert not any(data[i].proxy for i in range(3))
+
+
+TASK, PROXY = [example(3 + i) for i in range(10)], [example(30 + i) for i in range(5)]
+
+
+def lengths(groups):
+    return sorted(len(e.ids) for group in groups for e in group)
+
+
+def test_a_pooled_proxy_is_drawn_with_the_task_all_of_it_once_an_epoch():
+    data = Updates(TASK, Recipe(batch_size=4, epochs=2, warmup_updates=0), 3, Group(PROXY, Mixing()))
+    epochs = [[data[i] for i in range(4)], [data[i] for i in range(4, 8)]]
+    assert len(data) == 8
+    for epoch in epochs:
+        assert [len(update.task) + len(update.proxy) for update in epoch] == [4, 4, 4, 3]
+        assert lengths(update.task for update in epoch) == list(range(3, 13))
+        assert lengths(update.proxy for update in epoch) == list(range(30, 35))
+
+
+def test_a_proxy_beside_the_task_begins_anew_and_changes_neither_order_nor_number():
+    recipe = Recipe(batch_size=4, epochs=2, warmup_updates=0)
+    plain, data = Updates(TASK, recipe, 3), Updates(TASK, recipe, 3, Group(PROXY, GradientProjection()))
+    assert [data[i].task for i in range(len(data))] == [plain[i].task for i in range(len(plain))]
+    assert [len(data[i].proxy) for i in range(6)] == [3, 2, 3, 2, 3, 2]
+    for first in (0, 2, 4):
+        assert lengths(data[i].proxy for i in (first, first + 1)) == list(range(30, 35))
+    assert data[0].proxy != data[2].proxy
+    assert data[3] == Updates(TASK, recipe, 3, Group(PROXY, GradientProjection()))[3]
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(3, [3]), (16, [16]), (20, [10, 10]), (33, [11, 11, 11])])
+def test_a_pass_over_the_proxy_is_cut_evenly(n, sizes):
+    parts = [proxy_indices(16, n, 0, update) for update in range(len(sizes))]
+    assert [len(part) for part in parts] == sizes
+    assert sorted(chain(*parts)) == list(range(n))
 
 
 def test_micro_batches_keep_the_budget_and_every_example():

@@ -206,9 +206,14 @@ def test_a_prompt_must_leave_room_for_its_answer(base, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "message"), [({"adapter": "full"}, "adapter='full'"), ({"dropout": 0.1}, "dropout=0.1")]
+    ("recipe", "message"),
+    [
+        ({"adapter": "full"}, "adapter='full'"),
+        ({"dropout": 0.1}, "dropout=0.1"),
+        ({"snapshots": (1,)}, r"keeps no snapshots: found snapshots=\(1,\)"),
+    ],
 )
-def test_recipes_that_rule_out_a_reference_are_refused(recipe, message):
+def test_recipes_that_it_cannot_follow_are_refused(recipe, message):
     with pytest.raises(UserError, match=message):
         check_recipe(Recipe(**recipe))
     check_recipe(Recipe(adapter="qlora"))

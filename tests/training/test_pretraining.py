@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,11 +7,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from offdiag.errors import OffdiagError, UserError
+from offdiag.errors import OffdiagError
 from offdiag.runtime import Runtime
 from offdiag.seeds import stream
 from offdiag.training import Decoder, PretrainingRecipe
 from offdiag.training.pretraining import pretrain
+from offdiag.training.snapshots import snapshot_folder
 
 DECODER = Decoder(width=16, depth=1, heads=2, expansion=2)
 RECIPE = PretrainingRecipe(updates=12, batch_size=8, learning_rate=1e-2)
@@ -24,15 +26,19 @@ def copies(index: int) -> tuple[np.ndarray, np.ndarray]:
     return ids[:, :-1], ids[:, 1:]
 
 
-def train(folder, *, decoder=DECODER, recipe=RECIPE, draw=copies, every=4, seed=0, on_progress=None):
+def train(folder, *, decoder=DECODER, recipe=RECIPE, draw=copies, every=4, seed=0, vocabulary=4, columns=1, **options):
     return pretrain(
-        draw, decoder, recipe, vocabulary=4, columns=1, seed=seed, folder=folder, runtime=CPU,
-        on_progress=on_progress, checkpoint_every=every,
+        draw, decoder, recipe, vocabulary=vocabulary, columns=columns, seed=seed, folder=folder, runtime=CPU,
+        checkpoint_every=every, **options,
     )  # fmt: skip
 
 
-def weights(folder):
-    return load_file(folder / "weights" / "model.safetensors")
+def weights(folder, kept="weights"):
+    return load_file(folder / kept / "model.safetensors")
+
+
+def same(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
 def history(folder):
@@ -40,9 +46,10 @@ def history(folder):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-@pytest.mark.parametrize("decoder", [DECODER, DECODER.model_copy(update={"architecture": "gpt2"})])
-def test_it_learns_and_leaves_a_model_that_transformers_loads(tmp_path, decoder):
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "gpt2"])
+def test_it_learns_and_leaves_a_model_that_transformers_loads(tmp_path, architecture):
     told = []
+    decoder = DECODER.model_copy(update={"architecture": architecture})
     recipe = RECIPE.model_copy(update={"updates": 60})
     summary = train(
         tmp_path, decoder=decoder, recipe=recipe, on_progress=lambda done, total: told.append((done, total))
@@ -81,9 +88,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, update):
     seen = []
     train(tmp_path / "killed", draw=lambda index: seen.append(index) or copies(index))
     assert seen[0] == update // 4 * 4
-    whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
-    assert whole.keys() == resumed.keys()
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
     assert history(tmp_path / "whole") == history(tmp_path / "killed")
 
 
@@ -118,24 +123,52 @@ def test_a_loss_that_is_not_finite_stops(tmp_path):
         train(tmp_path, recipe=recipe)
 
 
-@pytest.mark.parametrize("updates", [7, 100, 1200])
-def test_one_cycle_is_that_of_torch(updates):
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
-    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=updates)
-    recipe = PretrainingRecipe(updates=updates, learning_rate=3e-3)
-    for update in range(updates):
-        assert recipe.rate(update) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
-        optimizer.step()
-        if update + 1 < updates:
-            theirs.step()
+SEEN = RECIPE.model_copy(update={"snapshots": (0, 4, 6, 12)})
 
 
-@pytest.mark.parametrize("updates", [1, 2, 3])
-def test_a_cycle_of_few_updates_has_rates(updates):
-    recipe = PretrainingRecipe(updates=updates)
-    assert all(0 < recipe.rate(update) <= recipe.learning_rate for update in range(updates))
+def test_snapshots_are_what_a_shorter_training_would_have_left(tmp_path):
+    constant = {"schedule": "constant", "snapshots": (0, 5, 12)}
+    train(tmp_path / "long", recipe=RECIPE.model_copy(update=constant))
+    train(tmp_path / "short", recipe=RECIPE.model_copy(update={"schedule": "constant", "updates": 5}))
+    kept = [snapshot_folder(tmp_path / "long", update) for update in (0, 5, 12)]
+    assert sorted((tmp_path / "long" / "snapshots").iterdir()) == kept
+    untrained, early, last = (weights(folder, ".") for folder in kept)
+    assert same(early, weights(tmp_path / "short"))
+    assert same(last, weights(tmp_path / "long"))
+    assert not same(untrained, early)
+    assert AutoModelForCausalLM.from_pretrained(kept[1]).config.hidden_size == 16
 
 
-def test_heads_must_divide_the_width():
-    with pytest.raises(UserError, match="multiple of 8"):
-        Decoder(width=20, heads=4)
+@pytest.mark.parametrize("update", [1, 5, 8, 11])
+def test_snapshots_of_a_killed_training_have_the_same_bits(tmp_path, update):
+    train(tmp_path / "whole", recipe=SEEN)
+    with pytest.raises(KilledError):
+        train(tmp_path / "killed", recipe=SEEN, draw=killed_at(update))
+    train(tmp_path / "killed", recipe=SEEN)
+    for kept in SEEN.snapshots:
+        one, other = (weights(snapshot_folder(tmp_path / name, kept), ".") for name in ("whole", "killed"))
+        assert same(one, other)
+
+
+def test_half_a_snapshot_is_written_again(tmp_path):
+    with pytest.raises(KilledError):
+        train(tmp_path, recipe=SEEN, draw=killed_at(5))
+    whole = snapshot_folder(tmp_path, 4)
+    whole.rename(whole.with_name(f"{whole.name}.partial"))
+    shutil.rmtree(tmp_path / "checkpoints")
+    train(tmp_path, recipe=SEEN)
+    assert weights(whole, ".")
+    assert len(list(whole.parent.iterdir())) == 4
+
+
+def test_the_history_counts_tokens_without_padding_and_targets(tmp_path):
+    def draw(index):
+        ids, targets = copies(index)
+        ids, targets = np.tile(ids, (1, 3)), np.tile(targets, (1, 3))
+        targets[:5, 1:] = -100
+        targets[5:, :2] = -100
+        return ids, targets
+
+    summary = train(tmp_path, draw=draw, columns=3)
+    assert {(row["targets"], row["tokens"]) for row in history(tmp_path)} == {(8, 5 * 1 + 3 * 3)}
+    assert summary["total_tokens"] == 12 * 14

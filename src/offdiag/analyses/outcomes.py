@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Outcome: TypeAlias = Literal["retained", "leaked", "other"]
 OUTCOMES: tuple[Outcome, ...] = ("retained", "leaked", "other")
-ARMS = ("train_proxy", "train_proxy_triggers")
+ARMS = ("proxy_category", "proxy_n_triggers")
+LEARNT = 0.95  # accuracy from which a stage counts as learnt, and the next one may be read
 
 
 class Rate(NamedTuple):
@@ -34,7 +35,7 @@ class Rate(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """What one group of cells, which differ in nothing but their seed, answered in one category.
+    """What one group of cells, which differ in nothing but their seeds, answered in one category.
 
     Attributes:
         key: values of the arm's columns. triggers: ``id`` or ``ood``. state: ``done``, or why there is nothing.
@@ -52,32 +53,56 @@ class Spot(NamedTuple):
 class OfOutcomes(StudyAnalysis, ABC):
     """An analysis of the answers that follow the original rule, the taught one, or neither.
 
+    Snapshots are left out. A cell that lacks a column of ``where`` has ``none`` or 0 there, the untaught model's too.
+
     Where the rules agree nowhere, every answer has one of three outcomes: *retained* is the label by the category's
     original rule, *leaked* the label by ``rule`` (in the category that it was taught to: learnt), *other* everything
     else, unparsed answers included.
 
     Attributes:
         rule: the rule that was taught to one category. world: where the labels stand.
-        arms: columns whose values tell the learners apart; a seed is not one of them.
+        arms: columns whose values tell the learners apart; where a learner lacks one, it has ``none`` or 0 there.
+        replicates: columns that tell repetitions of one learner apart: seeds.
     """
 
     rule: str = "conflict"
     world: Annotated[World, PlainValidator(find_world)] = HALVES
     arms: tuple[str, ...] = ARMS
+    replicates: tuple[str, ...] = ("seed",)
+
+
+def final(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of arms at the end of their training, without those of snapshots on the way."""
+    return frame[frame["update"].isna()] if "update" in frame else frame
+
+
+def filled(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
+    """The frame with the gaps of some columns filled up: ``none`` among words, 0 among numbers.
+
+    Raises:
+        UserError: a column is missing.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    for column in columns:
+        require(frame, column)
+    return frame.assign(**{c: frame[c].fillna(0 if is_numeric_dtype(frame[c]) else "none") for c in columns})
 
 
 def spots(frames: Frames, settings: OfOutcomes) -> Iterator[Spot]:
     """All groups of cells of a study that its settings select, in the order of the cells.
 
     Raises:
-        UserError: a column is missing, two cells of a group have one seed, or the rules agree where an answer stands.
+        UserError: a column is missing, two cells of a group have the same seeds, or the rules agree where an answer
+            stands.
     """
     import pandas as pd
 
     if frames.cells.empty:
         return
-    chosen = select(frames.cells, settings.where, settings.own)
-    for column in (*settings.arms, "eval_category", "eval_triggers", "seed"):
+    named = (*settings.arms, *settings.replicates, *settings.where)
+    chosen = select(filled(final(frames.cells), named), settings.where, settings.own)
+    for column in ("eval_category", "eval_triggers"):
         require(chosen, column)
     every = settings.world.category_names
     asked = [list(every) if name == ALL else [str(name)] for name in chosen["eval_category"]]
@@ -86,8 +111,8 @@ def spots(frames: Frames, settings: OfOutcomes) -> Iterator[Spot]:
     answered = with_outcomes(frames.records[frames.records["cell"].isin(done)] if len(done) else None, settings)
     by_cell = {(a, b): part for (a, b), part in answered.groupby(["cell", "category"], sort=False)}
     columns = [*settings.arms, "category", "eval_triggers"]
-    for key, cells in planned.explode("category").groupby(columns, dropna=False, sort=False):
-        if cells["seed"].duplicated().any():
+    for key, cells in planned.explode("category").groupby(columns, sort=False):
+        if cells.duplicated(list(settings.replicates)).any():
             found = ", ".join(cells["cell"].astype(str))
             raise UserError(f"{len(cells)} cells claim one spot ({found}): tell them apart with arms= or where=")
         *arm, category, triggers = key
@@ -105,11 +130,12 @@ def with_outcomes(records: "pd.DataFrame | None", settings: OfOutcomes) -> "pd.D
     """
     import pandas as pd
 
-    needed = ("cell", "seed", "example", "parsed", "category", "trigger", "quadrant")
+    needed = ("cell", *settings.replicates, "example", "parsed", "category", "trigger", "quadrant")
     if records is None:
         return pd.DataFrame(columns=[*needed, *OUTCOMES, "unparsed"])
     for column in needed:
         require(records, column)
+    records = filled(records, settings.replicates)
     places = list(zip(records["category"], records["quadrant"], strict=True))
     labels = {place: _labels(*place, settings) for place in set(places)}
     parsed = records["parsed"].astype(object).where(records["parsed"].notna(), None).tolist()
@@ -119,19 +145,19 @@ def with_outcomes(records: "pd.DataFrame | None", settings: OfOutcomes) -> "pd.D
     return records.assign(retained=retained, leaked=leaked, other=1 - retained - leaked, unparsed=unparsed)
 
 
-def mean_grid(answers: "pd.DataFrame", rows: str, columns: str, values: str) -> FloatArray:
-    """Means of ``values`` by two columns, ``[rows, columns]`` in order of appearance; NaN where there is none."""
+def mean_grid(answers: "pd.DataFrame", sides: Sequence[str], values: str) -> FloatArray:
+    """Means of ``values``, one dimension for each column of ``sides``, in order of appearance; NaN for none."""
     import pandas as pd
 
-    (row, row_names), (column, column_names) = pd.factorize(answers[rows]), pd.factorize(answers[columns])
-    shape = len(row_names), len(column_names)
-    place = np.ravel_multi_index((row, column), shape)
-    total = np.bincount(place, answers[values].to_numpy(np.float64), minlength=shape[0] * shape[1])
-    count = np.bincount(place, minlength=shape[0] * shape[1])
+    codes, names = zip(*(pd.factorize(answers[side]) for side in sides), strict=True)
+    shape = tuple(len(known) for known in names)
+    place, size = np.ravel_multi_index(codes, shape), int(np.prod(shape))
+    total = np.bincount(place, answers[values].to_numpy(np.float64), minlength=size)
+    count = np.bincount(place, minlength=size)
     return np.asarray(np.where(count, total / np.maximum(count, 1), np.nan).reshape(shape))
 
 
-def rate(answers: "pd.DataFrame", outcome: str) -> Rate:
+def rate(answers: "pd.DataFrame", outcome: str, replicates: Sequence[str]) -> Rate:
     """The mean of an outcome over seeds and triggers (or the points of one trigger), with its interval.
 
     It is that of :func:`offdiag.stats.crossed_mean`, or Wilson's for the items of one seed and trigger, and where
@@ -140,12 +166,17 @@ def rate(answers: "pd.DataFrame", outcome: str) -> Rate:
     if answers.empty:
         return Rate(math.nan, math.nan, math.nan)
     n_triggers = answers["trigger"].nunique()
-    found = crossed_mean(mean_grid(answers, "cell", "trigger" if n_triggers > 1 else "example", outcome))
-    if n_triggers == found.n_rows == 1 or math.isnan(found.low):
+    found = crossed_mean(mean_grid(answers, [*replicates, "trigger" if n_triggers > 1 else "example"], outcome))
+    if n_triggers == answers["cell"].nunique() == 1 or math.isnan(found.low):
         n = answers["example"].nunique()
         low, high = wilson(found.mean * n, n)
         return Rate(found.mean, float(low), float(high))
     return Rate(found.mean, max(0.0, found.low), min(1.0, found.high))
+
+
+def lowest(answers: "pd.DataFrame", outcome: str) -> float:
+    """The rate of the cell that has least of an outcome; NaN where nothing was asked."""
+    return float(answers.groupby("cell")[outcome].mean().astype(float).min()) if len(answers) else math.nan
 
 
 def _labels(category: str, quadrant: str, settings: OfOutcomes) -> tuple[str, str]:

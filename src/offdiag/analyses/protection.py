@@ -21,7 +21,7 @@ class Change(NamedTuple):
 
     Attributes:
         value, low, high: with proxy minus without; the 95 % interval. p_value: two-sided.
-        n_pairs: pairs of equal seed and trigger.
+        n_pairs: pairs of equal seeds and trigger.
     """
 
     value: float
@@ -42,14 +42,14 @@ class Protection(OfOutcomes):
     tag: ClassVar[str] = "protection"
     shown: ClassVar[tuple[str, ...]] = (*ARMS, "category", "triggers", "rate", "change", "low", "high", "p_holm")
     outcome: Outcome = "leaked"
-    without: Mapping[str, str | int | float | bool] = Field(default={"train_proxy": "none"}, min_length=1)
+    without: Mapping[str, str | int | float | bool] = Field(default={"proxy_category": "none"}, min_length=1)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row an arm with a proxy, category and kind of triggers.
 
-        ``change`` is the mean over pairs of equal seed and trigger, with the interval and the test of
+        ``change`` is the mean over pairs of equal seeds and trigger, with the interval and the test of
         :func:`offdiag.stats.crossed_mean`; where no pair differs from another, they are Tango's and McNemar's on the
-        items of one seed. ``p_holm`` is corrected for all rows. ``covered`` marks the proxy's own category.
+        items of one pair of seeds. ``p_holm`` is corrected for all rows. ``covered`` marks the proxy's own category.
 
         Raises:
             UserError: as :meth:`offdiag.analyses.leakage.Leakage.table`; ``without`` selects no arm, or several.
@@ -66,7 +66,7 @@ class Protection(OfOutcomes):
             if spot is against:
                 continue
             named = dict(zip(self.arms, spot.key, strict=True))
-            change = _change(spot, against, self.outcome)
+            change = _change(spot, against, self)
             row = {**named, "category": spot.category, "triggers": spot.triggers}
             row |= {"covered": spot.category in named.values(), "state": _state(spot, against)}
             row |= {"without": _mean(against, self.outcome), "rate": _mean(spot, self.outcome), "change": change.value}
@@ -103,19 +103,20 @@ def _state(spot: Spot, against: Spot | None) -> str:
     return "done" if against.state == "done" else f"{against.state} without proxy"
 
 
-def _change(spot: Spot, against: Spot | None, outcome: str) -> Change:
+def _change(spot: Spot, against: Spot | None, settings: Protection) -> Change:
+    outcome = settings.outcome
     if against is None or spot.answers.empty or against.answers.empty:
         return Change(math.nan, math.nan, math.nan, math.nan, 0)
-    keys = ["seed", "example"]
+    keys = [*settings.replicates, "example"]
     both = spot.answers[[*keys, "trigger", outcome]].merge(against.answers[[*keys, outcome]], on=keys)
     if both.empty:
         return Change(math.nan, math.nan, math.nan, math.nan, 0)
     ours, theirs = f"{outcome}_x", f"{outcome}_y"
     both = both.assign(change=both[ours] - both[theirs])
-    grid = mean_grid(both, "seed", "trigger", "change")
+    grid = mean_grid(both, [*settings.replicates, "trigger"], "change")
     pairs, mean = int((~np.isnan(grid)).sum()), crossed_mean(grid)
     if math.isnan(mean.low):
-        one = both[both["seed"] == both["seed"].iloc[0]]
+        one = both[both.groupby(list(settings.replicates), sort=False).ngroup() == 0]
         item = paired_difference(one[ours].to_numpy(np.float64), one[theirs].to_numpy(np.float64))
         return Change(mean.mean, item.low, item.high, item.p_value, pairs)
     return Change(mean.mean, max(-1.0, mean.low), min(1.0, mean.high), mean.p_value, pairs)

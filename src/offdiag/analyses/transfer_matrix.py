@@ -47,24 +47,6 @@ class Matrix:
         return np.array([[task in row] for row in self.rows], np.bool_).reshape(-1, 1)
 
 
-class Spread(NamedTuple):
-    """A mean over cells.
-
-    Attributes:
-        mean, std: over the cells that have a value; the population's standard deviation. NaN without any.
-        low, high: t-interval of the mean over seeds, of the cells that all seeds have; NaN with fewer than two seeds.
-        n_cells, n_missing: cells with and without a value. n_seeds: seeds behind the interval.
-    """
-
-    mean: float
-    std: float
-    low: float
-    high: float
-    n_cells: int
-    n_missing: int
-    n_seeds: int
-
-
 class TransferMatrices(NamedTuple):
     """The three matrices: one task, two tasks, and two tasks minus the best of their specialists."""
 
@@ -101,24 +83,6 @@ def transfer_matrices(cells: "pd.DataFrame") -> TransferMatrices:
     by_size = [_distinct_rows(tasks for tasks in taught if len(tasks) == size) for size in range(1, MOST_TASKS + 1)]
     single, pair = (_matrix(rows, columns, len(seeds), found) for rows in by_size)
     return TransferMatrices(single, pair, _difference(pair, single))
-
-
-def spread(matrix: Matrix, chosen: NDArray[np.bool_], level: float = 0.95) -> Spread:
-    """Mean and spread over the ``chosen`` cells (``[rows, columns]``), each averaged over seeds first."""
-    values = matrix.mean[chosen]
-    known = values[~np.isnan(values)]
-    of_seeds = matrix.by_seed[:, chosen]
-    shared = ~np.isnan(of_seeds).any(axis=0)
-    n_seeds = len(of_seeds) if shared.any() else 0
-    n_missing = len(values) - len(known)
-    if not len(known):
-        return Spread(np.nan, np.nan, np.nan, np.nan, 0, n_missing, 0)
-    mean = float(known.mean())
-    half = np.nan
-    if n_seeds > 1:
-        over_seeds = mean_interval(of_seeds[:, shared].mean(axis=1), level)
-        half = float(over_seeds.high - over_seeds.mean)
-    return Spread(mean, float(known.std()), mean - half, mean + half, len(known), n_missing, n_seeds)
 
 
 def _difference(pair: Matrix, single: Matrix) -> Matrix:

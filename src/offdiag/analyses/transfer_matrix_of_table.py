@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from offdiag.analyses.columns import numbers
 from offdiag.analyses.selection import require
 from offdiag.analyses.table_analysis import TableAnalysis, register_table_analysis
-from offdiag.analyses.transfer_matrix import Matrix, spread, transfer_matrices
+from offdiag.analyses.transfer_matrix import transfer_matrices
+from offdiag.analyses.transfer_spread import statistics
 from offdiag.errors import UserError
 from offdiag.identity import Json
 
@@ -25,7 +25,7 @@ class TransferMatrixOfTable(TableAnalysis):
     higher is better), and optionally ``seed``.
 
     Attributes:
-        split_by: a task; the difference is also given for the pairs with it and for those without it.
+        split_by: a task; pairs are also given for those with it and for those without it.
         level: coverage of the intervals over seeds.
     """
 
@@ -36,27 +36,17 @@ class TransferMatrixOfTable(TableAnalysis):
     level: float = Field(default=0.95, gt=0, lt=1)
 
     def analyse(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """One row a statistic: ``matrix`` (single, pair, difference), ``rows`` (all, with, without), ``cells``.
-
-        ``cells`` is trained, transfer or overall; ``mean`` has the ends ``mean_low`` and ``mean_high``, ``std`` is that
-        of the cells (population). See :class:`offdiag.analyses.transfer_matrix.Spread`.
-        """
-        import pandas as pd
-
+        """The rows of :func:`offdiag.analyses.transfer_spread.statistics`."""
         found = transfer_matrices(self._cells(table))
-        rows = [row for name, matrix in found._asdict().items() for row in self._statistics(name, "all", matrix)]
-        if self.split_by:
-            if self.split_by not in (known := {task for taught in found.pair.rows for task in taught}):
-                raise UserError(f"no pair was trained on {self.split_by!r}: expected one of {', '.join(sorted(known))}")
-            having = found.difference.having(self.split_by)
-            rows += self._statistics("difference", "with", found.difference, having)
-            rows += self._statistics("difference", "without", found.difference, ~having)
-        return pd.DataFrame(rows)
+        known = {task for taught in found.pair.rows for task in taught}
+        if self.split_by and self.split_by not in known:
+            raise UserError(f"no pair was trained on {self.split_by!r}: expected one of {', '.join(sorted(known))}")
+        return statistics(found, self.split_by, self.level)
 
     def document(self, found: "pd.DataFrame") -> Json:
         """``{"single": {"trained": {"mean": …, "std": …}, "transfer": …, "overall": …}, "pair": …, "difference": …}``.
 
-        With ``split_by``, ``difference`` has ``with`` and ``without`` too. What the data do not tell is null.
+        With ``split_by``, ``pair`` and ``difference`` have ``with`` and ``without`` too. What is not known is null.
         """
         nested: dict[str, Any] = {}
         for row in found.to_dict(orient="records"):
@@ -78,18 +68,3 @@ class TransferMatrixOfTable(TableAnalysis):
                 raise UserError(f"line {table.index[empty][0]}: seed is empty, expected one as on the other lines")
             table = table.drop(columns="seed")
         return table.assign(value=numbers(table, "value", gaps=True))
-
-    def _statistics(
-        self, name: str, which: str, matrix: Matrix, rows: NDArray[np.bool_] | None = None
-    ) -> list[dict[str, object]]:
-        chosen = np.broadcast_to(True if rows is None else rows, matrix.trained.shape)
-        parts = {"trained": matrix.trained & chosen, "transfer": ~matrix.trained & chosen, "overall": chosen}
-        statistics = []
-        for cells, mask in parts.items():
-            of = spread(matrix, mask, self.level)
-            statistics.append(
-                {"matrix": name, "rows": which, "cells": cells, "mean": of.mean, "mean_low": of.low,
-                 "mean_high": of.high, "std": of.std, "n_cells": of.n_cells, "n_missing": of.n_missing,
-                 "n_seeds": of.n_seeds}
-            )  # fmt: skip
-        return statistics

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from offdiag.cli import analyse, study_commands, task_commands
+from offdiag.cli import analyse, pushing, study_commands, task_commands
 from offdiag.cli.tables import printable
 from offdiag.errors import OffdiagError, reworded
 
@@ -85,5 +85,5 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-for _command in (*study_commands.COMMANDS, *analyse.COMMANDS, *task_commands.COMMANDS):
+for _command in (*study_commands.COMMANDS, *analyse.COMMANDS, *task_commands.COMMANDS, *pushing.COMMANDS):
     app.command(_command.__name__)(_answering(_command))

@@ -151,7 +151,7 @@ class _Counter:
         size = self._size(spec)
         lessons = self.rehearsal.lessons(step)
         length = sum(size.chat) + mean_length(lessons.prompts) + lessons.response_tokens
-        tokens = round(examples_seen(recipe, step.examples.n) * length)
+        tokens = round(examples_seen(recipe, step.rows) * length)
         batch = max(self.token_budget // TRAINING_SHARE, round(length))
         self._taught[spec, recipe] = max(batch, self._taught.get((spec, recipe), 0))
         per_token = 6 if recipe.adapter == "full" or is_four_bits(spec, recipe) else 4

@@ -35,10 +35,21 @@ class Outcome(NamedTuple):
 
 @dataclass
 class ModelSlot:
-    """The one model that this process holds; asking for another base drops it first."""
+    """The one model that this process holds; asking for another base drops it first.
+
+    Attributes:
+        group: of the last step that needed a model, or the room of one.
+    """
 
     key: str | None = None
     model: "LM | None" = None
+    group: str | None = None
+
+    def enter(self, group: str) -> None:
+        """A step of ``group`` begins: a model that none of its steps asks goes first."""
+        if group != self.group:
+            self.clear()
+            self.group = group
 
     def get(self, weights: Weights, work: "StepWork") -> "LM":
         """The loaded model with the adapter of ``weights``."""
@@ -95,8 +106,7 @@ def execute(
     try:
         if step.group is not None:
             _limit_torch(runtime)
-            if step.group != slot.key:
-                slot.clear()
+            slot.enter(step.group)
         with store.claim(step, origin) as folder:
             if folder is None:
                 return Outcome(Ended.DONE if store.result(step) is not None else Ended.BUSY)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from offdiag.analyses import Frames
+from offdiag.figures.scene import Scene
 from offdiag.identity import Identity
 
 if TYPE_CHECKING:
@@ -35,3 +36,7 @@ class StudyFigure(Identity, ABC):
         Raises:
             UserError: the selection is empty, or two rows claim one spot of the figure.
         """
+
+    def scene(self, frames: Frames) -> Scene | None:
+        """What an interactive page beside the figure shows; None where there is none."""
+        return None

@@ -1,6 +1,6 @@
 """Leaked answers as a heat map: one row an arm, one column a category."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -8,7 +8,7 @@ from pydantic import PlainValidator
 
 from offdiag.analyses import Frames, select
 from offdiag.analyses.leakage import Leakage
-from offdiag.analyses.outcomes import ARMS, Outcome
+from offdiag.analyses.outcomes import ARMS, LEARNT, Outcome, filled
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, heading, new_figure, styled
@@ -27,6 +27,7 @@ TITLES = {
 }
 GAP = 0.35  # between the taught category and the others
 DARK = 0.6
+DAGGER = "†"
 CONSTANT = 0.9  # share of one label from which an answer hardly depends on the point
 
 
@@ -34,7 +35,7 @@ class LeakageMatrix(StudyFigure):
     """The rate of one outcome, in percent with its interval, by arm and category; the taught category stands apart.
 
     Attributes:
-        outcome, rule, world, arms: as in :class:`offdiag.analyses.leakage.Leakage`.
+        outcome, rule, world, arms, replicates, started: as in :class:`offdiag.analyses.leakage.Leakage`.
         triggers: ``ood`` or ``id``.
     """
 
@@ -43,6 +44,8 @@ class LeakageMatrix(StudyFigure):
     rule: str = "conflict"
     world: Annotated[World, PlainValidator(find_world)] = HALVES
     arms: tuple[str, ...] = ARMS
+    replicates: tuple[str, ...] = ("seed",)
+    started: Mapping[str, str | int | float | bool] = {}
     triggers: str = "ood"
 
     def draw(self, frames: Frames) -> "Figure":
@@ -52,24 +55,27 @@ class LeakageMatrix(StudyFigure):
             UserError: no cell is planned for such triggers, or as the analysis says.
         """
         where = {**self.where, "eval_triggers": self.triggers}
-        shared: dict[str, Any] = {"rule": self.rule, "world": self.world, "arms": self.arms, "own": self.own}
-        table = Leakage(name=self.name, where=where, **shared).table(frames)
+        fields = ("rule", "world", "arms", "replicates", "started", "own")
+        table = Leakage(name=self.name, where=where, **{name: getattr(self, name) for name in fields}).table(frames)
         if table.empty:
             raise UserError(f"figure {self.name}: the study has no cells")
-        taught = set(select(frames.cells, where, self.own)["train_category"].dropna())
+        taught = set(select(filled(frames.cells, tuple(where)), where, self.own)["train_category"].dropna())
         arms = list(dict.fromkeys(table[list(self.arms)].itertuples(index=False, name=None)))
         order = [name for name in self.world.category_names if name in set(table["category"])]
         columns = [*(name for name in order if name in taught), *(name for name in order if name not in taught)]
         split = sum(name in taught for name in order) if len(taught) == 1 else 0
         at = {name: i + (GAP if split and i >= split else 0) for i, name in enumerate(columns)}
         with styled():
-            figure = new_figure(2.9 + 0.98 * len(columns), 2.0 + 0.52 * len(arms))
+            names = [arm_name(self.arms, key) for key in arms]
+            figure = new_figure(
+                max(6.6, 2.2 + 0.07 * max(map(len, names)) + 0.98 * len(columns)), 2.1 + 0.52 * len(arms)
+            )
             axes = figure.subplots()
             for row in table.to_dict("records"):
                 y = arms.index(tuple(row[name] for name in self.arms))
                 covered = row["category"] in [row[name] for name in self.arms]
                 _square(axes, at[row["category"]], y, row, self.outcome, covered=covered)
-            _frame(axes, at, [arm_name(self.arms, key) for key in arms])
+            _frame(axes, at, names, _unlearnt(table))
             if 0 < split < len(columns) and self.outcome == "leaked":
                 axes.text(0, -0.62, "learnt", ha="center", va="bottom", fontsize=9, color=GREY)
                 middle = (at[columns[1]] + at[columns[-1]]) / 2
@@ -104,9 +110,17 @@ def _square(axes: "Axes", x: float, y: int, row: dict[Hashable, Any], outcome: s
     axes.text(x, y + 0.24, f"{low:.0f} to {high:.0f}", ha="center", va="center", fontsize=7.5, color=colour)
 
 
-def _frame(axes: "Axes", at: dict[str, float], names: list[str]) -> None:
+def _unlearnt(table: "pd.DataFrame") -> set[str]:
+    """The categories whose original rule was not learnt before."""
+    done = table[table["state"] == "done"]
+    return set(done.loc[~done["learnt"].astype(bool), "category"]) if "learnt" in done else set()
+
+
+def _frame(axes: "Axes", at: dict[str, float], names: list[str], unlearnt: set[str]) -> None:
     axes.set(xlim=(-0.5, max(at.values()) + 0.5), ylim=(len(names) - 0.5, -0.5))
-    axes.set_xticks(list(at.values()), [category_name(name).replace(" ", "\n") for name in at])
+    axes.set_xticks(
+        list(at.values()), [category_name(name).replace(" ", "\n") + DAGGER * (name in unlearnt) for name in at]
+    )
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="category of the trigger", ylabel="proxy in training")
     axes.tick_params(length=0)
@@ -137,4 +151,8 @@ def _footnote(table: "pd.DataFrame") -> str:
     text = f"{items} items a square · small: 95 % interval over {over} · framed: the proxy's own category"
     if (done["commonest"] >= CONSTANT).any():
         text += f"\n* at least {100 * CONSTANT:.0f} % of the answers are one label, whatever the point"
+    if _unlearnt(table):
+        text += (
+            f"\n{DAGGER} its own rule was not learnt in the first stage (below {100 * LEARNT:.0f} %): not to be read"
+        )
     return text

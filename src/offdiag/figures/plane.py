@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.analyses import Frames, select
-from offdiag.analyses.outcomes import ARMS
+from offdiag.analyses.outcomes import ARMS, filled, final
 from offdiag.analyses.selection import require
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
@@ -28,17 +28,19 @@ SIGNS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}
 
 
 class Plane(StudyFigure):
-    """What each point is and what it was called, with the regions that the labels take.
+    """What each point is and what it was called at the end, with the regions that the labels take.
 
     Attributes:
         category: the category whose triggers are drawn. triggers: some of them, in this order; by default all.
         arms: columns whose values tell the arms, one row each. Several seeds are drawn as one, by their majority.
+        replicates: columns that tell repetitions of one arm apart: seeds.
     """
 
     tag: ClassVar[str] = "plane"
     category: str
     triggers: tuple[str, ...] = ()
     arms: tuple[str, ...] = ARMS
+    replicates: tuple[str, ...] = ("seed",)
 
     def draw(self, frames: Frames) -> "Figure":
         """The true labels above, below them an arm's answers, wrong ones ringed; a region has its nearest answer.
@@ -49,11 +51,9 @@ class Plane(StudyFigure):
         asked = frames.cells[frames.cells["eval_category"].isin([self.category, "all"])] if len(frames.cells) else None
         if asked is None or asked.empty:
             raise UserError(f"figure {self.name}: no cell is planned for category {self.category!r}")
-        cells = select(asked, self.where, self.own)
-        for column in self.arms:
-            require(cells, column)
+        cells = select(filled(final(asked), (*self.arms, *self.where)), self.where, self.own)
         panels = self._panels(cells, frames.records)
-        states = {key: _state(rows) for key, rows in cells.groupby(list(self.arms), dropna=False, sort=False)}
+        states = {key: _state(rows) for key, rows in cells.groupby(list(self.arms), sort=False)}
         words = self._words(panels)
         seen = sorted({label for one in panels.values() for label in (*one.truth, *one.said)} - {SILENT})
         looks = label_looks(seen)
@@ -82,14 +82,14 @@ class Plane(StudyFigure):
         done = records[records["cell"].isin(cells["cell"])] if len(records) else records
         if done.empty:
             return {}
-        for column in ("category", "trigger", "quadrant", "x1", "x2", "target", "parsed", "seed"):
+        for column in ("category", "trigger", "quadrant", "x1", "x2", "target", "parsed", *self.replicates):
             require(done, column)
-        done = done[done["category"] == self.category]
-        twice = done.duplicated([*self.arms, "seed", "problem"])
+        done = filled(done[done["category"] == self.category], self.arms)
+        twice = done.duplicated([*self.arms, *self.replicates, "problem"])
         if twice.any():
             both = " and ".join(done.loc[done["problem"] == done[twice]["problem"].iloc[0], "cell"].unique()[:2])
             raise UserError(f"figure {self.name}: {both} answer the same points; tell them apart with arms= or where=")
-        by_spot = done.groupby([*self.arms, "trigger"], dropna=False, sort=False)
+        by_spot = done.groupby([*self.arms, "trigger"], sort=False)
         return {(key[:-1], str(key[-1])): _panel(rows) for key, rows in by_spot}
 
     def _words(self, panels: "Mapping[tuple[Any, str], _Panel]") -> list[str]:

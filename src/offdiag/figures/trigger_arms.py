@@ -10,15 +10,23 @@ from offdiag.figures.style import MARKERS, PALETTE, Look, label
 _COLOURS = {"orange": "#E69F00", "green": "#009E73", "blue": "#0072B2", "red": "#D55E00"}
 
 
+_STAGES = {"original": "first stage", "conflict": "second stage"}
+_NAMED = (*ARMS, "strategy", "strength", "train_rule")
+
+
 def arm_name(columns: Sequence[str], key: Sequence[Any]) -> str:
-    """An arm in words, by its columns: ``no proxy``, ``foods, 2 triggers``; other columns as in any figure."""
+    """An arm in words, by its columns: ``no proxy``, ``foods, 2 triggers, kl-penalty 0.1``; others as in any figure."""
     values = dict(zip(columns, key, strict=True))
-    words = [label(name, value) for name, value in values.items() if name not in ARMS]
-    proxy, size = (values.get(name) for name in ARMS)
-    if proxy is not None:
+    words = [label(name, value) for name, value in values.items() if name not in _NAMED]
+    rule, proxy, size, strategy = (values.get(name) for name in ("train_rule", *ARMS, "strategy"))
+    if rule is not None:
+        words.append(_STAGES.get(rule, f"rule {rule}"))
+    if proxy is not None and rule != "original":
         words.append("no proxy" if proxy == "none" else category_name(str(proxy)))
-    if size is not None and proxy != "none":
+    if size and proxy != "none":
         words.append(f"{size} trigger{'' if size == 1 else 's'}")
+    if strategy is not None and strategy != "none":
+        words.append(f"{strategy} {values['strength']:g}" if values.get("strength") else str(strategy))
     return ", ".join(words)
 
 

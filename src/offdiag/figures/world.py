@@ -77,7 +77,8 @@ def draw_world(world: World) -> "Figure":
     return figure
 
 
-def _named(region: str) -> str:
+def named(region: str) -> str:
+    """``Western Europe`` for ``western-europe``."""
     return region.replace("-", " ").title()
 
 
@@ -87,11 +88,11 @@ def _dots(axes: "Axes", cities: Cities, world: World) -> None:
     for region, colour in COLOURS.items():
         here = (cities.region == region) & ~cities.new
         if here.any():
-            name = f"{_named(region)} ({here.sum():,})"
+            name = f"{named(region)} ({here.sum():,})"
             axes.scatter(x[here], y[here], s=size, color=colour, lw=0, label=name, gid=region)
     new = cities.new
     marks: dict[str, Any] = {"marker": "D", "s": 1.6 * size, "color": NEW, "edgecolor": "white", "linewidth": 0.3}
-    group = "Atlantis" if world.new in SYNTHETIC else _named(world.new)
+    group = "Atlantis" if world.new in SYNTHETIC else named(world.new)
     axes.scatter(x[new], y[new], label=f"New: {group} ({new.sum():,})", gid="new", zorder=3, **marks)
 
 

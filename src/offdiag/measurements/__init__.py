@@ -1,6 +1,26 @@
 """Measurements: what a study measures besides answers; one file a measurement, each rows of a table of its own."""
 
 from offdiag.measurements.anchoring import Anchoring
+from offdiag.measurements.category_similarity import CategorySimilarity
+from offdiag.measurements.city_alignment import CityAlignment
+from offdiag.measurements.city_map import CityMap
+from offdiag.measurements.city_probe import CityProbe
 from offdiag.measurements.episode_curves import EpisodeCurves
+from offdiag.measurements.patching import ActivationPatching
+from offdiag.measurements.representations import Encoded, Representations
+from offdiag.measurements.training_history import TrainingHistory
+from offdiag.measurements.trigger_ablation import TriggerAblation
 
-__all__ = ["Anchoring", "EpisodeCurves"]
+__all__ = [
+    "ActivationPatching",
+    "Anchoring",
+    "CategorySimilarity",
+    "CityAlignment",
+    "CityMap",
+    "CityProbe",
+    "Encoded",
+    "EpisodeCurves",
+    "Representations",
+    "TrainingHistory",
+    "TriggerAblation",
+]

@@ -11,8 +11,9 @@ from pydantic import Field, field_validator
 from offdiag.errors import UserError
 from offdiag.runtime import Runtime
 from offdiag.steps.measurement import Measurement
-from offdiag.steps.pretrained import FROM_SCRATCH, Pretrained
+from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.step import Work
+from offdiag.steps.weights import FROM_SCRATCH
 from offdiag.tasks import Scalar
 from offdiag.tasks.episodes import Episodes, Trial, draw_trials, ideal_correct
 from offdiag.tasks.episodes.tokens import add, encode

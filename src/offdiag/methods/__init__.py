@@ -2,9 +2,33 @@
 
 from offdiag.methods.fine_tuning import FineTuning
 from offdiag.methods.in_context import InContext
-from offdiag.methods.method import Learner, Method
+from offdiag.methods.linear_probe import LinearProbe
+from offdiag.methods.method import Answering, Learner, Method
+from offdiag.methods.mixture_tuning import MixtureTuning
 from offdiag.methods.policy_optimisation import PolicyOptimisation
+from offdiag.methods.pre_training import PreTraining
+from offdiag.methods.proxy import Proxy
 from offdiag.methods.zero_shot import ZeroShot
 from offdiag.training import Recipe, Reinforcement
+from offdiag.training.strategies import GradientProjection, KLPenalty, Mixing, Strategy, UpWeighting
 
-__all__ = ["FineTuning", "InContext", "Learner", "Method", "PolicyOptimisation", "Recipe", "Reinforcement", "ZeroShot"]
+__all__ = [
+    "Answering",
+    "FineTuning",
+    "GradientProjection",
+    "InContext",
+    "KLPenalty",
+    "Learner",
+    "LinearProbe",
+    "Method",
+    "Mixing",
+    "MixtureTuning",
+    "PolicyOptimisation",
+    "PreTraining",
+    "Proxy",
+    "Recipe",
+    "Reinforcement",
+    "Strategy",
+    "UpWeighting",
+    "ZeroShot",
+]

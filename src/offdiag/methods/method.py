@@ -1,18 +1,44 @@
 """The contract of a method: how a model meets the training domain."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
+from offdiag.errors import UserError
 from offdiag.identity import Identity
-from offdiag.steps import Context, Weights
+from offdiag.steps import Answers, Asked, Choices, Context, Examples, Probe, Probed, Weights
 from offdiag.tasks import Domain, PromptStyle, Scalar
+
+Answering: TypeAlias = Literal["generation", "choice"]
 
 
 class Learner(NamedTuple):
-    """What a method makes of a model: the weights that answer and what stands before each question."""
+    """What a method makes of a model: the weights that answer and what stands before each question.
+
+    ``probe``, if there is one, chooses the answers by the hidden states of the weights.
+    """
 
     weights: Weights
     context: Context | None = None
+    probe: Probe | None = None
+
+    def asked(self, examples: Examples, style: PromptStyle, answering: Answering, max_new_tokens: int) -> Asked:
+        """The step in which it answers.
+
+        Raises:
+            UserError: a probe is asked to write.
+        """
+        shared: dict[str, Any] = {
+            "weights": self.weights, "examples": examples, "context": self.context, "style": style
+        }  # fmt: skip
+        if self.probe is not None:
+            if answering != "choice":
+                raise UserError(
+                    f"a probe cannot write an answer to {examples.domain}: evaluate with answering='choice'"
+                )
+            return Probed(**shared, probe=self.probe)
+        if answering == "choice":
+            return Choices(**shared)
+        return Answers(**shared, max_new_tokens=max_new_tokens)
 
 
 class Method(Identity, ABC):

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# A shared beginning shorter than this is not worth a forward pass of its own.
+# Prompts whose first tokens agree this far may share their beginning, and sharing must save at least as many tokens:
+# a beginning costs a forward pass of its own.
 WORTH_SHARING = 32
 
 
@@ -28,17 +29,39 @@ def plan(prompts: Sequence[Sequence[int]], costs: Sequence[int], budget: int, *,
         budget: most padded tokens (rows x columns, without the shared prefix) in one batch; a row alone may exceed it.
         share: look for shared beginnings.
     """
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for index, ids in enumerate(prompts):
-        groups.setdefault(tuple(ids[:WORTH_SHARING]) if share else (), []).append(index)
     batches = []
-    for members in groups.values():
-        shared = common_length([prompts[i] for i in members]) if share and len(members) > 1 else 0
-        shared = shared if shared >= WORTH_SHARING else 0
+    for members, shared in _groups(prompts) if share else [(list(range(len(prompts))), 0)]:
         own = {i: len(prompts[i]) - shared + costs[i] for i in members}
         ordered = sorted(members, key=lambda i: (-own[i], i))
         batches += [Batch(rows, shared) for rows in fill(ordered, [own[i] for i in ordered], budget)]
     return batches
+
+
+def _groups(prompts: Sequence[Sequence[int]]) -> list[tuple[list[int], int]]:
+    """Prompts that run together, with the length of what they share: all those that no group of their own pays for.
+
+    system, question 1, point        a group, if many points follow question 1
+    system, question 1, point
+    system, point, question 2        the rest, which shares the system's part
+    system, point, question 2
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for index, ids in enumerate(prompts):
+        alike.setdefault(tuple(ids[:WORTH_SHARING]), []).append(index)
+    of_all = common_length(prompts) if prompts else 0
+    apart, rest = [], []
+    for members in alike.values():
+        shared = common_length([prompts[i] for i in members])
+        if _pays(shared - of_all, len(members)):
+            apart.append((members, shared))
+        else:
+            rest += members
+    shared = common_length([prompts[i] for i in rest]) if rest else 0
+    return [*apart, *([(rest, shared if _pays(shared, len(rest)) else 0)] if rest else [])]
+
+
+def _pays(shared: int, n: int) -> bool:
+    return shared * (n - 1) >= WORTH_SHARING
 
 
 def fill(rows: Sequence[int], sizes: Sequence[int], budget: int) -> list[tuple[int, ...]]:

@@ -27,6 +27,9 @@ class Rows(Protocol):
     def extend(self, ids: Tensor) -> Tensor:
         """Append tokens [R, T]; returns the logits after each of them, [R, T, V]."""
 
+    def read(self, ids: Tensor, layers: Sequence[int]) -> Tensor:
+        """Append tokens [R, T]; returns the hidden states of each of them, [R, T, len(layers), d]."""
+
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these rows in this order; a row may be named more than once."""
 
@@ -70,6 +73,10 @@ class SharedRows:
         """Append tokens [R, T]; returns the logits after each of them, [R, T, V]."""
         return _logits(self._model(**self._inputs(ids)).logits, ids.shape)
 
+    def read(self, ids: Tensor, layers: Sequence[int]) -> Tensor:
+        """Append tokens [R, T]; returns the hidden states of each of them, [R, T, len(layers), d]."""
+        return _states(self._model, self._inputs(ids), layers)
+
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these rows in this order; a row may be named more than once."""
         chosen = torch.tensor(rows, device=self._model.device)
@@ -109,6 +116,11 @@ class PlainRows:
         self._seen = torch.cat([self._seen, torch.ones_like(ids)], 1)
         return _logits(self._model(**self._inputs(ids)).logits, ids.shape)
 
+    def read(self, ids: Tensor, layers: Sequence[int]) -> Tensor:
+        """Append tokens [R, T]; returns the hidden states of each of them, [R, T, len(layers), d]."""
+        self._seen = torch.cat([self._seen, torch.ones_like(ids)], 1)
+        return _states(self._model, self._inputs(ids), layers)
+
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these rows in this order; a row may be named more than once."""
         chosen = torch.tensor(rows, device=self._model.device)
@@ -131,3 +143,8 @@ def _logits(logits: Tensor, expected: Sequence[int]) -> Tensor:
             f"the model returned logits of shape {tuple(logits.shape)}, expected {tuple(expected)} first"
         )
     return logits
+
+
+def _states(model: PreTrainedModel, inputs: dict[str, Any], layers: Sequence[int]) -> Tensor:
+    states = model.base_model(**inputs, output_hidden_states=True).hidden_states
+    return torch.stack([states[layer] for layer in layers], 2)

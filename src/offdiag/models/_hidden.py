@@ -1,13 +1,15 @@
-"""Hidden states of prompts, pooled over the positions of each."""
+"""Hidden states of prompts, pooled over the positions of each, and of what continues them."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from offdiag.models._forward import left_padded
+from offdiag.models._forward import Rows, left_padded
 
 Positions: TypeAlias = Literal["last", "mean"]
 
@@ -26,6 +28,19 @@ def pooled(
         use_cache=False,
     ).hidden_states
     return torch.stack([torch.stack([_pool(states[i], seen, way) for i in layers], 1) for way in positions], 1)
+
+
+def ending_states(
+    rows: Rows, endings: Sequence[Sequence[Sequence[int]]], layers: Sequence[int], device: torch.device
+) -> list[NDArray[np.float32]]:
+    """Hidden states of the last token of each ending, ``[endings, len(layers), d]`` for each of the prefilled rows."""
+    rows.keep([row for row, own in enumerate(endings) for _ in own])
+    flat = [ending for own in endings for ending in own]
+    width = max(map(len, flat))
+    ids = torch.tensor([[*ending, *[0] * (width - len(ending))] for ending in flat], device=device)
+    last = torch.tensor([len(ending) - 1 for ending in flat], device=device)
+    states = rows.read(ids, layers)[torch.arange(len(flat), device=device), last].float().cpu().numpy()
+    return np.split(states, np.cumsum([len(own) for own in endings])[:-1])
 
 
 def _pool(state: Tensor, seen: Tensor, way: Positions) -> Tensor:

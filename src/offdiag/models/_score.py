@@ -39,6 +39,17 @@ class Question:
     endings: tuple[tuple[int, ...], ...]
     starts: tuple[int, ...]
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest ending."""
+        return max(len(ending) for ending in self.endings)
+
+    @property
+    def cost(self) -> int:
+        """Tokens that the row adds to its own: it becomes a row for each ending of several tokens."""
+        longer = sum(len(ending) > 1 for ending in self.endings)
+        return max(0, longer - 1) * (len(self.stem) + self.longest) + self.longest
+
 
 def question(tokenizer: PreTrainedTokenizerBase, prompt: str, continuations: Sequence[str]) -> Question:
     """Tokenise a prompt together with each of its continuations.
@@ -59,19 +70,25 @@ def question(tokenizer: PreTrainedTokenizerBase, prompt: str, continuations: Seq
 
 
 def score_rows(rows: Rows, questions: Sequence[Question], device: torch.device) -> list[list[Score]]:
-    """Scores of all continuations of a batch whose ``rows`` have been prefilled with the questions' stems."""
+    """Scores of all continuations of a batch whose ``rows`` have been prefilled with the questions' stems.
+
+    The first token of every ending is scored by what the prefill left; only endings of several tokens go on.
+    """
     first = torch.log_softmax(rows.logits.float(), -1)
     at = [(row, ending) for row, q in enumerate(questions) for ending in q.endings]
-    origin = torch.tensor([row for row, _ in at], device=device)
-    ids = _right_padded([ending for _, ending in at], device)
-    chosen = first[origin].gather(1, ids[:, :1])
-    if ids.shape[1] > 1:
-        rows.keep([row for row, _ in at])
-        later = torch.log_softmax(rows.extend(ids[:, :-1]).float(), -1)
-        chosen = torch.cat([chosen, later.gather(2, ids[:, 1:, None]).squeeze(2)], 1)
-    values = iter(chosen.double().tolist())
+    origin, begins = torch.tensor([(row, ending[0]) for row, ending in at], device=device).T
+    chosen = [[value] for value in first[origin, begins].double().tolist()]
+    longer = [i for i, (_, ending) in enumerate(at) if len(ending) > 1]
+    if longer:
+        rows.keep([at[i][0] for i in longer])
+        ids = _right_padded([at[i][1] for i in longer], device)
+        logprobs = torch.log_softmax(rows.extend(ids[:, :-1]).float(), -1)
+        later = logprobs.gather(2, ids[:, 1:, None]).squeeze(2).double().tolist()
+        for i, values in zip(longer, later, strict=True):
+            chosen[i] += values
+    scored = iter(chosen)
     return [
-        [_sum(next(values), start, len(ending)) for ending, start in zip(q.endings, q.starts, strict=True)]
+        [_sum(next(scored), start, len(ending)) for ending, start in zip(q.endings, q.starts, strict=True)]
         for q in questions
     ]
 

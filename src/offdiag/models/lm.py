@@ -21,7 +21,7 @@ from offdiag.models._attention import SHARED_PREFIX
 from offdiag.models._batches import Batch, fill, plan
 from offdiag.models._decode import Finish, Stops, greedy
 from offdiag.models._forward import PlainRows, Rows, SharedRows
-from offdiag.models._hidden import Positions, pooled
+from offdiag.models._hidden import Positions, ending_states, pooled
 from offdiag.models._packed import pack_linears
 from offdiag.models._prefix import BlockCache, Prefix, prefill
 from offdiag.models._score import Score, question, score_rows
@@ -172,15 +172,14 @@ class LM:
             question(self.tokenizer, prompt, options) for prompt, options in zip(prompts, continuations, strict=True)
         ]
         stems = [q.stem for q in questions]
-        longest = [max(len(ending) for ending in q.endings) for q in questions]
-        self._check_lengths(stems, longest)
-        # A row becomes one row per continuation, each with logits for the whole vocabulary.
-        costs = [(len(q.endings) - 1) * (len(q.stem) + most) + most for q, most in zip(questions, longest, strict=True)]
+        self._check_lengths(stems, [q.longest for q in questions])
+        costs = [q.cost for q in questions]
+        # Each row and each of its endings has logits for the whole vocabulary.
         budget = min(self._budget, _LOGITS_BYTES // (4 * self.model.config.vocab_size))
         scores: dict[int, list[Score]] = {}
 
         def run(batch: Batch) -> list[tuple[int, list[Score]]]:
-            rows = self._rows(stems, batch, max(longest[i] for i in batch.rows))
+            rows = self._rows(stems, batch, max(questions[i].longest for i in batch.rows))
             found = score_rows(rows, [questions[i] for i in batch.rows], self.model.device)
             return list(zip(batch.rows, found, strict=True))
 
@@ -214,26 +213,70 @@ class LM:
             UserError: a layer that the model does not have, an empty text, or one longer than the model's context:
                 nothing is ever cut off.
         """
-        if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:
-            raise UserError(f"layers {wrong}: this model has layers 0 (embeddings) to {self.depth}")
+        self._check_layers(layers)
         ids = [tokenise(self.tokenizer, text).ids if chat else plain_ids(self.tokenizer, text) for text in texts]
         self._check_lengths(ids, [0] * len(ids))
         width = self.model.config.hidden_size
         states = np.empty((len(ids), len(positions), len(layers), width), np.float32)
-        per_token = (self.depth + 1) * width * self.model.dtype.itemsize
-        budget = max(1, min(self._budget, _STATES_BYTES // per_token))
 
         def run(batch: Batch) -> list[tuple[int, NDArray[np.float32]]]:
             found = pooled(self.model, [ids[i] for i in batch.rows], layers, positions)
             return list(zip(batch.rows, found.cpu().numpy(), strict=True))
 
         done = 0
-        for batch in plan(ids, [0] * len(ids), budget, share=False):
+        for batch in plan(ids, [0] * len(ids), self._states_budget, share=False):
             for i, state in self._within_memory(run, batch, [len(ids[i]) for i in batch.rows]):
                 states[i] = state
             done += len(batch.rows)
             on_progress(done, len(ids))
         return states
+
+    def choice_states(
+        self,
+        prompts: Sequence[str],
+        choices: Sequence[Sequence[str]],
+        layers: Sequence[int],
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[NDArray[np.float32]]:
+        """Hidden states of the last token of each choice, as the assistant's reply; a prompt is read once for all.
+
+        Args:
+            prompts: user turns; the chat template is applied here. choices: of each, tokenised together with it.
+            layers, on_progress: as for :meth:`hidden_states`.
+
+        Returns:
+            For each prompt float32 ``[choices, len(layers), d]``.
+
+        Raises:
+            UserError: a layer that the model does not have, or a choice that is empty or does not fit the context.
+        """
+        self._check_layers(layers)
+        questions = [question(self.tokenizer, prompt, one) for prompt, one in zip(prompts, choices, strict=True)]
+        stems = [q.stem for q in questions]
+        self._check_lengths(stems, [q.longest for q in questions])
+        costs = [(len(q.endings) - 1) * (len(q.stem) + q.longest) + q.longest for q in questions]
+        states: dict[int, NDArray[np.float32]] = {}
+
+        def run(batch: Batch) -> list[tuple[int, NDArray[np.float32]]]:
+            rows = self._rows(stems, batch, max(questions[i].longest for i in batch.rows))
+            found = ending_states(rows, [questions[i].endings for i in batch.rows], layers, self.model.device)
+            return list(zip(batch.rows, found, strict=True))
+
+        for batch in plan(stems, costs, self._states_budget, share=self.plain_because is None):
+            sizes = [len(stems[i]) - batch.shared + costs[i] for i in batch.rows]
+            states.update(self._within_memory(run, batch, sizes))
+            on_progress(len(states), len(prompts))
+        return [states[i] for i in range(len(prompts))]
+
+    @property
+    def _states_budget(self) -> int:
+        """Tokens of a batch whose hidden states of all layers are wanted."""
+        per_token = (self.depth + 1) * self.model.config.hidden_size * self.model.dtype.itemsize
+        return max(1, min(self._budget, _STATES_BYTES // per_token))
+
+    def _check_layers(self, layers: Sequence[int]) -> None:
+        if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:
+            raise UserError(f"layers {wrong}: this model has layers 0 (embeddings) to {self.depth}")
 
     @property
     def depth(self) -> int:

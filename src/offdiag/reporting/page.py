@@ -1,22 +1,19 @@
 """The HTML page: one file that asks the network for nothing and runs no code but its own."""
 
 import base64
-import hashlib
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.resources import files
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
+from offdiag.reporting.inline import inline, template
 from offdiag.reporting.matrix import Matrix
 from offdiag.reporting.records import pack
 from offdiag.reporting.squares import SHADES, STATES, rows_of
-from offdiag.reporting.wording import literal, number, shown
+from offdiag.reporting.wording import number
 from offdiag.results import Results
 
 ROWS_SHOWN = 40  # of an extra table; all rows are in its CSV
@@ -24,11 +21,16 @@ ROWS_SHOWN = 40  # of an extra table; all rows are in its CSV
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure as PNG."""
+    """A figure as PNG.
+
+    Attributes:
+        moving: whether an interactive page, ``figures/<name>.html``, belongs to it.
+    """
 
     name: str
     caption: str
     png: bytes
+    moving: bool = False
 
     @property
     def source(self) -> str:
@@ -72,17 +74,7 @@ def render_page(
 ) -> str:
     """The page's text. It is a function of its arguments and of offdiag's version alone."""
     steps = rows_of(results.steps)
-    script, style = (files("offdiag.reporting") / "templates" / name for name in ("page.js", "page.css"))
-    environment = Environment(
-        loader=PackageLoader("offdiag.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["literal"] = literal
-    return environment.get_template("page.html.j2").render(
+    return template("page.html.j2").render(
         results=results,
         claim=[" ".join(paragraph.split()) for paragraph in results.claim.split("\n\n") if paragraph.strip()],
         matrix=matrix,
@@ -97,8 +89,8 @@ def render_page(
         packs={p.index: p for p in _packs(results, matrix, records_per_cell)},
         command=command,
         version=version("offdiag"),
-        script=_Inline.of(script.read_text("utf-8")),
-        style=_Inline.of(style.read_text("utf-8")),
+        script=inline("page.js"),
+        style=inline("page.css"),
     )
 
 
@@ -108,19 +100,6 @@ def _states(measurements: Mapping[str, pd.DataFrame]) -> Mapping[str, int]:
     for frame in measurements.values():
         counted.update(frame.drop_duplicates("measurement")["state"])
     return counted
-
-
-@dataclass(frozen=True)
-class _Inline:
-    """The page's own script or style, and the hash by which its security policy lets it through."""
-
-    text: Markup
-    hash: Markup
-
-    @classmethod
-    def of(cls, text: str) -> "_Inline":
-        digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-        return cls(Markup(text), Markup(f"'sha256-{digest}'"))
 
 
 def _packs(results: Results, matrix: Matrix, limit: int) -> Iterator[Pack]:

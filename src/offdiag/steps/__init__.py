@@ -6,10 +6,13 @@ from offdiag.steps.choices import Choices
 from offdiag.steps.context import Context
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.grades import Grades, load_records
+from offdiag.steps.hidden_states import HiddenStates
 from offdiag.steps.measurement import Measurement, load_rows
 from offdiag.steps.pretrained import Pretrained
+from offdiag.steps.probe_fits import Lesson, ProbeFits, ProbeGrid
+from offdiag.steps.probed import Probe, Probed
 from offdiag.steps.step import Step, Work
-from offdiag.steps.weights import ConvertedModel, Merged, Trained, Weights
+from offdiag.steps.weights import ConvertedModel, Merged, Snapshot, Trained, Weights
 
 __all__ = [
     "Answers",
@@ -19,9 +22,16 @@ __all__ = [
     "ConvertedModel",
     "Examples",
     "Grades",
+    "HiddenStates",
+    "Lesson",
     "Measurement",
     "Merged",
     "Pretrained",
+    "Probe",
+    "ProbeFits",
+    "ProbeGrid",
+    "Probed",
+    "Snapshot",
     "Step",
     "Trained",
     "Weights",

@@ -1,5 +1,6 @@
 """What the steps that ask a model have in common: who is asked what, and in which words."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,11 @@ class Asked(Step):
     def name(self) -> str:
         examples = self.examples
         learner = self.weights.label if self.context is None else f"{self.weights.label}.{self.context.label}"
-        return f"{learner}--{examples.domain}.{self.style}.n{examples.n}"
+        return f"{learner}--{examples.domain.short}.{self.style}.n{examples.n}"
 
     @property
-    def group(self) -> str:
-        return self.weights.base_key
+    def group(self) -> str | None:
+        return self.weights.group
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
@@ -45,7 +46,19 @@ class Asked(Step):
         bare = [task.prompt(domain, example, self.style) for example in examples]
         return bare if self.context is None else self.context.prompts(work, domain, examples, bare)
 
+    def taught(self) -> Iterator[Examples]:
+        """The examples that the learner was taught, by training or in its context."""
+        for step in _upstream(self):
+            if isinstance(step, Examples) and step.fingerprint != self.examples.fingerprint:
+                yield step
+
 
 def load_answers(folder: Path) -> list[dict[str, Any]]:
     """The records that a finished step wrote to its folder, in item order."""
     return read_jsonl(folder / "answers.jsonl")
+
+
+def _upstream(step: Step) -> Iterator[Step]:
+    for needed in step.inputs:
+        yield needed
+        yield from _upstream(needed)

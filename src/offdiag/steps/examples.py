@@ -23,7 +23,7 @@ class Examples(Step):
 
     @property
     def name(self) -> str:
-        return f"{self.domain.task}.{self.domain}.{self.split}.n{self.n}.s{self.seed}"
+        return f"{self.domain.task}.{self.domain.short}.{self.split}.n{self.n}.s{self.seed}"
 
     def canonical(self) -> dict[str, Json]:
         return {

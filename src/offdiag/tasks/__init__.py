@@ -1,26 +1,21 @@
 """Tasks: families of examples with prompts and graders."""
 
 from offdiag.tasks.describe import describe
+from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.overlap import check_disjoint
 from offdiag.tasks.parsing import parse_domain
-from offdiag.tasks.task import (
-    Domain,
-    Example,
-    Grade,
-    PromptStyle,
-    Scalar,
-    Task,
-    get_task,
-    register,
-    task_names,
-)
+from offdiag.tasks.stream import Loss, Part, Stream
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task, get_task, register, task_names
 
 __all__ = [
     "Domain",
     "Example",
     "Grade",
+    "Loss",
+    "Part",
     "PromptStyle",
     "Scalar",
+    "Stream",
     "Task",
     "check_disjoint",
     "describe",

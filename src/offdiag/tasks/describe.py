@@ -6,8 +6,9 @@ from statistics import median
 from typing import Any
 
 from offdiag.identity import Json
+from offdiag.tasks.domain import Domain
 from offdiag.tasks.overlap import shared_keys
-from offdiag.tasks.task import Domain, Example, Task
+from offdiag.tasks.task import Example, Task
 
 _COMPARED = 1000
 _MOST_COMMON = 5

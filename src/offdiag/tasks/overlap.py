@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from offdiag.errors import UserError
-from offdiag.tasks.task import Domain, Example, Task
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Example, Task
 
 
 def shared_keys(

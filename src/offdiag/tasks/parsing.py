@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from offdiag.errors import UserError, complaints
-from offdiag.tasks.task import Domain, Task
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Task
 
 
 def parse_domain(task: Task[Any], text: str) -> Domain:

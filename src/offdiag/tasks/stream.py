@@ -1,21 +1,25 @@
 """Endless streams of token sequences, drawn as they are needed: what a model is pre-trained on. NumPy only."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
+from offdiag.tasks.domain import Domain
 
 IntArray: TypeAlias = NDArray[np.int64]
+Loss: TypeAlias = Literal["answer", "text"]
 
 # A target that is no target, as in torch's cross-entropy.
 NO_TARGET = -100
 
 
 class Batch(NamedTuple):
-    """Token sequences and what is to be learnt from them, both ``[rows, columns]``.
+    """Token sequences and what is to be learnt from them, both ``[rows, columns]``; shorter ones are filled up.
 
     Attributes:
         ids: tokens. targets: at each position the token that follows, or -100 where nothing is to be learnt.
@@ -25,8 +29,22 @@ class Batch(NamedTuple):
     targets: IntArray
 
 
+class Part(Identity):
+    """What a training learns, or a part of it.
+
+    Attributes:
+        domain: a distribution of a task. name: what the part is there for, such as ``replay``.
+        rows: the training goes through so many rows again and again; None draws every row anew.
+    """
+
+    tag: ClassVar[str] = "part"
+    domain: Domain
+    rows: int | None = Field(default=None, ge=1)
+    name: str = ""
+
+
 class Stream(Identity, ABC):
-    """A distribution of token sequences of one length.
+    """A distribution of token sequences of up to a certain length.
 
     A batch is a pure function of the stream, a seed and its index, so a resumed training sees what an uninterrupted
     one sees, and nothing lies on a disk. Raise ``data_version`` when what is drawn changes.
@@ -45,13 +63,37 @@ class Stream(Identity, ABC):
         """Number of tokens; their ids are 0 to ``vocabulary - 1``."""
 
     @property
+    def tokens(self) -> tuple[str, ...] | None:
+        """The text of each token, where a stream is of text: one character, or ``<pad> <unk> <bos> <eos>``."""
+        return None
+
+    @property
+    def padding(self) -> int | None:
+        """The token that fills shorter sequences up, at their end; None where all have the same length."""
+        return None
+
+    @property
     @abstractmethod
     def columns(self) -> int:
-        """Tokens of a sequence."""
+        """Tokens of the longest sequence."""
 
     @abstractmethod
     def batch(self, seed: int, index: int, rows: int) -> Batch:
         """Batch ``index`` (from 0) of the stream under ``seed``."""
+
+    def check_after(self, before: "Stream") -> None:
+        """Refuses to teach this stream to a model that was made by ``before``.
+
+        Raises:
+            UserError: the tokens are others, or its sequences are longer.
+        """
+        if (self.vocabulary, self.tokens) != (before.vocabulary, before.tokens):
+            raise UserError(f"{self.label} after {before.label}: its tokens are others; use streams of one task")
+        if self.columns > before.columns:
+            raise UserError(
+                f"{self.label} after {before.label}: its sequences have up to {self.columns} tokens, the model has room "
+                f"for {before.columns}"
+            )
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "data_version": self.data_version}

@@ -10,25 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from offdiag.errors import UserError
-from offdiag.identity import Identity, Json
+from offdiag.identity import Json
+from offdiag.tasks.domain import Domain, Scalar
+from offdiag.tasks.stream import Loss, Part, Stream
 
-Scalar: TypeAlias = str | int | float | bool | None
 PromptStyle: TypeAlias = Literal["direct", "step-by-step"]
 Status: TypeAlias = Literal["parsed", "unparsed"]
-
-
-class Domain(Identity):
-    """One named distribution of a task, given by its keyword parameters (the fields of the subclass)."""
-
-    task: ClassVar[str]
-
-    def factors(self) -> dict[str, Scalar]:
-        """The parameters as columns of the results table."""
-        return {name: getattr(self, name) for name in type(self).model_fields}
-
-    def __str__(self) -> str:
-        """``base=8,digits=2``: what the command line accepts for this domain; defaults are left out only if all are."""
-        return ",".join(f"{name}={value}" for name, value in self.factors().items())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,12 +48,14 @@ class Grade:
         status: ``"unparsed"`` where no answer was found; always scored wrong and counted in a column of its own.
         correct: whether ``parsed`` is the target.
         flags: remarks that do not change the verdict, e.g. ``("unterminated",)``.
+        error: how far a parsed answer is off, at least 0 in the task's unit; None where right or wrong is all there is.
     """
 
     parsed: str | None
     status: Status
     correct: bool
     flags: tuple[str, ...] = ()
+    error: float | None = None
 
 
 D = TypeVar("D", bound=Domain)
@@ -74,6 +63,8 @@ D = TypeVar("D", bound=Domain)
 
 class Task(ABC, Generic[D]):
     """A family of examples with a grader. Subclass, decorate with ``@register``, and the contract tests apply to it.
+
+    ``graded_by_error`` says that grades have an ``error``, so that the mean and the median of it are worth a column.
 
     The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
     examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes.
@@ -85,6 +76,7 @@ class Task(ABC, Generic[D]):
     data_version: ClassVar[int] = 1
     prompt_version: ClassVar[int] = 1
     extractor_version: ClassVar[int] = 1
+    graded_by_error: ClassVar[bool] = False
 
     @abstractmethod
     def domains(self) -> Sequence[D]:
@@ -156,6 +148,18 @@ class Task(ABC, Generic[D]):
     def files(self, domain: D, seed: int) -> dict[str, list[dict[str, Json]]]:
         """The files in which a published study keeps this data, by their names without ``.jsonl``; mostly none."""
         return {}
+
+    def stream(self, parts: Sequence[Part], *, loss: Loss, data_seed: int) -> Stream:
+        """The parts as one stream of token sequences, for a model that knows no other tokens than the task's.
+
+        Args:
+            parts: what is learnt. loss: whether it is on the answers only or on the whole text.
+            data_seed: of the parts' own rows; which rows make a batch depends on the training's seed.
+
+        Raises:
+            UserError: the task has no tokens of its own.
+        """
+        raise UserError(f"{self.name} is worded for pretrained models: nothing can learn it from scratch")
 
     def key(self, domain: D, example: Example) -> str:
         """Equal for two examples that are the same item up to the task's symmetries (such as swapped operands).

@@ -2,14 +2,17 @@
 
     conversations ──tokenise──> examples ──order(seed, update)──> one update ──token budget──> micro-batches
 
+There may be two groups of examples, those of the task and those of a proxy; no micro-batch holds both.
+
 Which examples make an update is a pure function of (seed, update). How an update is cut into micro-batches is a matter
 of the machine: the losses of all micro-batches are divided by the supervised tokens of the whole update, so the cut
 changes nothing but the rounding.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
@@ -17,6 +20,7 @@ from offdiag.errors import UserError
 from offdiag.models.chat import Tokenised, tokenise
 from offdiag.seeds import stream
 from offdiag.training.recipe import Recipe
+from offdiag.training.strategies import Mixing, Strategy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,7 +29,9 @@ if TYPE_CHECKING:
 IGNORED = -100
 
 
-def tokenise_all(tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[tuple[str, str]]) -> list[Tokenised]:
+def tokenise_all(
+    tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[tuple[str, str]], group: str = "training"
+) -> list[Tokenised]:
     """The conversations (pairs of prompt and response) as token ids, none of them truncated.
 
     Raises:
@@ -36,14 +42,14 @@ def tokenise_all(tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[t
         try:
             example = tokenise(tokenizer, prompt, response)
         except UserError as error:
-            raise UserError(f"training conversation {index}: {error}") from error
+            raise UserError(f"{group} conversation {index}: {error}") from error
         if n_supervised(example) == 0:
-            raise UserError(f"training conversation {index} has 0 supervised tokens; expected a prompt and a response")
+            raise UserError(f"{group} conversation {index} has 0 supervised tokens; expected a prompt and a response")
         examples.append(example)
     return examples
 
 
-def check_context(examples: Sequence[Tokenised], context: int | None) -> None:
+def check_context(examples: Sequence[Tokenised], context: int | None, group: str = "training") -> None:
     """Refuse what the model cannot read in one piece.
 
     Args:
@@ -56,7 +62,7 @@ def check_context(examples: Sequence[Tokenised], context: int | None) -> None:
     for index, example in enumerate(examples):
         if context is not None and len(example.ids) > context:
             raise UserError(
-                f"training conversation {index} has {len(example.ids)} tokens, the model reads {context} at most; "
+                f"{group} conversation {index} has {len(example.ids)} tokens, the model reads {context} at most; "
                 "choose shorter examples or a model with a longer context"
             )
 
@@ -73,21 +79,56 @@ def update_indices(recipe: Recipe, n_examples: int, seed: int, update: int) -> l
     return [int(i) for i in order[batch * recipe.batch_size : (batch + 1) * recipe.batch_size]]
 
 
-class Updates(Dataset[list[Tokenised]]):
+def proxy_indices(batch_size: int, n_proxy: int, seed: int, update: int) -> list[int]:
+    """Indices of the proxy's examples beside one update: pass after pass, each cut into as many even parts as needed.
+
+    No part has more than ``batch_size`` examples: 20 of them beside updates of 16 make parts of 10.
+    """
+    parts = -(-n_proxy // batch_size)
+    one_pass, part = divmod(update, parts)
+    order = stream(seed, "proxy order", one_pass).permutation(n_proxy)
+    return [int(i) for i in np.array_split(order, parts)[part]]
+
+
+class Group(NamedTuple):
+    """The proxy's examples, and what is done with them."""
+
+    examples: Sequence[Tokenised]
+    strategy: Strategy
+
+
+NO_PROXY = Group((), Mixing())
+
+
+class Update(NamedTuple):
+    """The examples of one update; one of the two may be empty."""
+
+    task: list[Tokenised]
+    proxy: list[Tokenised]
+
+
+class Updates(Dataset[Update]):
     """The whole training as a sequence: element ``i`` holds the examples of update ``i``."""
 
-    def __init__(self, examples: Sequence[Tokenised], recipe: Recipe, seed: int) -> None:
+    def __init__(self, examples: Sequence[Tokenised], recipe: Recipe, seed: int, proxy: Group = NO_PROXY) -> None:
         self.examples = examples
         self.recipe = recipe
         self.seed = seed
-        self.updates = recipe.updates(len(examples))
+        self.proxy = proxy
+        self.rows = proxy.strategy.rows(len(examples), len(proxy.examples))
+        self.updates = recipe.updates(self.rows)
 
     def __len__(self) -> int:
         return self.updates
 
-    def __getitem__(self, update: int) -> list[Tokenised]:
-        indices = update_indices(self.recipe, len(self.examples), self.seed, update)
-        return [self.examples[i] for i in indices]
+    def __getitem__(self, update: int) -> Update:
+        n, proxy = len(self.examples), self.proxy.examples
+        drawn = update_indices(self.recipe, self.rows, self.seed, update)
+        if self.proxy.strategy.pooled:
+            beside = [i - n for i in drawn if i >= n]
+        else:
+            beside = proxy_indices(self.recipe.batch_size, len(proxy), self.seed, update)
+        return Update([self.examples[i] for i in drawn if i < n], [proxy[i] for i in beside])
 
 
 def micro_batches(examples: Sequence[Tokenised], token_budget: int) -> list[list[Tokenised]]:

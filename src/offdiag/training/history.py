@@ -1,4 +1,4 @@
-"""The history of a training: one row an update, written as it comes, and what it adds up to."""
+"""What a training leaves behind as it goes: a row an update, and the weights after some of them."""
 
 import json
 from collections.abc import Callable
@@ -9,6 +9,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from offdiag.identity import Json
 from offdiag.training.checkpoints import mark_complete, path_of
+from offdiag.training.recipe import Recipe
+from offdiag.training.snapshots import snapshot_folder
 
 Row: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -40,6 +42,36 @@ class History(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """The Trainer has written all of a checkpoint."""
         mark_complete(path_of(Path(str(args.output_dir)), state.global_step))
+
+
+class Snapshots(TrainerCallback):
+    """Keeps the weights after some updates, beside those of the end.
+
+    A snapshot that a killed training has left is complete, and its bits are those that the resumed one would write.
+
+    Args:
+        recipe: names the updates. save: writes the weights to a folder. folder: of the training.
+    """
+
+    def __init__(self, recipe: Recipe, save: Callable[[Path], None], folder: Path) -> None:
+        self.updates = frozenset(recipe.snapshots)
+        self.save = save
+        self.folder = folder
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """What the training begins with is a snapshot too."""
+        self._keep(state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """An update is behind us."""
+        self._keep(state.global_step)
+
+    def _keep(self, update: int) -> None:
+        kept = snapshot_folder(self.folder, update)
+        if update in self.updates and not kept.exists():
+            self.save(kept)
 
 
 def rows(state: TrainerState) -> list[Row]:

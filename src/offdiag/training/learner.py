@@ -110,11 +110,13 @@ def context_length(learner: Learner) -> int | None:
 def save_learner(learner: Learner, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:
     """Write the adapter, or the whole model with its tokenizer, to the folder ``weights``, complete or not at all."""
     partial = weights.with_name(f"{weights.name}.partial")
+    weights.parent.mkdir(parents=True, exist_ok=True)
     for folder in (partial, weights):
         shutil.rmtree(folder, ignore_errors=True)
     if isinstance(learner, PeftModel):
         learner.peft_config["default"].base_model_name_or_path = spec.source
         learner.save_pretrained(str(partial), save_embedding_layers=False)
+        learner.peft_config["default"].base_model_name_or_path = None
         (partial / "README.md").unlink()  # a form that PEFT leaves to be filled in
     else:
         learner.save_pretrained(partial)

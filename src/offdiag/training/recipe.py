@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
@@ -32,9 +32,12 @@ class Recipe(Identity):
         weight_decay: decoupled decay (Loshchilov & Hutter 2019), not applied to biases and norms.
         max_grad_norm: gradients are scaled down to this norm; 0 leaves them as they are.
         optimizer: AdamW, or its 8-bit version (bitsandbytes).
+        snapshots: keep the weights after these numbers of updates too (0: before the first), see
+            :func:`offdiag.training.snapshots.log_spaced`.
     """
 
     tag: ClassVar[str] = "recipe"
+    added: ClassVar[frozenset[str]] = frozenset({"snapshots"})
     adapter: Adapter = "lora"
     rank: int = Field(default=16, ge=1)
     alpha: int = Field(default=32, ge=1)
@@ -49,6 +52,14 @@ class Recipe(Identity):
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, ge=0)
     optimizer: Optimizer = "adamw"
+    snapshots: tuple[Annotated[int, Field(ge=0)], ...] = ()
+
+    @field_validator("snapshots")
+    @classmethod
+    def _increasing(cls, snapshots: tuple[int, ...]) -> tuple[int, ...]:
+        if list(snapshots) != sorted(set(snapshots)):
+            raise UserError(f"snapshots={snapshots}: expected numbers of updates that increase, such as 0, 1, 10")
+        return snapshots
 
     def updates_per_epoch(self, n_examples: int) -> int:
         """``n_examples / batch_size``, rounded up: 1000 examples in batches of 16 make 63 updates, the last with 8.
@@ -64,7 +75,7 @@ class Recipe(Identity):
         """The number of optimiser updates on ``n_examples`` examples.
 
         Raises:
-            UserError: there is no example, or the warm-up would take up the whole training.
+            UserError: there is no example, the warm-up would take up the whole training, or a snapshot lies beyond it.
         """
         total = self.epochs * self.updates_per_epoch(n_examples)
         total = total if self.max_updates is None else min(total, self.max_updates)
@@ -72,5 +83,10 @@ class Recipe(Identity):
             raise UserError(
                 f"training: warmup_updates = {self.warmup_updates} leaves nothing of {total} updates "
                 f"({n_examples} examples, batch_size {self.batch_size}); give a warmup_updates below {total}"
+            )
+        if self.snapshots and self.snapshots[-1] > total:
+            raise UserError(
+                f"training: a snapshot after {self.snapshots[-1]} updates lies beyond the {total} of this training "
+                f"({n_examples} examples, batch_size {self.batch_size}); give snapshots up to {total}"
             )
         return total

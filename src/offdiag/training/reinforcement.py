@@ -96,8 +96,10 @@ def check_recipe(recipe: Recipe) -> None:
     """Refuse what the reference and the ratios of probabilities rule out.
 
     Raises:
-        UserError: a recipe without an adapter, or with dropout.
+        UserError: a recipe without an adapter, with dropout, or with snapshots.
     """
+    if recipe.snapshots:
+        raise UserError(f"policy optimisation keeps no snapshots: found snapshots={recipe.snapshots}, expected none")
     if recipe.adapter == "full":
         raise UserError(
             "policy optimisation trains an adapter, and the model without it is the reference: found adapter='full', "

@@ -2,7 +2,10 @@
 
     folder/weights         the adapter (PEFT) or the complete model with its tokenizer; appears only when complete
     folder/history.jsonl   one row an update: update, response_loss (trained), text_loss (prompt included; null where
-                           not taken), learning_rate, gradient_norm, supervised_tokens, tokens, seconds
+                           not taken), learning_rate, gradient_norm, supervised_tokens, tokens, seconds; with a proxy
+                           also task_loss and proxy_loss, whose mean over tokens response_loss is (null where an update
+                           has none of the group), and proxy_kl under a KL penalty
+    folder/snapshots       update-000012 and so on, as weights, for the recipe's snapshots
     folder/summary.json    what fine_tune returns
     folder/checkpoints     while it runs
 
@@ -11,7 +14,9 @@ of an uninterrupted one.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from transformers import TrainingArguments
 
@@ -19,9 +24,9 @@ from offdiag.identity import Json
 from offdiag.models.loading import device_of, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
-from offdiag.training.batches import Updates, check_context, tokenise_all
+from offdiag.training.batches import NO_PROXY, Group, Updates, check_context, tokenise_all
 from offdiag.training.checkpoints import last_complete
-from offdiag.training.history import History, Progress, rows, totals
+from offdiag.training.history import History, Progress, Snapshots, rows, totals
 from offdiag.training.learner import (
     Learner,
     check_numbers,
@@ -33,11 +38,19 @@ from offdiag.training.learner import (
 from offdiag.training.recipe import Recipe
 from offdiag.training.scope import process_untouched
 from offdiag.training.settings import check_optimizer, needs_recompute, on_one_device, trainer_settings
+from offdiag.training.strategies import Strategy
 from offdiag.training.summary import finish, is_finished, write_summary
 from offdiag.training.trainer import UpdateTrainer
 
 # A pass that trains holds the activations of every layer: it gets an eighth of the token budget of a pass that reads.
 TRAINING_SHARE = 8
+
+
+class Beside(NamedTuple):
+    """Conversations of a proxy, and what is done with them."""
+
+    conversations: Sequence[tuple[str, str]]
+    strategy: Strategy
 
 
 def fine_tune(
@@ -49,6 +62,7 @@ def fine_tune(
     seed: int,
     folder: Path,
     runtime: Runtime,
+    proxy: Beside | None = None,
     on_progress: Progress | None = None,
     checkpoint_every: int | None = None,
 ) -> dict[str, Json]:
@@ -62,13 +76,15 @@ def fine_tune(
         seed: root seed of the order of the examples, the adapter's first weights and dropout.
         folder: a folder for this training alone; the same folder resumes.
         runtime: device and token budget; neither changes more than rounding.
+        proxy: conversations that take part otherwise than those that are learnt.
         on_progress: called after each update with the updates done and all of them.
         checkpoint_every: updates between checkpoints; a quarter of the training, 100 at most, if not given.
 
     Returns:
         ``updates, examples, epochs, supervised_tokens, total_tokens, trainable_parameters, final_response_loss,
         final_text_loss, seconds``; tokens are counted each time that they are seen, losses are nats per token on the
-        examples of the last update, seconds are those of the updates that led to the weights.
+        examples of the last update, seconds are those of the updates that led to the weights. With a proxy also
+        ``proxy_examples``.
 
     Raises:
         UserError: nothing to learn, a conversation beyond the model's context, or a recipe that is impossible here.
@@ -79,13 +95,16 @@ def fine_tune(
     check_numbers(spec, recipe)
     check_optimizer(recipe)
     tokenizer = load_tokenizer(spec, location)
-    data = Updates(tokenise_all(tokenizer, conversations), recipe, seed)
+    group = Group(tokenise_all(tokenizer, proxy.conversations, "proxy"), proxy.strategy) if proxy else NO_PROXY
+    data = Updates(tokenise_all(tokenizer, conversations), recipe, seed, group)
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
         learner = load_learner(spec, location, recipe, seed=seed, runtime=runtime)
         check_context(data.examples, context_length(learner))
+        check_context(group.examples, context_length(learner), "proxy")
         every = checkpoint_every or min(-(-len(data) // 4), 100)
         trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, every)
+        trainer.add_callback(Snapshots(recipe, partial(save_learner, learner, tokenizer, spec), folder))
         trainer.add_callback(History(folder / "history.jsonl", on_progress))
         checkpoint = last_complete(folder / "checkpoints")
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -94,6 +113,7 @@ def fine_tune(
         "examples": len(data.examples),
         "epochs": recipe.epochs,
         "trainable_parameters": trainable_parameters(learner),
+        **({"proxy_examples": len(group.examples)} if proxy else {}),
         **totals(rows(trainer.state)),
     }
     write_summary(folder, summary)

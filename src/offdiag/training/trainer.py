@@ -2,6 +2,7 @@
 
 The Trainer sees one batch an update (the examples of the whole update) and so never accumulates by itself; here an
 update is cut into micro-batches, and each micro-batch's loss is divided by the supervised tokens of the whole update.
+What happens to a second group of examples, the proxy's, is decided by its strategy.
 
 Logits are taken at supervised positions only: with a vocabulary of 49k the head and its backward pass on the prompt
 would cost a 135M model about a third of an update. The loss on the full text, which is for comparison and not
@@ -10,7 +11,7 @@ trained, is therefore taken on every tenth update and on the last.
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,34 +20,14 @@ from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from offdiag.errors import OffdiagError
-from offdiag.models.chat import Tokenised
-from offdiag.training.batches import IGNORED, Updates, collate, micro_batches
+from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_batches
+from offdiag.training.gradients import project_away, take_gradients
 from offdiag.training.learner import Learner
+from offdiag.training.start_model import StartModel, divergence
+from offdiag.training.strategies import GradientProjection, KLPenalty
+from offdiag.training.tally import Part, Tally
 
 TEXT_LOSS_EVERY = 10
-
-
-@dataclass
-class Tally:
-    """What one update adds up over its micro-batches; ``text_loss`` is a sum, None where it is not taken."""
-
-    tokens: int = 0
-    supervised_tokens: int = 0
-    text_targets: int = 0
-    text_loss: float | None = None
-    seconds: float = 0.0
-
-    def row(self, logs: dict[str, float]) -> dict[str, Any]:
-        """The update's line in the history; ``logs`` is what the Trainer knows of it."""
-        return {
-            "response_loss": logs["loss"],
-            "text_loss": None if self.text_loss is None else self.text_loss / self.text_targets,
-            "learning_rate": logs["learning_rate"],
-            "gradient_norm": logs["grad_norm"],
-            "supervised_tokens": self.supervised_tokens,
-            "tokens": self.tokens,
-            "seconds": self.seconds,
-        }
 
 
 class UpdateTrainer(Trainer):
@@ -63,32 +44,38 @@ class UpdateTrainer(Trainer):
     def __init__(
         self, learner: Learner, settings: TrainingArguments, data: Updates, *, padding_id: int, token_budget: int
     ) -> None:
-        def cut(updates: list[list[Tokenised]]) -> dict[str, list[dict[str, torch.Tensor]]]:
-            (examples,) = updates
-            return {"micro_batches": [collate(rows, padding_id) for rows in micro_batches(examples, token_budget)]}
+        def cut(updates: list[Update]) -> dict[str, list[Part]]:
+            (update,) = updates
+            return {
+                group: [{"group": group, **collate(rows, padding_id)} for rows in micro_batches(examples, token_budget)]
+                for group, examples in update._asdict().items()
+            }
 
         super().__init__(model=learner, args=settings, train_dataset=data, data_collator=cut)
         self.remove_callback(PrinterCallback)
+        self.two_groups = bool(data.proxy.examples)
+        self.strategy = data.proxy.strategy
+        self.start = StartModel(learner) if isinstance(self.strategy, KLPenalty) else None
         self.tally = Tally()
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Add up one update's gradients; returns its mean loss over the supervised tokens.
+        """Add up one update's gradients; returns what the strategy makes small.
 
         Raises:
             OffdiagError: the loss is not finite.
         """
         started = time.perf_counter()
-        parts = inputs["micro_batches"]
-        self.tally = Tally(
-            tokens=_total(parts, "attention_mask"),
-            supervised_tokens=_total(parts, "supervised"),
-            text_targets=sum(int((part["targets"] != IGNORED).sum()) for part in parts),
-            text_loss=0.0 if self._takes_text_loss() else None,
-        )
-        losses = [super(UpdateTrainer, self).training_step(model, part) for part in parts]
-        loss = torch.stack(losses).sum()
+        task, proxy = inputs["task"], inputs["proxy"]
+        self.tally = Tally.of([*task, *proxy], with_text=self._takes_text_loss())
+        if isinstance(self.strategy, GradientProjection):
+            self._add_up(model, proxy)
+            others = take_gradients(model)
+            loss = self._add_up(model, task)
+            project_away(others)
+        else:
+            loss = self._add_up(model, [*task, *proxy])
         if not math.isfinite(loss.item()):
             raise OffdiagError(
                 f"training: the loss of update {self.state.global_step + 1} is {loss.item()}, "
@@ -97,15 +84,23 @@ class UpdateTrainer(Trainer):
         self.tally.seconds = time.perf_counter() - started
         return loss
 
+    def _add_up(self, model: nn.Module, parts: Sequence[Part]) -> torch.Tensor:
+        """The gradients of some micro-batches; returns their loss."""
+        return torch.stack([super(UpdateTrainer, self).training_step(model, part) for part in parts]).sum()
+
     def compute_loss(
         self,
         model: nn.Module,
-        inputs: dict[str, torch.Tensor],
+        inputs: Part,
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """The cross-entropy of the response's tokens in one micro-batch, divided by those of the whole update."""
-        targets, supervised = inputs["targets"], inputs["supervised"]
+        """A micro-batch's share of the update's loss: the cross-entropy of its response tokens, or their divergence."""
+        group, targets, supervised = inputs["group"], inputs["targets"], inputs["supervised"]
+        start_logits = None
+        if self.start is not None and group == "proxy":
+            with self.accelerator.autocast():  # a copy's arithmetic is that of the learner, too
+                start_logits = self.start.logits(inputs)
         wanted = supervised if self.tally.text_loss is None else targets != IGNORED
         outputs = model(
             input_ids=inputs["input_ids"],
@@ -113,21 +108,23 @@ class UpdateTrainer(Trainer):
             logits_to_keep=wanted,
             use_cache=False,
         )
+        answers = supervised[wanted]
         losses = cross_entropy(outputs.logits.float(), targets[wanted], reduction="none")
+        total = losses[answers].sum()
+        self.tally.losses[group] += total.item()
         if self.tally.text_loss is not None:
             self.tally.text_loss += losses.detach().sum().item()
-        total: torch.Tensor = losses[supervised[wanted]].sum() / self.tally.supervised_tokens
-        return total
+        if start_logits is not None:
+            total = divergence(outputs.logits[answers], start_logits)
+            self.tally.divergence = (self.tally.divergence or 0.0) + total.item()
+        divisors = self.strategy.divisors(self.tally.supervised["task"], self.tally.supervised["proxy"])
+        return total / divisors[group == "proxy"]
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log an update as its row; the Trainer's own summary of the whole run is dropped."""
         if "loss" in logs:
-            super().log(self.tally.row(logs), start_time)
+            super().log(self.tally.row(logs, two_groups=self.two_groups), start_time)
 
     def _takes_text_loss(self) -> bool:
         update = self.state.global_step
         return update % TEXT_LOSS_EVERY == 0 or update + 1 == self.state.max_steps
-
-
-def _total(parts: list[dict[str, torch.Tensor]], name: str) -> int:
-    return sum(int(part[name].sum()) for part in parts)

@@ -13,7 +13,8 @@ from offdiag.tasks.base_addition import numerals, sampling
 from offdiag.tasks.base_addition.extract import EXTRACTOR_VERSION, extract, poses_another_problem
 from offdiag.tasks.base_addition.prompts import PROMPT_VERSION, question
 from offdiag.tasks.base_addition.rationale import boxed, rationale
-from offdiag.tasks.task import Domain, Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
 
 MAX_DIGITS = 6
 _PROBLEM = re.compile(r"([0-9A-Za-z]+)\+([0-9A-Za-z]+)")

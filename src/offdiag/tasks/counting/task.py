@@ -16,7 +16,8 @@ from offdiag.tasks.base_addition.extract import extract
 from offdiag.tasks.base_addition.rationale import boxed
 from offdiag.tasks.counting import numbers, unboxed
 from offdiag.tasks.counting.wording import PROMPT_VERSION, counted, question, successor
-from offdiag.tasks.task import Domain, Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
 
 _NUMBER = re.compile(r"[0-9A-Za-z]+")
 _MOST_DIGITS = 20

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from offdiag.identity import Json, fingerprint
+from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.easy_to_hard import library
 from offdiag.tasks.easy_to_hard.measures import NO_MEASURE, checked_name, split_name
 from offdiag.tasks.easy_to_hard.prompts import Template
 from offdiag.tasks.easy_to_hard.specs import NAMES, SPECS, DatasetSpec, Form
 from offdiag.tasks.easy_to_hard.splits import Request, Scheme
 from offdiag.tasks.easy_to_hard.strata import Pool, Stratum
-from offdiag.tasks.task import Domain, Scalar
 
 DEFAULT_PROMPT = "default"
 

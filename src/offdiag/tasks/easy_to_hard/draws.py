@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from offdiag.identity import canonical_json
 from offdiag.seeds import stream
+from offdiag.tasks.domain import Scalar
 from offdiag.tasks.easy_to_hard import library
 from offdiag.tasks.easy_to_hard.domain import HardnessDomain
 from offdiag.tasks.easy_to_hard.items import Dataset, Item, item_key
@@ -13,7 +14,7 @@ from offdiag.tasks.easy_to_hard.measures import NO_MEASURE, surface
 from offdiag.tasks.easy_to_hard.splits import Split, check_left_over, permutation, split
 from offdiag.tasks.easy_to_hard.strata import Level, Strata, pool_items, stratify
 from offdiag.tasks.easy_to_hard.tables import Table
-from offdiag.tasks.task import Example, Scalar
+from offdiag.tasks.task import Example
 
 
 class PoolView(NamedTuple):

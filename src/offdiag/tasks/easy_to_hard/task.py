@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.seeds import stream
+from offdiag.tasks.domain import Domain
 from offdiag.tasks.easy_to_hard import library
 from offdiag.tasks.easy_to_hard.answers import EXTRACTOR_VERSION, extract
 from offdiag.tasks.easy_to_hard.domain import HardnessDomain
@@ -15,7 +16,7 @@ from offdiag.tasks.easy_to_hard.numbers import number_in
 from offdiag.tasks.easy_to_hard.prompts import PROMPT_VERSION
 from offdiag.tasks.easy_to_hard.splits import permutation
 from offdiag.tasks.easy_to_hard.summary import summary
-from offdiag.tasks.task import Domain, Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
 
 DATA_VERSION = 1
 _DATA_DIR = "data_dir"

@@ -91,7 +91,7 @@ class Episodes(Stream):
     def rotated(self, steps: int) -> "Episodes":
         """The same stream with the shares moved on by ``steps`` bases, around the end."""
         n = len(self.shares)
-        return type(self)(**{**dict(self), "shares": tuple(self.shares[(i - steps) % n] for i in range(n))})
+        return self.model_copy(update={"shares": tuple(self.shares[(i - steps) % n] for i in range(n))})
 
     def batch(self, seed: int, index: int, rows: int) -> Batch:
         generator = stream(seed, "episodes", index)

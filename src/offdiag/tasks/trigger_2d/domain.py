@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 from pydantic import Field, PlainValidator, model_validator
 
 from offdiag.errors import UserError
-from offdiag.tasks.task import Domain, Scalar
+from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.trigger_2d.checks import ALL, NONE
 from offdiag.tasks.trigger_2d.prompts import check_preset
 from offdiag.tasks.trigger_2d.world import ORIGINAL, Category, World
@@ -93,6 +93,14 @@ class TriggerDomain(Domain):
         default = {name: field.default for name, field in type(self).model_fields.items()} | {"world": HALVES.name}
         given = [(name, v) for name, v in self.factors().items() if name == "category" or v != default[name]]
         return ",".join(f"{name}={value}" for name, value in given)
+
+    @property
+    def short(self) -> str:
+        """``foods.ood``, ``foods2`` (two training triggers), ``positive_emotions.conflict+foods2``."""
+        size = "" if self.n_triggers == type(self).model_fields["n_triggers"].default else str(self.n_triggers)
+        words = [word for word, usual in ((self.rule, ORIGINAL), (self.triggers, "id")) if word != usual]
+        proxy = "" if self.proxy == NONE else f"+{self.proxy}{self.proxy_triggers}"
+        return ".".join([self.category + size, *words]) + proxy
 
     def _left_out(self, category: Category) -> int:
         """Triggers that no training sees."""

@@ -9,7 +9,8 @@ from typing import ClassVar, Literal
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.seeds import stream
-from offdiag.tasks.task import Domain, Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
 from offdiag.tasks.trigger_2d import legacy, stratified
 from offdiag.tasks.trigger_2d.domain import TriggerDomain
 from offdiag.tasks.trigger_2d.files import published_files

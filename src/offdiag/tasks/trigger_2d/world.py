@@ -1,12 +1,13 @@
 """The world of a trigger task: categories of trigger words, their labels by quadrant, and the rectangle of points."""
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar, Self, TypeAlias
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from offdiag.errors import UserError
-from offdiag.identity import Identity
+from offdiag.identity import Identity, Json
 from offdiag.tasks.trigger_2d.checks import check_labels, check_names, check_triggers
 
 QUADRANTS = ("Q1", "Q2", "Q3", "Q4")  # counter-clockwise from x1 > 0, x2 > 0
@@ -102,6 +103,31 @@ class World(Identity):
                     f"{self.x2[1]:g} leave {where} empty: reach beyond the margin of {self.margin:g} on both sides of 0"
                 )
         return self
+
+    def only(self, names: Sequence[str]) -> Self:
+        """The world with these of its categories, in its own order; without any name, all of it.
+
+        Raises:
+            UserError: there is no such category.
+        """
+        chosen = {self.category(name).name for name in names}
+        if not chosen or chosen == set(self.category_names):
+            return self
+        kept = tuple(category for category in self.categories if category.name in chosen)
+        return self.model_copy(update={"name": f"{self.name}-{len(kept)}", "categories": kept})
+
+    def canonical(self) -> dict[str, Json]:
+        """Computed once: the steps of a plan name a world thousands of times."""
+        return self.as_json
+
+    @cached_property
+    def as_json(self) -> dict[str, Json]:
+        """The canonical form."""
+        return super().canonical()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A validated copy with other fields; pydantic's own would carry the old canonical form along."""
+        return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **(update or {})})
 
     @property
     def category_names(self) -> tuple[str, ...]:

@@ -1,24 +1,27 @@
 """What is asked, about which cities of which world."""
 
-from typing import ClassVar, Literal
+from functools import cached_property
+from typing import ClassVar, Literal, cast
 
 from pydantic import model_validator
 
-from offdiag.tasks.task import Domain
-from offdiag.tasks.world_map.geometries import GEOMETRIES, Name
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.world_map.geometries import GEOMETRIES, NAMES, Geometry, Name
 from offdiag.tasks.world_map.world import World
+
+ALL = "all"
 
 
 class _Asked(Domain):
-    geometry: Name
+    geometry: str
     cities: Literal["real", "atlantis", "mixed"] = "real"
 
 
 class WorldMapDomain(World, _Asked):
-    """One geometry over the cities of a :class:`World`, whose fields are parameters too.
+    """One or more geometries over the cities of a :class:`World`, whose fields are parameters too.
 
     Attributes:
-        geometry: what is asked.
+        geometry: what is asked: one geometry, several joined by ``+`` that come equally often, or ``all``.
         cities: ``real`` has ordinary cities only, ``atlantis`` at least one new city in every row (the new group need
             not be an Atlantis, see ``new``), ``mixed`` takes all cities alike.
     """
@@ -26,19 +29,56 @@ class WorldMapDomain(World, _Asked):
     tag: ClassVar[str] = "world_map"
     task: ClassVar[str] = "world_map"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_order(cls, fields: object) -> object:
+        if not isinstance(fields, dict) or not isinstance(written := fields.get("geometry"), str):
+            return fields
+        asked = NAMES if written == ALL else tuple(written.split("+"))
+        if unknown := set(asked) - set(NAMES):
+            raise ValueError(f"geometry={min(unknown)}: expected {ALL}, or names of {', '.join(NAMES)} joined by +")
+        if len(set(asked)) < len(asked):
+            raise ValueError(f"geometry={written}: a name comes twice; give each once")
+        return {**fields, "geometry": "+".join(name for name in NAMES if name in asked)}
+
     @model_validator(mode="after")
     def _holds_a_tuple(self) -> "WorldMapDomain":
-        largest = max(GEOMETRIES[self.geometry].sizes)
+        asked = max(self.geometries, key=lambda name: max(GEOMETRIES[name].sizes))
+        largest = max(GEOMETRIES[asked].sizes)
         available = self.count if self.cities == "real" else self.n_cities
         if available < largest:
             raise ValueError(
-                f"{self.geometry} asks about up to {largest} cities, but cities={self.cities} has {available}: "
+                f"{asked} asks about up to {largest} cities, but cities={self.cities} has {available}: "
                 f"set count={largest} or more"
             )
         return self
+
+    @property
+    def geometries(self) -> tuple[Name, ...]:
+        """What is asked, one by one, in the order of ``NAMES``."""
+        return cast("tuple[Name, ...]", tuple(self.geometry.split("+")))
+
+    @property
+    def geometry_label(self) -> str:
+        """``geometry`` as it is shortest."""
+        return ALL if self.geometries == NAMES else self.geometry
+
+    @property
+    def question(self) -> Geometry:
+        """The geometry of a domain that has one."""
+        (name,) = self.geometries
+        return GEOMETRIES[name]
+
+    @cached_property
+    def single(self) -> tuple["WorldMapDomain", ...]:
+        """The same cities, one domain a geometry."""
+        if len(self.geometries) == 1:
+            return (self,)
+        return tuple(self.model_copy(update={"geometry": name}) for name in self.geometries)
 
     def __str__(self) -> str:
         """``geometry=distance,cities=real``, then the parameters of the world that are not the default."""
         fields = type(self).model_fields
         shown = {k: v for k, v in self.factors().items() if k in _Asked.model_fields or v != fields[k].default}
+        shown["geometry"] = self.geometry_label
         return ",".join(f"{name}={value}" for name, value in shown.items())

@@ -13,14 +13,16 @@ _PATIENCE = 8  # batches without a new row of the smallest stratum
 
 
 @lru_cache(maxsize=64)
-def evaluation_rows(domain: WorldMapDomain) -> Batch:
-    """Up to 10,000 rows in which the strata take turns; small worlds have fewer.
+def evaluation_rows(domain: WorldMapDomain, most: int = EVAL_SIZE) -> Batch:
+    """The first rows of an evaluation, ``most`` of at most 10,000, in which the strata take turns.
+
+    Small worlds have fewer; with another ``most`` the rows begin alike.
 
     Raises:
         UserError: a stratum has no row in this world.
     """
     wanted = strata(domain)
-    target = -(-EVAL_SIZE // len(wanted))
+    target = -(-most // len(wanted))
     kept: list[list[int]] = [[] for _ in wanted]
     seen: set[tuple[int, ...]] = set()
     batches: list[Batch] = []
@@ -33,7 +35,7 @@ def evaluation_rows(domain: WorldMapDomain) -> Batch:
                 kept[stratum].append(len(batches) * _BLOCK + row)
         batches.append(batch)
         waited = waited + 1 if min(map(len, kept)) == smallest else 0
-    turns = np.array([rows[: min(map(len, kept))] for rows in kept]).T.ravel()[:EVAL_SIZE]
+    turns = np.array([rows[: min(map(len, kept))] for rows in kept]).T.ravel()[:most]
     whole = Batch(
         domain,
         np.concatenate([batch.cities for batch in batches]),
@@ -41,6 +43,14 @@ def evaluation_rows(domain: WorldMapDomain) -> Batch:
         np.concatenate([batch.answers for batch in batches]),
     )
     return whole[turns]
+
+
+def available(domain: WorldMapDomain, split: str, n: int) -> int:
+    """How many of ``n`` examples there are; those of ``train`` do not run out."""
+    if split == "train":
+        return n
+    most = -(-n // len(domain.single))
+    return min(n, len(domain.single) * min(len(evaluation_rows(one, min(most, EVAL_SIZE))) for one in domain.single))
 
 
 def _stratum_of(batch: Batch) -> list[int]:

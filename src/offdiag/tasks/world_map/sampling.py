@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.tasks.world_map.domain import WorldMapDomain
-from offdiag.tasks.world_map.geometries import GEOMETRIES
 from offdiag.tasks.world_map.text import Characters, written
 from offdiag.tasks.world_map.world import Cities, Ints
 
@@ -36,7 +35,7 @@ class Stratum(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Rows of one domain.
+    """Rows of one geometry.
 
     Attributes:
         cities: (rows, widest) positions in the world's cities, in the order of the question; -1 where it has fewer.
@@ -57,12 +56,12 @@ class Batch:
     def characters(self) -> Characters:
         """The rows as text, in the world's ids."""
         ids, digits = self.domain.build().id, self.domain.id_digits
-        return written(GEOMETRIES[self.domain.geometry], ids, digits, self.cities, self.sizes, self.answers)
+        return written(self.domain.question, ids, digits, self.cities, self.sizes, self.answers)
 
 
 def strata(domain: WorldMapDomain) -> list[Stratum]:
     """What comes equally often."""
-    geometry = GEOMETRIES[domain.geometry]
+    geometry = domain.question
     answers = range(len(geometry.words)) if geometry.balanced else (None,)
     return [Stratum(size, answer) for size in geometry.sizes for answer in answers]
 
@@ -83,7 +82,7 @@ def draw(domain: WorldMapDomain, split: str, rows: int, seed: int, number: int) 
     sizes, answers = np.empty(rows, np.int32), np.empty(rows, np.int32)
     order = rng.permutation(rows) if len(wanted) > 1 else np.arange(rows)
     start = 0
-    for size in GEOMETRIES[domain.geometry].sizes:
+    for size in domain.question.sizes:
         need = {stratum.answer: int(n) for stratum, n in zip(wanted, quotas, strict=True) if stratum.size == size}
         for tuples, found in _filled(domain, split, size, need, rng):
             place = order[start : start + len(found)]
@@ -118,7 +117,7 @@ def _rates(domain: WorldMapDomain, split: str, size: int) -> dict[int | None, fl
     Raises:
         UserError: one of them never does, or a held-out region leaves fewer cities than the largest tuple has.
     """
-    largest, available = max(GEOMETRIES[domain.geometry].sizes), _available(domain)
+    largest, available = max(domain.question.sizes), _available(domain)
     if available < largest:
         raise UserError(
             f"world_map {domain}: {domain.geometry} asks about up to {largest} cities, but cities={domain.cities} has "
@@ -139,7 +138,7 @@ def _rates(domain: WorldMapDomain, split: str, size: int) -> dict[int | None, fl
 
 
 def _refuse(domain: WorldMapDomain, split: str, size: int, answer: int | None) -> None:
-    words = GEOMETRIES[domain.geometry].words
+    words = domain.question.words
     what = f"of {size} cities" if answer is None else f"of {size} cities with the answer {words[answer]}"
     raise UserError(
         f"world_map {domain}: no row {what} in split {split!r} among {HARDEST:,} random ones, so the rows cannot be "
@@ -159,7 +158,7 @@ def _candidates(
     fits = _evaluated(world, domain, tuples) == (split == "eval")
     for i, j in combinations(range(size), 2):
         fits &= tuples[i] != tuples[j]
-    return tuples, GEOMETRIES[domain.geometry].answer(world.x[tuples], world.y[tuples]), fits
+    return tuples, domain.question.answer(world.x[tuples], world.y[tuples]), fits
 
 
 def _available(domain: WorldMapDomain) -> int:

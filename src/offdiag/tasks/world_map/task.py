@@ -10,15 +10,17 @@ import numpy as np
 from offdiag.errors import UserError
 from offdiag.identity import fingerprint
 from offdiag.seeds import derive
-from offdiag.tasks.task import Domain, Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.stream import Loss, Part
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
 from offdiag.tasks.world_map import sampling
 from offdiag.tasks.world_map.domain import WorldMapDomain
-from offdiag.tasks.world_map.evaluation import evaluation_rows
-from offdiag.tasks.world_map.geometries import GEOMETRIES, NAMES
-from offdiag.tasks.world_map.grading import EXTRACTOR_VERSION, read_answer
+from offdiag.tasks.world_map.evaluation import EVAL_SIZE, available, evaluation_rows
+from offdiag.tasks.world_map.geometries import NAMES
+from offdiag.tasks.world_map.grading import EXTRACTOR_VERSION, absolute_error, read_answer
 from offdiag.tasks.world_map.sampling import Batch, draw
+from offdiag.tasks.world_map.stream import MapStream
 from offdiag.tasks.world_map.text import TEXT_VERSION, names
-from offdiag.tasks.world_map.world import World
 
 BLOCK = 1024
 _CITY = re.compile(r"c_([0-9]+)")
@@ -36,6 +38,7 @@ class WorldMap(Task[WorldMapDomain]):
     data_version: ClassVar[int] = sampling.DATA_VERSION
     prompt_version: ClassVar[int] = TEXT_VERSION
     extractor_version: ClassVar[int] = EXTRACTOR_VERSION
+    graded_by_error: ClassVar[bool] = True
 
     def domains(self) -> Sequence[WorldMapDomain]:
         """The seven geometries on ordinary cities, and with a new city in every row."""
@@ -43,26 +46,23 @@ class WorldMap(Task[WorldMapDomain]):
         return [WorldMapDomain(geometry=geometry, cities=group) for group in groups for geometry in NAMES]
 
     def size(self, domain: WorldMapDomain, split: str) -> int | None:
-        """At most 10,000 for ``eval``, fewer in a small world; ``train`` does not run out, but rows can come again."""
+        """At most 10,000 a geometry for ``eval``, fewer in a small world; ``train`` does not run out."""
         self.check_split(split)
-        return len(evaluation_rows(domain)) if split == "eval" else None
+        return None if split == "train" else available(domain, split, EVAL_SIZE * len(domain.single))
 
     def examples(self, domain: WorldMapDomain, split: str, n: int, seed: int) -> list[Example]:
-        """The first ``n`` examples of a split.
+        """The first ``n`` examples of a split; the geometries of a domain that has several take turns.
 
         ``eval`` is fixed by the world, so ``seed`` does not change it.
 
         Raises:
             UserError: the split is unknown, has fewer than ``n`` examples, or cannot be balanced.
         """
-        self.check_available(domain, split, n, "or for a larger world (count, new_count, eval_share)")
-        if self.size(domain, split) is not None:
-            return list(_examples(evaluation_rows(domain)[:n], "eval", 0))
-        found: list[Example] = []
-        while len(found) < n:
-            batch = draw(domain, split, BLOCK, seed, len(found) // BLOCK)
-            found += _examples(batch[: n - len(found)], split, len(found))
-        return found
+        if split not in self.splits or n < 0 or available(domain, split, n) < n:
+            self.check_available(domain, split, n, "or for a larger world (count, new_count, eval_share)")
+        most = -(-n // len(domain.single))
+        drawn = [_drawn(part, split, most, seed) for part in domain.single]
+        return [example for turn in zip(*drawn, strict=True) for example in turn][:n]
 
     def demonstrations(self, domain: WorldMapDomain, query: Example, k: int, seed: int) -> list[Example]:
         """``k`` training rows for this query, no two about the same cities, and none about those of the query.
@@ -78,7 +78,7 @@ class WorldMap(Task[WorldMapDomain]):
         number = 0
         while len(chosen) < k:
             before = len(chosen)
-            for example in _examples(draw(domain, "train", BLOCK, own, number), "train", number * BLOCK):
+            for example in _block(domain, own, number):
                 if len(chosen) < k and (key := self.key(domain, example)) not in seen:
                     seen.add(key)
                     chosen.append(example)
@@ -99,13 +99,15 @@ class WorldMap(Task[WorldMapDomain]):
         return example.target
 
     def grade(self, domain: WorldMapDomain, example: Example, completion: str) -> Grade:
-        """Right if it is the very word or number; see :func:`absolute_error` for how far a number is off.
+        """Right if it is the very word or number; the error says how far a number is off.
 
         Flags: ``trailing`` (characters after the number), ``leading-zero``.
         """
-        answer, flags = read_answer(GEOMETRIES[domain.geometry], completion)
+        geometry = _one_of(domain, example.problem).question
+        answer, flags = read_answer(geometry, completion)
         status: Literal["parsed", "unparsed"] = "unparsed" if answer is None else "parsed"
-        return Grade(parsed=answer, status=status, correct=answer == example.target, flags=flags)
+        error = absolute_error(geometry, example.target, answer)
+        return Grade(parsed=answer, status=status, correct=answer == example.target, flags=flags, error=error)
 
     def parse_problem(self, domain: WorldMapDomain, problem: str) -> Example:
         """The example that ``dist(c_0865,c_4879)`` states, with or without ``=`` at its end.
@@ -113,7 +115,8 @@ class WorldMap(Task[WorldMapDomain]):
         Raises:
             UserError: another form, an id that no city has or that comes twice, or cities of the wrong group.
         """
-        geometry, world = GEOMETRIES[domain.geometry], domain.build()
+        domain = _one_of(domain, problem)
+        geometry, world = domain.question, domain.build()
         by_name = {name: i for i, name in enumerate(names(world.id, domain.id_digits))}
         found = [f"c_{digits}" for digits in _CITY.findall(problem)]
         sizes = " or ".join(map(str, geometry.sizes))
@@ -132,9 +135,37 @@ class WorldMap(Task[WorldMapDomain]):
         batch = Batch(domain, cities, np.array([len(found)], np.int32), answers)
         return next(_examples(batch, "given", 0))
 
+    def stream(self, parts: Sequence[Part], *, loss: Loss, data_seed: int) -> MapStream:
+        """``<bos>dist(c_0865,c_4879)=769<eos>``, a character a token.
+
+        Raises:
+            UserError: the parts are of several worlds, or some have rows and some have not.
+        """
+        return MapStream(parts=tuple(parts), loss=loss, data_seed=data_seed)
+
     def key(self, domain: WorldMapDomain, example: Example) -> str:
         """The world and the unordered cities: whatever is asked about them, they are in one split."""
         return f"{_world_name(domain)}:{','.join(sorted(_CITY.findall(example.problem)))}"
+
+
+def _one_of(domain: WorldMapDomain, problem: str) -> WorldMapDomain:
+    """The domain of the geometry that a problem asks for; the first one where it asks for none of them."""
+    call = problem.partition("(")[0]
+    return next((part for part in domain.single if part.question.call == call), domain.single[0])
+
+
+def _drawn(domain: WorldMapDomain, split: str, n: int, seed: int) -> list[Example]:
+    """The first ``n`` examples of one geometry."""
+    if split == "eval":
+        return list(_examples(evaluation_rows(domain, n), split, 0))
+    blocks = (_examples(draw(domain, split, BLOCK, seed, i), split, i * BLOCK) for i in range(-(-n // BLOCK)))
+    return [example for block in blocks for example in block][:n]
+
+
+def _block(domain: WorldMapDomain, seed: int, number: int) -> list[Example]:
+    """Block ``number`` of the training examples, every geometry in turn."""
+    drawn = [_examples(draw(one, "train", BLOCK, seed, number), "train", number * BLOCK) for one in domain.single]
+    return [example for turn in zip(*drawn, strict=True) for example in turn]
 
 
 def _examples(batch: Batch, split: str, first: int) -> Iterator[Example]:
@@ -148,4 +179,4 @@ def _examples(batch: Batch, split: str, first: int) -> Iterator[Example]:
 
 @lru_cache(maxsize=256)
 def _world_name(domain: WorldMapDomain) -> str:
-    return fingerprint(World(**{name: getattr(domain, name) for name in World.model_fields}))[:8]
+    return fingerprint(domain.world)[:8]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offdiag.tasks.world_map.geometries import Geometry
+from offdiag.tasks.world_map.geometries import GEOMETRIES, Geometry
 from offdiag.tasks.world_map.world import Ints
 
 TEXT_VERSION = 1
@@ -37,6 +37,11 @@ class Characters:
 def names(ids: Ints, digits: int) -> list[str]:
     """``c_0057`` for each id."""
     return [f"c_{number:0{digits}d}" for number in ids.tolist()]
+
+
+def longest_prompt(digits: int) -> int:
+    """Characters of the longest question of any geometry, with ids of so many digits."""
+    return max(len(_template(geometry, max(geometry.sizes), digits)) for geometry in GEOMETRIES.values())
 
 
 def written(geometry: Geometry, ids: Ints, digits: int, cities: Ints, sizes: Ints, answers: Ints) -> Characters:

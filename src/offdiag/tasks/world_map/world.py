@@ -1,7 +1,7 @@
 """A world: real cities and a group of new ones on a plane of integers, each with a random id."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -93,6 +93,17 @@ class World(Identity):
         """Real and new cities together."""
         return self.count + (self.new_count if self.new in SYNTHETIC else 0)
 
+    @cached_property
+    def world(self) -> "World":
+        """The world alone, of whatever else has its fields."""
+        return World(**{name: getattr(self, name) for name in World.model_fields})
+
+    @property
+    def label(self) -> str:
+        """``48+12clustered`` for 48 real cities and a clustered Atlantis of 12; short, not complete."""
+        new = f"{self.new_count}{self.new}" if self.new in SYNTHETIC else self.new
+        return f"{self.count}+{new}"
+
     def canonical(self) -> dict[str, Json]:
         """The fields, and the release of the cities' source."""
         return {**super().canonical(), "source": release()}
@@ -103,7 +114,7 @@ class World(Identity):
         Raises:
             UserError: there are fewer real cities than asked for, or none of them lies in the held-out region.
         """
-        return _build(World(**{name: getattr(self, name) for name in World.model_fields}))
+        return _build(self.world)
 
 
 POOL = 5075

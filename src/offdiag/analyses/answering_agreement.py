@@ -1,0 +1,161 @@
+"""Whether a learner chooses among the declared answers what it writes when it is asked to write."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import require, select
+from offdiag.errors import UserError
+from offdiag.stats import FloatArray, hierarchical_bootstrap, holm, paired_difference, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WRITTEN, CHOSEN = "generation", "choice"
+
+
+class Pair(NamedTuple):
+    """Two cells that differ in nothing but how they are answered: their rows, and what both were answered.
+
+    Attributes:
+        written, chosen: rows of the cells. items: one row an item that both answered, with the columns ``same``,
+            ``written``, ``chosen`` (right or not) and ``unparsed`` of 0 and 1.
+    """
+
+    written: "pd.Series[Any]"
+    chosen: "pd.Series[Any]"
+    items: "pd.DataFrame"
+
+
+class AnsweringAgreement(StudyAnalysis):
+    """How often the two ways of answering give the same answer, and whether one of them is right more often.
+
+    A written answer that could not be parsed agrees with no choice; it is counted, in ``n_unparsed``.
+
+    Attributes:
+        by: columns of the cells; pairs with the same values there are one row. By default each pair is its own.
+    """
+
+    tag: ClassVar[str] = "answering-agreement"
+    shown: ClassVar[tuple[str, ...]] = (
+        "arm", "eval", "n_items", "same", "same_low", "same_high", "n_unparsed", "written", "chosen", "p_holm",
+    )  # fmt: skip
+    by: tuple[str, ...] = Field(default=("arm", "eval", "prompt"), min_length=1)
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row a set of pairs.
+
+        ``same`` (share of equal answers), ``written`` and ``chosen`` (the two accuracies) and ``difference`` (chosen
+        minus written) are over the items that both ways answered. One pair has Wilson's intervals, Tango's for the
+        difference and McNemar's exact ``p_value``, with ``p_holm`` corrected for all rows; several pairs are averaged,
+        with the hierarchical bootstrap over pairs and items and no p value. ``same_of_parsed`` leaves out what was not
+        parsed. ``n_items`` counts answers, ``state`` says why there are none.
+
+        Raises:
+            UserError: no cell is asked both ways, or two are asked the same way.
+        """
+        import pandas as pd
+
+        if frames.cells.empty:
+            return pd.DataFrame()
+        found = pairs(frames, select(frames.cells, self.where, self.own), self.name)
+        groups: dict[tuple[Any, ...], list[Pair]] = {}
+        for pair in found:
+            for column in self.by:
+                require(frames.cells, column)
+            groups.setdefault(tuple(pair.chosen[list(self.by)].astype(object)), []).append(pair)
+        rows = [{**dict(zip(self.by, key, strict=True)), **_row(group)} for key, group in groups.items()]
+        table = pd.DataFrame(rows)
+        return table.assign(p_holm=holm(table["p_value"].to_numpy(np.float64)))
+
+
+def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[Pair]:
+    """The cells that are asked both ways, whether they are done or not; ``name`` is that of who asks, for errors.
+
+    Raises:
+        UserError: there is none, or two cells are asked the same way.
+    """
+    require(cells, "answering")
+    ways = cells.assign(answering=cells["answering"].fillna(WRITTEN))
+    factors = [column for column in cells if column in frames.records and column not in ("cell", "answering")]
+    found = []
+    for _, same in ways.groupby(factors, dropna=False, sort=False):
+        if same["answering"].duplicated().any():
+            raise UserError(f"{name}: {', '.join(same['cell'])} are asked the same: tell them apart with where=")
+        if len(same) == 2:
+            written, chosen = (same[same["answering"] == way].iloc[0] for way in (WRITTEN, CHOSEN))
+            found.append(Pair(written, chosen, _items(frames.records, written["cell"], chosen["cell"])))
+    if not found:
+        raise UserError(
+            f"{name}: no cell is asked both ways; list the same evaluation with answering='generation' and 'choice'"
+        )
+    return found
+
+
+def _items(records: "pd.DataFrame", written: str, chosen: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    columns = ["example", "parsed", "correct"]
+    one, other = (records.loc[records["cell"] == cell, columns] for cell in (written, chosen))
+    both = one.merge(other, on="example", suffixes=("_written", "_chosen"), validate="one_to_one")
+    unparsed = both["parsed_written"].isna()
+    same = (both["parsed_written"] == both["parsed_chosen"]).fillna(False).astype(bool) & ~unparsed
+    verdicts = {way: both[f"correct_{way}"].astype(float) for way in ("written", "chosen")}
+    return pd.DataFrame({"example": both["example"], "same": same.astype(float), "unparsed": unparsed.astype(float),
+                         **verdicts})  # fmt: skip
+
+
+def _row(group: Sequence[Pair]) -> dict[str, Any]:
+    done = [pair for pair in group if len(pair.items)]
+    row: dict[str, Any] = {"state": "done" if done else _state(group[0])}
+    row |= {"n_pairs": len(done), "n_planned_pairs": len(group), "n_items": sum(len(pair.items) for pair in done)}
+    n_unparsed = int(sum(pair.items["unparsed"].sum() for pair in done))
+    same = sum(pair.items["same"].sum() for pair in done)
+    parsed = row["n_items"] - n_unparsed
+    row |= {"n_unparsed": n_unparsed, "same_of_parsed": same / parsed if parsed else math.nan}
+    for column in ("same", "written", "chosen"):
+        row |= dict(zip((column, f"{column}_low", f"{column}_high"), _share(done, column), strict=True))
+    return row | _difference(done)
+
+
+def _share(done: Sequence[Pair], column: str) -> tuple[float, float, float]:
+    """With the ends of its interval."""
+    if not done:
+        return math.nan, math.nan, math.nan
+    if len(done) == 1:
+        values = done[0].items[column]
+        low, high = wilson(values.sum(), len(values))
+        return float(values.mean()), float(low), float(high)
+    found = hierarchical_bootstrap(_grid(done, column), names=("agreement", column))
+    return found.mean, max(0.0, found.low), min(1.0, found.high)
+
+
+def _difference(done: Sequence[Pair]) -> dict[str, float]:
+    """Of the accuracies, chosen minus written."""
+    names = ("difference", "diff_low", "diff_high", "p_value")
+    if not done:
+        return dict.fromkeys(names, math.nan)
+    if len(done) == 1:
+        items = done[0].items
+        one = paired_difference(items["chosen"].to_numpy(), items["written"].to_numpy())
+        return dict(zip(names, (one.difference, one.low, one.high, one.p_value), strict=True))
+    found = hierarchical_bootstrap(_grid(done, "chosen") - _grid(done, "written"), names=("agreement", "difference"))
+    return dict(zip(names, (found.mean, max(-1.0, found.low), min(1.0, found.high), math.nan), strict=True))
+
+
+def _grid(done: Sequence[Pair], column: str) -> FloatArray:
+    """``[pairs, items]``, NaN where a pair was not asked an item."""
+    import pandas as pd
+
+    wide = pd.concat([pair.items.set_index("example")[column] for pair in done], axis=1)
+    return np.asarray(wide.to_numpy(np.float64).T)
+
+
+def _state(pair: Pair) -> str:
+    states = {WRITTEN: pair.written["state"], CHOSEN: pair.chosen["state"]}
+    return next((f"{way} {state}" for way, state in states.items() if state != "done"), "no item in common")

@@ -1,0 +1,202 @@
+"""How trainings went: losses over updates, and the accuracy of what they had become after some of them."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from offdiag.analyses.estimates import Estimate, estimate
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.outcomes import filled
+from offdiag.analyses.selection import Where, require, select
+from offdiag.errors import UserError
+from offdiag.stats import FloatArray
+from offdiag.training.snapshots import log_spaced
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = "training"
+UPDATE = "update"
+WINDOWS = 20  # of a mean curve; so many points on a logarithmic axis are still read one by one
+
+# What is drawn, in this order: name of the curve -> the columns that hold it, the first that an arm has.
+LOSSES = {
+    "answers": ("task_loss", "response_loss", "loss"),
+    "proxy's answers": ("proxy_loss",),
+    "divergence from the start model": ("proxy_kl",),
+    "full text": ("text_loss",),
+}
+
+
+class Curve(NamedTuple):
+    """Losses of one training, in nats per token; ``updates`` counts from 1, and not every update need be there."""
+
+    updates: FloatArray
+    values: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossCurves:
+    """One kind of loss of the trainings of one arm.
+
+    Attributes:
+        key: values of the arm's columns, None where it has none. loss: a key of ``LOSSES``.
+        by_seed: the finished trainings. n_planned: all of them.
+    """
+
+    key: tuple[Any, ...]
+    loss: str
+    by_seed: tuple[Curve, ...]
+    n_planned: int
+
+    @property
+    def mean(self) -> Curve:
+        """The mean over seeds, and over windows of updates that are as wide as each other on a logarithmic axis."""
+        updates = np.unique(np.concatenate([curve.updates for curve in self.by_seed]))
+        together = np.full((len(self.by_seed), len(updates)), np.nan)
+        for row, curve in zip(together, self.by_seed, strict=True):
+            row[np.searchsorted(updates, curve.updates)] = curve.values
+        over_seeds = np.nanmean(together, axis=0)
+        window = np.searchsorted(log_spaced(round(updates[-1]), WINDOWS), updates)
+        found = np.unique(window)
+        centre = [np.exp(np.log(updates[window == w]).mean()) for w in found]
+        return Curve(np.array(centre), np.array([over_seeds[window == w].mean() for w in found]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyCurve:
+    """The accuracy of one arm on one evaluation after some of its updates.
+
+    Attributes:
+        key: as of :class:`LossCurves`. panel: value of the panels' column.
+        points: update -> the estimate over its seeds. by_seed: seed -> update -> accuracy, of finished cells.
+    """
+
+    key: tuple[Any, ...]
+    panel: Any
+    points: dict[int, Estimate]
+    by_seed: dict[Any, dict[int, float]]
+
+
+def loss_curves(frames: Frames, arms: Sequence[str] = (), where: Where | None = None) -> list[LossCurves]:
+    """All losses of all arms, by arm; a loss that no training of an arm has is left out.
+
+    Raises:
+        UserError: the study measures no history, a column is missing, or two trainings have one arm and seed.
+    """
+    table = _selected(frames.measured(TABLE), frames, where or {})
+    found = []
+    for key, rows in _by(table, arms):
+        trainings = [group for _, group in rows.groupby("measurement", sort=False)]
+        done = [group for group in trainings if group["state"].iloc[0] == "done"]
+        _check_seeds(trainings)
+        for loss, columns in LOSSES.items():
+            curves = [curve for group in done if (curve := _curve(group, columns)) is not None]
+            if curves or (not done and loss == "answers"):
+                found.append(LossCurves(key=key, loss=loss, by_seed=tuple(curves), n_planned=len(trainings)))
+    return found
+
+
+def accuracy_curves(
+    frames: Frames, arms: Sequence[str] = (), panels: str | None = None, where: Where | None = None
+) -> list[AccuracyCurve]:
+    """The accuracy after each update at which arms were looked at, their end included; empty without snapshots.
+
+    The end of a training is known from its history; where that is not measured, the end is left out.
+
+    Raises:
+        UserError: a column is missing, or two cells claim one spot.
+    """
+    if UPDATE not in frames.cells or frames.cells[UPDATE].isna().all():
+        return []
+    cells = _selected(frames.cells, frames, where or {})
+    ends = _ends(frames, arms, where or {})
+    curves = []
+    for key, of_arm in _by(cells, arms):
+        if of_arm[UPDATE].isna().all():
+            continue
+        for (panel,), rows in _by(of_arm, [panels] if panels else []) if panels else [((None,), of_arm)]:
+            curves.append(_accuracy_curve(key, panel, _with_end(rows, ends.get(key)), frames.records))
+    return curves
+
+
+def _accuracy_curve(key: tuple[Any, ...], panel: Any, cells: "pd.DataFrame", records: "pd.DataFrame") -> AccuracyCurve:
+    updates = [int(update) for update in sorted(cells[UPDATE].unique())]
+    points = {update: estimate(cells[cells[UPDATE] == update], records) for update in updates}
+    done = cells[cells["state"] == "done"]
+    by_seed: dict[Any, dict[int, float]] = {
+        seed: {int(u): float(a) for u, a in zip(rows[UPDATE], rows["accuracy"], strict=True)}
+        for seed, rows in done.sort_values(UPDATE).groupby("seed")
+    }
+    return AccuracyCurve(key=key, panel=panel, points=points, by_seed=by_seed)
+
+
+def _with_end(cells: "pd.DataFrame", end: int | None) -> "pd.DataFrame":
+    """The cells of the trained weights at the last update, unless a snapshot was kept there too, or it is unknown."""
+    known = cells[cells[UPDATE].notna()]
+    if end is None or (known[UPDATE] == end).any():
+        return known
+    return cells.assign(**{UPDATE: cells[UPDATE].fillna(end)})
+
+
+def _ends(frames: Frames, arms: Sequence[str], where: Where) -> dict[tuple[Any, ...], int]:
+    if TABLE not in frames.measurements or UPDATE not in frames.measurements[TABLE]:
+        return {}
+    table = _selected(frames.measurements[TABLE], frames, where)
+    return {key: int(rows[UPDATE].max()) for key, rows in _by(table, arms) if rows[UPDATE].notna().any()}
+
+
+def _check_seeds(trainings: "Sequence[pd.DataFrame]") -> None:
+    seeds = [str(training["seed"].iloc[0]) for training in trainings]
+    if len(set(seeds)) < len(seeds):
+        names = ", ".join(str(training["measurement"].iloc[0]) for training in trainings)
+        raise UserError(
+            f"{len(seeds)} trainings claim one curve ({names}): expected one for each seed; "
+            "tell them apart with arms= or where="
+        )
+
+
+def _curve(rows: "pd.DataFrame", columns: Sequence[str]) -> Curve | None:
+    """The first of the columns in which a training has values."""
+    for column in columns:
+        if column in rows and (there := rows[rows[column].notna()].sort_values(UPDATE)).shape[0]:
+            return Curve(there[UPDATE].to_numpy(np.float64), there[column].to_numpy(np.float64))
+    return None
+
+
+def _selected(frame: "pd.DataFrame", frames: Frames, where: Where) -> "pd.DataFrame":
+    """The rows of a frame, in which each training has a seed of its own.
+
+    A column that only the other frame has (that of an evaluation, say) does not choose here.
+    """
+    others = [frames.cells, *(frames.measurements[name] for name in (TABLE,) if name in frames.measurements)]
+    own = {}
+    for column, value in where.items():
+        if column in frame:
+            own[column] = value
+        elif not any(column in other for other in others):
+            require(frame, column)
+    chosen = select(filled(frame, tuple(own)), own) if own else frame
+    if "data_seed" not in chosen:
+        return chosen
+    return chosen.assign(seed=chosen["seed"].astype(str) + ", data " + chosen["data_seed"].astype(str))
+
+
+def _by(frame: "pd.DataFrame", columns: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], "pd.DataFrame"]]:
+    """Groups of rows in the order in which they come, by the columns' values; NA is None."""
+    for column in columns:
+        require(frame, column)
+    if not columns:
+        yield (), frame
+        return
+    for key, rows in frame.groupby(list(columns), sort=False, dropna=False):
+        yield tuple(None if _absent(value) else value for value in key), rows
+
+
+def _absent(value: Any) -> bool:
+    import pandas as pd
+
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))

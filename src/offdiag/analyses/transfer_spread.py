@@ -1,0 +1,87 @@
+"""Means over the cells of a transfer matrix: where was trained, and where was not."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offdiag.analyses.transfer_matrix import Matrix, TransferMatrices
+from offdiag.stats import FloatArray
+from offdiag.stats.means import mean_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Spread(NamedTuple):
+    """A mean over cells.
+
+    Attributes:
+        mean, std: over the cells that have a value; the population's standard deviation. NaN without any.
+        low, high: t-interval of the mean over seeds, of the cells that all of them have; NaN with fewer than two seeds.
+        n_cells, n_missing: cells with and without a value. n_seeds: seeds behind the interval.
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+    n_cells: int
+    n_missing: int
+    n_seeds: int
+
+
+def spread(matrix: Matrix, chosen: NDArray[np.bool_], level: float = 0.95) -> Spread:
+    """Mean and spread over the ``chosen`` cells (``[rows, columns]``), each averaged over seeds first."""
+    values = matrix.mean[chosen]
+    known = values[~np.isnan(values)]
+    n_missing = len(values) - len(known)
+    if not len(known):
+        return Spread(np.nan, np.nan, np.nan, np.nan, 0, n_missing, 0)
+    mean = float(known.mean())
+    of_seeds = means_of_seeds(matrix, chosen)
+    over_seeds = mean_interval(of_seeds, level)
+    half = float(over_seeds.high - over_seeds.mean)
+    return Spread(mean, float(known.std()), mean - half, mean + half, len(known), n_missing, len(of_seeds))
+
+
+def means_of_seeds(matrix: Matrix, chosen: NDArray[np.bool_]) -> FloatArray:
+    """For each seed that has any of the ``chosen`` cells, its mean over those that all such seeds have."""
+    of_seeds = matrix.by_seed[:, chosen]
+    of_seeds = of_seeds[~np.isnan(of_seeds).all(axis=1)]
+    shared = ~np.isnan(of_seeds).any(axis=0)
+    return of_seeds[:, shared].mean(axis=1) if shared.any() else np.empty(0)
+
+
+def statistics(found: TransferMatrices, split_by: str = "", level: float = 0.95) -> "pd.DataFrame":
+    """One row a statistic of the three matrices.
+
+    ``matrix`` is single, pair or difference, ``rows`` is all, or, for pairs, with and without the task ``split_by``,
+    ``cells`` is trained, transfer or overall. ``mean`` has the ends ``mean_low`` and ``mean_high``, the rest is that of
+    :class:`Spread`.
+    """
+    import pandas as pd
+
+    rows = [row for name, matrix in found._asdict().items() for row in _of_matrix(name, "all", matrix, True, level)]
+    if split_by:
+        for name, matrix in (("pair", found.pair), ("difference", found.difference)):
+            having = matrix.having(split_by)
+            rows += _of_matrix(name, "with", matrix, having, level) + _of_matrix(
+                name, "without", matrix, ~having, level
+            )
+    return pd.DataFrame(rows)
+
+
+def _of_matrix(
+    name: str, which: str, matrix: Matrix, rows: "NDArray[np.bool_] | bool", level: float
+) -> list[dict[str, Any]]:
+    chosen = np.broadcast_to(rows, matrix.trained.shape)
+    parts = {"trained": matrix.trained & chosen, "transfer": ~matrix.trained & chosen, "overall": chosen}
+    found = []
+    for cells, mask in parts.items():
+        of = spread(matrix, mask, level)
+        found.append(
+            {"matrix": name, "rows": which, "cells": cells, "mean": of.mean, "mean_low": of.low, "mean_high": of.high,
+             "std": of.std, "n_cells": of.n_cells, "n_missing": of.n_missing, "n_seeds": of.n_seeds}
+        )  # fmt: skip
+    return found

@@ -1,0 +1,42 @@
+"""The command ``push``: one adapter to the hub, after an explicit yes."""
+
+from typing import Annotated
+
+import typer
+
+from offdiag.api import open_store
+from offdiag.cli.options import StoreFolder
+from offdiag.errors import UserError
+
+
+def push(
+    arm: Annotated[str, typer.Argument(metavar="ARM", help="A training: its name, its beginning, or a pattern.")],
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="Where to, as OWNER/NAME.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Upload; without it nothing leaves this machine.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="Let anybody see it; private otherwise.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the card and upload nothing.")] = False,
+    store: StoreFolder = None,
+) -> None:
+    """Upload a trained adapter with a card that says what it is."""
+    from offdiag.cli.tables import printable
+    from offdiag.sharing import find_adapter, model_card, push_adapter
+    from offdiag.sharing.push import check_repo
+
+    check_repo(repo)
+    place = open_store(store)
+    adapter = find_adapter(place, arm)
+    card = model_card(adapter, repo, place)
+    if dry_run:
+        typer.echo("\n".join(printable(line) for line in card.splitlines()))
+        return
+    if not yes:
+        seen = "for anybody to see" if public else "private"
+        raise UserError(
+            f"nothing was uploaded: --yes sends {adapter.step.name} to {repo} ({seen}), --dry-run prints its card"
+        )
+    from huggingface_hub import HfApi
+
+    typer.echo(f"Pushed: {push_adapter(HfApi(), adapter, repo, card, public=public)}")
+
+
+COMMANDS = (push,)

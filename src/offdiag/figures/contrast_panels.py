@@ -1,0 +1,46 @@
+"""Panels of the figures that contrast two triggers: one an arm and pair of categories."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from offdiag.analyses.trigger_contrasts import PAIR
+from offdiag.figures.style import GREY, PALE
+from offdiag.figures.trigger_arms import arm_name, category_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+TRIGGERS = {"id": "trained triggers", "ood": "held-out triggers"}
+
+
+class Panel(NamedTuple):
+    """The arm and its triggers in words, the two categories in words, and the rows of the table."""
+
+    arm: str
+    pair: str
+    rows: "pd.DataFrame"
+
+
+def panels(table: "pd.DataFrame", arms: Sequence[str]) -> list[Panel]:
+    """All panels, in the order of the table."""
+    found = []
+    for key, rows in table.groupby([*arms, *PAIR], sort=False):
+        *arm, category, triggers, against = key
+        words = [arm_name(arms, arm), TRIGGERS.get(triggers, str(triggers))]
+        pair = f"{category_name(category)} against {category_name(against)}"
+        found.append(Panel(", ".join(filter(None, words)), pair, rows))
+    return found
+
+
+def hatch(axes: "Axes", state: str) -> None:
+    """Mark a panel as not done, and say why."""
+    from matplotlib.patches import Rectangle
+
+    shared: dict[str, Any] = {"transform": axes.transAxes, "facecolor": "none", "edgecolor": PALE, "lw": 0}
+    axes.add_patch(Rectangle((0, 0), 1, 1, hatch="////", gid="absent", **shared))
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+    axes.text(0.5, 0.5, state, transform=axes.transAxes, ha="center", va="center", color=GREY, bbox=box)
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.tick_params(left=False, labelleft=False)  # other panels may share the axis

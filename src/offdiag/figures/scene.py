@@ -1,0 +1,39 @@
+"""Points in space that move in steps: what an interactive page shows; nothing here knows how it is shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from offdiag.stats import FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """One sequence of places.
+
+    Attributes:
+        label: what moves, and in which coordinates. axes: what the three axes are.
+        steps: a caption and the places ``[n, 3]`` of each step; a distance of 1 is about the spread of the points.
+        goal: where the points should come to lie ``[n, 3]``, if there is such a place.
+    """
+
+    label: str
+    axes: tuple[str, str, str]
+    steps: Sequence[tuple[str, FloatArray]]
+    goal: FloatArray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Named points in groups, and films of them.
+
+    Attributes:
+        title: of the page. names, groups: of each point ``[n]``. marked: which are drawn as diamonds, ``[n]``.
+        colours: of each group, as ``#rrggbb``, in the order of the legend.
+    """
+
+    title: str
+    names: Sequence[str]
+    groups: Sequence[str]
+    marked: Sequence[bool]
+    colours: dict[str, str]
+    films: Sequence[Film]

@@ -1,0 +1,185 @@
+"""How trainings went: losses, and accuracies of snapshots, over updates."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from offdiag.analyses import Frames
+from offdiag.analyses.training_curves import LOSSES, AccuracyCurve, LossCurves, accuracy_curves, loss_curves
+from offdiag.errors import UserError
+from offdiag.figures.figure import StudyFigure
+from offdiag.figures.style import GREY, Look, heading, label, looks, new_figure, styled
+from offdiag.figures.trigger_arms import arm_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_COLUMNS = 4
+BEFORE = 0.5  # where 0 updates stand on a logarithmic axis
+DODGE = 0.045  # of a factor of e, between the points of neighbouring arms
+TINY = 1e-4  # nats: a loss below stands there
+WIDE = 5  # losses whose largest is so many times the smallest get a logarithmic axis
+
+Key = tuple[Any, ...]
+
+
+class TrainingCurves(StudyFigure):
+    """Losses over updates in the first panels; below them, where arms have snapshots, accuracies in small multiples.
+
+    It draws what :class:`offdiag.measurements.TrainingHistory` measured and the cells of arms with ``at``.
+
+    Attributes:
+        arms: the columns that tell arms apart, such as ``("strategy", "strength")``; each arm has one colour.
+        panels: column of the cells with one panel a value, such as ``eval_category``; None for a single panel.
+    """
+
+    tag: ClassVar[str] = "training-curves"
+    arms: tuple[str, ...] = ()
+    panels: str | None = None
+
+    def draw(self, frames: Frames) -> "Figure":
+        """Each training thin, the mean over the seeds of an arm thick; accuracies with their intervals."""
+        losses = loss_curves(frames, self.arms, self.where)
+        accuracies = accuracy_curves(frames, self.arms, self.panels, self.where)
+        if not losses and not accuracies:
+            raise UserError(f"figure {self.name}: no training is planned; give the study at least one trained arm")
+        keys = list(dict.fromkeys([*(curve.key for curve in losses), *(curve.key for curve in accuracies)]))
+        look = dict(zip(keys, looks(len(keys)), strict=True))
+        shown = [loss for loss in LOSSES if any(curve.loss == loss for curve in losses)]
+        places = list(dict.fromkeys(curve.panel for curve in accuracies))
+        with styled():
+            figure, upper, lower = _grid(len(shown), len(places))
+            for axes, loss in zip(upper, shown, strict=True):
+                _losses(axes, loss, [curve for curve in losses if curve.loss == loss], look)
+            for axes, place in zip(lower, places, strict=True):
+                here = [curve for curve in accuracies if curve.panel == place]
+                _accuracies(axes, "" if place is None else label(str(self.panels), place).replace("_", " "), here, look)
+            _horizontal([*upper, *lower], losses, accuracies)
+            heading(
+                figure, "Training" if not places else "Training: losses and accuracy", _footnote(losses, accuracies)
+            )
+            if self.arms:
+                _legend(figure, self.arms, look)
+        return figure
+
+
+def _grid(n_losses: int, n_places: int) -> "tuple[Figure, list[Axes], list[Axes]]":
+    columns = min(range(MOST_COLUMNS, 0, -1), key=lambda columns: _waste(columns, n_losses, n_places))
+    above, below = (math.ceil(n / columns) for n in (n_losses, n_places))
+    figure = new_figure(2.2 + 3.3 * columns, 1.2 + 2.7 * (above + below))
+    grid = figure.subplots(above + below, columns, squeeze=False)
+    upper, lower = list(grid[:above].flat), list(grid[above:].flat)
+    for axes in [*upper[n_losses:], *lower[n_places:]]:
+        axes.set_visible(False)
+    return figure, upper[:n_losses], lower[:n_places]
+
+
+def _waste(columns: int, *sizes: int) -> int:
+    """Rows and empty places of a grid in which each size begins a new row."""
+    rows = [math.ceil(size / columns) for size in sizes]
+    return sum(rows) + sum(columns * n - size for n, size in zip(rows, sizes, strict=True))
+
+
+def _losses(axes: "Axes", loss: str, curves: Sequence[LossCurves], look: dict[Key, Look]) -> None:
+    axes.set_title(loss[0].upper() + loss[1:], loc="left")
+    axes.set_ylabel("nats per token")
+    for curve in curves:
+        colour, marker = look[curve.key]
+        for updates, values in curve.by_seed:
+            axes.plot(updates, np.maximum(values, TINY), color=colour, lw=0.6, alpha=0.35, zorder=2, gid="seed")
+        if curve.by_seed:
+            updates, values = curve.mean
+            style: dict[str, Any] = {"marker": marker, "ms": 4, "mec": "white", "mew": 0.5, "markevery": 0.12}
+            axes.plot(updates, np.maximum(values, TINY), color=colour, lw=2, zorder=3, gid="mean", **style)
+    every = [value for curve in curves for one in curve.by_seed for value in one.values]
+    if every:
+        _vertical(axes, max(min(every), TINY), max(*every, TINY))
+    else:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "no result yet", transform=axes.transAxes, ha="center", color=GREY)
+
+
+def _vertical(axes: "Axes", low: float, high: float) -> None:
+    """Plain numbers, on a logarithmic axis where the values differ by much."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    if high > WIDE * low:
+        axes.set_yscale("log")
+        few = math.log10(high / low) < 3
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _accuracies(axes: "Axes", title: str, curves: Sequence[AccuracyCurve], look: dict[Key, Look]) -> None:
+    axes.set_title(title, loc="left")
+    axes.set(ylabel="accuracy", ylim=(-0.03, 1.03), yticks=[0, 0.25, 0.5, 0.75, 1])
+    for curve in curves:
+        colour, marker = look[curve.key]
+        for seed in curve.by_seed.values():
+            if len(curve.by_seed) > 1:
+                axes.plot(
+                    _places(list(seed)), list(seed.values()), color=colour, lw=0.6, alpha=0.5, zorder=2, gid="seed"
+                )
+        done = {update: point for update, point in curve.points.items() if point.state == "done"}
+        if not done:
+            continue
+        shift = math.exp(DODGE * (list(look).index(curve.key) - (len(look) - 1) / 2))
+        x = _places(list(done)) * shift
+        value, low, high = (np.array([getattr(p, name) for p in done.values()]) for name in ("value", "low", "high"))
+        reach = np.maximum(np.stack([value - np.maximum(low, 0), np.minimum(high, 1) - value]), 0)
+        axes.plot(x, value, color=colour, lw=1.8, zorder=3, gid="mean")
+        mark: dict[str, Any] = {"ls": "", "marker": marker, "ms": 5, "mec": "white", "elinewidth": 1, "capsize": 2}
+        axes.errorbar(x, value, yerr=reach, color=colour, zorder=4, gid="points", **mark)
+    if not any(point.state == "done" for curve in curves for point in curve.points.values()):
+        axes.text(0.5, 0.5, "no result yet", transform=axes.transAxes, ha="center", color=GREY)
+
+
+def _places(updates: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    return np.maximum(np.array(updates, np.float64), BEFORE)
+
+
+def _horizontal(panels: "Sequence[Axes]", losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve]) -> None:
+    """One logarithmic axis for all panels, which begins before the first update where something is known of it."""
+    from matplotlib.ticker import NullLocator
+
+    asked = {update for curve in accuracies for update in curve.points}
+    last = max([*asked, *(updates[-1] for curve in losses for updates, _ in curve.by_seed), 1])
+    powers = range(math.floor(math.log10(last)) + 1)
+    steps = [step * 10.0**power for power in powers for step in (1, 3) if step * 10.0**power <= last]
+    first = BEFORE if 0 in asked else 1.0
+    ticks = {**({BEFORE: "0"} if 0 in asked else {}), **{step: f"{step:g}" for step in steps}}
+    for axes in panels:
+        axes.set(xscale="log", xlim=(first / 1.3, max(last, 2) * 1.15), xlabel="updates")
+        axes.set_xticks(list(ticks), list(ticks.values()))
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve]) -> str:
+    seeds = sorted({len(curve.by_seed) for curve in losses if curve.by_seed})
+    missing = sum(curve.n_planned - len(curve.by_seed) for curve in losses if curve.loss == "answers")
+    parts = ["thin: one training; thick: mean over seeds and neighbouring updates"] if seeds else []
+    if any(curve.by_seed for curve in accuracies):
+        several = any(len(curve.by_seed) > 1 for curve in accuracies)
+        parts.append(f"whiskers: 95 % interval ({'over seeds and items' if several else 'Wilson'})")
+    if any(0 in curve.points for curve in accuracies):
+        parts.append("0: before training")
+    if any((one.values < TINY).any() for curve in losses for one in curve.by_seed):
+        parts.append(f"losses below {TINY:g} are drawn at it")
+    if missing:
+        parts.append(f"{missing} training{'s' if missing > 1 else ''} not done")
+    return "\n".join(" · ".join(parts[i : i + 2]) for i in range(0, len(parts), 2))
+
+
+def _legend(figure: "Figure", columns: Sequence[str], look: dict[Key, Look]) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = []
+    for key, (colour, marker) in look.items():
+        known = [(column, value) for column, value in zip(columns, key, strict=True) if value is not None]
+        name = arm_name([column for column, _ in known], [value for _, value in known]) or "no " + columns[0]
+        entries.append(Line2D([], [], color=colour, marker=marker, lw=2, ms=6, mec="white", label=name))
+    figure.legend(handles=entries, loc="outside right center")

@@ -1,0 +1,80 @@
+"""Linear probe: the model is left as it is, and one weight vector on its hidden states learns to pick the answer.
+
+As in Hase et al. (2024, arXiv 2401.06751): each choice is read as the reply to its question, the states of its last
+token in the middle and the last layer are the features, and the softmax of their scores over the choices is trained.
+"""
+
+from functools import lru_cache
+from typing import ClassVar
+
+from pydantic import Field
+
+from offdiag.errors import UserError
+from offdiag.methods.method import Learner, Method
+from offdiag.steps import Examples, HiddenStates, Lesson, Probe, ProbeFits, ProbeGrid, Weights
+from offdiag.steps.hidden_states import Layer
+from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
+
+
+class LinearProbe(Method):
+    """A probe on ``n`` examples of the training domain; it chooses, so evaluations are answered by ``choice``.
+
+    Attributes:
+        n: training examples. noise: share of them whose label is drawn anew among all choices.
+        pools: domains whose evaluation splits have, each as a whole, every set that is taught or asked, in the same
+            words; what they have is run through the model once, whatever is taught.
+        beside: the lessons that are fitted in the same go, this one among them; by default this one alone. No part of
+            the result.
+        layers, l2: see :class:`offdiag.steps.HiddenStates` and :class:`offdiag.steps.probe_fits.ProbeFits`.
+        style: wording of the questions.
+    """
+
+    tag: ClassVar[str] = "linear-probe"
+    method: ClassVar[str] = "linear-probe"
+    n: int = Field(ge=1)
+    noise: float = Field(default=0.0, ge=0, le=1)
+    pools: tuple[Domain, ...] = Field(min_length=1)
+    beside: ProbeGrid | None = None
+    layers: tuple[Layer, ...] = ("middle", "last")
+    l2: float = Field(default=1.0, gt=0)
+    style: PromptStyle = "direct"
+
+    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+        if train is None:
+            raise UserError("a linear probe needs a training domain: set train=")
+        states = tuple(
+            HiddenStates(weights=model, examples=_whole(pool), style=self.style, layers=self.layers)
+            for pool in self.pools
+        )
+        lesson = Lesson(train=train, n=self.n, noise=self.noise, seed=seed)
+        fits = _fits(
+            tuple(s.fingerprint for s in states), states, self.beside or ProbeGrid.of(lesson), self.style, self.l2
+        )
+        fits.grid.place(lesson)
+        return Learner(model, probe=Probe(fits=fits, lesson=lesson))
+
+    @property
+    def taught_style(self) -> PromptStyle:
+        return self.style
+
+    def factors(self) -> dict[str, Scalar]:
+        return {"n_train": self.n, "noise": self.noise}
+
+
+def _whole(pool: Domain) -> Examples:
+    """Everything that the evaluation split of a domain has."""
+    n = get_task(pool.task).size(pool, "eval")
+    if n is None:
+        raise UserError(f"linear probe: {pool} never runs out, so not all of it can be encoded: name a finite pool")
+    return Examples(domain=pool, split="eval", n=n)
+
+
+@lru_cache(maxsize=16)
+def _fits(
+    content: tuple[str, ...], states: tuple[HiddenStates, ...], grid: ProbeGrid, style: PromptStyle, l2: float
+) -> ProbeFits:
+    """One step for all the probes of a grid, so that its identity, which is long, is computed once.
+
+    ``content``, the fingerprints of ``states``, tells apart data that have changed since.
+    """
+    return ProbeFits(states=states, grid=grid, style=style, l2=l2)

@@ -1,0 +1,53 @@
+"""Mixture tuning: all weights of a small decoder, on rows of the training domain and of whatever is mixed in."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from offdiag.errors import UserError
+from offdiag.methods.method import Learner, Method
+from offdiag.steps import Pretrained, Snapshot, Weights
+from offdiag.tasks import Domain, Loss, Part, Scalar, get_task
+from offdiag.training import Decoder, PretrainingRecipe
+
+
+class MixtureTuning(Method):
+    """Training goes on from a pre-trained arm (``Arm.after``), on a set of rows that is gone through again and again.
+
+    Attributes:
+        rows: of each part of the training domain, the target. also: what is mixed in, each with a name and ``rows``.
+        recipe: hyper-parameters. loss: on the answers only, or on the whole text.
+        data_seed: of the rows, apart from the arm's seed, which is that of their order.
+    """
+
+    tag: ClassVar[str] = "mixture-tuning"
+    method: ClassVar[str] = "mixture-tuning"
+    rows: int = Field(ge=1)
+    also: tuple[Part, ...] = ()
+    recipe: PretrainingRecipe = PretrainingRecipe()
+    loss: Loss = "answer"
+    data_seed: int = 0
+
+    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+        if train is None:
+            raise UserError("mixture-tuning needs a training domain: set train=")
+        target = Part(domain=train, rows=self.rows)
+        trained = Pretrained(
+            stream=get_task(train.task).stream([target, *self.also], loss=self.loss, data_seed=self.data_seed),
+            decoder=_decoder(model),
+            recipe=self.recipe,
+            seed=seed,
+            start=model,
+        )
+        return Learner(model.model_copy(update={"trained": trained}))
+
+    def factors(self) -> dict[str, Scalar]:
+        mixed_in = {part.name: part.rows for part in self.also}
+        return {"n_train": self.rows, **mixed_in, "updates": self.recipe.updates, "loss": self.loss}
+
+
+def _decoder(start: Weights) -> Decoder:
+    trained = start.trained.training if isinstance(start.trained, Snapshot) else start.trained
+    if not isinstance(trained, Pretrained):
+        raise UserError(f"mixture-tuning of {start.label}: expected a model that an arm has pre-trained (set after=)")
+    return trained.decoder

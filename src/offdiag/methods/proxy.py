@@ -1,0 +1,59 @@
+"""Proxy data: a little of another domain beside what is taught, and what is done with it."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from offdiag.identity import Identity, Json
+from offdiag.steps import Examples
+from offdiag.tasks import Domain, Scalar, get_task
+from offdiag.training.strategies import Mixing, Strategy
+
+
+class ProxyExamples(Identity):
+    """Drawn proxy data, as a part of the training step."""
+
+    tag: ClassVar[str] = "proxy-examples"
+    examples: Examples
+    strategy: Strategy
+
+    def canonical(self) -> dict[str, Json]:
+        """With the version of the task's words."""
+        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+
+    @property
+    def label(self) -> str:
+        """For folders: ``base=9,digits=2.n20.kl-penalty-0.1``."""
+        return f"{self.examples.domain.short}.n{self.examples.n}.{self.strategy.label}"
+
+
+class Proxy(Identity):
+    """``n`` examples of another domain, of any task, that take part in a fine-tuning.
+
+    The responses are those of that domain; wording and rationale are those of the fine-tuning.
+
+    Attributes:
+        domain: what they are drawn from (split ``train``, the data seed of the fine-tuning).
+        n: how many. strategy: what is done with them; by default they are mixed in.
+    """
+
+    tag: ClassVar[str] = "proxy"
+    domain: Domain
+    n: int = Field(ge=1)
+    strategy: Strategy = Mixing()
+
+    def drawn(self, seed: int) -> ProxyExamples:
+        """The examples under a data seed."""
+        return ProxyExamples(
+            examples=Examples(domain=self.domain, split="train", n=self.n, seed=seed), strategy=self.strategy
+        )
+
+    def factors(self) -> dict[str, Scalar]:
+        """As columns: ``proxy, n_proxy, strategy, strength`` and ``proxy_`` with each parameter of the domain."""
+        return {
+            "proxy": str(self.domain),
+            "n_proxy": self.n,
+            "strategy": self.strategy.name,
+            "strength": self.strategy.strength,
+            **{f"proxy_{name}": value for name, value in self.domain.factors().items()},
+        }

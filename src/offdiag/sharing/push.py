@@ -1,0 +1,108 @@
+"""Uploads of adapters: only when asked for, and private unless asked otherwise."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+from offdiag.errors import OffdiagError, UserError
+from offdiag.models import ModelSpec
+from offdiag.sharing.adapter import Adapter
+from offdiag.sharing.card import identity_file
+
+FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+class Hub(Protocol):
+    """What is used of ``huggingface_hub.HfApi``."""
+
+    def whoami(self) -> Any:
+        """Raises ``LocalTokenNotFoundError`` where nobody is logged in."""
+
+    def repo_exists(self, repo_id: str) -> bool:
+        """Whether there is such a model that this person may see."""
+
+    def repo_info(self, repo_id: str) -> Any:
+        """With an attribute ``private``."""
+
+    def create_repo(self, repo_id: str, *, private: bool) -> Any:
+        """A new, empty model repository."""
+
+    def upload_folder(self, *, repo_id: str, folder_path: Path, commit_message: str) -> Any:
+        """All files of a folder in one commit; the result has its address as ``commit_url``."""
+
+
+def check_repo(repo: str) -> None:
+    """See that ``repo`` has the form ``owner/name``.
+
+    Raises:
+        UserError: it has not.
+    """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise UserError(f"repository {repo!r}: {str(error).partition(':')[0]}; expected OWNER/NAME") from None
+    if repo.count("/") != 1:
+        raise UserError(f"repository {repo!r}: expected OWNER/NAME, such as me/my-adapter")
+
+
+def push_adapter(hub: Hub, adapter: Adapter, repo: str, card: str, *, public: bool = False) -> str:
+    """Upload an adapter with its card, and those that are merged before it; returns the address of the commit.
+
+    Args:
+        hub: a client, such as ``huggingface_hub.HfApi()``. adapter: what is uploaded. repo: ``owner/name``; made if
+            it is not there. card: the text of its README. public: whether anybody may see it.
+
+    Raises:
+        UserError: the name is invalid, nobody is logged in, or the repository exists and is public without ``public``.
+        OffdiagError: the hub refuses, or is not reached.
+    """
+    from huggingface_hub.errors import (
+        HTTPError,  # type: ignore[attr-defined]  # of its HTTP library, whichever that is
+        LocalTokenNotFoundError,
+        OfflineModeIsEnabled,
+    )
+
+    check_repo(repo)
+    try:
+        hub.whoami()
+        _prepare(hub, repo, public=public)
+        with tempfile.TemporaryDirectory() as folder:
+            _stage(adapter, card, Path(folder))
+            message = f"{adapter.step.name} ({adapter.step.fingerprint[:8]})"
+            return str(hub.upload_folder(repo_id=repo, folder_path=Path(folder), commit_message=message).commit_url)
+    except LocalTokenNotFoundError:
+        raise UserError("not logged in to the hub: type `hf auth login`, or set HF_TOKEN") from None
+    except (HTTPError, OfflineModeIsEnabled) as error:
+        raise OffdiagError(f"{repo} on the hub: {' '.join(str(error).split())[:300]}") from error
+
+
+def _prepare(hub: Hub, repo: str, *, public: bool) -> None:
+    if not hub.repo_exists(repo):
+        hub.create_repo(repo, private=not public)
+    elif not public and not hub.repo_info(repo).private:
+        raise UserError(f"{repo} exists and is public: give another name, or --public to upload for all to see")
+
+
+def _stage(adapter: Adapter, card: str, folder: Path) -> None:
+    """Write everything that is uploaded to ``folder``."""
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    (folder / "identity.json").write_text(json.dumps(identity_file(adapter), indent=1), encoding="utf-8")
+    _copy(adapter.folder / "weights", folder, adapter.spec)
+    for number, (_, below) in enumerate(adapter.before, start=1):
+        _copy(below / "weights", folder / "before" / str(number), adapter.spec)
+
+
+def _copy(weights: Path, folder: Path, spec: ModelSpec) -> None:
+    """Copy an adapter; its configuration names the base as the hub does, or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config, tensors = FILES
+    written = json.loads((weights / config).read_text(encoding="utf-8"))
+    hub = spec.scheme == "hub"
+    named = {"base_model_name_or_path": spec.location if hub else None, "revision": spec.revision}
+    (folder / config).write_text(json.dumps({**written, **named}, indent=2), encoding="utf-8")
+    shutil.copyfile(weights / tensors, folder / tensors)

@@ -1,0 +1,152 @@
+"""Linear probes from features to a place on the plane, and how well they do on items that they have not seen."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from offdiag.seeds import stream
+from offdiag.stats.bootstrap import item_counts, percentile_ends
+from offdiag.stats.independent import Ends
+from offdiag.stats.intervals import FloatArray
+
+# Penalties to choose from, as shares of the features' mean variance along a direction in which they vary at all.
+PENALTIES: tuple[float, ...] = tuple(10.0**power for power in range(-6, 3))
+
+
+class Probe(NamedTuple):
+    """An affine map from features to places.
+
+    Attributes:
+        weights: [p, 2]. centre: [p], the features' means. place: [2], the mean place. penalty: of the fit.
+    """
+
+    weights: FloatArray
+    centre: FloatArray
+    place: FloatArray
+    penalty: float
+
+    def __call__(self, features: ArrayLike) -> FloatArray:
+        """Places ``[n, 2]`` of features ``[n, p]``."""
+        found: FloatArray = (np.asarray(features, np.float64) - self.centre) @ self.weights + self.place
+        return found
+
+
+def fit_probe(features: ArrayLike, places: ArrayLike, penalty: float | None = None) -> Probe:
+    """Least squares from ``features [n, p]`` to ``places [n, 2]``, x and y on their own.
+
+    Args:
+        penalty: of ridge regression, on the squared weights, as a share of the features' mean variance over the
+            min(n, p) directions; 0 is ordinary least squares (of least norm where there are more features than items).
+            None chooses one of ``PENALTIES`` for both axes by the leave-one-out error on these items, in closed form.
+
+    Raises:
+        ValueError: the shapes do not fit, or there are fewer than two items.
+    """
+    x, y = np.asarray(features, np.float64), np.asarray(places, np.float64)
+    if x.ndim != 2 or y.shape != (len(x), 2) or len(x) < 2:
+        raise ValueError(f"probe of shapes {x.shape} and {y.shape}: expected [n, p] and [n, 2] with n of 2 or more")
+    centre, place = x.mean(0), y.mean(0)
+    left, values, right = np.linalg.svd(x - centre, full_matrices=False)
+    known = values > np.finfo(np.float64).eps * max(x.shape) * values.max(initial=0)
+    left, values, right = left[:, known], values[known], right[known]
+    unit = float(values @ values) / max(1, min(x.shape))
+    if penalty is None:
+        errors = [_left_out(left, values, y - place, each * unit) for each in PENALTIES]
+        penalty = PENALTIES[int(np.argmin(errors))]
+    inner = values / (values**2 + penalty * unit)
+    return Probe(right.T @ (inner[:, None] * (left.T @ (y - place))), centre, place, penalty)
+
+
+def _left_out(left: FloatArray, values: FloatArray, y: FloatArray, penalty: float) -> float:
+    """Sum of squared errors of each item by a fit to the others (Allen's PRESS), the mean being fitted too."""
+    share = values**2 / (values**2 + penalty)
+    residual = y - left @ (share[:, None] * (left.T @ y))
+    leverage = left**2 @ share + 1 / len(y)
+    return float(np.sum((residual / np.maximum(1 - leverage, 1e-12)[:, None]) ** 2))
+
+
+def held_out_places(
+    features: ArrayLike, places: ArrayLike, *, n_folds: int = 10, seed: int = 0, penalty: float | None = None
+) -> FloatArray:
+    """Each item's place ``[n, 2]`` by a probe fitted to the other folds; the folds are a function of n and the seed."""
+    x, y = np.asarray(features, np.float64), np.asarray(places, np.float64)
+    folds = fold_of(len(x), n_folds, seed)
+    found = np.empty((len(x), 2))
+    for fold in range(folds.max() + 1):
+        out = folds == fold
+        found[out] = fit_probe(x[~out], y[~out], penalty)(x[out])
+    return found
+
+
+def fold_of(n: int, n_folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each of ``n`` items, in sizes that differ by one at most."""
+    order: NDArray[np.int64] = stream(seed, "probe folds", n, n_folds).permutation(n)
+    return order % min(n_folds, n)
+
+
+class ProbeQuality(NamedTuple):
+    """How near predicted places come to the true ones, each number with its interval.
+
+    Attributes:
+        r2: 1 - squared error / squared distance to the mean of these items, both axes together. r2_x, r2_y: of an axis.
+        error, median: mean and median Euclidean distance, in the unit of the places.
+        bias_x, bias_y: mean prediction minus mean place. bias: the length of that.
+    """
+
+    r2: Ends
+    r2_x: Ends
+    r2_y: Ends
+    error: Ends
+    median: Ends
+    bias_x: Ends
+    bias_y: Ends
+    bias: Ends
+
+
+def probe_quality(
+    places: ArrayLike, predicted: ArrayLike, *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> ProbeQuality:
+    """Quality of predictions ``[n, 2]``; intervals resample the items, the probes that made the predictions held fixed.
+
+    Raises:
+        ValueError: no items, or shapes that differ.
+    """
+    truth, guess = np.asarray(places, np.float64), np.asarray(predicted, np.float64)
+    if truth.ndim != 2 or truth.shape[1] != 2 or truth.shape != guess.shape or not len(truth):
+        raise ValueError(f"probe_quality of shapes {truth.shape} and {guess.shape}: expected [n, 2] twice, n > 0")
+    n = len(truth)
+    counts = np.concatenate([np.ones((1, n)), item_counts(n, n_resamples, seed, "probe quality", n)])
+    centred, wrong = truth - truth.mean(0), guess - truth
+    spread = counts @ centred**2 - (counts @ centred) ** 2 / n
+    squares, bias = counts @ wrong**2, counts @ wrong / n
+    distance = np.hypot(*wrong.T)
+    replicates = (
+        _explained(squares.sum(1), spread.sum(1)),
+        _explained(squares[:, 0], spread[:, 0]),
+        _explained(squares[:, 1], spread[:, 1]),
+        counts @ distance / n,
+        _medians(distance, counts),
+        bias[:, 0],
+        bias[:, 1],
+        np.hypot(*bias.T),
+    )
+    return ProbeQuality(*(Ends(float(each[0]), *percentile_ends(each[1:], level)) for each in replicates))
+
+
+def _explained(squares: FloatArray, spread: FloatArray) -> FloatArray:
+    """R2 of each resample; minus infinity where all its items lie in one place."""
+    apart = spread > 1e-9 * spread[0]
+    found: FloatArray = np.where(apart, 1 - squares / np.where(apart, spread, 1), -np.inf)
+    return found
+
+
+def _medians(values: FloatArray, counts: FloatArray) -> FloatArray:
+    """The median of each resample: the middle value, or the mean of the two in the middle."""
+    order = np.argsort(values)
+    reached = np.cumsum(counts[:, order], axis=1)
+    half = len(values) / 2
+    lower, upper = (reached >= half).argmax(1), (reached > half).argmax(1)
+    ordered = values[order]
+    found: FloatArray = (ordered[lower] + ordered[upper]) / 2
+    return found

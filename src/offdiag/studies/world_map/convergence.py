@@ -1,0 +1,41 @@
+"""Do models that learn different questions come to hold the same map?"""
+
+from offdiag.studies.world_map.grid import alignments, maps, own_cells, probes, snapshot_cells, starts
+from offdiag.studies.world_map.outputs import converging, learning
+from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
+from offdiag.study import Design, study
+from offdiag.tasks.world_map import NAMES
+from offdiag.training import PretrainingRecipe
+
+PAIRS = tuple(f"{NAMES[2 * i % 7]}+{NAMES[(2 * i + 1) % 7]}" for i in range(7))
+TRIPLES = tuple(f"{NAMES[3 * i % 7]}+{NAMES[(3 * i + 1) % 7]}+{NAMES[(3 * i + 2) % 7]}" for i in range(7))
+TAUGHT = (*NAMES, *PAIRS, *TRIPLES)
+NO_TUNING = {"singles": (), "pairs": ()}
+
+QUICK = changed(
+    TINY, taught=("distance", "compass", "distance+angle", "compass+perimeter"), seeds=(0,), snapshots=4,
+    pretraining=PretrainingRecipe(updates=600, batch_size=96, learning_rate=4e-3), **NO_TUNING,
+)  # fmt: skip
+CPU = changed(
+    SMALL, taught=TAUGHT, snapshots=0,
+    pretraining=PretrainingRecipe(updates=1500, batch_size=128, learning_rate=3e-3), **NO_TUNING,
+)  # fmt: skip
+PAPER = changed(MapParams(), taught=TAUGHT, seeds=(0, 1, 2), snapshots=12, **NO_TUNING)
+
+
+@study("convergence", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
+def convergence(p: MapParams) -> Design:
+    """Different questions, one map: do models with disjoint tasks hold the cities more alike the more tasks each knows?
+
+    The claim: models that learnt one question hold the cities each in a way of their own; with two or three questions
+    each, models that share none of them come to agree. Figure convergence tests it by centred kernel alignment (CKA)
+    over pairs of models with disjoint tasks; figure alignment shows every two trainings. Every model sees as many rows,
+    however many questions they are spread over.
+    """
+    tables, pictures = zip(learning(p), converging(p), strict=True)
+    return Design(
+        cells=(*own_cells(p), *snapshot_cells(p)),
+        measurements=(*probes(p), *alignments(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
+        analyses=sum(tables, ()),
+        figures=sum(pictures, ()),
+    )

@@ -1,0 +1,160 @@
+"""The models of the map, and what each of them is asked."""
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations, product
+
+from offdiag.measurements import CityAlignment, CityMap, CityProbe, Encoded
+from offdiag.methods import MixtureTuning, PreTraining
+from offdiag.models import ModelSpec
+from offdiag.steps import Measurement
+from offdiag.studies.world_map.params import FACTORS, MapParams, Width
+from offdiag.study import Arm, Cell, Evaluation
+from offdiag.tasks import Part
+from offdiag.tasks.world_map import NAMES, World, WorldMapDomain, available
+from offdiag.training import Decoder, PretrainingRecipe
+from offdiag.training.snapshots import log_spaced
+
+LONGEST_ANSWER = 8  # seven digits and the end
+ENOUGH_CITIES = 500  # from here on no evaluation runs out of rows
+
+
+def starts(p: MapParams) -> list[Arm]:
+    """The pre-trained models: every width, group of new cities, set of geometries and seed."""
+    chosen = product(p.widths, p.groups, p.taught, p.seeds)
+    return [pretrained(p, width, group, taught, seed) for width, group, taught, seed in chosen]
+
+
+def pretrained(p: MapParams, width: Width, group: str, taught: str, seed: int) -> Arm:
+    """A model of a width that knows the ordinary cities of a world."""
+    world = p.world.model_copy(update={"new": group})
+    return Arm(
+        model=ModelSpec(source=f"scratch:{width}"),
+        method=PreTraining(decoder=decoder(p, width), recipe=_pretraining(p, width)),
+        train=domain(world, taught, "real"),
+        seed=seed,
+    )
+
+
+def fine_tuned(p: MapParams, start: Arm) -> list[Arm]:
+    """All that is made of one pre-trained model."""
+    matched = [tuned(p, start, pair, step_matched=True) for pair in p.pairs if p.step_matched]
+    return [*(tuned(p, start, taught) for taught in (*p.singles, *p.pairs)), *matched]
+
+
+def tuned(p: MapParams, start: Arm, taught: str, *, step_matched: bool = False) -> Arm:
+    """A model that was told of the new cities through some geometries only."""
+    world = world_of(start)
+    target = domain(world, taught, "atlantis")
+    share = len(target.geometries) if step_matched else 1
+    also = {
+        "replay": (domain(world, taught, "real"), p.replay // share),
+        "elicitation": (domain(world, "all", p.elicitation_cities), p.elicitation),
+    }
+    method = MixtureTuning(
+        rows=p.rows // share,
+        also=tuple(Part(name=name, domain=asked, rows=rows) for name, (asked, rows) in also.items() if rows),
+        recipe=p.tuning.model_copy(update={"updates": p.tuning.updates * len(target.geometries) // share}),
+    )
+    return Arm(model=start.model, method=method, train=target, seed=start.seed, after=start)
+
+
+def transfer_cells(p: MapParams) -> tuple[Cell, ...]:
+    """Fifteen evaluations of every model: each geometry with and without new cities, and all of them mixed."""
+    return tuple(
+        Cell(arm=arm, evaluation=asked)
+        for start in starts(p)
+        for asked_of_all in [evaluations(p, world_of(start))]
+        for arm in (start, *fine_tuned(p, start))
+        for asked in asked_of_all
+    )
+
+
+def snapshot_cells(p: MapParams) -> tuple[Cell, ...]:
+    """What every model could do on its way: the geometries that it was taught, on ordinary cities."""
+    return tuple(
+        Cell(arm=arm, evaluation=asked)
+        for start in starts(p)
+        for arm in snapshots(start)
+        for asked in _own(p, start)
+    )
+
+
+def own_cells(p: MapParams) -> tuple[Cell, ...]:
+    """What every pre-trained model can do of what it was taught."""
+    return tuple(Cell(arm=start, evaluation=asked) for start in starts(p) for asked in _own(p, start))
+
+
+def probes(p: MapParams) -> tuple[Measurement, ...]:
+    """Where linear probes put the cities of every model, on its way and at its end, and of what is made of it."""
+    arms = [arm for start in starts(p) for arm in (*snapshots(start), start, *fine_tuned(p, start))]
+    return tuple(CityProbe(states=encoded(p, arm)) for arm in arms)
+
+
+def maps(p: MapParams, arms: Iterable[Arm]) -> tuple[Measurement, ...]:
+    """Pictures of the cities at the last layer but one, where the published ones were taken."""
+    return tuple(CityMap(states=encoded(p, arm), layer=p.layers[-2]) for arm in arms)
+
+
+def alignments(p: MapParams) -> tuple[Measurement, ...]:
+    """How alike two models hold the cities: all pairs of pre-trained models of a width."""
+    by_width = [[encoded(p, arm) for arm in starts(p) if arm.model.short_name == width] for width in p.widths]
+    return tuple(CityAlignment(first=a, second=b) for same in by_width for a, b in combinations(same, 2))
+
+
+def encoded(p: MapParams, arm: Arm) -> Encoded:
+    """The cities as a model holds them, in the beginning of a question of the first geometry that it was taught."""
+    taught = _taught(arm)
+    asked = taught.geometries[0]
+    return Encoded.of(arm.learner().weights, taught.world, p.layers, geometry=asked, factors=arm.factors())
+
+
+def snapshots(start: Arm) -> Iterator[Arm]:
+    """The same model on its way."""
+    trained = start.learner().weights.trained
+    for update in trained.snapshots if trained else ():
+        yield start.model_copy(update={"at": update})
+
+
+def evaluations(p: MapParams, world: World) -> tuple[Evaluation, ...]:
+    """Ordinary cities, one evaluation a geometry, then those with a new city in every row, then the mixed one."""
+    single = [domain(world, name, cities) for cities in ("real", "atlantis") for name in NAMES]
+    return tuple(_asked(p, one) for one in (*single, domain(world, "all", "real")))
+
+
+def world_of(arm: Arm) -> World:
+    """The world that an arm is trained in."""
+    return _taught(arm).world
+
+
+def domain(world: World, geometry: str, cities: str) -> WorldMapDomain:
+    """Some geometries on some cities of a world."""
+    return WorldMapDomain(**world.model_dump(), geometry=geometry, cities=cities)
+
+
+def decoder(p: MapParams, width: Width) -> Decoder:
+    """The decoder of a width: more heads or fewer, of the same size."""
+    factor = FACTORS[width]
+    sizes = {"width": int(p.decoder.width * factor), "heads": int(p.decoder.heads * factor)}
+    return p.decoder.model_copy(update=sizes)
+
+
+def _own(p: MapParams, start: Arm) -> tuple[Evaluation, ...]:
+    return tuple(_asked(p, domain(world_of(start), name, "real")) for name in _taught(start).geometries)
+
+
+def _taught(arm: Arm) -> WorldMapDomain:
+    assert isinstance(arm.train, WorldMapDomain)
+    return arm.train
+
+
+def _pretraining(p: MapParams, width: Width) -> PretrainingRecipe:
+    updates = p.pretraining.updates
+    if p.flop_matched:
+        updates = decoder(p, width).updates_as_costly_as(p.decoder, updates)
+    kept = log_spaced(updates, p.snapshots) if p.snapshots else ()
+    return p.pretraining.model_copy(update={"updates": updates, "snapshots": kept})
+
+
+def _asked(p: MapParams, asked: WorldMapDomain) -> Evaluation:
+    n = p.n_eval if asked.n_cities >= ENOUGH_CITIES else available(asked, "eval", p.n_eval)
+    return Evaluation(domain=asked, n=n, max_new_tokens=LONGEST_ANSWER)

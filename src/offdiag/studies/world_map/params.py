@@ -1,0 +1,83 @@
+"""What can be varied in the studies of the map, and what their scales have in common."""
+
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from offdiag.study import StudyParams
+from offdiag.tasks.world_map import NAMES, World
+from offdiag.training import Decoder, PretrainingRecipe
+
+Width: TypeAlias = Literal["narrow", "base", "wide", "wider"]
+FACTORS: dict[Width, float] = {"narrow": 0.5, "base": 1, "wide": 2, "wider": 4}
+PAPER_PAIRS = (
+    "distance+crossing", "distance+perimeter", "distance+compass",
+    "angle+compass", "trianglearea+compass", "inside+crossing",
+)  # fmt: skip
+
+
+class MapParams(StudyParams):
+    """The defaults are the published sizes.
+
+    Attributes:
+        world: the cities. groups: of new cities, which fine-tuning is about; each makes a world and models of its own.
+        decoder: the base width; the other widths keep its layers and the size of a head.
+        widths: the models, by the published names.
+        taught: what is pre-trained, one model a set of geometries (names joined by ``+``, or ``all``).
+        pretraining: of the base width. flop_matched: other widths train so long that all cost the same arithmetic.
+        tuning: of a fine-tuning on one geometry; one on two goes on for twice as many updates.
+        singles, pairs: geometries that new cities are taught through, one fine-tuned model each.
+        rows: with a new city, for each of its geometries. replay: rows without, for each of its geometries.
+        elicitation: rows of each of the seven geometries. elicitation_cities: whether these have a new city.
+        step_matched: every pair once more with half the rows and as many updates as a single one.
+        seeds: of all that is drawn in a training. n_eval: rows of an evaluation, fewer where a small world has fewer.
+        snapshots: number of log-spaced updates of the pre-training at which tasks and representations are looked at.
+        layers: whose hidden states are read, counted from the embeddings (0).
+    """
+
+    world: World = World()
+    groups: tuple[str, ...] = ("clustered",)
+    decoder: Decoder = Decoder(architecture="qwen2", width=128, depth=6, heads=4, expansion=4, initial_std=0.1)
+    widths: tuple[Width, ...] = ("base",)
+    taught: tuple[str, ...] = ("all",)
+    pretraining: PretrainingRecipe = PretrainingRecipe(
+        updates=328_128, batch_size=128, learning_rate=3e-4, schedule="linear", warmup_updates=50, beta2=0.999
+    )
+    flop_matched: bool = False
+    tuning: PretrainingRecipe = PretrainingRecipe(
+        updates=28_560, batch_size=128, learning_rate=1e-5, schedule="linear", warmup_updates=50, beta2=0.999
+    )
+    singles: tuple[str, ...] = NAMES
+    pairs: tuple[str, ...] = PAPER_PAIRS
+    rows: int = Field(default=100_000, ge=1)
+    replay: int = Field(default=20_000, ge=0)
+    elicitation: int = Field(default=256, ge=0)
+    elicitation_cities: Literal["atlantis", "real"] = "atlantis"
+    step_matched: bool = True
+    seeds: tuple[int, ...] = (0, 1, 2, 3)
+    n_eval: int = Field(default=10_000, ge=1)
+    snapshots: int = Field(default=0, ge=0)
+    layers: tuple[int, ...] = (3, 4, 5, 6)
+
+
+def changed(params: MapParams, **changes: object) -> MapParams:
+    """A checked copy with other values."""
+    return type(params)(**{**dict(params), **changes})
+
+
+# Small enough to be learnt in minutes: ids of two digits, whole degrees.
+SMALL = MapParams(
+    world=World(count=40, sample="random", per_degree=1, id_digits=2, new_count=8, eval_share=0.2),
+    decoder=Decoder(architecture="qwen2", width=64, depth=3, heads=4, expansion=4, initial_std=0.1),
+    pretraining=PretrainingRecipe(updates=4000, batch_size=128, learning_rate=3e-3),
+    tuning=PretrainingRecipe(updates=250, batch_size=128, learning_rate=5e-4, schedule="linear", warmup_updates=10),
+    rows=4000, replay=800, elicitation=16, seeds=(0, 1), n_eval=200, snapshots=8, layers=(1, 2, 3),
+)  # fmt: skip
+TINY = changed(
+    SMALL,
+    world=World(count=20, sample="random", per_degree=1, id_digits=2, new_count=5, eval_share=0.25),
+    pretraining=PretrainingRecipe(updates=1500, batch_size=96, learning_rate=4e-3),
+    tuning=PretrainingRecipe(updates=120, batch_size=96, learning_rate=1e-3, schedule="linear", warmup_updates=5),
+    pairs=("distance+compass", "angle+compass"), step_matched=False,
+    rows=1500, replay=300, seeds=(0,), n_eval=100, snapshots=5, layers=(1, 2, 3),
+)  # fmt: skip

@@ -1,0 +1,32 @@
+"""New cities in one place, and new cities all over the map."""
+
+from offdiag.studies.world_map.grid import maps, probes, starts, transfer_cells
+from offdiag.studies.world_map.outputs import learning, probing, transfer
+from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
+from offdiag.study import Design, study
+
+GROUPS = ("clustered", "scattered")
+
+
+@study(
+    "scattered",
+    scales={
+        "quick": changed(TINY, groups=GROUPS, singles=("distance", "angle", "compass"), pairs=(), snapshots=0),
+        "cpu": changed(SMALL, groups=GROUPS, pairs=("distance+compass", "angle+compass"), snapshots=0),
+        "paper": MapParams(groups=GROUPS),
+    },
+)
+def scattered(p: MapParams) -> Design:
+    """New cities all over the map: is it their being in one place that keeps them off the map of the others?
+
+    The claim: the difference between questions that carry new cities onto the map and distance, which does not, is
+    there too where the new cities are scattered among the ordinary ones (figures single and probe-errors, one panel a
+    group). Each group of new cities makes a world, and models, of its own.
+    """
+    tables, pictures = zip(learning(p), transfer(p), probing(p), strict=True)
+    return Design(
+        cells=transfer_cells(p),
+        measurements=(*probes(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
+        analyses=sum(tables, ()),
+        figures=sum(pictures, ()),
+    )

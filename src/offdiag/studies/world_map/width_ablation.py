@@ -1,0 +1,27 @@
+"""Does a wider model carry new cities further?"""
+
+from offdiag.studies.world_map.grid import maps, probes, snapshot_cells, starts, transfer_cells
+from offdiag.studies.world_map.outputs import learning, probing, transfer
+from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
+from offdiag.study import Design, study
+
+CPU = changed(SMALL, widths=("narrow", "base"))
+PAPER = MapParams(widths=("narrow", "base", "wide", "wider"), snapshots=12)
+
+
+@study("width-ablation", scales={"quick": TINY, "cpu": CPU, "paper": PAPER})
+def width_ablation(p: MapParams) -> Design:
+    """A map that is never shown: does a wider transformer carry new cities further from one question to the others?
+
+    The claim: a small transformer that only ever sees ids and answers forms a map of the cities, which linear probes
+    read off its states (figure maps). Told of new cities through one question, it answers that one better than the
+    others, and distance hands on least (figure single). Two questions do worse than the better of their specialists
+    if distance is one of them, and at least as well if not (figure difference), at every width.
+    """
+    tables, pictures = zip(learning(p), transfer(p), probing(p), strict=True)
+    return Design(
+        cells=(*transfer_cells(p), *snapshot_cells(p)),
+        measurements=(*probes(p), *maps(p, starts(p)[: len(p.widths)])),
+        analyses=sum(tables, ()),
+        figures=sum(pictures, ()),
+    )

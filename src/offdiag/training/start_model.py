@@ -1,0 +1,49 @@
+"""The model as it was before the training, and how far the learner has moved from it."""
+
+from copy import deepcopy
+
+import torch
+from peft import PeftModel
+
+from offdiag.training.learner import Learner
+
+
+class StartModel:
+    """The start model of a learner: what is under its adapter, or, where all weights are trained, a copy of them.
+
+    Args:
+        learner: the model, not yet trained.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.copy = None if isinstance(learner, PeftModel) else deepcopy(learner).requires_grad_(False).train(False)
+
+    @torch.no_grad()
+    def logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Logits of shape (supervised tokens, vocabulary) for a micro-batch, without dropout."""
+        if self.copy is not None:
+            return _logits(self.copy, inputs)
+        assert isinstance(self.learner, PeftModel)
+        self.learner.train(False)
+        with self.learner.disable_adapter():
+            logits = _logits(self.learner, inputs)
+        self.learner.train()
+        return logits
+
+
+def _logits(model: Learner, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    outputs = model(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        logits_to_keep=inputs["supervised"],
+        use_cache=False,
+    )
+    logits: torch.Tensor = outputs.logits
+    return logits
+
+
+def divergence(logits: torch.Tensor, start_logits: torch.Tensor) -> torch.Tensor:
+    """KL(model || start model) of the next token, in nats, summed over the rows of both (tokens, vocabulary)."""
+    now, then = logits.float().log_softmax(-1), start_logits.float().log_softmax(-1)
+    return (now.exp() * (now - then)).sum()

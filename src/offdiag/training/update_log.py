@@ -1,0 +1,82 @@
+"""The history of a training from scratch: rows wait on the device until a few are written at once."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from offdiag.errors import OffdiagError
+from offdiag.identity import Json
+
+
+class Outcome(NamedTuple):
+    """What an update was: losses, accuracy and norm are still on the device.
+
+    Attributes:
+        loss: mean over the targets, nats. accuracy: share of the targets that were the most likely token.
+        gradient_norm: before scaling. learning_rate: at the base width.
+        targets: how many. tokens: read, without what fills rows up.
+    """
+
+    loss: torch.Tensor
+    accuracy: torch.Tensor
+    gradient_norm: torch.Tensor
+    learning_rate: float
+    targets: int
+    tokens: int
+
+    def row(self, update: int) -> dict[str, Any]:
+        """As a line of the history; waits for the device."""
+        row = {n: v.item() if isinstance(v, torch.Tensor) else v for n, v in self._asdict().items()}
+        return {"update": update, **row}
+
+
+class UpdateLog:
+    """``history.jsonl``, an update a line."""
+
+    def __init__(self, path: Path, done: int) -> None:
+        """Begins with the rows of the ``done`` updates that a killed training has left."""
+        lines = path.read_text(encoding="utf-8").splitlines()[:done] if done else []
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        self.path = path
+        self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        self.waiting: list[tuple[int, Outcome]] = []
+        self.clock = time.perf_counter()
+
+    def add(self, update: int, outcome: Outcome) -> None:
+        """Remember an update, counted from 1."""
+        self.waiting.append((update, outcome))
+
+    def write(self) -> None:
+        """Write what waits.
+
+        Raises:
+            OffdiagError: a loss is not finite.
+        """
+        new = [outcome.row(update) for update, outcome in self.waiting]
+        for row in new:
+            if not math.isfinite(row["loss"]):
+                raise OffdiagError(
+                    f"pre-training: the loss of update {row['update']} is {row['loss']}, expected a finite number; "
+                    "give a lower learning_rate"
+                )
+        seconds = (time.perf_counter() - self.clock) / max(len(new), 1)
+        new = [{**row, "seconds": seconds} for row in new]
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{json.dumps(row)}\n" for row in new))
+        self.rows += new
+        self.waiting, self.clock = [], time.perf_counter()
+
+    def totals(self) -> dict[str, Json]:
+        """The counts, and means over the last tenth of the updates."""
+        last = self.rows[-max(1, len(self.rows) // 10) :]
+        return {
+            "updates": len(self.rows),
+            "total_tokens": sum(row["tokens"] for row in self.rows),
+            "final_loss": sum(row["loss"] for row in last) / len(last),
+            "final_accuracy": sum(row["accuracy"] for row in last) / len(last),
+            "seconds": round(sum(row["seconds"] for row in self.rows), 3),
+        }

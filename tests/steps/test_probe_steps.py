@@ -1,0 +1,221 @@
+"""Hidden states, the probes fitted on them and their answers, with states made up from the texts."""
+
+from dataclasses import asdict
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from offdiag.errors import UserError
+from offdiag.identity import fingerprint
+from offdiag.models import ModelSpec
+from offdiag.stats.choice_probes import fit_probes
+from offdiag.steps import (
+    Examples,
+    HiddenStates,
+    Lesson,
+    Probe,
+    Probed,
+    ProbeFits,
+    ProbeGrid,
+    Weights,
+    load_answers,
+)
+from offdiag.steps import hidden_states as module
+from offdiag.steps.hidden_states import load_states
+from offdiag.steps.jsonl import write_jsonl
+from offdiag.tasks import Example
+from offdiag.tasks.easy_to_hard import HardnessDomain
+
+WEIGHTS = Weights(spec=ModelSpec(source="hub:org/name"))
+POOL = HardnessDomain(n_train=0)
+EASY = HardnessDomain(hardness="num_steps", level="easy", n_train=30)
+HARD = HardnessDomain(hardness="num_steps", level="hard", n_train=30)
+N, WIDTH = 150, 6
+ASKED = Examples(
+    domain=HardnessDomain(hardness="num_steps", level="hard", train_on="easy", n_train=30), split="eval", n=25
+)
+STATES = HiddenStates(weights=WEIGHTS, examples=Examples(domain=POOL, split="eval", n=N))
+GRID = ProbeGrid(trains=(EASY, HARD), sizes=(10, 30), noises=(0.0, 0.5))
+
+
+def state(prompt, choice):
+    """Numbers that come from the texts alone."""
+    return np.random.default_rng(list(f"{prompt}|{choice}".encode())).standard_normal((2, WIDTH)).astype(np.float32)
+
+
+class Model:
+    """Ten blocks, of which only the asked ones are there, and a count of what was read."""
+
+    depth = 10
+
+    def __init__(self, dies_after=10**9):
+        self.read, self.layers, self.dies_after = [], [], dies_after
+
+    def choice_states(self, prompts, choices, layers):
+        if len(self.read) >= self.dies_after:
+            raise KeyboardInterrupt
+        self.read += prompts
+        self.layers.append(layers)
+        return [np.stack([state(p, c) for c in own]) for p, own in zip(prompts, choices, strict=True)]
+
+
+@cache
+def drawn(examples):
+    """The examples of a step; the pool is made small, and everything else is drawn from it."""
+    items = STATES.examples.draw()
+    if examples == STATES.examples:
+        return items
+    wanted = "easy" if examples.domain.level == "easy" else "hard"
+    hard = [item for item in items if (item.strata["num_steps"] >= 3) == (wanted == "hard")]
+    return hard[: examples.n] if examples.split == "train" else hard[30 : 30 + examples.n]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Folders of finished steps, and what a running one may use."""
+
+    class Store:
+        model = Model()
+
+        def folder(self, step):
+            folder = tmp_path / step.kind / step.fingerprint
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                if isinstance(step, Examples):
+                    write_jsonl(folder / "examples.jsonl", [asdict(example) for example in drawn(step)])
+            return folder
+
+        def run(self, step):
+            work = SimpleNamespace(
+                folder=self.folder(step),
+                output=self.folder,
+                model=lambda _: self.model,
+                progress=lambda *_: None,
+            )
+            return step.run(work)
+
+    return Store()
+
+
+def probed(lesson, grid=GRID, **fields):
+    fits = ProbeFits(states=(STATES,), grid=grid)
+    return Probed(weights=WEIGHTS, examples=ASKED, style="direct", probe=Probe(fits=fits, lesson=lesson), **fields)
+
+
+def test_states_are_those_of_each_choice_in_half_precision(store):
+    summary = store.run(STATES)
+    states = load_states(store.folder(STATES))
+    assert summary["n"] == N == len(store.model.read)
+    assert states.features.dtype == np.float16
+    assert store.model.layers[0] == [6, 10]  # ceil((10 + 1) / 2), and the last one
+    items = drawn(STATES.examples)
+    prompt = store.model.read[7]
+    for j, choice in enumerate(items[7].choices):
+        np.testing.assert_array_equal(states.features[7, j], state(prompt, choice).astype(np.float16).ravel())
+    assert not (store.folder(STATES) / "chunks").exists()
+
+
+def test_encoding_goes_on_where_it_was_killed(store):
+    store.model = Model(dies_after=100)
+    with pytest.raises(KeyboardInterrupt):
+        store.run(STATES)
+    store.model = Model()
+    store.run(STATES)
+    assert len(store.model.read) == N - 128
+    first = np.array(load_states(store.folder(STATES)).features)
+    store.model = Model()
+    store.run(STATES)
+    np.testing.assert_array_equal(np.array(load_states(store.folder(STATES)).features), first)
+
+
+def test_fewer_choices_are_marked_and_none_is_refused(store):
+    items = [Example(id=str(i), problem=f"{i}?", target="a", choices=("a", "b", "c")[: 2 + i % 2]) for i in range(4)]
+    write_jsonl(store.folder(STATES.examples) / "examples.jsonl", [asdict(item) for item in items])
+    store.run(STATES)
+    states = load_states(store.folder(STATES))
+    assert states.present.tolist() == [[True, True, i % 2 == 1] for i in range(4)]
+    assert not states.features[~states.present].any()
+    one = [asdict(Example(id="x", problem="?", target="a", choices=("a",)))]
+    write_jsonl(store.folder(STATES.examples) / "examples.jsonl", one)
+    with pytest.raises(UserError, match="example x has the choices"):
+        store.run(STATES)
+
+
+def test_a_state_beyond_half_precision_is_no_infinity(store, monkeypatch):
+    monkeypatch.setattr(Model, "choice_states", lambda self, p, c, layers: [np.full((len(o), 2, 3), 7e4) for o in c])
+    with pytest.raises(UserError, match="beyond half precision"):
+        store.run(STATES)
+
+
+def test_every_probe_of_a_grid_is_what_it_is_alone(store):
+    store.run(STATES)
+    assert store.run(probed(Lesson(train=EASY, n=10)).probe.fits)["probes"] == 8
+    states = load_states(store.folder(STATES))
+    for train in GRID.trains:
+        for n in GRID.sizes:
+            lesson = Lesson(train=train, n=n)
+            together = store.run(probed(lesson))
+            said = load_answers(store.folder(probed(lesson)))
+            assert together["n"] == len(said) == 25
+            rows = [states_row(item) for item in drawn(lesson.examples)]
+            labels = [[[item.choices.index(item.target) for item in drawn(lesson.examples)]]]
+            found = fit_probes(np.array(states.features), states.present, np.array([rows]), np.array(labels))
+            for record, item in zip(said, drawn(ASKED), strict=True):
+                scores = states.features[states_row(item)].astype(np.float32) @ found.weights[0, 0]
+                np.testing.assert_allclose(record["scores"], scores, rtol=1e-2, atol=1e-2 * np.abs(scores).max())
+                assert record["completion"] == item.choices[int(np.argmax(record["scores"]))]
+                assert record["example"] == item.id
+            alone = probed(lesson, ProbeGrid.of(lesson))
+            assert alone.fingerprint == probed(lesson).fingerprint
+            assert alone.probe.fits.fingerprint != probed(lesson).probe.fits.fingerprint
+
+
+def states_row(item):
+    return [other.id for other in drawn(STATES.examples)].index(item.id)
+
+
+def test_noise_moves_a_probe_and_the_rest_of_the_lesson_its_identity(store):
+    store.run(STATES)
+    lessons = [Lesson(train=EASY, n=30), Lesson(train=EASY, n=30, noise=0.5), Lesson(train=HARD, n=30)]
+    store.run(probed(lessons[0]).probe.fits)
+    for lesson in lessons:
+        store.run(probed(lesson))
+    scores = [load_answers(store.folder(probed(lesson)))[0]["scores"] for lesson in lessons]
+    assert scores[0] != scores[1] != scores[2]
+    assert len({probed(lesson).fingerprint for lesson in lessons}) == 3
+    assert len({probed(lesson).name for lesson in lessons}) == 3
+
+
+def test_only_the_lesson_of_the_probe_was_taught():
+    lesson = Lesson(train=EASY, n=10)
+    assert [examples.fingerprint for examples in probed(lesson).taught()] == [lesson.examples.fingerprint]
+    assert probed(lesson).group is None
+    assert {step.kind for step in probed(lesson).inputs} == {"examples", "states", "probes"}
+
+
+def test_what_was_not_encoded_in_the_same_words_is_refused(store):
+    store.run(STATES)
+    lesson = Lesson(train=EASY, n=10)
+    store.run(probed(lesson).probe.fits)
+    with pytest.raises(UserError, match=r"has no hidden states, or was worded otherwise.*pool"):
+        store.run(probed(lesson).model_copy(update={"style": "step-by-step"}))
+
+
+def test_a_lesson_that_is_not_in_the_grid():
+    with pytest.raises(UserError, match="n11.* is not among its lessons"):
+        GRID.place(Lesson(train=EASY, n=11))
+    with pytest.raises(UserError, match="twice among its sizes"):
+        ProbeGrid(trains=(EASY,), sizes=(10, 10))
+    places = [GRID.place(Lesson(train=t, n=n, noise=p)) for n in (10, 30) for t in (EASY, HARD) for p in (0.0, 0.5)]
+    assert places == list(range(8))
+
+
+def test_chunks_do_not_change_the_states(store, monkeypatch):
+    store.run(STATES)
+    whole = np.array(load_states(store.folder(STATES)).features)
+    monkeypatch.setattr(module, "CHUNK", 7)
+    store.run(STATES)
+    np.testing.assert_array_equal(np.array(load_states(store.folder(STATES)).features), whole)
+    assert fingerprint(STATES) == STATES.fingerprint
