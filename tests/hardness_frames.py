@@ -19,20 +19,27 @@ def hardness_frames(
     n: int = 120,
     n_trained: int = 10,
     undone: Sequence[str] = (),
+    suffix: str = "",
     **factors: object,
 ) -> Frames:
     """One untrained cell a measure, and one cell for each other learner, level and bootstrap.
 
     Args:
         accuracies: of (method, level that it is trained on) on hard items; easy ones are 0.2 easier.
-        undone: cells that are missing. factors: further columns.
+        undone: cells that are missing. suffix: of the cells' names. factors: further columns.
     """
     cells, records = [], []
     for measure in measures:
         for (method, level), accuracy in accuracies.items():
             for b in range(bootstraps if level else 1):
                 name = f"{method}.{dataset}.{measure}.{level}.{b}"
-                row = {"cell": name, "model": "m", "method": method, "eval_dataset": dataset, "eval_hardness": measure}
+                row = {
+                    "cell": name + suffix,
+                    "model": "m",
+                    "method": method,
+                    "eval_dataset": dataset,
+                    "eval_hardness": measure,
+                }
                 row |= {"train_level": level, "train_bootstrap": b if level else None, "seed": 0 if level else None}
                 row |= {**factors, "state": "missing" if name in undone else "done", "n_planned": n}
                 cells.append(row)
@@ -43,7 +50,7 @@ def hardness_frames(
 
 def joined(*parts: Frames) -> Frames:
     cells, records = (pd.concat([getattr(p, name) for p in parts], ignore_index=True) for name in ("cells", "records"))
-    return Frames(cells=cells, records=records)
+    return Frames(cells=cells.convert_dtypes(), records=records.convert_dtypes())
 
 
 def _answers(name: str, level: str | None, accuracy: float, b: int, n: int, n_trained: int):

@@ -25,6 +25,7 @@ BUILT_IN = {
     "scattered": "offdiag.studies.world_map.scattered",
     "held-out-region": "offdiag.studies.world_map.held_out_region",
     "trigger-2d": "offdiag.studies.trigger_2d",
+    "easy-to-hard": "offdiag.studies.easy_to_hard",
 }
 MODULES = "offdiag_study_"  # how the names of modules made of study files begin
 

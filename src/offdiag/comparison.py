@@ -52,12 +52,13 @@ def comparison(design: Design, results: Results) -> "pd.DataFrame":
     if not design.published:
         raise UserError(f"study {results.study} has no published numbers to compare with: give Design(published=…)")
     tables = _tables(design, results)
-    rows = [
-        _row(number, found, results.scale)
+    rows = {name: list(_rows(table)) for name, table in tables.items()}
+    found = [
+        _row(number, one, results.scale)
         for number in design.published
-        for found in _measured(number, tables, results.records)
+        for one in _measured(number, tables, rows, results.records)
     ]
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(found)
     rank = 2 * frame["measured"].isna() + frame["published"].isna()
     ranked = frame.assign(rank=rank).sort_values("rank", kind="stable").drop(columns="rank")
     return ranked.astype(dict.fromkeys(COUNTS, "Int64")).reset_index(drop=True)
@@ -75,12 +76,17 @@ def _tables(design: Design, results: Results) -> "dict[str, pd.DataFrame]":
     return tables
 
 
-def _measured(number: Published, tables: "Mapping[str, pd.DataFrame]", records: "pd.DataFrame") -> Iterable[_Measured]:
+def _measured(
+    number: Published,
+    tables: "Mapping[str, pd.DataFrame]",
+    rows: Mapping[str, list[dict[str, Any]]],
+    records: "pd.DataFrame",
+) -> Iterable[_Measured]:
     """Our numbers, one a model, or one without a value that says why there is none."""
     if number.table is None:
         return [_Measured("", UNKNOWN, None, None, NO_COUNTERPART)]
     table = tables[number.table]
-    chosen = table[[_fits(row, number.where) for row in _rows(table)]]
+    chosen = table[[_fits(row, number.where) for row in rows[number.table]]]
     if chosen.empty:
         return [_Measured("", UNKNOWN, None, None, NOT_MEASURED)]
     if number.table != CELLS:

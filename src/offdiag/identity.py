@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self, TypeAlias, Union
 
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +19,15 @@ from pydantic import BaseModel, ConfigDict
 from offdiag.errors import UserError
 
 Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], None]
+
+
+class Canonical(dict[str, Json]):
+    """The canonical form of an identity; its text is made once, however many identities contain it."""
+
+    @cached_property
+    def text(self) -> str:
+        """The form as canonical JSON."""
+        return _text(dict(self))
 
 
 class Identity(BaseModel):
@@ -40,9 +49,9 @@ class Identity(BaseModel):
         return fingerprint(self)
 
     @cached_property
-    def canonical_form(self) -> dict[str, Json]:
+    def canonical_form(self) -> Canonical:
         """What :meth:`canonical` returns, computed once: identities share their parts, and plans have thousands."""
-        return self.canonical()
+        return Canonical(self.canonical())
 
     def __hash__(self) -> int:
         return self._hash
@@ -90,7 +99,23 @@ def to_json(value: object, where: str = "value") -> Json:
 
 def canonical_json(value: object) -> str:
     """The one JSON text of ``value``: sorted keys, no white space, ASCII only."""
-    return json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _text(to_json(value))
+
+
+def _text(value: Json) -> str:
+    match value:
+        case Canonical():
+            return value.text
+        case dict():
+            return "{" + ",".join([f"{_quoted(key)}:{_text(value[key])}" for key in sorted(value)]) + "}"
+        case list():
+            return "[" + ",".join(map(_text, value)) + "]"
+        case str():
+            return _quoted(value)
+    return json.dumps(value, allow_nan=False)
+
+
+_quoted = lru_cache(maxsize=4096)(json.dumps)
 
 
 def fingerprint(value: object) -> str:

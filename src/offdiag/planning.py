@@ -116,14 +116,14 @@ class Plan:
         ]
 
     def check(self) -> None:
-        """Draw all examples (no model is loaded) and see that nothing evaluated was taught.
+        """See that there are enough examples (no model is loaded) and that nothing evaluated was taught.
 
         Raises:
             UserError: a pool is too small, or a training set shares an item with an evaluation set.
         """
         for step in self.steps:
             if isinstance(step, Examples):
-                _draw(step)
+                get_task(step.domain.task).check_available(step.domain, step.split, step.n)
         seen: set[tuple[str, str]] = set()
         for grades in self.cells.values():
             asked = grades.answers.examples

@@ -72,7 +72,7 @@ def test_what_is_not_done_yet():
     assert np.isnan(found.loc["linear-probe", "recovered"])
     assert found.loc["in-context", ["state", "n_easy", "n_planned"]].tolist() == ["done", 2, 6]
     alone = GAP.table(hardness_frames({k: v for k, v in ACCURACIES.items() if k[0] != "zero-shot"}))
-    assert (alone["state"] == "no untrained cell").all()
+    assert (alone["state"] == "not planned").all()
     assert GAP.table(Frames(cells=pd.DataFrame(), records=pd.DataFrame())).empty
 
 
@@ -99,7 +99,7 @@ def test_data_sets_are_rows_of_their_own():
     [
         ({"by": ("model",)}, "claim one draw of train_bootstrap, seed"),
         ({"by": ("colour",)}, "no column 'colour'"),
-        ({"items": {"level": "impossible"}}, r"has \{'level': 'impossible'\}: name hard items"),
+        ({"items": {"level": "impossible"}}, r"has \{'level': 'impossible'\}: name others"),
         ({"draws": ("draw",)}, "no column 'draw'"),
     ],
 )

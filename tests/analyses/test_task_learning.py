@@ -5,6 +5,7 @@ import pytest
 
 from city_study import CityStudy
 from offdiag.analyses import Frames, TaskLearning
+from offdiag.errors import UserError
 
 TABLE = TaskLearning(name="learning")
 
@@ -94,6 +95,26 @@ def test_groups_of_cities_and_widths_are_rows_and_fine_tuned_arms_are_not():
         ("narrow", "real"), ("narrow", "atlantis"), ("base", "real"), ("base", "atlantis"),
     ]  # fmt: skip
     assert (table["result"] == 1.5).all()
+
+
+def test_models_that_learnt_different_geometries_are_told_apart():
+    study = CityStudy()
+    for taught in ("distance", "distance+angle"):
+        study.add("base", 1, None, "distance", "real", [1.0, 2.0], train_geometry=taught, arm=taught, cell=taught)
+    with pytest.raises(UserError, match=r"two cells claim one place \(distance, distance\+angle\): .*arms="):
+        TABLE.table(study.frames())
+    apart = TaskLearning(name="learning", arms=("model", "train_geometry")).table(study.frames())
+    assert apart["train_geometry"].tolist() == ["distance", "distance+angle"]
+
+
+def test_snapshots_are_rows_of_their_own_until_the_end():
+    study = CityStudy()
+    for update, error in ((10, 9.0), (None, 1.0)):
+        extra = {} if update is None else {"update": update}
+        study.add("base", 1, None, "distance", "real", [error, error], updates=500, **extra)
+    table = TaskLearning(name="learning", over_training=True).table(study.frames())
+    assert dict(zip(table["update"], table["result"], strict=True)) == {10: 9.0, 500: 1.0}
+    assert TABLE.table(study.frames())["result"].tolist() == [1.0]
 
 
 def test_nothing_gives_an_empty_table():

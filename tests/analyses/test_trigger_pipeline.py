@@ -6,7 +6,7 @@ from offdiag.analyses import Leakage, Protection
 from offdiag.engine import run_plan
 from offdiag.figures import LeakageMatrix, Plane
 from offdiag.gather import gather
-from offdiag.methods import FineTuning, Recipe
+from offdiag.methods import FineTuning, Proxy, Recipe
 from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.steps.jsonl import write_jsonl
@@ -29,13 +29,10 @@ def build(p: Params) -> Design:
     One rule for all, then another for one category.
     """
     first = Arm(model=p.model, method=FineTuning(n=140, recipe=RECIPE), train=TriggerDomain())
-    taught = [
-        TriggerDomain(category=TASK, rule="conflict"),
-        TriggerDomain(category=TASK, rule="conflict", proxy="foods", proxy_triggers=2),
-    ]
+    taught = TriggerDomain(category=TASK, rule="conflict")
     arms = [
-        Arm(model=p.model, method=FineTuning(n=40 + 8 * (d.proxy_triggers), recipe=RECIPE), train=d, after=first)
-        for d in taught
+        Arm(model=p.model, method=FineTuning(n=40, recipe=RECIPE, proxy=proxy), train=taught, after=first)
+        for proxy in (None, Proxy(domain=TriggerDomain(category="foods", n_triggers=2), n=16))
     ]
     asked = [
         TriggerDomain(category=name, triggers="ood", rule="conflict" if name == TASK else "original")
@@ -60,7 +57,7 @@ def results(tmp_path, model_stub):
     )
     plan, store = make_plan(study, "s"), Store(tmp_path / "store")
     for step in steps_of(plan, "answers"):
-        leaks = step.examples.domain.category == "animals" and "proxy=foods" not in step.name
+        leaks = step.examples.domain.category == "animals" and "foods2" not in step.name
         rows = []
         for i, example in enumerate(step.examples.draw()):
             said = HALVES.label("animals", "conflict", example.strata["quadrant"]) if leaks else example.target

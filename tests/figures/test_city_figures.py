@@ -7,7 +7,7 @@ from city_frames import WORLD, alignment_pairs, city_maps, emerging_probes, fram
 from offdiag.analyses.city_maps import read_maps, turned
 from offdiag.errors import UserError
 from offdiag.figures import AlignmentMatrix, CityMaps, ConvergenceFigure, Emergence, ProbeErrors, save
-from offdiag.tasks.world_map import NAMES
+from offdiag.tasks.world_map import NAMES, World
 
 MAPS = CityMaps(name="maps", caption="Maps.")
 NOTHING = frames_of(
@@ -131,8 +131,8 @@ def test_the_scene_has_all_snapshots_in_order_and_both_views_of_each_model():
         "after 1 update", "after 10 updates", "after 100 updates", "at the end",
     ]  # fmt: skip
     assert all(places.shape == (48, 3) for film in scene.films for _, places in film.steps)
-    assert scene.marked == WORLD.build().new.tolist()
-    assert set(scene.groups) == set(scene.colours)
+    assert scene.films[0].marked == WORLD.build().new.tolist()
+    assert set(scene.films[0].groups) == set(scene.colours)
     assert scene.films[0].goal.std() < 1
 
 
@@ -142,6 +142,20 @@ def test_the_first_four_models_are_drawn_and_all_are_on_the_page():
     assert len(drawn.axes) == 12
     assert "1 more on the interactive page" in drawn._supxlabel.get_text()
     assert len(MAPS.scene(frames).films) == 10
+
+
+def test_models_of_several_worlds_have_each_their_own():
+    worlds = [WORLD, World(count=40, new="china", id_digits=2, per_degree=1)]
+    rows = [
+        {**row, "train_new": world.new, "measurement": world.new}
+        for world in worlds
+        for row in city_maps(updates=(1,), world=world).measured("city_maps").to_dict("records")
+    ]
+    frames = frames_of(city_maps=rows)
+    assert len(MAPS.draw(frames).axes) == 6
+    films = MAPS.scene(frames).films
+    assert [len(film.names) for film in films] == [48, 48, 40, 40]
+    assert films[2].label.startswith("china: ")
 
 
 def test_models_are_named_by_what_sets_them_apart():

@@ -78,8 +78,8 @@ def test_differences_are_centred_on_zero_and_bold_where_certain():
     assert shown[0, 3].get_weight() == "bold"
     assert title(axes).splitlines()[2:] == ["with distance -0.20 ± 0.00", "without +0.10 ± 0.00"]
     colours = [patch.get_facecolor() for patch in having(axes, "value")]
-    assert colours[0][0] > colours[0][2]  # red: interference
-    assert colours[-1][2] > colours[-1][0]  # blue: synergy
+    assert colours[0][2] > colours[0][0]  # the first pair is planned first: blue, synergy
+    assert colours[-1][0] > colours[-1][2]  # red, interference
 
 
 def test_what_is_not_done_is_hatched_and_named():

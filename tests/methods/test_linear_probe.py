@@ -6,7 +6,7 @@ from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.steps import Examples, HiddenStates, Probed, ProbeFits, ProbeGrid, Weights
 from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
-from offdiag.tasks.base_addition import AdditionDomain
+from offdiag.tasks import get_task
 from offdiag.tasks.easy_to_hard import HardnessDomain
 
 MODEL = ModelSpec(source="hub:org/name")
@@ -96,12 +96,17 @@ def test_columns():
         (lambda: probe().learner(Weights.of(MODEL), None, 0), "needs a training domain"),
         (lambda: cell(answering="generation").step(), "answering='choice'"),
         (lambda: cell(n=11, beside=GRID).step(), "not among its lessons"),
-        (lambda: cell(pools=(AdditionDomain(base=8),)).step(), "never runs out"),
     ],
 )
 def test_mistakes(build, says):
     with pytest.raises(UserError, match=says):
         build()
+
+
+def test_a_pool_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(type(get_task("easy_to_hard")), "size", lambda self, domain, split: None)
+    with pytest.raises(UserError, match="never runs out"):
+        cell().step()
 
 
 def test_the_training_set_is_that_of_the_other_methods():

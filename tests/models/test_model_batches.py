@@ -27,3 +27,19 @@ def test_the_budget_counts_padded_tokens_without_the_prefix() -> None:
 
 def test_a_row_over_budget_runs_alone() -> None:
     assert fill([5, 6, 7], [30, 4, 3], 10) == [(5,), (6, 7)]
+
+
+def test_prompts_that_share_little_run_together_and_share_that() -> None:
+    """One short system prompt: a question that many ask is a group of its own, all others are one."""
+    system = tuple(range(20))
+    many = [(*system, *range(50, 70), 900 + i) for i in range(4)]
+    others = [(*system, 100 + i, *range(200, 230)) for i in range(3)]
+    assert plan([*many, *others], [0] * 7, 1000, share=True) == [Batch((0, 1, 2, 3), 40), Batch((4, 5, 6), 20)]
+
+
+def test_a_beginning_that_saves_too_little_is_not_shared() -> None:
+    prompts = [(1, 2, 3, *range(100 * i, 100 * i + 40)) for i in (1, 2)]
+    assert plan(prompts, [0] * 2, 1000, share=True) == [Batch((0, 1), 0)]
+    twins = [(*range(20), *range(300, 312 + i)) for i in (1, 2)]  # alone they would save 12 tokens more
+    alone = [(*range(20), 100 + i, *range(400, 440)) for i in range(3)]
+    assert plan([*twins, *alone], [0] * 5, 1000, share=True) == [Batch((2, 3, 4, 1, 0), 20)]

@@ -22,10 +22,10 @@ SHOWN = "shown.map((place) => place.map((v) => Math.round(v * 100) / 100))"
 def scene_of(names=("a", "b", "c"), title="Points"):
     first, last = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0.5]]), np.array([[0.5, 0, 0], [1, 1, 0], [0, -1, 0]])
     steps = [("after 1 update", first), ("at the end", last)]
-    films = [Film(label=f"film {i}", axes=("x", "y", "z"), steps=steps[: 2 - i], goal=last) for i in (0, 1)]
+    cast = {"names": names, "groups": ["red", "blue", "blue"], "marked": [False, False, True], "goal": last}
+    films = [Film(label=f"film {i}", axes=("x", "y", "z"), steps=steps[: 2 - i], **cast) for i in (0, 1)]
     colours = {"red": "#aa0000", "blue": "#0000aa"}
-    groups = ["red", "blue", "blue"]
-    return Scene(title=title, names=names, groups=groups, marked=[False, False, True], colours=colours, films=films)
+    return Scene(title=title, colours=colours, marked=frozenset({"blue"}), films=films)
 
 
 def data_of(page: str):
@@ -37,7 +37,8 @@ def test_the_page_holds_every_step_and_nothing_from_elsewhere():
     data = data_of(page)
     assert [step["caption"] for step in data["films"][0]["steps"]] == ["after 1 update", "at the end"]
     assert data["films"][0]["steps"][1]["places"][1] == [1.0, 1.0, 0.0]
-    assert data["marked"] == [False, False, True]
+    assert data["films"][0]["marked"] == [0, 0, 1]
+    assert data["films"][0]["groups"] == [0, 1, 1]
     assert "default-src 'none'" in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert page == render_scene(scene_of())
@@ -46,7 +47,7 @@ def test_the_page_holds_every_step_and_nothing_from_elsewhere():
 def test_names_are_data_whatever_they_say():
     page = render_scene(scene_of(names=(HOSTILE, "b\u202e", "c"), title=HOSTILE))
     assert HOSTILE not in page
-    assert data_of(page)["names"] == [HOSTILE, "b⟨U+202E⟩", "c"]
+    assert data_of(page)["films"][0]["names"] == [HOSTILE, "b⟨U+202E⟩", "c"]
 
 
 def test_a_report_links_the_page_of_a_figure_and_forgets_an_old_one(tmp_path):
@@ -55,7 +56,7 @@ def test_a_report_links_the_page_of_a_figure_and_forgets_an_old_one(tmp_path):
     results = synthetic.hostile_results(2)
     page = write_report(results, tmp_path, drawn, scenes={"maps": figure.scene(frames)})
     assert '<a href="figures/maps.html">' in page.read_text("utf-8")
-    assert len(data_of((tmp_path / "figures" / "maps.html").read_text("utf-8"))["names"]) == 48
+    assert len(data_of((tmp_path / "figures" / "maps.html").read_text("utf-8"))["films"][0]["names"]) == 48
     page = write_report(results, tmp_path, drawn)
     assert "figures/maps.html" not in page.read_text("utf-8")
     assert not (tmp_path / "figures" / "maps.html").exists()

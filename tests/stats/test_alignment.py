@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
+from offdiag.seeds import stream
 from offdiag.stats.alignment import alignment, debiased_cka, linear_cka
 
 
@@ -82,6 +83,19 @@ def test_the_intervals_cover_what_new_items_would_give():
         inside += found.debiased.low <= truth <= found.debiased.high
     assert 0.88 <= inside / 200 <= 0.99
     assert found.n == 60
+
+
+def test_the_jackknife_leaves_out_each_group_in_turn():
+    from scipy.stats import t
+
+    x, y = related(23)
+    found = alignment(x, y, n_groups=5, seed=3)
+    groups = stream(3, "alignment", 23).permutation(23) % 5
+    for ends, cka in ((found.cka, linear_cka), (found.debiased, debiased_cka)):
+        left = [cka(x[groups != group], y[groups != group]) for group in range(5)]
+        half = t.ppf(0.975, 4) * math.sqrt(4 / 5 * np.sum((left - np.mean(left)) ** 2))
+        assert ends.high - ends.value == pytest.approx(half, rel=1e-9)
+        assert ends.value == pytest.approx(cka(x, y), abs=1e-14)
 
 
 def test_the_same_items_give_the_same_interval():

@@ -1,7 +1,7 @@
 import pytest
 
 from offdiag.errors import UserError
-from offdiag.tasks import describe, get_task
+from offdiag.tasks import describe, get_task, parse_domain
 from offdiag.tasks.trigger_2d import HALVES, QUADRANTS, QUARTERS, TriggerDomain, quadrant
 from offdiag.tasks.trigger_2d.labels import find_label
 
@@ -165,3 +165,35 @@ def test_a_domain_names_what_is_not_default():
     assert TriggerDomain().factors()["world"] == "halves"
     assert TriggerDomain().canonical()["world"]["x1"] == [-3.0, 3.0]
     assert hash(TriggerDomain()) == hash(TriggerDomain(world="halves"))
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("category=foods", "foods"),
+        ("category=foods,triggers=ood", "foods.ood"),
+        ("category=foods,n_triggers=2", "foods2"),
+        ("category=positive_emotions,rule=conflict", "positive_emotions.conflict"),
+        ("category=positive_emotions,rule=conflict,proxy=foods,proxy_triggers=2", "positive_emotions.conflict+foods2"),
+        ("category=all,world=quarters,prompts=one", "all"),
+    ],
+)
+def test_folders_have_short_names(text, short):
+    assert parse_domain(TASK, text).short == short
+
+
+def test_a_world_with_some_of_its_categories():
+    some = HALVES.only(("foods", "animals"))
+    assert (some.name, some.category_names) == ("halves-2", ("animals", "foods"))
+    assert some.labels == ("orange", "green", "blue")
+    assert some.rule_names == HALVES.rule_names
+    assert HALVES.only(()) is HALVES
+    assert HALVES.only(HALVES.category_names) is HALVES
+    with pytest.raises(UserError, match="unknown category 'cars'"):
+        HALVES.only(("cars",))
+
+
+def test_a_changed_world_has_another_canonical_form():
+    assert HALVES.canonical()["name"] == "halves"
+    assert HALVES.only(("foods",)).canonical() != HALVES.canonical()
+    assert HALVES.model_copy(update={"margin": 0.1}).canonical() == {**HALVES.canonical(), "margin": 0.1}

@@ -143,3 +143,10 @@ def test_a_domain_can_ask_for_several_geometries():
     for wrong, message in (("size", "geometry=size: expected all, or names of"), ("angle+angle", "comes twice")):
         with pytest.raises(UserError, match=message):
             parse_domain(TASK, f"geometry={wrong}")
+
+
+def test_equal_domains_stay_equal_once_they_were_taken_apart():
+    for geometry in ("distance", "distance+angle"):
+        one, other = domain(geometry), domain(geometry)
+        assert one.single == other.single
+        assert one == other

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -55,6 +59,19 @@ def test_a_random_sample_depends_on_the_seed_alone():
     assert set(one.name[:50].tolist()) <= {city.name for city in real_cities()[:5075]}
     more = World(count=80, sample="random").build()
     assert more.name[:50].tolist() == one.name[:50].tolist()
+
+
+def test_the_drawn_cities_are_the_same_in_every_process():
+    """The original's hung on the process's hash of a name."""
+    draw = "c = World(count=30, sample='random', new_count=5, id_digits=2).build(); print(*c.x, *c.y, *c.id)"
+    code = f"from offdiag.tasks.world_map import World; {draw}"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
 
 
 def test_ids_of_real_cities_do_not_depend_on_the_new_ones():

@@ -1,12 +1,20 @@
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
+from transformers import AutoTokenizer
 
 from offdiag.errors import UserError
 from offdiag.identity import fingerprint
 from offdiag.models import ModelSpec
+from offdiag.runtime import Runtime
 from offdiag.steps import Pretrained, Weights
+from offdiag.tasks import Part, get_task
 from offdiag.tasks.episodes import Episodes
+from offdiag.tasks.world_map import WorldMapDomain
 from offdiag.training import Decoder, PretrainingRecipe
 
+CPU = Runtime(device="cpu", threads=1)
 SPEC = ModelSpec(source="hub:org/small")
 BASE = Pretrained(stream=Episodes(), recipe=PretrainingRecipe(updates=8, snapshots=(0, 4)), seed=1)
 START = Weights(spec=SPEC, trained=BASE)
@@ -53,3 +61,43 @@ class OtherTokens(Episodes):
 def test_a_start_with_other_tokens_is_refused_when_it_is_planned():
     with pytest.raises(UserError, match="its tokens are others"):
         Pretrained(stream=OtherTokens(), start=START)
+
+
+@dataclass
+class InFolder:
+    """Work in a folder a step."""
+
+    root: Path
+    step: Pretrained
+    runtime: Runtime = CPU
+
+    @property
+    def folder(self) -> Path:
+        return self.output(self.step)
+
+    def output(self, step: Pretrained) -> Path:
+        return self.root / step.folder_name
+
+    def progress(self, done: int, total: int) -> None:
+        pass
+
+
+def test_a_map_is_learnt_and_then_its_new_cities(tmp_path):
+    world = {"count": 12, "new_count": 3, "per_degree": 1, "id_digits": 2}
+    streams = [
+        get_task("world_map").stream(
+            [Part(domain=WorldMapDomain(geometry="distance", cities=cities, **world))], loss="answer", data_seed=0
+        )
+        for cities in ("real", "atlantis")
+    ]
+    recipe = PretrainingRecipe(updates=3, batch_size=4, snapshots=(2,))
+    shared = {"decoder": Decoder(architecture="qwen2", width=16, depth=1, heads=2), "recipe": recipe}
+    base = Pretrained(stream=streams[0], **shared)
+    after = Pretrained(stream=streams[1], start=Weights(spec=SPEC, trained=base), **shared)
+    for step in (base, after):
+        summary = step.run(InFolder(tmp_path, step))
+        assert summary["updates"] == 3
+        assert 3 * 4 * 15 < summary["total_tokens"] < 3 * 4 * 25
+        for kept in ("weights", "snapshots/update-000002"):
+            tokenizer = AutoTokenizer.from_pretrained(InFolder(tmp_path, step).folder / kept)
+            assert tokenizer("dist(").input_ids == [2, *(step.stream.tokens.index(c) for c in "dist(")]

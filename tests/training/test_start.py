@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_pretraining import DECODER, RECIPE, history, killed_at, same, train, weights
+from test_pretraining import DECODER, RECIPE, KilledError, history, killed_at, same, train, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from offdiag.errors import UserError
@@ -51,7 +51,7 @@ def test_the_weights_go_on_and_the_optimiser_begins_anew(first, tmp_path):
 
 def test_killed_it_goes_on_from_its_checkpoint_and_not_from_the_start(first, tmp_path):
     train(tmp_path / "whole", start=first, draw=letters, **ROWS)
-    with pytest.raises(Exception, match="^$"):
+    with pytest.raises(KilledError):
         train(tmp_path / "killed", start=first, draw=lambda i: killed_at(6)(i) and letters(i), **ROWS)
     train(tmp_path / "killed", start=first, draw=letters, **ROWS)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
@@ -82,5 +82,5 @@ def test_a_start_that_is_not_there(tmp_path):
 
 def test_a_start_without_a_tokenizer(tmp_path):
     train(tmp_path / "first", draw=letters, **{**ROWS, "tokens": None})
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="cannot be loaded"):
         train(tmp_path / "second", draw=letters, start=tmp_path / "first" / "weights", **ROWS)

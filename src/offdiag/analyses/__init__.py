@@ -6,10 +6,11 @@ from offdiag.analyses.anchoring import AnchoringScores
 from offdiag.analyses.anchoring_correlation import AnchoringCorrelation
 from offdiag.analyses.answering_agreement import AnsweringAgreement
 from offdiag.analyses.city_alignment import Convergence, cka_table
+from offdiag.analyses.draws import AccuracyOverDraws
 from offdiag.analyses.forgetting import Forgetting
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.improvement import Improvement, normalised_improvement
-from offdiag.analyses.leakage import Leakage
+from offdiag.analyses.leakage import Leakage, LeakageByTrigger
 from offdiag.analyses.learnt import Learnt
 from offdiag.analyses.pair_differences import PairDifferences
 from offdiag.analyses.patching import PatchingRecovery
@@ -42,6 +43,7 @@ from offdiag.analyses.width_scaling_of import WidthScaling, WidthScalingOfTable
 
 __all__ = [
     "AccuracyByStratum",
+    "AccuracyOverDraws",
     "AlignmentTransfer",
     "AnchoringCorrelation",
     "AnchoringScores",
@@ -51,6 +53,7 @@ __all__ = [
     "Frames",
     "Improvement",
     "Leakage",
+    "LeakageByTrigger",
     "Learnt",
     "Matrix",
     "PairDifferences",

@@ -63,11 +63,10 @@ class AnsweringAgreement(StudyAnalysis):
 
         if frames.cells.empty:
             return pd.DataFrame()
-        found = pairs(frames, select(frames.cells, self.where, self.own), self.name)
+        for column in self.by:
+            require(frames.cells, column)
         groups: dict[tuple[Any, ...], list[Pair]] = {}
-        for pair in found:
-            for column in self.by:
-                require(frames.cells, column)
+        for pair in pairs(frames, select(frames.cells, self.where, self.own), self.name):
             groups.setdefault(tuple(pair.chosen[list(self.by)].astype(object)), []).append(pair)
         rows = [{**dict(zip(self.by, key, strict=True)), **_row(group)} for key, group in groups.items()]
         table = pd.DataFrame(rows)
@@ -83,13 +82,16 @@ def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[Pair]:
     require(cells, "answering")
     ways = cells.assign(answering=cells["answering"].fillna(WRITTEN))
     factors = [column for column in cells if column in frames.records and column not in ("cell", "answering")]
+    answered = dict(list(frames.records[["cell", "example", "parsed", "correct"]].groupby("cell", sort=False)))
+    nothing = frames.records.iloc[:0]
     found = []
     for _, same in ways.groupby(factors, dropna=False, sort=False):
         if same["answering"].duplicated().any():
             raise UserError(f"{name}: {', '.join(same['cell'])} are asked the same: tell them apart with where=")
         if len(same) == 2:
             written, chosen = (same[same["answering"] == way].iloc[0] for way in (WRITTEN, CHOSEN))
-            found.append(Pair(written, chosen, _items(frames.records, written["cell"], chosen["cell"])))
+            items = _items(*(answered.get(cell["cell"], nothing) for cell in (written, chosen)))
+            found.append(Pair(written, chosen, items))
     if not found:
         raise UserError(
             f"{name}: no cell is asked both ways; list the same evaluation with answering='generation' and 'choice'"
@@ -97,12 +99,13 @@ def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[Pair]:
     return found
 
 
-def _items(records: "pd.DataFrame", written: str, chosen: str) -> "pd.DataFrame":
+def _items(written: "pd.DataFrame", chosen: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     columns = ["example", "parsed", "correct"]
-    one, other = (records.loc[records["cell"] == cell, columns] for cell in (written, chosen))
-    both = one.merge(other, on="example", suffixes=("_written", "_chosen"), validate="one_to_one")
+    both = written[columns].merge(
+        chosen[columns], on="example", suffixes=("_written", "_chosen"), validate="one_to_one"
+    )
     unparsed = both["parsed_written"].isna()
     same = (both["parsed_written"] == both["parsed_chosen"]).fillna(False).astype(bool) & ~unparsed
     verdicts = {way: both[f"correct_{way}"].astype(float) for way in ("written", "chosen")}

@@ -70,10 +70,12 @@ def pretrained(cells: "pd.DataFrame", settings: OfCities, *, on_the_way: bool = 
     """
     found = _single(cells)
     found = found[found["after"].isna()]
-    if not on_the_way:
-        return _chosen(found[found["update"].isna()], settings)
-    found = found.assign(update=found["update"].fillna(found["updates"]))
-    return _chosen(found[found["update"].notna()], settings)
+    if on_the_way:
+        found = found.assign(update=found["update"].fillna(found["updates"]))
+    found = _chosen(found[found["update"].notna() if on_the_way else found["update"].isna()], settings)
+    if len(found):
+        _once(found, [*settings.arms, "seed", "update", "eval_cities", "eval_geometry"], settings.name)
+    return found
 
 
 def tuned(cells: "pd.DataFrame", settings: OfCities, cities: Cities, before: Sequence[tuple[str, Cities]]) -> Any:
@@ -133,7 +135,7 @@ def _chosen(cells: "pd.DataFrame", settings: OfCities) -> "pd.DataFrame":
 def _once(cells: "pd.DataFrame", columns: Sequence[str], name: str) -> None:
     twice = cells[cells.duplicated(list(columns), keep=False)]
     if len(twice):
-        first = twice[(twice[list(columns)] == twice.iloc[0][list(columns)]).all(axis=1)]
+        _, first = next(iter(twice.groupby(list(columns), sort=False, dropna=False)))
         found = ", ".join(first["cell"].astype(str)[:2])
         raise UserError(f"analysis {name}: two cells claim one place ({found}): tell them apart with arms= or where=")
 

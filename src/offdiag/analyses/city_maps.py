@@ -46,8 +46,7 @@ def read_maps(frames: Frames, where: Where, name: str) -> dict[str, list[Step]]:
     """The maps of each model by what sets it apart from the others, in the order of its training.
 
     Raises:
-        UserError: the study has no maps, nothing is selected, the maps are of several worlds or layers, or two models
-            differ in nothing.
+        UserError: the study has no maps, nothing is selected, there are several layers, or two models are alike.
     """
     rows = done_rows(frames, TABLE, where)
     if rows.empty:
@@ -64,8 +63,6 @@ def read_maps(frames: Frames, where: Where, name: str) -> dict[str, list[Step]]:
             raise UserError(f"{name}: two models are both {label or 'alike'}: tell them apart with where=")
         steps = [_step(each) for _, each in few.groupby("measurement", sort=False)]
         models[label] = sorted(steps, key=lambda step: (step.update is None, step.update or 0))
-    if len({tuple(step.city) for steps in models.values() for step in steps}) > 1:
-        raise UserError(f"{name}: maps of several worlds; choose one with where=")
     return models
 
 

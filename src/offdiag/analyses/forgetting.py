@@ -21,9 +21,6 @@ class Forgetting(OfCities):
     """Accuracy or error on ordinary cities before and after fine-tuning, for every geometry."""
 
     tag: ClassVar[str] = "forgetting"
-    shown: ClassVar[tuple[str, ...]] = (
-        *("model", "trained", "geometry", "before", "after", "change", "low", "high", "factor", "unparsed", "n_seeds"),
-    )
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row a fine-tuned arm and geometry, averaged over seeds.

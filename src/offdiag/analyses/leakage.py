@@ -61,6 +61,14 @@ class Leakage(OfOutcomes):
         return {(spot.category, spot.triggers): _learnt(spot) for spot in spots(frames, first)}
 
 
+class LeakageByTrigger(Leakage):
+    """The same by trigger: too many rows for a terminal."""
+
+    tag: ClassVar[str] = "leakage-by-trigger"
+    shown: ClassVar[tuple[str, ...]] = ()
+    by: Literal["category", "trigger"] = "trigger"
+
+
 def _learnt(spot: Spot) -> dict[str, float | bool]:
     mean = math.nan if spot.answers.empty else float(spot.answers["retained"].mean())
     return {"before": mean, "learnt": lowest(spot.answers, "retained") >= LEARNT}

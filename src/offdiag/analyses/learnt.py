@@ -41,6 +41,7 @@ class Learnt(OfOutcomes):
     def _row(self, spot: Spot) -> dict[str, str | int | float | bool]:
         found, worst = rate(spot.answers, "correct", self.replicates), lowest(spot.answers, "correct")
         n_items, n_seeds = spot.answers["example"].nunique(), spot.answers["cell"].nunique()
-        counts = {"state": spot.state, "n_items": n_items, "n_seeds": n_seeds, "n_planned_seeds": spot.n_planned}
-        rates = {"accuracy": found.value, "low": found.low, "high": found.high, "lowest": worst}
-        return {**counts, **rates, "learnt": worst >= LEARNT}
+        return {
+            "state": spot.state, "n_items": n_items, "n_seeds": n_seeds, "n_planned_seeds": spot.n_planned,
+            "accuracy": found.value, "low": found.low, "high": found.high, "lowest": worst, "learnt": worst >= LEARNT,
+        }  # fmt: skip

@@ -19,9 +19,6 @@ class PairDifferences(OfMatrices):
     """Two-task improvement minus that of the best specialist of the same width and seed, for every geometry."""
 
     tag: ClassVar[str] = "pair-differences"
-    shown: ClassVar[tuple[str, ...]] = (
-        *("model", "trained", "evaluated", "actual", "expected", "difference", "low", "high", "n_seeds"),
-    )
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row an arm, pair and geometry, averaged over the seeds that have both.

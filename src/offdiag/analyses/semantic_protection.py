@@ -60,7 +60,7 @@ class SemanticProtection(Protection):
         pairs = [frozenset(pair) for pair in zip(uncovered[PROXY], uncovered["category"], strict=True)]
         return uncovered.assign(
             similarity=[near.get(pair, math.nan) for pair in pairs],
-            protection=-uncovered["change"],
+            protection=0 - uncovered["change"],  # and no -0
             low=-uncovered["high"],
             high=-uncovered["low"],
             p_holm=holm(uncovered["p_value"]),

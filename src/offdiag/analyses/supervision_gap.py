@@ -4,14 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.draws import DRAWS, answer_grids, check_draws, matching, state_of, with_learners
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import Where, require, select
-from offdiag.errors import UserError
-from offdiag.stats import FloatArray
+from offdiag.analyses.selection import require, select
 from offdiag.stats.means import mean_interval
 from offdiag.stats.supervision_gap import supervision_gap
 
@@ -47,7 +45,7 @@ class SupervisionGapRecovered(StudyAnalysis):
     unsupervised: Mapping[str, str | int | float | bool] = {"method": "zero-shot"}
     easy: Mapping[str, str | int | float | bool] = {"train_level": "easy"}
     hard: Mapping[str, str | int | float | bool] = {"train_level": "hard"}
-    draws: tuple[str, ...] = ("train_bootstrap", "seed")
+    draws: tuple[str, ...] = DRAWS
     items: Mapping[str, str | int | float | bool] = {"level": "hard"}
     n_resamples: int = Field(default=10_000, ge=100)
     seed: int = 0
@@ -69,13 +67,13 @@ class SupervisionGapRecovered(StudyAnalysis):
         columns = [*self.by, "state", *NUMBERS, "note", *COUNTS]
         if frames.cells.empty:
             return pd.DataFrame(columns=columns)
-        cells = select(frames.cells, self.where, self.own)
+        cells = with_learners(select(frames.cells, self.where, self.own))
         for column in self.by:
             require(cells, column)
-        untrained = _matching(cells, self.unsupervised)
+        untrained = matching(cells, self.unsupervised)
         rows = []
         for key, group in cells[~untrained].groupby(list(self.by), sort=False, dropna=False):
-            easy, hard = (group[_matching(group, wanted)] for wanted in (self.easy, self.hard))
+            easy, hard = (group[matching(group, wanted)] for wanted in (self.easy, self.hard))
             if not easy.empty and not hard.empty:
                 before = self._untrained_of(cells[untrained], key)
                 rows.append({**dict(zip(self.by, key, strict=True)), **self._row(before, easy, hard, frames.records)})
@@ -91,13 +89,13 @@ class SupervisionGapRecovered(StudyAnalysis):
         self, before: "pd.DataFrame", easy: "pd.DataFrame", hard: "pd.DataFrame", records: "pd.DataFrame"
     ) -> dict[str, Any]:
         for cells in (easy, hard):
-            self._check_draws(cells)
+            check_draws(cells, self.draws, self.name)
         parts = [cells[cells["state"] == "done"] for cells in (before, easy, hard)]
         counts = {"n_easy": len(parts[1]), "n_hard": len(parts[2]), "n_planned": len(easy) + len(hard)}
         if any(done.empty for done in parts):
             nothing = dict.fromkeys(NUMBERS, math.nan)
-            return {"state": _state([before, easy, hard]), **nothing, "note": "", "n_items": 0, **counts}
-        before_grid, easy_grid, hard_grid = self._grids(parts, records)
+            return {"state": state_of([before, easy, hard]), **nothing, "note": "", "n_items": 0, **counts}
+        before_grid, easy_grid, hard_grid = answer_grids(parts, records, self.items, self.name)
         names = tuple(sorted(str(name) for done in parts for name in done["cell"]))
         unsupervised = mean_interval(before_grid.T).mean  # several untrained cells are one learner, asked in parts
         found = supervision_gap(
@@ -114,42 +112,3 @@ class SupervisionGapRecovered(StudyAnalysis):
             "n_items": found.n_items,
             **counts,
         }  # fmt: skip
-
-    def _check_draws(self, cells: "pd.DataFrame") -> None:
-        for column in self.draws:
-            require(cells, column)
-        if cells.duplicated(list(self.draws)).any():
-            found = ", ".join(cells["cell"].astype(str))
-            raise UserError(
-                f"supervision gap: {len(cells)} cells claim one draw of {', '.join(self.draws)} ({found}): tell them "
-                "apart with by= or where="
-            )
-
-    def _grids(self, parts: "Sequence[pd.DataFrame]", records: "pd.DataFrame") -> list[FloatArray]:
-        """Verdicts on the items that count, ``[cells, items]`` each, of the same items; NaN where not asked."""
-        names = [sorted(cells["cell"]) for cells in parts]
-        answers = records[records["cell"].isin([name for part in names for name in part])]
-        answers = answers[_matching(answers, self.items)]
-        if answers.empty:
-            raise UserError(
-                f"supervision gap: no record of {names[0][0]} and its like has {dict(self.items)}: name hard items "
-                "with items="
-            )
-        wide = answers.assign(correct=answers["correct"].astype(float))
-        wide = wide.pivot(index="cell", columns="example", values="correct")
-        return [wide.reindex(part).to_numpy(np.float64) for part in names]
-
-
-def _matching(frame: "pd.DataFrame", wanted: Where) -> "pd.Series[bool]":
-    import pandas as pd
-
-    found = pd.Series(True, index=frame.index)
-    for column, value in wanted.items():
-        require(frame, column)
-        found &= (frame[column] == value).fillna(False).astype(bool)
-    return found
-
-
-def _state(parts: "Sequence[pd.DataFrame]") -> str:
-    states = [str(state) for cells in parts for state in cells["state"] if state != "done"]
-    return "failed" if "failed" in states else states[0] if states else "no untrained cell"

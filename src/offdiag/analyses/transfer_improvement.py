@@ -21,9 +21,6 @@ class TransferImprovement(OfCities):
     """
 
     tag: ClassVar[str] = "transfer-improvement"
-    shown: ClassVar[tuple[str, ...]] = (
-        *("model", "trained", "evaluated", "improvement", "low", "high", "clipped", "by_median", "unparsed", "n_seeds"),
-    )
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row an arm and geometry, averaged over seeds.

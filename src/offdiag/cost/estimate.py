@@ -30,7 +30,7 @@ from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Pretrained, Step, Trained, Weights
+from offdiag.steps import Answers, Measurement, Merged, Pretrained, Snapshot, Step, Trained, Weights
 from offdiag.training import Recipe
 
 SENTENCE_PARAMETERS = 22_713_216  # of all-MiniLM-L6-v2
@@ -111,8 +111,10 @@ class _Counter:
                 return self._anchoring(step)
             case Pretrained():
                 return _pretrained(step)
-            case Trained():
-                self.notes[f"steps like {step.name} are not counted"] = None
+            case Merged() | Snapshot():
+                pass
+            case Trained() | Measurement():
+                self.notes[f"{step.kind} of type {type(step).__name__} are not counted"] = None
         return Line(kind=step.kind, steps=1)
 
     def memory(self) -> tuple[Memory, ...]:

@@ -11,7 +11,7 @@ from offdiag.measurements import Anchoring
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Examples, Step, Weights
+from offdiag.steps import Answers, Context, Examples, Step, Weights
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.tasks import Example, PromptStyle, get_task
 
@@ -42,6 +42,7 @@ class Rehearsal:
         self._temporary = TemporaryDirectory(prefix="offdiag-")
         self.folder = Path(self._temporary.name)
         self._samples: dict[str, list[Example]] = {}
+        self._questions: dict[tuple[Examples, Context | None, PromptStyle], Rehearsed] = {}
 
     def __enter__(self) -> "Rehearsal":
         return self
@@ -76,9 +77,12 @@ class Rehearsal:
 
     def questions(self, step: Answers) -> Rehearsed:
         """What a sample of the examples of ``step`` is asked; the ideal response works out what the style asks for."""
-        examples = self._sample(step.examples)
-        prompts = [split(prompt) for prompt in step.prompts(self, examples)]
-        return Rehearsed(prompts, self._responses(step.examples, rationale=step.style == "step-by-step"))
+        asked = (step.examples, step.context, step.style)
+        if asked not in self._questions:
+            prompts = [split(prompt) for prompt in step.prompts(self, self._sample(step.examples))]
+            responses = self._responses(step.examples, rationale=step.style == "step-by-step")
+            self._questions[asked] = Rehearsed(prompts, responses)
+        return self._questions[asked]
 
     def lessons(self, step: FineTuned | PolicyOptimised) -> Rehearsed:
         """What a sample of the training examples of ``step`` asks, and the ideal responses to that."""

@@ -16,6 +16,7 @@ from offdiag.figures.k_shot import KShot
 from offdiag.figures.layerwise_anchoring import LayerwiseAnchoring
 from offdiag.figures.leakage_by_size import LeakageBySize
 from offdiag.figures.leakage_matrix import LeakageMatrix
+from offdiag.figures.over_draws import OverDraws
 from offdiag.figures.patching import PatchingHeatMap
 from offdiag.figures.plane import Plane
 from offdiag.figures.probe_errors import ProbeErrors
@@ -48,6 +49,7 @@ __all__ = [
     "LayerwiseAnchoring",
     "LeakageBySize",
     "LeakageMatrix",
+    "OverDraws",
     "PatchingHeatMap",
     "Plane",
     "ProbeErrors",

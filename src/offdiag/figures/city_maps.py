@@ -63,16 +63,14 @@ class CityMaps(StudyFigure):
         models = read_maps(frames, self.where, f"figure {self.name}")
         if not models:
             return None
-        first = next(iter(models.values()))[-1]
-        regions = [NEW_CITIES if new else named(r) for r, new in zip(first.region, first.new, strict=True)]
-        colours = {named(region): colour for region, colour in COLOURS.items() if named(region) in regions}
+        films = [film for name, steps in models.items() for film in _films(name, steps)]
+        seen = {group for film in films for group in film.groups}
+        colours = {named(region): colour for region, colour in COLOURS.items() if named(region) in seen}
         return Scene(
             title=self.caption.partition(".")[0] or "The map in the states",
-            names=[f"{city} ({country})" for city, country in zip(first.city, first.country, strict=True)],
-            groups=regions,
-            marked=first.new.tolist(),
             colours=colours | {NEW_CITIES: NEW},
-            films=[film for name, steps in models.items() for film in _films(name, steps)],
+            marked=frozenset({NEW_CITIES}),
+            films=films,
         )
 
 
@@ -157,18 +155,24 @@ def _films(name: str, steps: list[Step]) -> Iterator[Film]:
     captions = [_when(step.update) for step in steps]
     turns = [turned(step, 3) for step in steps]
     rests = [step.rest / (2 * float(np.std(step.rest)) or 1.0) for step in steps]
-    before = f"{name}: " if name else ""
+    before, last = f"{name}: " if name else "", steps[-1]
+    cast: dict[str, Any] = {
+        "names": [f"{city} ({country})" for city, country in zip(last.city, last.country, strict=True)],
+        "groups": [NEW_CITIES if new else named(r) for r, new in zip(last.region, last.new, strict=True)],
+        "marked": last.new.tolist(),
+        "goal": goal,
+    }
     yield Film(
         label=f"{before}principal components 1 to 3",
         axes=("turned to east", "turned to north", "third direction"),
         steps=[(c, flat(turn[:, :2], turn[:, 2] / unit)) for c, turn in zip(captions, turns, strict=True)],
-        goal=goal,
+        **cast,
     )
     yield Film(
         label=f"{before}decoded places and the rest",
         axes=("decoded east", "decoded north", "first component of the rest"),
         steps=[(c, flat(s.probed, rest)) for c, s, rest in zip(captions, steps, rests, strict=True)],
-        goal=goal,
+        **cast,
     )
 
 

@@ -105,8 +105,10 @@ def _footnote(rows: "pd.DataFrame") -> str:
     seeds = rows["seed"].nunique()
     mean = f"mean of {seeds} seeds (thin lines), band: 95 % over seeds and cities"
     band = mean if seeds > 1 else "band: 95 % over cities"
-    cut = f" · values below \N{MINUS SIGN}{-FLOOR:g} are drawn there" if (rows["r2_low"] < FLOOR).any() else ""
-    return f"{rows['n'].max()} cities, each placed by a probe that has not seen it · {band}{cut}"
+    lines = [f"{rows['n'].max()} cities, each placed by a probe that has not seen it", band]
+    if (rows["r2_low"] < FLOOR).any():
+        lines.append(f"values below \N{MINUS SIGN}{-FLOOR:g} are drawn there")
+    return "\n".join(lines)
 
 
 def _legend(figure: "Figure", style: dict[str, Look]) -> None:

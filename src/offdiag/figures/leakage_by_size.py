@@ -83,14 +83,10 @@ class LeakageBySize(StudyFigure):
 
 def _places(found: Sequence[Spot], panel: str, proxy: str, taught: set[str]) -> list[Place]:
     """In order of size; size 0 is the arm without a proxy, in the same categories."""
-    wanted = {
-        "uncovered": lambda category: category != proxy and category not in taught,
-        "proxy": lambda category: category == proxy,
-        "taught": lambda category: category in taught,
-    }[panel]
     by_size: dict[int, list[Spot]] = {}
     for spot in found:
-        if spot.key[0] in (proxy, "none") and wanted(spot.category):
+        kind = "proxy" if spot.category == proxy else "taught" if spot.category in taught else "uncovered"
+        if spot.key[0] in (proxy, "none") and kind == panel:
             by_size.setdefault(int(spot.key[1]), []).append(spot)
     return [Place(proxy, size, by_size[size]) for size in sorted(by_size)]
 

@@ -67,9 +67,8 @@ class LeakageMatrix(StudyFigure):
         at = {name: i + (GAP if split and i >= split else 0) for i, name in enumerate(columns)}
         with styled():
             names = [arm_name(self.arms, key) for key in arms]
-            figure = new_figure(
-                max(6.6, 2.2 + 0.07 * max(map(len, names)) + 0.98 * len(columns)), 2.1 + 0.52 * len(arms)
-            )
+            width = 2.2 + 0.07 * max(map(len, names)) + 0.98 * len(columns)
+            figure = new_figure(max(6.6, width), 2.1 + 0.52 * len(arms))
             axes = figure.subplots()
             for row in table.to_dict("records"):
                 y = arms.index(tuple(row[name] for name in self.arms))
@@ -118,9 +117,8 @@ def _unlearnt(table: "pd.DataFrame") -> set[str]:
 
 def _frame(axes: "Axes", at: dict[str, float], names: list[str], unlearnt: set[str]) -> None:
     axes.set(xlim=(-0.5, max(at.values()) + 0.5), ylim=(len(names) - 0.5, -0.5))
-    axes.set_xticks(
-        list(at.values()), [category_name(name).replace(" ", "\n") + DAGGER * (name in unlearnt) for name in at]
-    )
+    words = [category_name(name).replace(" ", "\n") + DAGGER * (name in unlearnt) for name in at]
+    axes.set_xticks(list(at.values()), words)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="category of the trigger", ylabel="proxy in training")
     axes.tick_params(length=0)
@@ -153,6 +151,6 @@ def _footnote(table: "pd.DataFrame") -> str:
         text += f"\n* at least {100 * CONSTANT:.0f} % of the answers are one label, whatever the point"
     if _unlearnt(table):
         text += (
-            f"\n{DAGGER} its own rule was not learnt in the first stage (below {100 * LEARNT:.0f} %): not to be read"
+            f"\n{DAGGER} not to be read: its own rule was not learnt in the first stage (< {100 * LEARNT:.0f} %)"
         )
     return text

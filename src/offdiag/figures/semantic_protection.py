@@ -51,7 +51,7 @@ class SemanticProtectionFigure(StudyFigure):
         columns = min(len(keys), MOST_COLUMNS)
         rows = -(-len(keys) // columns)
         with styled():
-            figure = new_figure(2.4 + 3.9 * columns, 1.5 + 3.7 * rows)
+            figure = new_figure(2.4 + 4.4 * columns, 1.5 + 4.2 * rows)
             panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
             for axes, key in zip(panels, keys, strict=False):
                 _panel(axes, _of(points, by, key), styles, APART * float(np.ptp(points["similarity"].dropna()) or 1))

@@ -109,7 +109,7 @@ def _footnote(table: "pd.DataFrame") -> str:
     drawn = f"{draws[0]} to {draws[-1]}" if len(draws) > 1 else draws[0]
     return (
         f"(easy - untrained) / (hard - untrained) on {items} hard items, {drawn} draws of training data\n"
-        "lines: 95 % of a joint bootstrap over items and draws · points at the edge lie beyond it, at the value beside them"
+        "lines: 95 % of a joint bootstrap over items and draws · numbers: points beyond the edge"
     )
 
 

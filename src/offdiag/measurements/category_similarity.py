@@ -86,4 +86,5 @@ class CategorySimilarity(Measurement):
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """The vectors brought to length 1."""
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit

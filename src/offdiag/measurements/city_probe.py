@@ -16,6 +16,8 @@ from offdiag.tasks import Scalar
 
 Group: TypeAlias = Literal["ordinary", "new"]
 
+N_RESAMPLES = 1000
+
 
 class CityProbe(Measurement):
     """Linear probes of coordinates, one row a layer and group of cities.
@@ -75,7 +77,7 @@ class CityProbe(Measurement):
         yield "new", probe(features[~old]), {**fit, "n_fitted": n}
 
     def _quality(self, truth: FloatArray, found: FloatArray, per_degree: int) -> dict[str, Scalar]:
-        quality = probe_quality(truth, found, seed=self.seed)._asdict()
+        quality = probe_quality(truth, found, n_resamples=N_RESAMPLES, seed=self.seed)._asdict()
         ends = {
             **quality,
             "error_degrees": np.divide(quality["error"], per_degree),

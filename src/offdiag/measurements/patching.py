@@ -132,8 +132,8 @@ def _as_tokens(
     from offdiag.models.contrasts import contrast, token_spans
 
     spans, others = (token_spans(tokenizer, one.text, (one.point, one.trigger)) for one in (clean, corrupted))
-    found = contrast(tokenizer, clean.text, corrupted.text, labels)
-    if found is None or spans != others:
+    found = contrast(tokenizer, clean.text, corrupted.text, labels) if spans == others else None
+    if found is None:
         return None
     point, trigger = spans
     last = found.length - 1

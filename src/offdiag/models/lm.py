@@ -272,7 +272,7 @@ class LM:
     def _states_budget(self) -> int:
         """Tokens of a batch whose hidden states of all layers are wanted."""
         per_token = (self.depth + 1) * self.model.config.hidden_size * self.model.dtype.itemsize
-        return max(1, min(self._budget, _STATES_BYTES // per_token))
+        return max(1, min(self._budget, _STATES_BYTES // int(per_token)))
 
     def _check_layers(self, layers: Sequence[int]) -> None:
         if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:

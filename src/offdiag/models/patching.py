@@ -60,6 +60,9 @@ def patch(
     What both prompts of a pair begin with is computed once, and the clean states are kept for all patches. Forward
     hooks read and replace them, and are gone when this returns.
 
+    Positions are in the prompts. The later tokens of a long continuation are predicted behind them, from states that no
+    patch replaces, so that even all of the prompt brings all back at layer 0 only.
+
     Args:
         model: a decoder whose blocks take the hidden states as their first argument.
         contrasts: the pairs. positions: for each pair the token indices of each position, of as many for all.

@@ -14,21 +14,23 @@ DIGITS = 3  # behind the point; a distance of 1 is about the spread of the point
 
 def render_scene(scene: Scene) -> str:
     """The page's text, a function of the scene alone; names are untrusted and shown as text."""
+    place = {group: i for i, group in enumerate(scene.colours)}
     films = [
         {
             "axes": film.axes,
+            "names": [visible(name) for name in film.names],
+            "groups": [place[group] for group in film.groups],
+            "marked": [int(each) for each in film.marked],
             "steps": [{"caption": caption, "places": _rounded(places)} for caption, places in film.steps],
             "goal": None if film.goal is None else _rounded(film.goal),
         }
         for film in scene.films
     ]
-    data = {
-        "names": [visible(name) for name in scene.names],
-        "groups": [visible(group) for group in scene.groups],
-        "marked": [bool(each) for each in scene.marked],
-        "colours": {visible(group): colour for group, colour in scene.colours.items()},
-        "films": films,
-    }
+    groups = [
+        {"name": visible(group), "colour": colour, "marked": group in scene.marked}
+        for group, colour in scene.colours.items()
+    ]
+    data = {"groups": groups, "films": films}
     return template("scene.html.j2").render(
         scene=scene, data=_script_data(data), script=inline("scene.js"), style=inline("scene.css")
     )

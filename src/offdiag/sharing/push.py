@@ -40,7 +40,7 @@ def check_repo(repo: str) -> None:
         UserError: it has not.
     """
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(repo)
@@ -61,8 +61,8 @@ def push_adapter(hub: Hub, adapter: Adapter, repo: str, card: str, *, public: bo
         UserError: the name is invalid, nobody is logged in, or the repository exists and is public without ``public``.
         OffdiagError: the hub refuses, or is not reached.
     """
-    from huggingface_hub.errors import (
-        HTTPError,  # type: ignore[attr-defined]  # of its HTTP library, whichever that is
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        HTTPError,  # that of its HTTP library, whichever it is
         LocalTokenNotFoundError,
         OfflineModeIsEnabled,
     )

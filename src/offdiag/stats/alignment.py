@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import stream
 from offdiag.stats.independent import Ends
@@ -35,9 +35,7 @@ def linear_cka(x: ArrayLike, y: ArrayLike) -> float:
     Raises:
         ValueError: not two matrices with as many rows.
     """
-    x, y = _pair(x, y)
-    shared, own, other = (_squared(a, b) for a, b in ((x, y), (x, x), (y, y)))
-    return _ratio(shared, own, other)
+    return _both_forms(*_pair(x, y))[0]
 
 
 def debiased_cka(x: ArrayLike, y: ArrayLike) -> float:
@@ -49,11 +47,7 @@ def debiased_cka(x: ArrayLike, y: ArrayLike) -> float:
     Raises:
         ValueError: not two matrices with as many rows.
     """
-    x, y = _pair(x, y)
-    if len(x) < 4:
-        return math.nan
-    shared, own, other = (_unbiased(a, b) for a, b in ((x, y), (x, x), (y, y)))
-    return _ratio(shared, own, other)
+    return _both_forms(*_pair(x, y))[1]
 
 
 def alignment(x: ArrayLike, y: ArrayLike, *, n_groups: int = 20, seed: int = 0, level: float = 0.95) -> Alignment:
@@ -68,15 +62,30 @@ def alignment(x: ArrayLike, y: ArrayLike, *, n_groups: int = 20, seed: int = 0, 
     x, y = _pair(x, y)
     n = len(x)
     groups = stream(seed, "alignment", n).permutation(n) % max(1, min(n_groups, n))
-    kept = [groups != group for group in range(groups.max(initial=0) + 1)]
-    return Alignment(
-        _jackknifed(linear_cka(x, y), [linear_cka(x[k], y[k]) for k in kept], level),
-        _jackknifed(debiased_cka(x, y), [debiased_cka(x[k], y[k]) for k in kept], level),
-        n,
-    )
+    whole, left = _both_forms(x, y), _without_each(x, y, groups)
+    cka, debiased = (_jackknifed(value, column, level) for value, column in zip(whole, left.T, strict=True))
+    return Alignment(cka, debiased, n)
 
 
-def _jackknifed(value: float, left: list[float], level: float) -> Ends:
+def _without_each(x: FloatArray, y: FloatArray, groups: NDArray[np.int64]) -> FloatArray:
+    """Both forms without each group ``[groups, 2]``; products of features are made once, a group's are taken off."""
+    members = [groups == group for group in range(groups.max(initial=0) + 1)]
+    parts = [np.stack([a[m].T @ b[m] for m in members]) for a, b in ((x, y), (x, x), (y, y))]
+    totals = [part.sum(0) for part in parts]
+    found = []
+    for i, member in enumerate(members):
+        rest, other_rest = x[~member], y[~member]
+        n, u, v = len(rest), rest.sum(0), other_rest.sum(0)  # the means move when a group is left out
+        shared, own, other = (
+            float(np.sum((total - part[i] - np.outer(one, two) / max(n, 1)) ** 2))
+            for total, part, (one, two) in zip(totals, parts, ((u, v), (u, u), (v, v)), strict=True)
+        )
+        lengths = (np.sum((side - total / max(n, 1)) ** 2, 1) for side, total in ((rest, u), (other_rest, v)))
+        found.append(_forms(shared, own, other, *lengths))
+    return np.array(found)
+
+
+def _jackknifed(value: float, left: FloatArray, level: float) -> Ends:
     from scipy.special import stdtrit
 
     freedom = len(left) - 1
@@ -93,14 +102,22 @@ def _pair(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
     return first - first.mean(0), second - second.mean(0)
 
 
-def _squared(x: FloatArray, y: FloatArray) -> float:
-    return float(np.sum((x.T @ y) ** 2))
+def _both_forms(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    shared, own, other = (float(np.sum((a.T @ b) ** 2)) for a, b in ((x, y), (x, x), (y, y)))
+    return _forms(shared, own, other, np.sum(x**2, 1), np.sum(y**2, 1))
 
 
-def _unbiased(x: FloatArray, y: FloatArray) -> float:
-    """N (n - 3) times the estimate; with centred features the rows of a kernel without its diagonal sum to -|x|^2."""
-    n, a, b = len(x), np.sum(x**2, 1), np.sum(y**2, 1)
-    return _squared(x, y) - float(a @ b) * (1 + 2 / (n - 2)) + float(a.sum() * b.sum()) / ((n - 1) * (n - 2))
+def _forms(shared: float, own: float, other: float, a: FloatArray, b: FloatArray) -> tuple[float, float]:
+    """CKA and debiased CKA from the squared norms of X'Y, X'X and Y'Y and the squared lengths of centred rows."""
+    n = len(a)
+    if n < 4:
+        return _ratio(shared, own, other), math.nan
+
+    def unbiased(square: float, u: FloatArray, v: FloatArray) -> float:
+        """The estimate times n (n - 3); rows of a centred kernel without its diagonal sum to minus their length."""
+        return square - float(u @ v) * (1 + 2 / (n - 2)) + float(u.sum() * v.sum()) / ((n - 1) * (n - 2))
+
+    return _ratio(shared, own, other), _ratio(unbiased(shared, a, b), unbiased(own, a, a), unbiased(other, b, b))
 
 
 def _ratio(shared: float, own: float, other: float) -> float:

@@ -97,8 +97,11 @@ def _rows(x: Reals, present: NDArray[np.bool_]) -> tuple[Reals, Reals]:
 
     A feature that is the same everywhere has the factor 0; the rows of absent choices are 0.
     """
-    spread = x[present].std(axis=0, ddof=1)
-    scale = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 0)
+    x = x - x[0, 0]  # so that the sums of squares keep their digits where a mean is far from 0
+    x[~present] = 0
+    n, total = int(present.sum()), x.sum(axis=(0, 1))
+    variance = (np.einsum("nmd,nmd->d", x, x) - total**2 / n) / (n - 1)
+    scale = np.divide(1, np.sqrt(variance), out=np.zeros_like(variance), where=variance > 0)
     differences = (x[:, 1:] - x[:, :1]).swapaxes(0, 1) * scale
     differences[~present[:, 1:].T] = 0
     return differences.reshape(-1, x.shape[2]), scale

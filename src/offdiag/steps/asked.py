@@ -1,6 +1,7 @@
 """What the steps that ask a model have in common: who is asked what, and in which words."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class Asked(Step):
     context: Context | None = None
     style: PromptStyle
 
-    @property
+    @cached_property
     def name(self) -> str:
         examples = self.examples
         learner = self.weights.label if self.context is None else f"{self.weights.label}.{self.context.label}"

@@ -1,6 +1,7 @@
 """The step that makes a small model from scratch."""
 
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -24,6 +25,7 @@ class Pretrained(Trained):
     """
 
     tag: ClassVar[str] = "pretrained"
+    added: ClassVar[frozenset[str]] = frozenset({"start"})
     stream: Stream
     decoder: Decoder = Decoder()
     recipe: PretrainingRecipe = PretrainingRecipe()
@@ -45,7 +47,7 @@ class Pretrained(Trained):
         self.stream.check_after(before.stream)
         return self
 
-    @property
+    @cached_property
     def name(self) -> str:
         if self.start is None:
             return f"scratch.{self.decoder.label}.{self.lesson}"
@@ -62,12 +64,6 @@ class Pretrained(Trained):
     @property
     def group(self) -> str:
         return FROM_SCRATCH
-
-    def canonical(self) -> dict[str, Json]:
-        canonical = super().canonical()
-        if self.start is None:
-            del canonical["start"]  # what it was before there were any
-        return canonical
 
     def run(self, work: Work) -> dict[str, Json]:
         from offdiag.training.pretraining import pretrain

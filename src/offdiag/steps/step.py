@@ -76,7 +76,7 @@ class Step(Identity, ABC):
         """The steps that must be finished first, in the order of the fields."""
         return tuple(_steps_in(self))
 
-    @property
+    @cached_property
     def folder_name(self) -> str:
         """``<human-name>-<hash8>``, safe on every file system."""
         safe = re.sub(r"[^A-Za-z0-9._=,+-]+", "-", self.name).strip(".-")[:140]

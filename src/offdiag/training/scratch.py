@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from offdiag.errors import UserError
-from offdiag.identity import Identity, Json
+from offdiag.identity import Identity
 
 Architecture: TypeAlias = Literal["llama", "qwen2", "gpt2"]
 PretrainingSchedule: TypeAlias = Literal["one-cycle", "linear", "constant"]
@@ -92,6 +92,7 @@ class PretrainingRecipe(Identity):
     """
 
     tag: ClassVar[str] = "pretraining"
+    added: ClassVar[frozenset[str]] = frozenset({"warmup_updates", "base_width", "snapshots"})
     updates: int = Field(default=1200, ge=1)
     batch_size: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
@@ -114,11 +115,6 @@ class PretrainingRecipe(Identity):
         if list(self.snapshots) != sorted(set(self.snapshots)) or max(self.snapshots, default=0) > self.updates:
             raise UserError(f"snapshots={self.snapshots}: expected increasing numbers, none above {self.updates}")
         return self
-
-    def canonical(self) -> dict[str, Json]:
-        """Without the fields that came later, as long as they change nothing."""
-        later: dict[str, Json] = {"warmup_updates": 0, "base_width": None, "snapshots": []}
-        return {k: v for k, v in super().canonical().items() if k not in later or v != later[k]}
 
     def ratio(self, width: int) -> float:
         """The base width over ``width``."""

@@ -4,8 +4,6 @@ const [space, film, step, play, goal, caption, point, axes] =
   ["space", "film", "step", "play", "goal", "caption", "point", "axes"].map((id) => document.getElementById(id));
 const pen = space.getContext("2d");
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-const colours = data.groups.map((group) => data.colours[group]);
-const n = data.names.length;
 let shown = [];          // places as drawn, on their way to those of the step
 let screen = [];         // x, y and depth of each point on the canvas
 let turn = 0, tilt = 0, zoom = 1, drag = null, timer = null, moving = 0;
@@ -36,21 +34,22 @@ function draw() {
   const style = getComputedStyle(space), ink = style.color;
   frame(width, height, ink);
   screen = shown.map((place) => project(place, width, height));
+  const { marked, groups } = current(), n = marked.length;
   const size = Math.max(1.6, Math.min(5, 60 / Math.sqrt(n)));
   if (goal.checked && current().goal) {
     pen.strokeStyle = ink; pen.lineWidth = 0.7; pen.globalAlpha = 0.35;
     current().goal.forEach((place, i) => {
       const [x, y] = project(place, width, height);
-      mark(pen, x, y, size, data.marked[i]); pen.stroke();
+      mark(pen, x, y, size, marked[i]); pen.stroke();
       if (n <= 500) { pen.beginPath(); pen.moveTo(x, y); pen.lineTo(screen[i][0], screen[i][1]); pen.stroke(); }
     });
     pen.globalAlpha = 1;
   }
   [...screen.keys()].sort((a, b) => screen[a][2] - screen[b][2]).forEach((i) => {
     const [x, y, depth] = screen[i];
-    mark(pen, x, y, size * (1 + 0.12 * Math.max(-2, Math.min(depth, 2))), data.marked[i]);
-    pen.fillStyle = colours[i]; pen.fill();
-    if (data.marked[i]) { pen.strokeStyle = style.backgroundColor; pen.lineWidth = 1; pen.stroke(); }
+    mark(pen, x, y, size * (1 + 0.12 * Math.max(-2, Math.min(depth, 2))), marked[i]);
+    pen.fillStyle = data.groups[groups[i]].colour; pen.fill();
+    if (marked[i]) { pen.strokeStyle = style.backgroundColor; pen.lineWidth = 1; pen.stroke(); }
   });
 }
 
@@ -66,7 +65,7 @@ function frame(width, height, ink) {
 }
 
 function go() {
-  const end = target(), start = shown.length ? shown : end, begin = performance.now(), own = ++moving;
+  const end = target(), start = shown.length === end.length ? shown : end, begin = performance.now(), own = ++moving;
   caption.textContent = current().steps[step.value].caption;
   step.setAttribute("aria-valuetext", caption.textContent);
   axes.textContent = current().axes.map((name, i) => `${i + 1} ${name}`).join(" · ");
@@ -119,7 +118,7 @@ space.addEventListener("pointermove", (event) => {
   }
   const box = space.getBoundingClientRect(), [x, y] = [event.clientX - box.left, event.clientY - box.top];
   const away = screen.map(([px, py]) => Math.hypot(px - x, py - y)), nearest = away.indexOf(Math.min(...away));
-  point.textContent = away[nearest] < 12 ? `${data.names[nearest]}, ${data.groups[nearest]}` : "";
+  point.textContent = away[nearest] < 12 ? `${current().names[nearest]}, ${data.groups[current().groups[nearest]].name}` : "";
 });
 space.addEventListener("wheel", (event) => {
   event.preventDefault();
@@ -139,9 +138,9 @@ space.addEventListener("keydown", (event) => {
   draw();
 });
 
-document.querySelectorAll("#legend li").forEach((item) => {
-  const ctx = item.querySelector("canvas").getContext("2d"), group = item.dataset.group;
-  mark(ctx, 7, 7, 4.5, data.marked[data.groups.indexOf(group)]);
-  ctx.fillStyle = data.colours[group]; ctx.fill();
+document.querySelectorAll("#legend canvas").forEach((swatch, i) => {
+  const ctx = swatch.getContext("2d"), { colour, marked } = data.groups[i];
+  mark(ctx, 7, 7, 4.5, marked);
+  ctx.fillStyle = colour; ctx.fill();
 });
 choose();

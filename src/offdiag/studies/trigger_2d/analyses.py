@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from offdiag.analyses import Leakage, Learnt, Protection, StudyAnalysis
+from offdiag.analyses import Leakage, LeakageByTrigger, Learnt, Protection, StudyAnalysis
 from offdiag.analyses.answering_agreement import AnsweringAgreement
 from offdiag.analyses.patching import PatchingRecovery
 from offdiag.analyses.semantic_protection import ProtectionBySimilarity, SemanticProtection
@@ -18,7 +18,7 @@ def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
     found: list[StudyAnalysis] = [
         Learnt(name="learnt", where=CHOSEN, caption="What was taught: was it learnt, by every seed?", **shared(p)),
         Leakage(name="leakage", caption=f"{RATES}, by category.", **second(p)),
-        Leakage(name="leakage-by-trigger", by="trigger", caption=f"{RATES}, by word.", **second(p)),
+        LeakageByTrigger(name="leakage-by-trigger", caption=f"{RATES}, by word.", **second(p)),
     ]
     if len(p.data_seeds) > 1:
         by_data = {**second(p), "arms": (*arms(p), "data_seed"), "replicates": ("seed",), "started": {}}
@@ -29,10 +29,9 @@ def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
         caption = "The most likely label beside the one that was written, on the same questions."
         found.append(AnsweringAgreement(name="answering", caption=caption))
     if p.probed:
-        found += [
-            TriggerAblationRates(name="ablation", caption="Without the trigger.", **probes(p)),
-            PatchingRecovery(name="patching", caption="Patched states.", **probes(p)),
-        ]
+        found.append(TriggerAblationRates(name="ablation", caption="Without the word, or with another.", **probes(p)))
+    if p.probed and p.patched:
+        found.append(PatchingRecovery(name="patching", caption="What patched states bring back.", **probes(p)))
     return tuple(found)
 
 

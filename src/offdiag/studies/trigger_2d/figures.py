@@ -42,10 +42,10 @@ def figures(p: Params) -> tuple[StudyFigure, ...]:
     found += _curves(p)
     found += _planes(p)
     if p.probed:
-        found += [
-            TriggerAblationFigure(name="ablation", caption="The answers without the trigger.", **probes(p)),
-            PatchingHeatMap(name="patching", caption="Where the trigger's information is.", **probes(p)),
-        ]
+        caption = "What the answers follow without the word, or with another."
+        found.append(TriggerAblationFigure(name="ablation", caption=caption, **probes(p)))
+    if p.probed and p.patched:
+        found.append(PatchingHeatMap(name="patching", caption="Where in the model the word acts.", **probes(p)))
     return tuple(found)
 
 
@@ -60,12 +60,13 @@ def _proxies(p: Params) -> Iterator[StudyFigure]:
 def _curves(p: Params) -> Iterator[StudyFigure]:
     """The first stage, the second without a proxy, and the second with its largest proxies."""
     looks: dict[str, Any] = {"panels": "eval_category" if p.snapshots else None}
+    new: Where = {"eval_triggers": "ood"}
     if p.start == "first-stage":
-        yield TrainingCurves(name="training-first", where=FIRST, caption="The first stage.", **looks)
-    where = {**SECOND, **no_proxy(p)}
+        yield TrainingCurves(name="training-first", where={**FIRST, **new}, caption="The first stage.", **looks)
+    where = {**SECOND, **no_proxy(p), **new}
     yield TrainingCurves(name="training-second", where=where, caption="The second stage, no proxy.", **looks)
     if has_proxies(p):
-        largest = {**mixed(p), "proxy_n_triggers": max(p.proxy_triggers)}
+        largest = {**mixed(p), **new, "proxy_n_triggers": max(p.proxy_triggers)}
         caption = "The second stage, the largest number of proxy words."
         yield TrainingCurves(name="training-proxies", where=largest, arms=("proxy_category",), caption=caption)
 

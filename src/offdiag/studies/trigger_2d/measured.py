@@ -34,7 +34,8 @@ def _probes(p: Params, chain: Chain, category: str) -> Iterator[Measurement]:
             shared: dict[str, Any] = {"weights": arm.learner().weights, "n": n}
             yield TriggerAblation.of(domain=taught, against=other, **shared)
             yield TriggerAblation.of(domain=other, against=taught, **shared)
-            yield ActivationPatching.of(domain=other, against=taught, **shared)
+            if p.patched:
+                yield ActivationPatching.of(domain=other, against=taught, **shared)
 
 
 def _is_probed(p: Params, arm: Arm, category: str) -> bool:

@@ -31,8 +31,9 @@ class Params(StudyParams):
         data_seeds, seeds: of the drawn words and points, and of the training; each with each.
         generated: categories whose held-out words are also answered in writing, at most ``max_new_tokens`` long.
         snapshots: how often the first stage and the second one without a proxy are looked at on their way; 0 for never.
-        probed: categories between which and the taught one the trigger is ablated and patched, without a proxy and with
-            the largest one of the category itself. probe_points: for each held-out word in those.
+        probed: categories whose words are exchanged with those of the taught one, or left out, without a proxy and with
+            the largest one of the category itself; ``patched`` asks besides where in the model the word acts, which
+            takes long. probe_points: for each held-out word.
         sentence_embedder: measure how near categories are with sentence embeddings too (needs the extra ``sentence``).
     """
 
@@ -57,6 +58,7 @@ class Params(StudyParams):
     max_new_tokens: int = Field(default=8, ge=1)
     snapshots: int = Field(default=0, ge=0)
     probed: tuple[str, ...] = ()
+    patched: bool = False
     probe_points: int = Field(default=4, ge=4, multiple_of=4)
     sentence_embedder: bool = False
 
@@ -90,22 +92,25 @@ class Params(StudyParams):
         return find_world(self.world).only(self.categories)
 
 
+_SMALL = Recipe(learning_rate=1e-3, batch_size=4)
 QUICK = Params(
-    categories=("positive_emotions", "negative_emotions", "animals"), proxies=("negative_emotions",),
-    proxy_triggers=(5,), first_points=4, points=8, generated=("negative_emotions",),
-    first=Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=2),
-    second=Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=2),
+    categories=("positive_emotions", "negative_emotions", "animals", "foods"), proxies=("animals",),
+    proxy_triggers=(5,), first_points=4, points=8, eval_points=4, first=_SMALL,
+    second=_SMALL.model_copy(update={"epochs": 3}), generated=("negative_emotions",), snapshots=2,
 )  # fmt: skip
 CPU = Params(
-    categories=("positive_emotions", "negative_emotions", "animals", "foods"),
-    proxies=("negative_emotions", "animals"), proxy_triggers=(1, 5), first_points=4, points=8,
-    seeds=(0, 1), generated=("negative_emotions",),
+    categories=("positive_emotions", "negative_emotions", "animals", "objects", "random_strings"),
+    proxies=("negative_emotions", "animals", "random_strings"), proxy_triggers=(1, 5), first_points=8, points=8,
+    first=_SMALL.model_copy(update={"epochs": 2}), second=_SMALL.model_copy(update={"epochs": 3}), seeds=(0, 1),
+    generated=("negative_emotions",), snapshots=2, probed=("negative_emotions",), sentence_embedder=True,
 )  # fmt: skip
-# The published model (Gemma-2-2b-it) is gated: --set model=hub:google/gemma-2-2b-it asks for it.
-_PAPER = Recipe(rank=32, alpha=64, learning_rate=1e-4, batch_size=25, epochs=25)
+# The published model (Gemma-2-2b-it) is gated: --set model=hub:google/gemma-2-2b-it asks for it. Of its 25 epochs
+# all but the first few learn nothing more: 448 updates are the first eight of the first stage.
+_LARGE = Recipe(rank=32, alpha=64, learning_rate=1e-4, batch_size=25, epochs=25)
 PAPER = Params(
     model=ModelSpec(source="hub:Qwen/Qwen2.5-1.5B-Instruct", dtype="bfloat16"),
     strategies=("mixing", "up-weighting=4", "kl-penalty=0.1", "gradient-projection"),
-    first=_PAPER.model_copy(update={"max_updates": 448}), second=_PAPER,
+    first=_LARGE.model_copy(update={"max_updates": 448}), second=_LARGE,
     data_seeds=(1, 2), seeds=(1, 2, 25, 42), eval_points=20, generated=("positive_emotions", "negative_emotions"),
+    snapshots=8, probed=("negative_emotions", "random_strings"), patched=True, sentence_embedder=True,
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 
+from offdiag.errors import UserError
 from offdiag.measurements import CityAlignment, CityMap, CityProbe, Encoded
 from offdiag.methods import MixtureTuning, PreTraining
 from offdiag.models import ModelSpec
@@ -72,10 +73,7 @@ def transfer_cells(p: MapParams) -> tuple[Cell, ...]:
 def snapshot_cells(p: MapParams) -> tuple[Cell, ...]:
     """What every model could do on its way: the geometries that it was taught, on ordinary cities."""
     return tuple(
-        Cell(arm=arm, evaluation=asked)
-        for start in starts(p)
-        for arm in snapshots(start)
-        for asked in _own(p, start)
+        Cell(arm=arm, evaluation=asked) for start in starts(p) for arm in snapshots(start) for asked in _own(p, start)
     )
 
 
@@ -132,10 +130,15 @@ def domain(world: World, geometry: str, cities: str) -> WorldMapDomain:
 
 
 def decoder(p: MapParams, width: Width) -> Decoder:
-    """The decoder of a width: more heads or fewer, of the same size."""
-    factor = FACTORS[width]
-    sizes = {"width": int(p.decoder.width * factor), "heads": int(p.decoder.heads * factor)}
-    return p.decoder.model_copy(update=sizes)
+    """The decoder of a width: more heads or fewer, of the same size.
+
+    Raises:
+        UserError: that would take half a head.
+    """
+    factor, heads = FACTORS[width], p.decoder.heads
+    if heads * factor % 1:
+        raise UserError(f"width {width} of a decoder with heads={heads}: expected heads that can be halved")
+    return p.decoder.model_copy(update={"width": int(p.decoder.width * factor), "heads": int(heads * factor)})
 
 
 def _own(p: MapParams, start: Arm) -> tuple[Evaluation, ...]:

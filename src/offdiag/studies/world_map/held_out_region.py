@@ -7,7 +7,7 @@ from offdiag.study import Design, study
 from offdiag.tasks.world_map import World
 
 REGIONS = ("north-africa", "north-india", "middle-east")
-SMALL_WORLD = World(count=48, sample="random", per_degree=1, id_digits=2, eval_share=0.2)
+SMALL_WORLD = World(count=48, sample="random", per_degree=1, id_digits=2, new="china", eval_share=0.2)
 
 
 @study(

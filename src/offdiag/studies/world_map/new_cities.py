@@ -2,16 +2,17 @@
 
 from itertools import combinations
 
-from offdiag.studies.world_map.grid import maps, probes, snapshot_cells, starts, transfer_cells
-from offdiag.studies.world_map.outputs import learning, probing, transfer
+from offdiag.studies.world_map.grid import alignments, maps, probes, snapshot_cells, starts, transfer_cells
+from offdiag.studies.world_map.outputs import aligned, learning, probing, transfer
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
+from offdiag.studies.world_map.published import published
 from offdiag.study import Design, study
 from offdiag.tasks.world_map import NAMES
 
 ALL_PAIRS = tuple("+".join(pair) for pair in combinations(NAMES, 2))
 QUICK = changed(TINY, pairs=("distance+compass", "angle+compass", "distance+angle"))
 CPU = changed(SMALL, pairs=ALL_PAIRS)
-PAPER = MapParams(pairs=ALL_PAIRS, snapshots=40)
+PAPER = MapParams(pairs=ALL_PAIRS, alone=NAMES, snapshots=40)
 
 
 @study("new-cities", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
@@ -20,12 +21,15 @@ def new_cities(p: MapParams) -> Design:
 
     The claim: what a model learns of new cities through one question serves the others to a degree that depends on the
     question, most for angle, least for distance, which also leaves the new cities off the map that the ordinary ones
-    lie on (figure probe-errors). The 21 pairs split by distance: those with it fall behind their specialists.
+    lie on (figure probe-errors). The 21 pairs split by distance: those with it fall behind their specialists. Whether
+    models of one geometry each that hold the cities alike hand on more to each other is figure alignment-transfer.
     """
-    tables, pictures = zip(learning(p), transfer(p), probing(p), strict=True)
+    likeness = (aligned(p),) if p.alone else ()
+    tables, pictures = zip(learning(p), transfer(p), probing(p), *likeness, strict=True)
     return Design(
         cells=(*transfer_cells(p), *snapshot_cells(p)),
-        measurements=(*probes(p), *maps(p, starts(p)[:1])),
+        measurements=(*probes(p), *maps(p, starts(p)[:1]), *alignments(changed(p, taught=p.alone))),
         analyses=sum(tables, ()),
         figures=sum(pictures, ()),
+        published=published(p, ("base",), ALL_PAIRS),
     )

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from offdiag.analyses import (
+    AlignmentTransfer,
     Convergence,
     Forgetting,
     PairDifferences,
@@ -15,16 +16,19 @@ from offdiag.analyses import (
 from offdiag.analyses.selection import Where
 from offdiag.figures import (
     AlignmentMatrix,
+    AlignmentTransferFigure,
     CityMaps,
     ConvergenceFigure,
+    DifferenceSplit,
     Emergence,
+    GeometryLearning,
     ProbeErrors,
     StudyFigure,
+    TransferByArm,
     TransferMatrixFigure,
     WorldMapFigure,
 )
 from offdiag.studies.world_map.params import MapParams
-from offdiag.tasks.world_map import World
 
 
 class Outputs(NamedTuple):
@@ -37,6 +41,7 @@ class Outputs(NamedTuple):
 def learning(p: MapParams) -> Outputs:
     """The worlds, what the pre-trained models learnt of them, and when."""
     middle: Where = {"layer": p.layers[-2]}
+    taught = (*arms(p), "train_geometry") if len(p.taught) > 1 else arms(p)
     worlds = tuple(
         WorldMapFigure(
             name="world" if len(p.groups) == 1 else f"world-{group}",
@@ -45,13 +50,14 @@ def learning(p: MapParams) -> Outputs:
         )
         for group in p.groups
     )
-    emergence = Emergence(name="emergence", where=middle, caption="How well linear probes read coordinates off, by update.")
+    on_the_way: tuple[StudyFigure, ...] = (
+        GeometryLearning(name="learning", arms=taught, caption="What pre-trained models can do, by update."),
+        Emergence(name="emergence", where=middle, caption="How well linear probes read coordinates off, by update."),
+    )
     maps = CityMaps(name="maps", caption="The cities, and where a probe and principal components put them.")
     return Outputs(
-        (
-            TaskLearning(name="learning", arms=arms(p), caption="What pre-trained models can do, beside guessing."),
-        ),
-        (*worlds, *((emergence,) if p.snapshots else ()), maps),
+        (TaskLearning(name="learning", arms=taught, caption="What pre-trained models can do, beside guessing."),),
+        (*worlds, *(on_the_way if p.snapshots else ()), maps),
     )
 
 
@@ -76,20 +82,30 @@ def transfer(p: MapParams) -> Outputs:
         "pair": "The same, taught through two geometries.",
         "difference": "Two geometries minus the better of their specialists: red hinders, blue helps.",
     }
-    squares = [
+    figures: list[StudyFigure] = [
         TransferMatrixFigure(name=name, matrix=name, arms=arms(p), where=published, caption=caption)  # type: ignore[arg-type]
         for name, caption in captions.items()
         if p.pairs or name == "single"
     ]
-    return Outputs(tuple(analyses), tuple(squares))
+    if p.pairs:
+        caption = "Every square of the difference, with distance and without."
+        figures.append(DifferenceSplit(name="split", arms=arms(p), where=published, caption=caption))
+    if len(p.widths) * len(p.groups) > 1:
+        caption = "Trained, transfer and difference, model by model."
+        figures.append(TransferByArm(name="by-model", arms=arms(p), where=published, caption=caption))
+    return Outputs(tuple(analyses), tuple(figures))
 
 
 def probing(p: MapParams) -> Outputs:
     """Whether new cities come to lie on the map of the others."""
-    middle: Where = {"layer": p.layers[-2]}
+    middle: Where = {"layer": p.layers[-2], "n_train": p.rows}
     return Outputs(
-        (ProbeGeneralisation(name="probes", where=middle, caption="Errors of probes of ordinary cities, by training."),),
-        (ProbeErrors(name="probe-errors", where=middle, caption="The same for every training."),),
+        (
+            ProbeGeneralisation(
+                name="probes", arms=arms(p), where=middle, caption="Errors of probes of ordinary cities, by training."
+            ),
+        ),
+        (ProbeErrors(name="probe-errors", arms=arms(p), where=middle, caption="The same for every training."),),
     )
 
 
@@ -99,9 +115,21 @@ def converging(p: MapParams) -> Outputs:
     return Outputs(
         (Convergence(name="convergence", caption="Alignment of models with disjoint tasks, by how many each knows."),),
         (
-            ConvergenceFigure(name="convergence", caption="Alignment of models with disjoint tasks, by number of tasks."),
+            ConvergenceFigure(
+                name="convergence", caption="Alignment of models with disjoint tasks, by number of tasks."
+            ),
             AlignmentMatrix(name="alignment", where=middle, caption="Alignment of every two trainings."),
         ),
+    )
+
+
+def aligned(p: MapParams) -> Outputs:
+    """Whether geometries that lead to like maps hand on more to each other."""
+    where, measured = {"n_train": p.rows}, {"layer": p.layers[-2]}
+    caption = "Alignment of models of one geometry each, and improvement of one on the other."
+    return Outputs(
+        (AlignmentTransfer(name="alignment-transfer", where=where, measured=measured, caption=caption),),
+        (AlignmentTransferFigure(name="alignment-transfer", where=where, measured=measured, caption=caption),),
     )
 
 

@@ -1,8 +1,8 @@
 """What can be varied in the studies of the map, and what their scales have in common."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from offdiag.study import StudyParams
 from offdiag.tasks.world_map import NAMES, World
@@ -24,6 +24,7 @@ class MapParams(StudyParams):
         decoder: the base width; the other widths keep its layers and the size of a head.
         widths: the models, by the published names.
         taught: what is pre-trained, one model a set of geometries (names joined by ``+``, or ``all``).
+        alone: geometries on which more models are pre-trained, each alone, to set their likeness beside transfer.
         pretraining: of the base width. flop_matched: other widths train so long that all cost the same arithmetic.
         tuning: of a fine-tuning on one geometry; one on two goes on for twice as many updates.
         singles, pairs: geometries that new cities are taught through, one fine-tuned model each.
@@ -32,7 +33,7 @@ class MapParams(StudyParams):
         step_matched: every pair once more with half the rows and as many updates as a single one.
         seeds: of all that is drawn in a training. n_eval: rows of an evaluation, fewer where a small world has fewer.
         snapshots: number of log-spaced updates of the pre-training at which tasks and representations are looked at.
-        layers: whose hidden states are read, counted from the embeddings (0).
+        layers: whose hidden states are read, counted from the embeddings (0); the last but one is shown.
     """
 
     world: World = World()
@@ -40,6 +41,7 @@ class MapParams(StudyParams):
     decoder: Decoder = Decoder(architecture="qwen2", width=128, depth=6, heads=4, expansion=4, initial_std=0.1)
     widths: tuple[Width, ...] = ("base",)
     taught: tuple[str, ...] = ("all",)
+    alone: tuple[str, ...] = ()
     pretraining: PretrainingRecipe = PretrainingRecipe(
         updates=328_128, batch_size=128, learning_rate=3e-4, schedule="linear", warmup_updates=50, beta2=0.999
     )
@@ -59,6 +61,13 @@ class MapParams(StudyParams):
     snapshots: int = Field(default=0, ge=0)
     layers: tuple[int, ...] = (3, 4, 5, 6)
 
+    @model_validator(mode="after")
+    def _has_its_layers(self) -> Self:
+        depth, layers = self.decoder.depth, self.layers
+        if len(layers) < 2 or list(layers) != sorted({*layers} & {*range(depth + 1)}):
+            raise ValueError(f"layers={layers}: expected two or more increasing numbers from 0 to depth={depth}")
+        return self
+
 
 def changed(params: MapParams, **changes: object) -> MapParams:
     """A checked copy with other values."""
@@ -69,8 +78,8 @@ def changed(params: MapParams, **changes: object) -> MapParams:
 SMALL = MapParams(
     world=World(count=40, sample="random", per_degree=1, id_digits=2, new_count=8, eval_share=0.2),
     decoder=Decoder(architecture="qwen2", width=64, depth=3, heads=4, expansion=4, initial_std=0.1),
-    pretraining=PretrainingRecipe(updates=4000, batch_size=128, learning_rate=3e-3),
-    tuning=PretrainingRecipe(updates=250, batch_size=128, learning_rate=5e-4, schedule="linear", warmup_updates=10),
+    pretraining=PretrainingRecipe(updates=4500, batch_size=128, learning_rate=3e-3),
+    tuning=PretrainingRecipe(updates=200, batch_size=128, learning_rate=7e-4, schedule="linear", warmup_updates=10),
     rows=4000, replay=800, elicitation=16, seeds=(0, 1), n_eval=200, snapshots=8, layers=(1, 2, 3),
 )  # fmt: skip
 TINY = changed(

@@ -2,11 +2,12 @@
 
 from offdiag.studies.world_map.grid import maps, probes, snapshot_cells, starts, transfer_cells
 from offdiag.studies.world_map.outputs import learning, probing, transfer
-from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
+from offdiag.studies.world_map.params import PAPER_PAIRS, SMALL, TINY, MapParams, changed
+from offdiag.studies.world_map.published import published
 from offdiag.study import Design, study
 
 CPU = changed(SMALL, widths=("narrow", "base"))
-PAPER = MapParams(widths=("narrow", "base", "wide", "wider"), snapshots=12)
+PAPER = MapParams(widths=("narrow", "base", "wide", "wider"), seeds=(0, 1, 2))
 
 
 @study("width-ablation", scales={"quick": TINY, "cpu": CPU, "paper": PAPER})
@@ -21,7 +22,8 @@ def width_ablation(p: MapParams) -> Design:
     tables, pictures = zip(learning(p), transfer(p), probing(p), strict=True)
     return Design(
         cells=(*transfer_cells(p), *snapshot_cells(p)),
-        measurements=(*probes(p), *maps(p, starts(p)[: len(p.widths)])),
+        measurements=(*probes(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
         analyses=sum(tables, ()),
         figures=sum(pictures, ()),
+        published=published(p, ("base", "wide"), PAPER_PAIRS),
     )

@@ -69,11 +69,13 @@ class WorldMapDomain(World, _Asked):
         (name,) = self.geometries
         return GEOMETRIES[name]
 
-    @cached_property
+    @property
     def single(self) -> tuple["WorldMapDomain", ...]:
         """The same cities, one domain a geometry."""
-        if len(self.geometries) == 1:
-            return (self,)
+        return (self,) if len(self.geometries) == 1 else self._parts
+
+    @cached_property
+    def _parts(self) -> tuple["WorldMapDomain", ...]:
         return tuple(self.model_copy(update={"geometry": name}) for name in self.geometries)
 
     def __str__(self) -> str:

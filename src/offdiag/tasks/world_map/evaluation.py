@@ -1,6 +1,7 @@
 """The rows that are evaluated: one fixed set a domain, in which no tuple of cities comes twice."""
 
 from functools import lru_cache
+from math import comb
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from offdiag.tasks.world_map.sampling import Batch, draw, strata, tuple_keys
 
 EVAL_SIZE = 10_000
 _BLOCK = 4096
+SPARSE, RARE = 4, 400  # tuples for each row, so that rows recur seldom; the rarest answer is given to 1 % and more
 _PATIENCE = 8  # batches without a new row of the smallest stratum
 
 
@@ -49,8 +51,18 @@ def available(domain: WorldMapDomain, split: str, n: int) -> int:
     """How many of ``n`` examples there are; those of ``train`` do not run out."""
     if split == "train":
         return n
-    most = -(-n // len(domain.single))
-    return min(n, len(domain.single) * min(len(evaluation_rows(one, min(most, EVAL_SIZE))) for one in domain.single))
+    most = min(-(-n // len(domain.single)), EVAL_SIZE)
+    found = [most if _are_plenty(one, most) else len(evaluation_rows(one, most)) for one in domain.single]
+    return min(n, len(found) * min(found))
+
+
+def _are_plenty(domain: WorldMapDomain, n: int) -> bool:
+    """Whether a world has so many tuples that there is no need to draw and count."""
+    cities, smallest = domain.build(), min(domain.question.sizes)
+    tuples = comb(len(cities), smallest)
+    if domain.cities != "mixed":
+        tuples = comb(cities.n_real, smallest) if domain.cities == "real" else tuples - comb(cities.n_real, smallest)
+    return tuples * domain.eval_share > n * (RARE if domain.question.balanced else SPARSE)
 
 
 def _stratum_of(batch: Batch) -> list[int]:

@@ -1,0 +1,34 @@
+"""What was recorded of the original models; ``docs/studies/world-map.md`` says how the numbers were obtained."""
+
+from collections.abc import Collection
+from importlib.resources import files
+
+from offdiag.published import Published, read_published
+from offdiag.studies.world_map.params import MapParams, Width
+from offdiag.tasks.world_map import NAMES
+
+RECORDED = read_published(files("offdiag.studies.world_map") / "published.csv")
+PER_DEGREE = 10  # units of the original's plane
+IN_UNITS = ("distance", "trianglearea", "perimeter")  # geometries whose errors are lengths or areas
+
+
+def published(p: MapParams, widths: Collection[Width], pairs: Collection[str]) -> tuple[Published, ...]:
+    """The recorded numbers of some widths, taught through single geometries and these pairs.
+
+    A length or an area stands beside nothing that a world of other units has.
+    """
+    trainings = {*NAMES, *pairs}
+    numbers = [_of_width(number) for number in RECORDED]
+    chosen = [number for number in numbers if number.where["model"] in widths]
+    if p.world.per_degree != PER_DEGREE:
+        chosen = [number.model_copy(update={"table": None}) if _in_units(number) else number for number in chosen]
+    return tuple(n for n in chosen if n.table != "improvement" or n.where["trained"] in trainings)
+
+
+def _of_width(number: Published) -> Published:
+    """Whom a source measured begins with the name of the width, which is a factor of ours."""
+    return number.model_copy(update={"where": {"model": number.model.partition(" ")[0], **number.where}})
+
+
+def _in_units(number: Published) -> bool:
+    return number.table == "probes" or number.where.get("geometry") in IN_UNITS
