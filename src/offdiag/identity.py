@@ -53,6 +53,12 @@ class Identity(BaseModel):
         """What :meth:`canonical` returns, computed once: identities share their parts, and plans have thousands."""
         return Canonical(self.canonical())
 
+    def __eq__(self, other: object) -> bool:
+        """Equal fields; what is computed once beside them does not matter."""
+        if not isinstance(other, Identity) or type(self) is not type(other):
+            return NotImplemented
+        return self is other or all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
+
     def __hash__(self) -> int:
         return self._hash
 

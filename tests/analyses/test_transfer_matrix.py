@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from offdiag.analyses import TransferMatrixOfTable, get_table_analysis, read_table, spread, transfer_matrices
+from offdiag.analyses import Matrix, TransferMatrixOfTable, get_table_analysis, read_table, spread, transfer_matrices
+from offdiag.analyses.transfer_spread import gap
 from offdiag.errors import UserError
+from offdiag.stats import crossed_mean
 
 RECORDED = Path(__file__).with_name("recorded_transfer.csv")
 TABLE = read_table(RECORDED.read_text())
@@ -169,3 +171,22 @@ def test_a_seed_on_some_lines_only_is_refused():
 
 def test_it_is_a_table_analysis():
     assert get_table_analysis("transfer-matrix") is TransferMatrixOfTable
+
+
+def test_the_gap_is_taken_row_by_row_and_seed_by_seed():
+    by_seed = np.array([[[0.9, 0.1, 0.2], [0.3, 0.8, np.nan]], [[0.7, 0.2, 0.2], [0.1, 0.9, 0.3]]])
+    matrix = Matrix((("a",), ("b",)), ("a", "b", "c"), by_seed)
+    gaps = np.array([[0.9 - 0.15, 0.8 - 0.3], [0.7 - 0.2, 0.9 - 0.2]])
+    found, expected = gap(matrix), crossed_mean(gaps)
+    assert found.mean == pytest.approx(gaps.mean())
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (found.n_cells, found.n_missing, found.n_seeds) == (2, 0, 2)
+    only = gap(matrix, np.array([[True], [False]]))
+    assert only.mean == pytest.approx(gaps[:, 0].mean())
+    assert only.n_cells == 1
+
+
+def test_without_any_value_there_is_no_gap():
+    empty = gap(Matrix((("a",), ("b",)), ("a", "b"), np.full((2, 2, 2), np.nan)))
+    assert np.isnan([empty.mean, empty.low, empty.high]).all()
+    assert (empty.n_cells, empty.n_missing) == (0, 2)

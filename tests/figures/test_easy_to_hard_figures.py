@@ -45,7 +45,7 @@ def test_what_means_nothing_or_lies_beyond_or_is_missing_is_said():
     flat = {("zero-shot", None): 0.3, ("linear-probe", "easy"): 0.9, ("linear-probe", "hard"): 0.33}
     undone = [f"in-context.mmlu.grade.hard.{b}" for b in range(3)]
     figure = GAPS.draw(joined(hardness_frames(flat, n=300), hardness_frames(ACCURACIES, dataset="mmlu", undone=undone)))
-    assert words(figure) == ["in-context", "linear-probe", "gap not significant", "no result yet, or failed"]
+    assert words(figure) == ["in-context", "linear-probe", "gap not significant", "no result yet, or no gap"]
     (axes,) = figure.axes
     assert [text.get_gid() for text in axes.texts].count("beyond") == 1
     assert sum(len(line.get_xdata()) for line in named(axes, "absent")) == 1

@@ -2,7 +2,7 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.tasks import describe, get_task, parse_domain
-from offdiag.tasks.trigger_2d import HALVES, QUADRANTS, QUARTERS, TriggerDomain, quadrant
+from offdiag.tasks.trigger_2d import HALVES, QUADRANTS, QUARTERS, Rule, TriggerDomain, World, quadrant
 from offdiag.tasks.trigger_2d.labels import find_label
 
 TASK = get_task("trigger_2d")
@@ -184,16 +184,22 @@ def test_folders_have_short_names(text, short):
 
 def test_a_world_with_some_of_its_categories():
     some = HALVES.only(("foods", "animals"))
-    assert (some.name, some.category_names) == ("halves-2", ("animals", "foods"))
+    assert (some.name, some.category_names) == ("halves", ("animals", "foods"))
     assert some.labels == ("orange", "green", "blue")
     assert some.rule_names == HALVES.rule_names
     assert HALVES.only(()) is HALVES
     assert HALVES.only(HALVES.category_names) is HALVES
+    drawn = [TASK.examples(TriggerDomain(category="foods", world=world), "train", 8, 3) for world in (some, HALVES)]
+    assert drawn[0] == drawn[1]
     with pytest.raises(UserError, match="unknown category 'cars'"):
         HALVES.only(("cars",))
 
 
-def test_a_changed_world_has_another_canonical_form():
-    assert HALVES.canonical()["name"] == "halves"
-    assert HALVES.only(("foods",)).canonical() != HALVES.canonical()
-    assert HALVES.model_copy(update={"margin": 0.1}).canonical() == {**HALVES.canonical(), "margin": 0.1}
+def test_whatever_changes_in_a_world_changes_its_identity():
+    known = HALVES.canonical()
+    assert known["name"] == "halves"
+    rules = (Rule(name="conflict", labels="blue/blue/orange/green"),)
+    for change in ({"margin": 0.1}, {"held_out": 4}, {"x1": (-2, 3)}, {"rules": rules}, {"name": "other"}):
+        assert HALVES.model_copy(update=change).canonical() != known, change
+    assert HALVES.only(("foods",)).canonical() != known
+    assert HALVES.model_copy().canonical() == World.model_validate_json(HALVES.model_dump_json()).canonical() == known

@@ -66,15 +66,20 @@ def ended(cells: "pd.DataFrame") -> "pd.DataFrame":
 def pretrained(cells: "pd.DataFrame", settings: OfCities, *, on_the_way: bool = False) -> "pd.DataFrame":
     """The cells of one geometry of models that started from nothing, at the end of their training.
 
-    With ``on_the_way`` their snapshots too, and ``update`` is a number for both.
+    With ``on_the_way`` their snapshots too, and ``update`` is a number for both; a snapshot of the end gives way to it.
     """
     found = _single(cells)
     found = found[found["after"].isna()]
+    ends = found["update"].isna()
     if on_the_way:
         found = found.assign(update=found["update"].fillna(found["updates"]))
-    found = _chosen(found[found["update"].notna() if on_the_way else found["update"].isna()], settings)
-    if len(found):
-        _once(found, [*settings.arms, "seed", "update", "eval_cities", "eval_geometry"], settings.name)
+    found = _chosen(found[found["update"].notna() if on_the_way else ends], settings)
+    if found.empty:
+        return found
+    spot = [*settings.arms, "seed", "update", "eval_cities", "eval_geometry"]
+    ended, spots = ends[found.index].to_numpy(), found.set_index(spot).index
+    found = found[ended | ~spots.isin(spots[ended])]
+    _once(found, spot, settings.name)
     return found
 
 

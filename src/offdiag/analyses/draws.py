@@ -84,10 +84,10 @@ class AccuracyOverDraws(StudyAnalysis):
 
 def with_learners(cells: "pd.DataFrame") -> "pd.DataFrame":
     """The cells with a column ``learner``: the method, and whether it was taught to reason."""
-    if "method" not in cells:
-        return cells
-    reasoned = cells["rationale"].fillna(False).astype(bool) if "rationale" in cells else False
-    return cells.assign(learner=cells["method"].astype("string").mask(reasoned, cells["method"] + " + rationale"))
+    names = cells["method"].astype("string")
+    if "rationale" in cells:
+        names = names.mask(cells["rationale"].fillna(False).astype(bool), names + " + rationale")
+    return cells.assign(learner=names)
 
 
 def check_draws(cells: "pd.DataFrame", draws: Sequence[str], name: str) -> None:

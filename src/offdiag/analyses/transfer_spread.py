@@ -1,12 +1,13 @@
 """Means over the cells of a transfer matrix: where was trained, and where was not."""
 
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.analyses.transfer_matrix import Matrix, TransferMatrices
-from offdiag.stats import FloatArray
+from offdiag.stats import FloatArray, crossed_mean
 from offdiag.stats.means import mean_interval
 
 if TYPE_CHECKING:
@@ -53,12 +54,32 @@ def means_of_seeds(matrix: Matrix, chosen: NDArray[np.bool_]) -> FloatArray:
     return of_seeds[:, shared].mean(axis=1) if shared.any() else np.empty(0)
 
 
+def gap(matrix: Matrix, rows: NDArray[np.bool_] | bool = True, level: float = 0.95) -> Spread:
+    """How much better the trained cells of a row are than its transfer cells, averaged over ``rows``.
+
+    The interval is for new seeds and new rows alike (:func:`offdiag.stats.crossed_mean`), so that two seeds say something
+    already; a cell without a value drops out of its row, and ``n_cells`` counts rows.
+    """
+    chosen = np.broadcast_to(rows, (len(matrix.rows), 1))[:, 0]
+    trained = np.where(matrix.trained, matrix.by_seed, np.nan)[:, chosen]
+    transfer = np.where(matrix.trained, np.nan, matrix.by_seed)[:, chosen]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of rows without a value, which stay NaN
+        by_row = np.nanmean(trained, axis=2) - np.nanmean(transfer, axis=2)
+    over = crossed_mean(by_row, level)
+    known = ~np.isnan(by_row)
+    n_rows, n_seeds = int(known.any(axis=0).sum()), int(known.any(axis=1).sum())
+    of_rows = np.nanmean(by_row[:, known.any(axis=0)], axis=0)
+    std = float(of_rows.std()) if n_rows else np.nan
+    return Spread(over.mean, std, over.low, over.high, n_rows, int(chosen.sum()) - n_rows, n_seeds)
+
+
 def statistics(found: TransferMatrices, split_by: str = "", level: float = 0.95) -> "pd.DataFrame":
     """One row a statistic of the three matrices.
 
     ``matrix`` is single, pair or difference, ``rows`` is all, or, for pairs, with and without the task ``split_by``,
-    ``cells`` is trained, transfer or overall. ``mean`` has the ends ``mean_low`` and ``mean_high``, the rest is that of
-    :class:`Spread`.
+    ``cells`` is trained, transfer or overall, and for the first two matrices the gap between trained and transfer cells
+    (:func:`gap`). ``mean`` has the ends ``mean_low`` and ``mean_high``, the rest is that of :class:`Spread`.
     """
     import pandas as pd
 
@@ -77,11 +98,11 @@ def _of_matrix(
 ) -> list[dict[str, Any]]:
     chosen = np.broadcast_to(rows, matrix.trained.shape)
     parts = {"trained": matrix.trained & chosen, "transfer": ~matrix.trained & chosen, "overall": chosen}
-    found = []
-    for cells, mask in parts.items():
-        of = spread(matrix, mask, level)
-        found.append(
-            {"matrix": name, "rows": which, "cells": cells, "mean": of.mean, "mean_low": of.low, "mean_high": of.high,
-             "std": of.std, "n_cells": of.n_cells, "n_missing": of.n_missing, "n_seeds": of.n_seeds}
-        )  # fmt: skip
-    return found
+    found = {cells: spread(matrix, mask, level) for cells, mask in parts.items()}
+    if name != "difference":
+        found["gap"] = gap(matrix, rows, level)
+    return [
+        {"matrix": name, "rows": which, "cells": cells, "mean": of.mean, "mean_low": of.low, "mean_high": of.high,
+         "std": of.std, "n_cells": of.n_cells, "n_missing": of.n_missing, "n_seeds": of.n_seeds}
+        for cells, of in found.items()
+    ]  # fmt: skip

@@ -39,7 +39,7 @@ class Scheduler:
         step = min(
             ready, key=lambda s: 0 if s.group is None else 1 if s.group == loaded else 3 - isinstance(s, Trained)
         )
-        self.pending.remove(step)
+        self.pending = [other for other in self.pending if other is not step]
         self.running.add(step.fingerprint)
         return step
 
@@ -62,12 +62,12 @@ class Scheduler:
         (self.busy if busy else self.failed).add(step.fingerprint)
         lost = {step.fingerprint}
         dropped = []
-        for other in list(self.pending):
+        for other in self.pending:
             if any(i.fingerprint in lost for i in other.inputs):
                 lost.add(other.fingerprint)
                 self.blocked[other.fingerprint] = step.name
-                self.pending.remove(other)
                 dropped.append(other)
+        self.pending = [other for other in self.pending if other.fingerprint not in self.blocked]
         return dropped
 
     @property

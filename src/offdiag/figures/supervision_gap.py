@@ -44,7 +44,8 @@ class SupervisionGapFigure(StudyFigure):
         methods, models = (values_of(table[column]) for column in (self.series, self.panels))
         styles = dict(zip(methods, looks(len(methods)), strict=True))
         with styled():
-            figure = new_figure(2.4 + 1.35 * len(places), 1.2 + 3.2 * len(models))
+            width = max(1.35, 0.45 * len(methods)) * len(places)
+            figure = new_figure(max(7.2, 3.9 + width), 1.2 + 3.2 * len(models))
             for axes, model in zip(figure.subplots(len(models), 1, squeeze=False).flat, models, strict=True):
                 here = table[table[self.panels] == model]
                 for number, (method, look) in enumerate(styles.items()):
@@ -123,6 +124,6 @@ def _legend(figure: "Figure", table: "pd.DataFrame", styles: dict[Any, Look]) ->
     done = table[table["state"] == "done"]
     if (done["note"] != "").any():
         entries.append(Line2D([], [], color=PALE, marker="o", mfc="white", mec=GREY, ms=7, label="gap not significant"))
-    if (table["state"] != "done").any():
-        entries.append(Line2D([], [], color=GREY, ls="", marker="x", label="no result yet, or failed"))
+    if table["recovered"].isna().any():
+        entries.append(Line2D([], [], color=GREY, ls="", marker="x", label="no result yet, or no gap"))
     figure.legend(handles=entries, loc="outside right center")

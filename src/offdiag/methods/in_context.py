@@ -6,6 +6,8 @@ One user turn holds all, each demonstration on a line of its own and the query l
     <question 2> <answer 2>
     <query>
 
+A task may have another opening than ``Examples:`` and another joint than a line break.
+
 Fixed demonstrations are appended in one order, so the prompt of k is the beginning of the prompt of k + 1, and a
 model that shares prefixes encodes the whole k axis once.
 """
@@ -24,13 +26,15 @@ from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 FORMAT_VERSION = 1
 
 
-def few_shot_prompt(demonstrations: Sequence[str], query: str) -> str:
+def few_shot_prompt(
+    demonstrations: Sequence[str], query: str, opening: str = "Examples: ", joint: str = "\n"
+) -> str:
     r"""The user turn with rendered demonstrations before the query.
 
     >>> few_shot_prompt(["1+1? 2", "1+2? 3"], "2+2?")
     'Examples: 1+1? 2\n1+2? 3\n2+2?'
     """
-    return "Examples: " + "\n".join([*demonstrations, query])
+    return opening + joint.join([*demonstrations, query])
 
 
 class Demonstrations(Context):
@@ -63,12 +67,15 @@ class Demonstrations(Context):
         return f"k{self.k}.{answers}{drawn}{asked}.{self.domain}.s{self.seed}"
 
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
+        task = get_task(self.domain.task)
         if self.fixed is not None:
             shown = self._rendered(load_examples(work.output(self.fixed)))
-            return [few_shot_prompt(shown, prompt) for prompt in bare]
-        task = get_task(self.domain.task)
+            return [few_shot_prompt(shown, prompt, task.opening, task.joint) for prompt in bare]
         draws = [task.demonstrations(self.domain, query, self.k, self.seed) for query in queries]
-        return [few_shot_prompt(self._rendered(draw), prompt) for draw, prompt in zip(draws, bare, strict=True)]
+        return [
+            few_shot_prompt(self._rendered(draw), prompt, task.opening, task.joint)
+            for draw, prompt in zip(draws, bare, strict=True)
+        ]
 
     def _rendered(self, demonstrations: Sequence[Example]) -> list[str]:
         task = get_task(self.domain.task)

@@ -65,6 +65,7 @@ class Task(ABC, Generic[D]):
     """A family of examples with a grader. Subclass, decorate with ``@register``, and the contract tests apply to it.
 
     ``graded_by_error`` says that grades have an ``error``, so that the mean and the median of it are worth a column.
+    ``opening`` stands before demonstrations, ``joint`` between them and before the query.
 
     The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
     examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes.
@@ -77,6 +78,8 @@ class Task(ABC, Generic[D]):
     prompt_version: ClassVar[int] = 1
     extractor_version: ClassVar[int] = 1
     graded_by_error: ClassVar[bool] = False
+    opening: ClassVar[str] = "Examples: "
+    joint: ClassVar[str] = "\n"
 
     @abstractmethod
     def domains(self) -> Sequence[D]:

@@ -43,7 +43,7 @@ def test_published_names_are_understood(alias):
         ("dataset=arc,hardness=reasoning_nll@x", "is no measure of arc"),
         ("level=hard", "levels need a measure; set hardness to one of num_steps"),
         ("dataset=arc,form=free", "arc has no form 'free'; it has choices"),
-        ("pool=main", "synthetic holds nothing out"),
+        ("dataset=mmlu,pool=main", "mmlu holds nothing out"),
         ("prompt=0900", "expected four digits"),
         ("n_train=-1", "n_train=-1 should be greater"),
     ],
@@ -125,7 +125,7 @@ def test_content_is_identity_and_place_is_not(raw, tmp_path):
     assert fingerprint(asked) == before
     path = tmp_path / "moved" / "gsm8k" / "train.jsonl"
     path.write_text(path.read_text().replace("#### 7", "#### 8"))
-    assert fingerprint(asked) != before
+    assert fingerprint(domain("dataset=gsm8k")) != before
 
 
 def test_a_stratum_smaller_than_the_training_set_is_refused(raw):

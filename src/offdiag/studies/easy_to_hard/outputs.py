@@ -119,7 +119,7 @@ def _by_hardness(p: Params, place: Place) -> Iterator[StudyFigure]:
         if measure in SPECS[place.dataset].human:
             yield ByStratum(
                 name=f"by-{measure.replace('_', '-')}-{place.slug}",
-                stratum="hardness",
+                stratum=measure,
                 panels=None,
                 where={**place.where, "eval_hardness": measure},
                 arms=_arms(p, place),

@@ -26,7 +26,7 @@ class Params(StudyParams):
         models: each goes through everything. methods: beside zero-shot, which is always there.
         datasets: ``synthetic`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``; published names work too.
         data_dir: where the others lie: a folder, ``hub`` or ``hub:FOLDER``; if empty, where ``OFFDIAG_DATA`` says.
-        hardness: measures, each for the data sets that have it; ``human``, ``unique`` and ``stratify`` are the lists of
+        hardness: measures, each for the data sets that have it (``arc:bloom`` for one alone); ``human``, ``unique`` and ``stratify`` are the lists of
             the original, ``none`` leaves the data whole: trained and tested on everything.
         cutoffs: by measure, easy up to and hard from, instead of the table's.
         train_on: strata that are learnt from; one that has no item at all is left out.
@@ -113,13 +113,12 @@ def _dataset(name: str) -> str:
 
 _LORA = Recipe(learning_rate=1e-3, batch_size=8, warmup_updates=0, targets=("q_proj", "v_proj"))
 QUICK = Params(
-    datasets=("synthetic",), hardness=("num_steps",), train_on=("easy", "hard"), bootstraps=2, pool="whole",
+    datasets=("synthetic",), hardness=("num_steps",), train_on=("easy", "hard"), bootstraps=2,
     methods=("in-context", "linear-probe", "fine-tuning"), sizes=(48,), shots=(4,), n_test=60, recipe=_LORA,
 )  # fmt: skip
 CPU = Params(
-    datasets=("arc", "mmlu"), hardness=("grade", "bloom", "difficulty", "question_words", "school"), bootstraps=3,
-    pool="whole", methods=("in-context", "linear-probe", "fine-tuning"), n_test=300,
-    recipe=_LORA.model_copy(update={"epochs": 3}),
+    datasets=("arc", "mmlu"), hardness=("grade", "bloom", "difficulty", "arc:question_words", "school"), bootstraps=3,
+    pool="whole", methods=("in-context", "linear-probe", "fine-tuning"), n_test=240, recipe=_LORA,
 )  # fmt: skip
 # Updates as in the original, or as it meant them: at least 10, with reasoning at least 150, each of 50 items.
 _QLORA = Recipe(

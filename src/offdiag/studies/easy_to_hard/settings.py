@@ -54,7 +54,7 @@ LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def measures_of(hardness: Sequence[str], dataset: str) -> tuple[str, ...]:
-    """The measures of a list of names that a data set has, each once."""
+    """The measures of a list of names that a data set has, each once; ``arc:grade`` is for ARC alone."""
     return tuple(dict.fromkeys(found for name in hardness for found in _named(name, dataset)))
 
 
@@ -87,7 +87,10 @@ def _named(name: str, dataset: str) -> Iterator[str]:
     if name in LISTS:
         yield from LISTS[name][dataset]
         return
+    only, _, measure = name.rpartition(":")
+    if only not in ("", dataset):
+        return
     try:
-        yield checked_name(SPECS[dataset], name)
+        yield checked_name(SPECS[dataset], measure)
     except ValueError:  # a measure of another data set
         return

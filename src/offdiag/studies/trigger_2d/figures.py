@@ -31,11 +31,11 @@ from offdiag.studies.trigger_2d.selections import (
 def figures(p: Params) -> tuple[StudyFigure, ...]:
     """Accuracies, what leaked and what was retained, how the trainings went, the plane, and the probes."""
     found: list[StudyFigure] = [
-        FinalAccuracies(name="accuracies", series=_series(p), caption="What each stage made of each category.",
-                        **shared(p)),
         LeakageMatrix(name="leakage", caption="How much of the new rule each category takes over.", **second(p)),
         LeakageMatrix(name="retained", outcome="retained", caption="How much of the old rule is left.", **second(p)),
         LeakageMatrix(name="leakage-trained", triggers="id", caption="Words of the training, new points.", **second(p)),
+        FinalAccuracies(name="accuracies", series=_series(p), caption="What each stage made of each category.",
+                        **shared(p)),
     ]  # fmt: skip
     if has_proxies(p):
         found += _proxies(p)

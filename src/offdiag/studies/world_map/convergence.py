@@ -32,10 +32,10 @@ def convergence(p: MapParams) -> Design:
     over pairs of models with disjoint tasks; figure alignment shows every two trainings. Every model sees as many rows,
     however many questions they are spread over.
     """
-    tables, pictures = zip(learning(p), converging(p), strict=True)
+    made = learning(p).and_(converging(p))
     return Design(
         cells=(*own_cells(p), *snapshot_cells(p)),
         measurements=(*probes(p), *alignments(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
-        analyses=sum(tables, ()),
-        figures=sum(pictures, ()),
+        analyses=made.analyses,
+        figures=made.figures,
     )

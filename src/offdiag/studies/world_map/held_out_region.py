@@ -27,10 +27,10 @@ def held_out_region(p: MapParams) -> Design:
     the pre-training of a world of its own (figure single, one panel a region): trained geometries above the others,
     distance handing on least. Small scales hold out regions of which a few dozen cities have enough.
     """
-    tables, pictures = zip(learning(p), transfer(p), probing(p), strict=True)
+    made = learning(p).and_(transfer(p), probing(p))
     return Design(
         cells=transfer_cells(p),
         measurements=(*probes(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
-        analyses=sum(tables, ()),
-        figures=sum(pictures, ()),
+        analyses=made.analyses,
+        figures=made.figures,
     )

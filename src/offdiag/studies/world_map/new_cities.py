@@ -25,11 +25,11 @@ def new_cities(p: MapParams) -> Design:
     models of one geometry each that hold the cities alike hand on more to each other is figure alignment-transfer.
     """
     likeness = (aligned(p),) if p.alone else ()
-    tables, pictures = zip(learning(p), transfer(p), probing(p), *likeness, strict=True)
+    made = learning(p).and_(transfer(p), probing(p), *likeness)
     return Design(
         cells=(*transfer_cells(p), *snapshot_cells(p)),
         measurements=(*probes(p), *maps(p, starts(p)[:1]), *alignments(changed(p, taught=p.alone))),
-        analyses=sum(tables, ()),
-        figures=sum(pictures, ()),
+        analyses=made.analyses,
+        figures=made.figures,
         published=published(p, ("base",), ALL_PAIRS),
     )

@@ -37,6 +37,14 @@ class Outputs(NamedTuple):
     analyses: tuple[StudyAnalysis, ...] = ()
     figures: tuple[StudyFigure, ...] = ()
 
+    def and_(self, *others: "Outputs") -> "Outputs":
+        """These and then those of the others."""
+        parts = (self, *others)
+        return Outputs(
+            tuple(analysis for part in parts for analysis in part.analyses),
+            tuple(figure for part in parts for figure in part.figures),
+        )
+
 
 def learning(p: MapParams) -> Outputs:
     """The worlds, what the pre-trained models learnt of them, and when."""
@@ -83,7 +91,7 @@ def transfer(p: MapParams) -> Outputs:
         "difference": "Two geometries minus the better of their specialists: red hinders, blue helps.",
     }
     figures: list[StudyFigure] = [
-        TransferMatrixFigure(name=name, matrix=name, arms=arms(p), where=published, caption=caption)  # type: ignore[arg-type]
+        TransferMatrixFigure(name=name, matrix=name, arms=arms(p), where=published, caption=caption)
         for name, caption in captions.items()
         if p.pairs or name == "single"
     ]

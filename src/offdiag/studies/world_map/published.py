@@ -1,6 +1,6 @@
 """What was recorded of the original models; ``docs/studies/world-map.md`` says how the numbers were obtained."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 
 from offdiag.published import Published, read_published
@@ -12,7 +12,7 @@ PER_DEGREE = 10  # units of the original's plane
 IN_UNITS = ("distance", "trianglearea", "perimeter")  # geometries whose errors are lengths or areas
 
 
-def published(p: MapParams, widths: Collection[Width], pairs: Collection[str]) -> tuple[Published, ...]:
+def published(p: MapParams, widths: Sequence[Width], pairs: Collection[str]) -> tuple[Published, ...]:
     """The recorded numbers of some widths, taught through single geometries and these pairs.
 
     A length or an area stands beside nothing that a world of other units has.

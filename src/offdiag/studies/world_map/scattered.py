@@ -23,10 +23,10 @@ def scattered(p: MapParams) -> Design:
     there too where the new cities are scattered among the ordinary ones (figures single and probe-errors, one panel a
     group). Each group of new cities makes a world, and models, of its own.
     """
-    tables, pictures = zip(learning(p), transfer(p), probing(p), strict=True)
+    made = learning(p).and_(transfer(p), probing(p))
     return Design(
         cells=transfer_cells(p),
         measurements=(*probes(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
-        analyses=sum(tables, ()),
-        figures=sum(pictures, ()),
+        analyses=made.analyses,
+        figures=made.figures,
     )

@@ -19,11 +19,11 @@ def width_ablation(p: MapParams) -> Design:
     others, and distance hands on least (figure single). Two questions do worse than the better of their specialists
     if distance is one of them, and at least as well if not (figure difference), at every width.
     """
-    tables, pictures = zip(learning(p), transfer(p), probing(p), strict=True)
+    made = learning(p).and_(transfer(p), probing(p))
     return Design(
         cells=(*transfer_cells(p), *snapshot_cells(p)),
         measurements=(*probes(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
-        analyses=sum(tables, ()),
-        figures=sum(pictures, ()),
+        analyses=made.analyses,
+        figures=made.figures,
         published=published(p, ("base", "wide"), PAPER_PAIRS),
     )

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PROMPT_VERSION = 1
+PROMPT_VERSION = 2
 
 _SHOWN = (
     "Q: [problem]\nA: Let's think step by step.\n1. [first step]\n2. [second step]\nTherefore, the answer is [answer]."

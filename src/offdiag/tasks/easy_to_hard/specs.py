@@ -51,7 +51,7 @@ SPECS: Mapping[str, DatasetSpec] = {
     for spec in (
         DatasetSpec(
             name="synthetic", aliases=(), forms=("choices", "free"), answers="number", human=("num_steps",),
-            surface=(*_ALWAYS, REASONING_WORDS), official=1500, held_out=0,
+            surface=(*_ALWAYS, REASONING_WORDS), official=1500, held_out=1000,
             prompts={"choices": _OFFERED, "free": _ASKED},
         ),
         DatasetSpec(

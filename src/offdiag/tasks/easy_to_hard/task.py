@@ -35,6 +35,8 @@ class EasyToHard(Task[HardnessDomain]):
     data_version: ClassVar[int] = DATA_VERSION
     prompt_version: ClassVar[int] = PROMPT_VERSION
     extractor_version: ClassVar[int] = EXTRACTOR_VERSION
+    opening: ClassVar[str] = ""
+    joint: ClassVar[str] = "\n\n"
 
     def domains(self) -> Sequence[HardnessDomain]:
         """Levels of the built-in data set, in both forms: what needs no data. Others are named by their parameters."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from offdiag.errors import UserError
-from offdiag.identity import Identity, Json
+from offdiag.identity import Identity, Json, fingerprint
 from offdiag.tasks.trigger_2d.checks import check_labels, check_names, check_triggers
 
 QUADRANTS = ("Q1", "Q2", "Q3", "Q4")  # counter-clockwise from x1 > 0, x2 > 0
@@ -105,7 +105,9 @@ class World(Identity):
         return self
 
     def only(self, names: Sequence[str]) -> Self:
-        """The world with these of its categories, in its own order; without any name, all of it.
+        """The world with these of its categories, in its own order and under its own name; without any, all of it.
+
+        What is drawn in a category does not depend on the others.
 
         Raises:
             UserError: there is no such category.
@@ -114,19 +116,19 @@ class World(Identity):
         if not chosen or chosen == set(self.category_names):
             return self
         kept = tuple(category for category in self.categories if category.name in chosen)
-        return self.model_copy(update={"name": f"{self.name}-{len(kept)}", "categories": kept})
+        return self.model_copy(update={"categories": kept})
 
     def canonical(self) -> dict[str, Json]:
-        """Computed once: the steps of a plan name a world thousands of times."""
-        return self.as_json
+        """Its name and a hash of the rest: the steps of a plan name a world thousands of times."""
+        return {"@": self.tag, "name": self.name, "content": self.content}
 
     @cached_property
-    def as_json(self) -> dict[str, Json]:
-        """The canonical form."""
-        return super().canonical()
+    def content(self) -> str:
+        """SHA-256 of everything in it."""
+        return fingerprint(super().canonical())
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A validated copy with other fields; pydantic's own would carry the old canonical form along."""
+        """A validated copy with other fields; pydantic's own would carry the old hash along."""
         return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **(update or {})})
 
     @property
