@@ -5,7 +5,7 @@ Strata x sizes x bootstraps x label noise, on half-precision states (random ones
 same penalty; scikit-learn has no softmax over more choices with shared weights, so there the other way is SciPy's
 L-BFGS-B on the same objective. Both ways select, z-normalise and fit; then all items are answered.
 
-    python benchmarks/probes.py                      (needs scikit-learn)
+    python benchmarks/probes.py                      (pip install "offdiag[benchmarks]")
     python benchmarks/probes.py --choices 4
     python benchmarks/probes.py --states STORE/states/FOLDER --examples STORE/examples/FOLDER
 """

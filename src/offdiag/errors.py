@@ -24,6 +24,10 @@ class UserError(OffdiagError):
     exit_code = 2
 
 
+class NoDataError(UserError):
+    """Data that are not built in, and that nobody has said where to find."""
+
+
 class StoreError(OffdiagError):
     """The store cannot be read or written as it stands; the message names the path and the remedy."""
 

@@ -46,7 +46,7 @@ def test_the_recorded_statistics_of_the_wide_model():
     assert table.loc[("wide", "difference", "with", "overall"), "mean"] == pytest.approx(-0.20, abs=0.005)
     assert table.loc[("wide", "difference", "without", "overall"), "mean"] == pytest.approx(0.14, abs=0.005)
     assert (table["n_seeds"] == 1).all()
-    known = table["mean_low"].dropna()  # one seed says nothing of the spread between seeds, its rows of that between rows
+    known = table["mean_low"].dropna()  # one seed says nothing of other seeds, but its rows of other rows
     assert set(known.index.get_level_values("cells")) == {"gap"}
 
 

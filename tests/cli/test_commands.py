@@ -10,6 +10,7 @@ from cli_types import Finished, Said
 from test_stores import cells
 
 import offdiag as library
+from offdiag import catalogue
 from offdiag.cli.tables import json_text, printable
 from offdiag.errors import UserError
 
@@ -72,11 +73,16 @@ def test_status_and_plan_agree(offdiag: Offdiag, finished: Finished) -> None:
     assert [line.split()[1] for line in lines[2:]] == [step["folder"] for step in status]
 
 
-def test_studies(offdiag: Offdiag) -> None:
+def test_studies(offdiag: Offdiag, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("base-addition", "base-thresholds", "easy-to-hard")
+    monkeypatch.setattr(catalogue, "BUILT_IN", {name: catalogue.BUILT_IN[name] for name in names})
+    monkeypatch.setenv("OFFDIAG_DATA", "")
     rows = json.loads(offdiag("studies", "--json").out)
     assert [(row["study"], row["scale"]) for row in rows] == [
-        (study, scale) for study in ("base-addition", "base-thresholds") for scale in ("quick", "cpu", "paper")
+        (study, scale) for study in names for scale in ("quick", "cpu", "paper")
     ]
+    assert [row["cells"] == "" for row in rows] == [False] * 7 + [True] * 2
+    assert "needs data" in rows[-1]["cost"]
     assert offdiag(*next_of(offdiag("studies")), "--set", "model=hub:a/b").code == 0
 
 

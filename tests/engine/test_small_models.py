@@ -27,9 +27,7 @@ def domain(geometry, cities):
 
 def pretrained(**changes):
     recipe = PretrainingRecipe(updates=4, batch_size=14, snapshots=(0, 2))
-    return Arm(
-        model=MODEL, method=PreTraining(decoder=DECODER, recipe=recipe), train=domain("all", "real"), **changes
-    )
+    return Arm(model=MODEL, method=PreTraining(decoder=DECODER, recipe=recipe), train=domain("all", "real"), **changes)
 
 
 def tuned(start):
@@ -111,7 +109,10 @@ def test_mistakes_are_found_before_anything_is_trained():
         Arm(model=ModelSpec(source="hub:org/name"), method=ZeroShot(), at=1).learner()
     with pytest.raises(UserError, match="name the model scratch:name"):
         Arm(model=ModelSpec(source="hub:org/name"), method=PreTraining(), train=domain("all", "real")).learner()
-    for change, message in (({"id_digits": 6}, "room for"), ({"world_seed": 1}, r"another world \(world_seed differ\)")):
+    for change, message in (
+        ({"id_digits": 6}, "room for"),
+        ({"world_seed": 1}, r"another world \(world_seed differ\)"),
+    ):
         other = WorldMapDomain(geometry="distance", cities="atlantis", **{**WORLD, **change})
         with pytest.raises(UserError, match=message):
             Arm(model=MODEL, method=MixtureTuning(rows=2), train=other, after=pretrained()).learner()

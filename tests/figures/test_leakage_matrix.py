@@ -107,7 +107,9 @@ def test_seen_triggers_are_another_selection():
 def test_arms_in_words():
     assert arm_name(("proxy_category", "proxy_n_triggers"), ("none", 0)) == "no proxy"
     both = ("proxy_category", "proxy_n_triggers", "strategy", "strength")
-    assert arm_name(both, ("negative_emotions", 2, "kl-penalty", 0.1)) == "negative emotions, 2 triggers, kl-penalty 0.1"
+    assert (
+        arm_name(both, ("negative_emotions", 2, "kl-penalty", 0.1)) == "negative emotions, 2 triggers, kl-penalty 0.1"
+    )
     assert arm_name(both, ("foods", 1, "mixing", 0.0)) == "foods, 1 trigger, mixing"
     assert arm_name(both, ("none", 0, "none", 0.0)) == "no proxy"
     assert arm_name(("train_rule", "proxy_category"), ("original", "none")) == "first stage"

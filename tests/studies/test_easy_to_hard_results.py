@@ -40,7 +40,8 @@ def few_items():
 def plan(few_items, tiny_model):
     params = Params(
         models=(f"dir:{tiny_model}",), datasets=("synthetic",), hardness=("num_steps",), train_on=("easy", "hard"),
-        bootstraps=2, pool="whole", sizes=(6,), shots=(2,), n_test=12, max_new_tokens=4, recipe=RECIPE, rationale_recipe=RECIPE,
+        bootstraps=2, pool="whole", sizes=(6,), shots=(2,), n_test=12, max_new_tokens=4, recipe=RECIPE,
+        rationale_recipe=RECIPE,
     )  # fmt: skip
     return make_plan(replace(load_study("easy-to-hard"), scales={"micro": params}), "micro")
 
@@ -141,3 +142,32 @@ def test_the_page_has_every_table_and_figure(plan, page):
 
 def test_a_second_run_does_nothing(plan, store):
     assert offdiag.run(plan, store=store, runtime=RUNTIME).planned == 0
+
+
+@pytest.mark.parametrize(
+    ("sets", "figures"),
+    [
+        ({"hardness": "none", "methods": "in-context,linear-probe"}, []),
+        ({"methods": "linear-probe", "noises": "0,0.25,0.5"}, ["noise-synthetic", "by-num-steps-synthetic"]),
+        (
+            {"methods": "linear-probe,in-context", "sizes": "2,6"},
+            ["sizes-linear-probe-synthetic", "cost-linear-probe-synthetic", "by-num-steps-synthetic"],
+        ),
+        ({"methods": "in-context", "shots": "1,2"}, ["shots-in-context-synthetic", "by-num-steps-synthetic"]),
+        (
+            {"methods": "in-context,linear-probe", "asked": "synthetic"},
+            ["recovered", "from-elsewhere-in-context-synthetic", "from-elsewhere-linear-probe-synthetic"],
+        ),
+    ],
+)
+def test_other_experiments_have_tables_and_figures(plan, store, sets, figures):
+    other = make_plan(plan.study, "micro", sets)
+    assert offdiag.run(other, store=store, runtime=RUNTIME).complete
+    results = offdiag.load(other, store=store)
+    assert [figure.name for figure in other.design.figures] == figures
+    for figure in other.design.figures:
+        assert figure.draw(results).axes
+    for analysis in other.design.analyses:
+        found = analysis.table(results)
+        assert (found["state"] == "done").all()
+        assert found["n_items"].gt(0).all()

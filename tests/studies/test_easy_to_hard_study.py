@@ -105,7 +105,12 @@ def test_most_hard_items_are_shared_between_conditions():
 
 @pytest.mark.parametrize(
     ("dataset", "learners", "measures", "strata", "zero_shot"),
-    [("arc", 3, 5, 3 * 5, 5), ("mmlu", 3, 3, 2 + 3 + 3, 3), ("strategyqa", 5, 3, 3 * 3, 3), ("gsm8k", 2, 4, 3 * 3 + 2, 4)],
+    [
+        ("arc", 3, 5, 3 * 5, 5),
+        ("mmlu", 3, 3, 2 + 3 + 3, 3),
+        ("strategyqa", 5, 3, 3 * 3, 3),
+        ("gsm8k", 2, 4, 3 * 3 + 2, 4),
+    ],
 )
 def test_the_published_grid(real, dataset, learners, measures, strata, zero_shot):
     """Section 14: methods x measures x levels, for each model and draw; a level without items is left out."""
@@ -143,7 +148,7 @@ def test_gsm8k_is_written_with_reasoning_and_500_items(real):
 def test_the_paper_scale_is_that_of_the_paper():
     assert [model.short_name for model in PAPER.models] == [f"Llama-2-{size}-hf" for size in ("70b", "13b", "7b")]
     assert (PAPER.bootstraps, PAPER.datasets) == (5, ("arc", "mmlu", "strategyqa", "gsm8k"))
-    assert {model.quantization for model in PAPER.models} == {"nf4"}
+    assert {(model.quantization, model.dtype) for model in PAPER.models} == {("nf4", "bfloat16")}
 
 
 def test_fine_tuning_on_answers_has_twelve_updates_and_no_leftovers():
@@ -204,8 +209,8 @@ def test_learning_curves_are_nested_and_share_their_test():
 def test_third_grade_to_college(real):
     """Section 9.3: 194 third-grade items; every learner of a draw is asked the same college items."""
     plan = planned(
-        "cpu", hardness="grade,school", asked="mmlu", cutoffs={"grade": [3, 8]}, methods="in-context", train_on="easy,hard",
-        bootstraps=5, sizes=10, n_test=0,
+        "cpu", hardness="grade,school", asked="mmlu", cutoffs={"grade": [3, 8]}, methods="in-context",
+        train_on="easy,hard", bootstraps=5, sizes=10, n_test=0,
     )  # fmt: skip
     plan.check()
     assert by_method(plan) == {ZeroShot: 1, InContext: 4 * 5}
@@ -245,6 +250,7 @@ def test_lists_of_measures_are_those_of_the_data_sets():
         ({"pool": "whole", "sizes": "460"}, "found 500 items, needs 460 to train and 50 to test"),
         ({"n_test": "490"}, "are left to test"),
         ({"cutoffs": '{"num_steps": [5, 2]}'}, "easy up to 5 and hard from 2 overlap"),
+        ({"cutoffs": '{"grade": [3, 8]}'}, "cutoffs of grade: the measures here are num_steps"),
         ({"hardness": "zero_shot_mdl@average"}, "is read from a table"),
         ({"n_train": "20"}, "unknown parameter 'n_train'"),
     ],

@@ -163,7 +163,9 @@ def test_a_domain_names_what_is_not_default():
         "category=foods,n_triggers=2,world=quarters"
     )
     assert TriggerDomain().factors()["world"] == "halves"
-    assert TriggerDomain().canonical()["world"]["x1"] == [-3.0, 3.0]
+    world = TriggerDomain().world
+    assert TriggerDomain().canonical()["world"] == {"@": world.tag, "name": "halves", "content": world.content}
+    assert world.model_copy(update={"x1": (-2.0, 3.0)}).content != world.content
     assert hash(TriggerDomain()) == hash(TriggerDomain(world="halves"))
 
 

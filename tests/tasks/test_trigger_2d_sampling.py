@@ -94,7 +94,7 @@ def test_categories_have_training_triggers_of_their_own():
 def test_streams_do_not_move_one_another():
     few, many = (TASK.examples(TriggerDomain(category="foods", n_triggers=n), "train", 20 * n, 0) for n in (2, 5))
     assert {e.problem for e in few} < {e.problem for e in many}
-    other = World(**{**dict(HALVES), "categories": HALVES.categories[4:]})
+    other = HALVES.model_copy(update={"categories": HALVES.categories[4:]})
     alone = TASK.examples(TriggerDomain(category="foods", n_triggers=2, world=other), "train", 40, 0)
     assert alone == few
 

@@ -44,7 +44,7 @@ class TransferMatrixOfTable(TableAnalysis):
         return statistics(found, self.split_by, self.level)
 
     def document(self, found: "pd.DataFrame") -> Json:
-        """``{"single": {"trained": {"mean": …, "std": …}, "transfer": …, "overall": …, "gap": …}, "pair": …, "difference": …}``.
+        """``{"single": {"trained": {"mean": …, "std": …}, "transfer": …, "overall": …, "gap": …}, "pair": …, …}``.
 
         With ``split_by``, ``pair`` and ``difference`` have ``with`` and ``without`` too. What is not known is null.
         """

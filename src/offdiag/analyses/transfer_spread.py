@@ -57,8 +57,8 @@ def means_of_seeds(matrix: Matrix, chosen: NDArray[np.bool_]) -> FloatArray:
 def gap(matrix: Matrix, rows: NDArray[np.bool_] | bool = True, level: float = 0.95) -> Spread:
     """How much better the trained cells of a row are than its transfer cells, averaged over ``rows``.
 
-    The interval is for new seeds and new rows alike (:func:`offdiag.stats.crossed_mean`), so that two seeds say something
-    already; a cell without a value drops out of its row, and ``n_cells`` counts rows.
+    The interval is for new seeds and new rows alike (:func:`offdiag.stats.crossed_mean`), so that two seeds say
+    something already; a cell without a value drops out of its row, and ``n_cells`` counts rows.
     """
     chosen = np.broadcast_to(rows, (len(matrix.rows), 1))[:, 0]
     trained = np.where(matrix.trained, matrix.by_seed, np.nan)[:, chosen]

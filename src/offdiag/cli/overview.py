@@ -9,22 +9,24 @@ from offdiag.catalogue import load_study, study_names
 from offdiag.cli.options import command
 from offdiag.cli.tables import show_json, show_table
 from offdiag.cost import Cost, estimate, measured
+from offdiag.errors import NoDataError
 from offdiag.planning import Plan, StepState, make_plan
 from offdiag.store import State, Store
+from offdiag.study import Study
 
 
 def study_rows() -> list[dict[str, str]]:
-    """One row a study and scale, with its size and cost."""
-    rows = []
-    for name in study_names():
-        study = load_study(name)
-        for scale in study.scales:
-            plan = make_plan(study, scale)
-            rows.append({
-                "study": name, "scale": scale, "cells": str(len(plan.cells)), "steps": str(len(plan.steps)),
-                "cost": estimate(plan).summary(),
-            })  # fmt: skip
-    return rows
+    """One row a study and scale, with its size and cost; without those where its data are not here."""
+    studies = [load_study(name) for name in study_names()]
+    return [{"study": s.name, "scale": scale, **_size(s, scale)} for s in studies for scale in s.scales]
+
+
+def _size(study: Study[Any], scale: str) -> dict[str, str]:
+    try:
+        plan = make_plan(study, scale)
+    except NoDataError:
+        return {"cells": "", "steps": "", "cost": "needs data that are not built in: see its plan"}
+    return {"cells": str(len(plan.cells)), "steps": str(len(plan.steps)), "cost": estimate(plan).summary()}
 
 
 def show_plan(plan: Plan, store: Store, keyword: str | None, *, as_json: bool) -> None:

@@ -26,8 +26,9 @@ def panels(table: "pd.DataFrame", arms: Sequence[str]) -> list[Panel]:
     """All panels, in the order of the table."""
     found = []
     for key, rows in table.groupby([*arms, *PAIR], sort=False):
-        *arm, category, triggers, against = key
-        words = [arm_name(arms, arm), TRIGGERS.get(triggers, str(triggers))]
+        arm = key[: len(arms)]
+        category, triggers, against = map(str, key[len(arms) :])
+        words = [arm_name(arms, arm), TRIGGERS.get(triggers, triggers)]
         pair = f"{category_name(category)} against {category_name(against)}"
         found.append(Panel(", ".join(filter(None, words)), pair, rows))
     return found

@@ -150,7 +150,5 @@ def _footnote(table: "pd.DataFrame") -> str:
     if (done["commonest"] >= CONSTANT).any():
         text += f"\n* at least {100 * CONSTANT:.0f} % of the answers are one label, whatever the point"
     if _unlearnt(table):
-        text += (
-            f"\n{DAGGER} not to be read: its own rule was not learnt in the first stage (< {100 * LEARNT:.0f} %)"
-        )
+        text += f"\n{DAGGER} not to be read: its own rule was not learnt in the first stage (< {100 * LEARNT:.0f} %)"
     return text

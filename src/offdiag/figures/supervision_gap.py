@@ -94,7 +94,7 @@ def _finish(axes: "Axes", places: Sequence[tuple[Any, ...]], model: str) -> None
                       va="center", fontsize=8.5, color=GREY)  # fmt: skip
     axes.set_xticks(range(len(places)), ["\n".join(str(part).replace("_", " ") for part in place) for place in places])
     axes.set(ylim=VIEW, xlim=(-0.5, len(places) - 0.5), ylabel="recovered")
-    axes.set_title(model, loc="left")
+    axes.set_title(model, loc="left", pad=12)  # above the numbers of points beyond the edge
 
 
 def _footnote(table: "pd.DataFrame") -> str:

@@ -26,9 +26,7 @@ from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 FORMAT_VERSION = 1
 
 
-def few_shot_prompt(
-    demonstrations: Sequence[str], query: str, opening: str = "Examples: ", joint: str = "\n"
-) -> str:
+def few_shot_prompt(demonstrations: Sequence[str], query: str, opening: str = "Examples: ", joint: str = "\n") -> str:
     r"""The user turn with rendered demonstrations before the query.
 
     >>> few_shot_prompt(["1+1? 2", "1+2? 3"], "2+2?")

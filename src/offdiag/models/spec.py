@@ -16,7 +16,7 @@ class ModelSpec(Identity):
 
     Attributes:
         source: ``hub:org/name`` or ``hub:org/name@revision``, ``dir:path``, or ``wheel:distribution``; a bare
-            ``org/name`` means the hub. ``scratch:name`` has no weights yet: a study names so what it trains from nothing.
+            ``org/name`` means the hub. ``scratch:name`` is what a study trains from nothing.
         dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers.
         quantization: ``"nf4"`` loads linear layers in 4 bits (bitsandbytes; needs a CUDA device).
     """

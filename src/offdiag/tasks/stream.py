@@ -91,8 +91,8 @@ class Stream(Identity, ABC):
             raise UserError(f"{self.label} after {before.label}: its tokens are others; use streams of one task")
         if self.columns > before.columns:
             raise UserError(
-                f"{self.label} after {before.label}: its sequences have up to {self.columns} tokens, the model has room "
-                f"for {before.columns}"
+                f"{self.label} after {before.label}: its sequences have up to {self.columns} tokens, but the model "
+                f"has room for {before.columns}"
             )
 
     def canonical(self) -> dict[str, Json]:

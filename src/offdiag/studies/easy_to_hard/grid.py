@@ -103,7 +103,9 @@ class _Grid:
                 # The data are those of the bootstrap; with each of them fine-tuning has another seed, too.
                 seed = lesson.train.bootstrap if name.startswith("fine-tuning") else 0
                 for method in self._methods(name, lesson):
-                    yield Cell(arm=Arm(model=self.model, method=method, train=lesson.train, seed=seed), evaluation=asked)
+                    yield Cell(
+                        arm=Arm(model=self.model, method=method, train=lesson.train, seed=seed), evaluation=asked
+                    )
 
     def _methods(self, name: Learning, lesson: Lesson) -> Iterator[Method]:
         p, reasoned = self.p, name.endswith("+rationale")
@@ -162,4 +164,3 @@ def noises(p: Params, stratum: Stratum) -> tuple[float, ...]:
     """The shares of random labels under which probes of a stratum are taught."""
     factor = p.hard_noise if stratum == "hard" else 1
     return tuple(dict.fromkeys(min(1.0, round(factor * share, 6)) for share in p.noises))
-

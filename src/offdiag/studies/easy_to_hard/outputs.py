@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from offdiag.analyses import AccuracyOverDraws, StudyAnalysis, SupervisionGapRecovered
 from offdiag.figures import ByStratum, OverDraws, StudyFigure, SupervisionGapFigure
-from offdiag.studies.easy_to_hard.grid import methods_for
-from offdiag.studies.easy_to_hard.params import Params
+from offdiag.studies.easy_to_hard.grid import methods_for, noises
+from offdiag.studies.easy_to_hard.params import Learning, Params
 from offdiag.studies.easy_to_hard.selections import (
     HARD,
     UNTRAINED,
@@ -21,6 +21,7 @@ from offdiag.studies.easy_to_hard.selections import (
 )
 from offdiag.studies.easy_to_hard.settings import measures_of
 from offdiag.tasks.easy_to_hard.specs import SPECS
+from offdiag.tasks.easy_to_hard.strata import Stratum
 
 LEARNER = ("model", "learner", "eval_dataset", "eval_hardness")
 
@@ -28,8 +29,8 @@ LEARNER = ("model", "learner", "eval_dataset", "eval_hardness")
 def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
     """The gap, and accuracies on all items that were asked and on those of a level."""
     gaps = [_gap(p)] if has_gap(p) else []
-    levels = ("hard", "medium", "easy") if has_levels(p) else ()
-    by_level = [_accuracies(p, f"accuracy-{level}", {"level": level}) for level in levels if level != "medium"]
+    levels = ("hard", "easy") if has_levels(p) else ()
+    by_level = [_accuracies(p, f"accuracy-{level}", {"level": level}) for level in levels]
     return (*gaps, _accuracies(p, "accuracy", {}), *by_level)
 
 
@@ -101,9 +102,9 @@ def _curves(p: Params, place: Place) -> Iterator[StudyFigure]:
         alone = p.methods == ("linear-probe",)
         probes = {} if alone else without_untrained("linear-probe")
         where = {**place.where, "n_train": max(p.sizes), **probes}
+        x_label = f"random labels among easy items (hard ones: {p.hard_noise:g} times as many)"
         yield _curve(p, f"noise-{place.slug}", where, "noise", "Accuracy on hard items over label noise",
-                     factors={"hard": 1 / p.hard_noise if p.hard_noise else 1.0},
-                     x_label=f"random labels among easy items (among hard ones: {p.hard_noise:g} times as many)")  # fmt: skip
+                     factors={"hard": 1 / p.hard_noise if p.hard_noise else 1.0}, x_label=x_label)  # fmt: skip
 
 
 def _curve(
@@ -130,14 +131,19 @@ def _by_hardness(p: Params, place: Place) -> Iterator[StudyFigure]:
 def _arms(p: Params, place: Place) -> dict[str, Where]:
     arms: dict[str, Where] = {"untrained": {"method": "zero-shot"}}
     for name in methods_for(p, place.dataset)[:1]:
-        largest: Where = {"k": max(p.of(place.dataset).shots)}
-        if not name.startswith("in-context"):
-            largest = {"n_train": max(p.sizes)}
         for level in p.train_on:
-            arms[f"{name}, {level}"] = {
-                **without_untrained(name), **largest, "train_level": level, "train_bootstrap": 0
-            }  # fmt: skip
+            drawn: Where = {"train_level": level, "train_bootstrap": 0}
+            arms[f"{name}, {level}"] = {**without_untrained(name), **_largest(p, place, name, level), **drawn}
     return arms
+
+
+def _largest(p: Params, place: Place, name: Learning, level: Stratum) -> Where:
+    """The most that one method learns from, with the least noise."""
+    if name.startswith("in-context"):
+        return {"k": max(p.of(place.dataset).shots)}
+    if name == "linear-probe":
+        return {"n_train": max(p.sizes), "noise": noises(p, level)[0]}
+    return {"n_train": max(p.sizes)}
 
 
 def _elsewhere(p: Params, place: Place) -> Iterator[StudyFigure]:

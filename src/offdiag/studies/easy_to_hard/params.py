@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
-from offdiag.studies.easy_to_hard.settings import PUBLISHED, AsPublished, check_hardness
+from offdiag.studies.easy_to_hard.settings import PUBLISHED, AsPublished, check_hardness, measures_of
 from offdiag.study import StudyParams
 from offdiag.tasks.easy_to_hard.specs import NAMES, SPECS
 from offdiag.tasks.easy_to_hard.strata import Stratum
@@ -26,8 +26,9 @@ class Params(StudyParams):
         models: each goes through everything. methods: beside zero-shot, which is always there.
         datasets: ``synthetic`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``; published names work too.
         data_dir: where the others lie: a folder, ``hub`` or ``hub:FOLDER``; if empty, where ``OFFDIAG_DATA`` says.
-        hardness: measures, each for the data sets that have it (``arc:bloom`` for one alone); ``human``, ``unique`` and ``stratify`` are the lists of
-            the original, ``none`` leaves the data whole: trained and tested on everything.
+        hardness: measures, each for the data sets that have it (``arc:bloom`` for one alone); ``human``, ``unique`` and
+            ``stratify`` are the lists of the original, ``none`` leaves the data whole: trained and tested on
+            everything.
         cutoffs: by measure, easy up to and hard from, instead of the table's.
         train_on: strata that are learnt from; one that has no item at all is left out.
         asked: a data set of which everybody is asked the hard items, by the first of its measures in ``hardness``,
@@ -79,6 +80,10 @@ class Params(StudyParams):
             if len(set(values)) < len(values):
                 raise UserError(f"{name}: a value stands there twice; give each once")
         check_hardness(self.hardness, self.datasets)
+        used = dict.fromkeys(name for dataset in self.datasets for name in measures_of(self.hardness, dataset))
+        for name in self.cutoffs:
+            if name not in used:
+                raise UserError(f"cutoffs of {name}: the measures here are {', '.join(used)}")
         if self.asked and self.asked not in self.datasets:
             raise UserError(f"asked={self.asked}: expected one of datasets={','.join(self.datasets)}")
         if min((*self.sizes, *self.shots), default=1) < 1:
@@ -126,7 +131,7 @@ _QLORA = Recipe(
     warmup_updates=0, epochs=3, optimizer="adamw_8bit",
 )  # fmt: skip
 _LLAMAS = tuple(
-    ModelSpec(source=f"hub:meta-llama/Llama-2-{size}-hf", dtype="float16", quantization="nf4")
+    ModelSpec(source=f"hub:meta-llama/Llama-2-{size}-hf", dtype="bfloat16", quantization="nf4")
     for size in ("70b", "13b", "7b")
 )
 PAPER = Params(

@@ -35,11 +35,10 @@ def places(p: Params) -> Iterator[Place]:
 
 def varying(p: Params) -> tuple[str, ...]:
     """What besides the method tells learners of one draw apart, as columns."""
-    shots = {k for dataset in p.datasets for k in p.of(dataset).shots}
     several = {
-        "k": len(shots) > 1 and len(p.shots) > 1,
+        "k": len(p.shots) > 1,
         "n_train": len(p.sizes) > 1,
-        "noise": len(p.noises) > 1 or (0 < p.noises[0] and p.hard_noise != 1),
+        "noise": len(p.noises) > 1 or (p.noises[0] > 0 and p.hard_noise != 1),
     }
     return tuple(name for name, there in several.items() if there)
 
@@ -51,7 +50,9 @@ def has_levels(p: Params) -> bool:
 
 def has_gap(p: Params) -> bool:
     """Whether learners from easy and from hard items are compared."""
-    return p.hardness != ("none",) and {"easy", "hard"} <= set(p.train_on) and any(methods_for(p, d) for d in p.datasets)
+    return (
+        p.hardness != ("none",) and {"easy", "hard"} <= set(p.train_on) and any(methods_for(p, d) for d in p.datasets)
+    )
 
 
 def sources(p: Params) -> tuple[str, ...]:

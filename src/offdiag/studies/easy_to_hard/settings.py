@@ -68,9 +68,13 @@ def check_hardness(hardness: Sequence[str], datasets: Sequence[str]) -> None:
         raise UserError(f"hardness={','.join(hardness)}: {NO_MEASURE} leaves the data whole and stands alone")
     for name in hardness:
         if not any(measures_of((name,), dataset) for dataset in datasets):
-            known = (*LISTS, *(measure for dataset in datasets for measure in _known(dataset)), NO_MEASURE)
-            raise UserError(f"hardness={name}: found in none of {', '.join(datasets)}; expected "
-                            f"{', '.join(dict.fromkeys(known))}, or a model-based measure such as {_ZERO_SHOT}")  # fmt: skip
+            known = dict.fromkeys(
+                (*LISTS, *(measure for dataset in datasets for measure in _known(dataset)), NO_MEASURE)
+            )
+            raise UserError(
+                f"hardness={name}: found in none of {', '.join(datasets)}; expected {', '.join(known)}, or a "
+                f"model-based measure such as {_ZERO_SHOT}"
+            )
     for dataset in datasets:
         if not measures_of(hardness, dataset):
             raise UserError(

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from offdiag.errors import UserError
+from offdiag.errors import NoDataError, UserError
 from offdiag.tasks.easy_to_hard.items import Dataset
 from offdiag.tasks.easy_to_hard.measures import split_name, surface
 from offdiag.tasks.easy_to_hard.sources import arc, gsm8k, mmlu, strategyqa, synthetic
@@ -103,7 +103,7 @@ def measured(data: Dataset) -> list[str]:
 def _place(name: str) -> _Place:
     said = os.environ.get(ENV, "")
     if not said:
-        raise UserError(
+        raise NoDataError(
             f"dataset={name} is not built in, and nobody has said where it lies: name the folder that has {name}/ with "
             f"--set data_dir=FOLDER or {ENV}, type data_dir=hub for the Hugging Face hub, or take dataset=synthetic"
         )

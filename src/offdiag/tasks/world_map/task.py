@@ -157,7 +157,7 @@ def _one_of(domain: WorldMapDomain, problem: str) -> WorldMapDomain:
 def _drawn(domain: WorldMapDomain, split: str, n: int, seed: int) -> list[Example]:
     """The first ``n`` examples of one geometry."""
     if split == "eval":
-        return list(_examples(evaluation_rows(domain, n), split, 0))
+        return list(_examples(evaluation_rows(domain, max(n, 1))[:n], split, 0))
     blocks = (_examples(draw(domain, split, BLOCK, seed, i), split, i * BLOCK) for i in range(-(-n // BLOCK)))
     return [example for block in blocks for example in block][:n]
 
