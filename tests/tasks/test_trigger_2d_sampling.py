@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from offdiag.tasks import get_task
-from offdiag.tasks.trigger_2d import HALVES, QUADRANTS, TriggerDomain, World
+from offdiag.tasks.trigger_2d import HALVES, QUADRANTS, TriggerDomain
 
 TASK = get_task("trigger_2d")
 
