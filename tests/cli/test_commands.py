@@ -11,6 +11,7 @@ from test_stores import cells
 
 import offdiag as library
 from offdiag import catalogue
+from offdiag.cli import results_table
 from offdiag.cli.tables import json_text, printable
 from offdiag.errors import UserError
 
@@ -71,6 +72,17 @@ def test_status_and_plan_agree(offdiag: Offdiag, finished: Finished) -> None:
     lines = offdiag("status", *finished.words, "--store", finished.store).out.splitlines()
     assert lines[1].split() == ["state", "step", "note"]
     assert [line.split()[1] for line in lines[2:]] == [step["folder"] for step in status]
+
+
+def test_more_cells_than_one_reads_are_counted(
+    offdiag: Offdiag, finished: Finished, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = (*finished.words, "--store", finished.store, "-o", tmp_path / "report")
+    assert "accuracy %" in offdiag("report", *words).out
+    monkeypatch.setattr(results_table, "MOST_CELLS", 3)
+    said = offdiag("report", *words).out
+    assert "4 of 4 cells are done; so many are for the report (tables/cells.csv)" in said
+    assert "accuracy %" not in said
 
 
 def test_studies(offdiag: Offdiag, monkeypatch: pytest.MonkeyPatch) -> None:

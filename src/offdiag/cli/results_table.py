@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     from offdiag.results import Results
 
 COLUMNS = ["arm", "evaluated on", "prompt", "n", "accuracy %", "95 %", "unparsed %", "vs untuned, points"]
+MOST_CELLS = 100  # in a table that someone reads on a terminal
 NUMBERS = ["n", "accuracy %", "unparsed %"]
 
 
 def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -> None:
     """Print the table of cells, and of each analysis the columns that it has for the terminal."""
     title = f"{results.title}\n{results.study} · {results.scale}"
-    if len(results.cells):
+    n = len(results.cells)
+    if 0 < n <= MOST_CELLS:
         _show_cells(title, results.cells)
     else:
         typer.echo(title)
+    if n > MOST_CELLS:
+        done = int((results.cells["state"] == "done").sum())
+        typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
     for analysis in analyses:
         if analysis.shown:
             table = analysis.table(results)
