@@ -45,20 +45,20 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_ctrl_c_keeps_what_was_finished(own_study: Path, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
     own_study.write_text(
         own_study.read_text().replace(
             '    def prompt(self, domain, example, style): return f"What',
             "    def prompt(self, domain, example, style):\n"
-            "        import time\n        time.sleep(60)\n"
+            f"        import pathlib, time\n        pathlib.Path({str(asked)!r}).touch()\n        time.sleep(60)\n"
             '        return f"What',
         )
     )
     store = tmp_path / "store"
     process = spawn("run", own_study, "--store", store)
     deadline = time.monotonic() + 60
-    while not list(store.glob("answers/*/cell.json")) and time.monotonic() < deadline:
+    while not asked.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
