@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from offdiag.catalogue import load_study
 from offdiag.cost import Cost, Throughput, estimate, measured
 from offdiag.cost.estimate import examples_seen
 from offdiag.cost.tokens import split
@@ -189,3 +190,11 @@ def test_a_model_from_scratch_costs_six_operations_a_weight_and_token():
     assert trained.trained_tokens == 10 * 4 * 83
     assert trained.flops_expected == 6 * weights * trained.trained_tokens
     assert estimate(plan).notes == ("measurements of type EpisodeCurves are not counted",)
+
+
+def test_models_that_a_study_makes_itself_have_a_known_size():
+    plan = make_plan(load_study("width-ablation"), "quick")
+    cost = estimate(plan)
+    assert not any("unknown model size" in note for note in cost.notes)
+    assert line(cost, "answers").flops_expected > 0
+    assert not cost.memory

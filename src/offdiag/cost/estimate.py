@@ -127,7 +127,8 @@ class _Counter:
         return (*answers, *lessons)
 
     def _answers(self, step: Answers) -> Line:
-        size = self._size(step.weights.spec)
+        small = _from_scratch(step.weights)
+        size = small or self._size(step.weights.spec)
         rehearsed = self.rehearsal.questions(step)
         prompts = [_with_template(size, prompt) for prompt in rehearsed.prompts]
         n, most = step.examples.n, step.max_new_tokens
@@ -135,8 +136,9 @@ class _Counter:
         trained = step.weights.trained
         key = step.weights.base_key if trained is None else trained.fingerprint
         asked = self.prefill.ask(key, prompts, n)
-        self._remember(step, max(self.token_budget, *(len(p) + most for p in prompts)), asked.longest_shared,
-                       asked.new_blocks if trained is None else asked.longest_shared // BLOCK * BLOCK)  # fmt: skip
+        if small is None:
+            self._remember(step, max(self.token_budget, *(len(p) + most for p in prompts)), asked.longest_shared,
+                           asked.new_blocks if trained is None else asked.longest_shared // BLOCK * BLOCK)  # fmt: skip
         return Line(
             kind=step.kind,
             steps=1,
@@ -245,6 +247,14 @@ def examples_seen(recipe: Recipe, n: int) -> int:
     """
     epochs, updates = divmod(recipe.updates(n), recipe.updates_per_epoch(n))
     return epochs * n + updates * recipe.batch_size
+
+
+def _from_scratch(weights: Weights) -> Size | None:
+    """The size of a model that a study makes of nothing: a few megabytes, which no memory is planned for."""
+    trained = weights.trained.training if isinstance(weights.trained, Snapshot) else weights.trained
+    if not isinstance(trained, Pretrained):
+        return None
+    return Size(trained.decoder.parameters(trained.stream.vocabulary, trained.stream.columns))
 
 
 def _pretrained(step: Pretrained) -> Line:
