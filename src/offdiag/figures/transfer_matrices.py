@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = {
-    "single": "One geometry taught about the new cities: normalised improvement of all",
-    "pair": "Two geometries taught about the new cities: normalised improvement of all",
-    "difference": "Two geometries taught, minus the better of the two specialists",
+    "single": "New cities taught through one geometry",
+    "pair": "New cities taught through two geometries",
+    "difference": "Two geometries minus the better specialist",
 }
 BARS = {
     "single": "normalised improvement",
