@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from city_study import improved
-from offdiag.analyses import Frames, TransferStatistics
+from offdiag.analyses import Frames, HandedOn, TransferStatistics
+from offdiag.stats import crossed_mean
 from offdiag.tasks.world_map import NAMES
 
 RECORDED = pd.read_csv(Path(__file__).with_name("recorded_transfer.csv"))
@@ -115,3 +116,14 @@ def test_medians_instead_of_means():
 
 def test_nothing_gives_an_empty_table():
     assert TransferStatistics(name="s").table(Frames(cells=pd.DataFrame(), records=pd.DataFrame())).empty
+
+
+def test_what_is_handed_on_is_the_mean_of_the_squares_that_were_not_taught():
+    found = wanted("base", "base", seeds=(42, 1))
+    table = HandedOn(name="handed-on").table(improved(found, n=200).frames()).set_index("trained")
+    others = [name for name in NAMES if name != "distance"]
+    values = [[found["base", seed, "distance"][name] for name in others] for seed in (42, 1)]
+    expected, of = crossed_mean(values), table.loc["distance"]
+    assert [of["mean"], of["low"], of["high"]] == pytest.approx([expected.mean, expected.low, expected.high], abs=0.005)
+    assert (of["n_asked"], of["n_seeds"]) == (6, 2)
+    assert table["mean"].idxmin() == "distance"

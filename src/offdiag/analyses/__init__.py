@@ -9,6 +9,7 @@ from offdiag.analyses.city_alignment import Convergence, cka_table
 from offdiag.analyses.draws import AccuracyOverDraws
 from offdiag.analyses.forgetting import Forgetting
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.handed_on import HandedOn
 from offdiag.analyses.improvement import Improvement, normalised_improvement
 from offdiag.analyses.leakage import Leakage, LeakageByTrigger
 from offdiag.analyses.learnt import Learnt
@@ -51,6 +52,7 @@ __all__ = [
     "Convergence",
     "Forgetting",
     "Frames",
+    "HandedOn",
     "Improvement",
     "Leakage",
     "LeakageByTrigger",

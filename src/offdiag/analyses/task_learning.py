@@ -29,20 +29,8 @@ class TaskLearning(OfCities):
 
     tag: ClassVar[str] = "task-learning"
     shown: ClassVar[tuple[str, ...]] = (
-        *(
-            "model",
-            "cities",
-            "geometry",
-            "result",
-            "low",
-            "high",
-            "constant",
-            "by_size",
-            "learnt",
-            "unparsed",
-            "n_seeds",
-        ),
-    )
+        "model", "cities", "geometry", "result", "low", "high", "constant", "by_size", "learnt", "unparsed", "n_seeds",
+    )  # fmt: skip
     over_training: bool = False
 
     def table(self, frames: Frames) -> "pd.DataFrame":

@@ -1,6 +1,5 @@
 """Means over the cells of a transfer matrix: where was trained, and where was not."""
 
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -63,13 +62,11 @@ def gap(matrix: Matrix, rows: NDArray[np.bool_] | bool = True, level: float = 0.
     chosen = np.broadcast_to(rows, (len(matrix.rows), 1))[:, 0]
     trained = np.where(matrix.trained, matrix.by_seed, np.nan)[:, chosen]
     transfer = np.where(matrix.trained, np.nan, matrix.by_seed)[:, chosen]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of rows without a value, which stay NaN
-        by_row = np.nanmean(trained, axis=2) - np.nanmean(transfer, axis=2)
+    by_row = mean_interval(trained).mean - mean_interval(transfer).mean
     over = crossed_mean(by_row, level)
     known = ~np.isnan(by_row)
     n_rows, n_seeds = int(known.any(axis=0).sum()), int(known.any(axis=1).sum())
-    of_rows = np.nanmean(by_row[:, known.any(axis=0)], axis=0)
+    of_rows = mean_interval(by_row.T[known.any(axis=0)]).mean
     std = float(of_rows.std()) if n_rows else np.nan
     return Spread(over.mean, std, over.low, over.high, n_rows, int(chosen.sum()) - n_rows, n_seeds)
 

@@ -45,20 +45,8 @@ class TransferStatistics(OfMatrices):
 
     tag: ClassVar[str] = "transfer-statistics"
     shown: ClassVar[tuple[str, ...]] = (
-        *(
-            "model",
-            "matrix",
-            "rows",
-            "cells",
-            "mean",
-            "mean_low",
-            "mean_high",
-            "std",
-            "n_cells",
-            "n_missing",
-            "n_seeds",
-        ),
-    )
+        "model", "matrix", "rows", "cells", "mean", "mean_low", "mean_high", "std", "n_cells", "n_missing", "n_seeds",
+    )  # fmt: skip
     split_by: str = "distance"
     level: float = Field(default=0.95, gt=0, lt=1)
 

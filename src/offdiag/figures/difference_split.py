@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.analyses.city_cells import ARMS, Centre
 from offdiag.analyses.transfer_means import Part, split
-from offdiag.analyses.transfer_statistics import TransferStatistics, matrices
+from offdiag.analyses.transfer_statistics import matrices
 from offdiag.errors import UserError
-from offdiag.figures.figure import StudyFigure
+from offdiag.figures.of_matrices import OfMatricesFigure
 from offdiag.figures.style import GREY, heading, looks, new_figure, styled
 
 if TYPE_CHECKING:
@@ -20,26 +19,17 @@ if TYPE_CHECKING:
 BIN = 0.05  # of the differences, for the dots that pile up
 
 
-class DifferenceSplit(StudyFigure):
+class DifferenceSplit(OfMatricesFigure):
     """All squares of the difference matrix as piles of dots, with and without one geometry, one panel an arm.
 
-    Attributes:
-        arms: columns whose values make a panel each.
-        centre, clipped, split_by: see :class:`offdiag.analyses.TransferStatistics`.
+    For its attributes see :class:`OfMatricesFigure`.
     """
 
     tag: ClassVar[str] = "difference-split"
-    arms: tuple[str, ...] = ARMS
-    centre: Centre = "mean"
-    clipped: bool = True
-    split_by: str = "distance"
 
     def draw(self, frames: Frames) -> "Figure":
         """Dots are squares (hollow: transfer, full: taught), diamonds their means with 95 % whiskers over seeds."""
-        settings = TransferStatistics(
-            name=self.name, where=self.where, own=self.own, arms=self.arms, centre=self.centre, clipped=self.clipped
-        )
-        found = {key: each for key, each in matrices(frames.cells, settings).items() if each.difference.rows}
+        found = {key: each for key, each in matrices(frames.cells, self.settings).items() if each.difference.rows}
         if not found:
             raise UserError(f"figure {self.name}: no arm is planned that was fine-tuned on two geometries")
         parts = list(split(found, self.split_by))

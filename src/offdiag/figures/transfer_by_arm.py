@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.analyses.city_cells import ARMS, Centre
 from offdiag.analyses.transfer_means import Part, halves, split
-from offdiag.analyses.transfer_statistics import TransferStatistics, matrices
+from offdiag.analyses.transfer_statistics import matrices
 from offdiag.errors import UserError
-from offdiag.figures.figure import StudyFigure
+from offdiag.figures.of_matrices import OfMatricesFigure
 from offdiag.figures.style import GREY, Look, heading, looks, new_figure, styled
 
 if TYPE_CHECKING:
@@ -20,26 +19,17 @@ if TYPE_CHECKING:
 DODGE = 0.2
 
 
-class TransferByArm(StudyFigure):
+class TransferByArm(OfMatricesFigure):
     """Mean improvement where was trained and where was not, of one and of two geometries, and their difference.
 
-    Attributes:
-        arms: columns whose values are the places along x.
-        centre, clipped, split_by: see :class:`offdiag.analyses.TransferStatistics`.
+    For its attributes see :class:`OfMatricesFigure`.
     """
 
     tag: ClassVar[str] = "transfer-by-arm"
-    arms: tuple[str, ...] = ARMS
-    centre: Centre = "mean"
-    clipped: bool = True
-    split_by: str = "distance"
 
     def draw(self, frames: Frames) -> "Figure":
         """Means with 95 % whiskers over seeds, and the seeds; a mean of one seed has no whisker."""
-        settings = TransferStatistics(
-            name=self.name, where=self.where, own=self.own, arms=self.arms, centre=self.centre, clipped=self.clipped
-        )
-        found = matrices(frames.cells, settings)
+        found = matrices(frames.cells, self.settings)
         if not found:
             raise UserError(f"figure {self.name}: no fine-tuned arm is planned")
         panels = {

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from offdiag.analyses import Frames, TransferStatistics
-from offdiag.analyses.city_cells import ARMS, Centre
+from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.figures.figure import StudyFigure
+from offdiag.figures.of_matrices import OfMatricesFigure
 from offdiag.figures.style import heading, new_figure, styled
 from offdiag.figures.transfer_squares import (
     COLOURS,
@@ -41,27 +40,19 @@ BARS = {
 GAP = 0.3  # between pairs with and without the geometry that splits them
 
 
-class TransferMatrixFigure(StudyFigure):
+class TransferMatrixFigure(OfMatricesFigure):
     """One panel an arm (a width, say): rows are what was taught, columns what is asked, with statistics above.
 
     Attributes:
-        matrix: which of the three. arms: columns whose values make a panel each.
-        centre, clipped, split_by: see :class:`offdiag.analyses.TransferStatistics`.
+        matrix: which of the three.
     """
 
     tag: ClassVar[str] = "transfer-matrix"
     matrix: Which = "single"
-    arms: tuple[str, ...] = ARMS
-    centre: Centre = "mean"
-    clipped: bool = True
-    split_by: str = "distance"
 
     def draw(self, frames: Frames) -> "Figure":
         """Every planned square; trained ones have a ``T``, what is not done is hatched and named."""
-        settings = TransferStatistics(
-            name=self.name, where=self.where, own=self.own, arms=self.arms, centre=self.centre, clipped=self.clipped,
-            split_by=self.split_by,
-        )  # fmt: skip
+        settings = self.settings
         found = squares(frames, settings, self.matrix)
         if not found:
             raise UserError(f"figure {self.name}: no fine-tuned arm is planned for a {self.matrix} matrix")
