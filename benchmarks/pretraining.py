@@ -39,6 +39,7 @@ from offdiag.training import Decoder, PretrainingRecipe
 from offdiag.training.buckets import Arrays, lengths_of
 from offdiag.training.decoders import new_model
 from offdiag.training.pretraining import new_optimizer, train_step
+from offdiag.training.shards import Shards
 
 WORLD = WorldMapDomain(geometry="all", count=40, new_count=8, per_degree=1, id_digits=2, sample="random")
 STREAM = get_task("world_map").stream([Part(domain=WORLD)], loss="answer", data_seed=0)
@@ -186,8 +187,9 @@ def main() -> None:
 
     def others(begin: int, end: int) -> None:
         clock = time.perf_counter()
-        for update in range(begin, end):
-            ours.losses.append(train_step(model, optimizer, batches[update], recipe, update).loss)
+        with Shards(model) as shards:
+            for update in range(begin, end):
+                ours.losses.append(train_step(shards, optimizer, batches[update], recipe, update).loss)
         ours.seconds.append(time.perf_counter() - clock)
         rates["own shapes"] += [multiply(model, tokens // 4) for _ in range(4)]
         rates["large"].append(multiply_large())

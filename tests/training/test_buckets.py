@@ -9,6 +9,7 @@ from offdiag.training import Decoder, PretrainingRecipe
 from offdiag.training.buckets import in_buckets, lengths_of
 from offdiag.training.decoders import new_model
 from offdiag.training.pretraining import train_step
+from offdiag.training.shards import Shards
 from offdiag.training.widths import weight_groups
 
 CPU = torch.device("cpu")
@@ -72,7 +73,8 @@ def test_an_update_in_buckets_is_that_of_the_padded_batch(architecture):
     cut, whole = (new_model(decoder, 12, COLUMNS, 0) for _ in range(2))
     ids, targets = ragged()
     descent = torch.optim.SGD(weight_groups(cut, 1.0, 0.0), lr=1.0)  # moves each weight by its gradient
-    outcome = train_step(cut, descent, (ids, targets), recipe, 0)
+    with Shards(cut) as shards:
+        outcome = train_step(shards, descent, (ids, targets), recipe, 0)
 
     mask = np.arange(COLUMNS) < lengths_of(targets)[:, None]
     logits = whole(torch.as_tensor(ids), attention_mask=torch.as_tensor(mask).long()).logits

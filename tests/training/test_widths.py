@@ -8,6 +8,7 @@ from offdiag.seeds import stream
 from offdiag.training import Decoder, PretrainingRecipe
 from offdiag.training.decoders import new_model
 from offdiag.training.pretraining import new_optimizer, train_step
+from offdiag.training.shards import Shards
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 WIDTHS = (32, 64, 128, 256)
@@ -37,8 +38,9 @@ def moved(width, base_width, architecture):
         return output.hidden_states[1], output.logits
 
     before = seen()
-    for update in range(4):
-        train_step(model, optimizer, batch(update), recipe, update)
+    with Shards(model) as shards:
+        for update in range(4):
+            train_step(shards, optimizer, batch(update), recipe, update)
     return [(b - a).square().mean().sqrt().item() for a, b in zip(before, seen(), strict=True)]
 
 

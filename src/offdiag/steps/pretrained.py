@@ -25,6 +25,7 @@ class Pretrained(Trained):
     """
 
     tag: ClassVar[str] = "pretrained"
+    version: ClassVar[int] = 2  # gradients are summed in shards
     added: ClassVar[frozenset[str]] = frozenset({"start"})
     stream: Stream
     decoder: Decoder = Decoder()

@@ -33,6 +33,17 @@ def lengths_of(targets: IntArray) -> IntArray:
     return np.asarray(np.maximum((columns * (targets != IGNORED)).max(axis=1), 1))
 
 
+def in_shards(batch: Arrays, shards: int, most: int, device: torch.device) -> list[list[Bucket]]:
+    """The rows dealt out to shards by length, so that each has about the same work, and each shard in buckets.
+
+    A shard without a row is left out.
+    """
+    ids, targets = (np.asarray(array) for array in batch)
+    order = np.argsort(lengths_of(targets), kind="stable")
+    dealt = (order[shard::shards] for shard in range(shards))
+    return [in_buckets((ids[rows], targets[rows]), most, device) for rows in dealt if len(rows)]
+
+
 def in_buckets(batch: Arrays, most: int, device: torch.device) -> list[Bucket]:
     """The rows of a batch in at most ``most`` buckets, cut where the fewest columns are left to be filled up."""
     ids, targets = (np.asarray(array) for array in batch)

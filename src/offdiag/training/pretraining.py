@@ -8,8 +8,8 @@
     folder/checkpoints     while it runs
 
 A loop of our own and not transformers' Trainer: an update of such a model takes a fraction of a second, of which the
-Trainer's own work is a part that can be measured, and columns that nobody learns from are another
-(``benchmarks/pretraining.py``).
+Trainer's own work is a part that can be measured, columns that nobody learns from are another, and threads that wait
+for each other a third (``benchmarks/pretraining.py``).
 """
 
 import shutil
@@ -18,18 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.identity import Json
 from offdiag.models.loading import device_of
 from offdiag.runtime import Runtime
-from offdiag.training.buckets import Arrays, Bucket, in_buckets
+from offdiag.training.buckets import Arrays
 from offdiag.training.characters import character_tokenizer
 from offdiag.training.decoders import load_start, new_model
-from offdiag.training.last_layer import last_layer_at
 from offdiag.training.scope import process_untouched
 from offdiag.training.scratch import Decoder, PretrainingRecipe
+from offdiag.training.shards import Shards
 from offdiag.training.snapshot import load_snapshot, save_snapshot
 from offdiag.training.snapshots import snapshot_folder
 from offdiag.training.summary import finish, is_finished, write_summary
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 Draw: TypeAlias = Callable[[int], Arrays]
 
 REPORT_EVERY = 20
-# On a CPU a column less is time saved; a GPU waits for the next kernel and is served best by the fewest.
-BUCKETS_ON_CPU = 3
 
 
 def pretrain(
@@ -116,19 +113,20 @@ def _train(
     optimizer = new_optimizer(model, recipe, ratio)
     done = load_snapshot(model, optimizer, folder / "checkpoints")
     log = UpdateLog(folder / "history.jsonl", done)
-    for finished in range(done, recipe.updates + 1):
-        due = finished % checkpoint_every == 0 or finished == recipe.updates
-        if finished > done:
-            log.add(finished, train_step(model, optimizer, draw(finished - 1), recipe, finished - 1))
-            if due or finished % REPORT_EVERY == 0:
-                log.write()
-                if on_progress is not None:
-                    on_progress(finished, recipe.updates)
-        kept = snapshot_folder(folder, finished)
-        if finished in recipe.snapshots and not kept.exists():
-            _save(model, tokenizer, kept)
-        if due and done < finished < recipe.updates:
-            save_snapshot(model, optimizer, folder / "checkpoints", finished)
+    with Shards(model) as shards:
+        for finished in range(done, recipe.updates + 1):
+            due = finished % checkpoint_every == 0 or finished == recipe.updates
+            if finished > done:
+                log.add(finished, train_step(shards, optimizer, draw(finished - 1), recipe, finished - 1))
+                if due or finished % REPORT_EVERY == 0:
+                    log.write()
+                    if on_progress is not None:
+                        on_progress(finished, recipe.updates)
+            kept = snapshot_folder(folder, finished)
+            if finished in recipe.snapshots and not kept.exists():
+                _save(model, tokenizer, kept)
+            if due and done < finished < recipe.updates:
+                save_snapshot(model, optimizer, folder / "checkpoints", finished)
     return log
 
 
@@ -139,31 +137,17 @@ def new_optimizer(model: PreTrainedModel, recipe: PretrainingRecipe, ratio: floa
 
 
 def train_step(
-    model: PreTrainedModel, optimizer: torch.optim.Optimizer, batch: Arrays, recipe: PretrainingRecipe, update: int
+    shards: Shards, optimizer: torch.optim.Optimizer, batch: Arrays, recipe: PretrainingRecipe, update: int
 ) -> Outcome:
     """One update, on the mean loss of the batch's targets."""
-    buckets = in_buckets(batch, BUCKETS_ON_CPU if model.device.type == "cpu" else 1, model.device)
-    n = sum(len(bucket.targets) for bucket in buckets)
-    parts = [_add_gradients(model, bucket, n) for bucket in buckets]
-    loss, right = (torch.stack(values).sum() for values in zip(*parts, strict=True))
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+    learnt = shards.add_gradients(batch)
+    norm = torch.nn.utils.clip_grad_norm_(shards.model.parameters(), recipe.max_grad_norm)
     rate = recipe.rate(update)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["scale"]
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return Outcome(loss, right / n, norm, rate, targets=n, tokens=sum(bucket.tokens for bucket in buckets))
-
-
-def _add_gradients(model: PreTrainedModel, bucket: Bucket, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Add those of a bucket's share in the mean over ``n`` targets; returns that share and how many are right."""
-    with last_layer_at(model, bucket.places):
-        hidden = model.base_model(input_ids=bucket.ids, use_cache=False).last_hidden_state
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    logits = head(hidden.flatten(0, 1)[bucket.places])  # the head reads the targets' positions only
-    loss = cross_entropy(logits.float(), bucket.targets, reduction="sum") / n
-    loss.backward()  # type: ignore[no-untyped-call]
-    return loss.detach(), (logits.detach().argmax(-1) == bucket.targets).sum()
+    return Outcome(learnt.loss, learnt.accuracy, norm, rate, learnt.targets, learnt.tokens)
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
