@@ -9,7 +9,7 @@ import pandas as pd
 
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
-from offdiag.stats import paired_difference, wilson
+from offdiag.stats import median_interval, paired_difference, wilson
 from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
@@ -24,7 +24,7 @@ FACTORS = (
 COUNTS = ("n_planned", "n", "n_correct", "n_unparsed", "n_paired")
 CELL_COLUMNS = (*FACTORS, "state", *COUNTS, *MEASURES, "baseline", "folder")  # of a study without cells
 RECORD_COLUMNS = ("example", "problem", "target", "parsed", "status", "flags", "correct", "n_tokens", "finish")
-ERRORS = ("mean_error", "median_error")  # of studies with a task that is graded by error
+ERRORS = ("mean_error", "median_error", "median_low", "median_high")  # of a task that is graded by error
 
 
 def gather(plan: Plan, store: Store) -> Results:
@@ -110,12 +110,12 @@ def _cell_row(
 
 
 def _errors(cell: Cell, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Mean and median of how far the parsed answers are off; how many there were says ``n_unparsed``."""
+    """Mean and median (with its interval) of how far the parsed answers are off; ``n_unparsed`` says how many lack."""
     if not get_task(cell.evaluation.domain.task).graded_by_error:
         return {}
     errors = [record["error"] for record in records if record["error"] is not None]
-    values = (np.mean(errors), np.median(errors)) if errors else (np.nan, np.nan)
-    return dict(zip(ERRORS, map(float, values), strict=True))
+    centres = (np.mean(errors), np.median(errors)) if errors else (np.nan, np.nan)
+    return dict(zip(ERRORS, map(float, (*centres, *median_interval(errors))), strict=True))
 
 
 def _measurements(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from offdiag.stats import wilson
+from offdiag.stats import median_interval, wilson
 
 
 @pytest.mark.parametrize(("correct", "n"), [(0, 10), (3, 10), (10, 10), (1, 250), (124, 250), (250, 250)])
@@ -44,3 +44,22 @@ def test_wilson_covers_the_truth(p):
     low, high = wilson(counts, n)
     covered = binom.pmf(counts, n, p)[(low <= p) & (p <= high)].sum()
     assert 0.92 <= covered <= 0.985
+
+
+def test_a_median_lies_between_order_statistics_of_the_binomial():
+    # 20 values: P(Bin(20, 1/2) <= 5) = .0207 and <= 6 = .0577, so the sixth value from each end.
+    low, high = median_interval(np.arange(1, 21)[::-1])
+    assert (low, high) == (6, 15)
+
+
+def test_too_few_values_say_nothing_of_a_median():
+    assert np.isnan(median_interval(range(5))).all()
+    assert tuple(map(float, median_interval(range(6)))) == (0, 5)  # 2 / 2 ** 6 outside
+    assert np.isnan(median_interval([])).all()
+
+
+def test_the_interval_of_a_median_covers_it():
+    rng = np.random.default_rng(0)
+    draws = rng.exponential(size=(2000, 41))
+    inside = [low <= np.log(2) <= high for low, high in map(median_interval, draws)]
+    assert 0.96 <= np.mean(inside) <= 0.985  # the fourteenth from each end: 97.2 %

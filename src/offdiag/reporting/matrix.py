@@ -57,6 +57,7 @@ class Matrix:
 def build_matrix(cells: pd.DataFrame, steps: pd.DataFrame) -> Matrix:
     """The matrix of ``Results.cells``, with the reasons of ``Results.steps`` for the cells that have no result."""
     rows, squares = rows_of(cells), squares_of(cells, steps)
+    shared = _shared(rows)
     columns = {_column(row): row for row in rows}
     arms: dict[str, Row] = {}
     at: defaultdict[tuple[str, str], list[Square]] = defaultdict(list)
@@ -64,14 +65,17 @@ def build_matrix(cells: pd.DataFrame, steps: pd.DataFrame) -> Matrix:
         arms.setdefault(square.arm, row)
         at[square.arm, _column(row)].append(square)
     groups: defaultdict[str, list[Arm]] = defaultdict(list)
-    for name, heading in zip(arms, _headings(list(arms.values()), "train", ("model", "seed")), strict=True):
+    for name, heading in zip(arms, _headings(list(arms.values()), "train", ("model", "seed"), shared), strict=True):
         arm = Arm(heading=heading, squares=tuple(tuple(at[name, column]) for column in columns))
         groups[str(arms[name]["method"])].append(arm)
     return Matrix(
-        evaluations=_headings(list(columns.values()), "eval", _COLUMN[1:]),
+        evaluations=_headings(list(columns.values()), "eval", _COLUMN[1:], shared),
         groups=tuple((method, tuple(found)) for method, found in groups.items()),
         squares=tuple(squares),
-        common=tuple((name, values[0]) for name in _COMMON if len(values := _values(rows, name)) == 1),
+        common=(
+            *((name, values[0]) for name in _COMMON if len(values := _values(rows, name)) == 1),
+            *(("domain", part) for part in [", ".join(shared)] if part),
+        ),
     )
 
 
@@ -87,8 +91,20 @@ def _values(rows: Sequence[Row], name: str) -> list[str]:
     return list(dict.fromkeys(number(row[name]) for row in rows if row[name] is not None))
 
 
-def _headings(rows: Sequence[Row], domain: str, details: Sequence[str]) -> tuple[Heading, ...]:
-    domains = [str(row[domain]).split(",") if row[domain] is not None else [] for row in rows]
+def _parts(row: Row, domain: str) -> list[str]:
+    """The parameters in a domain's name."""
+    return str(row[domain]).split(",") if row[domain] is not None else []
+
+
+def _shared(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Parameters that every domain taught or tested has, where each has others, too."""
+    domains = [parts for row in rows for name in ("train", "eval") if (parts := _parts(row, name))]
+    found = tuple(part for part in (domains or [[]])[0] if all(part in other for other in domains))
+    return () if any(len(parts) == len(found) for parts in domains) else found
+
+
+def _headings(rows: Sequence[Row], domain: str, details: Sequence[str], shared: Sequence[str]) -> tuple[Heading, ...]:
+    domains = [[part for part in _parts(row, domain) if part not in shared] for row in rows]
     named = [parts for parts in domains if parts]
     return tuple(
         Heading(

@@ -20,6 +20,7 @@ STATES = {
 # What a cell measured, as opposed to what it is; every other column of ``Results.cells`` is a factor.
 MEASURED = (
     *("state", "n_planned", "n", "n_correct", "n_unparsed", "accuracy", "ci_low", "ci_high", "unparsed_rate"),
+    *("mean_error", "median_error", "median_low", "median_high"),
     *("baseline", "n_paired", "difference", "diff_low", "diff_high", "p_value", "folder"),
 )
 
@@ -35,6 +36,7 @@ class Square:
         state: one of ``STATES``; for a cell without a result, that of its step.
         taught: whether the arm was taught the very domain that it is tested on.
         shade: 0 to ``SHADES`` for accuracies from 0 to 1, None without an accuracy.
+        error: how far answers are off, where they can be.
         clear: whether the interval of the difference leaves out zero.
         reason: why there is no result, as far as it is known.
         facts: everything that is known of the cell, as (name, text).
@@ -51,6 +53,7 @@ class Square:
     interval: str
     count: str
     unparsed: str
+    error: str
     difference: str
     clear: bool
     reason: str
@@ -90,6 +93,7 @@ def _square(index: int, cell: Row, step: Row) -> Square:
         interval=percents(cell["ci_low"], cell["ci_high"]),
         count=_count(cell, state),
         unparsed=f"{percent(cell['unparsed_rate'])} %" if (cell["unparsed_rate"] or 0) > 0 else "",
+        error=_error(cell),
         difference=_difference(cell),
         clear=cell["diff_low"] is not None and (cell["diff_low"] > 0 or cell["diff_high"] < 0),
         reason="" if has else str(step.get("note") or ""),
@@ -101,6 +105,12 @@ def _count(cell: Row, state: str) -> str:
     if state == "done":
         return f"n = {number(cell['n'])}"
     return f"{number(cell['n'] or 0)} of {number(cell['n_planned'])} answered"
+
+
+def _error(cell: Row) -> str:
+    if cell.get("median_error") is None:
+        return ""
+    return f"{number(cell['median_error'])} [{number(cell['median_low'])}, {number(cell['median_high'])}]"
 
 
 def _difference(cell: Row) -> str:
@@ -115,6 +125,8 @@ def _facts(cell: Row, step: Row) -> tuple[tuple[str, str], ...]:
         "right": f"{number(cell['n_correct'])} of {number(cell['n'])} answered, {number(cell['n_planned'])} planned",
         "unparsed": f"{number(cell['n_unparsed'])} ({percent(cell['unparsed_rate'])} %)",
     }
+    if error := _error(cell):
+        results |= {"median error": error, "mean error": number(cell["mean_error"])}
     if cell["difference"] is not None:
         results["difference"] = f"{_difference(cell)} points to {cell['baseline']}"
         results["paired on"] = f"{number(cell['n_paired'])} examples, p = {number(cell['p_value'])} (not adjusted)"

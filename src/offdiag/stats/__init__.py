@@ -10,7 +10,7 @@ from offdiag.stats.bootstrap import (
 )
 from offdiag.stats.crossed import CrossedMean, crossed_mean
 from offdiag.stats.independent import Ends, independent_difference
-from offdiag.stats.intervals import FloatArray, Interval, normal_quantile, wilson
+from offdiag.stats.intervals import FloatArray, Interval, median_interval, normal_quantile, wilson
 from offdiag.stats.multiplicity import holm
 from offdiag.stats.paired import PairedDifference, mcnemar, paired_difference, paired_from_counts
 from offdiag.stats.power import minimum_detectable_difference
@@ -28,6 +28,7 @@ __all__ = [
     "independent_difference",
     "item_counts",
     "mcnemar",
+    "median_interval",
     "minimum_detectable_difference",
     "normal_quantile",
     "paired_difference",

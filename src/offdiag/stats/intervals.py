@@ -1,4 +1,4 @@
-"""The interval of one proportion."""
+"""The intervals of one proportion and of one median."""
 
 from statistics import NormalDist
 from typing import NamedTuple, TypeAlias
@@ -49,3 +49,24 @@ def wilson(n_correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval:
     high = np.where(successes == trials, 1.0, centre + half)
     empty = trials == 0
     return Interval(np.where(empty, np.nan, low), np.where(empty, np.nan, high))
+
+
+def median_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """Two of the values, as near as can be, between which the median lies whatever the distribution.
+
+    Order statistics of a binomial (David and Nagaraja 2003, Order Statistics, section 7.1).
+
+    Args:
+        values: ``[n]``. level: coverage of the two-sided interval.
+
+    Returns:
+        Both ends NaN where n is too small for any such pair (five values and fewer at 0.95).
+    """
+    from scipy.special import bdtr
+
+    x = np.sort(np.asarray(values, np.float64).ravel())
+    below = bdtr(np.arange(len(x) // 2), len(x), 0.5)  # chances that the median lies below the first, second … value
+    outside = int(np.searchsorted(below, (1 - level) / 2, side="right"))
+    if not outside:
+        return Interval(np.asarray(np.nan), np.asarray(np.nan))
+    return Interval(x[outside - 1], x[-outside])

@@ -1,6 +1,6 @@
 """Do models that learn different questions come to hold the same map?"""
 
-from offdiag.studies.world_map.grid import alignments, maps, own_cells, probes, snapshot_cells, starts
+from offdiag.studies.world_map.grid import alignments, maps, own_cells, probes, snapshot_cells
 from offdiag.studies.world_map.outputs import converging, learning
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
 from offdiag.study import Design, study
@@ -35,7 +35,7 @@ def convergence(p: MapParams) -> Design:
     made = learning(p).and_(converging(p))
     return Design(
         cells=(*own_cells(p), *snapshot_cells(p)),
-        measurements=(*probes(p), *alignments(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
+        measurements=(*probes(p), *alignments(p), *maps(p)),
         analyses=made.analyses,
         figures=made.figures,
     )

@@ -1,6 +1,6 @@
 """The models of the map, and what each of them is asked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import combinations, product
 
 from offdiag.errors import UserError
@@ -88,8 +88,13 @@ def probes(p: MapParams) -> tuple[Measurement, ...]:
     return tuple(CityProbe(states=encoded(p, arm)) for arm in arms)
 
 
-def maps(p: MapParams, arms: Iterable[Arm]) -> tuple[Measurement, ...]:
-    """Pictures of the cities at the last layer but one, where the published ones were taken."""
+def maps(p: MapParams) -> tuple[Measurement, ...]:
+    """The cities as each pre-trained model of the first seed holds them, on its way and at its end.
+
+    At the last layer but one, where the published pictures were taken.
+    """
+    first = (start for start in starts(p) if start.seed == p.seeds[0])
+    arms = (arm for start in first for arm in (*snapshots(start), start))
     return tuple(CityMap(states=encoded(p, arm), layer=p.layers[-2]) for arm in arms)
 
 

@@ -1,6 +1,6 @@
 """Real cities as the new ones: a region that pre-training never saw."""
 
-from offdiag.studies.world_map.grid import maps, probes, starts, transfer_cells
+from offdiag.studies.world_map.grid import maps, probes, transfer_cells
 from offdiag.studies.world_map.outputs import learning, probing, transfer
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
 from offdiag.study import Design, study
@@ -30,7 +30,7 @@ def held_out_region(p: MapParams) -> Design:
     made = learning(p).and_(transfer(p), probing(p))
     return Design(
         cells=transfer_cells(p),
-        measurements=(*probes(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
+        measurements=(*probes(p), *maps(p)),
         analyses=made.analyses,
         figures=made.figures,
     )

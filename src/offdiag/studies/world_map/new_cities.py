@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from offdiag.studies.world_map.grid import alignments, maps, probes, snapshot_cells, starts, transfer_cells
+from offdiag.studies.world_map.grid import alignments, maps, probes, snapshot_cells, transfer_cells
 from offdiag.studies.world_map.outputs import aligned, learning, probing, transfer
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
 from offdiag.studies.world_map.published import published
@@ -28,7 +28,7 @@ def new_cities(p: MapParams) -> Design:
     made = learning(p).and_(transfer(p), probing(p), *likeness)
     return Design(
         cells=(*transfer_cells(p), *snapshot_cells(p)),
-        measurements=(*probes(p), *maps(p, starts(p)[:1]), *alignments(changed(p, taught=p.alone))),
+        measurements=(*probes(p), *maps(p), *alignments(changed(p, taught=p.alone))),
         analyses=made.analyses,
         figures=made.figures,
         published=published(p, ("base",), ALL_PAIRS),

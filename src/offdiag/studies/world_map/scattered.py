@@ -1,6 +1,6 @@
 """New cities in one place, and new cities all over the map."""
 
-from offdiag.studies.world_map.grid import maps, probes, starts, transfer_cells
+from offdiag.studies.world_map.grid import maps, probes, transfer_cells
 from offdiag.studies.world_map.outputs import learning, probing, transfer
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
 from offdiag.study import Design, study
@@ -26,7 +26,7 @@ def scattered(p: MapParams) -> Design:
     made = learning(p).and_(transfer(p), probing(p))
     return Design(
         cells=transfer_cells(p),
-        measurements=(*probes(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
+        measurements=(*probes(p), *maps(p)),
         analyses=made.analyses,
         figures=made.figures,
     )

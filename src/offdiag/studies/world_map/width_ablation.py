@@ -1,6 +1,6 @@
 """Does a wider model carry new cities further?"""
 
-from offdiag.studies.world_map.grid import maps, probes, snapshot_cells, starts, transfer_cells
+from offdiag.studies.world_map.grid import maps, probes, snapshot_cells, transfer_cells
 from offdiag.studies.world_map.outputs import learning, probing, transfer
 from offdiag.studies.world_map.params import PAPER_PAIRS, SMALL, TINY, MapParams, changed
 from offdiag.studies.world_map.published import published
@@ -22,7 +22,7 @@ def width_ablation(p: MapParams) -> Design:
     made = learning(p).and_(transfer(p), probing(p))
     return Design(
         cells=(*transfer_cells(p), *snapshot_cells(p)),
-        measurements=(*probes(p), *maps(p, [arm for arm in starts(p) if arm.seed == p.seeds[0]])),
+        measurements=(*probes(p), *maps(p)),
         analyses=made.analyses,
         figures=made.figures,
         published=published(p, ("base", "wide"), PAPER_PAIRS),
