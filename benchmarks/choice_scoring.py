@@ -17,7 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -28,13 +28,13 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
+from bench import Bench, located
 from offdiag.models import ModelSpec
 from offdiag.models.chat import render
 from offdiag.models.lm import LM
-from offdiag.models.loading import convert_wheel, load_model, load_tokenizer
+from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
-from offdiag.steps import Choices, Examples, Step, Weights, load_answers
-from offdiag.steps.jsonl import write_jsonl
+from offdiag.steps import Choices, Examples, Weights, load_answers
 from offdiag.tasks import Example, get_task, parse_domain
 
 WANTED = 8.0  # times faster than a forward pass for each row and choice
@@ -49,31 +49,12 @@ class Turn(NamedTuple):
     answers: list[str]
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What the step may use, as the engine would provide it; nothing of an earlier turn is there."""
-
-    folder: Path
-    runtime: Runtime
-    lm: LM
-
-    def output(self, step: Step) -> Path:
-        """Where the examples lie."""
-        return self.folder
-
-    def model(self, weights: Weights) -> LM:
-        """The loaded model."""
-        return self.lm
-
-    def progress(self, done: int, total: int) -> None:
-        """Nobody watches."""
-
-
 def choices(lm: LM, step: Choices, prompts: Sequence[str], examples: Sequence[Example]) -> list[str]:
     """Through the step, on files of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        write_jsonl(Path(folder) / "examples.jsonl", [asdict(example) for example in examples])
-        step.run(Bench(Path(folder), Runtime(), lm))
+        bench = Bench(Path(folder), Runtime(), lm)
+        bench.provide(step.examples, examples)
+        step.run(bench)
         answers = load_answers(Path(folder))
     assert [answer["prompt"] for answer in answers] == list(prompts), "all ways must ask the same"
     return [answer["completion"] for answer in answers]
@@ -152,15 +133,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--location", type=Path, help="folder of the converted model, kept; default: a temporary one")
     parser.add_argument("--threads", type=int, default=Runtime().threads)
     return parser.parse_args()
-
-
-def located(spec: ModelSpec, folder: Path) -> str | Path:
-    """Where to load ``spec`` from; a wheel is converted into ``folder`` first."""
-    if spec.scheme != "wheel":
-        return spec.location
-    if not (folder / "config.json").exists():
-        convert_wheel(spec.location, folder)
-    return folder
 
 
 def main() -> None:

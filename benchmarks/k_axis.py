@@ -23,11 +23,12 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
+from bench import located
 from offdiag.methods.in_context import few_shot_prompt
 from offdiag.models import ModelSpec
 from offdiag.models.chat import render
 from offdiag.models.lm import LM
-from offdiag.models.loading import convert_wheel, load_model, load_tokenizer
+from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
 from offdiag.tasks import Domain, Example, Grade, get_task, parse_domain
 
@@ -116,15 +117,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=Runtime().threads)
     parser.add_argument("--skip-obvious", action="store_true")
     return parser.parse_args()
-
-
-def located(spec: ModelSpec, folder: Path) -> str | Path:
-    """Where to load ``spec`` from; a wheel is converted into ``folder`` first."""
-    if spec.scheme != "wheel":
-        return spec.location
-    if not (folder / "config.json").exists():
-        convert_wheel(spec.location, folder)
-    return folder
 
 
 def compare(args: argparse.Namespace, spec: ModelSpec, location: str | Path) -> None:

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.seeds import stream
-from offdiag.stats.choice_probes import fit_probes, noisy_labels, probe_scores
+from offdiag.stats.choice_probes import fit_probes, probe_scores
+from offdiag.stats.label_noise import noisy_labels
 
 SIZES = (10, 20, 40, 80, 160)
 NOISES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6)

@@ -7,7 +7,7 @@ import pytest
 
 from offdiag.catalogue import load_study
 from offdiag.cost import Cost, Throughput, estimate, measured
-from offdiag.cost.estimate import examples_seen
+from offdiag.cost.teaching import examples_seen
 from offdiag.cost.tokens import split
 from offdiag.measurements import Anchoring
 from offdiag.methods import FineTuning, Recipe, ZeroShot

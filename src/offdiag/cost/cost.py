@@ -14,7 +14,8 @@ class Line:
 
     Attributes:
         kind: of the steps, as in the store. steps: how many.
-        prompt_tokens: of all prompts. prefill_tokens: those computed when what prompts share is computed once.
+        prompt_tokens: of all prompts and choices. prefill_tokens: those computed when what prompts share is computed
+            once. read_tokens: of these, those of steps that write nothing.
         generated_expected: new tokens if every answer is as long as the ideal one.
         generated_most: new tokens if no answer ends before ``max_new_tokens``.
         trained_tokens: tokens, each time that they are seen, of all updates.
@@ -26,6 +27,7 @@ class Line:
     steps: int = 0
     prompt_tokens: int = 0
     prefill_tokens: int = 0
+    read_tokens: int = 0
     generated_expected: int = 0
     generated_most: int = 0
     trained_tokens: int = 0
@@ -41,6 +43,7 @@ class Line:
             steps=self.steps + other.steps,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             prefill_tokens=self.prefill_tokens + other.prefill_tokens,
+            read_tokens=self.read_tokens + other.read_tokens,
             generated_expected=self.generated_expected + other.generated_expected,
             generated_most=self.generated_most + other.generated_most,
             trained_tokens=self.trained_tokens + other.trained_tokens,

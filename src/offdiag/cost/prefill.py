@@ -6,7 +6,7 @@ attention does not allow that (see ``LM.plain_because``) reads every prompt whol
 has blocks of its own, so that a few more are computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,13 +39,8 @@ class Prefill:
 
     def ask(self, weights: str, samples: Sequence[Tokens], n: int) -> Prompted:
         """Count the ``n`` prompts of which ``samples`` are some, with their template, under the named weights."""
-        groups: dict[Tokens, list[Tokens]] = {}
-        for sample in samples:
-            groups.setdefault(sample[:WORTH_SHARING], []).append(sample)
         computed, longest, kept = 0.0, 0, 0
-        for members in groups.values():
-            shared = _common(members) if len(members) > 1 else 0
-            shared = shared if shared >= WORTH_SHARING else 0
+        for members, shared in _groups(samples, n):
             rows = n * len(members) / len(samples)
             blocks = self._new_blocks(weights, members[0][:shared])
             computed += blocks + shared % BLOCK + rows * (_mean(members) - shared)
@@ -60,6 +55,27 @@ class Prefill:
                 self._known.add((weights, before))
                 new += BLOCK
         return new
+
+
+def _groups(samples: Sequence[Tokens], n: int) -> Iterator[tuple[list[Tokens], int]]:
+    """Samples with the same beginning, and how much they share, as :mod:`offdiag.models._batches` has it."""
+    alike: dict[Tokens, list[Tokens]] = {}
+    for sample in samples:
+        alike.setdefault(sample[:WORTH_SHARING], []).append(sample)
+
+    def pays(shared: int, members: Sequence[Tokens]) -> bool:
+        return len(members) > 1 and shared * (n * len(members) / len(samples) - 1) >= WORTH_SHARING
+
+    of_all, rest = _common(samples), []
+    for members in alike.values():
+        shared = _common(members)
+        if pays(shared - of_all, members):
+            yield members, shared
+        else:
+            rest += members
+    if rest:
+        shared = _common(rest)
+        yield rest, shared if pays(shared, rest) else 0
 
 
 def _common(texts: Sequence[Tokens]) -> int:

@@ -5,21 +5,27 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from offdiag.cost.tokens import Tokens, split
 from offdiag.errors import UserError
 from offdiag.measurements import Anchoring
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Context, Examples, Step, Weights
+from offdiag.steps import Answers, Choices, Context, Examples, HiddenStates, Step, Weights
+from offdiag.steps.hidden_states import prompts_of
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.tasks import Example, PromptStyle, get_task
+from offdiag.tasks.stream import NO_TARGET, Stream
 
 if TYPE_CHECKING:
     from offdiag.models.lm import LM
 
 # Examples of each set that are worded; the rest are taken to be as long.
 SAMPLES = 4
+# Rows of a stream that are drawn.
+ROWS = 64
 
 
 class Rehearsed(NamedTuple):
@@ -34,6 +40,13 @@ class Rehearsed(NamedTuple):
         return mean_length(self.responses) + 1
 
 
+class Offered(NamedTuple):
+    """Sampled prompts and the choices of each, as tokens without the chat template."""
+
+    prompts: list[Tokens]
+    choices: list[list[Tokens]]
+
+
 class Rehearsal:
     """Stands in for the engine (see :class:`offdiag.steps.Work`) with a temporary folder and no model; use ``with``."""
 
@@ -42,6 +55,7 @@ class Rehearsal:
         self._temporary = TemporaryDirectory(prefix="offdiag-")
         self.folder = Path(self._temporary.name)
         self._samples: dict[str, list[Example]] = {}
+        self._rows: dict[str, float] = {}
         self._questions: dict[tuple[Examples, Context | None, PromptStyle], Rehearsed] = {}
 
     def __enter__(self) -> "Rehearsal":
@@ -74,6 +88,27 @@ class Rehearsal:
 
     def progress(self, done: int, total: int) -> None:
         """Nothing."""
+
+    def offered(self, step: Choices | HiddenStates) -> Offered:
+        """What a sample of the examples of ``step`` is asked, and what each has to choose from."""
+        few = self._sample(step.examples)
+        if isinstance(step, Choices):
+            prompts = step.prompts(self, few)
+        else:
+            prompts = prompts_of(step.examples.domain, few, step.style)
+        return Offered([split(prompt) for prompt in prompts], self.choices(step.examples))
+
+    def choices(self, step: Examples) -> list[list[Tokens]]:
+        """The choices of a sample of examples."""
+        return [[split(f" {choice}") for choice in example.choices] for example in self._sample(step)]
+
+    def row_tokens(self, stream: Stream) -> float:
+        """Mean number of columns of a row up to its last target; what fills a row up is not computed."""
+        if stream.fingerprint not in self._rows:
+            columns = np.arange(1, stream.columns + 1)
+            targets = stream.sample(ROWS).targets
+            self._rows[stream.fingerprint] = float((columns * (targets != NO_TARGET)).max(axis=1).mean())
+        return self._rows[stream.fingerprint]
 
     def questions(self, step: Answers) -> Rehearsed:
         """What a sample of the examples of ``step`` is asked; the ideal response works out what the style asks for."""
