@@ -50,3 +50,22 @@ def test_what_is_not_done_and_what_cannot_be():
         OVER.model_copy(update={"by": ("method",)}).table(joined(frames, hardness_frames(ACCURACIES, dataset="mmlu")))
     with pytest.raises(UserError, match="name others with items="):
         OVER.model_copy(update={"items": {"level": "none"}}).table(frames)
+
+
+def test_levels_are_rows_of_their_own():
+    frames = hardness_frames(ACCURACIES)
+    found = OVER.model_copy(update={"items": {}, "levels": ("all", "hard")}).table(frames)
+    assert found["asked"].tolist() == ["all", "hard"] * 3
+    apart = [OVER.model_copy(update={"items": items}).table(frames) for items in ({}, {"level": "hard"})]
+    numbers = ["accuracy", "low", "high", "n_items"]
+    for level, expected in zip(("all", "hard"), apart, strict=True):
+        own = found[found["asked"] == level].reset_index(drop=True)
+        pd.testing.assert_frame_equal(own[numbers], expected[numbers])
+
+
+def test_draws_that_agree_in_every_answer_are_not_certain():
+    frames = hardness_frames(ACCURACIES)
+    right = Frames(cells=frames.cells, records=frames.records.assign(correct=True))
+    row = OVER.table(right).iloc[1]
+    assert row["accuracy"] == row["high"] == 1
+    assert row["low"] == pytest.approx(wilson(row["n_items"], row["n_items"]).low)

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from hardness_frames import hardness_frames, joined
 from offdiag.analyses import AccuracyOverDraws, SupervisionGapRecovered
 from offdiag.errors import UserError
 from offdiag.figures import OverDraws, SupervisionGapFigure
+from offdiag.figures.levels import LEVEL_LOOKS
 
 BOTH = ("easy", "hard")
 ACCURACIES = {("zero-shot", None): 0.3, ("in-context", "easy"): 0.6, ("in-context", "hard"): 0.7}
@@ -45,7 +48,7 @@ def test_what_means_nothing_or_lies_beyond_or_is_missing_is_said():
     flat = {("zero-shot", None): 0.3, ("linear-probe", "easy"): 0.9, ("linear-probe", "hard"): 0.33}
     undone = [f"in-context.mmlu.grade.hard.{b}" for b in range(3)]
     figure = GAPS.draw(joined(hardness_frames(flat, n=300), hardness_frames(ACCURACIES, dataset="mmlu", undone=undone)))
-    assert words(figure) == ["in-context", "linear-probe", "gap not significant", "no result yet, or no gap"]
+    assert words(figure) == ["linear-probe", "in-context", "gap not significant", "no result yet, or no gap"]
     (axes,) = figure.axes
     assert [text.get_gid() for text in axes.texts].count("beyond") == 1
     assert sum(len(line.get_xdata()) for line in named(axes, "absent")) == 1
@@ -90,3 +93,27 @@ def test_mistakes_in_a_curve():
     of = OVER.model_copy(update={"by": (*OVER.by, "eval_dataset")})
     with pytest.raises(UserError, match="differ in method, eval_dataset claim one spot"):
         COST.model_copy(update={"of": of}).draw(frames)
+
+
+def test_values_stand_beside_points_if_they_are_wanted():
+    figure = COST.model_copy(update={"labelled": True}).draw(curves())
+    shown = [text.get_text() for text in figure.axes[0].texts if text.get_gid() == "label"]
+    drawn = [value for line in named(figure.axes[0], "points") for value in line.get_ydata()]
+    assert shown == [f"{100 * value:.1f}" for value in drawn]
+    assert [text for text in COST.draw(curves()).axes[0].texts if text.get_gid() == "label"] == []
+
+
+def test_levels_look_alike_in_all_figures():
+    lines = named(COST.draw(curves()).axes[0], "points")
+    assert [line.get_markerfacecolor() for line in lines] == [LEVEL_LOOKS[level].colour for level in BOTH]
+    assert len({line.get_marker() for line in lines}) == 2
+
+
+def test_points_without_an_interval_do_not_stretch_the_page():
+    """Several models with none that is significant, or all of it: every panel keeps its place."""
+    parts = [hardness_frames(ACCURACIES, suffix=name, model=name) for name in ("one", "two", "three")]
+    figure = GAPS.draw(joined(*parts))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.draw_without_rendering()
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["one", "two", "three"]

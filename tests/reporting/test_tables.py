@@ -56,6 +56,20 @@ def test_more_cells_than_a_page_holds_become_a_longtable():
     assert r"\begin{longtable}" in latex_table(build_matrix(cells, results.steps).squares)
 
 
+def test_tables_of_analyses_are_latex_too_but_for_long_ones(tmp_path):
+    table = pd.DataFrame({"a_b": ["x & y", None], "n": [3, 4], "r": [0.12345, float("nan")]})
+    extra = {"short": table, "long": pd.DataFrame({"n": range(201)})}
+    write_tables(synthetic.empty_results(), (), extra, tmp_path)
+    assert not (tmp_path / "long.tex").exists()
+    lines = (tmp_path / "short.tex").read_text().splitlines()
+    assert lines[0] == r"\begin{tabular}{lrr}"
+    assert [line for line in lines if line.endswith(r"\\")] == [
+        r"a\_b & n & r \\",
+        r"x \& y & 3 & 0.123 \\",
+        r" & 4 &  \\",
+    ]
+
+
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "cells", ".hidden", "a b"])
 def test_names_that_cannot_be_files_are_refused(name, tmp_path):
     with pytest.raises(UserError, match="name"):

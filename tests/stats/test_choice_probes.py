@@ -4,7 +4,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from offdiag.seeds import stream
-from offdiag.stats.choice_probes import fit_probes, noisy_labels, probe_scores
+from offdiag.stats.choice_probes import fit_probes, probe_scores
+from offdiag.stats.label_noise import noisy_labels
 
 N, M, D = 60, 4, 30
 

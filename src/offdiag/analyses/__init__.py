@@ -1,5 +1,7 @@
 """Analyses: tables of results in, tables with intervals out. SciPy and pandas load only when one runs."""
 
+from offdiag.analyses.accuracy_by_hardness import AccuracyByHardness
+from offdiag.analyses.accuracy_grid import AccuracyGrid
 from offdiag.analyses.alignment_transfer import AlignmentTransfer
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.anchoring import AnchoringScores
@@ -9,10 +11,13 @@ from offdiag.analyses.city_alignment import Convergence, cka_table
 from offdiag.analyses.draws import AccuracyOverDraws
 from offdiag.analyses.forgetting import Forgetting
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.generalisation_gap import GeneralisationGap
 from offdiag.analyses.handed_on import HandedOn
+from offdiag.analyses.hardness_summary import HardnessSummary
 from offdiag.analyses.improvement import Improvement, normalised_improvement
 from offdiag.analyses.leakage import Leakage, LeakageByTrigger
 from offdiag.analyses.learnt import Learnt
+from offdiag.analyses.measure_correlations import MeasureCorrelations
 from offdiag.analyses.pair_differences import PairDifferences
 from offdiag.analyses.patching import PatchingRecovery
 from offdiag.analyses.probe_generalisation import ProbeGeneralisation
@@ -20,8 +25,10 @@ from offdiag.analyses.protection import Protection
 from offdiag.analyses.reading import read_table
 from offdiag.analyses.selection import select, with_shots
 from offdiag.analyses.semantic_protection import ProtectionBySimilarity, SemanticProtection
+from offdiag.analyses.state_sizes import StatesKept
 from offdiag.analyses.strata import AccuracyByStratum, accuracy_by_stratum
 from offdiag.analyses.supervision_gap import SupervisionGapRecovered
+from offdiag.analyses.supervision_tests import SupervisionTests
 from offdiag.analyses.table_analysis import (
     TableAnalysis,
     get_table_analysis,
@@ -43,7 +50,9 @@ from offdiag.analyses.width_scaling import ScalingFit, fit_width_scaling, scalin
 from offdiag.analyses.width_scaling_of import WidthScaling, WidthScalingOfTable
 
 __all__ = [
+    "AccuracyByHardness",
     "AccuracyByStratum",
+    "AccuracyGrid",
     "AccuracyOverDraws",
     "AlignmentTransfer",
     "AnchoringCorrelation",
@@ -52,12 +61,15 @@ __all__ = [
     "Convergence",
     "Forgetting",
     "Frames",
+    "GeneralisationGap",
     "HandedOn",
+    "HardnessSummary",
     "Improvement",
     "Leakage",
     "LeakageByTrigger",
     "Learnt",
     "Matrix",
+    "MeasureCorrelations",
     "PairDifferences",
     "PatchingRecovery",
     "ProbeGeneralisation",
@@ -66,8 +78,10 @@ __all__ = [
     "ScalingFit",
     "SemanticProtection",
     "Spread",
+    "StatesKept",
     "StudyAnalysis",
     "SupervisionGapRecovered",
+    "SupervisionTests",
     "TableAnalysis",
     "TaskLearning",
     "ThresholdSlopes",

@@ -8,15 +8,17 @@ import numpy as np
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import Where, require, select
+from offdiag.analyses.selection import ZERO_SHOT, Where, require, select
 from offdiag.errors import UserError
-from offdiag.stats import FloatArray, hierarchical_bootstrap, wilson
+from offdiag.stats import Ends, FloatArray, hierarchical_bootstrap, wilson
 from offdiag.stats.means import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DRAWS = ("train_bootstrap", "seed")
+TRAINING = ("train_dataset", "train_hardness", "train_level", *DRAWS)
+ALL = "all"
 COLUMNS = ("state", "accuracy", "low", "high", "n_items", "n_draws", "n_planned")
 
 
@@ -28,29 +30,33 @@ class AccuracyOverDraws(StudyAnalysis):
             value. ``learner`` is the method and whether it was taught to reason.
         draws: columns that tell apart the draws within a row.
         items: column -> value, of the records that count; all by default.
+        levels: of the items that are asked, with a row each for every combination, in the column ``asked``; ``all`` for
+            those of every level.
     """
 
     tag: ClassVar[str] = "accuracy-over-draws"
     shown: ClassVar[tuple[str, ...]] = (
-        *("model", "method", "eval_dataset", "eval_hardness", "train_level", "n_train", "noise"),
+        *("model", "method", "learner", "eval_dataset", "eval_hardness", "train_level", "n_train", "noise", "asked"),
         *("accuracy", "low", "high", "n_draws"),
     )
+    value: ClassVar[str] = "accuracy"
     by: tuple[str, ...] = ("model", "method", "eval_dataset", "eval_hardness", "train_level")
     draws: tuple[str, ...] = DRAWS
     items: Mapping[str, str | int | float | bool] = {}
+    levels: tuple[str, ...] = ()
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row a combination of ``by`` in order of appearance.
 
-        ``accuracy`` is the mean over draws and items with its 95 % interval ``low, high``: Wilson's of one draw, the
-        hierarchical bootstrap over draws and items of several. ``state`` is ``done`` as soon as one draw is.
+        ``accuracy`` is the mean over draws and items with its 95 % interval ``low, high`` (:func:`mean_accuracy`).
+        ``state`` is ``done`` as soon as one draw is.
 
         Raises:
             UserError: a column is missing, two cells claim one draw, or finished cells have no such items.
         """
         import pandas as pd
 
-        columns = [*self.by, *COLUMNS]
+        columns = [*self.by, *(["asked"] if self.levels else []), *COLUMNS]
         if frames.cells.empty:
             return pd.DataFrame(columns=columns)
         cells = with_learners(select(frames.cells, self.where, self.own))
@@ -59,31 +65,36 @@ class AccuracyOverDraws(StudyAnalysis):
         rows = []
         for key, group in cells.groupby(list(self.by), sort=False, dropna=False):
             check_draws(group, self.draws, self.name)
-            rows.append({**dict(zip(self.by, key, strict=True)), **self._row(group, frames.records)})
+            named = dict(zip(self.by, key, strict=True))
+            if not self.levels:
+                rows.append({**named, **self._row(group, frames.records, self.items)})
+            for level in self.levels:
+                items = self.items if level == ALL else {**self.items, "level": level}
+                rows.append({**named, "asked": level, **self._row(group, frames.records, items)})
         table = pd.DataFrame(rows, columns=columns)
         return table.astype(dict(table[list(self.by)].convert_dtypes().dtypes))
 
-    def _row(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> dict[str, Any]:
+    def _row(self, cells: "pd.DataFrame", records: "pd.DataFrame", items: Where) -> dict[str, Any]:
         done = cells[cells["state"] == "done"]
         counts = {"n_draws": len(done), "n_planned": len(cells)}
         if done.empty:
             nothing = dict.fromkeys(("accuracy", "low", "high"), math.nan)
             return {"state": state_of([cells]), **nothing, "n_items": 0, **counts}
-        (grid,) = answer_grids([done], records, self.items, self.name)
+        (grid,) = answer_grids([done], records, items, self.name)
         if done[list(self.draws)].isna().all(axis=None):
-            grid = mean_interval(grid.T).mean[None]  # several untrained cells are one learner, asked in parts
-        known = ~np.isnan(grid)
-        mean, n = float(grid[known].mean()), int(known.any(axis=0).sum())
-        if len(grid) == 1:
-            low, high = (float(end) for end in wilson(mean * n, n))
-        else:
-            found = hierarchical_bootstrap(grid, names=("accuracy over draws", *sorted(map(str, done["cell"]))))
-            low, high = max(0.0, found.low), min(1.0, found.high)
+            grid = one_learner(grid)
+        n = int((~np.isnan(grid)).any(axis=0).sum())
+        mean, low, high = mean_accuracy(grid, ("accuracy over draws", *sorted(map(str, done["cell"]))))
         return {"state": "done", "accuracy": mean, "low": low, "high": high, "n_items": n, **counts}
 
 
 def with_learners(cells: "pd.DataFrame") -> "pd.DataFrame":
-    """The cells with a column ``learner``: the method, and whether it was taught to reason."""
+    """The cells with a column ``learner``: the method, and whether it was taught to reason.
+
+    Where nothing is trained at all, the columns of training data are there without a value.
+    """
+    if (cells["method"] == ZERO_SHOT).all():
+        cells = cells.assign(**dict.fromkeys((name for name in TRAINING if name not in cells), None))
     names = cells["method"].astype("string")
     if "rationale" in cells:
         names = names.mask(cells["rationale"].fillna(False).astype(bool), names + " + rationale")
@@ -121,6 +132,26 @@ def answer_grids(parts: "Sequence[pd.DataFrame]", records: "pd.DataFrame", items
     wide = answers.assign(correct=answers["correct"].astype(float))
     wide = wide.pivot(index="cell", columns="example", values="correct")
     return [wide.reindex(part).to_numpy(np.float64) for part in names]
+
+
+def mean_accuracy(grid: FloatArray, names: tuple[str, ...]) -> Ends:
+    """The mean of verdicts ``[draws, items]`` with its 95 % interval.
+
+    Wilson's over the items of one draw, or where all answers agree and resamples could not differ; else the
+    hierarchical bootstrap over draws and items. ``names`` are those of the random stream.
+    """
+    known = ~np.isnan(grid)
+    answers = grid[known]
+    mean, n = float(answers.mean()), int(known.any(axis=0).sum())
+    if len(grid) == 1 or np.ptp(answers) == 0:
+        return Ends(mean, *(float(end) for end in wilson(mean * n, n)))
+    found = hierarchical_bootstrap(grid, names=names)
+    return Ends(mean, max(0.0, found.low), min(1.0, found.high))
+
+
+def one_learner(grid: FloatArray) -> FloatArray:
+    """Several untrained cells as the one learner that they are, asked in parts: ``[1, items]``."""
+    return np.asarray(mean_interval(grid.T).mean[None])
 
 
 def matching(frame: "pd.DataFrame", wanted: Where) -> "pd.Series[bool]":

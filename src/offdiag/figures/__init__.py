@@ -3,15 +3,18 @@
 from offdiag.figures.accuracy_by_anchoring import AccuracyByAnchoring
 from offdiag.figures.alignment_matrix import AlignmentMatrix
 from offdiag.figures.alignment_transfer import AlignmentTransferFigure
+from offdiag.figures.by_hardness import ByHardness
 from offdiag.figures.by_stratum import ByStratum
 from offdiag.figures.city_maps import CityMaps
 from offdiag.figures.convergence import ConvergenceFigure
+from offdiag.figures.correlation_heat_map import CorrelationHeatMap
 from offdiag.figures.difference_split import DifferenceSplit
 from offdiag.figures.emergence import Emergence
 from offdiag.figures.episode_curves import EpisodeCurvesFigure
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.final_accuracies import FinalAccuracies
 from offdiag.figures.geometry_learning import GeometryLearning
+from offdiag.figures.hardness_histograms import HardnessHistograms
 from offdiag.figures.k_shot import KShot
 from offdiag.figures.layerwise_anchoring import LayerwiseAnchoring
 from offdiag.figures.leakage_by_size import LeakageBySize
@@ -25,6 +28,7 @@ from offdiag.figures.single_fit import SingleFit
 from offdiag.figures.style import save
 from offdiag.figures.supervision_gap import SupervisionGapFigure
 from offdiag.figures.thresholds import ThresholdFigure
+from offdiag.figures.training_bars import TrainingBars
 from offdiag.figures.training_curves import TrainingCurves
 from offdiag.figures.transfer import Transfer
 from offdiag.figures.transfer_by_arm import TransferByArm
@@ -37,14 +41,17 @@ __all__ = [
     "AccuracyByAnchoring",
     "AlignmentMatrix",
     "AlignmentTransferFigure",
+    "ByHardness",
     "ByStratum",
     "CityMaps",
     "ConvergenceFigure",
+    "CorrelationHeatMap",
     "DifferenceSplit",
     "Emergence",
     "EpisodeCurvesFigure",
     "FinalAccuracies",
     "GeometryLearning",
+    "HardnessHistograms",
     "KShot",
     "LayerwiseAnchoring",
     "LeakageBySize",
@@ -58,6 +65,7 @@ __all__ = [
     "StudyFigure",
     "SupervisionGapFigure",
     "ThresholdFigure",
+    "TrainingBars",
     "TrainingCurves",
     "Transfer",
     "TransferByArm",

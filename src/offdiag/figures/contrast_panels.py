@@ -1,9 +1,13 @@
-"""Panels of the figures that contrast two triggers: one an arm and pair of categories."""
+"""What the figures that contrast two triggers have in common: one panel an arm and pair of categories."""
 
+from abc import ABC
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from offdiag.analyses.trigger_contrasts import PAIR
+from offdiag.analyses import Frames
+from offdiag.analyses.outcomes import ARMS
+from offdiag.analyses.trigger_contrasts import PAIR, OfContrasts
+from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE
 from offdiag.figures.trigger_arms import arm_name, category_name
 
@@ -12,6 +16,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TRIGGERS = {"id": "trained triggers", "ood": "held-out triggers"}
+
+
+class ContrastFigure(StudyFigure, ABC):
+    """A figure of an analysis of such contrasts.
+
+    Attributes:
+        analysis: what is drawn. arms, replicates: its settings.
+    """
+
+    analysis: ClassVar[type[OfContrasts]]
+    arms: tuple[str, ...] = ARMS
+    replicates: tuple[str, ...] = ("seed",)
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """The table of the analysis.
+
+        Raises:
+            UserError: as the analysis says.
+        """
+        analysis = self.analysis(
+            name=self.name, where=self.where, own=self.own, arms=self.arms, replicates=self.replicates
+        )
+        return analysis.table(frames)
 
 
 class Panel(NamedTuple):
@@ -32,6 +59,12 @@ def panels(table: "pd.DataFrame", arms: Sequence[str]) -> list[Panel]:
         pair = f"{category_name(category)} against {category_name(against)}"
         found.append(Panel(", ".join(filter(None, words)), pair, rows))
     return found
+
+
+def repeated(table: "pd.DataFrame", items: str) -> str:
+    """What an interval is over: ``pairs``, or ``3 seeds and pairs`` where a study plans several."""
+    seeds = int(table["n_planned_seeds"].max())
+    return items if seeds == 1 else f"{seeds} seeds and {items}"
 
 
 def hatch(axes: "Axes", state: str) -> None:

@@ -7,8 +7,10 @@ import numpy as np
 
 from offdiag.analyses import AccuracyOverDraws, Frames
 from offdiag.errors import UserError
+from offdiag.figures.draws_footnote import draws_footnote
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, PALE, Look, heading, looks, new_figure, noun, styled
+from offdiag.figures.levels import series_looks
+from offdiag.figures.style import GREY, PALE, Look, heading, new_figure, noun, styled
 from offdiag.stats import FloatArray
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class OverDraws(StudyFigure):
         of: what is drawn. x: column of it along the page; where it is missing the learner is untrained.
         series: column with a colour and marker a value. panels: column with one panel a value.
         factors: value of ``series`` -> what its ``x`` is multiplied by: hard items that cost twice as much, say.
+        labelled: whether the values stand beside the points, in per cent.
         title, x_label: in words; ``x_label`` is the column's name by default.
     """
 
@@ -38,6 +41,7 @@ class OverDraws(StudyFigure):
     series: str = "train_level"
     panels: str = "eval_hardness"
     factors: Mapping[str, float] = {}
+    labelled: bool = False
     title: str
     x_label: str = ""
 
@@ -49,7 +53,7 @@ class OverDraws(StudyFigure):
             raise UserError(f"figure {self.name}: no trained cell has {self.x}: expected a column of by= of its table")
         self._check(trained)
         panels = list(dict.fromkeys(trained[self.panels]))
-        styles = dict(zip(names := list(dict.fromkeys(trained[self.series])), looks(len(names)), strict=True))
+        styles = series_looks(list(dict.fromkeys(trained[self.series])))
         places = None if _is_number(trained[self.x]) else list(dict.fromkeys(trained[self.x]))
         with styled():
             figure = new_figure(2.4 + 3.1 * len(panels), 4.2)
@@ -58,7 +62,7 @@ class OverDraws(StudyFigure):
                 self._panel(axes, table[table[self.panels] == panel], styles, places)
                 axes.set_title(str(panel).replace("_", " "), loc="left")
             row[0].set_ylabel("accuracy")
-            heading(figure, self.title, _footnote(trained))
+            heading(figure, self.title, draws_footnote(trained, "point"))
             _legend(figure, table, styles, untrained=len(trained) < len(table))
         return figure
 
@@ -76,6 +80,8 @@ class OverDraws(StudyFigure):
             x = own["at"].to_numpy(np.float64)
             x = _apart(x, shift, ticks) if places is None else x + DODGE * shift
             _points(axes, x, own, look, joined=places is None)
+            if self.labelled:
+                _label(axes, x, own, look, left=number == 0 and len(styles) > 1)
         for value, low, high in table.loc[untrained, ["accuracy", "low", "high"]].dropna().to_numpy(np.float64):
             axes.axhline(value, color=GREY, lw=1.2, ls="--", zorder=1, gid="untrained")
             axes.axhspan(low, high, color=PALE, alpha=0.25, lw=0, zorder=0)
@@ -108,6 +114,14 @@ def _points(axes: "Axes", x: FloatArray, rows: "pd.DataFrame", look: Look, *, jo
     axes.plot(x[~done], [0.02] * int((~done).sum()), "x", color=look.colour, ms=6, transform=absent, gid="absent")
 
 
+def _label(axes: "Axes", x: FloatArray, rows: "pd.DataFrame", look: Look, *, left: bool) -> None:
+    side: dict[str, Any] = {"xytext": (-5 if left else 5, 4), "ha": "right" if left else "left"}
+    for at, value in zip(x, rows["accuracy"].to_numpy(np.float64), strict=True):
+        if not np.isnan(value):
+            axes.annotate(f"{100 * value:.1f}", (at, value), textcoords="offset points", fontsize=7.5,
+                          color=look.colour, gid="label", **side)  # fmt: skip
+
+
 def _is_long(ticks: FloatArray) -> bool:
     """Whether the numbers range so far that their axis is logarithmic."""
     return bool(ticks[0] > 0 and ticks[-1] >= LONG * ticks[0])
@@ -135,20 +149,6 @@ def _is_number(column: "pd.Series[Any]") -> bool:
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     return bool(is_numeric_dtype(column)) and not is_bool_dtype(column)
-
-
-def _footnote(table: "pd.DataFrame") -> str:
-    done = table[table["state"] == "done"]
-    if done.empty:
-        return "no result yet"
-    counts = {}
-    for column in ("n_items", "n_draws"):
-        low, high = int(done[column].min()), int(done[column].max())
-        counts[column] = f"{low}" if low == high else f"{low} to {high}"
-    return (
-        f"{counts['n_items']} items and {counts['n_draws']} draws of training data a point\n"
-        "lines: 95 % interval (hierarchical bootstrap over draws and items; Wilson of one draw)"
-    )
 
 
 def _legend(figure: "Figure", table: "pd.DataFrame", styles: Mapping[Any, Look], *, untrained: bool) -> None:

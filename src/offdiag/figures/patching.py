@@ -4,10 +4,8 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from offdiag.analyses import Frames
-from offdiag.analyses.outcomes import ARMS
 from offdiag.analyses.patching import PatchingRecovery
-from offdiag.figures.contrast_panels import hatch, panels
-from offdiag.figures.figure import StudyFigure
+from offdiag.figures.contrast_panels import ContrastFigure, hatch, panels, repeated
 from offdiag.figures.style import GREY, heading, new_figure, styled
 
 if TYPE_CHECKING:
@@ -21,16 +19,11 @@ DARK = 0.6
 ROWS = {"point": "point", "trigger": "trigger", "rest": "rest", "last": "last token"}
 
 
-class PatchingHeatMap(StudyFigure):
-    """The mean recovered difference in percent, one panel an arm and pair of categories.
-
-    Attributes:
-        arms, replicates: as in :class:`offdiag.analyses.patching.PatchingRecovery`.
-    """
+class PatchingHeatMap(ContrastFigure):
+    """The mean recovered difference in percent, one panel an arm and pair of categories."""
 
     tag: ClassVar[str] = "patching-heat-map"
-    arms: tuple[str, ...] = ARMS
-    replicates: tuple[str, ...] = ("seed",)
+    analysis: ClassVar[type[PatchingRecovery]] = PatchingRecovery
 
     def draw(self, frames: Frames) -> "Figure":
         """Every planned panel; what is not done, or has no pair, is hatched and named.
@@ -38,8 +31,7 @@ class PatchingHeatMap(StudyFigure):
         Raises:
             UserError: as the analysis says.
         """
-        shared: dict[str, Any] = {"where": self.where, "own": self.own, "arms": self.arms}
-        table = PatchingRecovery(name=self.name, replicates=self.replicates, **shared).table(frames)
+        table = self.table(frames)
         found = panels(table, self.arms)
         with styled():
             figure = new_figure(11.5, 1.3 + 1.7 * len(found))
@@ -107,10 +99,8 @@ def _pairs(rows: "pd.DataFrame") -> list[str]:
 
 
 def _footnote(table: "pd.DataFrame") -> str:
-    seeds = int(table["n_planned_seeds"].max())
-    over = "pairs" if seeds == 1 else f"{seeds} seeds and pairs"
     return (
-        f"mean over {over}; grey: the 95 % interval (bootstrap) includes 0 · 0: as with the other category's trigger, "
-        "100: as with the own one\npoint: tokens before the trigger, a control that must be 0 · rest: tokens between "
-        "the trigger and the last one"
+        f"mean over {repeated(table, 'pairs')}; grey: the 95 % interval (bootstrap) includes 0 · 0: as with the other "
+        "category's trigger, 100: as with the own one\npoint: tokens before the trigger, a control that must be 0 · "
+        "rest: tokens between the trigger and the last one"
     )

@@ -8,7 +8,7 @@ import numpy as np
 from offdiag.analyses import Frames, SupervisionGapRecovered
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, PALE, Look, heading, looks, new_figure, styled, values_of
+from offdiag.figures.style import GREY, PALE, Look, heading, looks, new_figure, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ class SupervisionGapFigure(StudyFigure):
             raise UserError(f"figure {self.name}: nothing is trained on both easy and hard items")
         self._check(table)
         places = list(dict.fromkeys(table[list(self.groups)].itertuples(index=False, name=None)))
-        methods, models = (values_of(table[column]) for column in (self.series, self.panels))
+        methods, models = (list(dict.fromkeys(table[column])) for column in (self.series, self.panels))
         styles = dict(zip(methods, looks(len(methods)), strict=True))
         with styled():
             width = max(1.35, 0.45 * len(methods)) * len(places)
@@ -72,6 +72,8 @@ def _points(axes: "Axes", x: Any, rows: "pd.DataFrame", look: Look) -> None:
     sure = done & (rows["note"] == "").to_numpy()
     value, low, high = (rows[name].to_numpy(np.float64) for name in ("recovered", "low", "high"))
     for chosen, colour, face in ((sure, look.colour, look.colour), (done & ~sure, PALE, "white")):
+        if not chosen.any():  # an empty line that is not clipped would stretch the layout to the figure's corner
+            continue
         axes.vlines(x[chosen], *np.clip([low[chosen], high[chosen]], *VIEW), color=colour, lw=1.3, zorder=2)
         edge = look.colour if face == "white" else "white"
         axes.plot(x[chosen], value[chosen].clip(*VIEW), ls="", marker=look.marker, ms=7, mfc=face, mec=edge, zorder=3,
@@ -83,7 +85,7 @@ def _points(axes: "Axes", x: Any, rows: "pd.DataFrame", look: Look) -> None:
 
 def _say_beyond(axes: "Axes", x: float, value: float) -> None:
     above = value > VIEW[1]
-    axes.annotate(f"{value:.1f}", (x, VIEW[int(above)]), xytext=(6, 3 if above else -3), textcoords="offset points",
+    axes.annotate(f"{value:.1f}", (x, VIEW[int(above)]), xytext=(6, 3 if above else 7), textcoords="offset points",
                   va="center", fontsize=8, color=GREY, gid="beyond")  # fmt: skip
 
 

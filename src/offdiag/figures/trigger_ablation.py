@@ -1,15 +1,13 @@
 """What the answers follow when the trigger is taken away or replaced."""
 
 from math import ceil
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.analyses.outcomes import ARMS
 from offdiag.analyses.trigger_ablation import TriggerAblationRates
-from offdiag.figures.contrast_panels import hatch, panels
-from offdiag.figures.figure import StudyFigure
+from offdiag.figures.contrast_panels import ContrastFigure, hatch, panels, repeated
 from offdiag.figures.style import Look, heading, looks, new_figure, styled
 
 if TYPE_CHECKING:
@@ -22,16 +20,11 @@ NAMES = {"intact": "own\ntrigger", "placeholder": "place-\nholder", "empty": "no
 ACROSS = 3  # panels in a row
 
 
-class TriggerAblationFigure(StudyFigure):
-    """Rates of the rule that the answers follow, by what stands in the trigger's place; one panel an arm and pair.
-
-    Attributes:
-        arms, replicates: as in :class:`offdiag.analyses.trigger_ablation.TriggerAblationRates`.
-    """
+class TriggerAblationFigure(ContrastFigure):
+    """Rates of the rule that the answers follow, by what stands in the trigger's place; one panel an arm and pair."""
 
     tag: ClassVar[str] = "trigger-ablation-figure"
-    arms: tuple[str, ...] = ARMS
-    replicates: tuple[str, ...] = ("seed",)
+    analysis: ClassVar[type[TriggerAblationRates]] = TriggerAblationRates
 
     def draw(self, frames: Frames) -> "Figure":
         """Every planned panel; what is not done is hatched and named.
@@ -39,8 +32,7 @@ class TriggerAblationFigure(StudyFigure):
         Raises:
             UserError: as the analysis says.
         """
-        shared: dict[str, Any] = {"where": self.where, "own": self.own, "arms": self.arms}
-        table = TriggerAblationRates(name=self.name, replicates=self.replicates, **shared).table(frames)
+        table = self.table(frames)
         found = panels(table, self.arms)
         across = min(ACROSS, len(found))
         down = ceil(len(found) / across)
@@ -91,6 +83,5 @@ def _footnote(table: "pd.DataFrame") -> str:
     done = table[table["state"] == "done"]
     if done.empty:
         return "nothing is measured yet"
-    items, seeds = int(done["n_items"].max()), int(table["n_planned_seeds"].max())
-    over = "triggers" if seeds == 1 else f"{seeds} seeds and triggers"
+    items, over = int(done["n_items"].max()), repeated(table, "triggers")
     return f"{items} questions each, the same points throughout · bars: 95 % interval over {over}"

@@ -1,4 +1,4 @@
-"""The files beside the page: tables as CSV, and the cells as a LaTeX table."""
+"""The files beside the page: tables as CSV, and those that a paper could print as LaTeX."""
 
 import re
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from offdiag.errors import UserError
 from offdiag.reporting.squares import Square
 from offdiag.reporting.wording import visible
 from offdiag.results import Results
+
+PAGE, LONGEST = 40, 200  # rows of a page, and of a table that is written as LaTeX
 
 _LATEX = str.maketrans(
     {
@@ -34,7 +36,9 @@ _LATEX = str.maketrans(
 def write_tables(
     results: Results, squares: tuple[Square, ...], tables: Mapping[str, pd.DataFrame], folder: Path
 ) -> None:
-    """Write all frames of the results and each extra table as CSV into ``folder``, and ``cells.tex``.
+    """Write all frames of the results and each extra table as CSV into ``folder``.
+
+    ``cells.tex`` and each extra table that is not too long for a paper are written as LaTeX, too.
 
     Raises:
         UserError: an extra table's name is taken or is no file name.
@@ -48,6 +52,10 @@ def write_tables(
         check_name(name)
     for name, table in {**own, **tables}.items():
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", errors="backslashreplace")
+    for name, table in tables.items():
+        (folder / f"{name}.tex").unlink(missing_ok=True)
+        if len(table) <= LONGEST:
+            (folder / f"{name}.tex").write_text(plain_latex_table(table), encoding="utf-8", newline="\n")
     (folder / "cells.tex").write_text(latex_table(squares), encoding="utf-8", newline="\n")
 
 
@@ -88,8 +96,25 @@ def latex_table(squares: tuple[Square, ...]) -> str:
         ],
         columns=["Arm", "Evaluation", "n", "Accuracy (%)", "Difference (points)"],
     )
-    escaped = table.map(latex).rename(columns=latex)
-    return escaped.to_latex(index=False, escape=False, column_format="llrll", longtable=len(escaped) > 40)
+    return _booktabs(table, "llrll")
+
+
+def plain_latex_table(table: pd.DataFrame) -> str:
+    """Any table: numbers that are not whole with three decimals, an empty place for what is not there."""
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
+    texts = table.astype(object).where(table.notna(), None).map(_text)
+    return _booktabs(texts, "".join("r" if number else "l" for number in numeric))
+
+
+def _booktabs(texts: pd.DataFrame, alignment: str) -> str:
+    escaped = texts.map(latex).rename(columns=latex)
+    return escaped.to_latex(index=False, escape=False, column_format=alignment, longtable=len(escaped) > PAGE)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) and not value.is_integer() else f"{value}"
 
 
 def _joined(flags: object) -> object:

@@ -33,7 +33,7 @@ def write_report(
 ) -> Path:
     """Write the report of a study, at whatever state its run is, and return the path of its page.
 
-    ``folder`` receives ``index.html``, ``tables/*.csv``, ``tables/cells.tex`` and ``figures/*.png`` and ``*.pdf``. The
+    ``folder`` receives ``index.html``, ``tables/*.csv`` and ``*.tex``, and ``figures/*.png`` and ``*.pdf``. The
     page stands alone, loads nothing and treats every text of the results as untrusted. The same results, figures and
     tables give the same page, byte by byte.
 

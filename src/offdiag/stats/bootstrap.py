@@ -5,6 +5,7 @@ set of counts can serve all the conditions that share the items.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -75,7 +76,11 @@ def hierarchical_bootstrap(
     if not grid.size:
         return BootstrapMean(math.nan, math.nan, math.nan, n_seeds, n_items, method)
     mean = float(grid[known].mean())
-    means = _resampled_means(grid, known, n_resamples, stream(seed, "bootstrap", "hierarchical", *names))
+    generator = stream(seed, "bootstrap", "hierarchical", *names)
+    seeds = _counts(generator, max(1, n_seeds - 1), n_seeds, n_resamples).astype(np.float64)
+    items = _counts(generator, n_items, n_items, n_resamples).astype(np.float64)
+    means = resampled_means(grid, seeds, items)
+    means = means[~np.isnan(means)]
     low, high = replicate_ends(mean, means, np.nanmean(grid, axis=1), level)
     return BootstrapMean(mean, low, high, n_seeds, n_items, method)
 
@@ -99,30 +104,52 @@ def replicate_ends(
     """
     if len(by_seed) < 2:
         return percentile_ends(replicates, level)
-    from scipy.special import stdtrit
-
-    variance = float(np.var(replicates))
-    of_seeds = float(np.var(by_seed, ddof=1)) / len(by_seed)
-    quantile = normal_quantile(level)
-    if of_seeds > 0:
-        freedom = (len(by_seed) - 1) * max(1.0, (variance / of_seeds) ** 2)
-        quantile = float(stdtrit(freedom, 0.5 + level / 2))
-    half = quantile * math.sqrt(max(variance, of_seeds))
+    spread = replicate_spread(replicates, [by_seed])
+    half = spread.quantile(level) * spread.error
     return value - half, value + half
+
+
+class Spread(NamedTuple):
+    """A standard error with the degrees of freedom of its t (infinite where seeds do not differ)."""
+
+    error: float
+    freedom: float
+
+    def quantile(self, level: float) -> float:
+        """How many errors hold the central ``level``."""
+        from scipy.special import stdtrit
+
+        return normal_quantile(level) if math.isinf(self.freedom) else float(stdtrit(self.freedom, 0.5 + level / 2))
+
+
+def replicate_spread(replicates: FloatArray, by_seed: Sequence[FloatArray]) -> Spread:
+    """The standard error of a statistic that adds up one number from each of some sets of seeds, of two at least.
+
+    Its degrees of freedom are those of the part that comes from the seeds (Welch, over the sets), raised as far as the
+    spread comes from the items; see :func:`hierarchical_bootstrap`.
+    """
+    variance = float(np.var(replicates))
+    parts = [(float(np.var(values, ddof=1)) / len(values), len(values) - 1) for values in by_seed if len(values) > 1]
+    of_seeds = sum(part for part, _ in parts)
+    freedom = math.inf
+    if of_seeds > 0:
+        of_welch = of_seeds**2 / sum(part**2 / free for part, free in parts)
+        freedom = of_welch * max(1.0, (variance / of_seeds) ** 2)
+    return Spread(math.sqrt(max(variance, of_seeds)), freedom)
+
+
+def resampled_means(grid: FloatArray, seeds: FloatArray, items: FloatArray) -> FloatArray:
+    """Mean of ``grid`` ``[seeds, items]`` (NaN where missing) in each resample; NaN where it has no value.
+
+    Args:
+        seeds, items: how often each is drawn in each resample, ``[n_resamples, seeds]`` and ``[n_resamples, items]``.
+    """
+    known = ~np.isnan(grid)
+    total = np.einsum("ri,ri->r", seeds @ np.where(known, grid, 0.0), items)
+    size = np.einsum("ri,ri->r", seeds @ known.astype(np.float64), items)
+    means: FloatArray = np.divide(total, size, out=np.full_like(total, np.nan), where=size > 0)
+    return means
 
 
 def _counts(generator: np.random.Generator, drawn: int, n: int, n_resamples: int) -> NDArray[np.int64]:
     return generator.multinomial(drawn, np.full(n, 1 / n), size=n_resamples).astype(np.int64)
-
-
-def _resampled_means(
-    grid: FloatArray, known: NDArray[np.bool_], n_resamples: int, generator: np.random.Generator
-) -> FloatArray:
-    """Mean of each resample of n_seeds - 1 seeds (at least one) and all items; empty resamples are left out."""
-    n_seeds, n_items = grid.shape
-    seeds = _counts(generator, max(1, n_seeds - 1), n_seeds, n_resamples).astype(np.float64)
-    items = _counts(generator, n_items, n_items, n_resamples).astype(np.float64)
-    total = np.einsum("ri,ri->r", seeds @ np.where(known, grid, 0.0), items)
-    size = np.einsum("ri,ri->r", seeds @ known.astype(np.float64), items)
-    means: FloatArray = total[size > 0] / size[size > 0]
-    return means

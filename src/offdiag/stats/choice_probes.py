@@ -9,7 +9,7 @@ the ridge l2 / 2 |w|², whose optimum is unique: theirs is that of l2 / |w|.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from offdiag.stats.choice_logit import Reals, solve_choices
 
@@ -74,22 +74,6 @@ def probe_scores(features: Reals, present: NDArray[np.bool_], weights: Reals) ->
     flat = features.reshape(-1, width).astype(weights.dtype, copy=False)
     scores = (weights @ flat.T).reshape(len(weights), n_items, most)
     return np.where(present, scores, -np.inf)
-
-
-def noisy_labels(
-    labels: ArrayLike, n_choices: ArrayLike, share: float, generator: np.random.Generator
-) -> NDArray[np.intp]:
-    """The labels, each with probability ``share`` replaced by one drawn among all choices, the right one included.
-
-    A larger share changes a superset of the labels, to the same ones, and the first labels of a longer vector are
-    treated as those of a shorter one.
-
-    Args:
-        labels, n_choices: of each item. share: from 0 to 1.
-    """
-    given = np.asarray(labels, np.intp)
-    hit, which = generator.random((given.size, 2)).T
-    return np.where(hit < share, (which * np.asarray(n_choices)).astype(np.intp), given)
 
 
 def _rows(x: Reals, present: NDArray[np.bool_]) -> tuple[Reals, Reals]:

@@ -4,10 +4,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from offdiag.seeds import Name
-from offdiag.stats.bootstrap import item_counts, percentile_ends, replicate_ends, seed_counts
+from offdiag.stats.bootstrap import item_counts, percentile_ends, replicate_ends, resampled_means, seed_counts
 from offdiag.stats.independent import Ends
 from offdiag.stats.intervals import FloatArray
 
@@ -109,16 +109,11 @@ def _resampled(
         seed_counts(len(grid), n_resamples, seed, "supervision gap", side, *names).astype(np.float64)
         for side, grid in zip(("easy", "hard"), grids, strict=True)
     ]
-    known: list[NDArray[np.float64]] = [(~np.isnan(grid)).astype(np.float64) for grid in grids]
-    filled = [np.nan_to_num(grid) for grid in grids]
     block = max(1, _BLOCK // n_items)
     means = np.empty((2, n_resamples))
     for number, start in enumerate(range(0, n_resamples, block)):
         here = slice(start, min(start + block, n_resamples))
         items = item_counts(n_items, here.stop - start, seed, "supervision gap", number, *names).astype(np.float64)
-        for side in (0, 1):
-            total, size = (
-                np.einsum("ri,ri->r", draws[side][here] @ part, items) for part in (filled[side], known[side])
-            )
-            means[side, here] = np.divide(total, size, out=np.full_like(total, np.nan), where=size > 0)
+        for side, grid in enumerate(grids):
+            means[side, here] = resampled_means(grid, draws[side][here], items)
     return means[0], means[1]
