@@ -1,12 +1,19 @@
 import os
 
-# Before torch loads: idle threads sleep, as they do in a run.
+# Before torch loads: idle threads sleep, as they do in a run, and tests that run side by side have one core each.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tiny import make_tiny_model
+
+# How long an example takes says nothing where tests share the cores.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

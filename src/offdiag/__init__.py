@@ -11,11 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offdiag.api import compare, load, open_store, plan, report, run
+    from offdiag.api import compare, export, load, open_store, plan, report, run
     from offdiag.errors import OffdiagError, StoreError, UserError
 
 __version__ = "0.1.0"
-__all__ = ["OffdiagError", "StoreError", "UserError", "compare", "load", "open_store", "plan", "report", "run"]
+__all__ = [
+    "OffdiagError",
+    "StoreError",
+    "UserError",
+    "compare",
+    "export",
+    "load",
+    "open_store",
+    "plan",
+    "report",
+    "run",
+]
 
 _HOMES = {name: "offdiag.errors" if name.endswith("Error") else "offdiag.api" for name in __all__}
 

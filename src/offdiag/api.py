@@ -1,22 +1,34 @@
-"""The verbs of the command line, in Python: plan, run, load, compare, report."""
+"""The verbs of the command line, in Python: plan, run, load, compare, report, export."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offdiag.catalogue import load_study
 from offdiag.engine import Summary, Watcher, run_plan
+from offdiag.errors import UserError
 from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
+from offdiag.steps import Step
 from offdiag.store import Store
 from offdiag.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from offdiag.exports import Exported
     from offdiag.results import Results
 
 DEFAULT_STORE = "offdiag-store"
+
+
+class Report(NamedTuple):
+    """The page of a report, and the results and tables of the analyses (by name) that it was made of."""
+
+    page: Path
+    results: "Results"
+    tables: Mapping[str, "pd.DataFrame"]
 
 
 def open_store(folder: str | Path | None = None) -> Store:
@@ -83,15 +95,19 @@ def report(
     **overrides: Any,
 ) -> Path:
     """Write tables, figures and the page of a study as far as it has got; returns the path of the page."""
+    wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
+    return make_report(wanted, open_store(store), folder).page
+
+
+def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) -> Report:
+    """Write the report of a plan, for those who want to go on with what it says."""
     from offdiag.comparison import comparison
     from offdiag.gather import gather
     from offdiag.reporting import write_report
 
-    wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
-    results = gather(wanted, open_store(store))
-    design = wanted.design
+    results, design = gather(wanted, store), wanted.design
     tables = {a.name: a.table(results) for a in design.analyses}
-    return write_report(
+    page = write_report(
         results,
         Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),
         [(f.name, f.caption, f.draw(results)) for f in design.figures],
@@ -99,6 +115,34 @@ def report(
         scenes={f.name: scene for f in design.figures if (scene := f.scene(results)) is not None},
         command=f"offdiag run {wanted.command}",
     )
+    return Report(page, results, tables)
+
+
+def export(
+    study: str | Path | Study[Any] | Plan,
+    scale: str = "quick",
+    *,
+    to: str | Path,
+    store: str | Path | None = None,
+    **overrides: Any,
+) -> "list[Exported]":
+    """Write the files that a study leaves for others below the folder ``to``, as far as it has got.
+
+    Raises:
+        UserError: the study leaves none.
+    """
+    from offdiag.gather import gather
+
+    wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
+    if not wanted.design.exports:
+        raise UserError(f"study {wanted.study.name} has nothing to export: type offdiag report {wanted.command}")
+    place = open_store(store)
+    results = gather(wanted, place)
+
+    def finished(step: Step) -> Path | None:
+        return place.folder(step) if place.result(step) is not None else None
+
+    return [file for one in wanted.design.exports for file in one.write(results, finished, Path(to).expanduser())]
 
 
 def _text(value: object) -> str:

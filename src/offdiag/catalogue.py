@@ -26,6 +26,8 @@ BUILT_IN = {
     "held-out-region": "offdiag.studies.world_map.held_out_region",
     "trigger-2d": "offdiag.studies.trigger_2d",
     "easy-to-hard": "offdiag.studies.easy_to_hard",
+    "item-hardness": "offdiag.studies.item_hardness",
+    "hidden-states": "offdiag.studies.hidden_states",
 }
 MODULES = "offdiag_study_"  # how the names of modules made of study files begin
 

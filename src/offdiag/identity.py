@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, ClassVar, Self, TypeAlias, Union
 
 from pydantic import BaseModel, ConfigDict
@@ -53,30 +53,41 @@ class Identity(BaseModel):
         """What :meth:`canonical` returns, computed once: identities share their parts, and plans have thousands."""
         return Canonical(self.canonical())
 
+    @cached_property
+    def field_values(self) -> tuple[Any, ...]:
+        """The values of the fields, in their order; nothing that is computed from them."""
+        return tuple([getattr(self, name) for name in _names(type(self))])
+
     def __eq__(self, other: object) -> bool:
         """Equal fields; what is computed once beside them does not matter."""
         if not isinstance(other, Identity) or type(self) is not type(other):
             return NotImplemented
-        return self is other or all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
+        return self is other or self.field_values == other.field_values
 
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
     def _hash(self) -> int:
-        return hash((type(self), *(getattr(self, name) for name in type(self).model_fields)))
+        return hash((type(self), self.field_values))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A validated copy with other fields; pydantic's own would carry what is computed once along."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        fields = dict(zip(_names(type(self)), self.field_values, strict=True))
         return type(self)(**{**fields, **(update or {})})
 
     def canonical(self) -> dict[str, Json]:
         """The fields as plain JSON values, with the type's tag under ``"@"``."""
         defaults = {name: type(self).model_fields[name].default for name in self.added}
-        shown = [name for name in type(self).model_fields if getattr(self, name) != defaults.get(name, ...)]
-        fields = {name: to_json(getattr(self, name), name) for name in shown}
-        return {"@": type(self).tag or type(self).__name__, **fields}
+        fields = dict(zip(_names(type(self)), self.field_values, strict=True))
+        shown = {name: to_json(value, name) for name, value in fields.items() if value != defaults.get(name, ...)}
+        return {"@": type(self).tag or type(self).__name__, **shown}
+
+
+@cache
+def _names(cls: type[Identity]) -> tuple[str, ...]:
+    """Names of the fields, found once a class: plans ask for them by the 100,000."""
+    return tuple(cls.model_fields)
 
 
 def to_json(value: object, where: str = "value") -> Json:
@@ -86,10 +97,10 @@ def to_json(value: object, where: str = "value") -> Json:
         UserError: the value has no canonical form; the message names the field (``where``).
     """
     match value:
-        case Identity():
-            return value.canonical_form
         case None | bool() | int() | str():
             return value
+        case Identity():
+            return value.canonical_form
         case float() if math.isfinite(value):
             return value
         case list() | tuple():
@@ -110,15 +121,17 @@ def canonical_json(value: object) -> str:
 
 def _text(value: Json) -> str:
     match value:
+        case str():
+            return _quoted(value)
         case Canonical():
             return value.text
         case dict():
-            return "{" + ",".join([f"{_quoted(key)}:{_text(value[key])}" for key in sorted(value)]) + "}"
+            return "{" + ",".join([f"{_quoted(key)}:{_text(item)}" for key, item in sorted(value.items())]) + "}"
         case list():
             return "[" + ",".join(map(_text, value)) + "]"
-        case str():
-            return _quoted(value)
-    return json.dumps(value, allow_nan=False)
+        case None | bool() | float():
+            return json.dumps(value, allow_nan=False)
+    return int.__repr__(value)
 
 
 _quoted = lru_cache(maxsize=4096)(json.dumps)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
 from offdiag.parameters import override
+from offdiag.runtime import without_collection
 from offdiag.steps import Examples, Grades, Measurement, Step
 from offdiag.store import State, Store
 from offdiag.study import Cell, Design, Study, StudyParams
@@ -143,6 +144,7 @@ class Plan:
         return to_json({**self.origin, "params": self.params_json, **counts, "steps": steps})
 
 
+@without_collection()
 def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None = None) -> Plan:
     """Expand a study into its steps.
 

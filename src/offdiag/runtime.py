@@ -1,6 +1,9 @@
 """How a step is carried out. Nothing in here may change a result, and nothing in here can be fingerprinted."""
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,6 +22,22 @@ def default_threads() -> int:
     """What ``OMP_NUM_THREADS`` says, or all available cores."""
     said = os.environ.get("OMP_NUM_THREADS", "")
     return int(said) if said.isdigit() and int(said) > 0 else available_cores()
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Leave garbage in cycles until later; ``with``, or a decorator.
+
+    A plan is made of a million objects that all stay: looking among them for cycles again and again takes as long as
+    making them.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True, kw_only=True)

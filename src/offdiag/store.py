@@ -71,6 +71,8 @@ class Store:
         hyper-parameter, does not make this one stale.
         """
         folder = self.folder(step)
+        if not folder.exists():
+            return State.STALE if self.namesakes(step, besides) else State.MISSING
         if self.result(step) is not None:
             return State.DONE
         if held(folder / "lease.json"):
@@ -104,12 +106,8 @@ class Store:
 
     def namesakes(self, step: Step, besides: Collection[str] = ()) -> list[dict[str, Any]]:
         """The ``cell.json`` of finished steps with the same name and another identity, but for those ``besides``."""
-        prefix = step.folder_name.rpartition("-")[0] + "-"
-        similar = [
-            read_json(path / "cell.json")
-            for name, path in self._finished.get(step.kind, [])
-            if name.startswith(prefix) and len(name) == len(step.folder_name) and name != step.folder_name
-        ]
+        alike = self._finished.get((step.kind, _without_hash(step.folder_name)), [])
+        similar = [read_json(path / "cell.json") for path in alike if path.name != step.folder_name]
         return [
             cell
             for cell in similar
@@ -177,10 +175,12 @@ class Store:
         self.__dict__.pop("_finished", None)
 
     @cached_property
-    def _finished(self) -> dict[str, list[tuple[str, Path]]]:
-        found: dict[str, list[tuple[str, Path]]] = {}
+    def _finished(self) -> dict[tuple[str, str], list[Path]]:
+        """The folders of finished steps by kind and name."""
+        found: dict[tuple[str, str], list[Path]] = {}
         for path in sorted(self.root.glob("*/*/result.json")):
-            found.setdefault(path.parent.parent.name, []).append((path.parent.name, path.parent))
+            folder = path.parent
+            found.setdefault((folder.parent.name, _without_hash(folder.name)), []).append(folder)
         return found
 
     def _mark(self) -> None:
@@ -189,6 +189,10 @@ class Store:
             mine = self.root / f"store.json.{secrets.token_hex(4)}"  # several workers may be the first
             write_json(mine, {"format": FORMAT})
             os.replace(mine, self.root / "store.json")
+
+
+def _without_hash(folder_name: str) -> str:
+    return folder_name.rpartition("-")[0]
 
 
 def _strangers(root: Path) -> bool:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from offdiag.analyses import StudyAnalysis
 from offdiag.errors import UserError
+from offdiag.exports import StudyExport
 from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
 from offdiag.methods import Answering, Learner, Method
@@ -107,6 +108,11 @@ class Evaluation(Identity):
     split: str = "eval"
     seed: int = 0
 
+    @cached_property
+    def examples(self) -> Examples:
+        """What is asked, the same object for all arms."""
+        return Examples(domain=self.domain, split=self.split, n=self.n, seed=self.seed)
+
 
 class Cell(Identity):
     """One square of the matrix: an arm on an evaluation."""
@@ -120,8 +126,7 @@ class Cell(Identity):
         arm, asked = self.arm, self.evaluation
         if arm.train is not None and arm.train.task == asked.domain.task and asked.split == "train":
             raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
-        examples = Examples(domain=asked.domain, split=asked.split, n=asked.n, seed=asked.seed)
-        return Grades(answers=arm.learner().asked(examples, asked.style, asked.answering, asked.max_new_tokens))
+        return Grades(answers=arm.learner().asked(asked.examples, asked.style, asked.answering, asked.max_new_tokens))
 
     def factors(self) -> dict[str, Scalar]:
         """The cell's columns in the results table."""
@@ -148,6 +153,7 @@ class Design:
         baseline: each cell is compared, paired by item, with the same evaluation under this method and the same model.
         analyses, figures: what is made of the results.
         published: what others have measured, for ``offdiag compare``.
+        exports: files that others read, for ``offdiag export``.
     """
 
     cells: tuple[Cell, ...] = ()
@@ -156,6 +162,7 @@ class Design:
     analyses: tuple[StudyAnalysis, ...] = ()
     figures: tuple[StudyFigure, ...] = ()
     published: tuple[Published, ...] = ()
+    exports: tuple[StudyExport, ...] = ()
 
     def baseline_of(self, cell: Cell) -> Cell | None:
         """The cell that ``cell`` is compared with, or None (for the baseline itself, too)."""

@@ -16,7 +16,7 @@ from offdiag.cli.tables import json_text, printable
 from offdiag.errors import UserError
 
 Offdiag = Callable[..., Said]
-VERBS = ["studies", "plan", "run", "status", "why", "show", "compare", "report", "data", "grade", "doctor"]
+VERBS = ["studies", "plan", "run", "status", "why", "show", "compare", "report", "export", "data", "grade", "doctor"]
 
 
 def test_help(offdiag: Offdiag) -> None:
@@ -75,12 +75,14 @@ def test_status_and_plan_agree(offdiag: Offdiag, finished: Finished) -> None:
 
 
 def test_more_cells_than_one_reads_are_counted(
-    offdiag: Offdiag, finished: Finished, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    finished: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = (*finished.words, "--store", finished.store, "-o", tmp_path / "report")
-    assert "accuracy %" in offdiag("report", *words).out
+    results = library.load("base-addition", store=finished.store, **finished.overrides)
+    results_table.show_results(results)
+    assert "accuracy %" in capsys.readouterr().out
     monkeypatch.setattr(results_table, "MOST_CELLS", 3)
-    said = offdiag("report", *words).out
+    results_table.show_results(results)
+    said = capsys.readouterr().out
     assert "4 of 4 cells are done; so many are for the report (tables/cells.csv)" in said
     assert "accuracy %" not in said
 

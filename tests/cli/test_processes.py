@@ -40,7 +40,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert process.stdout.readline().startswith("{")
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=120) == 0
     process.stderr.close()
 
 
@@ -60,7 +60,7 @@ def test_ctrl_c_keeps_what_was_finished(own_study: Path, tmp_path: Path) -> None
     while not asked.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err == ("offdiag: interrupted; everything that was finished is kept: type the same command again\n")
     assert len(list(store.glob("examples/*/result.json"))) == 2

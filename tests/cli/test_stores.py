@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cli_types import Finished, Said
 
+from offdiag import gather as gathering
+
 Offdiag = Callable[..., Said]
 Mistake = Callable[..., str]
 
@@ -82,6 +84,16 @@ def test_a_report_of_nothing_and_of_a_half_finished_store(offdiag: Offdiag, copi
     assert "partial" in half.out
     assert half.out.endswith(f"Report: {tmp_path / 'two' / 'index.html'}\n")
     assert (tmp_path / "two" / "tables" / "records.csv").exists()
+
+
+def test_a_report_reads_the_store_once(
+    offdiag: Offdiag, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    gather = gathering.gather
+    monkeypatch.setattr(gathering, "gather", lambda plan, store: read.append(plan) or gather(plan, store))
+    assert offdiag("report", *finished.words, "--store", finished.store, "-o", tmp_path / "page").code == 0
+    assert len(read) == 1
 
 
 def test_a_report_that_cannot_be_written(mistake: Mistake, finished: Finished, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Runs the tiny study in a store and kills itself on the way: ``killed_run.py MODEL STORE WHERE``."""
+"""Runs the tiny study in a store and kills itself on the way."""
 
 import os
 import signal
-import sys
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from offdiag.engine import run_plan
@@ -15,15 +15,24 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Deadly(Recorder):
-    """Kills the process at the ``after``-th report of the first step of a kind that does real work."""
+class Announcing(Recorder):
+    """Says when the first step begins."""
 
-    def __init__(self, kind: str, after: int) -> None:
+    def __init__(self, begun: Event) -> None:
         super().__init__()
-        self.kind, self.left = kind, after
+        self.announced = begun
 
     def started(self, step) -> None:
-        print(step.kind, flush=True)
+        super().started(step)
+        self.announced.set()
+
+
+class Deadly(Announcing):
+    """Kills the process at the ``after``-th report of the first step of a kind that does real work."""
+
+    def __init__(self, begun: Event, kind: str, after: int) -> None:
+        super().__init__(begun)
+        self.kind, self.left = kind, after
 
     def progressed(self, step, done: int, total: int) -> None:
         if step.kind == self.kind and done:
@@ -32,11 +41,11 @@ class Deadly(Recorder):
                 die()
 
 
-def main(model: str, root: str, where: str) -> None:
-    watcher = Recorder()
+def main(model: Path, root: Path, where: str, begun: Event) -> None:
+    watcher = Announcing(begun)
     match where.split(":"):
         case ["answers" | "training" as kind, count]:
-            watcher = Deadly(kind, int(count))
+            watcher = Deadly(begun, kind, int(count))
         case ["grading", count]:
             grade, calls = BaseAddition.grade, []
 
@@ -57,10 +66,4 @@ def main(model: str, root: str, where: str) -> None:
                 return replace(*arguments)
 
             os.replace = deadly_move
-        case ["outside"]:
-            watcher = Deadly("nothing", 0)
-    run_plan(tiny_plan(Path(model)), Store(Path(root)), RUNTIME, watcher=watcher)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_plan(tiny_plan(model), Store(root), RUNTIME, watcher=watcher)

@@ -1,12 +1,9 @@
 """kill -9 at any point and run again: nothing is lost but the batch at hand, and the end is that of a quiet run."""
 
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import killed_run
 import pytest
@@ -16,22 +13,29 @@ from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from tiny_study import RUNTIME, Recorder, contents, steps_of
 
+# The server imports what takes seconds once, and nothing runs in it, so that its children begin at once and afresh.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["offdiag.models.lm", "offdiag.training.supervised"])
+
 
 @pytest.fixture
 def child(tiny_model, tmp_path):
-    """Starts the study in a process of its own."""
-    path = os.pathsep.join(str(folder) for folder in (Path(__file__).parents[1], Path(__file__).parent))
+    """Starts the study in a process of its own, and waits until it has begun."""
 
-    def start(where: str, **options) -> subprocess.Popen:
-        command = [sys.executable, killed_run.__file__, str(tiny_model), str(tmp_path / "store"), where]
-        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, **options)
+    def start(where: str) -> multiprocessing.Process:
+        begun = PROCESSES.Event()
+        process = PROCESSES.Process(target=killed_run.main, args=(tiny_model, tmp_path / "store", where, begun))
+        process.start()
+        assert begun.wait(300)
+        return process
 
     return start
 
 
 def killed(child, where):
-    with child(where) as process:
-        assert process.wait(timeout=120) == -signal.SIGKILL
+    process = child(where)
+    process.join(300)
+    assert process.exitcode == -signal.SIGKILL
 
 
 def test_a_run_that_is_killed_again_and_again_ends_like_a_quiet_one(finished, child, tmp_path):
@@ -63,10 +67,10 @@ def test_a_run_that_is_killed_again_and_again_ends_like_a_quiet_one(finished, ch
 
 
 def test_a_run_that_is_killed_from_outside_at_random_times(finished, child, tmp_path):
-    with child("outside", stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline()  # the first step began
-        time.sleep(random.uniform(0, 4))
-        process.kill()
+    process = child("outside")
+    time.sleep(random.uniform(0, 4))
+    process.kill()
+    process.join(300)
     store = Store(tmp_path / "store")
     before = [state for state in finished.plan.survey(store) if state.state is State.DONE]
     summary = run_plan(finished.plan, store, RUNTIME)

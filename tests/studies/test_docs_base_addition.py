@@ -1,23 +1,17 @@
 import csv
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "studies" / "base-addition.md").read_text(encoding="utf-8")
-PUBLISHED = ROOT / "src" / "offdiag" / "studies" / "base_addition" / "published.csv"
+import documented
+
+PAGE = documented.page("base-addition")
+PUBLISHED = documented.ROOT / "src" / "offdiag" / "studies" / "base_addition" / "published.csv"
 BASES = (8, 9, 10, 11, 16)
 
 
 def test_every_defect_has_a_test_that_exists():
-    section = PAGE.split("## What was wrong with the original")[1]
-    rows = re.findall(r"^\| (\d+) \| .*\|$", section, flags=re.MULTILINE)
-    assert [int(row) for row in rows] == list(range(1, 27))
-    for row in re.findall(r"^\| \d+ \| .*\|$", section, flags=re.MULTILINE):
-        assert "::test_" in row, row
-    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE)
-    assert len(named) > 40
-    for file, test in named:
-        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
+    assert documented.numbers_of_defects(PAGE) == [str(i) for i in range(1, 27)]
+    assert documented.untested_defects(PAGE) == []
+    assert documented.absent_tests(PAGE) == []
 
 
 def test_the_tables_of_the_page_are_those_that_are_compared():

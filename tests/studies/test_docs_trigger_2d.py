@@ -1,26 +1,21 @@
 import re
-from pathlib import Path
 
 import pytest
 
+import documented
 import offdiag
 from offdiag.methods import ZeroShot
 from offdiag.studies.trigger_2d import Params
 from offdiag.studies.trigger_2d.params import CPU, PAPER, QUICK
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "studies" / "trigger-2d.md").read_text(encoding="utf-8")
+PAGE = documented.page("trigger-2d")
 SCALES = {"quick": QUICK, "cpu": CPU, "paper": PAPER}
 
 
 def test_every_defect_has_a_test_that_exists():
-    section = PAGE.split("## What was wrong with the original, and")[1]
-    rows = re.findall(r"^\| (\d+) \| .*\|$", section, flags=re.MULTILINE)
-    assert [int(row) for row in rows] == list(range(1, 47))
-    for row in re.findall(r"^\| \d+ \| .*\|$", section, flags=re.MULTILINE):
-        assert "::test_" in row, row
-    for file, test in re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE):
-        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
+    assert documented.numbers_of_defects(PAGE) == [str(i) for i in range(1, 47)]
+    assert documented.untested_defects(PAGE) == []
+    assert documented.absent_tests(PAGE) == []
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -47,14 +42,11 @@ def test_sizes_of_the_stages_are_those_of_the_code():
 
 
 def test_every_parameter_that_the_page_sets_exists():
-    for name in re.findall(r"--set (\w+)=", PAGE):
-        assert name in Params.model_fields, name
+    assert documented.unknown_parameters(PAGE, set(Params.model_fields)) == []
 
 
 def test_tables_and_figures_that_the_page_names_exist():
     plan = offdiag.plan("trigger-2d", "cpu", patched="true")
     there = {one.name for one in (*plan.design.analyses, *plan.design.figures)}
-    claims = PAGE.split("## The claim")[1].split("## How to run it")[0]
-    for name in re.findall(r"(?:figure|table) `([\w-]+)`", claims):
-        assert name in there, name
+    assert documented.unknown_outputs(PAGE, there) == []
     assert any(name.startswith("protection-by-similarity-") for name in there)

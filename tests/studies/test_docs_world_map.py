@@ -1,24 +1,18 @@
 import csv
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "studies" / "world-map.md").read_text(encoding="utf-8")
-PUBLISHED = ROOT / "src" / "offdiag" / "studies" / "world_map" / "published.csv"
+import documented
+
+PAGE = documented.page("world-map")
+PUBLISHED = documented.ROOT / "src" / "offdiag" / "studies" / "world_map" / "published.csv"
 COLUMNS = [("single", "trained"), ("single", "transfer"), ("pair", "trained"), ("pair", "transfer")]
 COLUMNS += [("difference", cells) for cells in ("trained", "transfer", "overall")]
 
 
 def test_every_defect_has_a_test_that_exists():
-    section = PAGE.split("## What was wrong with the original")[1].split("## Numbers")[0]
-    rows = re.findall(r"^\| ([PC]\d+) \|.*\|$", section, flags=re.MULTILINE)
-    assert rows == [*(f"P{i}" for i in range(1, 26)), *(f"C{i}" for i in range(1, 13))]
-    for row in re.findall(r"^\| [PC]\d+ \| .*\|$", section, flags=re.MULTILINE):
-        assert "::test_" in row, row
-    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE)
-    assert len(named) > 40
-    for file, test in named:
-        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
+    assert documented.numbers_of_defects(PAGE) == [*(f"P{i}" for i in range(1, 26)), *(f"C{i}" for i in range(1, 13))]
+    assert documented.untested_defects(PAGE) == []
+    assert documented.absent_tests(PAGE) == []
 
 
 def test_the_statistics_of_the_page_are_those_that_are_compared():

@@ -177,11 +177,30 @@ def test_data_dir_is_where_the_data_lie(real, monkeypatch):
     assert "no folder" in refused("cpu", **{**sets, "data_dir": str(BESIDE_THE_CHECKOUT / "mmlu_stem5")})
 
 
+def test_every_measure_of_every_data_set_is_measured_once(real):
+    plan = planned("cpu", bootstraps=1, cutoffs={"grade": [3, 8]})
+    found = [(step.domain.dataset, step.domain.hardness) for step in plan.measurements]
+    words = ("question_words", "answer_words", "answer_chars")
+    assert found == [
+        *(("arc", name) for name in ("grade", "difficulty", "bloom", "depth_of_knowledge", *words)),
+        *(("mmlu", name) for name in ("school", *words)),
+    ]
+    assert (plan.measurements[0].domain.easy_max, plan.measurements[1].domain.easy_max) == (3, None)
+    assert {step.domain.pool for step in plan.measurements} == {"whole"}
+
+
+def test_several_models_stand_beside_one_another():
+    figures = [f.name for f in planned(models="hub:org/m-7b,hub:org/m-70b").design.figures]
+    assert figures[:2] == ["recovered", "models-synthetic"]
+    assert {"by-training-synthetic-m-7b", "gap-synthetic-m-70b", "by-hardness-synthetic-m-7b"} <= set(figures)
+
+
 def test_all_to_all_has_no_levels():
     plan = planned(hardness="none")
     assert {cell.arm.train.level for cell in trained(plan)} == {"all"}
     assert by_method(plan) == {ZeroShot: 1, InContext: 2, LinearProbe: 2, FineTuning: 2}
-    assert [analysis.name for analysis in plan.design.analyses] == ["accuracy"]
+    assert [analysis.name for analysis in plan.design.analyses] == ["accuracy", "all-to-all", "correlations"]
+    assert plan.design.figures[0].name == "all-to-all"
 
 
 def test_noise_is_twice_as_much_on_hard_items():
@@ -192,7 +211,20 @@ def test_noise_is_twice_as_much_on_hard_items():
     assert found == {"easy": {0, 0.05, 0.1, 0.2, 0.3}, "hard": {0, 0.1, 0.2, 0.4, 0.6}}
     assert len(trained(plan)) == 10 * 2
     assert sum(isinstance(step, ProbeFits) for step in plan.steps) == 1
-    assert [f.name for f in plan.design.figures if f.name.startswith("noise")] == ["noise-synthetic"]
+    assert [f.name for f in plan.design.figures if f.name.startswith("noise")] == ["noise-linear-probe-synthetic"]
+
+
+def test_every_way_to_learn_gets_the_same_noise():
+    plan = planned(noises="0,0.25")
+    found = {}
+    for cell in trained(plan):
+        found.setdefault((cell.arm.method.method, cell.arm.train.level), set()).add(cell.arm.method.noise)
+    names = ("in-context", "linear-probe", "fine-tuning")
+    assert found == {(name, level): {0, noise} for name in names for level, noise in (("easy", 0.25), ("hard", 0.5))}
+    drawn = {f.name for f in plan.design.figures if f.name.startswith("noise")}
+    assert drawn == {f"noise-{name}-synthetic" for name in names}
+    silent = {s.fingerprint for c, s in plan.cells.items() if c.arm.train is None or c.arm.method.noise == 0}
+    assert silent == {step.fingerprint for step in planned().cells.values()}, "without noise all is as it was"
 
 
 def test_learning_curves_are_nested_and_share_their_test():
@@ -222,6 +254,10 @@ def test_third_grade_to_college(real):
         assert (cell.evaluation.domain.dataset, cell.evaluation.domain.level) == ("mmlu", "hard")
         assert 590 <= cell.evaluation.n <= 593  # without the ten, and copies of them
     assert [len(found) for found in asked.values()] == [1] * 5
+    (bars,) = (figure for figure in plan.design.figures if figure.name.startswith("from-elsewhere"))
+    assert list(bars.words.values()) == [
+        "arc: grade up to 3", "arc: grade from 8 on", "mmlu: high school", "mmlu: college"
+    ]  # fmt: skip
     third = next(c.arm.train for c in trained(plan) if (c.arm.train.dataset, c.arm.train.level) == ("arc", "easy"))
     assert {e.strata["grade"] for e in get_task("easy_to_hard").examples(third, "train", 10, 0)} == {3}
     assert get_task("easy_to_hard").summary(third)["measures"]["grade"]["easy"] == 194
@@ -267,3 +303,24 @@ def test_published_names_of_data_sets_and_measures_are_understood():
         "strategyqa",
         "arc",
     )
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        {},
+        {"hardness": "none"},
+        {"asked": "synthetic"},
+        {"methods": ()},
+        {"methods": ("linear-probe",), "sizes": (2, 6)},
+        {"models": "hub:org/m-7b,hub:org/m-70b"},
+    ],
+)
+def test_before_anything_has_run_there_are_tables_and_figures(sets, tmp_path):
+    plan = planned(**sets)
+    results = offdiag.load(plan, store=tmp_path)
+    for analysis in plan.design.analyses:
+        table = analysis.table(results)
+        assert "state" not in table or (table["state"] == "missing").all()
+    for figure in plan.design.figures:
+        assert figure.draw(results).axes

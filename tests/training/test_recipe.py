@@ -69,6 +69,7 @@ def test_every_field_reaches_the_fingerprint():
         "weight_decay": 0.01,
         "max_grad_norm": 0.5,
         "optimizer": "adamw_8bit",
+        "objective": "choices",
         "snapshots": (0, 3),
     }
     assert set(changed) == set(Recipe.model_fields)

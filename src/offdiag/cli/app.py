@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from offdiag.cli import analyse, pushing, study_commands, task_commands
+from offdiag.cli import analyse, exporting, pushing, study_commands, task_commands
 from offdiag.cli.tables import printable
 from offdiag.errors import OffdiagError, reworded
 
@@ -85,5 +85,6 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-for _command in (*study_commands.COMMANDS, *analyse.COMMANDS, *task_commands.COMMANDS, *pushing.COMMANDS):
-    app.command(_command.__name__)(_answering(_command))
+for _group in (study_commands, exporting, analyse, task_commands, pushing):
+    for _command in _group.COMMANDS:
+        app.command(_command.__name__)(_answering(_command))

@@ -1,6 +1,7 @@
 """The commands ``studies`` and ``plan``: what there is, what is done, and what the rest will cost."""
 
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import typer
@@ -11,24 +12,28 @@ from offdiag.cli.tables import show_json, show_table
 from offdiag.cost import Cost, estimate, measured
 from offdiag.errors import NoDataError
 from offdiag.planning import Plan, StepState, make_plan
+from offdiag.runtime import available_cores, without_collection
 from offdiag.store import State, Store
-from offdiag.study import Study
 
 
 def study_rows() -> list[dict[str, str]]:
     """One row a study and scale, with its size and cost; without those where its data are not here."""
-    studies = [load_study(name) for name in study_names()]
-    return [{"study": s.name, "scale": scale, **_size(s, scale)} for s in studies for scale in s.scales]
+    named = [(name, scale) for name in study_names() for scale in load_study(name).scales]
+    with ProcessPoolExecutor(available_cores()) as pool:
+        return list(pool.map(_study_row, *zip(*named, strict=True)))
 
 
-def _size(study: Study[Any], scale: str) -> dict[str, str]:
+@without_collection()
+def _study_row(name: str, scale: str) -> dict[str, str]:
+    row = {"study": name, "scale": scale}
     try:
-        plan = make_plan(study, scale)
+        plan = make_plan(load_study(name), scale)
     except NoDataError:
-        return {"cells": "", "steps": "", "cost": "needs data that are not built in: see its plan"}
-    return {"cells": str(len(plan.cells)), "steps": str(len(plan.steps)), "cost": estimate(plan).summary()}
+        return {**row, "cells": "", "steps": "", "cost": "needs data that are not built in: see its plan"}
+    return {**row, "cells": str(len(plan.cells)), "steps": str(len(plan.steps)), "cost": estimate(plan).summary()}
 
 
+@without_collection()
 def show_plan(plan: Plan, store: Store, keyword: str | None, *, as_json: bool) -> None:
     """Print what is done, missing and stale, with reasons, and the cost of what is needed."""
     plan.check()

@@ -1,7 +1,7 @@
 """The results of a study as a table: what was asked of whom, accuracy and change, each with its interval."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,13 @@ MOST_CELLS = 100  # in a table that someone reads on a terminal
 NUMBERS = ["n", "accuracy %", "unparsed %"]
 
 
-def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -> None:
-    """Print the table of cells, and of each analysis the columns that it has for the terminal."""
+def show_results(
+    results: "Results", analyses: "Sequence[StudyAnalysis]" = (), tables: Mapping[str, "pd.DataFrame"] = {}
+) -> None:
+    """Print the table of cells, and of each analysis the columns that it has for the terminal.
+
+    ``tables`` has those of the analyses that were computed before, by name.
+    """
     title = f"{results.title}\n{results.study} · {results.scale}"
     n = len(results.cells)
     if 0 < n <= MOST_CELLS:
@@ -33,7 +38,7 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
         typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
     for analysis in analyses:
         if analysis.shown:
-            table = analysis.table(results)
+            table = tables[analysis.name] if analysis.name in tables else analysis.table(results)
             columns = [name for name in analysis.shown if name in table]
             rows = [[number(value) for value in row] for row in table[columns].itertuples(index=False)]
             show_table(f"\n{analysis.caption or analysis.name}", columns, rows, right=_numeric(table[columns]))

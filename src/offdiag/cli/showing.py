@@ -40,7 +40,7 @@ def show_cell(store: Store, text: str, n: int, *, as_json: bool) -> None:
         found["mask"] = _mask(store, tuned)._asdict()
     asked = next((s for s in needed if isinstance(s, Asked)), None)
     if asked is not None and found["records"] and _has(store, asked.weights):
-        found["rendered"] = _rendered(store, asked.weights, found["records"][0]["prompt"])
+        found["rendered"] = _rendered(store, asked, found["records"][0]["prompt"])
     if as_json:
         show_json({**found, "identity": step.canonical()})
     else:
@@ -58,11 +58,12 @@ def _location(store: Store, weights: Weights) -> str | Path:
     return store.folder(weights.converted) if weights.converted is not None else weights.spec.location
 
 
-def _rendered(store: Store, weights: Weights, prompt: str) -> str:
+def _rendered(store: Store, asked: Asked, prompt: str) -> str:
     from offdiag.models.chat import render
     from offdiag.models.loading import load_tokenizer
 
-    return render(load_tokenizer(weights.spec, _location(store, weights)), prompt)
+    weights = asked.weights
+    return render(load_tokenizer(weights.spec, _location(store, weights)), prompt, lead=asked.lead)
 
 
 def _mask(store: Store, tuned: FineTuned) -> Mask:
@@ -71,7 +72,7 @@ def _mask(store: Store, tuned: FineTuned) -> Mask:
 
     tokenizer = load_tokenizer(tuned.start.spec, _location(store, tuned.start))
     prompt, response = tuned.conversations(store.folder(tuned.examples))[0]
-    both = tokenise(tokenizer, prompt, response)
+    both = tokenise(tokenizer, prompt, response, tuned.lead)
     masked, learnt = list(both.ids[: both.n_prompt]), list(both.ids[both.n_prompt :])
     return Mask(str(tokenizer.decode(masked)), str(tokenizer.decode(learnt)), len(masked), len(learnt))
 

@@ -117,16 +117,13 @@ def report(
     ] = None,
 ) -> None:  # fmt: skip
     """Write tables, figures and one self-contained page."""
-    from offdiag.api import load
-    from offdiag.api import report as write
+    from offdiag.api import make_report
     from offdiag.cli.results_table import show_results
 
     wanted = planned(study, scale, sets)
-    root = open_store(store).root
-    page = write(wanted, folder=folder, store=root)
-    results = load(wanted, store=root)
-    show_results(results, wanted.design.analyses)
-    typer.echo(f"\nReport: {page}")
+    made = make_report(wanted, open_store(store), folder)
+    show_results(made.results, wanted.design.analyses, made.tables)
+    typer.echo(f"\nReport: {made.page}")
 
 
 def doctor(

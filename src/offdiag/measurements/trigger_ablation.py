@@ -53,7 +53,8 @@ class TriggerAblation(TriggerContrast):
                 for example, texts in zip(chunk, shown, strict=True)
                 for text in texts
             ]
-            scores = iter(model.score(*zip(*asked, strict=True)))
+            prompts, choices = zip(*asked, strict=True)
+            scores = iter(model.score(prompts, choices))
             for example, texts in zip(chunk, shown, strict=True):
                 yield from self._rows(example, texts, [next(scores) for _ in texts])
 

@@ -1,6 +1,8 @@
 """Fine-tuning: LoRA, full, or QLoRA on the training domain's ideal responses, loss on the response only."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +13,8 @@ from offdiag.identity import Json
 from offdiag.methods.method import Learner, Method, default_style
 from offdiag.methods.proxy import Proxy, ProxyExamples
 from offdiag.steps import Examples, Trained, Weights, Work, load_examples
-from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
+from offdiag.steps.label_noise import noise_stream, with_label_noise
+from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 from offdiag.training import Recipe
 
 
@@ -22,9 +25,10 @@ class FineTuned(Trained):
         start: the pretrained model. examples: what is taught. rationale: whether the taught response works it out.
         style: wording of the questions. recipe: hyper-parameters. seed: of the order and the adapter's start.
         proxy: what takes part beside the examples, and how.
+        noise: share of the examples that are taught with a wrong answer, see :mod:`offdiag.steps.label_noise`.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"proxy"})
+    added: ClassVar[frozenset[str]] = frozenset({"proxy", "noise"})
     start: Weights
     examples: Examples
     rationale: bool
@@ -32,6 +36,7 @@ class FineTuned(Trained):
     recipe: Recipe
     seed: int
     proxy: ProxyExamples | None = None
+    noise: float = 0.0
 
     @property
     def name(self) -> str:
@@ -44,7 +49,8 @@ class FineTuned(Trained):
         taught = self.examples
         beside = "" if self.proxy is None else f".beside.{self.proxy.label}"
         drawn = f".d{taught.seed}" if taught.seed else ""
-        return f"{taught.domain.short}.n{taught.n}{beside}{drawn}.s{self.seed}"
+        noise = f".noise{self.noise:g}" if self.noise else ""
+        return f"{taught.domain.short}.n{taught.n}{noise}{beside}{drawn}.s{self.seed}"
 
     @property
     def group(self) -> str:
@@ -69,6 +75,11 @@ class FineTuned(Trained):
         n, proxy = self.examples.n, self.proxy
         return n if proxy is None else proxy.strategy.rows(n, proxy.examples.n)
 
+    @property
+    def lead(self) -> str:
+        """What stands before the response for a model without a chat template."""
+        return get_task(self.examples.domain.task).lead
+
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
 
@@ -79,29 +90,44 @@ class FineTuned(Trained):
         proxy = None
         if self.proxy is not None:
             taught = self.proxy.examples
-            proxy = Beside(self._worded(taught.domain, work.output(taught)), self.proxy.strategy)
+            worded = self._worded(taught.domain, load_examples(work.output(taught)))
+            proxy = Beside(worded, self.proxy.strategy, get_task(taught.domain.task).lead)
+        examples = self.noised(work.output(self.examples))
         summary = fine_tune(
             self.start.spec,
             self.start.location(work),
-            self.conversations(work.output(self.examples)),
+            self._worded(self.examples.domain, examples),
             self.recipe,
             seed=self.seed,
             folder=work.folder,
             runtime=work.runtime,
             proxy=proxy,
+            others=self.others(examples) if self.recipe.objective == "choices" else (),
+            lead=self.lead,
             on_progress=work.progress,
         )
         return {**summary, "seconds": round(time.monotonic() - started, 3)}
 
     def conversations(self, examples: Path) -> list[tuple[str, str]]:
         """What is taught, (user's turn, response) each, from the folder of the drawn examples."""
-        return self._worded(self.examples.domain, examples)
+        return self._worded(self.examples.domain, self.noised(examples))
 
-    def _worded(self, domain: Domain, examples: Path) -> list[tuple[str, str]]:
+    def noised(self, examples: Path) -> list[Example]:
+        """What is taught, from the folder of the drawn examples."""
+        draws = noise_stream(self.examples.seed, self.examples.domain)
+        return with_label_noise(load_examples(examples), self.noise, draws)
+
+    def others(self, examples: Sequence[Example]) -> list[list[str]]:
+        """The responses that give each of an example's other choices."""
+        domain, task = self.examples.domain, get_task(self.examples.domain.task)
+        wrong = [[replace(e, target=choice) for choice in e.choices if choice != e.target] for e in examples]
+        return [[task.response(domain, one, rationale=False) for one in own] for own in wrong]
+
+    def _worded(self, domain: Domain, examples: Sequence[Example]) -> list[tuple[str, str]]:
         task = get_task(domain.task)
         return [
             (task.prompt(domain, example, self.style), task.response(domain, example, rationale=self.rationale))
-            for example in load_examples(examples)
+            for example in examples
         ]
 
 
@@ -114,9 +140,11 @@ class FineTuning(Method):
         style: wording of the questions; by default step-by-step with a rationale and direct without.
         data_seed: of the drawn examples, apart from the arm's seed, which is that of the training.
         proxy: examples of another domain that take part, and by which strategy; the arm's ``train`` stays the task's.
+        noise: probability that an example gets a label drawn anew, or another's answer and rationale.
     """
 
     tag: ClassVar[str] = "fine-tuning"
+    added: ClassVar[frozenset[str]] = frozenset({"noise"})
     method: ClassVar[str] = "fine-tuning"
     n: int = Field(ge=1)
     rationale: bool = False
@@ -124,12 +152,15 @@ class FineTuning(Method):
     style: PromptStyle | None = None
     data_seed: int = 0
     proxy: Proxy | None = None
+    noise: float = Field(default=0.0, ge=0, le=1)
 
     def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
         if train is None:
             raise UserError("fine-tuning needs a training domain: set train=")
         if self.proxy is not None and self.proxy.domain == train:
             raise UserError(f"fine-tuning on {train} with a proxy of the same domain: give the proxy another one")
+        if self.recipe.objective == "choices" and (self.rationale or self.proxy is not None):
+            raise UserError("fine-tuning with objective='choices' compares bare answers: leave out rationale and proxy")
         if self.recipe.adapter == "qlora" and model.spec.quantization == "none":
             model = model.model_copy(update={"spec": model.spec.model_copy(update={"quantization": "nf4"})})
         trained = FineTuned(
@@ -140,6 +171,7 @@ class FineTuning(Method):
             recipe=self.recipe,
             seed=seed,
             proxy=self.proxy and self.proxy.drawn(self.data_seed),
+            noise=self.noise,
         )
         trained.recipe.updates(trained.rows)
         return Learner(model.model_copy(update={"trained": trained}))
@@ -151,4 +183,4 @@ class FineTuning(Method):
     def factors(self) -> dict[str, Scalar]:
         proxy = {} if self.proxy is None else self.proxy.factors()
         data = {"n_train": self.n, "data_seed": self.data_seed}
-        return {"adapter": self.recipe.adapter, "rationale": self.rationale, **data, **proxy}
+        return {"adapter": self.recipe.adapter, "rationale": self.rationale, **data, "noise": self.noise, **proxy}

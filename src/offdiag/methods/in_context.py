@@ -21,6 +21,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.methods.method import Learner, Method, default_style
 from offdiag.steps import Context, Examples, Weights, Work, load_examples
+from offdiag.steps.label_noise import noise_stream, with_label_noise
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 
 FORMAT_VERSION = 1
@@ -42,15 +43,18 @@ class Demonstrations(Context):
         domain, k, seed: which examples. fixed: the same ones for every query (drawn by the step ``examples``), or
             None for a draw of each query's own.
         rationale: whether the answers work the problem out. style: wording of the demonstrated questions.
+        noise: share of them that are shown with a wrong answer, see :mod:`offdiag.steps.label_noise`.
     """
 
     tag: ClassVar[str] = "demonstrations"
+    added: ClassVar[frozenset[str]] = frozenset({"noise"})
     domain: Domain
     k: int
     seed: int
     fixed: Examples | None
     rationale: bool
     style: PromptStyle
+    noise: float = 0.0
 
     def canonical(self) -> dict[str, Json]:
         task = get_task(self.domain.task)
@@ -62,7 +66,8 @@ class Demonstrations(Context):
         answers = "rationale" if self.rationale else "answer-only"
         drawn = "" if self.fixed is not None else ".per-query"
         asked = "" if self.style == default_style(rationale=self.rationale) else f".{self.style}"
-        return f"k{self.k}.{answers}{drawn}{asked}.{self.domain}.s{self.seed}"
+        noise = f".noise{self.noise:g}" if self.noise else ""
+        return f"k{self.k}.{answers}{drawn}{asked}{noise}.{self.domain}.s{self.seed}"
 
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
         task = get_task(self.domain.task)
@@ -71,16 +76,17 @@ class Demonstrations(Context):
             return [few_shot_prompt(shown, prompt, task.opening, task.joint) for prompt in bare]
         draws = [task.demonstrations(self.domain, query, self.k, self.seed) for query in queries]
         return [
-            few_shot_prompt(self._rendered(draw), prompt, task.opening, task.joint)
-            for draw, prompt in zip(draws, bare, strict=True)
+            few_shot_prompt(self._rendered(draw, query.id), prompt, task.opening, task.joint)
+            for draw, query, prompt in zip(draws, queries, bare, strict=True)
         ]
 
-    def _rendered(self, demonstrations: Sequence[Example]) -> list[str]:
+    def _rendered(self, demonstrations: Sequence[Example], *of: str) -> list[str]:
         task = get_task(self.domain.task)
+        taught = with_label_noise(demonstrations, self.noise, noise_stream(self.seed, self.domain, *of))
         return [
             f"{task.prompt(self.domain, shown, self.style)} "
             f"{task.response(self.domain, shown, rationale=self.rationale)}"
-            for shown in demonstrations
+            for shown in taught
         ]
 
 
@@ -93,14 +99,17 @@ class InContext(Method):
         demonstrations: ``"fixed"``: the first k training examples; ``"per-query"``: a draw for each query.
         style: wording of the demonstrated questions; by default step-by-step with a rationale and direct without,
             so that a question never asks for what its answer does not do.
+        noise: probability that a demonstration gets a label drawn anew, or another's answer and rationale.
     """
 
     tag: ClassVar[str] = "in-context"
+    added: ClassVar[frozenset[str]] = frozenset({"noise"})
     method: ClassVar[str] = "in-context"
     k: int = Field(ge=1)
     rationale: bool = True
     demonstrations: Literal["fixed", "per-query"] = "fixed"
     style: PromptStyle | None = None
+    noise: float = Field(default=0.0, ge=0, le=1)
 
     def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
         if train is None:
@@ -108,8 +117,15 @@ class InContext(Method):
         fixed = None
         if self.demonstrations == "fixed":
             fixed = Examples(domain=train, split="train", n=self.k, seed=seed)
-        style = self.taught_style
-        context = Demonstrations(domain=train, k=self.k, seed=seed, fixed=fixed, rationale=self.rationale, style=style)
+        context = Demonstrations(
+            domain=train,
+            k=self.k,
+            seed=seed,
+            fixed=fixed,
+            rationale=self.rationale,
+            style=self.taught_style,
+            noise=self.noise,
+        )
         return Learner(model, context)
 
     @property
@@ -117,4 +133,5 @@ class InContext(Method):
         return self.style or default_style(rationale=self.rationale)
 
     def factors(self) -> dict[str, Scalar]:
-        return {"k": self.k, "rationale": self.rationale, "demonstrations": self.demonstrations}
+        shown = {"rationale": self.rationale, "demonstrations": self.demonstrations}
+        return {"k": self.k, **shown, "noise": self.noise}

@@ -58,7 +58,7 @@ class LinearProbe(Method):
         return self.style
 
     def factors(self) -> dict[str, Scalar]:
-        return {"n_train": self.n, "noise": self.noise}
+        return {"n_train": self.n, "noise": self.noise, "layers": "+".join(self.layers)}
 
 
 def _whole(pool: Domain) -> Examples:

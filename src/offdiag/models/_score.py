@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
 from offdiag.models._forward import Rows
-from offdiag.models.chat import tokenise
+from offdiag.models.chat import LEAD, begun_ids, tokenise
 
 
 class Score(NamedTuple):
@@ -51,15 +51,17 @@ class Question:
         return max(0, longer - 1) * (len(self.stem) + self.longest) + self.longest
 
 
-def question(tokenizer: PreTrainedTokenizerBase, prompt: str, continuations: Sequence[str]) -> Question:
-    """Tokenise a prompt together with each of its continuations.
+def question(
+    tokenizer: PreTrainedTokenizerBase, prompt: str, continuations: Sequence[str], lead: str = LEAD
+) -> Question:
+    """Tokenise a prompt together with each of its continuations; ``lead`` as for :func:`offdiag.models.chat.render`.
 
     Raises:
         UserError: there is no continuation, one adds no token, or the prompt has no token of its own.
     """
     if not continuations:
         raise UserError(f"the prompt {prompt[:60]!r} has no continuations to score; give at least one")
-    both = [tokenise(tokenizer, prompt, continuation) for continuation in continuations]
+    both = [tokenise(tokenizer, prompt, continuation, lead) for continuation in continuations]
     all_ids = [b.ids[:-1] if b.ids[-1] == tokenizer.eos_token_id else b.ids for b in both]
     stem = min(b.n_prompt for b in both)
     if stem == 0:
@@ -67,6 +69,12 @@ def question(tokenizer: PreTrainedTokenizerBase, prompt: str, continuations: Seq
     if any(len(ids) <= b.n_prompt for ids, b in zip(all_ids, both, strict=True)):
         raise UserError(f"the prompt {prompt[:60]!r} has an empty continuation; every continuation needs a token")
     return Question(all_ids[0][:stem], tuple(ids[stem:] for ids in all_ids), tuple(b.n_prompt - stem for b in both))
+
+
+def whole(tokenizer: PreTrainedTokenizerBase, text: str) -> Question:
+    """A bare text as the one continuation of its begin token."""
+    begin, *ids = begun_ids(tokenizer, text)
+    return Question((begin,), (tuple(ids),), (0,))
 
 
 def score_rows(rows: Rows, questions: Sequence[Question], device: torch.device) -> list[list[Score]]:

@@ -30,13 +30,19 @@ class Tokenised:
         return [-100] * self.n_prompt + list(self.ids[self.n_prompt :])
 
 
-def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | None = None) -> str:
+# What stands before a reply where nothing else is said, for a model without a chat template.
+LEAD = "\n"
+
+
+def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | None = None, lead: str = LEAD) -> str:
     """The text the model sees: the user's turn and the opened reply, or the whole exchange with its end token.
 
-    A model without a chat template gets the bare prompt, a line break and the response.
+    A model without a chat template gets the bare prompt, ``lead`` and the response. A blank in ``lead`` belongs to the
+    response, as it does in the tokens of most models: an opened reply does not end in one.
     """
     if tokenizer.chat_template is None:
-        return f"{prompt}\n" if response is None else f"{prompt}\n{response}{tokenizer.eos_token or ''}"
+        opened = f"{prompt}{lead.rstrip(' ')}"
+        return opened if response is None else f"{prompt}{lead}{response}{tokenizer.eos_token or ''}"
     opened = str(
         tokenizer.apply_chat_template([{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True)
     )
@@ -45,16 +51,18 @@ def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | No
     return opened + response + str(tokenizer.eos_token or "")
 
 
-def tokenise(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | None = None) -> Tokenised:
-    """Token ids of a prompt, or of a prompt with its response.
+def tokenise(
+    tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | None = None, lead: str = LEAD
+) -> Tokenised:
+    """Token ids of a prompt, or of a prompt with its response; ``lead`` as for :func:`render`.
 
     Raises:
         UserError: the response has no token of its own.
     """
-    opened = _ids(tokenizer, render(tokenizer, prompt))
+    opened = _ids(tokenizer, render(tokenizer, prompt, lead=lead))
     if response is None:
         return Tokenised(opened, len(opened))
-    ids = _ids(tokenizer, render(tokenizer, prompt, response))
+    ids = _ids(tokenizer, render(tokenizer, prompt, response, lead))
     shared = next((i for i, (a, b) in enumerate(zip(opened, ids, strict=False)) if a != b), min(len(opened), len(ids)))
     if shared >= len(ids):
         raise UserError(f"the response {response!r} adds no token to its prompt: nothing to learn or score")
@@ -71,6 +79,22 @@ def plain_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...
     if not ids:
         raise UserError(f"the text {text!r} has no token: nothing to embed")
     return ids
+
+
+def begun_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
+    """Token ids of a text as it is, after the token that begins one and without any that ends it.
+
+    A tokenizer without a begin token gives the end token instead, which stands between texts in training.
+
+    Raises:
+        UserError: the text has no token, or the tokenizer neither begins nor ends texts.
+    """
+    begin = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+    ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+    if not isinstance(begin, int) or not ids:
+        lacking = "the tokenizer has no begin or end token" if ids else f"the text {text!r} has no token"
+        raise UserError(f"{lacking}: the likelihood of a whole text needs both; leave it out")
+    return (begin, *ids)
 
 
 def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:

@@ -114,6 +114,15 @@ def load_tokenizer(spec: ModelSpec, location: str | Path) -> PreTrainedTokenizer
     return tokenizer
 
 
+def count_blocks(spec: ModelSpec, location: str | Path) -> int:
+    """How many blocks the model of ``spec`` has, by its configuration; no weights are loaded.
+
+    Raises:
+        UserError: there is no such model, or the hub cannot be reached.
+    """
+    return int(_load(AutoConfig, spec, location).num_hidden_layers)
+
+
 def _load(auto: Any, spec: ModelSpec, location: str | Path, **options: Any) -> Any:
     folder = from_hub(spec, str(location)) if spec.scheme == "hub" and not Path(location).is_dir() else Path(location)
     if not folder.is_dir():

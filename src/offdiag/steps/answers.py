@@ -36,7 +36,8 @@ class Answers(Asked):
         if len(records) < len(examples):
             prompts = self.prompts(work, examples)
             model = work.model(self.weights)
-            batches = model.generate(prompts, max_new_tokens=self.max_new_tokens, skip=frozenset(records))
+            done = frozenset(records)
+            batches = model.generate(prompts, max_new_tokens=self.max_new_tokens, skip=done, lead=self.lead)
             for batch in batches:
                 new = [_record(examples[c.index], prompts[c.index], c) for c in batch]
                 append_jsonl(partial, new)

@@ -47,6 +47,11 @@ class Asked(Step):
         bare = [task.prompt(domain, example, self.style) for example in examples]
         return bare if self.context is None else self.context.prompts(work, domain, examples, bare)
 
+    @property
+    def lead(self) -> str:
+        """What stands before the reply of a model without a chat template."""
+        return get_task(self.examples.domain.task).lead
+
     def taught(self) -> Iterator[Examples]:
         """The examples that the learner was taught, by training or in its context."""
         for step in _upstream(self):

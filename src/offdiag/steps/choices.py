@@ -9,8 +9,9 @@ import numpy as np
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.steps.asked import Asked
+from offdiag.steps.chunks import in_chunks
 from offdiag.steps.examples import load_examples
-from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
+from offdiag.steps.jsonl import write_jsonl
 from offdiag.steps.step import Work
 from offdiag.tasks import Example
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from offdiag.models.lm import Score
 
 Normalisation: TypeAlias = Literal["none", "tokens", "characters"]
-
-CHUNK = 64  # examples between two writes
 
 
 class Choices(Asked):
@@ -43,17 +42,14 @@ class Choices(Asked):
         examples = load_examples(work.output(self.examples))
         _check(self, examples)
         partial = work.folder / "answers.partial.jsonl"
-        done = len(recover_jsonl(partial)) // CHUNK * CHUNK
-        records = recover_jsonl(partial)[:done]
-        write_jsonl(partial, records)
-        prompts = self.prompts(work, examples) if done < len(examples) else []
-        for start in range(done, len(examples), CHUNK):
-            work.progress(start, len(examples))
-            chunk = range(start, min(start + CHUNK, len(examples)))
-            scored = work.model(self.weights).score([prompts[i] for i in chunk], [examples[i].choices for i in chunk])
-            new = [self._record(i, examples[i], prompts[i], scores) for i, scores in zip(chunk, scored, strict=True)]
-            append_jsonl(partial, new)
-            records += new
+        prompts = self.prompts(work, examples)
+
+        def choose(chunk: range) -> list[dict[str, Any]]:
+            asked, options = [prompts[i] for i in chunk], [examples[i].choices for i in chunk]
+            scored = work.model(self.weights).score(asked, options, self.lead)
+            return [self._record(i, examples[i], prompts[i], scores) for i, scores in zip(chunk, scored, strict=True)]
+
+        records = in_chunks(partial, len(examples), choose, work.progress)
         write_jsonl(work.folder / "answers.jsonl", records)
         partial.unlink(missing_ok=True)
         return {"n": len(records), "seconds": round(time.monotonic() - started, 3)}

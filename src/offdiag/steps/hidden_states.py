@@ -94,13 +94,20 @@ class HiddenStates(Step):
                     f"{self.examples.name}: example {example.id} has the choices {list(example.choices)}; a probe "
                     "scores at least two: take a form of the task that has choices"
                 )
-        layers = [{"middle": ceil((model.depth + 1) / 2), "last": model.depth}[layer] for layer in self.layers]
-        found = np.concatenate(model.choice_states(prompts, [example.choices for example in examples], layers))
+        layers = [block_of(layer, model.depth) for layer in self.layers]
+        lead = get_task(self.examples.domain.task).lead
+        choices = [example.choices for example in examples]
+        found = np.concatenate(model.choice_states(prompts, choices, layers, lead=lead))
         if np.abs(found).max() > np.finfo(np.float16).max:
             raise UserError(f"{self.name}: a hidden state is beyond half precision: leave out the layer that has it")
         states = np.zeros((len(examples), most, *found.shape[1:]), np.float16)
         states[_present([len(example.choices) for example in examples], most)] = found
         return states
+
+
+def block_of(layer: Layer, depth: int) -> int:
+    """The block whose output a layer is, in a model of ``depth`` blocks; the first one is 1."""
+    return ceil((depth + 1) / 2) if layer == "middle" else depth
 
 
 class States(NamedTuple):

@@ -11,6 +11,8 @@ from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import Scalar
 
+PARTIAL = "rows.partial.jsonl"  # where a measurement may keep what it has so far
+
 
 class Measurement(Step):
     """A step whose result is rows of a table, such as the layer-wise geometry of hidden states.
@@ -34,6 +36,7 @@ class Measurement(Step):
         started = time.monotonic()
         rows = [dict(row) for row in self.measure(work)]
         write_jsonl(work.folder / "rows.jsonl", rows)
+        (work.folder / PARTIAL).unlink(missing_ok=True)
         return {"rows": len(rows), "seconds": round(time.monotonic() - started, 3)}
 
     def canonical(self) -> dict[str, Json]:

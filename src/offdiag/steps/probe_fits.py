@@ -13,10 +13,11 @@ from pydantic import Field, model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
-from offdiag.seeds import stream
-from offdiag.stats.choice_probes import fit_probes, noisy_labels
+from offdiag.stats.choice_probes import fit_probes
+from offdiag.stats.label_noise import noisy_labels
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.hidden_states import HiddenStates, States, find_states, load_states
+from offdiag.steps.label_noise import noise_stream
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import Domain, Example, PromptStyle
 
@@ -162,10 +163,7 @@ class ProbeFits(Step):
         states, rows = find_states(pools, domain, examples, self.style)
         right = [_right(example) for example in examples]
         counts = [len(example.choices) for example in examples]
-        labels = [
-            noisy_labels(right, counts, noise, stream(seed, "label noise", domain.task, str(domain)))
-            for noise in self.grid.noises
-        ]
+        labels = [noisy_labels(right, counts, noise, noise_stream(seed, domain)) for noise in self.grid.noises]
         return _TrainingSet(states, rows, np.stack(labels))
 
 

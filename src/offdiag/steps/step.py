@@ -84,8 +84,7 @@ class Step(Identity, ABC):
 
 
 def _steps_in(identity: Identity) -> Iterator[Step]:
-    for field in type(identity).model_fields:
-        value = getattr(identity, field)
+    for value in identity.field_values:
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, Step):
                 yield item

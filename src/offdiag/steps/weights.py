@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from offdiag.errors import UserError
-from offdiag.identity import Identity, Json, fingerprint
+from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
 from offdiag.models.wheels import wheel_version
 from offdiag.steps.step import Step, Work
@@ -119,7 +119,7 @@ class Weights(Identity):
     @property
     def base_key(self) -> str:
         """Key of what must be loaded; weights that differ only in their adapter share it."""
-        return fingerprint(self.base)
+        return self.base.fingerprint
 
     @property
     def group(self) -> str:

@@ -81,6 +81,10 @@ class Stream(Identity, ABC):
     def batch(self, seed: int, index: int, rows: int) -> Batch:
         """Batch ``index`` (from 0) of the stream under ``seed``."""
 
+    def sample(self, rows: int) -> Batch:
+        """About so many rows, as mixed as in training, for estimates; a stream that draws far more at once says how."""
+        return self.batch(0, 0, rows)
+
     def check_after(self, before: "Stream") -> None:
         """Refuses to teach this stream to a model that was made by ``before``.
 

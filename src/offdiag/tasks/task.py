@@ -7,6 +7,7 @@ completion. Everything else (how a model meets the examples) is a method's busin
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from offdiag.errors import UserError
@@ -65,7 +66,8 @@ class Task(ABC, Generic[D]):
     """A family of examples with a grader. Subclass, decorate with ``@register``, and the contract tests apply to it.
 
     ``graded_by_error`` says that grades have an ``error``, so that the mean and the median of it are worth a column.
-    ``opening`` stands before demonstrations, ``joint`` between them and before the query.
+    ``opening`` stands before demonstrations, ``joint`` between them and before the query. ``lead`` stands between a
+    question and its reply where a model has no chat template.
 
     The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
     examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes.
@@ -80,6 +82,7 @@ class Task(ABC, Generic[D]):
     graded_by_error: ClassVar[bool] = False
     opening: ClassVar[str] = "Examples: "
     joint: ClassVar[str] = "\n"
+    lead: ClassVar[str] = "\n"
 
     @abstractmethod
     def domains(self) -> Sequence[D]:
@@ -225,6 +228,7 @@ def get_task(name: str) -> Task[Any]:
     return _TASKS[name]
 
 
+@cache
 def _load_builtin() -> None:
     import offdiag.tasks.base_addition
     import offdiag.tasks.counting

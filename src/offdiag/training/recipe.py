@@ -9,6 +9,7 @@ from offdiag.identity import Identity
 
 Adapter: TypeAlias = Literal["full", "lora", "qlora"]
 Schedule: TypeAlias = Literal["linear", "cosine", "constant"]
+Objective: TypeAlias = Literal["response", "choices"]
 Optimizer: TypeAlias = Literal["adamw", "adamw_8bit"]
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -32,12 +33,14 @@ class Recipe(Identity):
         weight_decay: decoupled decay (Loshchilov & Hutter 2019), not applied to biases and norms.
         max_grad_norm: gradients are scaled down to this norm; 0 leaves them as they are.
         optimizer: AdamW, or its 8-bit version (bitsandbytes).
+        objective: ``response``: the likelihood of the response's tokens; ``choices``: that of the right choice among
+            those of its item, see :mod:`offdiag.training.choosing`.
         snapshots: keep the weights after these numbers of updates too (0: before the first), see
             :func:`offdiag.training.snapshots.log_spaced`.
     """
 
     tag: ClassVar[str] = "recipe"
-    added: ClassVar[frozenset[str]] = frozenset({"snapshots"})
+    added: ClassVar[frozenset[str]] = frozenset({"snapshots", "objective"})
     adapter: Adapter = "lora"
     rank: int = Field(default=16, ge=1)
     alpha: int = Field(default=32, ge=1)
@@ -52,6 +55,7 @@ class Recipe(Identity):
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, ge=0)
     optimizer: Optimizer = "adamw"
+    objective: Objective = "response"
     snapshots: tuple[Annotated[int, Field(ge=0)], ...] = ()
 
     @field_validator("snapshots")

@@ -96,8 +96,10 @@ def check_recipe(recipe: Recipe) -> None:
     """Refuse what the reference and the ratios of probabilities rule out.
 
     Raises:
-        UserError: a recipe without an adapter, with dropout, or with snapshots.
+        UserError: a recipe without an adapter, with dropout, with snapshots, or with another objective.
     """
+    if recipe.objective != "response":
+        raise UserError(f"policy optimisation has an objective of its own: found objective={recipe.objective!r}")
     if recipe.snapshots:
         raise UserError(f"policy optimisation keeps no snapshots: found snapshots={recipe.snapshots}, expected none")
     if recipe.adapter == "full":

@@ -1,7 +1,8 @@
 """Supervised fine-tuning: conversations and a recipe in, weights out.
 
     folder/weights         the adapter (PEFT) or the complete model with its tokenizer; appears only when complete
-    folder/history.jsonl   one row an update: update, response_loss (trained), text_loss (prompt included; null where
+    folder/history.jsonl   one row an update: update, response_loss (trained; a token, or an item where its choices
+                           are compared), text_loss (prompt included; null where
                            not taken), learning_rate, gradient_norm, supervised_tokens, tokens, seconds; with a proxy
                            also task_loss and proxy_loss, whose mean over tokens response_loss is (null where an update
                            has none of the group), and proxy_kl under a KL penalty
@@ -21,11 +22,13 @@ from typing import NamedTuple
 from transformers import TrainingArguments
 
 from offdiag.identity import Json
+from offdiag.models.chat import LEAD
 from offdiag.models.loading import device_of, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.training.batches import NO_PROXY, Group, Updates, check_context, tokenise_all
 from offdiag.training.checkpoints import last_complete
+from offdiag.training.choosing import ChoiceTrainer, items_of
 from offdiag.training.history import History, Progress, Snapshots, rows, totals
 from offdiag.training.learner import (
     Learner,
@@ -47,10 +50,11 @@ TRAINING_SHARE = 8
 
 
 class Beside(NamedTuple):
-    """Conversations of a proxy, and what is done with them."""
+    """Conversations of a proxy, what is done with them, and what stands before their responses."""
 
     conversations: Sequence[tuple[str, str]]
     strategy: Strategy
+    lead: str = LEAD
 
 
 def fine_tune(
@@ -63,6 +67,8 @@ def fine_tune(
     folder: Path,
     runtime: Runtime,
     proxy: Beside | None = None,
+    others: Sequence[Sequence[str]] = (),
+    lead: str = LEAD,
     on_progress: Progress | None = None,
     checkpoint_every: int | None = None,
 ) -> dict[str, Json]:
@@ -77,6 +83,8 @@ def fine_tune(
         folder: a folder for this training alone; the same folder resumes.
         runtime: device and token budget; neither changes more than rounding.
         proxy: conversations that take part otherwise than those that are learnt.
+        others: the other choices of each conversation, for the objective that compares them.
+        lead: what stands before the response for a model without a chat template.
         on_progress: called after each update with the updates done and all of them.
         checkpoint_every: updates between checkpoints; a quarter of the training, 100 at most, if not given.
 
@@ -95,12 +103,17 @@ def fine_tune(
     check_numbers(spec, recipe)
     check_optimizer(recipe)
     tokenizer = load_tokenizer(spec, location)
-    group = Group(tokenise_all(tokenizer, proxy.conversations, "proxy"), proxy.strategy) if proxy else NO_PROXY
-    data = Updates(tokenise_all(tokenizer, conversations), recipe, seed, group)
+    group = NO_PROXY
+    if proxy is not None:
+        group = Group(tokenise_all(tokenizer, proxy.conversations, "proxy", proxy.lead), proxy.strategy)
+    chosen = recipe.objective == "choices"
+    items = items_of(tokenizer, conversations, others, lead) if chosen else []
+    examples = items or tokenise_all(tokenizer, conversations, lead=lead)
+    data = Updates(examples, recipe, seed, group)
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
         learner = load_learner(spec, location, recipe, seed=seed, runtime=runtime)
-        check_context(data.examples, context_length(learner))
+        check_context([item.longest for item in items] or data.examples, context_length(learner))
         check_context(group.examples, context_length(learner), "proxy")
         every = checkpoint_every or min(-(-len(data) // 4), 100)
         trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, every)
@@ -136,4 +149,5 @@ def _trainer(
     )
     budget = runtime.token_budget // TRAINING_SHARE
     arguments = on_one_device(TrainingArguments(**settings))
-    return UpdateTrainer(learner, arguments, data, padding_id=padding_id, token_budget=budget)
+    trainer = ChoiceTrainer if data.recipe.objective == "choices" else UpdateTrainer
+    return trainer(learner, arguments, data, padding_id=padding_id, token_budget=budget)

@@ -16,13 +16,16 @@ class Tally:
 
     Attributes:
         tokens: read. supervised: response tokens of the two groups. text_targets: tokens that have a predecessor.
-        losses: summed cross-entropy of the response tokens of the two groups. divergence: summed, where it is taken.
+        items: whose choices are compared, if any are.
+        losses: summed cross-entropy of the response tokens of the two groups, or of the items' right choices.
+        divergence: summed, where it is taken.
         text_loss: summed over all targets, None where it is not taken.
     """
 
     tokens: int = 0
     supervised: Counter[str] = field(default_factory=Counter)
     text_targets: int = 0
+    items: int = 0
     losses: dict[str, float] = field(default_factory=lambda: {"task": 0.0, "proxy": 0.0})
     divergence: float | None = None
     text_loss: float | None = None
@@ -38,6 +41,7 @@ class Tally:
             tokens=sum(int(part["attention_mask"].sum()) for part in parts),
             supervised=supervised,
             text_targets=sum(int((part["targets"] != IGNORED).sum()) for part in parts),
+            items=sum(len(part.get("sizes", ())) for part in parts),
             text_loss=0.0 if with_text else None,
         )
 
@@ -45,7 +49,7 @@ class Tally:
         """The update's line in the history; ``logs`` is what the Trainer knows of it."""
         supervised = self.supervised.total()
         return {
-            "response_loss": sum(self.losses.values()) / supervised,
+            "response_loss": sum(self.losses.values()) / (self.items or supervised),
             "text_loss": None if self.text_loss is None else self.text_loss / self.text_targets,
             **(self._by_group() if two_groups else {}),
             "learning_rate": logs["learning_rate"],

@@ -20,6 +20,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from offdiag.errors import OffdiagError
+from offdiag.models.chat import Tokenised
 from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_batches
 from offdiag.training.gradients import project_away, take_gradients
 from offdiag.training.learner import Learner
@@ -47,7 +48,7 @@ class UpdateTrainer(Trainer):
         def cut(updates: list[Update]) -> dict[str, list[Part]]:
             (update,) = updates
             return {
-                group: [{"group": group, **collate(rows, padding_id)} for rows in micro_batches(examples, token_budget)]
+                group: [{"group": group, **part} for part in self.parts(examples, padding_id, token_budget)]
                 for group, examples in update._asdict().items()
             }
 
@@ -57,6 +58,11 @@ class UpdateTrainer(Trainer):
         self.strategy = data.proxy.strategy
         self.start = StartModel(learner) if isinstance(self.strategy, KLPenalty) else None
         self.tally = Tally()
+
+    @staticmethod
+    def parts(examples: Sequence[Tokenised], padding_id: int, token_budget: int) -> list[Part]:
+        """The examples of a group in one update as micro-batches."""
+        return [collate(rows, padding_id) for rows in micro_batches(examples, token_budget)]
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from offdiag.errors import UserError
-from offdiag.tasks.easy_to_hard import library
+from offdiag.tasks.easy_to_hard import HardnessDomain, library
 from offdiag.tasks.easy_to_hard.sources import arc, gsm8k, mmlu, strategyqa
 from offdiag.tasks.easy_to_hard.summary import summary
 
@@ -97,6 +97,17 @@ WRONG = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("name", "prefix"), [("arc_easy", "ARCEZ_easy"), ("arc_challenge", "ARCCH_challenge")])
+def test_half_of_arc_is_all_its_test_items(raw, name, prefix):
+    """Annotated or not: of the three, one has a subject for a grade, and one of the hard ones lacks its annotation."""
+    data = library.dataset(name)
+    assert [item.id for item in data.items] == [f"{prefix}_test_{i}" for i in range(3)]
+    assert {item.answer for item in data.items} == {f"blue {prefix[6:]}_test_{i}" for i in range(3)}
+    assert not data.human
+    assert HardnessDomain(dataset=f"ai2_arc/ARC-{name[4:].capitalize()}").dataset == name
+    assert summary(data, "whole", {})["measures"].keys() == {"question_words", "answer_words", "answer_chars"}
+
+
 @pytest.mark.parametrize(("name", "file", "damage", "complaint"), WRONG)
 def test_what_is_wrong_with_a_file_is_said_in_one_line_with_its_row(raw, name, file, damage, complaint):
     path = raw / file
@@ -158,6 +169,7 @@ def test_rows_of_the_hub_make_the_same_items(raw, monkeypatch):
     }
     hub(monkeypatch, splits)
     assert arc.load_hub(raw / "arc") == library.dataset("arc")
+    assert arc.load_test_hub("arc_challenge") == library.dataset("arc_challenge")
     official = gsm8k.load(raw / "gsm8k")
     answers = [{"question": i.question, "answer": f"{i.rationale}\n#### {i.answer}"} for i in official.items]
     hub(monkeypatch, {("main", "train"): answers[:3], ("main", "test"): answers[3:]})

@@ -5,7 +5,7 @@ import pytest
 from offdiag.errors import UserError
 from offdiag.tasks import get_task, parse_domain
 from offdiag.tasks.easy_to_hard import library, table_from_rows
-from offdiag.tasks.easy_to_hard.tables import of_model
+from offdiag.tasks.easy_to_hard.tables import of_model, read_table, table_path, write_table
 
 IDS = ("a", "b", "c")
 
@@ -91,3 +91,38 @@ def test_items_without_a_value_are_named(raw):
     with pytest.raises(UserError, match="3 of 5 items have no zero_shot_mdl@tiny, such as 'q3'"):
         task.size(domain, "eval")
     assert "zero_shot_mdl@tiny: not measured for all items of the pool" in task.summary(domain)["remarks"]
+
+
+def test_a_written_table_is_read_back_to_the_last_bit(tmp_path):
+    path = table_path(tmp_path, "arc", "probe_mdl")
+    values = {"a": 0.1 + 0.2, "b": 1e-17, "c": -3.0}
+    write_table(path, {'a, "quoted" model': values}, IDS)
+    assert path == tmp_path / "hardness" / "arc" / "probe_mdl.csv"
+    assert read_table(path, IDS) == {'a, "quoted" model': values}
+
+
+def test_writing_replaces_a_model_and_keeps_the_others(tmp_path):
+    path = tmp_path / "hardness.csv"
+    write_table(path, {"x": {"a": 1.0, "b": 2.0}, "y": {"a": 3.0}}, IDS)
+    write_table(path, {"y": {"b": 4.0}, "z": {"c": 5.0}}, IDS)
+    assert read_table(path, IDS) == {"x": {"a": 1.0, "b": 2.0}, "y": {"b": 4.0}, "z": {"c": 5.0}}
+    assert [found.name for found in tmp_path.iterdir()] == ["hardness.csv"]
+
+
+def test_a_table_of_other_items_is_not_written_over(tmp_path):
+    path = tmp_path / "hardness.csv"
+    path.write_text("item,model,value\nelsewhere,x,1\n")
+    with pytest.raises(UserError, match=r"hardness.csv, row 1: no item 'elsewhere' in the data set"):
+        write_table(path, {"x": {"a": 1.0}}, IDS)
+    assert "elsewhere" in path.read_text()
+
+
+def test_measures_of_several_models_have_an_average_where_all_have_all_items(raw):
+    path = table_path(raw, "strategyqa", "answer_nll")
+    items = library.dataset("strategyqa").by_id
+    write_table(path, {"x": dict.fromkeys(items, 1.0)}, items)
+    assert library.measured(library.dataset("strategyqa")) == ["answer_nll@x"]
+    write_table(path, {"y": dict.fromkeys(items, 2.0)}, items)
+    assert library.measured(library.dataset("strategyqa")) == ["answer_nll@x", "answer_nll@y", "answer_nll@average"]
+    write_table(path, {"y": dict.fromkeys(list(items)[1:], 2.0)}, items)
+    assert "answer_nll@average" not in library.measured(library.dataset("strategyqa"))

@@ -1,6 +1,7 @@
 """Study 3: learn from easy items, be asked hard ones."""
 
 from offdiag.studies.easy_to_hard.grid import cells
+from offdiag.studies.easy_to_hard.hardness import measurements
 from offdiag.studies.easy_to_hard.outputs import analyses, figures
 from offdiag.studies.easy_to_hard.params import CPU, PAPER, QUICK, Params
 from offdiag.study import Design, study
@@ -20,4 +21,4 @@ def easy_to_hard(p: Params) -> Design:
     """
     if p.data_dir:
         get_task("easy_to_hard").configure({"data_dir": p.data_dir})
-    return Design(cells=cells(p), analyses=analyses(p), figures=figures(p))
+    return Design(cells=cells(p), measurements=measurements(p), analyses=analyses(p), figures=figures(p))

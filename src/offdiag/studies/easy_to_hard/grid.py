@@ -108,17 +108,17 @@ class _Grid:
                     )
 
     def _methods(self, name: Learning, lesson: Lesson) -> Iterator[Method]:
-        p, reasoned = self.p, name.endswith("+rationale")
-        match name:
-            case "linear-probe":
-                pools = self._pools(lesson)
-                for n, noise in product(p.sizes, noises(p, lesson.train.level)):
-                    yield LinearProbe(n=n, noise=noise, pools=pools, beside=self._probes[lesson.train.dataset])
-            case "in-context" | "in-context+rationale":
-                yield from (InContext(k=k, rationale=reasoned) for k in p.of(lesson.train.dataset).shots)
-            case _:
-                recipe = p.rationale_recipe if reasoned else p.recipe
-                yield from (FineTuning(n=n, rationale=reasoned, recipe=recipe) for n in p.sizes)
+        p, reasoned, dataset = self.p, name.endswith("+rationale"), lesson.train.dataset
+        sizes = p.of(dataset).shots if name.startswith("in-context") else p.sizes
+        for n, noise in product(sizes, noises(p, lesson.train.level)):
+            match name:
+                case "linear-probe":
+                    yield LinearProbe(n=n, noise=noise, pools=self._pools(lesson), beside=self._probes[dataset])
+                case "in-context" | "in-context+rationale":
+                    yield InContext(k=n, noise=noise, rationale=reasoned)
+                case _:
+                    recipe = p.rationale_recipe if reasoned else p.recipe
+                    yield FineTuning(n=n, noise=noise, rationale=reasoned, recipe=recipe)
 
     def _pools(self, lesson: Lesson) -> tuple[HardnessDomain, ...]:
         """All that is taught or asked, each data set whole."""
@@ -161,6 +161,6 @@ def methods_for(p: Params, dataset: str) -> tuple[Learning, ...]:
 
 
 def noises(p: Params, stratum: Stratum) -> tuple[float, ...]:
-    """The shares of random labels under which probes of a stratum are taught."""
+    """The shares of random labels under which learners of a stratum are taught."""
     factor = p.hard_noise if stratum == "hard" else 1
     return tuple(dict.fromkeys(min(1.0, round(factor * share, 6)) for share in p.noises))

@@ -10,7 +10,7 @@ from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.studies.easy_to_hard.settings import PUBLISHED, AsPublished, check_hardness, measures_of
 from offdiag.study import StudyParams
-from offdiag.tasks.easy_to_hard.specs import NAMES, SPECS
+from offdiag.tasks.easy_to_hard.specs import dataset_named
 from offdiag.tasks.easy_to_hard.strata import Stratum
 
 Learning: TypeAlias = Literal[
@@ -36,7 +36,7 @@ class Params(StudyParams):
         bootstraps: draws of training data. pool: ``main`` leaves out what is held out to estimate hardness.
         sizes: training sets of probes and fine-tuning; several make learning curves. The largest (or the most
             demonstrations, if these are more) is kept from the test for all.
-        noises: shares of random labels under which probes are taught; hard items get ``hard_noise`` times as many.
+        noises: shares of random labels among what is learnt from; hard items get ``hard_noise`` times as many.
         shots: demonstrations; by default those of the original, 10 or 8. n_test: items asked, as many of each level; 0
             for all that are left, and by default as in the original. max_new_tokens: of written answers.
         recipe, rationale_recipe: of fine-tuning on answers, and on reasoning before them.
@@ -64,12 +64,12 @@ class Params(StudyParams):
     @field_validator("datasets")
     @classmethod
     def _by_their_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_dataset(name) for name in given)
+        return tuple(dataset_named(name) for name in given)
 
     @field_validator("asked")
     @classmethod
     def _by_its_name(cls, given: str) -> str:
-        return _dataset(given) if given else given
+        return dataset_named(given) if given else given
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -110,12 +110,6 @@ def _given(value: T | None, otherwise: T) -> T:
     return otherwise if value is None else value
 
 
-def _dataset(name: str) -> str:
-    if name not in NAMES:
-        raise UserError(f"unknown data set {name!r}: expected {', '.join(SPECS)}")
-    return NAMES[name]
-
-
 _LORA = Recipe(learning_rate=1e-3, batch_size=8, warmup_updates=0, targets=("q_proj", "v_proj"))
 QUICK = Params(
     datasets=("synthetic",), hardness=("num_steps",), train_on=("easy", "hard"), bootstraps=2,
@@ -135,5 +129,7 @@ _LLAMAS = tuple(
     for size in ("70b", "13b", "7b")
 )
 PAPER = Params(
-    models=_LLAMAS, recipe=_QLORA, rationale_recipe=_QLORA.model_copy(update={"epochs": 38, "max_updates": 150})
+    models=_LLAMAS,
+    recipe=_QLORA.model_copy(update={"objective": "choices"}),
+    rationale_recipe=_QLORA.model_copy(update={"epochs": 38, "max_updates": 150}),
 )

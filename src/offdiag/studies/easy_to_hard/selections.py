@@ -11,6 +11,7 @@ Where: TypeAlias = Mapping[str, str | int | float | bool]
 
 UNTRAINED: Where = {"method": "zero-shot", "learner": "zero-shot", "k": 0}
 HARD: Where = {"level": "hard"}
+LEARNER = ("model", "learner", "eval_dataset", "eval_hardness")
 
 
 class Place(NamedTuple):
@@ -57,14 +58,14 @@ def has_gap(p: Params) -> bool:
 
 def sources(p: Params) -> tuple[str, ...]:
     """What tells apart what was learnt from besides the level."""
-    return ("train_dataset",) if p.asked else ()
+    return ("train_dataset", "train_hardness") if p.asked else ()
 
 
 def with_untrained(p: Params, name: Learning) -> Where:
     """Learners by one method, with the untrained one: columns that it lacks, so that it passes."""
     match name:
         case "linear-probe":
-            return {"noise": p.noises[0]}
+            return {"layers": "middle+last"}
         case "in-context" | "in-context+rationale":
             return {"demonstrations": "fixed", "rationale": name.endswith("+rationale")}
         case _:
@@ -76,3 +77,13 @@ def without_untrained(name: Learning) -> Where:
     """Learners by one method alone."""
     method, _, rationale = name.partition("+")
     return {"method": method} if name == "linear-probe" else {"method": method, "rationale": bool(rationale)}
+
+
+def most_data(p: Params, place: Place, name: Learning) -> Where:
+    """The most that one method learns from."""
+    return {"k": max(p.of(place.dataset).shots)} if name.startswith("in-context") else {"n_train": max(p.sizes)}
+
+
+def least_noise(p: Params) -> Where:
+    """One share of label noise, where there are several."""
+    return {"noise": p.noises[0]} if "noise" in varying(p) else {}

@@ -20,6 +20,8 @@ class AsPublished(NamedTuple):
 PUBLISHED: Mapping[str, AsPublished] = {
     "synthetic": AsPublished((8,), 0, 300),
     "arc": AsPublished((10,), 0, 300),
+    "arc_easy": AsPublished((10,), 0, 300),
+    "arc_challenge": AsPublished((10,), 0, 300),
     "mmlu": AsPublished((10,), 0, 300),
     "strategyqa": AsPublished((8,), 0, 100),
     "gsm8k": AsPublished((8,), 500, 300),
@@ -89,7 +91,7 @@ def _known(dataset: str) -> tuple[str, ...]:
 
 def _named(name: str, dataset: str) -> Iterator[str]:
     if name in LISTS:
-        yield from LISTS[name][dataset]
+        yield from LISTS[name].get(dataset, ())
         return
     only, _, measure = name.rpartition(":")
     if only not in ("", dataset):

@@ -1,6 +1,7 @@
 """The models of the map, and what each of them is asked."""
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations, product
 
 from offdiag.errors import UserError
@@ -129,6 +130,7 @@ def world_of(arm: Arm) -> World:
     return _taught(arm).world
 
 
+@cache
 def domain(world: World, geometry: str, cities: str) -> WorldMapDomain:
     """Some geometries on some cities of a world."""
     return WorldMapDomain(**world.model_dump(), geometry=geometry, cities=cities)

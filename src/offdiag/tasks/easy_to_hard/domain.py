@@ -20,7 +20,8 @@ class HardnessDomain(Domain):
     """Items of a data set on one level of a hardness measure.
 
     Attributes:
-        dataset: ``synthetic`` (built in), ``arc``, ``mmlu``, ``strategyqa`` or ``gsm8k``; published names work too.
+        dataset: ``synthetic`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``, or the test items of half of
+            ARC, ``arc_easy`` or ``arc_challenge``; published names work too.
         form: ``choices`` or ``free``; by default the data set's first.
         hardness: a measure of the data set, or ``none``. level: the stratum that is asked, or trained on.
         train_on: the stratum that the training set is drawn from; by default the level itself. An evaluation names

@@ -31,7 +31,7 @@ def pool_of(domain: HardnessDomain) -> PoolView:
     Raises:
         UserError: the data or the measure are not there or not as they should be.
     """
-    return _pool(domain, canonical_json(domain.contents()))
+    return _pool(_setting(domain), canonical_json(domain.contents()))
 
 
 def train_of(domain: HardnessDomain, seed: int) -> tuple[int, ...]:
@@ -52,7 +52,7 @@ def tested_of(domain: HardnessDomain, seed: int) -> tuple[int, ...]:
         UserError: as for :func:`train_of`, or training leaves too few of its stratum to test.
     """
     contents = canonical_json(domain.contents())
-    check_left_over(_levels(_pool(domain, contents)), domain.request)
+    check_left_over(_levels(_pool(_setting(domain), contents)), domain.request)
     return _split(domain, seed, contents).test
 
 
@@ -88,6 +88,17 @@ def _plain(value: float) -> int | float:
     return int(value) if value.is_integer() else value
 
 
+def _setting(domain: HardnessDomain) -> HardnessDomain:
+    """The domain but for what does not shape its pool, so that all draws of a setting share one."""
+    return HardnessDomain(
+        dataset=domain.dataset,
+        hardness=domain.hardness,
+        pool=domain.pool,
+        easy_max=domain.easy_max,
+        hard_min=domain.hard_min,
+    )
+
+
 @lru_cache(maxsize=32)
 def _pool(domain: HardnessDomain, contents: str) -> PoolView:
     data = library.dataset(domain.dataset)
@@ -101,7 +112,7 @@ def _pool(domain: HardnessDomain, contents: str) -> PoolView:
 
 @lru_cache(maxsize=64)
 def _split(domain: HardnessDomain, seed: int, contents: str) -> Split:
-    pool = _pool(domain, contents)
+    pool = _pool(_setting(domain), contents)
     place = (domain.task, domain.dataset, domain.pool)
     drawn = stream(seed, *place, domain.hardness, domain.train_on, domain.bootstrap, "train")
     asked = stream(seed, *place, "test")

@@ -9,22 +9,35 @@ environment variable ``OFFDIAG_DATA``, which worker processes inherit:
 """
 
 import os
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from offdiag.errors import NoDataError, UserError
 from offdiag.tasks.easy_to_hard.items import Dataset
-from offdiag.tasks.easy_to_hard.measures import split_name, surface
+from offdiag.tasks.easy_to_hard.measures import AVERAGE, model_measures, split_name, surface
 from offdiag.tasks.easy_to_hard.sources import arc, gsm8k, mmlu, strategyqa, synthetic
 from offdiag.tasks.easy_to_hard.specs import SPECS
-from offdiag.tasks.easy_to_hard.tables import ByModel, Table, of_model, read_table
+from offdiag.tasks.easy_to_hard.tables import ByModel, Table, of_model, read_table, table_path
 
 ENV = "OFFDIAG_DATA"
 _HUB = "hub"
-_FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5")}
-_FROM_FILES = {"arc": arc.load, "mmlu": mmlu.load, "strategyqa": strategyqa.load, "gsm8k": gsm8k.load}
-_FROM_HUB = {"mmlu": mmlu.load_hub, "strategyqa": strategyqa.load_hub, "gsm8k": gsm8k.load_hub}
+_HALVES = ("arc_easy", "arc_challenge")
+_FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5"), **dict.fromkeys(_HALVES, ("arc",))}
+_FROM_FILES: Mapping[str, Callable[[Path], Dataset]] = {
+    "arc": arc.load,
+    **{name: partial(arc.load_test, name) for name in _HALVES},
+    "mmlu": mmlu.load,
+    "strategyqa": strategyqa.load,
+    "gsm8k": gsm8k.load,
+}
+_FROM_HUB: Mapping[str, Callable[[], Dataset]] = {
+    **{name: partial(arc.load_test_hub, name) for name in _HALVES},
+    "mmlu": mmlu.load_hub,
+    "strategyqa": strategyqa.load_hub,
+    "gsm8k": gsm8k.load_hub,
+}
 
 
 class _Place(NamedTuple):
@@ -80,24 +93,29 @@ def table(data: Dataset, measure: str) -> Table:
     name, model = split_name(measure)
     if model is None:
         return data.human[name] if name in data.human else surface(data.items, name)
-    folder = _hardness_folder(data.spec.name)
+    folder = _data_folder()
     if folder is None:
         raise UserError(
             f"{measure} is read from a table, FOLDER/hardness/{data.spec.name}/{name}.csv: name the folder with "
             f"--set data_dir=FOLDER (or hub:FOLDER) or {ENV}"
         )
-    path = folder / f"{name}.csv"
+    path = table_path(folder, data.spec.name, name)
     return of_model(_read_table(data.content, data.spec.name, path, _stamps(path.parent)), model, str(path))
 
 
 def measured(data: Dataset) -> list[str]:
-    """The model-based measures that lie beside the data, as ``name@model``."""
-    folder = _hardness_folder(data.spec.name)
-    if folder is None or not folder.is_dir():
-        return []
-    stamps = _stamps(folder)
-    paths = sorted(folder.glob("*.csv"))
-    return [f"{p.stem}@{m}" for p in paths for m in _read_table(data.content, data.spec.name, p, stamps)]
+    """The model-based measures that lie beside the data, as ``name@model``; of several models their average, too."""
+    found: list[str] = []
+    if (folder := _data_folder()) is None:
+        return found
+    for name in model_measures(data.spec):
+        path = table_path(folder, data.spec.name, name)
+        if path.exists():
+            tables = _read_table(data.content, data.spec.name, path, _stamps(path.parent))
+            found += [f"{name}@{model}" for model in tables]
+            if len(tables) > 1 and len({frozenset(table) for table in tables.values()}) == 1:
+                found.append(f"{name}@{AVERAGE}")
+    return found
 
 
 def _place(name: str) -> _Place:
@@ -129,9 +147,8 @@ def _folder(name: str, place: _Place) -> Path:
     raise UserError(f"no folder {place.folder / name}: name the folder that has {name}/ with --set data_dir=FOLDER")
 
 
-def _hardness_folder(name: str) -> Path | None:
-    folder = _parsed(said).folder if (said := os.environ.get(ENV, "")) else None
-    return None if folder is None else folder / "hardness" / name
+def _data_folder() -> Path | None:
+    return _parsed(said).folder if (said := os.environ.get(ENV, "")) else None
 
 
 def _stamps(folder: Path) -> tuple[_Stamp, ...]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from offdiag.errors import UserError
+
 Form: TypeAlias = Literal["choices", "free"]
 AnswerKind: TypeAlias = Literal["choice", "yes-no", "number"]
 
@@ -59,6 +61,13 @@ SPECS: Mapping[str, DatasetSpec] = {
             human=("grade", "difficulty", "bloom", "depth_of_knowledge"), surface=_ALWAYS, official=4521,
             held_out=1000, prompts={"choices": _OFFERED},
         ),
+        *(
+            DatasetSpec(
+                name=name, aliases=(f"ai2_arc/{part}", part), forms=("choices",), answers="choice", human=(),
+                surface=_ALWAYS, official=official, held_out=0, prompts={"choices": _OFFERED},
+            )
+            for name, part, official in (("arc_easy", "ARC-Easy", 2376), ("arc_challenge", "ARC-Challenge", 1172))
+        ),
         DatasetSpec(
             name="mmlu", aliases=("mmlu_STEM-5", "mmlu_stem5"), forms=("choices",), answers="choice",
             human=("school",), surface=_ALWAYS, official=1746, held_out=0, prompts={"choices": _OFFERED},
@@ -76,3 +85,14 @@ SPECS: Mapping[str, DatasetSpec] = {
 }  # fmt: skip
 
 NAMES: Mapping[str, str] = {alias: spec.name for spec in SPECS.values() for alias in (spec.name, *spec.aliases)}
+
+
+def dataset_named(name: str) -> str:
+    """The data set's own name.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in NAMES:
+        raise UserError(f"unknown data set {name!r}: expected {', '.join(SPECS)}")
+    return NAMES[name]

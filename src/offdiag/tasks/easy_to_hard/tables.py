@@ -10,6 +10,7 @@ One table holds one measure of one data set; raw items are never touched.
 
 import csv
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -76,6 +77,29 @@ def read_table(path: Path, known: Iterable[str]) -> ByModel:
             f"{', '.join(_COLUMNS)}, or choose a human or surface measure"
         ) from None
     return table_from_rows(csv.DictReader(text.splitlines()), known, str(path))
+
+
+def write_table(path: Path, found: ByModel, known: Iterable[str]) -> None:
+    """Put the values of some models into a file; what it has of other models stays, what it had of these goes.
+
+    The file is replaced in one move, so that a reader never sees half of it.
+
+    Raises:
+        UserError: what is there is no table of this data set.
+    """
+    tables = {**(read_table(path, known) if path.exists() else {}), **found}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(_COLUMNS)
+        rows.writerows((item, model, repr(value)) for model, table in tables.items() for item, value in table.items())
+    os.replace(part, path)
+
+
+def table_path(folder: Path, dataset: str, measure: str) -> Path:
+    """Where a measure of a data set lies below the folder of the data."""
+    return folder / "hardness" / dataset / f"{measure}.csv"
 
 
 def of_model(tables: ByModel, model: str, where: str) -> Table:

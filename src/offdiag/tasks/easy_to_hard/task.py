@@ -37,6 +37,7 @@ class EasyToHard(Task[HardnessDomain]):
     extractor_version: ClassVar[int] = EXTRACTOR_VERSION
     opening: ClassVar[str] = ""
     joint: ClassVar[str] = "\n\n"
+    lead: ClassVar[str] = " "
 
     def domains(self) -> Sequence[HardnessDomain]:
         """Levels of the built-in data set, in both forms: what needs no data. Others are named by their parameters."""

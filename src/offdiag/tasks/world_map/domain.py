@@ -80,6 +80,10 @@ class WorldMapDomain(World, _Asked):
 
     def __str__(self) -> str:
         """``geometry=distance,cities=real``, then the parameters of the world that are not the default."""
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         fields = type(self).model_fields
         shown = {k: v for k, v in self.factors().items() if k in _Asked.model_fields or v != fields[k].default}
         shown["geometry"] = self.geometry_label

@@ -14,7 +14,7 @@ SPARSE, RARE = 4, 400  # tuples for each row, so that rows recur seldom; the rar
 _PATIENCE = 8  # batches without a new row of the smallest stratum
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def evaluation_rows(domain: WorldMapDomain, most: int = EVAL_SIZE) -> Batch:
     """The first rows of an evaluation, ``most`` of at most 10,000, in which the strata take turns.
 
@@ -26,15 +26,19 @@ def evaluation_rows(domain: WorldMapDomain, most: int = EVAL_SIZE) -> Batch:
     wanted = strata(domain)
     target = -(-most // len(wanted))
     kept: list[list[int]] = [[] for _ in wanted]
-    seen: set[tuple[int, ...]] = set()
+    seen: set[bytes] = set()
     batches: list[Batch] = []
     waited = 0
     while (smallest := min(map(len, kept))) < target and waited < _PATIENCE:
-        batch = draw(domain, "eval", _BLOCK, domain.world_seed, len(batches))
-        for row, (key, stratum) in enumerate(zip(tuple_keys(batch), _stratum_of(batch), strict=True)):
+        batch, keys, places = _drawn(domain, len(batches))
+        left = target * len(wanted) - sum(map(len, kept))
+        for row, (key, stratum) in enumerate(zip(keys, places, strict=True)):
             if key not in seen and len(kept[stratum]) < target:
                 seen.add(key)
                 kept[stratum].append(len(batches) * _BLOCK + row)
+                left -= 1
+                if not left:
+                    break
         batches.append(batch)
         waited = waited + 1 if min(map(len, kept)) == smallest else 0
     turns = np.array([rows[: min(map(len, kept))] for rows in kept]).T.ravel()[:most]
@@ -45,6 +49,13 @@ def evaluation_rows(domain: WorldMapDomain, most: int = EVAL_SIZE) -> Batch:
         np.concatenate([batch.answers for batch in batches]),
     )
     return whole[turns]
+
+
+@lru_cache(maxsize=64)
+def _drawn(domain: WorldMapDomain, number: int) -> tuple[Batch, list[bytes], list[int]]:
+    """A batch, and of each row what tells its tuple apart and the position of its stratum."""
+    batch = draw(domain, "eval", _BLOCK, domain.world_seed, number)
+    return batch, tuple_keys(batch), _stratum_of(batch)
 
 
 def available(domain: WorldMapDomain, split: str, n: int) -> int:

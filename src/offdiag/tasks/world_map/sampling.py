@@ -91,9 +91,11 @@ def draw(domain: WorldMapDomain, split: str, rows: int, seed: int, number: int) 
     return Batch(domain, cities, sizes, answers)
 
 
-def tuple_keys(batch: Batch) -> list[tuple[int, ...]]:
-    """Each row's cities without their order; shorter tuples begin with -1."""
-    return [tuple(row) for row in np.sort(batch.cities, axis=1).tolist()]
+def tuple_keys(batch: Batch) -> list[bytes]:
+    """Each row's cities without their order, as bytes that only the same cities give."""
+    ordered = np.sort(batch.cities, axis=1)
+    whole, width = ordered.tobytes(), ordered.shape[1] * ordered.itemsize
+    return [whole[start : start + width] for start in range(0, len(whole), width)]
 
 
 def _filled(

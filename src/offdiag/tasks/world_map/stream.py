@@ -23,6 +23,7 @@ FIRST, LAST = ord("!"), ord("~")
 TOKENS = (*SPECIAL, *(chr(code) for code in range(FIRST, LAST + 1)))
 BLOCK = 4096
 LONGEST_ANSWER = 8
+SAMPLED = 16  # rows that a sample is drawn from, for each of its own: few enough to be quick, and mixed as all are
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,21 +62,18 @@ class MapStream(Stream):
             raise UserError("a stream of maps without parts: give at least one")
         if len({part.rows is None for part in self.parts}) > 1:
             raise UserError("parts with rows and parts without in one stream: give all of them rows, or none")
-        worlds = {domain.world for domain in self._domains}
-        if len(worlds) > 1:
+        if len({domain.world for domain in self._asked}) > 1:
             raise UserError("parts of several worlds in one stream: their ids mean different cities; use one world")
         return self
 
     @property
-    def _domains(self) -> list[WorldMapDomain]:
-        return [
-            domain for part in self.parts if isinstance(part.domain, WorldMapDomain) for domain in part.domain.single
-        ]
+    def _asked(self) -> list[WorldMapDomain]:
+        return [part.domain for part in self.parts if isinstance(part.domain, WorldMapDomain)]
 
     @property
     def world(self) -> World:
         """The world that all parts are in."""
-        return self._domains[0].world
+        return self._asked[0].world
 
     @property
     def label(self) -> str:
@@ -108,6 +106,15 @@ class MapStream(Stream):
         targets = np.where((place >= first) & (place < chosen.total[:, None]), ids[:, 1:], NO_TARGET)
         return Batch(np.where(ids == EOS, PAD, ids)[:, :-1], targets)
 
+    def sample(self, rows: int) -> Batch:
+        """See :meth:`Stream.sample`; parts that are gone through again and again are cut short, all alike."""
+        total = sum((part.rows or 0) * len(_single(part)) for part in self.parts)
+        shorter = [
+            part if part.rows is None else part.model_copy(update={"rows": -(-part.rows * rows * SAMPLED // total)})
+            for part in self.parts
+        ]
+        return self.model_copy(update={"parts": tuple(shorter)}).batch(0, 0, rows)
+
     def check_after(self, before: Stream) -> None:
         """See :meth:`Stream.check_after`; the world must be the same one, too."""
         super().check_after(before)
@@ -120,7 +127,7 @@ class MapStream(Stream):
 
     def _fresh(self, seed: int, index: int, rows: int) -> _Rows:
         """New rows: of all that are ever drawn, row ``r`` is row ``r // n`` of geometry ``r % n``, out of ``n``."""
-        domains = self._domains
+        domains = [single for domain in self._asked for single in domain.single]
         number = index * rows + np.arange(rows)
         which, nth = number % len(domains), number // len(domains)
         parts = []

@@ -1,6 +1,7 @@
 """Rows as characters: ``dist(c_0865,c_4879)=769``, many at once."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ def names(ids: Ints, digits: int) -> list[str]:
     return [f"c_{number:0{digits}d}" for number in ids.tolist()]
 
 
+@cache
 def longest_prompt(digits: int) -> int:
     """Characters of the longest question of any geometry, with ids of so many digits."""
     return max(len(_template(geometry, max(geometry.sizes), digits)) for geometry in GEOMETRIES.values())

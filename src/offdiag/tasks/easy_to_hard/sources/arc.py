@@ -6,10 +6,13 @@ Clark et al. (2018, arXiv 1803.05457). The annotations are one JSON object, keye
                                  "difficulty": "Medium"}}
 
 Items that lack an annotation, or whose grade is a subject ("Biology"), are left out.
+
+The test split of one half alone, as others report it, is a data set of its own, annotated or not: ``arc_easy`` and
+``arc_challenge``.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +48,7 @@ _PARTS = tuple(
     for prefix, name, config in (("ARCEZ_", "easy", "ARC-Easy"), ("ARCCH_", "challenge", "ARC-Challenge"))
     for split in ("train", "dev", "test")
 )
+_TESTS = {part.file.removesuffix("_test.jsonl"): part for part in _PARTS if part.split == "test"}
 
 
 class _Choice(BaseModel):
@@ -93,8 +97,22 @@ def load_hub(folder: Path) -> Dataset:
     return _annotated(unique(_from_hub()), folder / ANNOTATIONS)
 
 
-def _official(folder: Path) -> Iterator[tuple[Located, Item]]:
-    for part in _PARTS:
+def load_test(name: str, folder: Path) -> Dataset:
+    """All test items of ``arc_easy`` or ``arc_challenge``, from its released file; 2376 or 1172 of the official ones.
+
+    Raises:
+        UserError: the file or one of its rows is not as released.
+    """
+    return Dataset(spec=SPECS[name], items=unique(_official(folder, [_TESTS[name]])), human={})
+
+
+def load_test_hub(name: str) -> Dataset:
+    """The same items from the hub."""
+    return Dataset(spec=SPECS[name], items=unique(_from_hub([_TESTS[name]])), human={})
+
+
+def _official(folder: Path, parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]:
+    for part in parts:
         for row in json_lines(folder / part.file):
             found = checked(OfficialRow, row)
             choices = found.question.choices
@@ -102,8 +120,8 @@ def _official(folder: Path) -> Iterator[tuple[Located, Item]]:
             yield row, _item(row, part.prefix + found.id, found.question.stem, texts, labels, found.answerKey)
 
 
-def _from_hub() -> Iterator[tuple[Located, Item]]:
-    for part in _PARTS:
+def _from_hub(parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]:
+    for part in parts:
         for row in hub_rows(_REPOSITORY, part.config, part.split):
             found = checked(HubRow, row)
             choices = found.choices

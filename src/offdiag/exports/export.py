@@ -1,0 +1,32 @@
+"""The contract of an export."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from offdiag.analyses import Frames
+from offdiag.identity import Identity
+from offdiag.steps import Step
+
+# The folder of a finished step, or None.
+Finished: TypeAlias = Callable[[Step], Path | None]
+
+
+class Exported(NamedTuple):
+    """A file that was written and what it holds; or None, and what is missing why."""
+
+    path: Path | None
+    about: str
+
+
+class StudyExport(Identity, ABC):
+    """Files that a study leaves for others."""
+
+    @abstractmethod
+    def write(self, frames: Frames, finished: Finished, folder: Path) -> Iterator[Exported]:
+        """Write what is finished below ``folder``, each file in one move, and say what is not.
+
+        Raises:
+            UserError: a file that is there already is not what it should be.
+        """

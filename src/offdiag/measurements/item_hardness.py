@@ -1,0 +1,40 @@
+"""How hard the items of a data set are by one measure, as a table."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.steps import Measurement, Work
+from offdiag.tasks import Scalar, get_task
+from offdiag.tasks.easy_to_hard import HardnessDomain
+from offdiag.tasks.easy_to_hard.draws import pool_of
+
+
+class ItemHardness(Measurement):
+    """One row an item of a pool: ``item``, ``value`` (larger is harder) and ``level``; also ``dataset, measure``.
+
+    Attributes:
+        domain: the data set, its pool, the measure and its cut-offs; no item is asked, and none is taught.
+    """
+
+    tag: ClassVar[str] = "item-hardness"
+    table: ClassVar[str] = "item_hardness"
+    domain: HardnessDomain
+
+    @property
+    def name(self) -> str:
+        return f"hardness.{self.domain}"
+
+    def canonical(self) -> dict[str, Json]:
+        return {**super().canonical(), "data_version": get_task(self.domain.task).data_version}
+
+    def factors(self) -> Mapping[str, Scalar]:
+        return {"dataset": self.domain.dataset, "measure": self.domain.hardness}
+
+    def measure(self, work: Work) -> Iterator[Mapping[str, Scalar]]:
+        pool = pool_of(self.domain)
+        if pool.strata is None:
+            raise UserError(f"{self.name}: expected a domain with a measure of hardness")
+        for item, value, level in zip(pool.items, pool.strata.values, pool.strata.levels, strict=True):
+            yield {"item": item.id, "value": value, "level": level}

@@ -1,0 +1,121 @@
+"""Fine-tuning on which choice is right: the objective ``choices`` of a recipe, and the batches that it needs.
+
+Of an item with the choices j, s_j is the summed log-probability of the tokens of choice j after the prompt, without an
+end token, just as choices are scored when they are asked. The loss is -log softmax(s)[right] (Hase et al. 2024, arXiv
+2401.06751, as released), as a mean over the items of an update; all choices of an item pass through the model together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from offdiag.errors import UserError
+from offdiag.models.chat import LEAD, Tokenised
+from offdiag.training.batches import collate, n_supervised, tokenise_all
+from offdiag.training.tally import Part
+from offdiag.training.trainer import UpdateTrainer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Item(Tokenised):
+    """The conversation with the right choice, and those with the ``others``."""
+
+    others: tuple[Tokenised, ...]
+
+    @property
+    def rows(self) -> tuple[Tokenised, ...]:
+        """All of them, the right one first."""
+        return (self, *self.others)
+
+    @property
+    def longest(self) -> Tokenised:
+        """The one with the most tokens."""
+        return max(self.rows, key=lambda row: len(row.ids))
+
+
+def items_of(
+    tokenizer: "PreTrainedTokenizerBase",
+    conversations: Sequence[tuple[str, str]],
+    others: Sequence[Sequence[str]],
+    lead: str = LEAD,
+) -> list[Item]:
+    """Conversations, with the responses that are not right, as items without end tokens.
+
+    Raises:
+        UserError: an item has nothing to choose from, or a choice has no token; the message gives its index.
+    """
+    items = []
+    for index, ((prompt, right), wrong) in enumerate(zip(conversations, others, strict=True)):
+        if not wrong or right in wrong:
+            raise UserError(f"training conversation {index}: expected other choices than {right!r}, found {wrong}")
+        rows = tokenise_all(tokenizer, [(prompt, choice) for choice in (right, *wrong)], lead=lead)
+        first, *rest = (_without_end(row, tokenizer.eos_token_id) for row in rows)
+        if min(n_supervised(row) for row in (first, *rest)) == 0:
+            raise UserError(f"training conversation {index}: a choice of {[right, *wrong]} has no token")
+        items.append(Item(first.ids, first.n_prompt, tuple(rest)))
+    return items
+
+
+def item_batches(items: Sequence[Item], token_budget: int) -> list[list[Item]]:
+    """The items, longest first, cut so that rows x columns stay within ``token_budget``; at least one item each."""
+    batches: list[list[Item]] = []
+    rows = 0
+    for item in sorted(items, key=lambda item: -len(item.longest.ids)):
+        rows += len(item.rows)
+        if batches and rows * len(batches[-1][0].longest.ids) <= token_budget:
+            batches[-1].append(item)
+        else:
+            batches.append([item])
+            rows = len(item.rows)
+    return batches
+
+
+class ChoiceTrainer(UpdateTrainer):
+    """An :class:`UpdateTrainer` whose examples are items, and whose loss is that of the right choice among all."""
+
+    @staticmethod
+    def parts(examples: Sequence[Tokenised], padding_id: int, token_budget: int) -> list[Part]:
+        items = [item for item in examples if isinstance(item, Item)]
+        return [
+            {
+                **collate([row for item in batch for row in item.rows], padding_id),
+                "sizes": [len(item.rows) for item in batch],
+            }
+            for batch in item_batches(items, token_budget)
+        ]
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Part,
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """A micro-batch's share of the update's loss."""
+        supervised = inputs["supervised"]
+        outputs = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            logits_to_keep=supervised,
+            use_cache=False,
+        )
+        losses = cross_entropy(outputs.logits.float(), inputs["targets"][supervised], reduction="none")
+        rows = supervised.nonzero()[:, 0]
+        scores = losses.new_zeros(len(supervised)).index_add(0, rows, -losses)
+        total = torch.stack([own.logsumexp(0) - own[0] for own in torch.split(scores, inputs["sizes"])]).sum()
+        self.tally.losses["task"] += total.item()
+        return total / self.tally.items
+
+    def _takes_text_loss(self) -> bool:
+        return False
+
+
+def _without_end(row: Tokenised, end: Any) -> Tokenised:
+    return Tokenised(row.ids[:-1], row.n_prompt) if row.ids[-1] == end else row
