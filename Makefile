@@ -15,7 +15,7 @@ demo: .venv/ready
 	done
 
 test: .venv/ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check
