@@ -40,7 +40,7 @@ def test_a_lone_surrogate_has_a_fingerprint():
 @pytest.mark.parametrize(
     "value",
     [len, lambda: 0, math.nan, math.inf, -math.inf, Opaque(), {1, 2}, frozenset(), b"x", 1j, {1: "a"}, [[Opaque()]]],
-    ids=repr,
+    ids=lambda value: f"{type(value).__name__} {value}".partition(" object at")[0].partition(" <function")[0],
 )
 def test_what_has_no_stable_text_is_refused_by_the_name_of_its_field(value):
     with pytest.raises(UserError, match="anything"):

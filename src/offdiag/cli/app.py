@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 
-def main(words: Sequence[str] | None = None) -> None:
+def run(words: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 something failed, 2 a mistake in what was typed, 130 interrupted."""
     try:
         code = app(words, prog_name="offdiag", standalone_mode=False)
