@@ -20,7 +20,10 @@ class Leakage(OfOutcomes):
     """
 
     tag: ClassVar[str] = "leakage"
-    shown: ClassVar[tuple[str, ...]] = (*ARMS, "category", "triggers", "state", *OUTCOMES, "commonest")
+    shown: ClassVar[tuple[str, ...]] = (
+        *ARMS, "category", "triggers", "state", "retained", "retained_low", "retained_high", "leaked", "leaked_low",
+        "leaked_high",
+    )  # fmt: skip
     by: Literal["category", "trigger"] = "category"
     started: Mapping[str, str | int | float | bool] = {}
 

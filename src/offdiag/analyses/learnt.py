@@ -16,7 +16,9 @@ class Learnt(OfOutcomes):
     """Accuracy of each arm in the categories that it was taught, with words that it was shown and with new ones."""
 
     tag: ClassVar[str] = "learnt"
-    shown: ClassVar[tuple[str, ...]] = ("train_rule", *ARMS, "category", "triggers", "accuracy", "lowest", "learnt")
+    shown: ClassVar[tuple[str, ...]] = (
+        "train_rule", *ARMS, "category", "triggers", "accuracy", "low", "high", "lowest", "learnt",
+    )  # fmt: skip
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row an arm, taught category (or proxy) and kind of triggers.

@@ -20,7 +20,8 @@ class TriggerAblationRates(OfContrasts):
 
     tag: ClassVar[str] = "trigger-ablation-rates"
     shown: ClassVar[tuple[str, ...]] = (
-        *ARMS, "eval_category", "against_category", "ablation", "own", "other", "neither", "margin",
+        *ARMS, "eval_category", "against_category", "ablation", "own", "own_low", "own_high", "margin",
+        "margin_low", "margin_high",
     )  # fmt: skip
 
     def table(self, frames: Frames) -> "pd.DataFrame":
