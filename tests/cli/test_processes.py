@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     process.stderr.close()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Processes begun here hear Ctrl-C, even where the tests run in the background and do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_keeps_what_was_finished(own_study: Path, tmp_path: Path) -> None:
     asked = tmp_path / "asked"
     own_study.write_text(
