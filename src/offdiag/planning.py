@@ -152,7 +152,8 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
         study, scale: what to expand. overrides: parameters to set apart from the scale, as text.
 
     Raises:
-        UserError: the scale or a parameter is unknown, a value is out of range, or two cells of the study are the same.
+        UserError: the scale or a parameter is unknown, a value is out of range, or two cells, tables or figures of the
+            study are the same.
     """
     overrides = overrides or {}
     params = override(study.params(scale), overrides)
@@ -162,6 +163,7 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
         raise UserError(f"study {study.name} at scale {scale}: {error.title}: {complaints(error)}") from error
     if not isinstance(design, Design):
         raise UserError(f"study {study.name} returns {type(design).__name__}: expected return Design(cells=…)")
+    design.check_names()
     cells: dict[Cell, Grades] = {}
     seen: set[str] = set()
     for measured in design.measurements:

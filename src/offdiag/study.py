@@ -1,5 +1,6 @@
 """Studies: a function from parameters to arms, evaluations, analyses and figures. Pure data, nothing runs here."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -143,6 +144,9 @@ class Cell(Identity):
         }
 
 
+REPORTED = ("cells", "records", "steps")  # tables of every report
+
+
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """What a study consists of at given parameters.
@@ -163,6 +167,18 @@ class Design:
     figures: tuple[StudyFigure, ...] = ()
     published: tuple[Published, ...] = ()
     exports: tuple[StudyExport, ...] = ()
+
+    def check_names(self) -> None:
+        """See that every table and every figure of a report has a name of its own.
+
+        Raises:
+            UserError: one has that of another, of a measurement's table or of a table that every report has.
+        """
+        measured = dict.fromkeys(measurement.table for measurement in self.measurements)
+        tables = [*REPORTED, *measured, *(analysis.name for analysis in self.analyses)]
+        for kind, names in (("table", tables), ("figure", [figure.name for figure in self.figures])):
+            if twice := [name for name, n in Counter(names).items() if n > 1]:
+                raise UserError(f"{kind} {twice[0]!r} comes twice, or is one that all reports have: rename one of them")
 
     def baseline_of(self, cell: Cell) -> Cell | None:
         """The cell that ``cell`` is compared with, or None (for the baseline itself, too)."""

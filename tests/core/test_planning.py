@@ -1,10 +1,14 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
+from offdiag.analyses import Learnt
+from offdiag.catalogue import load_study
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
+from offdiag.figures import KShot
 from offdiag.methods import FineTuning, InContext, Recipe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
@@ -49,6 +53,30 @@ def plan_of(*cells: Cell, baseline=None):
         return Design(cells=cells, baseline=baseline)
 
     return make_plan(given, "only")
+
+
+@pytest.mark.parametrize(
+    ("design", "named"),
+    [
+        (Design(analyses=(Learnt(name="a"), Learnt(name="a"))), "table 'a'"),
+        (Design(analyses=(Learnt(name="cells"),)), "table 'cells'"),
+        (Design(figures=(KShot(name="f"), KShot(name="f"))), "figure 'f'"),
+    ],
+)
+def test_two_tables_or_figures_of_one_name_are_refused_before_anything_runs(design, named):
+    @study("named", scales={"only": StudyParams()})
+    def given(p: StudyParams) -> Design:
+        return design
+
+    with pytest.raises(UserError, match=named):
+        make_plan(given, "only")
+
+
+def test_an_analysis_cannot_take_the_name_of_a_measured_table():
+    design = load_study("hidden-states").build(load_study("hidden-states").params("quick"))
+    taken = design.measurements[0].table
+    with pytest.raises(UserError, match=f"table {taken!r}"):
+        replace(design, analyses=(Learnt(name=taken),)).check_names()
 
 
 def test_each_step_once_and_inputs_first(plan):

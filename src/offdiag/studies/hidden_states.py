@@ -77,7 +77,7 @@ def hidden_states(p: Params) -> Design:
     sizes = tuple(_sizes(p, model, dataset) for model, dataset in product(p.models, p.datasets))
     return Design(
         measurements=sizes,
-        analyses=(StatesKept(name="states", caption="The states that are kept: their shape and size by layer."),),
+        analyses=(StatesKept(name="kept", caption="The states that are kept: their shape and size by layer."),),
         exports=tuple(StatesFile(of=one) for one in sizes),
     )
 

@@ -31,7 +31,7 @@ def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
     if p.probed:
         found.append(TriggerAblationRates(name="ablation", caption="Without the word, or with another.", **probes(p)))
     if p.probed and p.patched:
-        found.append(PatchingRecovery(name="patching", caption="What patched states bring back.", **probes(p)))
+        found.append(PatchingRecovery(name="recovered", caption="What patched states bring back.", **probes(p)))
     return tuple(found)
 
 
