@@ -163,7 +163,6 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
         raise UserError(f"study {study.name} at scale {scale}: {error.title}: {complaints(error)}") from error
     if not isinstance(design, Design):
         raise UserError(f"study {study.name} returns {type(design).__name__}: expected return Design(cells=…)")
-    design.check_names()
     cells: dict[Cell, Grades] = {}
     seen: set[str] = set()
     for measured in design.measurements:
@@ -178,6 +177,7 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
             raise UserError(f"study {study.name} lists the same cell twice: {step.name}; give each value once")
         seen.add(step.fingerprint)
         cells[cell] = step
+    design.check_names()
     steps = in_order([*cells.values(), *design.measurements])
     return Plan(study, scale, params, design, cells, design.measurements, steps, overrides)
 
