@@ -11,9 +11,29 @@ import pytest
 from hypothesis import settings
 from tiny import make_tiny_model
 
+from offdiag.tasks.easy_to_hard.library import ENV
+
+SAID = os.environ.get(ENV, "")
+RELEASES = Path(SAID) if SAID else Path(__file__).resolve().parents[2] / "shared" / "data"
+
 # How long an example takes says nothing where tests share the cores.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins in a process that nobody has told where data lie, and leaves it so."""
+    monkeypatch.setenv(ENV, "")
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the four real data sets, which the process is told."""
+    if not (RELEASES / "arc").is_dir():
+        pytest.skip(f"no official releases in {RELEASES}: set {ENV} to the folder that has arc/ and the others")
+    monkeypatch.setenv(ENV, str(RELEASES))
+    return RELEASES
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Parameters of a study from text: ``--set name=value``."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -10,6 +10,17 @@ from pydantic import BaseModel, ValidationError
 from offdiag.errors import UserError, complaints
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def check_each_once(lists: Mapping[str, Sequence[object]]) -> None:
+    """See that no list has a value twice.
+
+    Raises:
+        UserError: one has; the message gives its name.
+    """
+    for name, values in lists.items():
+        if len(set(values)) < len(values):
+            raise UserError(f"{name}: a value stands there twice; give each once")
 
 
 def parse_sets(pairs: Iterable[str]) -> dict[str, str]:

@@ -1,24 +1,11 @@
-import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from offdiag.errors import UserError
 from offdiag.measurements import ItemHardness
 from offdiag.tasks.easy_to_hard import HardnessDomain
-from offdiag.tasks.easy_to_hard.library import ENV
 from offdiag.tasks.easy_to_hard.sources import synthetic
-
-SAID = os.environ.get(ENV, "")
-FOLDER = Path(SAID) if SAID else Path(__file__).resolve().parents[3] / "shared" / "data"
-
-
-@pytest.fixture
-def real(monkeypatch):
-    if not (FOLDER / "arc").is_dir():
-        pytest.skip(f"no official releases in {FOLDER}: set {ENV} to the folder that has arc/ and the others")
-    monkeypatch.setenv(ENV, str(FOLDER))
 
 
 def measured(**domain):

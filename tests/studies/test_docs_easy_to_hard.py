@@ -10,19 +10,10 @@ from offdiag.parameters import parse_sets
 from offdiag.studies import hidden_states, item_hardness
 from offdiag.studies.easy_to_hard import Params
 from offdiag.studies.easy_to_hard.params import CPU, PAPER, QUICK
-from offdiag.tasks.easy_to_hard.library import ENV
 
 PAGE = documented.page("easy-to-hard")
 COMMANDS = dict(re.findall(r"^\| (\d+) \| [^|]* \| [^`|]*`([^|]*)`[^`|]*\|$", PAGE, flags=re.MULTILINE))
 MODELS = dict(re.findall(r"^(LLAMA70|MIXTRAL)='(.*)'$", PAGE, flags=re.MULTILINE))
-
-
-@pytest.fixture
-def real(monkeypatch):
-    folder = documented.ROOT.parent / "shared" / "data"
-    if not (folder / "arc").is_dir():
-        pytest.skip(f"no official releases in {folder}")
-    monkeypatch.setenv(ENV, str(folder))
 
 
 def sets_of(number):

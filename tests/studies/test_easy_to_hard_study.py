@@ -1,5 +1,4 @@
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -14,21 +13,6 @@ from offdiag.studies.easy_to_hard.params import PAPER, Params
 from offdiag.studies.easy_to_hard.settings import LISTS, measures_of
 from offdiag.tasks import get_task
 from offdiag.tasks.easy_to_hard.library import ENV
-
-BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[3] / "shared" / "data"
-
-
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch):
-    """Nobody has said where data lie."""
-    monkeypatch.setenv(ENV, "")
-
-
-@pytest.fixture
-def real(monkeypatch):
-    if not (BESIDE_THE_CHECKOUT / "arc").is_dir():
-        pytest.skip(f"no official releases in {BESIDE_THE_CHECKOUT}")
-    monkeypatch.setenv(ENV, str(BESIDE_THE_CHECKOUT))
 
 
 def planned(scale="quick", **sets):
@@ -172,9 +156,9 @@ def test_data_that_nobody_has_named_is_an_error_that_names_the_setting():
 
 def test_data_dir_is_where_the_data_lie(real, monkeypatch):
     monkeypatch.setenv(ENV, "")
-    sets = {"data_dir": str(BESIDE_THE_CHECKOUT), "hardness": "school", "datasets": "mmlu"}
+    sets = {"data_dir": str(real), "hardness": "school", "datasets": "mmlu"}
     assert planned("cpu", **sets).cells
-    assert "no folder" in refused("cpu", **{**sets, "data_dir": str(BESIDE_THE_CHECKOUT / "mmlu_stem5")})
+    assert "no folder" in refused("cpu", **{**sets, "data_dir": str(real / "mmlu_stem5")})
 
 
 def test_every_measure_of_every_data_set_is_measured_once(real):

@@ -19,16 +19,9 @@ from offdiag.runtime import Runtime
 from offdiag.steps import HiddenStates
 from offdiag.studies.hidden_states import PAPER, Params
 from offdiag.tasks import get_task
-from offdiag.tasks.easy_to_hard.library import ENV
 from small_items import small_items
 
 RUNTIME = Runtime(device="cpu", threads=1)
-
-
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch):
-    """Nobody has said where data lie."""
-    monkeypatch.setenv(ENV, "")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """What the study of hardness would measure."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -11,22 +10,6 @@ from offdiag.errors import UserError
 from offdiag.methods import FineTuning, LinearProbe, ZeroShot
 from offdiag.planning import make_plan
 from offdiag.studies.item_hardness.params import CPU, MEASURES, PAPER, QUICK
-from offdiag.tasks.easy_to_hard.library import ENV
-
-BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[3] / "shared" / "data"
-
-
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch):
-    """Nobody has said where data lie."""
-    monkeypatch.setenv(ENV, "")
-
-
-@pytest.fixture
-def real(monkeypatch):
-    if not (BESIDE_THE_CHECKOUT / "arc").is_dir():
-        pytest.skip(f"no official releases in {BESIDE_THE_CHECKOUT}")
-    monkeypatch.setenv(ENV, str(BESIDE_THE_CHECKOUT))
 
 
 def test_the_paper_scale():

@@ -29,12 +29,6 @@ RUNTIME = Runtime(device="cpu", threads=1)
 SIZES = (2, 5)
 
 
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch):
-    """Nobody has said where data lie."""
-    monkeypatch.setenv(ENV, "")
-
-
 @pytest.fixture(scope="module")
 def few_items():
     """144 items, of which 24 are measured: 20 of the others are learnt from, 100 left for development."""

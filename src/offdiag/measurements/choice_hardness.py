@@ -25,7 +25,7 @@ class ChoiceHardness(Measurement):
     :class:`offdiag.measurements.ItemHardness`.
 
     Attributes:
-        measure: what it is called. answers: those of one model to the same items, such as one set after each size and
+        of: what it is called. answers: those of one model to the same items, such as one set after each size and
             draw of training data.
     """
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.measurements.hardness_rows import TABLE
 from offdiag.steps import Measurement, Work
 from offdiag.tasks import Scalar, get_task
 from offdiag.tasks.easy_to_hard import HardnessDomain
@@ -19,7 +20,7 @@ class ItemHardness(Measurement):
     """
 
     tag: ClassVar[str] = "item-hardness"
-    table: ClassVar[str] = "item_hardness"
+    table: ClassVar[str] = TABLE
     domain: HardnessDomain
 
     @property

@@ -10,6 +10,7 @@ from offdiag.errors import UserError
 from offdiag.exports import StatesFile
 from offdiag.measurements import StateSizes
 from offdiag.models import ModelSpec
+from offdiag.parameters import check_each_once
 from offdiag.steps import Examples, HiddenStates, Weights
 from offdiag.steps.hidden_states import Layer
 from offdiag.study import Design, StudyParams, study
@@ -44,9 +45,7 @@ class Params(StudyParams):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         """Raises UserError where two files would have one name."""
-        for name, values in {"models": [m.short_name for m in self.models], "datasets": self.datasets}.items():
-            if len(set(values)) < len(values):
-                raise UserError(f"{name}: a value stands there twice; give each once")
+        check_each_once({"models": [m.short_name for m in self.models], "datasets": self.datasets})
         return self
 
 

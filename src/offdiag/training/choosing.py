@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from offdiag.errors import UserError
 from offdiag.models.chat import LEAD, Tokenised
 from offdiag.training.batches import collate, n_supervised, tokenise_all
+from offdiag.training.start_model import logits_at
 from offdiag.training.tally import Part
 from offdiag.training.trainer import UpdateTrainer
 
@@ -63,6 +64,11 @@ def items_of(
     return items
 
 
+def longest_of(examples: Sequence[Tokenised]) -> list[Tokenised]:
+    """Of each example what the model reads most of: the longest choice of an item."""
+    return [example.longest if isinstance(example, Item) else example for example in examples]
+
+
 def item_batches(items: Sequence[Item], token_budget: int) -> list[list[Item]]:
     """The items, longest first, cut so that rows x columns stay within ``token_budget``; at least one item each."""
     batches: list[list[Item]] = []
@@ -100,13 +106,8 @@ class ChoiceTrainer(UpdateTrainer):
     ) -> torch.Tensor:
         """A micro-batch's share of the update's loss."""
         supervised = inputs["supervised"]
-        outputs = model(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            logits_to_keep=supervised,
-            use_cache=False,
-        )
-        losses = cross_entropy(outputs.logits.float(), inputs["targets"][supervised], reduction="none")
+        logits = logits_at(model, inputs, supervised)
+        losses = cross_entropy(logits.float(), inputs["targets"][supervised], reduction="none")
         rows = supervised.nonzero()[:, 0]
         scores = losses.new_zeros(len(supervised)).index_add(0, rows, -losses)
         total = torch.stack([own.logsumexp(0) - own[0] for own in torch.split(scores, inputs["sizes"])]).sum()

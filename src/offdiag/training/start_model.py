@@ -1,9 +1,11 @@
 """The model as it was before the training, and how far the learner has moved from it."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 
 import torch
 from peft import PeftModel
+from torch import nn
 
 from offdiag.training.learner import Learner
 
@@ -23,21 +25,19 @@ class StartModel:
     def logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits of shape (supervised tokens, vocabulary) for a micro-batch, without dropout."""
         if self.copy is not None:
-            return _logits(self.copy, inputs)
+            return logits_at(self.copy, inputs, inputs["supervised"])
         assert isinstance(self.learner, PeftModel)
         self.learner.train(False)
         with self.learner.disable_adapter():
-            logits = _logits(self.learner, inputs)
+            logits = logits_at(self.learner, inputs, inputs["supervised"])
         self.learner.train()
         return logits
 
 
-def _logits(model: Learner, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+def logits_at(model: nn.Module, inputs: Mapping[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
+    """Logits ``[positions, vocabulary]`` of a micro-batch where the mask ``wanted [rows, columns]`` has them."""
     outputs = model(
-        input_ids=inputs["input_ids"],
-        attention_mask=inputs["attention_mask"],
-        logits_to_keep=inputs["supervised"],
-        use_cache=False,
+        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=wanted, use_cache=False
     )
     logits: torch.Tensor = outputs.logits
     return logits

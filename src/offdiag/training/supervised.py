@@ -17,18 +17,18 @@ of an uninterrupted one.
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from transformers import TrainingArguments
 
 from offdiag.identity import Json
-from offdiag.models.chat import LEAD
+from offdiag.models.chat import LEAD, Tokenised
 from offdiag.models.loading import device_of, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.training.batches import NO_PROXY, Group, Updates, check_context, tokenise_all
 from offdiag.training.checkpoints import last_complete
-from offdiag.training.choosing import ChoiceTrainer, items_of
+from offdiag.training.choosing import ChoiceTrainer, items_of, longest_of
 from offdiag.training.history import History, Progress, Snapshots, rows, totals
 from offdiag.training.learner import (
     Learner,
@@ -45,6 +45,9 @@ from offdiag.training.strategies import Strategy
 from offdiag.training.summary import finish, is_finished, write_summary
 from offdiag.training.trainer import UpdateTrainer
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 # A pass that trains holds the activations of every layer: it gets an eighth of the token budget of a pass that reads.
 TRAINING_SHARE = 8
 
@@ -55,6 +58,10 @@ class Beside(NamedTuple):
     conversations: Sequence[tuple[str, str]]
     strategy: Strategy
     lead: str = LEAD
+
+    def group(self, tokenizer: "PreTrainedTokenizerBase") -> Group:
+        """Them as token ids."""
+        return Group(tokenise_all(tokenizer, self.conversations, "proxy", self.lead), self.strategy)
 
 
 def fine_tune(
@@ -103,18 +110,13 @@ def fine_tune(
     check_numbers(spec, recipe)
     check_optimizer(recipe)
     tokenizer = load_tokenizer(spec, location)
-    group = NO_PROXY
-    if proxy is not None:
-        group = Group(tokenise_all(tokenizer, proxy.conversations, "proxy", proxy.lead), proxy.strategy)
-    chosen = recipe.objective == "choices"
-    items = items_of(tokenizer, conversations, others, lead) if chosen else []
-    examples = items or tokenise_all(tokenizer, conversations, lead=lead)
-    data = Updates(examples, recipe, seed, group)
+    examples = _tokenised(tokenizer, conversations, others if recipe.objective == "choices" else None, lead)
+    data = Updates(examples, recipe, seed, NO_PROXY if proxy is None else proxy.group(tokenizer))
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
         learner = load_learner(spec, location, recipe, seed=seed, runtime=runtime)
-        check_context([item.longest for item in items] or data.examples, context_length(learner))
-        check_context(group.examples, context_length(learner), "proxy")
+        check_context(longest_of(data.examples), context_length(learner))
+        check_context(data.proxy.examples, context_length(learner), "proxy")
         every = checkpoint_every or min(-(-len(data) // 4), 100)
         trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, every)
         trainer.add_callback(Snapshots(recipe, partial(save_learner, learner, tokenizer, spec), folder))
@@ -122,15 +124,29 @@ def fine_tune(
         checkpoint = last_complete(folder / "checkpoints")
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     save_learner(learner, tokenizer, spec, folder / "weights")
-    summary: dict[str, Json] = {
-        "examples": len(data.examples),
-        "epochs": recipe.epochs,
-        "trainable_parameters": trainable_parameters(learner),
-        **({"proxy_examples": len(group.examples)} if proxy else {}),
-        **totals(rows(trainer.state)),
-    }
-    write_summary(folder, summary)
+    write_summary(folder, {**_counts(data, learner), **totals(rows(trainer.state))})
     return finish(folder)
+
+
+def _tokenised(
+    tokenizer: "PreTrainedTokenizerBase",
+    conversations: Sequence[tuple[str, str]],
+    others: Sequence[Sequence[str]] | None,
+    lead: str,
+) -> Sequence[Tokenised]:
+    if others is None:
+        return tokenise_all(tokenizer, conversations, lead=lead)
+    return items_of(tokenizer, conversations, others, lead)
+
+
+def _counts(data: Updates, learner: Learner) -> dict[str, Json]:
+    proxy: dict[str, Json] = {"proxy_examples": len(data.proxy.examples)} if data.proxy.examples else {}
+    return {
+        "examples": len(data.examples),
+        "epochs": data.recipe.epochs,
+        "trainable_parameters": trainable_parameters(learner),
+        **proxy,
+    }
 
 
 def _trainer(

@@ -24,7 +24,7 @@ from offdiag.models.chat import Tokenised
 from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_batches
 from offdiag.training.gradients import project_away, take_gradients
 from offdiag.training.learner import Learner
-from offdiag.training.start_model import StartModel, divergence
+from offdiag.training.start_model import StartModel, divergence, logits_at
 from offdiag.training.strategies import GradientProjection, KLPenalty
 from offdiag.training.tally import Part, Tally
 
@@ -108,20 +108,15 @@ class UpdateTrainer(Trainer):
             with self.accelerator.autocast():  # a copy's arithmetic is that of the learner, too
                 start_logits = self.start.logits(inputs)
         wanted = supervised if self.tally.text_loss is None else targets != IGNORED
-        outputs = model(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            logits_to_keep=wanted,
-            use_cache=False,
-        )
+        logits = logits_at(model, inputs, wanted)
         answers = supervised[wanted]
-        losses = cross_entropy(outputs.logits.float(), targets[wanted], reduction="none")
+        losses = cross_entropy(logits.float(), targets[wanted], reduction="none")
         total = losses[answers].sum()
         self.tally.losses[group] += total.item()
         if self.tally.text_loss is not None:
             self.tally.text_loss += losses.detach().sum().item()
         if start_logits is not None:
-            total = divergence(outputs.logits[answers], start_logits)
+            total = divergence(logits[answers], start_logits)
             self.tally.divergence = (self.tally.divergence or 0.0) + total.item()
         divisors = self.strategy.divisors(self.tally.supervised["task"], self.tally.supervised["proxy"])
         return total / divisors[group == "proxy"]

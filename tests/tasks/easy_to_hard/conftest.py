@@ -1,32 +1,13 @@
-"""Small hand-made files in the formats of the official releases, and the real ones where there are any."""
+"""Small hand-made files in the formats of the official releases."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from offdiag.tasks.easy_to_hard.library import ENV
 
-BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[4] / "shared" / "data"
-SAID = os.environ.get(ENV, "")
 SUBJECTS = ("computer_science", "physics", "mathematics", "chemistry", "biology")
-
-
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test begins in a process that nobody has told where data lie, and leaves it so."""
-    monkeypatch.setenv(ENV, "")
-
-
-@pytest.fixture
-def real(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the four real data sets."""
-    folder = Path(SAID) if SAID else BESIDE_THE_CHECKOUT
-    if not (folder / "arc").is_dir():
-        pytest.skip(f"no official releases in {folder}: set {ENV} to the folder that has arc/ and the others")
-    monkeypatch.setenv(ENV, str(folder))
-    return folder
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
+from offdiag.parameters import check_each_once
 from offdiag.studies.easy_to_hard.settings import PUBLISHED, AsPublished, check_hardness, measures_of
 from offdiag.study import StudyParams
 from offdiag.tasks.easy_to_hard.specs import dataset_named
@@ -75,10 +76,7 @@ class Params(StudyParams):
     def _possible(self) -> Self:
         """Raises UserError for what no plan could be made of."""
         lists = ("models", "methods", "datasets", "hardness", "train_on", "sizes", "noises", "shots")
-        for name in lists:
-            values = getattr(self, name)
-            if len(set(values)) < len(values):
-                raise UserError(f"{name}: a value stands there twice; give each once")
+        check_each_once({name: getattr(self, name) for name in lists})
         check_hardness(self.hardness, self.datasets)
         used = dict.fromkeys(name for dataset in self.datasets for name in measures_of(self.hardness, dataset))
         for name in self.cutoffs:

@@ -11,6 +11,7 @@ from offdiag.measurements.choice_hardness import ChoiceMeasure
 from offdiag.measurements.text_hardness import TextMeasure
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
+from offdiag.parameters import check_each_once
 from offdiag.study import StudyParams
 from offdiag.tasks.easy_to_hard.measures import OF_CHOICES, model_measures
 from offdiag.tasks.easy_to_hard.specs import SPECS, DatasetSpec, dataset_named
@@ -54,9 +55,7 @@ class Params(StudyParams):
     def _possible(self) -> Self:
         """Raises UserError for what no plan could be made of."""
         names = {"models": [m.short_name for m in self.models], "datasets": self.datasets, "measures": self.measures}
-        for name, values in {**names, "sizes": self.sizes}.items():
-            if len(set(values)) < len(values):
-                raise UserError(f"{name}: a value stands there twice; give each once")
+        check_each_once({**names, "sizes": self.sizes})
         self._check_measures()
         for spec in map(SPECS.__getitem__, self.datasets):
             most = to_learn_from(spec)
