@@ -28,6 +28,7 @@ class Results(Frames):
     parameter of the training domain as ``train_<name>`` and of the evaluation domain as ``eval_<name>``; a factor that
     an arm does not have is NA. ``prompt`` is the evaluation prompt's style (``direct`` or ``step-by-step``) and
     ``matched`` whether that is the style that the arm was taught or shown, NA where it was taught nothing.
+    ``tested_on`` is the evaluation domain without what it leaves out because it was taught, where that is another name.
 
     ``cells`` has besides: ``state`` (done, partial, missing, failed), ``n_planned, n, n_correct, n_unparsed``,
     ``accuracy, ci_low, ci_high`` (Wilson 95 %), ``unparsed_rate``, ``baseline`` (name of the cell compared with, NA for

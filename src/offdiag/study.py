@@ -136,6 +136,7 @@ class Cell(Identity):
             "task": get_task(asked.domain.task).name,
             **self.arm.factors(),
             "eval": str(asked.domain),
+            **({} if asked.domain.tested_on == str(asked.domain) else {"tested_on": asked.domain.tested_on}),
             "split": asked.split,
             "prompt": asked.style,
             **({} if asked.answering == "generation" else {"answering": asked.answering}),

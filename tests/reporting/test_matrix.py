@@ -66,6 +66,24 @@ def test_two_prompt_styles_and_two_seeds_stay_apart():
     assert [arm.heading.details for arm in lora] == [("seed 1",), ("seed 0",)]
 
 
+def test_evaluations_that_differ_in_what_they_leave_out_are_one_column():
+    cells = synthetic.build(4, {}).cells
+    left_out = [f"{asked},without={taught}" for asked, taught in zip(cells["eval"], cells["train"], strict=True)]
+    matrix = build_matrix(
+        cells.assign(eval=left_out, tested_on=cells["eval"]), pd.DataFrame(columns=["name", "folder"])
+    )
+    assert [[p.text for p in e.domain] for e in matrix.evaluations] == [["base=8"], ["base=10"]]
+    assert all(len(column) == 1 for _, arms in matrix.groups for arm in arms for column in arm.squares)
+    assert {square.evaluation for square in matrix.squares} == set(left_out)
+
+
+def test_rows_are_named_without_what_all_domains_share():
+    cells = synthetic.build(4, {}).cells
+    cells["arm"] = [f"m.{taught}.s0" if isinstance(taught, str) else "m" for taught in cells["train"]]
+    matrix = build_matrix(cells, pd.DataFrame(columns=["name", "folder"]))
+    assert {arm.heading.name for _, arms in matrix.groups for arm in arms} == {"m", "m.base=8.s0", "m.base=10.s0"}
+
+
 def test_no_cells_at_all_are_an_empty_matrix():
     results = synthetic.empty_results()
     matrix = build_matrix(results.cells, results.steps)

@@ -10,7 +10,7 @@ from offdiag.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-_NO_FACTORS = ("study", "scale", "cell", "arm", "train", "eval", "method", "seed", "k")
+_NO_FACTORS = ("study", "scale", "cell", "arm", "train", "eval", "tested_on", "method", "seed", "k")
 _FIRST_RESULTS = ("accuracy", "state", "example")
 
 

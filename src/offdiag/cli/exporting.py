@@ -11,7 +11,7 @@ from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, command, pl
 
 def export(
     study: StudyName,
-    folder: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where to; made if it is not there.")],
+    folder: Annotated[Path, typer.Option("--to", "-o", metavar="FOLDER", help="Where to; made if it is not there.")],
     scale: Scale = "quick",
     sets: Sets = None,
     store: StoreFolder = None,

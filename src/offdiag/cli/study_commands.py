@@ -113,7 +113,7 @@ def compare(
 def report(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, store: StoreFolder = None,
     folder: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where to [offdiag-report/STUDY-SCALE].")
+        Path | None, typer.Option("--to", "-o", metavar="FOLDER", help="Where to [offdiag-report/STUDY-SCALE].")
     ] = None,
 ) -> None:  # fmt: skip
     """Write tables, figures and one self-contained page."""

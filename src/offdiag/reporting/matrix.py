@@ -10,7 +10,7 @@ import pandas as pd
 from offdiag.reporting.squares import Row, Square, rows_of, squares_of
 from offdiag.reporting.wording import number
 
-_COLUMN = ("eval", "task", "split", "prompt")  # what makes an evaluation, its domain first
+_COLUMN = ("tested_on", "task", "split", "prompt")  # what makes an evaluation, its domain first
 _COMMON = ("task", "model", "split", "prompt", "seed")
 
 
@@ -24,7 +24,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """Of a row or a column: its name, the domain taught or tested, and what else sets it apart."""
+    """Of a row or a column: the arm without what all domains share, the domain taught or tested, and the rest."""
 
     name: str
     domain: tuple[Part, ...]
@@ -56,7 +56,8 @@ class Matrix:
 
 def build_matrix(cells: pd.DataFrame, steps: pd.DataFrame) -> Matrix:
     """The matrix of ``Results.cells``, with the reasons of ``Results.steps`` for the cells that have no result."""
-    rows, squares = rows_of(cells), squares_of(cells, steps)
+    rows: list[Row] = [{**row, "tested_on": row.get("tested_on") or row["eval"]} for row in rows_of(cells)]
+    squares = squares_of(cells, steps)
     shared = _shared(rows)
     columns = {_column(row): row for row in rows}
     arms: dict[str, Row] = {}
@@ -69,7 +70,7 @@ def build_matrix(cells: pd.DataFrame, steps: pd.DataFrame) -> Matrix:
         arm = Arm(heading=heading, squares=tuple(tuple(at[name, column]) for column in columns))
         groups[str(arms[name]["method"])].append(arm)
     return Matrix(
-        evaluations=_headings(list(columns.values()), "eval", _COLUMN[1:], shared),
+        evaluations=_headings(list(columns.values()), "tested_on", _COLUMN[1:], shared),
         groups=tuple((method, tuple(found)) for method, found in groups.items()),
         squares=tuple(squares),
         common=(
@@ -98,7 +99,7 @@ def _parts(row: Row, domain: str) -> list[str]:
 
 def _shared(rows: Sequence[Row]) -> tuple[str, ...]:
     """Parameters that every domain taught or tested has, where each has others, too."""
-    domains = [parts for row in rows for name in ("train", "eval") if (parts := _parts(row, name))]
+    domains = [parts for row in rows for name in ("train", "tested_on") if (parts := _parts(row, name))]
     found = tuple(part for part in (domains or [[]])[0] if all(part in other for other in domains))
     return () if any(len(parts) == len(found) for parts in domains) else found
 
@@ -108,7 +109,7 @@ def _headings(rows: Sequence[Row], domain: str, details: Sequence[str], shared: 
     named = [parts for parts in domains if parts]
     return tuple(
         Heading(
-            name=str(row["arm"]),
+            name=_arm_name(row, shared),
             domain=tuple(Part(part, not all(part in other for other in named)) for part in parts),
             details=tuple(
                 f"{name} {number(row[name])}" for name in details if row[name] is not None and _varies(rows, name)
@@ -116,3 +117,8 @@ def _headings(rows: Sequence[Row], domain: str, details: Sequence[str], shared: 
         )
         for row, parts in zip(rows, domains, strict=True)
     )
+
+
+def _arm_name(row: Row, shared: Sequence[str]) -> str:
+    own = ",".join(part for part in _parts(row, "train") if part not in shared)
+    return str(row["arm"]).replace(str(row["train"]), own) if own else str(row["arm"])

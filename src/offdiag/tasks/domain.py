@@ -21,6 +21,11 @@ class Domain(Identity):
         return ",".join(f"{name}={value}" for name, value in self.factors().items())
 
     @property
+    def tested_on(self) -> str:
+        """Columns of the matrix: evaluations that differ only in what they leave out, since it was taught, are one."""
+        return str(self)
+
+    @property
     def short(self) -> str:
         """How folders are named after it; not to be read back."""
         return str(self)

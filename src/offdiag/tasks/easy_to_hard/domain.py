@@ -127,6 +127,12 @@ class HardnessDomain(Domain):
             return {"content": data.content}
         return {"content": data.content, "hardness_content": fingerprint(library.table(data, self.hardness))}
 
+    @property
+    def tested_on(self) -> str:
+        """Without the training set that an evaluation leaves out."""
+        untaught = {"train_on": self.level, "bootstrap": 0, "n_train": type(self).model_fields["n_train"].default}
+        return str(self.model_copy(update=untaught))
+
     def __str__(self) -> str:
         """The data set and whatever is not at its default."""
         shown: dict[str, Scalar] = {"dataset": self.dataset}
