@@ -80,16 +80,16 @@ class AccuracyByHardness(StudyAnalysis):
                 rows += [_row(measure, name, None, str(states[measure]), len(cells)) for name, cells in arms.items()]
             else:
                 here = _asked_for(arms, measure)
-                rows += self._rows(measure, values[measure].dropna(), here, frames.records)
+                rows += self._rows(measure, values[measure].dropna(), here, frames)
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _rows(
-        self, measure: str, values: "pd.Series[float]", arms: Mapping[str, "pd.DataFrame"], records: "pd.DataFrame"
+        self, measure: str, values: "pd.Series[float]", arms: Mapping[str, "pd.DataFrame"], frames: Frames
     ) -> Iterator[dict[str, Any]]:
         import pandas as pd
 
         done = {name: cells[cells["state"] == "done"] for name, cells in arms.items()}
-        answers = records[records["cell"].isin([cell for cells in done.values() for cell in cells["cell"]])]
+        answers = frames.answers(dict.fromkeys(cell for cells in done.values() for cell in cells["cell"]))
         asked = values[values.index.isin(answers["example"])] if len(answers) else values.iloc[:0]
         most = self.most.get(measure, math.inf)
         asked = asked.clip(upper=most)
@@ -101,17 +101,17 @@ class AccuracyByHardness(StudyAnalysis):
                 nowhere: list[Place | None] = [*places] or [None]
                 yield from (_row(measure, name, place, state, planned) for place in nowhere)
                 continue
-            grid = self._grid(done[name], answers)
+            grid = self._grid(done[name], frames)
             for place in places:
                 known = grid.loc[:, grid.columns.isin(place.items)].dropna(axis=1, how="all")
                 yield _estimate(measure, name, place, pd.DataFrame(known), planned, binned=_is_binned(asked))
 
-    def _grid(self, done: "pd.DataFrame", records: "pd.DataFrame") -> "pd.DataFrame":
+    def _grid(self, done: "pd.DataFrame", frames: Frames) -> "pd.DataFrame":
         """Verdicts ``[draws, items]`` with the items' ids; untrained cells are one draw, asked in parts."""
         import pandas as pd
 
-        (grid,) = answer_grids([done], records, {}, self.name)
-        ids = sorted(records.loc[records["cell"].isin(done["cell"]), "example"].unique())
+        (grid,) = answer_grids([done], frames, {}, self.name)
+        ids = sorted(frames.answers(done["cell"])["example"].unique())
         if done[list(DRAWS)].isna().all(axis=None):
             grid = one_learner(grid)
         return pd.DataFrame(grid, columns=ids)

@@ -67,20 +67,20 @@ class AccuracyOverDraws(StudyAnalysis):
             check_draws(group, self.draws, self.name)
             named = dict(zip(self.by, key, strict=True))
             if not self.levels:
-                rows.append({**named, **self._row(group, frames.records, self.items)})
+                rows.append({**named, **self._row(group, frames, self.items)})
             for level in self.levels:
                 items = self.items if level == ALL else {**self.items, "level": level}
-                rows.append({**named, "asked": level, **self._row(group, frames.records, items)})
+                rows.append({**named, "asked": level, **self._row(group, frames, items)})
         table = pd.DataFrame(rows, columns=columns)
         return table.astype(dict(table[list(self.by)].convert_dtypes().dtypes))
 
-    def _row(self, cells: "pd.DataFrame", records: "pd.DataFrame", items: Where) -> dict[str, Any]:
+    def _row(self, cells: "pd.DataFrame", frames: Frames, items: Where) -> dict[str, Any]:
         done = cells[cells["state"] == "done"]
         counts = {"n_draws": len(done), "n_planned": len(cells)}
         if done.empty:
             nothing = dict.fromkeys(("accuracy", "low", "high"), math.nan)
             return {"state": state_of([cells]), **nothing, "n_items": 0, **counts}
-        (grid,) = answer_grids([done], records, items, self.name)
+        (grid,) = answer_grids([done], frames, items, self.name)
         if done[list(self.draws)].isna().all(axis=None):
             grid = one_learner(grid)
         n = int((~np.isnan(grid)).any(axis=0).sum())
@@ -118,14 +118,14 @@ def check_draws(cells: "pd.DataFrame", draws: Sequence[str], name: str) -> None:
         )
 
 
-def answer_grids(parts: "Sequence[pd.DataFrame]", records: "pd.DataFrame", items: Where, name: str) -> list[FloatArray]:
+def answer_grids(parts: "Sequence[pd.DataFrame]", frames: Frames, items: Where, name: str) -> list[FloatArray]:
     """Verdicts on the items that count, ``[cells, items]`` each, of the same items; NaN where not asked.
 
     Raises:
         UserError: none of the cells has such an item.
     """
     names = [sorted(cells["cell"]) for cells in parts]
-    answers = records[records["cell"].isin([cell for part in names for cell in part])]
+    answers = frames.answers(dict.fromkeys(cell for part in names for cell in part))
     answers = answers[matching(answers, items)]
     if answers.empty:
         raise UserError(f"{name}: no record of {names[0][0]} and its like has {dict(items)}: name others with items=")

@@ -1,8 +1,12 @@
 """What analyses and figures read: the results of a study as pandas frames, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from offdiag.errors import UserError
 
@@ -25,6 +29,18 @@ class Frames:
     cells: "pd.DataFrame"
     records: "pd.DataFrame"
     measurements: "Mapping[str, pd.DataFrame]" = field(default_factory=dict)
+
+    @cached_property
+    def _places(self) -> Mapping[str, npt.NDArray[np.intp]]:
+        if self.records.empty:
+            return {}
+        found = self.records.groupby("cell", sort=False).indices
+        return {str(cell): np.asarray(rows) for cell, rows in found.items()}
+
+    def answers(self, cells: Iterable[str]) -> "pd.DataFrame":
+        """The records of these cells, in their order; a cell without any adds nothing."""
+        places = [self._places[cell] for cell in cells if cell in self._places]
+        return self.records.iloc[np.sort(np.concatenate(places))] if places else self.records.iloc[:0]
 
     def measured(self, table: str) -> "pd.DataFrame":
         """The frame of one kind of measurement.

@@ -61,17 +61,17 @@ class GeneralisationGap(StudyAnalysis):
         cells = cells[cells[TAUGHT].notna() & (cells[TAUGHT] != self.tested)]
         for key, group in cells.groupby(list(self.by), sort=False, dropna=False):
             check_draws(group, self.draws, self.name)
-            rows.append({**dict(zip(self.by, key, strict=True)), **self._row(group, frames.records)})
+            rows.append({**dict(zip(self.by, key, strict=True)), **self._row(group, frames)})
         return pd.DataFrame(rows, columns=columns)
 
-    def _row(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> dict[str, Any]:
+    def _row(self, cells: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
         done = cells[cells["state"] == "done"]
         counts = {"n_draws": len(done), "n_planned": len(cells)}
         if done.empty:
             return {"state": state_of([cells]), **dict.fromkeys(NUMBERS, math.nan), "n_items": 0, **counts}
-        levels = self._levels(done, records)
+        levels = self._levels(done, frames)
         grids = {
-            level: answer_grids([done], records, {"level": level}, self.name)[0] for level in {self.tested: 0, **levels}
+            level: answer_grids([done], frames, {"level": level}, self.name)[0] for level in {self.tested: 0, **levels}
         }
         means = {level: float(np.nanmean(grid)) for level, grid in grids.items()}
         weights = _weights(levels, grids)
@@ -82,11 +82,11 @@ class GeneralisationGap(StudyAnalysis):
         numbers = (means[self.tested], own, found.value, found.low, found.high)
         return {"state": "done", **dict(zip(NUMBERS, numbers, strict=True)), "n_items": n_items, **counts}
 
-    def _levels(self, done: "pd.DataFrame", records: "pd.DataFrame") -> dict[str, float | None]:
+    def _levels(self, done: "pd.DataFrame", frames: Frames) -> dict[str, float | None]:
         """The levels that were learnt from, and the weight of each; None for its share of the answers."""
         taught = str(done[TAUGHT].iloc[0])
         if taught == ALL:
-            asked = records.loc[records["cell"].isin(done["cell"]), "level"]
+            asked = frames.answers(done["cell"])["level"]
             return dict.fromkeys(sorted(asked.dropna().unique()))
         levels = BOTH.get(taught, (taught,))
         return dict.fromkeys(levels, 1 / len(levels))

@@ -108,7 +108,7 @@ def spots(frames: Frames, settings: OfOutcomes) -> Iterator[Spot]:
     asked = [list(every) if name == ALL else [str(name)] for name in chosen["eval_category"]]
     planned = chosen.assign(category=pd.Series(asked, index=chosen.index))
     done = chosen.loc[chosen["state"] == "done", "cell"]
-    answered = with_outcomes(frames.records[frames.records["cell"].isin(done)] if len(done) else None, settings)
+    answered = with_outcomes(frames.answers(done) if len(done) else None, settings)
     by_cell = {(a, b): part for (a, b), part in answered.groupby(["cell", "category"], sort=False)}
     columns = [*settings.arms, "category", "eval_triggers"]
     for key, cells in planned.explode("category").groupby(columns, sort=False):

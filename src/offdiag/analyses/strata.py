@@ -65,7 +65,7 @@ def accuracy_by_stratum(
     chosen = {name: select(frames.cells, {**(where or {}), **wanted}, own) for name, wanted in arms.items()}
     places = _places(chosen, by)
     done = {cell for cells in chosen.values() for cell in cells.loc[cells["state"] == "done", "cell"]}
-    records = frames.records[frames.records["cell"].isin(done)] if done else frames.records.iloc[:0]
+    records = frames.answers(done)
     if done:
         require(records, stratum)
     rows = []

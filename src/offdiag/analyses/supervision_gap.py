@@ -50,10 +50,10 @@ class SupervisionGapRecovered(OfSupervision):
         """
         import pandas as pd
 
-        rows = [{**found.key, **self._row(found, frames.records)} for found in self.learners(frames)]
+        rows = [{**found.key, **self._row(found, frames)} for found in self.learners(frames)]
         return pd.DataFrame(rows, columns=[*self.by, "state", *NUMBERS, "note", *COUNTS])
 
-    def _row(self, learners: Supervised, records: "pd.DataFrame") -> dict[str, Any]:
+    def _row(self, learners: Supervised, frames: Frames) -> dict[str, Any]:
         cells = (learners.untrained, learners.easy, learners.hard)
         parts = [part[part["state"] == "done"] for part in cells]
         planned = len(learners.easy) + len(learners.hard)
@@ -61,7 +61,7 @@ class SupervisionGapRecovered(OfSupervision):
         if any(done.empty for done in parts):
             nothing = dict.fromkeys(NUMBERS, math.nan)
             return {"state": state_of(cells), **nothing, "note": "", "n_items": 0, **counts}
-        before_grid, easy_grid, hard_grid = answer_grids(parts, records, self.items, self.name)
+        before_grid, easy_grid, hard_grid = answer_grids(parts, frames, self.items, self.name)
         names = tuple(sorted(str(name) for done in parts for name in done["cell"]))
         resampled: dict[str, Any] = {"n_resamples": self.n_resamples, "seed": self.seed, "names": names}
         found = supervision_gap(one_learner(before_grid)[0], easy_grid, hard_grid, **resampled)

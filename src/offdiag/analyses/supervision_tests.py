@@ -44,18 +44,18 @@ class SupervisionTests(OfSupervision):
         rows = []
         for found in self.learners(frames):
             for name, (first, second) in COMPARISONS.items():
-                compared = self._compared(getattr(found, first), getattr(found, second), frames.records)
+                compared = self._compared(getattr(found, first), getattr(found, second), frames)
                 rows.append({**found.key, "comparison": name, **compared})
         table = pd.DataFrame(rows, columns=[*self.by, *COLUMNS])
         return table.assign(p_holm=holm(table["p_value"].to_numpy(np.float64)))
 
-    def _compared(self, first: "pd.DataFrame", second: "pd.DataFrame", records: "pd.DataFrame") -> dict[str, Any]:
+    def _compared(self, first: "pd.DataFrame", second: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
         parts = [cells[cells["state"] == "done"] for cells in (first, second)]
         n_draws = sum(int(done[list(self.draws)].notna().any(axis=1).sum()) for done in parts)
         if any(done.empty for done in parts):
             nothing = dict.fromkeys(NUMBERS, math.nan)
             return {"state": state_of([first, second]), **nothing, "n_items": 0, "n_draws": n_draws}
-        grids = answer_grids(parts, records, self.items, self.name)
+        grids = answer_grids(parts, frames, self.items, self.name)
         if parts[1][list(self.draws)].isna().all(axis=None):
             grids[1] = one_learner(grids[1])
         names = tuple(sorted(str(name) for done in parts for name in done["cell"]))

@@ -33,12 +33,11 @@ class Transition(StudyAnalysis):
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row a planned series; where no cell is done, ``note`` says so."""
-        records = frames.records
         planned = with_shots(select(frames.cells, self.where, self.own))
         require(planned, self.series)
         done = planned.loc[planned["state"] == "done", "cell"]
         found = transition(
-            records[records["cell"].isin(done)] if len(records) else records,
+            frames.answers(done),
             series=self.series,
             n_resamples=self.n_resamples,
             seed=self.seed,

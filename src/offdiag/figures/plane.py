@@ -52,7 +52,7 @@ class Plane(StudyFigure):
         if asked is None or asked.empty:
             raise UserError(f"figure {self.name}: no cell is planned for category {self.category!r}")
         cells = select(filled(final(asked), (*self.arms, *self.where)), self.where, self.own)
-        panels = self._panels(cells, frames.records)
+        panels = self._panels(cells, frames)
         states = {key: _state(rows) for key, rows in cells.groupby(list(self.arms), sort=False)}
         words = self._words(panels)
         seen = sorted({label for one in panels.values() for label in (*one.truth, *one.said)} - {SILENT})
@@ -77,9 +77,9 @@ class Plane(StudyFigure):
             _legend(figure, looks, panels)
         return figure
 
-    def _panels(self, cells: "pd.DataFrame", records: "pd.DataFrame") -> "dict[tuple[Any, str], _Panel]":
+    def _panels(self, cells: "pd.DataFrame", frames: Frames) -> "dict[tuple[Any, str], _Panel]":
         """By arm and trigger, in the order of the cells; without the records of any, none."""
-        done = records[records["cell"].isin(cells["cell"])] if len(records) else records
+        done = frames.answers(cells["cell"])
         if done.empty:
             return {}
         for column in ("category", "trigger", "quadrant", "x1", "x2", "target", "parsed", *self.replicates):

@@ -38,7 +38,7 @@ class SingleFit(StudyFigure):
         rows = with_shots(select(frames.cells, self.where, self.own))
         (look,) = looks(1)
         curve = read_curve(rows, frames.records, self.title, look)
-        fit = self._fit(rows, frames.records)
+        fit = self._fit(rows, frames)
         with styled():
             figure = new_figure(8.8, 5.0)
             axes = figure.subplots()
@@ -58,9 +58,9 @@ class SingleFit(StudyFigure):
             heading(figure, f"{self.title}{quality}", whisker_note([curve]) + brackets)
         return figure
 
-    def _fit(self, rows: "pd.DataFrame", records: "pd.DataFrame") -> dict[Any, Any] | None:
+    def _fit(self, rows: "pd.DataFrame", frames: Frames) -> dict[Any, Any] | None:
         """The row of :func:`offdiag.analyses.transition` for this curve, None while nothing is done."""
-        done = records[records["cell"].isin(rows.loc[rows["state"] == "done", "cell"])]
+        done = frames.answers(rows.loc[rows["state"] == "done", "cell"])
         if done.empty:
             return None
         (found,) = transition(

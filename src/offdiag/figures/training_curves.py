@@ -58,9 +58,8 @@ class TrainingCurves(StudyFigure):
                 here = [curve for curve in accuracies if curve.panel == place]
                 _accuracies(axes, "" if place is None else label(str(self.panels), place).replace("_", " "), here, look)
             _horizontal([*upper, *lower], losses, accuracies)
-            heading(
-                figure, "Training" if not places else "Training: losses and accuracy", _footnote(losses, accuracies)
-            )
+            title = self.caption.removesuffix(".") or "Training"
+            heading(figure, f"{title}: losses{' and accuracy' if places else ''}", _footnote(losses, accuracies))
             if self.arms:
                 _legend(figure, self.arms, look)
         return figure

@@ -64,10 +64,10 @@ def _curves(p: Params) -> Iterator[StudyFigure]:
     if p.start == "first-stage":
         yield TrainingCurves(name="training-first", where={**FIRST, **new}, caption="The first stage.", **looks)
     where = {**SECOND, **no_proxy(p), **new}
-    yield TrainingCurves(name="training-second", where=where, caption="The second stage, no proxy.", **looks)
+    yield TrainingCurves(name="training-second", where=where, caption="The second stage without a proxy.", **looks)
     if has_proxies(p):
         largest = {**mixed(p), **new, "proxy_n_triggers": max(p.proxy_triggers)}
-        caption = "The second stage, the largest number of proxy words."
+        caption = "The second stage with the most proxy words."
         yield TrainingCurves(name="training-proxies", where=largest, arms=("proxy_category",), caption=caption)
 
 
