@@ -8,12 +8,13 @@ from offdiag.cost import Cost, Throughput, estimate, measured
 from offdiag.cost.prefill import Prefill
 from offdiag.cost.rehearsal import Rehearsal
 from offdiag.cost.tokens import split
+from offdiag.measurements import TextHardness
 from offdiag.methods import InContext, LinearProbe, ZeroShot
 from offdiag.methods.method import Method
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Choices, HiddenStates
+from offdiag.steps import Choices, Examples, HiddenStates, Weights
 from offdiag.store import Store
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
@@ -58,6 +59,19 @@ def test_every_question_and_choice_is_read_once() -> None:
     assert found.read_tokens == found.prefill_tokens
     assert (found.generated_expected, found.generated_most) == (0, 0)
     assert found.flops_expected == found.flops_most == 2 * 1e9 * found.prefill_tokens
+
+
+def test_a_text_is_read_once() -> None:
+    pool = Examples(domain=DOMAIN, split="eval", n=N)
+    step = TextHardness(of="question_nll", weights=Weights(spec=MODEL), examples=pool)
+    study = tiny_study(Params(model=MODEL), lambda p: Design(measurements=(step,)))
+    cost = estimate(make_plan(study, "only"))
+    found = line(cost, "measurements")
+    mean = np.mean([len(split(e.problem)) for e in TASK.examples(DOMAIN, "eval", SAMPLES, 0)])
+    assert found.prompt_tokens == found.prefill_tokens == round(N * float(mean))
+    assert found.flops_expected == found.flops_most == 2 * 1e9 * found.prefill_tokens
+    assert found.read_tokens == found.prefill_tokens
+    assert [phase.phase for phase in cost.memory] == ["answer"]
 
 
 def test_demonstrations_are_computed_once_for_all() -> None:

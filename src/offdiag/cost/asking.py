@@ -6,10 +6,10 @@ from offdiag.cost.cost import Line
 from offdiag.cost.known_sizes import Sizes, from_scratch, operations
 from offdiag.cost.memory import Memory, adapter_parameters, answering
 from offdiag.cost.prefill import BLOCK, Prefill, Prompted
-from offdiag.cost.rehearsal import Rehearsal
+from offdiag.cost.rehearsal import Rehearsal, mean_length
 from offdiag.cost.sizes import Size, size_of
 from offdiag.cost.tokens import Tokens
-from offdiag.measurements import Anchoring
+from offdiag.measurements import Anchoring, TextHardness
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
@@ -85,19 +85,26 @@ class Asking:
 
     def anchoring(self, step: Anchoring) -> Line:
         """Every text is read once, for all layers and k."""
-        tokens = round(self.rehearsal.embedded(step))
-        size = Size(SENTENCE_PARAMETERS)
-        if isinstance(step.embedder, Weights):
-            spec = step.embedder.spec
-            size = self.sizes.of(spec)
-            asked = self._asked.setdefault(spec, _Asked(spec))
+        weights = step.embedder if isinstance(step.embedder, Weights) else None
+        return self._read(step.kind, weights, round(self.rehearsal.embedded(step)))
+
+    def texts(self, step: TextHardness) -> Line:
+        """Every text is read once."""
+        return self._read(step.kind, step.weights, round(step.examples.n * mean_length(self.rehearsal.texts(step))))
+
+    def _read(self, kind: str, weights: Weights | None, tokens: int) -> Line:
+        """Full batches of texts, by a model or by that of sentences."""
+        size = Size(SENTENCE_PARAMETERS) if weights is None else self._size(weights)
+        if weights is not None and from_scratch(weights) is None:
+            asked = self._asked.setdefault(weights.spec, _Asked(weights.spec))
             asked.batch_tokens = max(asked.batch_tokens, self.token_budget)
         flops = operations(2, size, tokens)
         return Line(
-            kind=step.kind,
+            kind=kind,
             steps=1,
             prompt_tokens=tokens,
             prefill_tokens=tokens,
+            read_tokens=0 if weights is None else tokens,
             flops_expected=flops,
             flops_most=flops,
         )

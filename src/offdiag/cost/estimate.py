@@ -17,7 +17,7 @@ from offdiag.cost.memory import Memory
 from offdiag.cost.rehearsal import Rehearsal
 from offdiag.cost.teaching import Teaching
 from offdiag.cost.throughput import Throughput
-from offdiag.measurements import Anchoring
+from offdiag.measurements import Anchoring, TextHardness
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.planning import Plan
@@ -83,6 +83,8 @@ class _Counter:
                 return self.asking.choices(step)
             case Anchoring():
                 return self.asking.anchoring(step)
+            case TextHardness():
+                return self.asking.texts(step)
             case FineTuned():
                 return self.teaching.fine_tuned(step)
             case PolicyOptimised():

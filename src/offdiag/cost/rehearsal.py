@@ -9,7 +9,7 @@ import numpy as np
 
 from offdiag.cost.tokens import Tokens, split
 from offdiag.errors import UserError
-from offdiag.measurements import Anchoring
+from offdiag.measurements import Anchoring, TextHardness
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.runtime import Runtime
@@ -131,6 +131,10 @@ class Rehearsal:
         texts = step.texts(self._sample(step.anchors), self._sample(step.queries))
         lengths = (mean_length([split(text) for text in side]) for side in texts)
         return sum(n * length for n, length in zip((step.anchors.n, step.queries.n), lengths, strict=True))
+
+    def texts(self, step: TextHardness) -> list[Tokens]:
+        """What the model reads of a sample of the items."""
+        return [split(step.text(example)) for example in self._sample(step.examples)]
 
     def _responses(self, step: Examples, *, rationale: bool) -> list[Tokens]:
         task = get_task(step.domain.task)

@@ -69,7 +69,7 @@ class TextHardness(Measurement):
             UserError: an item has no such text, or one that is longer than the model's context.
         """
         examples = load_examples(work.output(self.examples))
-        texts = [self._text(example) for example in examples]
+        texts = [self.text(example) for example in examples]
 
         def read(chunk: range) -> list[dict[str, Any]]:
             scores = work.model(self.weights).score_texts([texts[i] for i in chunk])
@@ -79,7 +79,12 @@ class TextHardness(Measurement):
         values = {row["item"]: row["nll"] for row in found}
         yield from hardness_rows(self.domain, f"{self.of}@{self.model}", values)
 
-    def _text(self, example: Example) -> str:
+    def text(self, example: Example) -> str:
+        """What the model reads of an item.
+
+        Raises:
+            UserError: the item has no such text.
+        """
         texts = {"question_nll": example.problem, "answer_nll": example.target, "reasoning_nll": example.rationale}
         if not (text := texts[self.of]):
             raise UserError(f"{self.examples.name}: item {example.id} has no text for {self.of}; leave the measure out")
