@@ -8,6 +8,8 @@ from offdiag.cost import Cost, Throughput, estimate, measured
 from offdiag.cost.prefill import Prefill
 from offdiag.cost.rehearsal import Rehearsal
 from offdiag.cost.tokens import split
+from offdiag.engine import run_plan
+from offdiag.errors import UserError
 from offdiag.measurements import TextHardness
 from offdiag.methods import InContext, LinearProbe, ZeroShot
 from offdiag.methods.method import Method
@@ -28,12 +30,12 @@ MODEL = ModelSpec(source="hub:a/b-1b")
 CHAT, N, SAMPLES = 8, 40, 4
 
 
-def planned(method: Method) -> Plan:
-    train = None if isinstance(method, ZeroShot) else DOMAIN
+def planned(method: Method, model: ModelSpec = MODEL, domain: HardnessDomain = DOMAIN) -> Plan:
+    train = None if isinstance(method, ZeroShot) else domain
     cell = Cell(
-        arm=Arm(model=MODEL, method=method, train=train), evaluation=Evaluation(domain=DOMAIN, n=N, answering="choice")
+        arm=Arm(model=model, method=method, train=train), evaluation=Evaluation(domain=domain, n=N, answering="choice")
     )
-    return make_plan(tiny_study(Params(model=MODEL), lambda p: Design(cells=(cell,))), "only")
+    return make_plan(tiny_study(Params(model=model), lambda p: Design(cells=(cell,))), "only")
 
 
 def line(cost: Cost, kind: str):
@@ -59,6 +61,22 @@ def test_every_question_and_choice_is_read_once() -> None:
     assert found.read_tokens == found.prefill_tokens
     assert (found.generated_expected, found.generated_most) == (0, 0)
     assert found.flops_expected == found.flops_most == 2 * 1e9 * found.prefill_tokens
+
+
+def test_prompts_that_no_context_can_hold_are_refused_before_a_model_is_there(tmp_path: Path) -> None:
+    llama = MODEL.model_copy(update={"source": "hub:meta-llama/Llama-2-7b-hf"})
+    plan = planned(InContext(k=8, rationale=False))
+    estimate(plan)  # of unknown context
+    long = planned(
+        InContext(k=80, rationale=False), model=llama, domain=HardnessDomain(dataset="synthetic", n_train=80)
+    )
+    said = r"item .*about \d+ tokens, but the model's context is 4096: use fewer demonstrations"
+    with pytest.raises(UserError, match=said):
+        estimate(long)
+    with pytest.raises(UserError, match=said):
+        run_plan(long, Store(tmp_path))
+    assert not (tmp_path / "examples").exists()
+    estimate(planned(InContext(k=8, rationale=False), model=llama))
 
 
 def test_a_text_is_read_once() -> None:

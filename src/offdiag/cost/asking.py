@@ -1,7 +1,9 @@
 """What it costs to ask models, and the memory of each while it answers."""
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from offdiag.cost.contexts import check_fits
 from offdiag.cost.cost import Line
 from offdiag.cost.known_sizes import Sizes, from_scratch, operations
 from offdiag.cost.memory import Memory, adapter_parameters, answering
@@ -16,6 +18,9 @@ from offdiag.models import ModelSpec
 from offdiag.steps import Answers, Choices, HiddenStates, Weights
 from offdiag.training import Recipe
 
+_Step: TypeAlias = Answers | Choices | HiddenStates
+
+FEWER = "use fewer demonstrations, a smaller max_new_tokens or another model"
 SENTENCE_PARAMETERS = 22_713_216  # of all-MiniLM-L6-v2
 
 
@@ -50,7 +55,7 @@ class Asking:
         rehearsed = self.rehearsal.questions(step)
         n, most = step.examples.n, step.max_new_tokens
         expected = round(n * min(most, rehearsed.response_tokens))
-        asked = self._ask(step.weights, size, rehearsed.prompts, n, beside=most)
+        asked = self._ask(step, size, rehearsed.prompts, beside=most)
         return Line(
             kind=step.kind,
             steps=1,
@@ -70,7 +75,7 @@ class Asking:
         offered = sum(len(choice) for own in choices for choice in own) / len(choices)
         unread = 0.0 if isinstance(step, HiddenStates) else sum(map(len, choices)) / len(choices)
         longest = max(sum(map(len, own)) for own in choices)
-        asked = self._ask(step.weights, size, rehearsed.prompts, n, beside=longest)
+        asked = self._ask(step, size, rehearsed.prompts, beside=longest)
         computed = asked.computed + round(n * (offered - unread))
         flops = operations(2, size, computed)
         return Line(
@@ -112,11 +117,14 @@ class Asking:
     def _size(self, weights: Weights) -> Size:
         return from_scratch(weights) or self.sizes.of(weights.spec)
 
-    def _ask(self, weights: Weights, size: Size, bare: list[Tokens], n: int, *, beside: int) -> Prompted:
+    def _ask(self, step: _Step, size: Size, bare: list[Tokens], *, beside: int) -> Prompted:
         """Count the prompts of a step of which ``bare`` are some; each row of a batch has ``beside`` more tokens."""
         prompts = [_with_template(size, prompt) for prompt in bare]
-        trained = weights.trained
-        asked = self._prefill.ask(weights.base_key if trained is None else trained.fingerprint, prompts, n)
+        lengths = (len(prompt) + beside for prompt in prompts)
+        check_fits(step.name, self.rehearsal.sample(step.examples), lengths, size, FEWER)
+        weights, trained = step.weights, step.weights.trained
+        key = weights.base_key if trained is None else trained.fingerprint
+        asked = self._prefill.ask(key, prompts, step.examples.n)
         if from_scratch(weights) is None:
             batch_tokens = max(self.token_budget, *(len(prompt) + beside for prompt in prompts))
             self._remember(weights, batch_tokens, asked)

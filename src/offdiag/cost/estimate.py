@@ -41,7 +41,7 @@ def estimate(
         throughput: tokens a second, for an estimate of the time; without it none is made.
 
     Raises:
-        UserError: a pool has fewer examples than a prompt shows.
+        UserError: a pool has fewer examples than a prompt shows, or a prompt is longer than the model's context.
     """
     runtime = runtime or Runtime()
     with Rehearsal(runtime) as rehearsal:

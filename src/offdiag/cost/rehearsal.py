@@ -91,7 +91,7 @@ class Rehearsal:
 
     def offered(self, step: Choices | HiddenStates) -> Offered:
         """What a sample of the examples of ``step`` is asked, and what each has to choose from."""
-        few = self._sample(step.examples)
+        few = self.sample(step.examples)
         if isinstance(step, Choices):
             prompts = step.prompts(self, few)
         else:
@@ -100,7 +100,7 @@ class Rehearsal:
 
     def choices(self, step: Examples) -> list[list[Tokens]]:
         """The choices of a sample of examples."""
-        return [[split(f" {choice}") for choice in example.choices] for example in self._sample(step)]
+        return [[split(f" {choice}") for choice in example.choices] for example in self.sample(step)]
 
     def row_tokens(self, stream: Stream) -> float:
         """Mean number of columns of a row up to its last target; what fills a row up is not computed."""
@@ -114,7 +114,7 @@ class Rehearsal:
         """What a sample of the examples of ``step`` is asked; the ideal response works out what the style asks for."""
         asked = (step.examples, step.context, step.style)
         if asked not in self._questions:
-            prompts = [split(prompt) for prompt in step.prompts(self, self._sample(step.examples))]
+            prompts = [split(prompt) for prompt in step.prompts(self, self.sample(step.examples))]
             responses = self._responses(step.examples, rationale=step.style == "step-by-step")
             self._questions[asked] = Rehearsed(prompts, responses)
         return self._questions[asked]
@@ -123,24 +123,25 @@ class Rehearsal:
         """What a sample of the training examples of ``step`` asks, and the ideal responses to that."""
         style: PromptStyle = step.style
         domain, task = step.examples.domain, get_task(step.examples.domain.task)
-        prompts = [split(task.prompt(domain, example, style)) for example in self._sample(step.examples)]
+        prompts = [split(task.prompt(domain, example, style)) for example in self.sample(step.examples)]
         return Rehearsed(prompts, self._responses(step.examples, rationale=step.rationale))
 
     def embedded(self, step: Anchoring) -> float:
         """Tokens of all texts that are embedded; repeated ones are not told apart."""
-        texts = step.texts(self._sample(step.anchors), self._sample(step.queries))
+        texts = step.texts(self.sample(step.anchors), self.sample(step.queries))
         lengths = (mean_length([split(text) for text in side]) for side in texts)
         return sum(n * length for n, length in zip((step.anchors.n, step.queries.n), lengths, strict=True))
 
     def texts(self, step: TextHardness) -> list[Tokens]:
         """What the model reads of a sample of the items."""
-        return [split(step.text(example)) for example in self._sample(step.examples)]
+        return [split(step.text(example)) for example in self.sample(step.examples)]
 
     def _responses(self, step: Examples, *, rationale: bool) -> list[Tokens]:
         task = get_task(step.domain.task)
-        return [split(task.response(step.domain, example, rationale=rationale)) for example in self._sample(step)]
+        return [split(task.response(step.domain, example, rationale=rationale)) for example in self.sample(step)]
 
-    def _sample(self, step: Examples) -> list[Example]:
+    def sample(self, step: Examples) -> list[Example]:
+        """The first few of the examples."""
         if step.fingerprint not in self._samples:
             few = Examples(domain=step.domain, split=step.split, n=min(step.n, SAMPLES), seed=step.seed)
             self._samples[step.fingerprint] = few.draw()

@@ -14,6 +14,7 @@ class Shape:
         heads, kv_heads, head_dim: attention. vocab: rows of the embedding. tied: the head is the embedding.
         chat: tokens that the chat template puts before and after the user's words; the default is that of a plain
             ChatML exchange.
+        context: the most tokens that it reads; None where that is not known.
     """
 
     layers: int
@@ -25,6 +26,7 @@ class Shape:
     vocab: int
     tied: bool
     chat: tuple[int, int] = (3, 5)
+    context: int | None = None
 
     @property
     def projections(self) -> dict[str, tuple[int, int]]:

@@ -63,6 +63,7 @@ def _from_config(path: Path) -> Shape | None:
             head_dim=int(config.get("head_dim") or config["hidden_size"] // heads),
             vocab=int(config["vocab_size"]),
             tied=bool(config.get("tie_word_embeddings", False)),
+            context=config.get("max_position_embeddings"),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from offdiag.cost.contexts import check_fits
 from offdiag.cost.cost import Line
 from offdiag.cost.known_sizes import Sizes, operations
 from offdiag.cost.memory import TRAINING_SHARE, Memory, is_four_bits, training
@@ -12,6 +13,8 @@ from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
 from offdiag.steps import Pretrained
 from offdiag.training import Recipe
+
+SHORTER = "choose shorter examples or a model with a longer context"
 
 
 @dataclass
@@ -36,6 +39,9 @@ class Teaching:
         size = self.sizes.of(spec)
         lessons = self.rehearsal.lessons(step)
         prompt = sum(size.chat) + mean_length(lessons.prompts)
+        texts = zip(lessons.prompts, lessons.responses, strict=True)
+        lengths = (sum(size.chat) + len(asked) + len(answered) for asked, answered in texts)
+        check_fits(step.name, self.rehearsal.sample(step.examples), lengths, size, SHORTER)
         if recipe.objective == "choices":
             choices = self.rehearsal.choices(step.examples)
             length = sum(prompt * len(own) + sum(map(len, own)) for own in choices) / len(choices)

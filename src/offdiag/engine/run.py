@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+from offdiag.cost import estimate
 from offdiag.engine.events import Silent, Watcher
 from offdiag.engine.inline import Inline
 from offdiag.engine.pool import Pool
@@ -57,8 +58,8 @@ def run_plan(
         watcher: hears of every step. fail_fast: stop at the first failure. last_failed: only what failed last time.
 
     Raises:
-        UserError: a pool is too small, a training set overlaps an evaluation set, or the hub is out of reach for a
-            model that is not downloaded; found before anything runs.
+        UserError: a pool is too small, a training set overlaps an evaluation set, a prompt is longer than the context,
+            or the hub is out of reach for a model that is not downloaded; found before anything runs.
         StoreError: the store cannot be written.
     """
     runtime = runtime or Runtime()
@@ -68,6 +69,7 @@ def run_plan(
     if not needed:
         return Summary(0, 0, 0, 0, 0)
     plan.check()
+    estimate(plan, {state.step.fingerprint for state in needed}, runtime=runtime)  # refuses what no context can hold
     _check_models([state.step for state in needed])
     scheduler = Scheduler.of([state.step for state in needed])
     engine = engine or (Pool(runtime, workers) if workers > 1 else Inline(runtime))
