@@ -73,8 +73,8 @@ def read_table(path: Path, known: Iterable[str]) -> ByModel:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(
-            f"no file {path}: a model-based measure has to be measured first; write it there with the columns "
-            f"{', '.join(_COLUMNS)}, or choose a human or surface measure"
+            f"no file {path}: what a model finds hard has to be measured first, by offdiag run item-hardness, and put "
+            f"there by offdiag export item-hardness (columns {', '.join(_COLUMNS)}); or choose another measure"
         ) from None
     return table_from_rows(csv.DictReader(text.splitlines()), known, str(path))
 
