@@ -1,7 +1,9 @@
 """The page in Debian's chromium: it runs, it reads, and nothing in it does what a completion says."""
 
 import json
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from offdiag.reporting import write_report
@@ -158,3 +160,17 @@ def test_a_report_on_nothing_opens(page, tmp_path):
     page.requests.clear()
     page.open(write_report(synthetic.empty_results(), tmp_path))
     assert "This study has no cells." in page.js("document.body.innerText")
+
+
+def test_two_squares_in_one_place_stand_below_each_other(browser, tmp_path):
+    results = synthetic.build(4, {})
+    twice = pd.concat([results.cells, results.cells.assign(cell=results.cells["cell"] + "-again")], ignore_index=True)
+    again = {f"{cell}-again": results.read_records(cell) for cell in results.cells["cell"]}
+    write_report(replace(results, cells=twice, read_records=lambda cell: again.get(cell, [])), tmp_path)
+    browser.open(tmp_path / "index.html")
+    boxes = "[...document.querySelectorAll('.square')].map(s => s.getBoundingClientRect()).map(b => [b.top, b.bottom])"
+    columns = "[...document.querySelectorAll('.matrix td')].map(td => td.getBoundingClientRect().bottom)"
+    squares, ends = browser.js(boxes), browser.js(columns)
+    for (_, end), (start, last), below in zip(squares[::2], squares[1::2], ends, strict=True):
+        assert end <= start
+        assert last <= below + 1

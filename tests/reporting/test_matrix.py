@@ -77,6 +77,14 @@ def test_evaluations_that_differ_in_what_they_leave_out_are_one_column():
     assert {square.evaluation for square in matrix.squares} == set(left_out)
 
 
+def test_written_and_chosen_answers_are_two_columns():
+    cells = synthetic.build(4, {}).cells
+    twice = pd.concat([cells, cells.assign(answering="choice")], ignore_index=True)
+    matrix = build_matrix(twice, pd.DataFrame(columns=["name", "folder", "state"]))
+    assert [e.details for e in matrix.evaluations] == [("answering generation",)] * 2 + [("answering choice",)] * 2
+    assert "answering" not in dict(matrix.common)
+
+
 def test_rows_are_named_without_what_all_domains_share():
     cells = synthetic.build(4, {}).cells
     cells["arm"] = [f"m.{taught}.s0" if isinstance(taught, str) else "m" for taught in cells["train"]]

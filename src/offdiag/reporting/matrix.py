@@ -10,7 +10,7 @@ import pandas as pd
 from offdiag.reporting.squares import Row, Square, rows_of, squares_of
 from offdiag.reporting.wording import number
 
-_COLUMN = ("tested_on", "task", "split", "prompt")  # what makes an evaluation, its domain first
+_COLUMN = ("tested_on", "task", "split", "prompt", "answering")  # what makes an evaluation, its domain first
 _COMMON = ("task", "model", "split", "prompt", "seed")
 
 
@@ -56,7 +56,7 @@ class Matrix:
 
 def build_matrix(cells: pd.DataFrame, steps: pd.DataFrame) -> Matrix:
     """The matrix of ``Results.cells``, with the reasons of ``Results.steps`` for the cells that have no result."""
-    rows: list[Row] = [{**row, "tested_on": row.get("tested_on") or row["eval"]} for row in rows_of(cells)]
+    rows = [_filled(row) for row in rows_of(cells)]
     squares = squares_of(cells, steps)
     shared = _shared(rows)
     columns = {_column(row): row for row in rows}
@@ -78,6 +78,12 @@ def build_matrix(cells: pd.DataFrame, steps: pd.DataFrame) -> Matrix:
             *(("domain", part) for part in [", ".join(shared)] if part),
         ),
     )
+
+
+def _filled(row: Row) -> Row:
+    """With the columns that are there only where they say something of their own."""
+    tested_on, answering = row.get("tested_on") or row["eval"], row.get("answering") or "generation"
+    return {**row, "tested_on": tested_on, "answering": answering}
 
 
 def _column(row: Row) -> str:
