@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import replace
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from traceback import walk_tb
@@ -13,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from offdiag.errors import OffdiagError, UserError, complaints
+from offdiag.errors import OffdiagError, UserError, complaints, did_you_mean
 from offdiag.study import Study
 
 BUILT_IN = {
@@ -50,8 +49,7 @@ def load_study(name: str | Path) -> Study[Any]:
         return replace(_study_in(_load_file(path), str(path)), file=path.resolve())
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the study file in it, such as {path / 'my_study.py'}")
-    near = get_close_matches(str(name), BUILT_IN, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = did_you_mean(str(name), BUILT_IN)
     raise UserError(f"unknown study {str(name)!r}: {hint}expected {', '.join(BUILT_IN)}, or the path of a .py file")
 
 

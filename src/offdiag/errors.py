@@ -1,6 +1,8 @@
 """The errors that reach a person: one line that says what, where, what was expected and what to type next."""
 
 import json
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -30,6 +32,12 @@ class NoDataError(UserError):
 
 class StoreError(OffdiagError):
     """The store cannot be read or written as it stands; the message names the path and the remedy."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``did you mean grade? `` for ``grad``; nothing where no known name is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def complaints(error: ValidationError) -> str:

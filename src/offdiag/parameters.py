@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from offdiag.errors import UserError, complaints
+from offdiag.errors import UserError, complaints, did_you_mean
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -61,8 +60,7 @@ def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, tex
     head, *rest = path
     known = list(type(model).model_fields)
     if head not in known:
-        near = get_close_matches(head, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        hint = did_you_mean(head, known)
         raise UserError(f"--set {name}: unknown parameter {head!r}; {hint}there are {', '.join(known)}")
     if not rest:
         data[head] = _value(text, getattr(model, head))

@@ -1,11 +1,10 @@
 """The text form of a domain, ``base=8,digits=2``, as people type it."""
 
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
-from offdiag.errors import UserError, complaints
+from offdiag.errors import UserError, complaints, did_you_mean
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.task import Task
 
@@ -38,8 +37,7 @@ def parse_domain(task: Task[Any], text: str) -> Domain:
 def _check_name(task: Task[Any], name: str, where: str) -> None:
     known = list(task.domain_type.model_fields)
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        hint = did_you_mean(name, known)
         raise UserError(f"{where}: unknown parameter {name!r}; {hint}it has {', '.join(known)}")
 
 

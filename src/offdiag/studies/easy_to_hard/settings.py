@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, did_you_mean
 from offdiag.tasks.easy_to_hard.measures import NO_MEASURE, checked_name
 from offdiag.tasks.easy_to_hard.specs import SPECS
 
@@ -74,8 +74,8 @@ def check_hardness(hardness: Sequence[str], datasets: Sequence[str]) -> None:
                 (*LISTS, *(measure for dataset in datasets for measure in _known(dataset)), NO_MEASURE)
             )
             raise UserError(
-                f"hardness={name}: found in none of {', '.join(datasets)}; expected {', '.join(known)}, or a "
-                f"model-based measure such as {_ZERO_SHOT}"
+                f"hardness={name}: found in none of {', '.join(datasets)}; {did_you_mean(name, known)}"
+                f"expected {', '.join(known)}, or a model-based measure such as {_ZERO_SHOT}"
             )
     for dataset in datasets:
         if not measures_of(hardness, dataset):
