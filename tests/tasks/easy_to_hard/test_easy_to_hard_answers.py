@@ -92,6 +92,12 @@ def test_a_choice_is_named_by_its_text_or_its_letter(completion, answer):
     assert extract(completion, "choice", COLOURS).answer == answer
 
 
+def test_a_choice_word_for_word_needs_no_words_around_it():
+    assert extract(" red wine\n", "choice", COLOURS) == ("red wine", ())
+    assert extract("Red wine", "choice", COLOURS) == ("red wine", ("no-trigger",))
+    assert extract("the answer is blue", "choice", ("red", "the answer is blue", "blue")) == ("the answer is blue", ())
+
+
 def test_choices_that_are_numbers_are_not_cut_short():
     assert extract("67.5", "number", ("67", "75")).answer is None
     assert extract("67 marbles", "number", ("6", "67")).answer == "67"

@@ -1,7 +1,8 @@
 """Reading the answer out of a completion.
 
-A completion ends, for us, where the model begins another question. Within it the answer stands after the first "the
-answer is"; where that is missing, after "the final answer is" or at a line that begins "Answer:"; else at the start:
+A choice, word for word, is the answer; so it is where the most likely choice counts. Any other completion ends, for
+us, where the model begins another question. Within it the answer stands after the first "the answer is"; where that is
+missing, after "the final answer is" or at a line that begins "Answer:"; else at the start:
 
     so 9 * 2 = 18 dollars. So the answer is $18.     after the words            18
      18                                              at the beginning           18     flag no-trigger
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from offdiag.tasks.easy_to_hard.numbers import leading_number, number_in
 from offdiag.tasks.easy_to_hard.specs import AnswerKind
 
-EXTRACTOR_VERSION = 1
+EXTRACTOR_VERSION = 2
 
 _NEXT = re.compile(r"\n\s*(?:Q|Question|Problem)\s*:", re.IGNORECASE)
 _TRIGGERS = (
@@ -48,6 +49,8 @@ def extract(completion: str, kind: AnswerKind, choices: Sequence[str]) -> Found:
         The choice's text, the number in its canonical form, ``"yes"`` or ``"no"``, or None. Flags: ``no-trigger``
         (found without such words), ``runaway`` (the completion goes on to ask another question).
     """
+    if completion.strip() in choices:
+        return Found(completion.strip(), ())
     ended = _NEXT.search(completion)
     text = completion if ended is None else completion[: ended.start()]
     flags = () if ended is None else ("runaway",)
