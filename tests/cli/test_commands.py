@@ -165,8 +165,17 @@ def test_data(offdiag: Offdiag) -> None:
     lines = offdiag("data", "base_addition", "base=8", "--n", "3").out.splitlines()
     problems = offdiag("data", "base_addition", "base=8", "--n", "3", "--format", "text").out.split()
     assert [json.loads(line)["problem"] for line in lines] == problems
-    described = json.loads(offdiag("data", "base_addition", "base=8", "--n", "3", "--describe").out)
+    described = json.loads(offdiag("data", "base_addition", "base=8", "--n", "3", "--describe", "--json").out)
     assert described["overlap"]["train"]["up_to_symmetry"] == 0
+
+
+def test_a_description_for_people(offdiag: Offdiag) -> None:
+    lines = offdiag("data", "easy_to_hard", "n_train=0", "--describe").out.splitlines()
+    after = {line: lines[i + 1] for i, line in enumerate(lines[:-1])}
+    assert after["measures"].split() == ["cut", "easy", "max", "hard", "min", "easy", "medium", "hard", "values"]
+    (steps,) = [line.split() for line in lines if line.startswith("num_steps") and "fixed" in line]
+    assert (int(steps[4]) + int(steps[5]) + int(steps[6]), steps[1]) == (1500, "fixed")
+    assert after["characters"].split() == ["min", "median", "max"]
 
 
 def test_doctor(offdiag: Offdiag, finished: Finished, tmp_path: Path) -> None:

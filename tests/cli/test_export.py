@@ -47,7 +47,7 @@ def test_measured_hardness_is_put_beside_the_data_and_described(
     about = offdiag(
         "data", "easy_to_hard", "pool=main,n_train=0", "--n", 1, "--set", f"data_dir={tmp_path}", "--describe"
     )
-    assert f'"answer_nll@{tiny_model.name}"' in about.out
+    assert f"answer_nll@{tiny_model.name}" in about.out
 
 
 def test_a_study_that_leaves_nothing_says_so(mistake: Callable[..., str], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from offdiag.cli.describing import show_description
 from offdiag.cli.options import AsJson, Sets
 from offdiag.cli.published_files import write_files
 from offdiag.cli.tables import json_text, show_json
@@ -47,7 +48,11 @@ def data(
         return
     examples = task.examples(domain, split, n, seed)
     if summary:
-        show_json(describe(task, domain, split, examples, seed))
+        found = describe(task, domain, split, examples, seed)
+        if as_json:
+            show_json(found)
+        else:
+            show_description(found)
         return
     for e in examples:
         line = e.problem if form == "text" else json_text(task.row(domain, e) if form == "chat" else asdict(e))
