@@ -68,7 +68,7 @@ def hidden_states(p: Params) -> Design:
     """What models make of every choice of every item, for whoever wants to fit something of their own.
 
     The states of the last token of each choice as the reply to its question, in two layers and half precision, encoded
-    once and kept; probes of the study easy-to-hard on the same items read the same. `offdiag export` writes a file a
+    once and kept; probes of the study easy-to-hard on the same items read the same. The command export writes a file a
     model and data set. Nothing is claimed of them.
     """
     if p.data_dir:

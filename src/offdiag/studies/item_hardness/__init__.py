@@ -20,8 +20,8 @@ def item_hardness(p: Params) -> Design:
 
     The claim: measures of hardness are many things; those that people gave, those of the text and those of models go
     together weakly. Figures correlations test it. A model's own are the probability that it does not give to the right
-    answer (untrained, with a probe, fine-tuned) and how unlikely it finds a text. `offdiag export` puts them where the
-    task easy_to_hard cuts its levels from.
+    answer (untrained, with a probe, fine-tuned) and how unlikely it finds a text. The command export puts them where
+    the task easy_to_hard cuts its levels from.
     """
     if p.data_dir:
         get_task("easy_to_hard").configure({"data_dir": p.data_dir})
