@@ -55,16 +55,19 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_keeps_what_was_finished(own_study: Path, tmp_path: Path) -> None:
-    asked = tmp_path / "asked"
+    asked, store = tmp_path / "asked", tmp_path / "store"
     own_study.write_text(
         own_study.read_text().replace(
             '    def prompt(self, domain, example, style): return f"What',
             "    def prompt(self, domain, example, style):\n"
-            f"        import pathlib, time\n        pathlib.Path({str(asked)!r}).touch()\n        time.sleep(60)\n"
+            "        import pathlib, time\n"
+            # a prompt is worded before the run, too, to see whether it fits into the context
+            f"        if list(pathlib.Path({str(store)!r}).glob('examples/*/result.json')):\n"
+            f"            pathlib.Path({str(asked)!r}).touch()\n"
+            "            time.sleep(60)\n"
             '        return f"What',
         )
     )
-    store = tmp_path / "store"
     process = spawn("run", own_study, "--store", store)
     deadline = time.monotonic() + 60
     while not asked.exists() and time.monotonic() < deadline:

@@ -1,7 +1,7 @@
 """Cost: what a plan will take in tokens, operations and memory, before anything is loaded."""
 
 from offdiag.cost.cost import Cost, Line
-from offdiag.cost.estimate import estimate
+from offdiag.cost.estimate import check_contexts, estimate
 from offdiag.cost.memory import Memory
 from offdiag.cost.shape import Shape
 from offdiag.cost.sizes import Size, size_of
@@ -15,6 +15,7 @@ __all__ = [
     "Shape",
     "Size",
     "Throughput",
+    "check_contexts",
     "count",
     "duration",
     "estimate",

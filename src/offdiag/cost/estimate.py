@@ -8,13 +8,14 @@ activations are recomputed (4-bit weights) there is one more forward pass, ``2 P
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from offdiag.cost.asking import Asking
 from offdiag.cost.cost import Cost, Line
 from offdiag.cost.known_sizes import Sizes
 from offdiag.cost.memory import Memory
-from offdiag.cost.rehearsal import Rehearsal
+from offdiag.cost.rehearsal import NotYetKnownError, Rehearsal
 from offdiag.cost.teaching import Teaching
 from offdiag.cost.throughput import Throughput
 from offdiag.measurements import Anchoring, TextHardness
@@ -64,6 +65,16 @@ def estimate(
         seconds_most=throughput.seconds(total.generated_most, total.trained_tokens, total.read_tokens),
         notes=cost.notes,
     )
+
+
+def check_contexts(plan: Plan, needed: Collection[str], runtime: Runtime) -> None:
+    """See that what the needed steps ask and teach fits into the models' contexts, as far as it is known before a run.
+
+    Raises:
+        UserError: something does not.
+    """
+    with suppress(NotYetKnownError):
+        estimate(plan, needed, runtime=runtime)
 
 
 @dataclass

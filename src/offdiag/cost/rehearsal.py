@@ -28,6 +28,10 @@ SAMPLES = 4
 ROWS = 64
 
 
+class NotYetKnownError(UserError):
+    """A prompt hangs on what another step is still to make."""
+
+
 class Rehearsed(NamedTuple):
     """Sampled prompts and the ideal responses to them, as tokens without the chat template."""
 
@@ -69,7 +73,7 @@ class Rehearsal:
     def output(self, step: Step) -> Path:
         """The folder with the examples of a step, all of them, drawn now."""
         if not isinstance(step, Examples):
-            raise UserError(f"the cost of prompts that need {step.kind}/{step.name} is not known before it has run")
+            raise NotYetKnownError(f"prompts that need {step.kind}/{step.name} are not known before it has run")
         folder = self.folder / step.fingerprint
         if not folder.exists():
             folder.mkdir()
@@ -82,9 +86,9 @@ class Rehearsal:
         """There is none.
 
         Raises:
-            UserError: always.
+            NotYetKnownError: always.
         """
-        raise UserError(f"the cost of prompts that need the model {weights.label} is not known before it has run")
+        raise NotYetKnownError(f"prompts that need the model {weights.label} are not known before it has run")
 
     def progress(self, done: int, total: int) -> None:
         """Nothing."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from offdiag.cost import estimate
+from offdiag.cost import check_contexts
 from offdiag.engine.events import Silent, Watcher
 from offdiag.engine.inline import Inline
 from offdiag.engine.pool import Pool
@@ -69,7 +69,7 @@ def run_plan(
     if not needed:
         return Summary(0, 0, 0, 0, 0)
     plan.check()
-    estimate(plan, {state.step.fingerprint for state in needed}, runtime=runtime)  # refuses what no context can hold
+    check_contexts(plan, {state.step.fingerprint for state in needed}, runtime)
     _check_models([state.step for state in needed])
     scheduler = Scheduler.of([state.step for state in needed])
     engine = engine or (Pool(runtime, workers) if workers > 1 else Inline(runtime))
