@@ -55,6 +55,13 @@ def tiny_study(params: Params, build: Callable[[Params], Design] = build) -> Stu
     return Study(name="tiny", title="Sums for tests.", claim="", scales={"only": params}, build=build)
 
 
+def tell_context(stub: Path, context: int) -> None:
+    """Let a folder that passes for a model say what shape it has, with this context in tokens."""
+    shape = {"num_hidden_layers": 2, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
+    config = {**shape, "vocab_size": 9, "max_position_embeddings": context}
+    (stub / "config.json").write_text(json.dumps(config))
+
+
 def tiny_plan(model: Path, **params: object) -> Plan:
     return make_plan(tiny_study(Params(model=ModelSpec(source=f"dir:{model}"), **params)), "only")
 

@@ -11,7 +11,7 @@ from offdiag.cost.tokens import split
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.measurements import TextHardness
-from offdiag.methods import InContext, LinearProbe, ZeroShot
+from offdiag.methods import FineTuning, InContext, LinearProbe, ZeroShot
 from offdiag.methods.method import Method
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan, make_plan
@@ -22,7 +22,8 @@ from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
 from offdiag.tasks.easy_to_hard import HardnessDomain
 from offdiag.tasks.stream import NO_TARGET, Batch, Stream
-from tiny_study import Params, tiny_study
+from offdiag.training import Recipe
+from tiny_study import Params, tell_context, tiny_study
 
 TASK = get_task("easy_to_hard")
 DOMAIN = HardnessDomain(dataset="synthetic", n_train=8)
@@ -77,6 +78,16 @@ def test_prompts_that_no_context_can_hold_are_refused_before_a_model_is_there(tm
         run_plan(long, Store(tmp_path))
     assert not (tmp_path / "examples").exists()
     estimate(planned(InContext(k=8, rationale=False), model=llama))
+
+
+def test_lessons_that_no_context_can_hold_are_refused_before_a_model_is_there(model_stub: Path) -> None:
+    taught = FineTuning(n=4, recipe=Recipe(batch_size=4, warmup_updates=0))
+    plan = planned(taught, model=ModelSpec(source=f"dir:{model_stub}"))
+    tell_context(model_stub, 300)
+    estimate(plan)
+    tell_context(model_stub, 30)
+    with pytest.raises(UserError, match="context is 30: choose shorter examples"):
+        estimate(plan)
 
 
 def test_a_text_is_read_once() -> None:

@@ -18,7 +18,7 @@ from offdiag.tasks import get_task
 from offdiag.tasks.base_addition import AdditionDomain
 from offdiag.tasks.counting import CountingDomain
 from offdiag.training.reinforcement import Verdict
-from tiny_study import RECIPE, RUNTIME, steps_of
+from tiny_study import RECIPE, RUNTIME, steps_of, tell_context
 from tiny_study import tiny_study as study_of
 
 BASE = Weights(spec=ModelSpec(source="hub:org/name"))
@@ -121,6 +121,14 @@ def test_an_arm_of_a_study_from_plan_to_table(tiny_model, tmp_path):
     assert len((store.folder(step) / "history.jsonl").read_text().splitlines()) == 2
     (row,) = gather(plan, store).cells.to_dict("records")
     assert (row["method"], row["state"], row["n_train"], row["group_size"]) == ("policy-optimisation", "done", 4, 2)
+
+
+def test_completions_that_no_context_can_hold_are_refused(model_stub):
+    method = SMALL.model_copy(update={"reinforcement": Reinforcement(group_size=8, max_new_tokens=9000)})
+    tell_context(model_stub, 8000)
+    with pytest.raises(UserError, match="context is 8000: use a smaller max_new_tokens"):
+        estimate(plan_of(model_stub, method))
+    estimate(plan_of(model_stub, SMALL))
 
 
 def test_its_cost_is_counted(model_stub):

@@ -89,7 +89,7 @@ class AccuracyByHardness(StudyAnalysis):
         import pandas as pd
 
         done = {name: cells[cells["state"] == "done"] for name, cells in arms.items()}
-        answers = frames.answers(dict.fromkeys(cell for cells in done.values() for cell in cells["cell"]))
+        answers = frames.answers(cell for cells in done.values() for cell in cells["cell"])
         asked = values[values.index.isin(answers["example"])] if len(answers) else values.iloc[:0]
         most = self.most.get(measure, math.inf)
         asked = asked.clip(upper=most)

@@ -125,7 +125,7 @@ def answer_grids(parts: "Sequence[pd.DataFrame]", frames: Frames, items: Where, 
         UserError: none of the cells has such an item.
     """
     names = [sorted(cells["cell"]) for cells in parts]
-    answers = frames.answers(dict.fromkeys(cell for part in names for cell in part))
+    answers = frames.answers(cell for part in names for cell in part)
     answers = answers[matching(answers, items)]
     if answers.empty:
         raise UserError(f"{name}: no record of {names[0][0]} and its like has {dict(items)}: name others with items=")

@@ -38,8 +38,8 @@ class Frames:
         return {str(cell): np.asarray(rows) for cell, rows in found.items()}
 
     def answers(self, cells: Iterable[str]) -> "pd.DataFrame":
-        """The records of these cells, in their order; a cell without any adds nothing."""
-        places = [self._places[cell] for cell in cells if cell in self._places]
+        """The records of these cells, each once and in their order; a cell without any adds nothing."""
+        places = [self._places[cell] for cell in dict.fromkeys(cells) if cell in self._places]
         return self.records.iloc[np.sort(np.concatenate(places))] if places else self.records.iloc[:0]
 
     def measured(self, table: str) -> "pd.DataFrame":

@@ -14,6 +14,7 @@ from offdiag.models import ModelSpec
 from offdiag.steps import Pretrained
 from offdiag.training import Recipe
 
+FEWER_TOKENS = "use a smaller max_new_tokens or a model with a longer context"
 SHORTER = "choose shorter examples or a model with a longer context"
 
 
@@ -59,6 +60,8 @@ class Teaching:
         size = self.sizes.of(spec)
         lessons = self.rehearsal.lessons(step)
         prompt = sum(size.chat) + mean_length(lessons.prompts)
+        lengths = (sum(size.chat) + len(asked) + how.max_new_tokens for asked in lessons.prompts)
+        check_fits(step.name, self.rehearsal.sample(step.examples), lengths, size, FEWER_TOKENS)
         completions = recipe.updates(step.examples.n) * recipe.batch_size * how.group_size
         generated = [min(how.max_new_tokens, lessons.response_tokens), how.max_new_tokens]
         self._remember(spec, recipe, round(prompt) + how.max_new_tokens)

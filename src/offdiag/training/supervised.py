@@ -115,10 +115,8 @@ def fine_tune(
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
         learner = load_learner(spec, location, recipe, seed=seed, runtime=runtime)
-        check_context(longest_of(data.examples), context_length(learner))
-        check_context(data.proxy.examples, context_length(learner), "proxy")
-        every = checkpoint_every or min(-(-len(data) // 4), 100)
-        trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, every)
+        _check_contexts(data, learner)
+        trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, checkpoint_every)
         trainer.add_callback(Snapshots(recipe, partial(save_learner, learner, tokenizer, spec), folder))
         trainer.add_callback(History(folder / "history.jsonl", on_progress))
         checkpoint = last_complete(folder / "checkpoints")
@@ -139,6 +137,12 @@ def _tokenised(
     return items_of(tokenizer, conversations, others, lead)
 
 
+def _check_contexts(data: Updates, learner: Learner) -> None:
+    context = context_length(learner)
+    check_context(longest_of(data.examples), context)
+    check_context(data.proxy.examples, context, "proxy")
+
+
 def _counts(data: Updates, learner: Learner) -> dict[str, Json]:
     proxy: dict[str, Json] = {"proxy_examples": len(data.proxy.examples)} if data.proxy.examples else {}
     return {
@@ -150,7 +154,7 @@ def _counts(data: Updates, learner: Learner) -> dict[str, Json]:
 
 
 def _trainer(
-    learner: Learner, spec: ModelSpec, data: Updates, padding_id: int, folder: Path, runtime: Runtime, every: int
+    learner: Learner, spec: ModelSpec, data: Updates, padding_id: int, folder: Path, runtime: Runtime, every: int | None
 ) -> UpdateTrainer:
     device = device_of(runtime)
     settings = trainer_settings(
@@ -159,7 +163,7 @@ def _trainer(
         updates=len(data),
         seed=data.seed,
         checkpoints=folder / "checkpoints",
-        checkpoint_every=every,
+        checkpoint_every=every or min(-(-len(data) // 4), 100),
         device=device,
         recompute=needs_recompute(learner, spec, data.recipe, device),
     )
