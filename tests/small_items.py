@@ -12,7 +12,15 @@ from offdiag.tasks.easy_to_hard import draws, library
 from offdiag.tasks.easy_to_hard.sources import synthetic
 from offdiag.tasks.easy_to_hard.specs import SPECS
 
-REMEMBERED = (synthetic.load, library._read_table, draws._pool, draws._split, draws._model_free, planning._draw)
+REMEMBERED = (
+    synthetic.load,
+    library._read_table,
+    draws._pool,
+    draws._split,
+    draws._strata,
+    draws._model_free,
+    planning._keys,
+)
 
 
 @contextmanager

@@ -46,3 +46,8 @@ class Results(Frames):
     params: Mapping[str, Json]
     steps: pd.DataFrame
     read_records: Callable[[str], list[dict[str, Any]]]
+
+    def lacking(self) -> dict[str, int]:
+        """How many steps are still to be done, by state; empty when there is nothing left."""
+        counts = self.steps["state"].value_counts()
+        return {str(state): int(n) for state, n in counts.items() if state not in ("done", "not needed")}

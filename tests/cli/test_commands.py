@@ -51,6 +51,10 @@ def test_what_is_proposed_can_be_typed(
     assert report.code == 0
     assert "missing" in report.out  # -k left out the other cell
     assert "Report: offdiag-report/doubling-quick/index.html" in report.out
+    assert next_of(report)[0] == "run"
+    rest = offdiag(*next_of(report))
+    assert "4 of 4 cells" not in rest.out
+    assert rest.code == 0
     assert not (tmp_path / "offdiag-store").exists()
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from offdiag.analyses import Frames, StudyAnalysis
 from offdiag.api import report
+from offdiag.cli import results_table
 from offdiag.cli.results_table import show_results
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
@@ -116,10 +117,14 @@ def test_an_unknown_table_is_told_in_one_line(store):
         gather(plan(), store).measured("width")
 
 
-def test_a_study_without_cells_is_shown_and_reported(store, tmp_path, capsys):
+def test_a_study_without_cells_is_shown_and_reported(store, tmp_path, capsys, monkeypatch):
     run_plan(plan(broken=(10,)), store, RUNTIME)
     show_results(gather(plan(), store), plan().design.analyses)
     assert "8    2.67" in capsys.readouterr().out
+    monkeypatch.setattr(results_table, "MOST_ROWS", 1)
+    show_results(gather(plan(), store), plan().design.analyses)
+    said = capsys.readouterr().out
+    assert "… and 1 more; the report has all (tables/mean-length.csv)" in said
     page = report(plan(broken=(10,)), folder=tmp_path / "report", store=store.root).read_text()
     assert "<b>1</b> measurement done" in page
     assert "<b>1</b> measurement failed" in page

@@ -24,7 +24,7 @@ WITHOUT_LEVELS = ("by-hardness-synthetic", *OF_ITEMS)
 
 
 def forget():
-    for remembered in (synthetic.load, draws._pool, draws._split, draws._model_free, planning._draw):
+    for remembered in (synthetic.load, draws._pool, draws._split, draws._strata, draws._model_free, planning._keys):
         remembered.cache_clear()
 
 

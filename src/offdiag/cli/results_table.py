@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from offdiag.results import Results
 
 COLUMNS = ["arm", "evaluated on", "prompt", "n", "accuracy %", "95 %", "unparsed %", "vs untuned, points"]
-MOST_CELLS = 100  # in a table that someone reads on a terminal
+# In tables that someone reads on a terminal.
+MOST_CELLS = 100
+MOST_ROWS = 40
 NUMBERS = ["n", "accuracy %", "unparsed %"]
 
 
@@ -38,10 +40,16 @@ def show_results(
         typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
     for analysis in analyses:
         if analysis.shown:
-            table = tables[analysis.name] if analysis.name in tables else analysis.table(results)
-            columns = [name for name in analysis.shown if name in table]
-            rows = [[number(value) for value in row] for row in table[columns].itertuples(index=False)]
-            show_table(f"\n{analysis.caption or analysis.name}", columns, rows, right=_numeric(table[columns]))
+            _show_analysis(analysis, tables[analysis.name] if analysis.name in tables else analysis.table(results))
+
+
+def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
+    table, left = table[[name for name in analysis.shown if name in table]], len(table) - MOST_ROWS
+    rows = [[number(value) for value in row] for row in table[:MOST_ROWS].itertuples(index=False)]
+    columns = [str(name) for name in table.columns]
+    show_table(f"\n{analysis.caption or analysis.name}", columns, rows, right=_numeric(table))
+    if left > 0:
+        typer.echo(f"… and {left} more; the report has all (tables/{analysis.name}.csv)")
 
 
 def _show_cells(title: str, cells: "pd.DataFrame") -> None:

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from offdiag.api import open_store
-from offdiag.cli.options import AsJson, CellName, DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.options import (
+    AsJson,
+    CellName,
+    DeviceName,
+    Keyword,
+    Scale,
+    Sets,
+    StoreFolder,
+    StudyName,
+    command,
+    planned,
+)
 from offdiag.cli.tables import show_json, show_table
 from offdiag.runtime import Runtime
 
@@ -120,10 +131,13 @@ def report(
     from offdiag.api import make_report
     from offdiag.cli.results_table import show_results
 
-    wanted = planned(study, scale, sets)
-    made = make_report(wanted, open_store(store), folder)
+    wanted, kept = planned(study, scale, sets), open_store(store)
+    made = make_report(wanted, kept, folder)
     show_results(made.results, wanted.design.analyses, made.tables)
     typer.echo(f"\nReport: {made.page}")
+    if lacking := made.results.lacking():
+        steps = ", ".join(f"{n} {state}" for state, n in lacking.items())
+        typer.echo(f"Steps that it still lacks: {steps}.\nNext: {command('run', wanted, kept)}")
 
 
 def doctor(

@@ -1,6 +1,6 @@
 """From a domain and a seed to its items: the pool, the levels, the split, and examples of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -58,20 +58,12 @@ def tested_of(domain: HardnessDomain, seed: int) -> tuple[int, ...]:
 
 def examples_of(domain: HardnessDomain, indices: Iterable[int]) -> list[Example]:
     """Some items of the domain's pool as examples; strata are all measures that need no model, and the level."""
-    items, _, strata = pool_of(domain)
-    data = library.dataset(domain.dataset)
-    tables = _model_free(domain.dataset, data.content)
-    found: list[Example] = []
-    for i in indices:
-        item = items[i]
-        values: dict[str, Scalar] = {name: _plain(table[item.id]) for name, table in tables.items()}
-        level = {} if strata is None else {"level": strata.levels[i], "hardness": _plain(strata.values[i])}
-        subject = {} if item.subject is None else {"subject": item.subject}
-        found.append(_example(domain, item, {**values, **level, **subject}))
-    return found
+    contents = canonical_json(domain.contents())
+    items, strata = _pool(_setting(domain), contents).items, _strata(_setting(domain), contents)
+    return [_example(domain, items[i], strata[i]) for i in indices]
 
 
-def _example(domain: HardnessDomain, item: Item, strata: dict[str, Scalar]) -> Example:
+def _example(domain: HardnessDomain, item: Item, strata: Mapping[str, Scalar]) -> Example:
     choices = item.choices if domain.form == "choices" else ()
     return Example(
         id=item.id,
@@ -123,6 +115,21 @@ def _split(domain: HardnessDomain, seed: int, contents: str) -> Split:
 def _levels(pool: PoolView) -> tuple[Level, ...]:
     """The level of each item; without a measure, when only ``all`` can be asked for, they are all alike."""
     return tuple("medium" for _ in pool.items) if pool.strata is None else pool.strata.levels
+
+
+@lru_cache(maxsize=8)
+def _strata(domain: HardnessDomain, contents: str) -> tuple[Mapping[str, Scalar], ...]:
+    """What each item of a pool is reported by."""
+    items, _, strata = _pool(domain, contents)
+    data = library.dataset(domain.dataset)
+    tables = _model_free(domain.dataset, data.content)
+    found: list[Mapping[str, Scalar]] = []
+    for i, item in enumerate(items):
+        values: dict[str, Scalar] = {name: _plain(table[item.id]) for name, table in tables.items()}
+        level = {} if strata is None else {"level": strata.levels[i], "hardness": _plain(strata.values[i])}
+        subject = {} if item.subject is None else {"subject": item.subject}
+        found.append({**values, **level, **subject})
+    return tuple(found)
 
 
 @lru_cache(maxsize=8)

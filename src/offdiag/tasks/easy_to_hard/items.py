@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from offdiag.tasks.easy_to_hard.specs import DatasetSpec
 
@@ -64,5 +64,14 @@ def item_key(spec: DatasetSpec, question: str, choices: tuple[str, ...]) -> str:
 
     Choices tell items apart only where they belong to the question ("Which of these is true?").
     """
-    offered = sorted(" ".join(choice.split()) for choice in choices) if spec.answers == "choice" else []
-    return "\n".join([f"{spec.name}: {' '.join(question.split())}", *offered])
+    return _key(spec.name, question, choices if spec.answers == "choice" else ())
+
+
+@lru_cache(maxsize=2**15)
+def _key(dataset: str, question: str, choices: tuple[str, ...]) -> str:
+    """Made once an item: a plan compares every training set with every evaluation set."""
+    return "\n".join([f"{dataset}: {_plain(question)}", *sorted(map(_plain, choices))])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())

@@ -23,7 +23,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from offdiag.errors import UserError
-from offdiag.tasks.easy_to_hard.strata import LEVELS, Level, Stratum, members
+from offdiag.tasks.easy_to_hard.strata import LEVELS, Level, Stratum, levels_of, members
 
 Scheme: TypeAlias = Literal["rest", "shares", "one_level", "equal", "equal_extra"]
 Indices: TypeAlias = list[int]
@@ -104,7 +104,7 @@ def check_left_over(levels: Sequence[Level], wanted: Request) -> None:
 
 
 def _overlap(levels: Sequence[Level], wanted: Request) -> bool:
-    return bool(set(members(levels, wanted.train_on)) & set(members(levels, wanted.test_on)))
+    return not levels_of(wanted.train_on).isdisjoint(levels_of(wanted.test_on) & set(levels))
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,13 @@ class _Orders:
     def train(self, stratum: Stratum, without: Sequence[int] = ()) -> Indices:
         """Members to train on; ``easy_and_hard`` takes turns between the two, so that every beginning is mixed."""
         if stratum != "easy_and_hard":
-            return _among(self.train_order, set(members(self.levels, stratum).tolist()) - set(without))
+            return _among(self.train_order, set(members(self.levels, stratum)) - set(without))
         easy, hard = self.train("easy", without), self.train("hard", without)
         both = min(len(easy), len(hard))
         return [i for i in chain(*zip_longest(easy[:both], hard[:both])) if i is not None]
 
     def test(self, stratum: Stratum) -> Indices:
-        return _among(self.test_order, set(members(self.levels, stratum).tolist()))
+        return _among(self.test_order, set(members(self.levels, stratum)))
 
 
 def _rest(strata: _Orders, wanted: Request, keys: Sequence[str]) -> tuple[Indices, Indices, Indices]:
@@ -210,4 +210,5 @@ def _too_small(wanted: Request, found: int, needs: str) -> str:
 
 def permutation(rng: np.random.Generator, size: int) -> Indices:
     """A random order of ``size`` items."""
-    return [int(i) for i in rng.permutation(size)]
+    order: Indices = rng.permutation(size).tolist()
+    return order

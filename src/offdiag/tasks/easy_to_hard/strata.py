@@ -91,9 +91,14 @@ def stratify(
     return Strata(values=tuple(values.tolist()), cutoffs=bounds, levels=tuple(levels.tolist()))
 
 
-def members(levels: Sequence[Level], stratum: Stratum) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Indices of the items that belong to a stratum, ascending; ``all`` takes items of every level."""
+def levels_of(stratum: Stratum) -> frozenset[Level]:
+    """The levels that a stratum takes items of."""
     if stratum == "all":
-        return np.arange(len(levels))
-    wanted = ("easy", "hard") if stratum == "easy_and_hard" else (stratum,)
-    return np.flatnonzero(np.isin(np.array(levels), wanted))
+        return frozenset(LEVELS)
+    return frozenset(("easy", "hard") if stratum == "easy_and_hard" else (stratum,))
+
+
+def members(levels: Sequence[Level], stratum: Stratum) -> list[int]:
+    """Indices of the items that belong to a stratum, ascending."""
+    wanted = levels_of(stratum)
+    return [i for i, level in enumerate(levels) if level in wanted]
