@@ -134,3 +134,15 @@ def test_before_anything_has_run():
     assert all("(missing)" in text.get_text() for text in figure.legends[0].get_texts())
     assert titles(HISTOGRAMS.draw(nothing)) == ["num steps", "question words", "answer chars"]
     assert HEAT.draw(nothing).axes
+
+
+def test_schools_have_names_and_accuracies_reach_up_to_the_highest_interval():
+    of_schools = with_hardness(
+        hardness_frames({("zero-shot", None): 0.1, ("in-context", "easy"): 0.2}, n=N), {"school": np.arange(N) % 2}
+    )
+    axes = OVER.draw(of_schools).axes[0]
+    assert [tick.get_text().split("\n")[0] for tick in axes.get_xticklabels()] == ["high school", "college"]
+    highest = OVER.of.table(of_schools)["ci_high"].max()
+    assert highest < axes.get_ylim()[1] < highest + 0.25
+    bars = HISTOGRAMS.draw(of_schools).axes[0]
+    assert [tick.get_text() for tick in bars.get_xticklabels()] == ["high school", "college"]

@@ -12,6 +12,7 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.hardness import hardness_of, measured_values
 from offdiag.analyses.selection import select
 from offdiag.stats import FloatArray, normal_quantile
+from offdiag.tasks.easy_to_hard.measures import value_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +94,7 @@ class AccuracyByHardness(StudyAnalysis):
         asked = values[values.index.isin(answers["example"])] if len(answers) else values.iloc[:0]
         most = self.most.get(measure, math.inf)
         asked = asked.clip(upper=most)
-        places = list(_places(asked, most))
+        places = list(_places(asked, measure, most))
         for name, cells in arms.items():
             planned = len(cells)
             if done[name].empty or not places:
@@ -127,10 +128,11 @@ def _is_binned(values: "pd.Series[float]") -> bool:
     return values.nunique() >= MANY
 
 
-def _places(values: "pd.Series[float]", most: float) -> Iterator[Place]:
+def _places(values: "pd.Series[float]", measure: str, most: float) -> Iterator[Place]:
     if not _is_binned(values):
         for value in sorted(values.unique()):
-            yield Place(float(value), f"{value:g}+" if value == most else f"{value:g}", values[values == value].index)
+            label = value_name(measure, value) + ("+" if value == most else "")
+            yield Place(float(value), label, values[values == value].index)
         return
     edges = np.linspace(float(values.min()), float(values.max()), N_BINS + 1)
     number = np.clip(np.searchsorted(edges, values.to_numpy(np.float64), side="right") - 1, 0, N_BINS - 1)

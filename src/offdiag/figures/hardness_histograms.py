@@ -14,6 +14,7 @@ from offdiag.figures.grids import panels, shape
 from offdiag.figures.levels import LEVEL_LOOKS, UNTRAINED
 from offdiag.figures.style import GREY, heading, new_figure, noun, styled
 from offdiag.stats import FloatArray
+from offdiag.tasks.easy_to_hard.measures import value_name
 from offdiag.tasks.easy_to_hard.strata import LEVELS
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class HardnessHistograms(StudyFigure):
         with styled():
             figure = new_figure(max(1.6 + 3.2 * columns, 6.4), 1.3 + 2.7 * rows)
             for axes, measure in zip(panels(figure, len(measures), same_height=False), measures, strict=True):
-                _panel(axes, hardness[hardness["measure"] == measure])
+                _panel(axes, measure, hardness[hardness["measure"] == measure])
                 axes.set_title(noun(measure), loc="left", pad=16)
             cut = "level" in hardness
             footnote = "dashed: where a level ends and the next begins" if cut else "larger is harder"
@@ -66,7 +67,7 @@ class HardnessHistograms(StudyFigure):
         return found.assign(state="done")
 
 
-def _panel(axes: "Axes", rows: "pd.DataFrame") -> None:
+def _panel(axes: "Axes", measure: str, rows: "pd.DataFrame") -> None:
     done = rows[rows["state"] == "done"]
     if done.empty:
         axes.text(0.5, 0.5, str(rows["state"].iloc[0]), transform=axes.transAxes, ha="center", color=GREY)
@@ -92,7 +93,7 @@ def _panel(axes: "Axes", rows: "pd.DataFrame") -> None:
     axes.annotate(counts, (0, 1), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points", fontsize=8.5,
                   color=GREY, gid="counts")  # fmt: skip
     if len(distinct) < MANY:
-        axes.set_xticks(distinct, [f"{value:g}" for value in distinct])
+        axes.set_xticks(distinct, [value_name(measure, value) for value in distinct])
     if len(distinct) == 1:
         axes.set_xlim(distinct[0] - 2, distinct[0] + 2)
     axes.set_ylabel("items")

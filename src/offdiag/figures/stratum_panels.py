@@ -62,8 +62,16 @@ def _names(table: "pd.DataFrame") -> dict[Any, str]:
 
 
 def scale(axes: "Axes", table: "pd.DataFrame") -> None:
-    """The axis of accuracies, with room for crosses where there are some."""
-    axes.set(ylabel="accuracy", ylim=(-0.03, 1.1 if _absent(table) else 1.03), yticks=np.linspace(0, 1, 6))
+    """The axis of accuracies: all of it with room for crosses where there are some, else up to the highest interval."""
+    absent = _absent(table)
+    top = 1.0 if absent else _top(table["ci_high"].max())
+    axes.set(ylabel="accuracy", ylim=(-0.03 * top, 1.1 if absent else 1.03 * top))
+    axes.set_yticks(np.linspace(0, top, round(5 * top) + 1))
+
+
+def _top(highest: float) -> float:
+    """The next fifth above; accuracies near nothing are not blown up beyond the half."""
+    return min(1.0, max(0.4, np.ceil(5 * highest) / 5)) if highest > 0 else 1.0
 
 
 def _absent(table: "pd.DataFrame") -> bool:

@@ -8,9 +8,10 @@ from offdiag.studies.easy_to_hard.grid import Setting, asked_setting, methods_fo
 from offdiag.studies.easy_to_hard.params import Params
 from offdiag.studies.easy_to_hard.selections import HARD, LEARNER, Place, Where, sources
 from offdiag.tasks.easy_to_hard.draws import pool_of
+from offdiag.tasks.easy_to_hard.measures import value_name
 
 ASKED = ("all", "easy", "hard")
-SCHOOL = {"easy": "high school", "hard": "college"}
+SCHOOL = {"easy": value_name("school", 0), "hard": value_name("school", 1)}
 
 
 def by_training(p: Params, place: Place) -> Iterator[StudyFigure]:

@@ -46,6 +46,8 @@ CUTOFFS: Mapping[tuple[str, str], Bounds] = {
 }
 QUANTILES = Bounds(0.3, 0.7)
 
+_VALUES: Mapping[tuple[str, float], str] = {("school", 0): "high school", ("school", 1): "college"}
+
 _ALIASES = {
     "human_grade": "grade",
     "human_difficulty": "difficulty",
@@ -83,6 +85,11 @@ def checked_name(spec: DatasetSpec, measure: str) -> str:
         return name
     named = [f"{other}@MODEL" for other in based]
     raise ValueError(f"is no measure of {spec.name}; it has {', '.join([*spec.human, *spec.surface, *named])}")
+
+
+def value_name(measure: str, value: float) -> str:
+    """What a value of a measure is called: ``college`` for 1 of ``school``, else the number."""
+    return _VALUES.get((measure, value), f"{value:g}")
 
 
 def model_measures(spec: DatasetSpec) -> tuple[str, ...]:
