@@ -70,12 +70,13 @@ def _records(store: Store, step: Grades, states: dict[str, State]) -> list[dict[
 
 
 def _factors(plan: Plan, cell: Cell, step: Grades) -> dict[str, Any]:
-    learner = step.name.rpartition("--")[0]
+    first = plan.first_draws[cell.arm]
     return {
         "study": plan.study.name,
         "scale": plan.scale,
         "cell": plan.cell_names[cell],
-        "arm": learner,
+        "arm": step.learner,
+        **({} if first == step.learner else {"first_draw": first}),
         **cell.factors(),
     }
 

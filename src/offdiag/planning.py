@@ -15,7 +15,7 @@ from offdiag.parameters import override
 from offdiag.runtime import without_collection
 from offdiag.steps import Examples, Grades, Measurement, Step
 from offdiag.store import State, Store
-from offdiag.study import Cell, Design, Study, StudyParams
+from offdiag.study import Arm, Cell, Design, Study, StudyParams
 from offdiag.tasks import get_task
 from offdiag.tasks.overlap import check_disjoint
 
@@ -77,6 +77,14 @@ class Plan:
         """A name for each cell that no other has: that of its step, with the hash where two differ in more."""
         times = Counter(step.name for step in self.cells.values())
         return {cell: step.name if times[step.name] == 1 else step.folder_name for cell, step in self.cells.items()}
+
+    @cached_property
+    def first_draws(self) -> Mapping[Arm, str]:
+        """The name of a learner's first draw, for each arm of the plan."""
+        first: dict[Arm, str] = {}
+        for cell, step in self.cells.items():
+            first.setdefault(cell.arm.undrawn, step.learner)
+        return {cell.arm: first[cell.arm.undrawn] for cell in self.cells}
 
     @cached_property
     def params_json(self) -> dict[str, Json]:

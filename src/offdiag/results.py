@@ -30,6 +30,9 @@ class Results(Frames):
     ``matched`` whether that is the style that the arm was taught or shown, NA where it was taught nothing.
     ``tested_on`` is the evaluation domain without what it leaves out because it was taught, where that is another name.
 
+    ``first_draw`` is the arm that is the first draw of the same learner, where that is another: arms that differ in the
+    seed or the draw of their training data alone are draws of one learner.
+
     ``cells`` has besides: ``state`` (done, partial, missing, failed), ``n_planned, n, n_correct, n_unparsed``,
     ``accuracy, ci_low, ci_high`` (Wilson 95 %), ``unparsed_rate``, ``baseline`` (name of the cell compared with, NA for
     none), ``n_paired, difference, diff_low, diff_high, p_value`` (paired on example ids, this cell minus baseline),

@@ -75,6 +75,13 @@ class Arm(Identity):
             )
         return learned.weights.merged()
 
+    @cached_property
+    def undrawn(self) -> "Arm":
+        """Without seeds and draws of training data, its own and those before it; draws of one learner share it."""
+        train = None if self.train is None else self.train.undrawn
+        after = None if self.after is None else self.after.undrawn
+        return self.model_copy(update={"seed": 0, "train": train, "after": after})
+
     def factors(self) -> dict[str, Scalar]:
         """The arm's columns in the results table."""
         trained = {} if self.train is None else {f"train_{k}": v for k, v in self.train.factors().items()}

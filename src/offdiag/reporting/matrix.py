@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from offdiag.analyses.frames import Frames
+from offdiag.reporting.means import Mean, mean_of
 from offdiag.reporting.squares import Row, Square, rows_of, squares_of
 from offdiag.reporting.wording import number
 
 _COLUMN = ("tested_on", "task", "split", "prompt", "answering")  # what makes an evaluation, its domain first
-_COMMON = ("task", "model", "split", "prompt", "seed")
+_ALONE = ("model", "seed")  # what tells learners apart that are taught alike
+_COMMON = ("task", "split", "prompt", *_ALONE)
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,33 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """Of a row or a column: the arm without what all domains share, the domain taught or tested, and the rest."""
+    """Of a row or a column: the domain taught or tested, without what all domains share, and the rest."""
 
-    name: str
     domain: tuple[Part, ...]
     details: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a row meets a column.
+
+    Attributes:
+        squares: those that are there; one, if the study is a plain grid. drawn: whether they are draws of one learner.
+        mean: of the draws, as soon as one is done.
+    """
+
+    squares: tuple[Square, ...]
+    drawn: bool
+    mean: Mean | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """A row of the matrix: an arm, or arms that are draws of one learner; ``name`` says what its heading does not."""
+
+    name: str
+    heading: Heading
+    places: tuple[Place, ...]
 
     @property
     def pieces(self) -> list[str]:
@@ -37,41 +62,44 @@ class Heading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
-    """A row of the matrix; for each column the squares that fall into it (one, if the study is a plain grid)."""
-
-    heading: Heading
-    squares: tuple[tuple[Square, ...], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Matrix:
     """Columns, rows by method, all squares in the order of the plan, and what all cells have in common."""
 
     evaluations: tuple[Heading, ...]
-    groups: tuple[tuple[str, tuple[Arm, ...]], ...]
+    groups: tuple[tuple[str, tuple[Learner, ...]], ...]
     squares: tuple[Square, ...]
     common: tuple[tuple[str, str], ...]
 
+    @property
+    def averaged(self) -> bool:
+        """Whether any learner has several draws."""
+        return any(place.drawn for _, learners in self.groups for row in learners for place in row.places)
 
-def build_matrix(cells: pd.DataFrame, steps: pd.DataFrame) -> Matrix:
-    """The matrix of ``Results.cells``, with the reasons of ``Results.steps`` for the cells that have no result."""
-    rows = [_filled(row) for row in rows_of(cells)]
-    squares = squares_of(cells, steps)
+
+def build_matrix(frames: Frames, steps: pd.DataFrame) -> Matrix:
+    """The matrix of a study's cells, with the reasons of ``Results.steps`` for those that have no result."""
+    rows = [_filled(row) for row in rows_of(frames.cells)]
+    squares = squares_of(frames.cells, steps)
     shared = _shared(rows)
     columns = {_column(row): row for row in rows}
-    arms: dict[str, Row] = {}
+    draws: defaultdict[str, dict[str, Row]] = defaultdict(dict)
     at: defaultdict[tuple[str, str], list[Square]] = defaultdict(list)
     for row, square in zip(rows, squares, strict=True):
-        arms.setdefault(square.arm, row)
-        at[square.arm, _column(row)].append(square)
-    groups: defaultdict[str, list[Arm]] = defaultdict(list)
-    for name, heading in zip(arms, _headings(list(arms.values()), "train", ("model", "seed"), shared), strict=True):
-        arm = Arm(heading=heading, squares=tuple(tuple(at[name, column]) for column in columns))
-        groups[str(arms[name]["method"])].append(arm)
+        draws[row["first_draw"]].setdefault(square.arm, row)
+        at[row["first_draw"], _column(row)].append(square)
+    groups: defaultdict[str, list[Learner]] = defaultdict(list)
+    first = [next(iter(arms.values())) for arms in draws.values()]
+    for row, domain, arms in zip(first, _domains(first, "train", shared), draws.values(), strict=True):
+        heading = Heading(domain=domain, details=tuple(_who(row, len(arms), rows)))
+        places = tuple(_place(at[row["first_draw"], column], frames) for column in columns)
+        groups[str(row["method"])].append(Learner(name=_plain_name(row), heading=heading, places=places))
+    asked = list(columns.values())
     return Matrix(
-        evaluations=_headings(list(columns.values()), "tested_on", _COLUMN[1:], shared),
-        groups=tuple((method, tuple(found)) for method, found in groups.items()),
+        evaluations=tuple(
+            Heading(domain=domain, details=tuple(_differing(row, _COLUMN[1:], asked)))
+            for row, domain in zip(asked, _domains(asked, "tested_on", shared), strict=True)
+        ),
+        groups=tuple((method, tuple(learners)) for method, learners in groups.items()),
         squares=tuple(squares),
         common=(
             *((name, values[0]) for name in _COMMON if len(values := _values(rows, name)) == 1),
@@ -82,8 +110,17 @@ def build_matrix(cells: pd.DataFrame, steps: pd.DataFrame) -> Matrix:
 
 def _filled(row: Row) -> Row:
     """With the columns that are there only where they say something of their own."""
-    tested_on, answering = row.get("tested_on") or row["eval"], row.get("answering") or "generation"
-    return {**row, "tested_on": tested_on, "answering": answering}
+    return {
+        **row,
+        "tested_on": row.get("tested_on") or row["eval"],
+        "answering": row.get("answering") or "generation",
+        "first_draw": row.get("first_draw") or row["arm"],
+    }
+
+
+def _place(squares: Sequence[Square], frames: Frames) -> Place:
+    drawn = 1 < len(squares) == len({square.arm for square in squares})
+    return Place(squares=tuple(squares), drawn=drawn, mean=mean_of(squares, frames) if drawn else None)
 
 
 def _column(row: Row) -> str:
@@ -110,21 +147,24 @@ def _shared(rows: Sequence[Row]) -> tuple[str, ...]:
     return () if any(len(parts) == len(found) for parts in domains) else found
 
 
-def _headings(rows: Sequence[Row], domain: str, details: Sequence[str], shared: Sequence[str]) -> tuple[Heading, ...]:
+def _domains(rows: Sequence[Row], domain: str, shared: Sequence[str]) -> list[tuple[Part, ...]]:
     domains = [[part for part in _parts(row, domain) if part not in shared] for row in rows]
     named = [parts for parts in domains if parts]
-    return tuple(
-        Heading(
-            name=_arm_name(row, shared),
-            domain=tuple(Part(part, not all(part in other for other in named)) for part in parts),
-            details=tuple(
-                f"{name} {number(row[name])}" for name in details if row[name] is not None and _varies(rows, name)
-            ),
-        )
-        for row, parts in zip(rows, domains, strict=True)
-    )
+    return [tuple(Part(part, not all(part in other for other in named)) for part in parts) for parts in domains]
 
 
-def _arm_name(row: Row, shared: Sequence[str]) -> str:
-    own = ",".join(part for part in _parts(row, "train") if part not in shared)
-    return str(row["arm"]).replace(str(row["train"]), own) if own else str(row["arm"])
+def _differing(row: Row, names: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    return [f"{name} {number(row[name])}" for name in names if row[name] is not None and _varies(rows, name)]
+
+
+def _who(row: Row, n_draws: int, rows: Sequence[Row]) -> list[str]:
+    """Whose row it is, beside what was taught: the model and the seed where others have another, or how many draws."""
+    return [*_differing(row, ("model",), rows), f"{n_draws} draws"] if n_draws > 1 else _differing(row, _ALONE, rows)
+
+
+def _plain_name(row: Row) -> str:
+    """The arm's name without model, domain and seed."""
+    if row["train"] is None:
+        return str(row["arm"])
+    name = str(row["arm"]).replace(f".{row['train']}", "").removeprefix(str(row["model"])).removeprefix(".")
+    return re.sub(rf"\.s{number(row['seed'])}(?=\.|$)", "", name)

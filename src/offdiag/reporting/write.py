@@ -52,7 +52,7 @@ def write_report(
     for name, _, _ in figures:
         check_name(name)
     tables = {name: _flat(table) for name, table in tables.items()}
-    matrix = build_matrix(results.cells, results.steps)
+    matrix = build_matrix(results, results.steps)
     write_tables(results, matrix.squares, tables, folder / "tables")
     pictures = [
         _picture(figure, folder / "figures", name, caption, scenes.get(name)) for name, caption, figure in figures

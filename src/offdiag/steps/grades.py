@@ -23,6 +23,11 @@ class Grades(Step):
     def name(self) -> str:
         return self.answers.name
 
+    @property
+    def learner(self) -> str:
+        """Whose answers these are: the name without what was asked."""
+        return self.name.rpartition("--")[0]
+
     @cached_property
     def inputs(self) -> tuple[Step, ...]:
         """The answers, and the examples that they answer."""

@@ -1,6 +1,6 @@
 """Domains: the distributions of a task, by keyword."""
 
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 from offdiag.identity import Identity
 
@@ -24,6 +24,11 @@ class Domain(Identity):
     def tested_on(self) -> str:
         """Columns of the matrix: evaluations that differ only in what they leave out, since it was taught, are one."""
         return str(self)
+
+    @property
+    def undrawn(self) -> Self:
+        """Without the number of its draw: training sets that differ in chance alone share it."""
+        return self
 
     @property
     def short(self) -> str:

@@ -1,6 +1,6 @@
 """The parameters of one distribution: data set, measure, level, split, form and prompt."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -130,8 +130,13 @@ class HardnessDomain(Domain):
     @property
     def tested_on(self) -> str:
         """Without the training set that an evaluation leaves out."""
-        untaught = {"train_on": self.level, "bootstrap": 0, "n_train": type(self).model_fields["n_train"].default}
-        return str(self.model_copy(update=untaught))
+        untaught = {"train_on": self.level, "n_train": type(self).model_fields["n_train"].default}
+        return str(self.undrawn.model_copy(update=untaught))
+
+    @property
+    def undrawn(self) -> Self:
+        """The first draw."""
+        return self.model_copy(update={"bootstrap": 0})
 
     def __str__(self) -> str:
         """The data set and whatever is not at its default."""
