@@ -76,6 +76,12 @@ def test_nothing_shared_and_nothing_different():
     assert nothing.n_items == 0
     assert np.isnan(nothing.difference)
     same = np.ones((3, 5))
-    assert learner_difference(same, same)[2:6] == (0, 0, 0, 1)
+    alike = learner_difference(same, same)
+    assert (alike.difference, alike.p_value) == (0, 1)
+    assert (alike.low, alike.high) == pytest.approx((-0.4345, 0.4345), abs=1e-4)  # Wilson, 0 of 5
+    apart = learner_difference(same, np.zeros((2, 5)))
+    one_draw = learner_difference(same[:1], np.zeros((1, 5)))
+    assert apart[2:] == one_draw[2:]
+    assert 0 < apart.low < apart.high == 1
     with pytest.raises(ValueError, match="of the same items"):
         learner_difference([[1, 0]], [[1, 0, 1]])

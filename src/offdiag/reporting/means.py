@@ -10,7 +10,7 @@ from offdiag.analyses.draws import answer_grids, mean_accuracy
 from offdiag.analyses.frames import Frames
 from offdiag.reporting.squares import SHADES, Square
 from offdiag.reporting.wording import known, number, percent, percents, points
-from offdiag.stats import Ends, FloatArray, hierarchical_bootstrap, paired_from_counts
+from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.means import mean_interval
 
 
@@ -62,23 +62,8 @@ def _difference(cells: pd.DataFrame, frames: Frames) -> tuple[str, bool]:
     if len(base) != 1 or cells["difference"].isna().any():
         return "", False
     ours, theirs = answer_grids([cells, base], frames, {}, "matrix")
-    found = _mean_difference(ours - theirs, ("matrix difference", *cells["cell"]))
-    return f"{points(found.value)} [{points(found.low)}, {points(found.high)}]", found.low > 0 or found.high < 0
-
-
-def _mean_difference(grid: FloatArray, names: tuple[str, ...]) -> Ends:
-    """The mean of ``[draws, items]`` of -1, 0 and 1 with its interval.
-
-    That of one draw where there is one, or where all are the same and resamples could not differ; else the hierarchical
-    bootstrap over draws and items.
-    """
-    known = grid[~np.isnan(grid)]
-    if len(grid) == 1 or np.ptp(known) == 0:
-        one = grid[0][~np.isnan(grid[0])]
-        paired = paired_from_counts(int((one > 0).sum()), int((one < 0).sum()), one.size)
-        return Ends(paired.difference, paired.low, paired.high)
-    found = hierarchical_bootstrap(grid, names=names)
-    return Ends(found.mean, max(-1.0, found.low), min(1.0, found.high))
+    found = learner_difference(ours, theirs, names=("matrix", *cells["cell"]))
+    return f"{points(found.difference)} [{points(found.low)}, {points(found.high)}]", found.low > 0 or found.high < 0
 
 
 def _unparsed(cells: pd.DataFrame) -> str:

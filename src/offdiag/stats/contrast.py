@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from offdiag.seeds import Name
 from offdiag.stats.bootstrap import item_counts, replicate_ends, resampled_means, seed_counts
-from offdiag.stats.independent import Ends
+from offdiag.stats.independent import Ends, independent_sum
+from offdiag.stats.intervals import FloatArray, wilson
 
 
 def contrast(
@@ -21,10 +22,12 @@ def contrast(
     """The weighted sum of the means of ``grids``, with its interval: weights 1 and -1 make a difference.
 
     Each resample draws the seeds once for all sets and the items of each set on their own; the interval is that of
-    :func:`offdiag.stats.hierarchical_bootstrap`.
+    :func:`offdiag.stats.hierarchical_bootstrap`. Where within each set all verdicts agree, so that resamples could not
+    differ, it is that of Wilson's intervals (:func:`offdiag.stats.independent.independent_sum`).
 
     Args:
-        grids: ``[seeds, items]`` each, of the same seeds and of different items; NaN where an item was not asked.
+        grids: 0 or 1 for each answer, ``[seeds, items]`` each, of the same seeds and of different items; NaN where an
+            item was not asked.
         weights: one a grid.
         n_resamples: of the bootstrap. level: of the interval. seed, names: of the random stream.
 
@@ -44,4 +47,11 @@ def contrast(
         value += weight * float(np.nanmean(grid))
         by_seed += weight * np.nanmean(grid, axis=1)
         replicates += weight * resampled_means(grid, seeds, items)
+    if all(np.ptp(grid[~np.isnan(grid)]) == 0 for grid in sets):
+        return independent_sum([_alike(grid, level) for grid in sets], weights)
     return Ends(value, *replicate_ends(value, replicates[~np.isnan(replicates)], by_seed, level))
+
+
+def _alike(grid: FloatArray, level: float) -> Ends:
+    mean, n = float(np.nanmean(grid)), int((~np.isnan(grid)).any(axis=0).sum())
+    return Ends(mean, *(float(end) for end in wilson(mean * n, n, level)))

@@ -1,6 +1,7 @@
-"""The difference of two estimates that share no items."""
+"""The difference of two estimates that share no items, and weighted sums of more."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -24,7 +25,14 @@ def independent_difference(first: Ends, second: Ends) -> Ends:
     >>> independent_difference(Ends(0.9, 0.5958, 0.9821), Ends(0.3, 0.1078, 0.6032)).value
     0.6000000000000001
     """
-    difference = first.value - second.value
-    below = math.hypot(first.value - first.low, second.high - second.value)
-    above = math.hypot(first.high - first.value, second.value - second.low)
-    return Ends(difference, difference - below, difference + above)
+    return independent_sum([first, second], [1, -1])
+
+
+def independent_sum(parts: Sequence[Ends], weights: Sequence[float]) -> Ends:
+    """The weighted sum of estimates that share no items, with its interval as in :func:`independent_difference`."""
+    value = sum(weight * part.value for part, weight in zip(parts, weights, strict=True))
+    ends = [sorted((w * part.low, w * part.high)) for part, w in zip(parts, weights, strict=True)]
+    middles = [w * part.value for part, w in zip(parts, weights, strict=True)]
+    below = math.hypot(*(middle - low for middle, (low, _) in zip(middles, ends, strict=True)))
+    above = math.hypot(*(high - middle for middle, (_, high) in zip(middles, ends, strict=True)))
+    return Ends(value, value - below, value + above)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from offdiag.seeds import Name
 from offdiag.stats.bootstrap import item_counts, percentile_ends, replicate_spread, resampled_means, seed_counts
 from offdiag.stats.intervals import FloatArray
-from offdiag.stats.paired import paired_difference
+from offdiag.stats.paired import constant_difference, paired_difference
 
 
 class LearnerDifference(NamedTuple):
@@ -42,7 +42,8 @@ def learner_difference(
     Each resample draws the items once for both (they are paired) and the draws of each learner on their own, one fewer
     than there are (Rao and Wu 1988). Interval and test are those of t with the degrees of freedom of the draws (Welch),
     raised as far as the spread comes from the items. Two learners of one draw each are compared item by item
-    (:func:`offdiag.stats.paired_difference`), which says nothing of other draws.
+    (:func:`offdiag.stats.paired_difference`), which says nothing of other draws; so are learners that differ by as much
+    on every item, whose resamples would all agree.
 
     Args:
         first, second: 0 or 1 for each answer, ``[draws, items]``, NaN where an item was not asked.
@@ -91,7 +92,8 @@ def _tested(
         return *percentile_ends(replicates, level), float((1 + far.sum()) / (1 + len(far)))
     spread = replicate_spread(replicates, [np.nanmean(grid, axis=1) for grid in grids])
     if not spread.error:
-        return difference, difference, 1.0 if not difference else 0.0
+        paired = constant_difference(difference, grids[0].shape[1], level)
+        return paired.low, paired.high, paired.p_value
     half = spread.quantile(level) * spread.error
     p_value = 2 * float(stdtr(spread.freedom, -abs(difference) / spread.error))
-    return difference - half, difference + half, p_value
+    return max(-1.0, difference - half), min(1.0, difference + half), p_value

@@ -46,6 +46,14 @@ def paired_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) 
     return paired_from_counts(int(np.sum(a & ~b)), int(np.sum(b & ~a)), a.size, level)
 
 
+def constant_difference(difference: float, n: int, level: float = 0.95) -> PairedDifference:
+    """As :func:`paired_difference`, of ``n`` items each of which differs by ``difference``, from -1 to 1.
+
+    Resamples of such items all agree, as if there were no doubt.
+    """
+    return paired_from_counts(round(n * max(difference, 0)), round(n * max(-difference, 0)), n, level)
+
+
 def paired_from_counts(only_first: int, only_second: int, n: int, level: float = 0.95) -> PairedDifference:
     """As :func:`paired_difference`, from the two counts of disagreement among ``n`` items.
 

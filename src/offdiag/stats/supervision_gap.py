@@ -10,6 +10,7 @@ from offdiag.seeds import Name
 from offdiag.stats.bootstrap import item_counts, percentile_ends, replicate_ends, resampled_means, seed_counts
 from offdiag.stats.independent import Ends
 from offdiag.stats.intervals import FloatArray
+from offdiag.stats.paired import constant_difference
 
 _BLOCK = 1 << 22  # counts of a block of resamples
 
@@ -73,10 +74,7 @@ def supervision_gap(
     differences = [grid - before for grid in after]
     values = [float(np.nanmean(grid)) for grid in differences]
     resamples = _resampled(differences, n_resamples, seed, names)
-    gain, gap = (
-        Ends(value, *replicate_ends(value, means, np.nanmean(grid, axis=1), level))
-        for value, means, grid in zip(values, resamples, differences, strict=True)
-    )
+    gain, gap = (_ends(*parts, level) for parts in zip(values, resamples, differences, strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = resamples[0] / resamples[1]
     ratios = ratios[np.isfinite(ratios)]
@@ -93,6 +91,13 @@ def supervision_gap(
         significant=gap.low > 0,
         n_items=before.size,
     )
+
+
+def _ends(value: float, resampled: FloatArray, differences: FloatArray, level: float) -> Ends:
+    if np.ptp(differences[~np.isnan(differences)]) == 0:
+        alike = constant_difference(value, differences.shape[1], level)
+        return Ends(value, alike.low, alike.high)
+    return Ends(value, *replicate_ends(value, resampled, np.nanmean(differences, axis=1), level))
 
 
 def _asked(grid: FloatArray) -> FloatArray:
