@@ -58,7 +58,7 @@ class Learner:
     @property
     def pieces(self) -> list[str]:
         """The name in pieces between which a line may break."""
-        return re.split(r"(?<=[/,])", self.name)
+        return re.split(r"(?<=[/,.+])", self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
