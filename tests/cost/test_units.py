@@ -25,7 +25,7 @@ def test_operations_memory_and_time() -> None:
     assert flops(2.5e18) == "2.5 EFLOP"
     assert flops(12) == "12 FLOP"
     assert gib(9.1 * 2**30) == "9.1 GiB"
-    assert gib(2**24) == "0.016 GiB"
+    assert gib(2**24) == "16.0 MiB"
     assert [duration(s) for s in (42, 59.6, 125, 7_500, 200_000)] == [
         "42 s",
         "1 min 0 s",

@@ -110,14 +110,14 @@ class Cost:
         ]
 
     def summary(self) -> str:
-        """One line: tokens, operations, memory, and the time where it is known."""
+        """One line: tokens, operations, the memory of models that are loaded, and the time where it is known."""
         total = self.total
         time = "" if self.seconds_expected is None else f"; about {duration(self.seconds_expected)}"
-        memory = gib(self.peak_memory)
+        memory = f"; {gib(self.peak_memory)} memory" if self.memory else ""
         tokens = f"{count(total.prefill_tokens)} prompt + {count(total.generated_expected)} new tokens"
         trained = f", {count(total.trained_tokens)} trained" if total.trained_tokens else ""
         operations = _between(flops(total.flops_expected), flops(total.flops_most))
-        return f"{tokens}{trained}; {operations}; {memory} memory{time}"
+        return f"{tokens}{trained}; {operations}{memory}{time}"
 
     def to_json(self) -> dict[str, Json]:
         """All numbers, plain: tokens, operations, bytes, seconds."""

@@ -2,7 +2,7 @@
 
 UNKNOWN = "unknown"
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
-GIB = 2**30
+GIB, MIB = 2**30, 2**20
 
 
 def count(number: float | None, unit: str = "") -> str:
@@ -30,14 +30,14 @@ def flops(number: float | None) -> str:
 
 
 def gib(number: float | None) -> str:
-    """Bytes in units of 2^30.
+    """Bytes in units of 2^30, few of them in units of 2^20.
 
-    >>> gib(9.1 * 2**30)
-    '9.1 GiB'
+    >>> gib(9.1 * 2**30), gib(3 * 2**20)
+    ('9.1 GiB', '3.0 MiB')
     """
     if number is None:
         return UNKNOWN
-    return f"{number / GIB:.1f} GiB" if number >= 0.095 * GIB else f"{number / GIB:.3f} GiB"
+    return f"{number / GIB:.1f} GiB" if number >= 0.095 * GIB else f"{number / MIB:.1f} MiB"
 
 
 def duration(seconds: float | None) -> str:
