@@ -5,9 +5,10 @@ import importlib.util
 import sys
 from dataclasses import replace
 from hashlib import sha256
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from traceback import walk_tb
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from pydantic import ValidationError
@@ -61,13 +62,21 @@ def _study_in(module: ModuleType, where: str) -> Study[Any]:
     return found[0]
 
 
+class _AsWritten(SourceFileLoader):
+    """Compiles what the file says now: Python's cache takes it for unchanged if its length and second are the same."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def _load_file(path: Path) -> ModuleType:
     """Run the file as a module whose name depends on its path only, so that worker processes find its classes too."""
     path = path.resolve()
     name = f"{MODULES}{sha256(str(path).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsWritten(name, str(path)))
     if spec is None or spec.loader is None or not path.is_file():
         raise UserError(f"no study file {path}: expected a Python file with a function under @study(…)")
     module = importlib.util.module_from_spec(spec)
