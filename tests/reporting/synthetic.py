@@ -59,6 +59,25 @@ def unrun_results() -> Results:
     return build(4, {f"{arm['arm']}/base={base},digits=2": ("missing", "") for arm in arms() for base in BASES})
 
 
+def drawn_twice(n: int, states: dict[str, tuple[str, str]]) -> Results:
+    """A study whose taught arms have two seeds; ``states`` are those of the second."""
+    first, second = build(n, {}), build(n, states)
+    cells, records = (
+        pd.concat([one, _again(other)], ignore_index=True)
+        for one, other in ((first.cells, second.cells), (first.records, second.records))
+    )
+
+    def read(cell: str) -> list[dict[str, Any]]:
+        return second.read_records(cell.removesuffix(".s1")) if cell.endswith(".s1") else first.read_records(cell)
+
+    return replace(first, cells=cells, records=records, read_records=read)
+
+
+def _again(frame: pd.DataFrame) -> pd.DataFrame:
+    taught = frame[frame["train"].notna()]
+    return taught.assign(arm=taught["arm"] + ".s1", cell=taught["cell"] + ".s1", first_draw=taught["arm"], seed=1)
+
+
 def arms() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"arm": "zero-shot", "method": "zero-shot", "train": None, "p": {8: 0.12, 10: 0.55}}]
     for base in BASES:

@@ -174,3 +174,16 @@ def test_two_squares_in_one_place_stand_below_each_other(browser, tmp_path):
     for (_, end), (start, last), below in zip(squares[::2], squares[1::2], ends, strict=True):
         assert end <= start
         assert last <= below + 1
+
+
+def test_each_draw_of_a_learner_can_be_opened(browser, tmp_path):
+    browser.problems.clear()
+    write_report(synthetic.drawn_twice(4, {}), tmp_path)
+    browser.open(tmp_path / "index.html")
+    draws = "document.querySelectorAll('.mean')[0].querySelectorAll('.draw')"
+    assert browser.js(f"{draws}.length") == 2
+    browser.click(".mean .draw:last-child")
+    browser.until("document.querySelector('#reader').open")
+    assert browser.js("document.querySelector('#reader-title').textContent") == "in-context-8-k1/base=8,digits=2.s1"
+    assert shown(browser) == 4
+    assert browser.problems == []

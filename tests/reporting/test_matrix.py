@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -78,12 +80,9 @@ def test_two_prompt_styles_and_two_seeds_stay_apart():
 
 
 def test_draws_of_one_learner_are_a_row_with_their_mean_and_each_draw():
-    first = synthetic.build(40, {})
-    again = synthetic.build(40, {"lora-8/base=10,digits=2": ("missing", "")})
-    parts = [first.cells, drawn_again(again.cells)]
-    answers = [first.records, drawn_again(again.records)]
-    cells, records = (pd.concat(frames, ignore_index=True) for frames in (parts, answers))
-    matrix = build_matrix(Frames(cells=cells, records=records), NO_STEPS)
+    results = synthetic.drawn_twice(40, {"lora-8/base=10,digits=2": ("missing", "")})
+    cells, records = results.cells, results.records
+    matrix = build_matrix(results, NO_STEPS)
     assert matrix.averaged
     assert {method: len(rows) for method, rows in matrix.groups} == {"zero-shot": 1, "in-context": 8, "lora": 2}
     lora = dict(matrix.groups)["lora"][0]
@@ -102,11 +101,15 @@ def test_draws_of_one_learner_are_a_row_with_their_mean_and_each_draw():
     assert [square.state for square in other.squares] == ["done", "missing"]
 
 
-def drawn_again(frame):
-    """The taught arms of a study with another seed."""
-    taught = frame[frame["train"].notna()]
-    names = {"arm": taught["arm"] + ".s1", "cell": taught["cell"] + ".s1", "first_draw": taught["arm"], "seed": 1}
-    return taught.assign(**names)
+def test_draws_that_are_off_and_cannot_be_read():
+    results = synthetic.drawn_twice(40, {})
+    off = results.cells.assign(
+        median_error=[10.0] * 22 + [20.0] * 20, median_low=5.0, median_high=25.0, mean_error=15.0
+    )
+    own = dict(build_matrix(replace(results, cells=off), NO_STEPS).groups)["lora"][0].places[0]
+    assert own.mean.error == "15 [0, 78.53]"  # 15 + 12.706 x 5
+    lora = results.cells[results.cells["arm"].isin(["lora-8", "lora-8.s1"]) & (results.cells["eval_base"] == 8)]
+    assert own.mean.unparsed == f"{lora['n_unparsed'].sum() / 80:.1%}".replace("%", " %")
 
 
 def test_draws_that_agree_are_no_more_certain_than_one():
@@ -126,8 +129,8 @@ def test_draws_that_agree_are_no_more_certain_than_one():
 
 
 def test_draws_none_of_which_is_done_have_no_mean():
-    cells = synthetic.unrun_results().cells
-    matrix = build_matrix(of(pd.concat([cells, drawn_again(cells)], ignore_index=True)), NO_STEPS)
+    results = synthetic.drawn_twice(4, {})
+    matrix = build_matrix(replace(results, cells=results.cells.assign(state="missing")), NO_STEPS)
     drawn = [place for place in places(matrix) if place.drawn]
     assert len(drawn) == 20
     assert all(place.mean is None for place in drawn)

@@ -100,5 +100,7 @@ def levels_of(stratum: Stratum) -> frozenset[Level]:
 
 def members(levels: Sequence[Level], stratum: Stratum) -> list[int]:
     """Indices of the items that belong to a stratum, ascending."""
+    if stratum == "all":
+        return list(range(len(levels)))
     wanted = levels_of(stratum)
     return [i for i, level in enumerate(levels) if level in wanted]
