@@ -9,6 +9,7 @@ from item_frames import of_items, with_hardness
 from offdiag.analyses import AccuracyByHardness, MeasureCorrelations, StudyAnalysis
 from offdiag.errors import UserError
 from offdiag.figures import ByHardness, CorrelationHeatMap, HardnessHistograms
+from offdiag.figures.levels import LEVEL_LOOKS
 
 N = 240
 STEPS = np.arange(N) % 5 + 1
@@ -144,5 +145,7 @@ def test_schools_have_names_and_accuracies_reach_up_to_the_highest_interval():
     assert [tick.get_text().split("\n")[0] for tick in axes.get_xticklabels()] == ["high school", "college"]
     highest = OVER.of.table(of_schools)["ci_high"].max()
     assert highest < axes.get_ylim()[1] < highest + 0.25
+    drawn = [line.get_color() for line in axes.lines if line.get_gid() == "joined"]
+    assert drawn == [LEVEL_LOOKS["untrained"].colour, LEVEL_LOOKS["easy"].colour]  # as in every other figure
     bars = HISTOGRAMS.draw(of_schools).axes[0]
     assert [tick.get_text() for tick in bars.get_xticklabels()] == ["high school", "college"]

@@ -1,14 +1,17 @@
 """Accuracy over each measure of hardness: one panel a measure, one line an arm."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from offdiag.analyses import Frames
 from offdiag.analyses.accuracy_by_hardness import NO_ITEM, UNSURE, AccuracyByHardness
+from offdiag.analyses.selection import Where
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.grids import panels, shape
+from offdiag.figures.levels import UNTRAINED, series_looks
 from offdiag.figures.stratum_panels import footnote, legend, panel, scale
-from offdiag.figures.style import heading, looks, new_figure, noun, styled
+from offdiag.figures.style import Look, heading, looks, new_figure, noun, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +36,7 @@ class ByHardness(StudyFigure):
             raise UserError(f"figure {self.name}: no measure of {self.of.dataset} is planned")
         places = table.groupby("measure", sort=False)["stratum"].nunique()
         measures = list(places[places != 1].index)
-        styles = dict(zip(self.of.arms, looks(len(self.of.arms)), strict=True))
+        styles = _styles(self.of.arms)
         shown = table[table["measure"].isin(measures) & ~table["state"].isin([UNSURE, NO_ITEM])]
         rows, columns = shape(len(measures))
         with styled():
@@ -48,6 +51,14 @@ class ByHardness(StudyFigure):
             heading(figure, self.title, _footnote(table, list(places[places == 1].index)))
             legend(figure, shown, styles)
         return figure
+
+
+def _styles(arms: Mapping[str, Where]) -> dict[str, Look]:
+    """Those of the levels that were learnt from, where these tell the arms apart."""
+    levels = [str(wanted.get("train_level", UNTRAINED)) for wanted in arms.values()]
+    if len(set(levels)) < len(levels):
+        return dict(zip(arms, looks(len(arms)), strict=True))
+    return dict(zip(arms, series_looks(levels).values(), strict=True))
 
 
 def _footnote(table: "pd.DataFrame", same: list[str]) -> str:
