@@ -31,12 +31,12 @@ MODEL = ModelSpec(source="hub:a/b-1b")
 CHAT, N, SAMPLES = 8, 40, 4
 
 
-def planned(method: Method, model: ModelSpec = MODEL, domain: HardnessDomain = DOMAIN) -> Plan:
-    train = None if isinstance(method, ZeroShot) else domain
-    cell = Cell(
-        arm=Arm(model=model, method=method, train=train), evaluation=Evaluation(domain=domain, n=N, answering="choice")
-    )
-    return make_plan(tiny_study(Params(model=model), lambda p: Design(cells=(cell,))), "only")
+def planned(*methods: Method, model: ModelSpec = MODEL, domain: HardnessDomain = DOMAIN) -> Plan:
+    asked = Evaluation(domain=domain, n=N, answering="choice")
+    trains = [None if isinstance(method, ZeroShot) else domain for method in methods]
+    arms = [Arm(model=model, method=method, train=train) for method, train in zip(methods, trains, strict=True)]
+    cells = tuple(Cell(arm=arm, evaluation=asked) for arm in arms)
+    return make_plan(tiny_study(Params(model=model), lambda p: Design(cells=cells)), "only")
 
 
 def line(cost: Cost, kind: str):
@@ -88,6 +88,13 @@ def test_lessons_that_no_context_can_hold_are_refused_before_a_model_is_there(mo
     tell_context(model_stub, 30)
     with pytest.raises(UserError, match="context is 30: choose shorter examples"):
         estimate(plan)
+
+
+def test_recipes_that_need_the_same_memory_are_told_once() -> None:
+    recipes = [Recipe(batch_size=4, warmup_updates=0, epochs=epochs) for epochs in (1, 2)]
+    plan = planned(*(FineTuning(n=4, recipe=recipe) for recipe in recipes))
+    assert len([step for step in plan.steps if step.kind == "training"]) == 2
+    assert [phase.phase for phase in estimate(plan).memory] == ["answer", "train"]
 
 
 def test_a_text_is_read_once() -> None:

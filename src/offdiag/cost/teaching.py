@@ -28,11 +28,9 @@ class Teaching:
     _taught: dict[tuple[ModelSpec, Recipe], int] = field(default_factory=dict)
 
     def memory(self) -> list[Memory]:
-        """Of each recipe while it learns."""
-        return [
-            training(spec, size_of(spec), recipe, batch_tokens=tokens)
-            for (spec, recipe), tokens in self._taught.items()
-        ]
+        """Of each recipe while it learns; recipes that need the same are told once."""
+        found = (training(spec, size_of(spec), recipe, batch_tokens=n) for (spec, recipe), n in self._taught.items())
+        return list(dict.fromkeys(found))
 
     def fine_tuned(self, step: FineTuned) -> Line:
         """Prompts and responses, each time that they are seen."""
