@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from offdiag.analyses.frames import Frames
-from offdiag.reporting.means import Mean, mean_of
-from offdiag.reporting.squares import Row, Square, rows_of, squares_of
+from offdiag.reporting.means import mean_of
+from offdiag.reporting.squares import Numbers, Row, Square, rows_of, squares_of
 from offdiag.reporting.wording import number
 
 _COLUMN = ("tested_on", "task", "split", "prompt", "answering")  # what makes an evaluation, its domain first
@@ -44,7 +44,7 @@ class Place:
 
     squares: tuple[Square, ...]
     drawn: bool
-    mean: Mean | None
+    mean: Numbers | None
 
 
 @dataclass(frozen=True, kw_only=True)

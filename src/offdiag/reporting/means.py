@@ -1,53 +1,38 @@
 """The draws of one learner in one column of the matrix as one number, worded for a reader."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from offdiag.analyses.draws import answer_grids, mean_accuracy
 from offdiag.analyses.frames import Frames
-from offdiag.reporting.squares import SHADES, Square
+from offdiag.reporting.squares import SHADES, Numbers, Square
 from offdiag.reporting.wording import known, number, percent, percents, points
+from offdiag.stats import FloatArray
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.means import mean_interval
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mean:
-    """The mean over draws, with intervals over draws and items.
+def mean_of(squares: Sequence[Square], frames: Frames) -> Numbers | None:
+    """What several draws of a learner have on average, with intervals over draws and items; None where none is done.
 
-    Attributes:
-        shade, accuracy, interval, unparsed, error, difference, clear: as of a :class:`Square`.
-        count: items of each draw, and how many draws are done where some are not.
+    ``count`` is that of the items of each draw, and how many draws are done where some are not.
     """
-
-    shade: int
-    accuracy: str
-    interval: str
-    count: str
-    unparsed: str
-    error: str
-    difference: str
-    clear: bool
-
-
-def mean_of(squares: Sequence[Square], frames: Frames) -> Mean | None:
-    """What several draws of a learner have on average; None where none is done."""
     names = [square.name for square in squares if square.shade is not None]
     if not names:
         return None
     cells = frames.cells[frames.cells["cell"].isin(names)]
-    (grid,) = answer_grids([cells], frames, {}, "matrix")
-    mean, low, high = mean_accuracy(grid, ("matrix", *names))
-    difference, clear = _difference(cells, frames)
+    base = _baseline(cells, frames)
+    grids = answer_grids([cells] if base is None else [cells, base], frames, {}, "matrix")
+    mean, low, high = mean_accuracy(grids[0], ("matrix", *names))
+    difference, clear = ("", False) if base is None else _difference(grids[0], grids[1], names)
     lacking = f"{len(names)} of {len(squares)} draws · " if len(names) < len(squares) else ""
-    return Mean(
+    return Numbers(
         shade=round(mean * SHADES),
         accuracy=percent(mean),
         interval=percents(low, high),
-        count=f"{lacking}n = {_range((~np.isnan(grid)).sum(axis=1).tolist())}",
+        count=f"{lacking}n = {_range((~np.isnan(grids[0])).sum(axis=1).tolist())}",
         unparsed=_unparsed(cells),
         error=_error(cells),
         difference=difference,
@@ -55,14 +40,16 @@ def mean_of(squares: Sequence[Square], frames: Frames) -> Mean | None:
     )
 
 
-def _difference(cells: pd.DataFrame, frames: Frames) -> tuple[str, bool]:
-    """To the baseline that all draws share, paired on items; and whether its interval leaves out zero."""
-    baselines = cells["baseline"].dropna().unique().tolist()
-    base = frames.cells[frames.cells["cell"].isin(baselines)]
-    if len(base) != 1 or cells["difference"].isna().any():
-        return "", False
-    ours, theirs = answer_grids([cells, base], frames, {}, "matrix")
-    found = learner_difference(ours, theirs, names=("matrix", *cells["cell"]))
+def _baseline(cells: pd.DataFrame, frames: Frames) -> pd.DataFrame | None:
+    """The one cell that all draws are compared with; None where there is none, or nothing to compare."""
+    names = cells["baseline"].dropna().unique().tolist()
+    base = frames.cells[frames.cells["cell"].isin(names)]
+    return base if len(base) == 1 and cells["difference"].notna().all() else None
+
+
+def _difference(ours: FloatArray, theirs: FloatArray, names: Sequence[str]) -> tuple[str, bool]:
+    """Paired on items; and whether its interval leaves out zero."""
+    found = learner_difference(ours, theirs, names=("matrix", *names))
     return f"{points(found.difference)} [{points(found.low)}, {points(found.high)}]", found.low > 0 or found.high < 0
 
 

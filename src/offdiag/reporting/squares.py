@@ -28,16 +28,33 @@ Row = Mapping[str, Any]  # a row of a frame, with None for whatever is missing
 
 
 @dataclass(frozen=True, kw_only=True)
-class Square:
+class Numbers:
+    """What a cell or the mean of several came to, worded; texts are empty where there is nothing.
+
+    Attributes:
+        shade: 0 to ``SHADES`` for accuracies from 0 to 1, None without an accuracy.
+        error: how far answers are off, where they can be.
+        clear: whether the interval of the difference leaves out zero.
+    """
+
+    shade: int | None
+    accuracy: str
+    interval: str
+    count: str
+    unparsed: str
+    error: str
+    difference: str
+    clear: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square(Numbers):
     """One cell, worded.
 
     Attributes:
         index: numbers the cell in the page.
         state: one of ``STATES``; for a cell without a result, that of its step.
         taught: whether the arm was taught the very domain that it is tested on.
-        shade: 0 to ``SHADES`` for accuracies from 0 to 1, None without an accuracy.
-        error: how far answers are off, where they can be.
-        clear: whether the interval of the difference leaves out zero.
         reason: why there is no result, as far as it is known.
         facts: everything that is known of the cell, as (name, text).
     """
@@ -48,14 +65,6 @@ class Square:
     evaluation: str
     state: str
     taught: bool
-    shade: int | None
-    accuracy: str
-    interval: str
-    count: str
-    unparsed: str
-    error: str
-    difference: str
-    clear: bool
     reason: str
     facts: tuple[tuple[str, str], ...]
 
