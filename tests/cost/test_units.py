@@ -1,6 +1,6 @@
 import pytest
 
-from offdiag.cost import count, duration, flops, gib
+from offdiag.cost import count, duration, flops, memory_size
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ def test_operations_memory_and_time() -> None:
     assert flops(3.4e15) == "3.4 PFLOP"
     assert flops(2.5e18) == "2.5 EFLOP"
     assert flops(12) == "12 FLOP"
-    assert gib(9.1 * 2**30) == "9.1 GiB"
-    assert gib(2**24) == "16.0 MiB"
+    assert memory_size(9.1 * 2**30) == "9.1 GiB"
+    assert memory_size(2**24) == "16.0 MiB"
     assert [duration(s) for s in (42, 59.6, 125, 7_500, 200_000)] == [
         "42 s",
         "1 min 0 s",
@@ -33,4 +33,4 @@ def test_operations_memory_and_time() -> None:
         "2 h 5 min",
         "2 d 7 h",
     ]
-    assert {flops(None), gib(None), duration(None)} == {"unknown"}
+    assert {flops(None), memory_size(None), duration(None)} == {"unknown"}

@@ -6,7 +6,7 @@ from offdiag.cost.memory import Memory
 from offdiag.cost.shape import Shape
 from offdiag.cost.sizes import Size, size_of
 from offdiag.cost.throughput import Throughput, measured
-from offdiag.cost.units import count, duration, flops, gib
+from offdiag.cost.units import count, duration, flops, memory_size
 
 __all__ = [
     "Cost",
@@ -20,7 +20,7 @@ __all__ = [
     "duration",
     "estimate",
     "flops",
-    "gib",
     "measured",
+    "memory_size",
     "size_of",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from offdiag.cost.memory import Memory
-from offdiag.cost.units import count, duration, flops, gib
+from offdiag.cost.units import count, duration, flops, memory_size
 from offdiag.identity import Json
 
 
@@ -104,8 +104,8 @@ class Cost:
         parts = ("weights", "adapter", "cache", "optimizer", "activations")
         return [
             {"phase": phase.phase, "model": phase.model}
-            | {part: gib(getattr(phase, part)) if getattr(phase, part) != 0 else "" for part in parts}
-            | {"total": gib(phase.total)}
+            | {part: memory_size(getattr(phase, part)) if getattr(phase, part) != 0 else "" for part in parts}
+            | {"total": memory_size(phase.total)}
             for phase in self.memory
         ]
 
@@ -113,7 +113,7 @@ class Cost:
         """One line: tokens, operations, the memory of models that are loaded, and the time where it is known."""
         total = self.total
         time = "" if self.seconds_expected is None else f"; about {duration(self.seconds_expected)}"
-        memory = f"; {gib(self.peak_memory)} memory" if self.memory else ""
+        memory = f"; {memory_size(self.peak_memory)} memory" if self.memory else ""
         tokens = f"{count(total.prefill_tokens)} prompt + {count(total.generated_expected)} new tokens"
         trained = f", {count(total.trained_tokens)} trained" if total.trained_tokens else ""
         operations = _between(flops(total.flops_expected), flops(total.flops_most))

@@ -29,10 +29,10 @@ def flops(number: float | None) -> str:
     return count(number, "FLOP")
 
 
-def gib(number: float | None) -> str:
+def memory_size(number: float | None) -> str:
     """Bytes in units of 2^30, few of them in units of 2^20.
 
-    >>> gib(9.1 * 2**30), gib(3 * 2**20)
+    >>> memory_size(9.1 * 2**30), memory_size(3 * 2**20)
     ('9.1 GiB', '3.0 MiB')
     """
     if number is None:
