@@ -53,8 +53,10 @@ def test_what_is_proposed_can_be_typed(
     assert "Report: offdiag-report/doubling-quick/index.html" in report.out
     assert next_of(report)[0] == "run"
     rest = offdiag(*next_of(report))
-    assert "4 of 4 cells" not in rest.out
     assert rest.code == 0
+    whole = offdiag(*next_of(rest))
+    assert "missing" not in whole.out
+    assert whole.out.splitlines()[-1].startswith("Report: ")  # nothing is lacking, nothing is proposed
     assert not (tmp_path / "offdiag-store").exists()
 
 

@@ -18,6 +18,7 @@ from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
 from offdiag.tasks import Domain, Example, Grade, get_task, register, task
 from offdiag.tasks.base_addition import AdditionDomain
 from offdiag.tasks.base_addition.task import BaseAddition
+from offdiag.tasks.easy_to_hard import HardnessDomain
 from tiny_study import RECIPE, Params, answer_by_hand, build, steps_of, tiny_plan, tiny_study
 
 HUB = ModelSpec(source="hub:org/name")
@@ -45,6 +46,27 @@ def fill(store, plan):
 
 def needed(plan, store):
     return [state.step.kind for state in plan.survey(store) if state.needed]
+
+
+def test_arms_that_differ_in_chance_alone_have_one_first_draw(model_stub):
+    plan = tiny_plan(model_stub, seeds=(0, 1, 2))
+    first = {arm: name for arm, name in plan.first_draws.items() if isinstance(arm.method, FineTuning)}
+    assert [arm.seed for arm in first] == [0, 1, 2]
+    assert len(set(first.values())) == 1
+    assert len(set(plan.first_draws.values())) == 4  # untrained, k = 1, k = 2, tuned
+
+
+def test_a_draw_is_one_of_the_training_data_and_of_what_came_before():
+    method = FineTuning(n=4, recipe=RECIPE)
+
+    def arm(seed, bootstrap, level="easy", **before):
+        train = HardnessDomain(hardness="num_steps", level=level, bootstrap=bootstrap)
+        return Arm(model=HUB, method=method, train=train, seed=seed, **before)
+
+    assert arm(0, 0).undrawn == arm(3, 2).undrawn != arm(0, 0, level="hard").undrawn
+    assert arm(0, 0, after=arm(0, 0)).undrawn == arm(1, 1, after=arm(1, 1)).undrawn
+    assert arm(0, 0, after=arm(0, 0)).undrawn != arm(0, 0, after=arm(0, 0, level="hard")).undrawn
+    assert arm(0, 0, at=3).undrawn != arm(0, 0).undrawn
 
 
 def plan_of(*cells: Cell, baseline=None):

@@ -70,7 +70,7 @@ def scale(axes: "Axes", table: "pd.DataFrame") -> None:
 
 
 def _top(highest: float) -> float:
-    """The next fifth above; accuracies near nothing are not blown up beyond the half."""
+    """The next fifth above, at least two of them: accuracies near nothing are not blown up further."""
     return min(1.0, max(0.4, np.ceil(5 * highest) / 5)) if highest > 0 else 1.0
 
 
