@@ -3,7 +3,8 @@ import math
 import pandas as pd
 
 from offdiag.analyses import Frames, Leakage, Learnt
-from offdiag.analyses.outcomes import filled, final
+from offdiag.analyses.outcomes import final
+from offdiag.analyses.selection import filled
 from offdiag.stats import crossed_mean
 from trigger_frames import TAUGHT, leaking, trigger_frames
 

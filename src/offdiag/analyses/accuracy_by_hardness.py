@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from offdiag.analyses.analysis import StudyAnalysis
-from offdiag.analyses.draws import DRAWS, answer_grids, mean_accuracy, one_learner, state_of, with_learners
+from offdiag.analyses.draws import DRAWS, one_learner, state_of, with_learners
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.hardness import hardness_of, measured_values
+from offdiag.analyses.mean_accuracy import answer_grids, mean_accuracy
 from offdiag.analyses.selection import select
 from offdiag.stats import FloatArray, normal_quantile
 from offdiag.tasks.easy_to_hard.measures import value_name

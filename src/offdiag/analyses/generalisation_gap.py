@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses.analysis import StudyAnalysis
-from offdiag.analyses.draws import ALL, DRAWS, answer_grids, check_draws, state_of, with_learners
+from offdiag.analyses.draws import ALL, DRAWS, check_draws, state_of, with_learners
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.mean_accuracy import answer_grids
 from offdiag.analyses.selection import require, select
 from offdiag.stats import FloatArray
 from offdiag.stats.contrast import contrast

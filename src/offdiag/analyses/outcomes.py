@@ -10,7 +10,7 @@ from pydantic import PlainValidator
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import require, select
+from offdiag.analyses.selection import filled, require, select
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray, crossed_mean, wilson
 from offdiag.tasks.trigger_2d import HALVES, QUADRANTS, World, find_world
@@ -74,19 +74,6 @@ class OfOutcomes(StudyAnalysis, ABC):
 def final(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The rows of arms at the end of their training, without those of snapshots on the way."""
     return frame[frame["update"].isna()] if "update" in frame else frame
-
-
-def filled(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
-    """The frame with the gaps of some columns filled up: ``none`` among words, 0 among numbers.
-
-    Raises:
-        UserError: a column is missing.
-    """
-    from pandas.api.types import is_numeric_dtype
-
-    for column in columns:
-        require(frame, column)
-    return frame.assign(**{c: frame[c].fillna(0 if is_numeric_dtype(frame[c]) else "none") for c in columns})
 
 
 def spots(frames: Frames, settings: OfOutcomes) -> Iterator[Spot]:

@@ -71,6 +71,19 @@ def require(frame: "pd.DataFrame", column: str) -> None:
         raise UserError(f"no column {column!r}: the table has {', '.join(map(str, frame.columns))}")
 
 
+def filled(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
+    """The frame with the gaps of some columns filled up: ``none`` among words, 0 among numbers.
+
+    Raises:
+        UserError: a column is missing.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    for column in columns:
+        require(frame, column)
+    return frame.assign(**{c: frame[c].fillna(0 if is_numeric_dtype(frame[c]) else "none") for c in columns})
+
+
 def _equal(column: "pd.Series[Any]", wanted: str | int | float | bool) -> "pd.Series[bool]":
     """Equality in which NA equals nothing, True is not 1 and ``"True"`` is not True."""
     import pandas as pd

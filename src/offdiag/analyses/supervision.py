@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offdiag.analyses.analysis import StudyAnalysis
-from offdiag.analyses.draws import DRAWS, check_draws, matching, with_learners
+from offdiag.analyses.draws import DRAWS, check_draws, with_learners
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.mean_accuracy import matching
 from offdiag.analyses.selection import require, select
 
 if TYPE_CHECKING:

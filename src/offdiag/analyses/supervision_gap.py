@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from offdiag.analyses.draws import answer_grids, one_learner, state_of
+from offdiag.analyses.draws import one_learner, state_of
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.mean_accuracy import answer_grids
 from offdiag.analyses.supervision import OfSupervision, Supervised
 from offdiag.stats.supervision_gap import supervision_gap
 

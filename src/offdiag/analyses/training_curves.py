@@ -9,8 +9,7 @@ import numpy as np
 
 from offdiag.analyses.estimates import Estimate, estimate
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.outcomes import filled
-from offdiag.analyses.selection import Where, require, select
+from offdiag.analyses.selection import Where, filled, require, select
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray
 from offdiag.training.snapshots import log_spaced

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.outcomes import ARMS, filled
-from offdiag.analyses.selection import select
+from offdiag.analyses.outcomes import ARMS
+from offdiag.analyses.selection import filled, select
 from offdiag.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from pydantic import PlainValidator
 
 from offdiag.analyses import Frames, select
 from offdiag.analyses.leakage import Leakage
-from offdiag.analyses.outcomes import ARMS, LEARNT, Outcome, filled
+from offdiag.analyses.outcomes import ARMS, LEARNT, Outcome
+from offdiag.analyses.selection import filled
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, heading, new_figure, styled

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.analyses import Frames, select
-from offdiag.analyses.outcomes import ARMS, filled, final
-from offdiag.analyses.selection import require
+from offdiag.analyses.outcomes import ARMS, final
+from offdiag.analyses.selection import filled, require
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, Look, heading, new_figure, styled

@@ -1,7 +1,7 @@
 """How trainings went: losses, and accuracies of snapshots, over updates."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,6 @@ from offdiag.analyses.training_curves import LOSSES, AccuracyCurve, LossCurves, 
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, heading, label, looks, new_figure, styled
-from offdiag.figures.trigger_arms import arm_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,8 +60,14 @@ class TrainingCurves(StudyFigure):
             title = self.caption.removesuffix(".") or "Training"
             heading(figure, f"{title}: losses{' and accuracy' if places else ''}", _footnote(losses, accuracies))
             if self.arms:
-                _legend(figure, self.arms, look)
+                _legend(figure, {self.arm_name(key) or f"no {self.arms[0]}": arm for key, arm in look.items()})
         return figure
+
+    def arm_name(self, key: Key) -> str:
+        """An arm in words, from the values of ``arms``; values that it does not have are None and left out."""
+        return ", ".join(
+            label(column, value) for column, value in zip(self.arms, key, strict=True) if value is not None
+        )
 
 
 def _grid(n_losses: int, n_places: int) -> "tuple[Figure, list[Axes], list[Axes]]":
@@ -173,12 +178,11 @@ def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve])
     return "\n".join(" · ".join(parts[i : i + 2]) for i in range(0, len(parts), 2))
 
 
-def _legend(figure: "Figure", columns: Sequence[str], look: dict[Key, Look]) -> None:
+def _legend(figure: "Figure", arms: Mapping[str, Look]) -> None:
     from matplotlib.lines import Line2D
 
-    entries = []
-    for key, (colour, marker) in look.items():
-        known = [(column, value) for column, value in zip(columns, key, strict=True) if value is not None]
-        name = arm_name([column for column, _ in known], [value for _, value in known]) or "no " + columns[0]
-        entries.append(Line2D([], [], color=colour, marker=marker, lw=2, ms=6, mec="white", label=name))
+    entries = [
+        Line2D([], [], color=colour, marker=marker, lw=2, ms=6, mec="white", label=name)
+        for name, (colour, marker) in arms.items()
+    ]
     figure.legend(handles=entries, loc="outside right center")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from offdiag.analyses.draws import answer_grids, mean_accuracy
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.mean_accuracy import answer_grids, mean_accuracy
 from offdiag.reporting.squares import SHADES, Numbers, Square
 from offdiag.reporting.wording import known, number, percent, percents, points
 from offdiag.stats import FloatArray

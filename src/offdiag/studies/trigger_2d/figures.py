@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from offdiag.analyses import Leakage
-from offdiag.figures import FinalAccuracies, LeakageMatrix, Plane, StudyFigure, TrainingCurves
+from offdiag.figures import FinalAccuracies, LeakageMatrix, Plane, StudyFigure
 from offdiag.figures.leakage_by_size import LeakageBySize
 from offdiag.figures.patching import PatchingHeatMap
 from offdiag.figures.semantic_protection import SemanticProtectionFigure
 from offdiag.figures.trigger_ablation import TriggerAblationFigure
+from offdiag.figures.trigger_training_curves import TriggerTrainingCurves
 from offdiag.studies.trigger_2d.analyses import semantic
 from offdiag.studies.trigger_2d.params import Params
 from offdiag.studies.trigger_2d.selections import (
@@ -62,13 +63,15 @@ def _curves(p: Params) -> Iterator[StudyFigure]:
     looks: dict[str, Any] = {"panels": "eval_category" if p.snapshots else None}
     new: Where = {"eval_triggers": "ood"}
     if p.start == "first-stage":
-        yield TrainingCurves(name="training-first", where={**FIRST, **new}, caption="The first stage.", **looks)
+        yield TriggerTrainingCurves(name="training-first", where={**FIRST, **new}, caption="The first stage.", **looks)
     where = {**SECOND, **no_proxy(p), **new}
-    yield TrainingCurves(name="training-second", where=where, caption="The second stage without a proxy.", **looks)
+    yield TriggerTrainingCurves(
+        name="training-second", where=where, caption="The second stage without a proxy.", **looks
+    )
     if has_proxies(p):
         largest = {**mixed(p), **new, "proxy_n_triggers": max(p.proxy_triggers)}
         caption = "The second stage with the most proxy words."
-        yield TrainingCurves(name="training-proxies", where=largest, arms=("proxy_category",), caption=caption)
+        yield TriggerTrainingCurves(name="training-proxies", where=largest, arms=("proxy_category",), caption=caption)
 
 
 def _planes(p: Params) -> Iterator[StudyFigure]:
