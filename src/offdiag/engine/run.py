@@ -8,10 +8,9 @@ from offdiag.engine.inline import Inline
 from offdiag.engine.pool import Pool
 from offdiag.engine.scheduler import Scheduler
 from offdiag.identity import Json
-from offdiag.measurements import TextHardness
 from offdiag.planning import Plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Asked, HiddenStates, Step
+from offdiag.steps import Step
 from offdiag.store import State, Store
 
 
@@ -79,8 +78,7 @@ def run_plan(
 
 def _check_models(steps: list[Step]) -> None:
     """See that what must be downloaded can be, before anything runs."""
-    specs = dict.fromkeys(s.weights.spec for s in steps if isinstance(s, Asked | HiddenStates | TextHardness))
-    for spec in specs:
+    for spec in dict.fromkeys(spec for step in steps for spec in step.models()):
         if spec.scheme == "hub":
             from offdiag.models.hub import require_reachable
 

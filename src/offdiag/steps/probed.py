@@ -8,6 +8,7 @@ import numpy as np
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
+from offdiag.models.spec import ModelSpec
 from offdiag.stats.choice_probes import probe_scores
 from offdiag.steps.asked import Asked
 from offdiag.steps.examples import Examples, load_examples
@@ -61,6 +62,10 @@ class Probed(Asked):
     @property
     def group(self) -> None:
         """None: no model is needed."""
+
+    def models(self) -> tuple[ModelSpec, ...]:
+        """None: the hidden states of its weights are there already."""
+        return ()
 
     @property
     def inputs(self) -> tuple[Step, ...]:

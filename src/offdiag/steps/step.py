@@ -2,12 +2,13 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from offdiag.identity import Identity, Json
+from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ class Step(Identity, ABC):
         """Key of the model that the step needs in memory; None for light steps."""
         return None
 
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The models that must be there before the step can run: those in its fields, each once.
+
+        Its inputs are other steps, which answer for themselves.
+        """
+        return tuple(dict.fromkeys(spec for value in self.field_values for spec in _models_in(value)))
+
     def canonical(self) -> dict[str, Json]:
         """The identity with everything it depends on, inputs included."""
         return {**super().canonical(), "@": f"{self.kind}/{self.tag}".rstrip("/"), "version": self.version}
@@ -90,3 +98,21 @@ def _steps_in(identity: Identity) -> Iterator[Step]:
                 yield item
             elif isinstance(item, Identity):
                 yield from _steps_in(item)
+
+
+def _models_in(value: object) -> Iterator[ModelSpec]:
+    """The models in a field: a model itself, or those inside of a part of the identity or a container."""
+    match value:
+        case Step():
+            return
+        case ModelSpec():
+            yield value
+        case Identity():
+            for part in value.field_values:
+                yield from _models_in(part)
+        case Mapping():
+            for part in value.values():
+                yield from _models_in(part)
+        case tuple() | list() | frozenset() | set():
+            for part in value:
+                yield from _models_in(part)
