@@ -133,7 +133,7 @@ def _measurements(
 
 
 def _failed(step: Step, states: Mapping[str, State]) -> bool:
-    return any(states[s.fingerprint] is State.FAILED for s in _upstream(step))
+    return any(states[s.fingerprint] is State.FAILED for s in step.walk())
 
 
 def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
@@ -143,12 +143,6 @@ def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
         return "failed"
     begun = recover_jsonl(store.folder(step.answers) / "answers.partial.jsonl", repair=False)
     return "partial" if begun or states[step.answers.fingerprint] is State.DONE else "missing"
-
-
-def _upstream(step: Step) -> Iterator[Step]:
-    yield step
-    for needed in step.inputs:
-        yield from _upstream(needed)
 
 
 def _against_baseline(plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
 from offdiag.parameters import override
 from offdiag.runtime import without_collection
-from offdiag.steps import Examples, Grades, Measurement, Step
+from offdiag.steps import Examples, Grades, Measurement, Step, in_order
 from offdiag.store import State, Store
 from offdiag.study import Arm, Cell, Design, Study, StudyParams
 from offdiag.tasks import get_task
@@ -188,21 +188,6 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None
     design.check_names()
     steps = in_order([*cells.values(), *design.measurements])
     return Plan(study, scale, params, design, cells, design.measurements, steps, overrides)
-
-
-def in_order(targets: Sequence[Step]) -> list[Step]:
-    """All steps that the targets need, each once, inputs first."""
-    found: dict[str, Step] = {}
-
-    def visit(step: Step) -> None:
-        if step.fingerprint not in found:
-            for needed in step.inputs:
-                visit(needed)
-            found[step.fingerprint] = step
-
-    for target in targets:
-        visit(target)
-    return list(found.values())
 
 
 def check_held_out(taught: Examples, asked: Examples) -> None:

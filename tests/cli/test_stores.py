@@ -9,10 +9,19 @@ from pathlib import Path
 import pytest
 from cli_types import Finished, Said
 
-from offdiag import gather as gathering
+from offdiag.planning import Plan
 
 Offdiag = Callable[..., Said]
 Mistake = Callable[..., str]
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The stores that were looked through for all steps of a plan, once for each time."""
+    found: list[Path] = []
+    survey = Plan.survey
+    monkeypatch.setattr(Plan, "survey", lambda plan, store: found.append(store.root) or survey(plan, store))
+    return found
 
 
 def cells(store: Path, word: str = "") -> list[Path]:
@@ -88,14 +97,24 @@ def test_a_report_of_nothing_and_of_a_half_finished_store(offdiag: Offdiag, copi
     assert (tmp_path / "two" / "tables" / "records.csv").exists()
 
 
-def test_a_report_reads_the_store_once(
-    offdiag: Offdiag, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("verb", "most"), [("plan", 1), ("status", 1), ("report", 1), ("compare", 1), ("export", 1), ("show", 1)]
+)
+def test_a_command_looks_through_the_store_once(
+    offdiag: Offdiag, finished: Finished, tmp_path: Path, looks: list[Path], verb: str, most: int
 ) -> None:
-    read = []
-    gather = gathering.gather
-    monkeypatch.setattr(gathering, "gather", lambda plan, store: read.append(plan) or gather(plan, store))
-    assert offdiag("report", *finished.words, "--store", finished.store, "-o", tmp_path / "page").code == 0
-    assert len(read) == 1
+    folder = {"report": ("-o", tmp_path / "page"), "export": ("--to", tmp_path / "files")}.get(verb, ())
+    words = (cells(finished.store)[0].name,) if verb == "show" else finished.words
+    offdiag(verb, *words, "--store", finished.store, *folder)
+    assert len(looks) <= most
+
+
+def test_a_run_looks_through_the_store_before_and_after(offdiag: Offdiag, copied: Finished, looks: list[Path]) -> None:
+    (cells(copied.store)[0] / "result.json").unlink()
+    assert offdiag("run", *copied.words, "--store", copied.store).code == 0
+    assert len(looks) == 2
+    assert offdiag("run", *copied.words, "--store", copied.store).code == 0
+    assert len(looks) == 3  # nothing was to be done
 
 
 def test_a_report_that_cannot_be_written(mistake: Mistake, finished: Finished, tmp_path: Path) -> None:

@@ -186,3 +186,10 @@ def test_a_store_in_a_weird_place_reaches_the_workers(tmp_path):
     store = Store(tmp_path / 'it\'s "a" \\ näive 🙂 [x]*' / "store")
     assert run_plan(toy_plan(A, D), store, workers=2).complete
     assert text_of(store, D) == "d "
+
+
+def test_a_survey_that_was_just_made_is_not_made_again(store, monkeypatch):
+    plan = toy_plan(A, Toy(label="b", needs=(A,)))
+    survey = plan.survey(store)
+    monkeypatch.setattr(type(plan), "survey", lambda plan, store: pytest.fail("the store was looked at again"))
+    assert run_plan(plan, store, survey=survey) == Summary(2, 2, 0, 0, 0)

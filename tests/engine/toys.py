@@ -9,8 +9,8 @@ from pathlib import Path
 
 from offdiag.methods import ZeroShot
 from offdiag.models import ModelSpec
-from offdiag.planning import Plan, in_order
-from offdiag.steps import Answers, Examples, Grades, Step, Weights
+from offdiag.planning import Plan
+from offdiag.steps import Answers, Examples, Grades, Step, Weights, in_order
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks.base_addition import AdditionDomain
 from tiny_study import Params, tiny_study

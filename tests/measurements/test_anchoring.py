@@ -9,10 +9,9 @@ from offdiag.measurements import Anchoring
 from offdiag.models import ModelSpec
 from offdiag.models.lm import LM
 from offdiag.models.sentence import SentenceModel
-from offdiag.planning import in_order
 from offdiag.runtime import Runtime
 from offdiag.stats.anchoring import anchoring
-from offdiag.steps import load_rows
+from offdiag.steps import in_order, load_rows
 from offdiag.store import Store
 from offdiag.tasks import get_task
 from offdiag.tasks.base_addition import AdditionDomain

@@ -9,9 +9,8 @@ from offdiag.measurements import ActivationPatching, TriggerAblation
 from offdiag.methods import FineTuning, PolicyOptimisation, Proxy, Recipe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.models.lm import LM
-from offdiag.planning import in_order
 from offdiag.runtime import Runtime
-from offdiag.steps import Examples, Weights, load_rows
+from offdiag.steps import Examples, Weights, in_order, load_rows
 from offdiag.store import Store
 from offdiag.study import Arm
 from offdiag.tasks.base_addition import AdditionDomain

@@ -7,9 +7,8 @@ import pytest
 import offdiag
 from offdiag.engine import run_plan
 from offdiag.gather import gather
-from offdiag.planning import in_order
 from offdiag.runtime import Runtime
-from offdiag.steps import Choices
+from offdiag.steps import Choices, in_order
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.store import Store
 from offdiag.tasks.trigger_2d import HALVES

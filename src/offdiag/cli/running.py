@@ -22,15 +22,17 @@ def run_and_show(
     files = () if plan.study.file is None else (plan.study.file,)
     runtime = Runtime(device=device, token_budget=token_budget, study_files=files)
     chosen = _engine(engine, runtime, workers)
-    pending = sum(state.needed for state in plan.survey(store))
+    survey = plan.survey(store)
+    pending = sum(state.needed for state in survey)
     if not pending:
         typer.echo(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
         typer.echo(f"Next: {command('report', plan, store)}")
         return 0
     with watcher_for(pending) as watcher:
         summary = run_plan(
-            plan, store, runtime, engine=chosen, watcher=watcher, fail_fast=fail_fast, last_failed=last_failed
-        )
+            plan, store, runtime, engine=chosen, watcher=watcher, fail_fast=fail_fast, last_failed=last_failed,
+            survey=survey,
+        )  # fmt: skip
     return _show(plan, store, keyword, summary, watcher)
 
 

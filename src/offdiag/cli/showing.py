@@ -8,7 +8,6 @@ import typer
 from offdiag.cli.tables import printable, show_json
 from offdiag.inspection import find_planned
 from offdiag.methods.fine_tuning import FineTuned
-from offdiag.planning import in_order
 from offdiag.steps import Asked, Weights, load_records
 from offdiag.store import Store
 
@@ -34,7 +33,7 @@ def show_cell(store: Store, text: str, n: int, *, as_json: bool) -> None:
         "mask": None,
         "records": load_records(folder)[:n] if result is not None and (folder / "records.jsonl").exists() else [],
     }
-    needed = in_order([step])
+    needed = step.walk()
     tuned = next((s for s in needed if isinstance(s, FineTuned)), None)
     if tuned is not None and _has(store, tuned.start) and store.result(tuned.examples) is not None:
         found["mask"] = _mask(store, tuned)._asdict()

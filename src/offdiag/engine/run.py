@@ -1,5 +1,6 @@
 """Run what a plan still lacks."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from offdiag.cost import check_contexts
@@ -8,9 +9,9 @@ from offdiag.engine.inline import Inline
 from offdiag.engine.pool import Pool
 from offdiag.engine.scheduler import Scheduler
 from offdiag.identity import Json
-from offdiag.planning import Plan
+from offdiag.planning import Plan, StepState
 from offdiag.runtime import Runtime
-from offdiag.steps import Step
+from offdiag.steps import Step, in_order
 from offdiag.store import State, Store
 
 
@@ -48,6 +49,7 @@ def run_plan(
     watcher: Watcher | None = None,
     fail_fast: bool = False,
     last_failed: bool = False,
+    survey: Sequence[StepState] | None = None,
 ) -> Summary:
     """Run every step that the plan needs and the store lacks; always a resume.
 
@@ -55,6 +57,7 @@ def run_plan(
         plan: what is wanted. store: where it goes. runtime: device, batches, threads.
         workers: processes; 1 runs everything in this one. engine: another engine instead.
         watcher: hears of every step. fail_fast: stop at the first failure. last_failed: only what failed last time.
+        survey: what the store has of the plan, by somebody who has just looked; None looks.
 
     Raises:
         UserError: a pool is too small, a training set overlaps an evaluation set, a prompt is longer than the context,
@@ -62,7 +65,7 @@ def run_plan(
         StoreError: the store cannot be written.
     """
     runtime = runtime or Runtime()
-    needed = [state for state in plan.survey(store) if state.needed]
+    needed = [state for state in (plan.survey(store) if survey is None else survey) if state.needed]
     if last_failed:
         needed = _failed_only(needed)
     if not needed:
@@ -85,12 +88,12 @@ def _check_models(steps: list[Step]) -> None:
             require_reachable(spec)
 
 
-def _failed_only(needed: list) -> list:  # type: ignore[type-arg]
+def _failed_only(needed: Sequence[StepState]) -> list[StepState]:
     """The failed steps, what they need and what needs them."""
     failed = {state.step.fingerprint for state in needed if state.state is State.FAILED}
-    return [s for s in needed if _touches(s.step, failed) or any(_touches(f.step, {s.step.fingerprint}) for f in needed
-            if f.step.fingerprint in failed)]  # fmt: skip
-
-
-def _touches(step: Step, wanted: set[str]) -> bool:
-    return step.fingerprint in wanted or any(_touches(needed, wanted) for needed in step.inputs)
+    wanted = {step.fingerprint for step in in_order(s.step for s in needed if s.step.fingerprint in failed)}
+    return [
+        state
+        for state in needed
+        if state.step.fingerprint in wanted or any(step.fingerprint in failed for step in state.step.walk())
+    ]

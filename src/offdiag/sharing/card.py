@@ -10,10 +10,9 @@ from typing import Any
 from offdiag.gather import gather
 from offdiag.identity import Json
 from offdiag.methods.fine_tuning import FineTuned
-from offdiag.planning import in_order
 from offdiag.sharing.adapter import Adapter
 from offdiag.sharing.loading import loading_code
-from offdiag.steps import Weights
+from offdiag.steps import Weights, in_order
 from offdiag.store import Store
 
 SKIPPED = ("@", "version", "start", "world")  # of the identity: the start is told apart, a world by its name

@@ -11,7 +11,7 @@ from offdiag.steps.measurement import Measurement, load_rows
 from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.probe_fits import Lesson, ProbeFits, ProbeGrid
 from offdiag.steps.probed import Probe, Probed
-from offdiag.steps.step import Step, Work
+from offdiag.steps.step import Step, Work, in_order
 from offdiag.steps.weights import ConvertedModel, Merged, Snapshot, Trained, Weights
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Trained",
     "Weights",
     "Work",
+    "in_order",
     "load_answers",
     "load_examples",
     "load_records",

@@ -54,7 +54,7 @@ class Asked(Step):
 
     def taught(self) -> Iterator[Examples]:
         """The examples that the learner was taught, by training or in its context."""
-        for step in _upstream(self):
+        for step in self.walk():
             if isinstance(step, Examples) and step.fingerprint != self.examples.fingerprint:
                 yield step
 
@@ -62,9 +62,3 @@ class Asked(Step):
 def load_answers(folder: Path) -> list[dict[str, Any]]:
     """The records that a finished step wrote to its folder, in item order."""
     return read_jsonl(folder / "answers.jsonl")
-
-
-def _upstream(step: Step) -> Iterator[Step]:
-    for needed in step.inputs:
-        yield needed
-        yield from _upstream(needed)

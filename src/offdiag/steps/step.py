@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -84,11 +84,33 @@ class Step(Identity, ABC):
         """The steps that must be finished first, in the order of the fields."""
         return tuple(_steps_in(self))
 
+    def walk(self) -> list["Step"]:
+        """The steps that this one needs, directly or through others, each once, inputs first; this one comes last."""
+        return in_order([self])
+
     @cached_property
     def folder_name(self) -> str:
         """``<human-name>-<hash8>``, safe on every file system."""
         safe = re.sub(r"[^A-Za-z0-9._=,+-]+", "-", self.name).strip(".-")[:140]
         return f"{safe}-{self.fingerprint[:8]}"
+
+
+def in_order(targets: Iterable[Step]) -> list[Step]:
+    """All steps that the targets need and the targets, each once, inputs first.
+
+    A step is entered once however many others share it: the paths to it may be exponentially many.
+    """
+    found: dict[str, Step] = {}
+
+    def visit(step: Step) -> None:
+        if step.fingerprint not in found:
+            for needed in step.inputs:
+                visit(needed)
+            found[step.fingerprint] = step
+
+    for target in targets:
+        visit(target)
+    return list(found.values())
 
 
 def _steps_in(identity: Identity) -> Iterator[Step]:
