@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 if TYPE_CHECKING:
+    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
 
@@ -40,7 +39,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}? " if near else ""
 
 
-def complaints(error: ValidationError) -> str:
+def complaints(error: "ValidationError") -> str:
     """What pydantic found, in one line, for the message of a :class:`UserError`."""
     return "; ".join(_complaint(item) for item in error.errors(include_url=False))
 

@@ -11,12 +11,12 @@ from test_stores import cells
 
 import offdiag as library
 from offdiag import catalogue
-from offdiag.cli import results_table
+from offdiag.cli import commands, results_table
+from offdiag.cli.app import COMMANDS
 from offdiag.cli.tables import json_text, printable
 from offdiag.errors import UserError
 
 Offdiag = Callable[..., Said]
-VERBS = ["studies", "plan", "run", "status", "why", "show", "compare", "report", "export", "data", "grade", "doctor"]
 
 
 def test_help(offdiag: Offdiag) -> None:
@@ -24,11 +24,15 @@ def test_help(offdiag: Offdiag) -> None:
     assert alone.code == 0
     assert offdiag("--help").out == alone.out
     assert "..." not in alone.out.partition("Commands:")[2]  # each command's sentence fits
-    for verb in VERBS:
+    files = {path.stem for path in Path(commands.__path__[0]).glob("[a-z]*.py")}
+    assert files == set(COMMANDS)
+    for verb, sentence in COMMANDS.items():
         assert f"\n  {verb} " in alone.out
         said = offdiag(verb, "--help")
         assert said.code == 0
         assert said.out.startswith(f"Usage: offdiag {verb}")
+        assert said.out.splitlines()[2].strip() == sentence
+        assert max(map(len, said.out.splitlines())) <= 80
     assert offdiag("--version").out.strip() == library.__version__
 
 
@@ -96,14 +100,13 @@ def test_more_cells_than_one_reads_are_counted(
 def test_studies(offdiag: Offdiag, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("base-addition", "base-thresholds", "easy-to-hard")
     monkeypatch.setattr(catalogue, "BUILT_IN", {name: catalogue.BUILT_IN[name] for name in names})
-    monkeypatch.setenv("OFFDIAG_DATA", "")
+    monkeypatch.setenv("OFFDIAG_DATA", "")  # a study whose data are not here is listed, too
     rows = json.loads(offdiag("studies", "--json").out)
-    assert [(row["study"], row["scale"]) for row in rows] == [
-        (study, scale) for study in names for scale in ("quick", "cpu", "paper")
-    ]
-    assert [row["cells"] == "" for row in rows] == [False] * 7 + [True] * 2
-    assert "needs data" in rows[-1]["cost"]
-    assert offdiag(*next_of(offdiag("studies")), "--set", "model=hub:a/b").code == 0
+    assert [row["study"] for row in rows] == list(names)
+    assert [row["scales"] for row in rows] == [["quick", "cpu", "paper"]] * 3
+    said = offdiag("studies")
+    assert all(row["title"] in said.out and row["claim"] for row in rows)
+    assert offdiag(*next_of(said), "--set", "model=hub:a/b").code == 0
 
 
 def test_show_has_the_prompt_and_the_loss_mask(offdiag: Offdiag, finished: Finished) -> None:

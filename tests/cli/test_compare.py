@@ -9,7 +9,7 @@ import pytest
 from cli_types import Said
 from test_processes import on_a_terminal
 
-from offdiag.cli.comparing import ORIGINS
+from offdiag.cli.commands.compare import ORIGINS
 from offdiag.published import Provenance
 
 Offdiag = Callable[..., Said]

@@ -14,7 +14,20 @@ import pytest
 from cli_types import Finished, spawn
 from test_stores import cells
 
-HEAVY = ("torch", "transformers", "peft", "matplotlib", "accelerate")
+HEAVY = {"torch", "transformers", "peft", "matplotlib", "accelerate"}
+
+
+def loaded_by(*words: str) -> set[str]:
+    """The modules that a command has loaded when it ends."""
+    code = (
+        "import sys\nfrom offdiag.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as ended:\n"
+        "    print(*sys.modules, file=sys.stderr)\n    sys.exit(ended.code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, input="", check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return set(done.stderr.split())
 
 
 @pytest.mark.parametrize("words", ["studies", "plan STUDY", "status STUDY", "run STUDY", "data", "grade"])
@@ -22,16 +35,12 @@ def test_what_computes_nothing_loads_nothing_heavy(finished: Finished, words: st
     verb, *rest = words.split()
     study = [*finished.words, "--store", str(finished.store)] if rest else []
     task = ["base_addition", "base=8"] if verb in ("data", "grade") else []
-    code = (
-        "import sys\nfrom offdiag.cli import main\n"
-        "try:\n    main(sys.argv[1:])\nexcept SystemExit as ended:\n"
-        f"    heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
-        "    sys.exit(ended.code or ' '.join(heavy) or 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, verb, *study, *task], capture_output=True, text=True, input="", check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert not loaded_by(verb, *study, *task) & HEAVY
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_what_is_told_of_the_program_loads_no_library_of_numbers(word: str) -> None:
+    assert not loaded_by(word) & (HEAVY | {"numpy", "pandas", "scipy", "offdiag.study"})
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

@@ -3,9 +3,8 @@ import json
 import pytest
 
 from offdiag.cli import main
-from offdiag.cli.published_files import write_files
 from offdiag.errors import UserError
-from offdiag.tasks import get_task, parse_domain
+from offdiag.tasks import get_task, parse_domain, write_files
 from offdiag.tasks.base_addition import AdditionDomain
 from offdiag.tasks.trigger_2d import HALVES
 

@@ -150,7 +150,8 @@ def test_problems_of_other_worlds_and_forms_are_refused():
 def test_the_command_line_prints_examples_and_grades(capsys, monkeypatch, tmp_path):
     from io import StringIO
 
-    from offdiag.cli.task_commands import data, grade
+    from offdiag.cli.commands.data import data
+    from offdiag.cli.commands.grade import grade
 
     data("world_map", "geometry=distance,cities=real", n=5)
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

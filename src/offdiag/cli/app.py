@@ -1,25 +1,58 @@
-"""The application: all commands in one place, and what becomes of an error."""
+"""The application: which commands there are, and what becomes of an error."""
 
 import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from offdiag.cli import analyse, exporting, pushing, study_commands, task_commands
 from offdiag.cli.tables import printable
 from offdiag.errors import OffdiagError, reworded
 
 INTERRUPTED = 130
+# The commands, in the order of the help, each with the first line of its docstring: the file of a command
+# (offdiag.cli.commands) is imported when it is called, so that the help of all waits for none.
+COMMANDS = {
+    "studies": "List the studies and their scales.",
+    "plan": "What is done, missing and stale, and what it will cost.",
+    "run": "Run what is not done yet; always a resume.",
+    "status": "One line per step: its state, its folder, and why.",
+    "why": "Why a step is stale or failed, field by field.",
+    "show": "A prompt as the model sees it, the loss mask, and records.",
+    "compare": "What was measured beside what others have published.",
+    "report": "Write tables, figures and one self-contained page.",
+    "doctor": "See whether machine, store and model are as they should be.",
+    "export": "Write the files that a study leaves for others.",
+    "analyse": "Analyse a table that was made elsewhere.",
+    "data": "Print examples of a task's domain.",
+    "grade": "Grade completions from standard input.",
+    "push": "Upload a trained adapter with a card that says what it is.",
+}
 
+
+class Commands(TyperGroup):
+    """The commands; they are listed without their files, and a file is imported when its command is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the words name, loaded."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, _loaded(str(name)), rest
+
+
+SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+}
 app = typer.Typer(
     name="offdiag",
+    cls=Commands,
     help="Controlled experiments on how language models generalise, as a train x eval matrix.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    **SETTINGS,
 )
 
 
@@ -46,6 +79,13 @@ def _alone(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit
+
+
+def _loaded(name: str) -> Any:
+    """The command of that name, from its file."""
+    single = typer.Typer(**SETTINGS)
+    single.command(name)(_answering(getattr(import_module(f"offdiag.cli.commands.{name}"), name)))
+    return typer.main.get_command(single)
 
 
 def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -85,6 +125,9 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-for _group in (study_commands, exporting, analyse, task_commands, pushing):
-    for _command in _group.COMMANDS:
-        app.command(_command.__name__)(_answering(_command))
+def _listed() -> None:
+    """Stands for a command until it is called."""
+
+
+for _name, _sentence in COMMANDS.items():
+    app.command(_name, help=_sentence)(_listed)

@@ -1,15 +1,17 @@
-"""Options that several commands share."""
+"""Arguments and options that several commands share, and what they ask for."""
 
 import shlex
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from offdiag.parameters import parse_sets
-from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Device
-from offdiag.store import Store
+
+if TYPE_CHECKING:
+    from offdiag.planning import Plan
+    from offdiag.store import Store
+    from offdiag.tasks import Domain, Task
 
 StudyName: TypeAlias = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study, or a Python file.")]
 Scale: TypeAlias = Annotated[str, typer.Option("--scale", metavar="NAME", help="Preset of the parameters.")]
@@ -26,17 +28,33 @@ StoreFolder: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CellName: TypeAlias = Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")]
 DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+TaskName: TypeAlias = Annotated[str, typer.Argument(metavar="TASK", help="The name of a task.")]
+DomainText: TypeAlias = Annotated[
+    str, typer.Argument(metavar="DOMAIN", help="Its parameters, as NAME=VALUE,NAME=VALUE.")
+]
 
 
-def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None = None) -> Plan:
+def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None = None) -> "Plan":
     """The plan that the words of a command ask for."""
     from offdiag.catalogue import load_study
+    from offdiag.parameters import parse_sets
+    from offdiag.planning import make_plan
 
     plan = make_plan(load_study(study), scale, parse_sets(sets or ()))
     return plan if keyword is None else plan.select(keyword)
 
 
-def command(verb: str, plan: Plan, store: Store, keyword: str | None = None) -> str:
+def chosen_domain(task_name: str, domain_text: str, sets: list[str] | None) -> "tuple[Task[Any], Domain]":
+    """The task and the domain that the words of a command ask for."""
+    from offdiag.parameters import parse_sets
+    from offdiag.tasks import get_task, parse_domain
+
+    task = get_task(task_name)
+    task.configure(parse_sets(sets or ()))
+    return task, parse_domain(task, domain_text)
+
+
+def command(verb: str, plan: "Plan", store: "Store", keyword: str | None = None) -> str:
     """What to type for ``verb`` on the same cells in the same store."""
     from offdiag.api import open_store
 

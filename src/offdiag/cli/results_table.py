@@ -1,13 +1,11 @@
 """The results of a study as a table: what was asked of whom, accuracy and change, each with its interval."""
 
-import sys
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from offdiag.cli.tables import aligned, show_table, terminal_width, widths
+from offdiag.cli.tables import show_stacked, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +30,8 @@ def show_results(
     title = f"{results.title}\n{results.study} · {results.scale}"
     n = len(results.cells)
     if 0 < n <= MOST_CELLS:
-        _show_cells(title, results.cells)
+        rows = results_rows(results.cells)
+        show_stacked(title, COLUMNS, rows, COLUMNS[1:], lambda row: row["arm"], right=NUMBERS)
     else:
         typer.echo(title)
     if n > MOST_CELLS:
@@ -50,20 +49,6 @@ def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
     show_table(f"\n{analysis.caption or analysis.name}", columns, rows, right=_numeric(table))
     if left > 0:
         typer.echo(f"… and {left} more; the report has all (tables/{analysis.name}.csv)")
-
-
-def _show_cells(title: str, cells: "pd.DataFrame") -> None:
-    """On a terminal too narrow for the table each arm is a heading above its rows."""
-    rows = results_rows(cells)
-    if not sys.stdout.isatty() or sum(widths(COLUMNS, rows)) + 3 * len(COLUMNS) <= terminal_width():
-        show_table(title, COLUMNS, rows, right=NUMBERS)
-        return
-    title, heading, *lines = aligned(title, COLUMNS[1:], [row[1:] for row in rows], NUMBERS)
-    typer.echo(f"{title}\n\n  {heading}")
-    for arm, group in groupby(zip(rows, lines, strict=True), key=lambda pair: pair[0][0]):
-        typer.echo(arm)
-        for _, line in group:
-            typer.echo(f"  {line}")
 
 
 def results_rows(cells: "pd.DataFrame") -> list[list[str]]:

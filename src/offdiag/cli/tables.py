@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from shutil import get_terminal_size
 from typing import Any
 
@@ -47,6 +48,33 @@ def show_table(
     for row in rows:
         table.add_row(*(escape(field) for field in row))
     Console(no_color="NO_COLOR" in os.environ, width=max(terminal_width(), least)).print(table)
+
+
+def show_stacked(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    narrow: Sequence[str],
+    heading: Callable[[dict[str, str]], str],
+    *,
+    right: Sequence[str] = (),
+) -> None:
+    """Print a table; on a terminal too narrow for it, its rows below headings.
+
+    Args:
+        title, columns, rows, right: as in :func:`show_table`.
+        narrow: the columns that stand below a heading. heading: of a row; told once for rows that follow each other.
+    """
+    if not sys.stdout.isatty() or sum(widths(columns, rows)) + 3 * len(columns) <= terminal_width():
+        show_table(title, columns, rows, right=right)
+        return
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    title, header, *lines = aligned(title, narrow, [[row[name] for name in narrow] for row in named], right)
+    typer.echo(f"{title}\n\n  {header}")
+    for above, group in groupby(zip(named, lines, strict=True), key=lambda pair: heading(pair[0])):
+        typer.echo(above)
+        for _, line in group:
+            typer.echo(f"  {line}")
 
 
 def terminal_width() -> int:

@@ -2,6 +2,7 @@
 
 from offdiag.tasks.describe import describe
 from offdiag.tasks.domain import Domain, Scalar
+from offdiag.tasks.files import write_files
 from offdiag.tasks.overlap import check_disjoint
 from offdiag.tasks.parsing import parse_domain
 from offdiag.tasks.stream import Loss, Part, Stream
@@ -23,4 +24,5 @@ __all__ = [
     "parse_domain",
     "register",
     "task_names",
+    "write_files",
 ]

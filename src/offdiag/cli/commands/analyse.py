@@ -1,4 +1,4 @@
-"""The command ``analyse``: an analysis of a table that was made elsewhere."""
+"""``offdiag analyse``: an analysis of a table that was made elsewhere."""
 
 import math
 import sys
@@ -10,7 +10,6 @@ import typer
 from offdiag.cli.options import AsJson
 from offdiag.cli.tables import show_json, show_table
 from offdiag.errors import UserError
-from offdiag.parameters import override, parse_sets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +49,7 @@ def analyse(
     is null, too, and its name stands in "unbounded".
     """
     from offdiag.analyses import get_table_analysis, read_table
+    from offdiag.parameters import override, parse_sets
 
     kind = get_table_analysis(analysis)
     given = {"n": n, "seed": seed, "resamples": resamples, "split_by": split_by}
@@ -130,6 +130,3 @@ def _field(name: str, record: dict[Any, Any]) -> str:
     interval = "" if low is None or high is None else f" [{low:.3g}, {high:.3g}]".replace("inf", "∞")
     whole = float(value).is_integer() and abs(value) < 1e15
     return f"{value:.0f}{interval}" if whole else f"{value:.4g}{interval}"
-
-
-COMMANDS = (analyse,)

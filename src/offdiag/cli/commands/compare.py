@@ -1,18 +1,18 @@
-"""The command ``compare``: a study's own numbers beside published ones."""
+"""``offdiag compare``: a study's own numbers beside published ones."""
 
 import math
-import sys
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from offdiag.cli.tables import aligned, printable, show_json, show_table, terminal_width, widths
+from offdiag.cli.options import AsJson, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.tables import printable, show_json, show_stacked
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ["quantity", "of", "published of", "published", "measured of", "measured", "measured - published", "source"]
+NARROW = ["quantity", "published", "measured", "measured - published", "of"]
 FRACTIONS = ("accuracy", "difference", "plateau")
 NO_BOUND = (math.inf, -math.inf)  # JSON has no word for them
 ORIGINS = {
@@ -23,14 +23,25 @@ ORIGINS = {
 }
 
 
-def show_comparison(title: str, frame: "pd.DataFrame", *, as_json: bool) -> None:
+def compare(
+    study: StudyName, scale: Scale = "quick", sets: Sets = None, store: StoreFolder = None, as_json: AsJson = False
+) -> None:
+    """What was measured beside what others have published."""
+    from offdiag import api
+
+    wanted = planned(study, scale, sets)
+    frame = api.compare(wanted, store=api.open_store(store).root)
+    _show(f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale}", frame, as_json=as_json)
+
+
+def _show(title: str, frame: "pd.DataFrame", *, as_json: bool) -> None:
     """Print the frame of :func:`offdiag.compare`."""
     plain = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
     rows = [{str(name): value for name, value in row.items()} for row in plain]
     if as_json:
         show_json([{name: None if value in NO_BOUND else value for name, value in row.items()} for row in rows])
         return
-    _show_rows(title, [[printable(field) for field in _worded(row)] for row in rows])
+    show_stacked(title, COLUMNS, [[printable(field) for field in _worded(row)] for row in rows], NARROW, _heading)
     known = [row for row in rows if row["published"] is not None]
     both = [row for row in known if row["measured"] is not None]
     typer.echo(
@@ -40,23 +51,9 @@ def show_comparison(title: str, frame: "pd.DataFrame", *, as_json: bool) -> None
     )
 
 
-def _show_rows(title: str, rows: list[list[str]]) -> None:
-    """On a terminal too narrow for the table, who is compared by whose account is a heading above the numbers."""
-    if not sys.stdout.isatty() or sum(widths(COLUMNS, rows)) + 3 * len(COLUMNS) <= terminal_width():
-        show_table(title, COLUMNS, rows)
-        return
-    inner = [COLUMNS.index(name) for name in ("quantity", "published", "measured", "measured - published", "of")]
-    title, heading, *lines = aligned(title, [COLUMNS[i] for i in inner], [[row[i] for i in inner] for row in rows])
-    typer.echo(f"{title}\n\n  {heading}")
-    for above, group in groupby(zip(rows, lines, strict=True), key=lambda pair: _heading(pair[0])):
-        typer.echo(above)
-        for _, line in group:
-            typer.echo(f"  {line}")
-
-
-def _heading(row: list[str]) -> str:
-    theirs, ours, source = (row[COLUMNS.index(name)] for name in ("published of", "measured of", "source"))
-    return f"{theirs} beside {ours or 'nothing'} | {source}"
+def _heading(row: dict[str, str]) -> str:
+    """Who is compared by whose account."""
+    return f"{row['published of']} beside {row['measured of'] or 'nothing'} | {row['source']}"
 
 
 def _worded(row: dict[str, Any]) -> list[str]:

@@ -1,11 +1,11 @@
-"""The command ``push``: one adapter to the hub, after an explicit yes."""
+"""``offdiag push``: one adapter to the hub, after an explicit yes."""
 
 from typing import Annotated
 
 import typer
 
-from offdiag.api import open_store
 from offdiag.cli.options import StoreFolder
+from offdiag.cli.tables import printable
 from offdiag.errors import UserError
 
 
@@ -18,7 +18,7 @@ def push(
     store: StoreFolder = None,
 ) -> None:
     """Upload a trained adapter with a card that says what it is."""
-    from offdiag.cli.tables import printable
+    from offdiag.api import open_store
     from offdiag.sharing import find_adapter, model_card, push_adapter
     from offdiag.sharing.push import check_repo
 
@@ -37,6 +37,3 @@ def push(
     from huggingface_hub import HfApi
 
     typer.echo(f"Pushed: {push_adapter(HfApi(), adapter, repo, card, public=public)}")
-
-
-COMMANDS = (push,)

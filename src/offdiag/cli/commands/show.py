@@ -1,15 +1,17 @@
-"""The command ``show``: what the model saw, what it was taught and what it answered."""
+"""``offdiag show``: what the model saw, what it was taught and what it answered."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from offdiag.cli.options import AsJson, CellName, StoreFolder
 from offdiag.cli.tables import printable, show_json
-from offdiag.inspection import find_planned
-from offdiag.methods.fine_tuning import FineTuned
-from offdiag.steps import Asked, Weights, load_records
-from offdiag.store import Store
+
+if TYPE_CHECKING:
+    from offdiag.methods.fine_tuning import FineTuned
+    from offdiag.steps import Asked, Step, Weights
+    from offdiag.store import Store
 
 
 class Mask(NamedTuple):
@@ -21,9 +23,30 @@ class Mask(NamedTuple):
     n_learnt: int
 
 
-def show_cell(store: Store, text: str, n: int, *, as_json: bool) -> None:
-    """Print one cell, or another step, of the store."""
-    folder, step = find_planned(store, text)
+def show(
+    cell: CellName,
+    n: Annotated[int, typer.Option("--n", min=0, metavar="N", help="How many records.")] = 3,
+    store: StoreFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """A prompt as the model sees it, the loss mask, and records."""
+    from offdiag.api import open_store
+    from offdiag.inspection import find_planned
+
+    place = open_store(store)
+    folder, step = find_planned(place, cell)
+    found = _found(place, folder, step, n)
+    if as_json:
+        show_json({**found, "identity": step.canonical()})
+    else:
+        _print(found)
+
+
+def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]:
+    """What there is to show of a step: its summary, the first ``n`` records, a prompt and a training conversation."""
+    from offdiag.methods.fine_tuning import FineTuned
+    from offdiag.steps import Asked, load_records
+
     result = store.result(step)
     found: dict[str, Any] = {
         "step": f"{step.kind}/{folder.name}",
@@ -40,24 +63,21 @@ def show_cell(store: Store, text: str, n: int, *, as_json: bool) -> None:
     asked = next((s for s in needed if isinstance(s, Asked)), None)
     if asked is not None and found["records"] and _has(store, asked.weights):
         found["rendered"] = _rendered(store, asked, found["records"][0]["prompt"])
-    if as_json:
-        show_json({**found, "identity": step.canonical()})
-    else:
-        _print(found)
+    return found
 
 
-def _has(store: Store, weights: Weights) -> bool:
+def _has(store: "Store", weights: "Weights") -> bool:
     """Whether the tokenizer can be loaded without a download."""
     if weights.converted is not None:
         return store.result(weights.converted) is not None
     return weights.spec.scheme == "dir"
 
 
-def _location(store: Store, weights: Weights) -> str | Path:
+def _location(store: "Store", weights: "Weights") -> str | Path:
     return store.folder(weights.converted) if weights.converted is not None else weights.spec.location
 
 
-def _rendered(store: Store, asked: Asked, prompt: str) -> str:
+def _rendered(store: "Store", asked: "Asked", prompt: str) -> str:
     from offdiag.models.chat import render
     from offdiag.models.loading import load_tokenizer
 
@@ -65,7 +85,7 @@ def _rendered(store: Store, asked: Asked, prompt: str) -> str:
     return render(load_tokenizer(weights.spec, _location(store, weights)), prompt, lead=asked.lead)
 
 
-def _mask(store: Store, tuned: FineTuned) -> Mask:
+def _mask(store: "Store", tuned: "FineTuned") -> Mask:
     from offdiag.models.chat import tokenise
     from offdiag.models.loading import load_tokenizer
 

@@ -1,11 +1,12 @@
-"""Writing a task's data as the folder of files in which the published study keeps it."""
+"""A task's data as the folder of files in which the published study keeps it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-from offdiag.cli.tables import json_text
 from offdiag.errors import UserError
-from offdiag.tasks import Domain, Task
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Task
 
 
 def write_files(task: Task[Any], domain: Domain, seed: int, folder: Path) -> list[Path]:
@@ -22,5 +23,6 @@ def write_files(task: Task[Any], domain: Domain, seed: int, folder: Path) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.jsonl" for name in files]
     for path, rows in zip(paths, files.values(), strict=True):
-        path.write_text("".join(f"{json_text(row)}\n" for row in rows), encoding="utf-8", newline="\n")
+        lines = (f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+        path.write_text("".join(lines), encoding="utf-8", newline="\n")
     return paths

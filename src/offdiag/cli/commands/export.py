@@ -1,11 +1,10 @@
-"""The command ``export``: the files that a study leaves for others."""
+"""``offdiag export``: the files that a study leaves for others."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from offdiag.api import open_store
 from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, command, planned
 
 
@@ -18,20 +17,16 @@ def export(
 ) -> int:
     """Write the files that a study leaves for others.
 
-    item-hardness: tables of measured hardness, into the folder of the data; hidden-states: one file a model and data
-    set. What a run has not finished is not written, and the exit code is 1.
+    Which these are, such as tables or hidden states, is part of the study. What a run has not finished is not
+    written, and the exit code is 1.
     """
-    from offdiag.api import export as write
+    from offdiag import api
 
-    wanted = planned(study, scale, sets)
-    place = open_store(store)
-    files = write(wanted, to=folder, store=place.root)
+    wanted, place = planned(study, scale, sets), api.open_store(store)
+    files = api.export(wanted, to=folder, store=place.root)
     for path, about in files:
         typer.echo(f"not written: {about}" if path is None else f"{path}: {about}")
     if all(path is not None for path, _ in files):
         return 0
     typer.echo(f"Next: {command('run', wanted, place)}")
     return 1
-
-
-COMMANDS = (export,)

@@ -1,0 +1,94 @@
+"""``offdiag plan``: what is done, and what the rest will cost."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, command, planned
+from offdiag.cli.tables import show_json, show_table
+from offdiag.runtime import without_collection
+
+if TYPE_CHECKING:
+    from offdiag.cost import Cost
+    from offdiag.planning import Plan, StepState
+
+
+@without_collection()
+def plan(
+    study: StudyName,
+    scale: Scale = "quick",
+    sets: Sets = None,
+    keyword: Keyword = None,
+    store: StoreFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is done, missing and stale, and what it will cost.
+
+    Loads and runs nothing.
+    """
+    from offdiag.api import open_store
+    from offdiag.cost import estimate, measured
+
+    wanted, place = planned(study, scale, sets, keyword), open_store(store)
+    wanted.check()
+    survey = wanted.survey(place)
+    needed = {state.step.fingerprint for state in survey if state.needed}
+    cost = estimate(wanted, needed, throughput=measured(wanted, place))
+    if as_json:
+        show_json(_json(wanted, survey, cost))
+        return
+    typer.echo(f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale} · {wanted.size}\n")
+    _show_counts(survey)
+    _show_reasons(survey)
+    if needed:
+        _show_cost(cost)
+        typer.echo(f"\nNext: {command('run', wanted, place, keyword)}")
+    else:
+        typer.echo(f"\nNothing to run. Next: {command('report', wanted, place)}")
+
+
+def _show_counts(survey: "list[StepState]") -> None:
+    from offdiag.store import State
+
+    words = [str(state) for state in State]
+    kinds = dict.fromkeys(state.step.kind for state in survey)
+    counts = Counter((state.step.kind, _word(state)) for state in survey)
+    columns = [word for word in (*words, "not needed") if any(counts[kind, word] for kind in kinds)]
+    rows = [[kind, *(str(counts[kind, word] or "") for word in columns)] for kind in kinds]
+    show_table("Steps", ["kind", *columns], rows, right=columns)
+
+
+def _show_reasons(survey: "list[StepState]") -> None:
+    rows = [[str(s.state), f"{s.step.kind}/{s.step.name}", s.note] for s in survey if s.needed and s.note]
+    if rows:
+        typer.echo("")
+        show_table("Stale or failed", ["state", "step", "why"], rows, prose=["why"])
+
+
+def _show_cost(cost: "Cost") -> None:
+    for title, rows in (("Cost of what is to be done", cost.rows()), ("Memory", cost.memory_rows())):
+        if rows:
+            columns = list(rows[0])
+            typer.echo("")
+            show_table(title, columns, [list(row.values()) for row in rows], right=columns[1:])
+    for note in cost.notes:
+        typer.echo(f"  {note}")
+
+
+def _word(state: "StepState") -> str:
+    return str(state.state) if state.needed or state.state == "done" else "not needed"
+
+
+def _json(plan: "Plan", survey: "list[StepState]", cost: "Cost") -> dict[str, Any]:
+    counts = {"cells": len(plan.cells), "measurements": len(plan.measurements)}
+    steps = [_step_json(state) for state in survey]
+    return {**plan.origin, "params": plan.params_json, **counts, "steps": steps, "cost": cost.to_json()}
+
+
+def _step_json(state: "StepState") -> dict[str, Any]:
+    step = state.step
+    return {
+        "kind": step.kind, "name": step.name, "fingerprint": step.fingerprint, "state": _word(state),
+        "why": state.note, "identity": step.canonical(),
+    }  # fmt: skip

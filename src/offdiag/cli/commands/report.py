@@ -1,0 +1,30 @@
+"""``offdiag report``: tables, figures and the page of a study as far as it has got."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, command, planned
+
+
+def report(
+    study: StudyName,
+    scale: Scale = "quick",
+    sets: Sets = None,
+    store: StoreFolder = None,
+    folder: Annotated[
+        Path | None, typer.Option("--to", "-o", metavar="FOLDER", help="Where to [offdiag-report/STUDY-SCALE].")
+    ] = None,
+) -> None:
+    """Write tables, figures and one self-contained page."""
+    from offdiag.api import make_report, open_store
+    from offdiag.cli.results_table import show_results
+
+    wanted, place = planned(study, scale, sets), open_store(store)
+    made = make_report(wanted, place, folder)
+    show_results(made.results, wanted.design.analyses, made.tables)
+    typer.echo(f"\nReport: {made.page}")
+    if lacking := made.results.lacking():
+        steps = ", ".join(f"{n} {state}" for state, n in lacking.items())
+        typer.echo(f"Steps that it still lacks: {steps}.\nNext: {command('run', wanted, place)}")

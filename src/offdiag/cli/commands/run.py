@@ -1,0 +1,97 @@
+"""``offdiag run``: run what is not done, watch it, and show what came out."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, command, planned
+from offdiag.cli.tables import show_table
+from offdiag.errors import UserError
+from offdiag.runtime import Runtime, available_cores
+
+if TYPE_CHECKING:
+    from offdiag.cli.watch import Lines
+    from offdiag.engine import Engine, Summary
+    from offdiag.planning import Plan
+    from offdiag.steps import Step
+    from offdiag.store import Store
+
+
+def run(
+    study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="inline or pool [pool if workers > 1].")] = None,
+    device: DeviceName = "auto",
+    token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Most padded tokens in a batch.")] = 16_384,
+    fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
+    last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
+) -> int:  # fmt: skip
+    """Run what is not done yet; always a resume."""
+    from offdiag.api import open_store
+    from offdiag.cli.watch import watcher_for
+    from offdiag.engine import run_plan
+
+    plan, place = planned(study, scale, sets, keyword), open_store(store)
+    files = () if plan.study.file is None else (plan.study.file,)
+    runtime = Runtime(device=device, token_budget=token_budget, study_files=files)
+    chosen = _engine(engine, runtime, workers)
+    survey = plan.survey(place)
+    pending = sum(state.needed for state in survey)
+    if not pending:
+        typer.echo(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
+        typer.echo(f"Next: {command('report', plan, place)}")
+        return 0
+    with watcher_for(pending) as watcher:
+        summary = run_plan(
+            plan, place, runtime, engine=chosen, watcher=watcher, fail_fast=fail_fast, last_failed=last_failed,
+            survey=survey,
+        )  # fmt: skip
+    return _show(plan, place, keyword, summary, watcher)
+
+
+def _engine(name: str | None, runtime: Runtime, workers: int) -> "Engine":
+    from offdiag.engine import Inline, Pool
+
+    if workers > available_cores():
+        raise UserError(
+            f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
+        )
+    match name or ("pool" if workers > 1 else "inline"):
+        case "inline" if workers == 1:
+            return Inline(runtime)
+        case "inline":
+            raise UserError(f"--engine inline runs in one process, not in {workers}: leave --workers out")
+        case "pool":
+            return Pool(runtime, workers)
+    raise UserError(f"unknown engine {name!r}: expected inline or pool")
+
+
+def _show(plan: "Plan", store: "Store", keyword: str | None, summary: "Summary", watcher: "Lines") -> int:
+    """Print the results, the failures and what to type next; returns the exit code."""
+    from offdiag.cli.results_table import show_results
+    from offdiag.gather import gather
+
+    results = gather(plan, store)
+    typer.echo("")
+    show_results(results, plan.design.analyses if keyword is None else ())
+    if watcher.failures:
+        show_table("\nNot done", ["state", "steps", "reason"], _reasons(watcher.failures), prose=["reason"])
+    counts = f"{summary.done} of {summary.planned} steps done"
+    lost = [f"{n} {word}" for n, word in zip(summary[2:], ("failed", "busy elsewhere", "blocked"), strict=True) if n]
+    typer.echo("\n" + ", ".join([counts, *lost]) + ".")
+    if summary.complete:
+        typer.echo(f"Next: {command('report', plan, store)}")
+        return 0
+    typer.echo(f"To try again: {command('run', plan, store, keyword)}")
+    return 1
+
+
+def _reasons(failures: "list[tuple[Step, str, str]]") -> list[list[str]]:
+    """One row per reason: what ends alike is told once. Tracebacks are in the folders of the failed steps."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for step, state, message in failures:
+        alike.setdefault((state, message), []).append(f"{step.kind}/{step.name}")
+    return [
+        [state, names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else ""), message]
+        for (state, message), names in alike.items()
+    ]

@@ -1,0 +1,24 @@
+"""``offdiag status``: what the store has of each step of a study."""
+
+from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.tables import show_json, show_table
+
+
+def status(
+    study: StudyName,
+    scale: Scale = "quick",
+    sets: Sets = None,
+    keyword: Keyword = None,
+    store: StoreFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """One line per step: its state, its folder, and why."""
+    from offdiag.api import open_store
+    from offdiag.gather import gather
+
+    results = gather(planned(study, scale, sets, keyword), open_store(store))
+    if as_json:
+        show_json(results.steps.to_dict(orient="records"))
+        return
+    rows = results.steps[["state", "folder", "note"]].values.tolist()
+    show_table(f"{results.study} · {results.scale}", ["state", "step", "note"], rows, prose=["note"])
