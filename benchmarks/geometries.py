@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the definition lies with the tests
 
-import world_map_by_rows as by_rows
-from offdiag.tasks.world_map import NAMES, Name, WorldMapDomain, draw
+from offdiag.studies.world_map.task import NAMES, Name, WorldMapDomain, draw
+from support import world_map_by_rows as by_rows
 
 BATCH = 8192
 FLOOR = 500_000

@@ -35,7 +35,7 @@ from offdiag.models.lm import LM
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
 from offdiag.steps import Choices, Examples, Weights, load_answers
-from offdiag.tasks.easy_to_hard import HardnessDomain
+from offdiag.studies.easy_to_hard.task import HardnessDomain
 
 WANTED = 12.0  # times faster than the harness at its best batch size
 

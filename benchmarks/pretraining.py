@@ -33,8 +33,8 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArgu
 from transformers.utils import logging
 
 from offdiag.runtime import Runtime
+from offdiag.studies.world_map.task import WorldMapDomain
 from offdiag.tasks import Part, get_task
-from offdiag.tasks.world_map import WorldMapDomain
 from offdiag.training import Decoder, PretrainingRecipe
 from offdiag.training.buckets import Arrays, lengths_of
 from offdiag.training.decoders import new_model

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tiny import make_tiny_model
 
-from offdiag.tasks.easy_to_hard.library import ENV
+from offdiag.studies.easy_to_hard.task.library import ENV
+from support.tiny import make_tiny_model
 
 SAID = os.environ.get(ENV, "")
 RELEASES = Path(SAID) if SAID else Path(__file__).resolve().parents[2] / "shared" / "data"

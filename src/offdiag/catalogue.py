@@ -17,17 +17,17 @@ from offdiag.errors import OffdiagError, UserError, complaints, did_you_mean
 from offdiag.study import Study
 
 BUILT_IN = {
-    "base-addition": "offdiag.studies.base_addition",
-    "base-thresholds": "offdiag.studies.base_thresholds",
+    "base-addition": "offdiag.studies.base_addition.study",
+    "base-thresholds": "offdiag.studies.base_addition.base_thresholds",
     "width-ablation": "offdiag.studies.world_map.width_ablation",
     "new-cities": "offdiag.studies.world_map.new_cities",
     "convergence": "offdiag.studies.world_map.convergence",
     "scattered": "offdiag.studies.world_map.scattered",
     "held-out-region": "offdiag.studies.world_map.held_out_region",
-    "trigger-2d": "offdiag.studies.trigger_2d",
-    "easy-to-hard": "offdiag.studies.easy_to_hard",
-    "item-hardness": "offdiag.studies.item_hardness",
-    "hidden-states": "offdiag.studies.hidden_states",
+    "trigger-2d": "offdiag.studies.trigger_2d.study",
+    "easy-to-hard": "offdiag.studies.easy_to_hard.study",
+    "item-hardness": "offdiag.studies.easy_to_hard.item_hardness.study",
+    "hidden-states": "offdiag.studies.easy_to_hard.hidden_states",
 }
 MODULES = "offdiag_study_"  # how the names of modules made of study files begin
 

@@ -3,10 +3,10 @@ import math
 import pandas as pd
 import pytest
 
-from framed import framed
 from offdiag.analyses import AnsweringAgreement
 from offdiag.errors import UserError
 from offdiag.stats import hierarchical_bootstrap, holm, mcnemar, paired_difference, wilson
+from support.framed import framed
 
 ANALYSIS = AnsweringAgreement(name="agreement")
 TARGETS = list("aabbccdd")

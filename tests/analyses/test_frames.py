@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from framed import framed
+from support.framed import framed
 
 
 def test_answers_are_the_records_of_the_cells_in_their_order():

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from framed import framed
 from offdiag.analyses import AccuracyByStratum, Frames, accuracy_by_stratum
 from offdiag.errors import UserError
 from offdiag.stats import wilson
+from support.framed import framed
 
 ARMS = {"untuned": {"method": "zero-shot"}, "tuned": {"method": "fine-tuning"}}
 CARRIES = [0] * 10 + [1] * 30  # of 40 items

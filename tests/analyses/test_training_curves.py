@@ -5,7 +5,7 @@ import pytest
 from offdiag.analyses import Frames
 from offdiag.analyses.training_curves import accuracy_curves, loss_curves
 from offdiag.errors import UserError
-from training_frames import cells_and_records, history, training_frames
+from support.training_frames import cells_and_records, history, training_frames
 
 
 def test_losses_by_arm_and_seed():

@@ -1,7 +1,6 @@
 """Against the recorded matrices of Park (2026, arXiv 2602.00533), read off its figures to two decimals."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +10,9 @@ from offdiag.analyses import Matrix, TransferMatrixOfTable, get_table_analysis, 
 from offdiag.analyses.transfer_spread import gap
 from offdiag.errors import UserError
 from offdiag.stats import crossed_mean
+from support.recorded import RECORDED_TRANSFER
 
-RECORDED = Path(__file__).with_name("recorded_transfer.csv")
+RECORDED = RECORDED_TRANSFER
 TABLE = read_table(RECORDED.read_text())
 
 

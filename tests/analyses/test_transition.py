@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from framed import framed
 from offdiag.analyses import Transition, fit_transition, transition, transition_from_accuracies
 from offdiag.analyses.logistic import logistic
 from offdiag.analyses.transition_intervals import transition_row
 from offdiag.errors import UserError
 from offdiag.seeds import stream
+from support.framed import framed
 
 K = np.array([0, 1, 2, 3, 4, 6, 8, 12.0])
 TRUTH = (0.92, 1.5, 2.0)

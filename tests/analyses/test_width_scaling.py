@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from framed import framed
 from offdiag.analyses import WidthScaling, WidthScalingOfTable, fit_width_scaling, read_table, scaling_table
 from offdiag.analyses.logistic import logistic
 from offdiag.errors import UserError
 from offdiag.seeds import stream
+from support.framed import framed
 
 N = np.array([100, 400, 1600.0])
 

@@ -3,9 +3,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_types import Finished, Said
 
 from offdiag.cli import main
+from support.cli_types import Finished, Said
 
 SMALL = (
     "n_eval=4 max_new_tokens=8 max_direct_tokens=8 bases=8 digits=2 shots=1 n_train=8 recipe.warmup_updates=0 "

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_types import Finished, Said
+
+from support.cli_types import Finished, Said
 
 Offdiag = Callable[..., Said]
 Mistake = Callable[..., str]

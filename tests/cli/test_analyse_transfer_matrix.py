@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from cli_types import Said
 
-RECORDED = Path(__file__).parents[1] / "analyses" / "recorded_transfer.csv"
+from support.cli_types import Said
+from support.recorded import RECORDED_TRANSFER
+
+RECORDED = RECORDED_TRANSFER
 Offdiag = Callable[..., Said]
 Mistake = Callable[..., str]
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_types import Finished, Said
-from test_stores import cells
 
 import offdiag as library
 from offdiag import catalogue
@@ -15,6 +13,7 @@ from offdiag.cli import commands, results_table
 from offdiag.cli.app import COMMANDS
 from offdiag.cli.tables import json_text, printable
 from offdiag.errors import UserError
+from support.cli_types import Finished, Said, cells
 
 Offdiag = Callable[..., Said]
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_types import Said
-from test_processes import on_a_terminal
 
 from offdiag.cli.commands.compare import ORIGINS
 from offdiag.published import Provenance
+from support.cli_types import Said, on_a_terminal
 
 Offdiag = Callable[..., Said]
 NUMBERS = """

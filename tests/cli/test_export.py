@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cli_types import Said
 
-from small_items import small_items
+from support.cli_types import Said
+from support.small_items import small_items
 
 Offdiag = Callable[..., Said]
 

@@ -1,7 +1,6 @@
 """The program as a process of its own: what it imports, signals, pipes, terminals, workers."""
 
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -11,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_types import Finished, spawn
-from test_stores import cells
+
+from support.cli_types import Finished, cells, on_a_terminal, spawn
 
 HEAVY = {"torch", "transformers", "peft", "matplotlib", "accelerate"}
 
@@ -98,30 +97,6 @@ def test_a_study_of_ones_own_with_two_workers(own_study: Path, tmp_path: Path) -
     assert (process.returncode, err) == (0, "")
     assert "9 of 9 steps done." in out
     assert len(cells(tmp_path / "store")) == 3
-
-
-def on_a_terminal(columns: int, *words: object, **environment: str) -> tuple[int, str]:
-    """The exit code and what a terminal that wide is sent."""
-    import fcntl
-    import struct
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    settings = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "offdiag", *map(str, words)],
-        stdout=theirs, stderr=theirs, stdin=theirs, env={**settings, "TERM": "xterm-256color", **environment},
-    )  # fmt: skip
-    os.close(theirs)
-    shown = b""
-    try:
-        while data := os.read(ours, 65536):
-            shown += data
-    except OSError:  # what Linux answers once the other end is closed
-        pass
-    os.close(ours)
-    return process.wait(timeout=60), shown.decode()
 
 
 def test_names_are_never_broken_on_a_terminal(finished: Finished) -> None:

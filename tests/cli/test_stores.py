@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_types import Finished, Said
 
 from offdiag.planning import Plan
+from support.cli_types import Finished, Said, cells
 
 Offdiag = Callable[..., Said]
 Mistake = Callable[..., str]
@@ -22,10 +22,6 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     survey = Plan.survey
     monkeypatch.setattr(Plan, "survey", lambda plan, store: found.append(store.root) or survey(plan, store))
     return found
-
-
-def cells(store: Path, word: str = "") -> list[Path]:
-    return [path for path in sorted((store / "cells").iterdir()) if word in path.name]
 
 
 def test_a_store_of_another_version(mistake: Mistake, copied: Finished) -> None:

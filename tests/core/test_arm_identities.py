@@ -1,14 +1,14 @@
 """Every field of an arm, of its method and of an evaluation reaches the step of their cell."""
 
 import pytest
-from identities import BESIDE, CELL, DOMAIN, HUB, KEEPING, OTHER_DOMAIN, changed
 
 from offdiag.methods import FineTuning, InContext, MixtureTuning, PolicyOptimisation, PreTraining, Recipe, Reinforcement
 from offdiag.models import ModelSpec
+from offdiag.studies.world_map.task import WorldMapDomain
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import Part
-from offdiag.tasks.world_map import WorldMapDomain
 from offdiag.training import Decoder, PretrainingRecipe
+from support.identities import BESIDE, CELL, DOMAIN, HUB, KEEPING, OTHER_DOMAIN, changed
 
 FEW = Arm(model=HUB, method=InContext(k=2), train=DOMAIN)
 FINE = Arm(model=HUB, method=FineTuning(n=200), train=DOMAIN)

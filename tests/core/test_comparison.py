@@ -14,7 +14,7 @@ from offdiag.errors import UserError
 from offdiag.gather import gather
 from offdiag.published import Published
 from offdiag.store import Store
-from tiny_study import answer_by_hand, steps_of, tiny_plan
+from support.tiny_study import answer_by_hand, steps_of, tiny_plan
 
 N = 12
 ZERO = {"method": "zero-shot", "eval_base": 8, "prompt": "step-by-step"}

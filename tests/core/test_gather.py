@@ -8,7 +8,7 @@ from offdiag.gather import MEASURES, gather
 from offdiag.steps import load_answers
 from offdiag.steps.jsonl import append_jsonl, write_jsonl
 from offdiag.store import Store
-from tiny_study import answer_by_hand, steps_of, tiny_plan
+from support.tiny_study import answer_by_hand, steps_of, tiny_plan
 
 N = 12
 

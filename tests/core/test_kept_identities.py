@@ -1,12 +1,12 @@
 """What makes finished steps stale, and that nothing else does."""
 
 import pytest
-from identities import ANSWERS, CELL, EVAL, SHOWN, TRAIN, TUNED, changed
 
 from offdiag.identity import fingerprint
 from offdiag.models import ModelSpec
 from offdiag.steps import Grades, Weights
 from offdiag.tasks import get_task
+from support.identities import ANSWERS, CELL, EVAL, SHOWN, TRAIN, TUNED, changed
 
 
 @pytest.mark.parametrize(

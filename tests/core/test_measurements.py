@@ -15,8 +15,8 @@ from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
 from offdiag.steps import Examples, Measurement, Work, load_examples
 from offdiag.store import Store
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Design, Study, StudyParams
-from offdiag.tasks.base_addition import AdditionDomain
 
 RUNTIME = Runtime(device="cpu", threads=1)
 

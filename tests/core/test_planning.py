@@ -4,7 +4,6 @@ from typing import ClassVar
 
 import pytest
 
-from offdiag.analyses import Learnt
 from offdiag.catalogue import load_study
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
@@ -14,12 +13,13 @@ from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.steps import Grades
 from offdiag.store import State, Store
+from offdiag.studies.base_addition.task import AdditionDomain
+from offdiag.studies.base_addition.task.task import BaseAddition
+from offdiag.studies.easy_to_hard.task import HardnessDomain
+from offdiag.studies.trigger_2d.analyses.stage_check import Learnt
 from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
 from offdiag.tasks import Domain, Example, Grade, get_task, register, task
-from offdiag.tasks.base_addition import AdditionDomain
-from offdiag.tasks.base_addition.task import BaseAddition
-from offdiag.tasks.easy_to_hard import HardnessDomain
-from tiny_study import RECIPE, Params, answer_by_hand, build, steps_of, tiny_plan, tiny_study
+from support.tiny_study import RECIPE, Params, answer_by_hand, build, steps_of, tiny_plan, tiny_study
 
 HUB = ModelSpec(source="hub:org/name")
 

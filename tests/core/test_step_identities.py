@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from identities import changed
-from others_of_answers import OF_ANSWERS
-from others_of_measurements import OF_MEASUREMENTS
-from others_of_trainings import OF_TRAININGS
 
-import tiny_study
 from offdiag.errors import UserError
 from offdiag.identity import Identity, fingerprint
 from offdiag.methods import Method
 from offdiag.runtime import Runtime
+from support import tiny_study
+from support.identities import changed
+from support.others_of_answers import OF_ANSWERS
+from support.others_of_measurements import OF_MEASUREMENTS
+from support.others_of_trainings import OF_TRAININGS
 
 # Every identity that reaches a step, with another value for each of its fields.
 OTHERS = [*OF_ANSWERS, *OF_TRAININGS, *OF_MEASUREMENTS]

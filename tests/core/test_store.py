@@ -11,8 +11,8 @@ from offdiag.lease import lease
 from offdiag.models import ModelSpec
 from offdiag.steps import Examples
 from offdiag.store import State, Store
-from offdiag.tasks.base_addition import AdditionDomain
-from tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan
+from offdiag.studies.base_addition.task import AdditionDomain
+from support.tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan
 
 STEP = Examples(domain=AdditionDomain(base=8), split="eval", n=3)
 
@@ -114,7 +114,7 @@ def test_a_half_written_result_names_its_path_and_the_remedy(store, text):
 def test_a_half_written_cell_names_its_path_and_the_remedy(store, monkeypatch):
     folder = finish(store, STEP)
     (folder / "cell.json").write_text('{"identity": {')
-    monkeypatch.setattr("offdiag.tasks.base_addition.task.BaseAddition.data_version", 99)
+    monkeypatch.setattr("offdiag.studies.base_addition.task.task.BaseAddition.data_version", 99)
     newer = Examples(domain=AdditionDomain(base=8), split="eval", n=3)
     with pytest.raises(StoreError, match="cannot read .*cell.json") as caught:
         store.state(newer)

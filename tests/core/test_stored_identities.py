@@ -6,7 +6,8 @@ If one fails, finished steps of every store become stale: change an identity on 
 import json
 
 import pytest
-from stored_identities import FILE, NEED_DATA, scales, summary_of
+
+from support.stored_identities import FILE, NEED_DATA, scales, summary_of
 
 STORED = json.loads(FILE.read_text())
 

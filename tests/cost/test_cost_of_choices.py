@@ -10,7 +10,6 @@ from offdiag.cost.rehearsal import Rehearsal
 from offdiag.cost.tokens import split
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
-from offdiag.measurements import TextHardness
 from offdiag.methods import FineTuning, InContext, LinearProbe, ZeroShot
 from offdiag.methods.method import Method
 from offdiag.models import ModelSpec
@@ -18,12 +17,13 @@ from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
 from offdiag.steps import Choices, Examples, HiddenStates, Weights
 from offdiag.store import Store
+from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness
+from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
-from offdiag.tasks.easy_to_hard import HardnessDomain
 from offdiag.tasks.stream import NO_TARGET, Batch, Stream
 from offdiag.training import Recipe
-from tiny_study import Params, tell_context, tiny_study
+from support.tiny_study import Params, tell_context, tiny_study
 
 TASK = get_task("easy_to_hard")
 DOMAIN = HardnessDomain(dataset="synthetic", n_train=8)

@@ -9,7 +9,6 @@ from offdiag.catalogue import load_study
 from offdiag.cost import Cost, Throughput, estimate, measured
 from offdiag.cost.teaching import examples_seen
 from offdiag.cost.tokens import split
-from offdiag.measurements import Anchoring
 from offdiag.methods import FineTuning, Recipe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
@@ -17,12 +16,13 @@ from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
 from offdiag.steps import Answers, Pretrained
 from offdiag.store import Store
-from offdiag.studies.base_addition import base_addition
-from offdiag.studies.base_thresholds import base_thresholds
+from offdiag.studies.base_addition.base_thresholds import base_thresholds
+from offdiag.studies.base_addition.measurements.anchoring import Anchoring
+from offdiag.studies.base_addition.study import base_addition
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
-from offdiag.tasks.base_addition import AdditionDomain
-from tiny_study import Params, steps_of, tiny_plan, tiny_study
+from support.tiny_study import Params, steps_of, tiny_plan, tiny_study
 
 SUMS = AdditionDomain(base=8)
 CHAT = 8  # tokens of the template around a prompt
@@ -159,7 +159,7 @@ def test_throughput_is_that_of_the_finished_steps(model_stub: Path, tmp_path: Pa
 def test_nothing_heavy_is_loaded() -> None:
     code = (
         "import sys; from offdiag.cost import estimate; from offdiag.planning import make_plan;"
-        "from offdiag.studies.base_addition import base_addition as s; estimate(make_plan(s, 'quick'));"
+        "from offdiag.studies.base_addition.study import base_addition as s; estimate(make_plan(s, 'quick'));"
         "print(sorted({'torch', 'transformers', 'tokenizers', 'matplotlib', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -14,7 +14,7 @@ from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.runtime import Runtime, available_cores
 from offdiag.store import Store
-from tiny_study import answer_by_hand, steps_of, tiny_plan
+from support.tiny_study import answer_by_hand, steps_of, tiny_plan
 
 RUNTIME = Runtime(device="cpu", token_budget=4096, threads=1)
 FLOAT32, BFLOAT16 = ModelSpec(source="hub:a/b"), ModelSpec(source="hub:a/b", dtype="bfloat16")

@@ -8,7 +8,7 @@ from offdiag.engine import Summary, run_plan
 from offdiag.models.lm import LM
 from offdiag.planning import Plan
 from offdiag.store import Store
-from tiny_study import RUNTIME, Recorder, tiny_plan
+from support.tiny_study import RUNTIME, Recorder, tiny_plan
 
 
 class Finished(NamedTuple):

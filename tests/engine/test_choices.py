@@ -9,9 +9,9 @@ from offdiag.models import ModelSpec
 from offdiag.models.lm import Score
 from offdiag.steps import Choices, Examples, Weights, load_answers
 from offdiag.steps.jsonl import write_jsonl
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import Example
-from offdiag.tasks.base_addition import AdditionDomain
 
 SPEC = ModelSpec(source="hub:org/name")
 N = 100

@@ -5,13 +5,13 @@ import random
 import signal
 import time
 
-import killed_run
 import pytest
 
 from offdiag.engine import run_plan
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
-from tiny_study import RUNTIME, Recorder, contents, steps_of
+from support import killed_run
+from support.tiny_study import RUNTIME, Recorder, contents, steps_of
 
 # The server imports what takes seconds once, and nothing runs in it, so that its children begin at once and afresh.
 PROCESSES = multiprocessing.get_context("forkserver")

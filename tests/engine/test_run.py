@@ -5,13 +5,13 @@ import signal
 import time
 
 import pytest
-from toys import Toy, text_of, toy_plan
 
 from offdiag.engine import Summary, run_plan
 from offdiag.errors import StoreError
 from offdiag.runtime import Runtime, available_cores
 from offdiag.store import State, Store
-from tiny_study import Recorder
+from support.tiny_study import Recorder
+from support.toys import Toy, text_of, toy_plan
 
 A, D = Toy(label="a"), Toy(label="d")
 both = pytest.mark.parametrize("workers", [1, 2], ids=["inline", "pool"])

@@ -1,6 +1,5 @@
-from toys import Toy
-
 from offdiag.engine.scheduler import Scheduler
+from support.toys import Toy
 
 
 def drain(scheduler):

@@ -10,11 +10,11 @@ from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.steps import load_records
 from offdiag.store import Store
+from offdiag.studies.world_map.task import NAMES, WorldMapDomain
 from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
 from offdiag.tasks import Part
-from offdiag.tasks.world_map import NAMES, WorldMapDomain
 from offdiag.training import Decoder, PretrainingRecipe
-from tiny_study import RUNTIME, steps_of
+from support.tiny_study import RUNTIME, steps_of
 
 MODEL = ModelSpec(source="scratch:tiny")
 WORLD = {"count": 20, "new_count": 6, "id_digits": 2, "per_degree": 1}

@@ -6,7 +6,7 @@ from offdiag.engine import run_plan
 from offdiag.gather import gather
 from offdiag.steps import load_answers, load_records
 from offdiag.store import State, Store
-from tiny_study import RUNTIME, Recorder, contents, steps_of, tiny_plan
+from support.tiny_study import RUNTIME, Recorder, contents, steps_of, tiny_plan
 
 
 def test_a_run_finishes_every_step(finished):

@@ -7,9 +7,9 @@ from offdiag.methods import FineTuning, InContext, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.store import Store
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation, Study
-from offdiag.tasks.base_addition import AdditionDomain
-from tiny_study import RECIPE, RUNTIME, Params, steps_of
+from support.tiny_study import RECIPE, RUNTIME, Params, steps_of
 
 METHOD = FineTuning(n=4, recipe=RECIPE)
 

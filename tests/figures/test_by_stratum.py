@@ -3,8 +3,8 @@ import warnings
 import numpy as np
 import pytest
 
-from framed import framed
 from offdiag.figures import ByStratum
+from support.framed import framed
 
 ARMS = {"untuned": {"method": "zero-shot"}, "tuned": {"method": "fine-tuning", "rationale": True}}
 FIGURE = ByStratum(name="carries", arms=ARMS, own=("base",))

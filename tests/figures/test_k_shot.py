@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from framed import framed
 from offdiag.analyses import fit_transition
 from offdiag.errors import UserError
 from offdiag.figures import KShot
 from offdiag.stats import wilson
+from support.framed import framed
 
 KS = [0, 1, 2, 4, 8, 16]
 RISING = [0.05, 0.2, 0.5, 0.8, 0.9, 0.9]

@@ -3,10 +3,10 @@ import warnings
 import numpy as np
 import pytest
 
-from framed import framed
 from offdiag.analyses import fit_transition
 from offdiag.errors import UserError
 from offdiag.figures import SingleFit
+from support.framed import framed
 
 KS = [0, 1, 2, 4, 8, 16]
 RISING = [0.05, 0.2, 0.5, 0.8, 0.9, 0.9]

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from framed import framed
 from offdiag.figures import KShot, save
 from offdiag.figures.style import PALETTE, label, looks, values_of
 from offdiag.identity import fingerprint
+from support.framed import framed
 
 
 def test_importing_figures_and_analyses_loads_nothing_heavy():

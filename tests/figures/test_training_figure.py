@@ -4,7 +4,7 @@ import pytest
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.figures import TrainingCurves
-from training_frames import history, training_frames
+from support.training_frames import history, training_frames
 
 FIGURE = TrainingCurves(name="training", arms=("strategy",), panels="eval_category")
 

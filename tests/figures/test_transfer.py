@@ -5,10 +5,10 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 
-from framed import framed
 from offdiag.errors import UserError
 from offdiag.figures import Transfer
 from offdiag.figures.style import PALETTE
+from support.framed import framed
 
 FIGURE = Transfer(name="transfer")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from framed import framed
 from offdiag.analyses import scaling_table
 from offdiag.figures import WidthScalingPlot, draw_width_scaling
+from support.framed import framed
 
 
 def table(widths=(1.2, 0.6, math.nan)):

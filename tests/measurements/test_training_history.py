@@ -9,8 +9,8 @@ from offdiag.methods import FineTuning, Recipe
 from offdiag.models import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.steps import Merged, Pretrained, Weights
-from offdiag.tasks.base_addition import AdditionDomain
-from offdiag.tasks.episodes import Episodes
+from offdiag.studies.base_addition.episodes import Episodes
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.training import Decoder, PretrainingRecipe
 
 BASE = Weights(spec=ModelSpec(source="hub:org/name"))

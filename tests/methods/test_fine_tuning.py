@@ -1,6 +1,5 @@
 import pytest
 
-import tiny_study
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.methods import FineTuning, Recipe
@@ -8,10 +7,11 @@ from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.steps import Weights
 from offdiag.store import State, Store
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
-from offdiag.tasks.base_addition import AdditionDomain
-from tiny_study import RECIPE, RUNTIME, tiny_plan
-from tiny_study import tiny_study as study_of
+from support import tiny_study
+from support.tiny_study import RECIPE, RUNTIME, tiny_plan
+from support.tiny_study import tiny_study as study_of
 
 HUB = ModelSpec(source="hub:org/name")
 BASE = Weights(spec=HUB)

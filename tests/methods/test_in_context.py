@@ -8,9 +8,9 @@ from offdiag.models import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.steps import Examples, Weights
 from offdiag.store import Store
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import get_task
-from offdiag.tasks.base_addition import AdditionDomain
 
 HUB = ModelSpec(source="hub:org/name")
 DOMAIN = AdditionDomain(base=8)

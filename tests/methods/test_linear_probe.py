@@ -5,9 +5,9 @@ from offdiag.methods import LinearProbe
 from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.steps import Examples, HiddenStates, Probed, ProbeFits, ProbeGrid, Weights
+from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
 from offdiag.tasks import get_task
-from offdiag.tasks.easy_to_hard import HardnessDomain
 
 MODEL = ModelSpec(source="hub:org/name")
 POOL = HardnessDomain(n_train=0)

@@ -2,7 +2,6 @@ from importlib.util import find_spec
 
 import pytest
 
-import tiny_study
 from offdiag.cost import estimate
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
@@ -13,13 +12,14 @@ from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.steps import Weights
 from offdiag.store import Store
+from offdiag.studies.base_addition.counting import CountingDomain
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
-from offdiag.tasks.base_addition import AdditionDomain
-from offdiag.tasks.counting import CountingDomain
 from offdiag.training.reinforcement import Verdict
-from tiny_study import RECIPE, RUNTIME, steps_of, tell_context
-from tiny_study import tiny_study as study_of
+from support import tiny_study
+from support.tiny_study import RECIPE, RUNTIME, steps_of, tell_context
+from support.tiny_study import tiny_study as study_of
 
 BASE = Weights(spec=ModelSpec(source="hub:org/name"))
 SUMS, NUMBERS = AdditionDomain(base=8), CountingDomain(base=8)

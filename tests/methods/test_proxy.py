@@ -1,6 +1,5 @@
 import pytest
 
-import tiny_study
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.gather import gather
@@ -10,10 +9,11 @@ from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
 from offdiag.steps import Weights
 from offdiag.store import Store
+from offdiag.studies.base_addition.counting import CountingDomain
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
-from offdiag.tasks.base_addition import AdditionDomain
-from offdiag.tasks.counting import CountingDomain
+from support import tiny_study
 
 BASE = Weights(spec=ModelSpec(source="hub:org/name"))
 DOMAIN, OTHER = AdditionDomain(base=8), AdditionDomain(base=9)

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from tiny import make_tiny_model
+
+from support.tiny import make_tiny_model
 
 
 @pytest.fixture(scope="session")

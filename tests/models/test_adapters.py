@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from lms import PROMPTS, ids_of, own_greedy, tiny_lm, weights
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from offdiag.errors import UserError
+from support.lms import PROMPTS, ids_of, own_greedy, tiny_lm, weights
 
 
 def _adapter(base: Path, folder: Path, seed: int) -> Path:

@@ -1,9 +1,8 @@
-from tiny import make_tiny_tokenizer
-
 from offdiag.methods.in_context import few_shot_prompt
 from offdiag.models.chat import render, tokenise
+from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import get_task
-from offdiag.tasks.easy_to_hard import HardnessDomain
+from support.tiny import make_tiny_tokenizer
 
 TASK, DOMAIN = get_task("easy_to_hard"), HardnessDomain(dataset="synthetic")
 

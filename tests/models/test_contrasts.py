@@ -1,8 +1,8 @@
 import pytest
-from lms import tiny_lm
 
 from offdiag.errors import UserError
 from offdiag.models.contrasts import contrast, token_spans
+from support.lms import tiny_lm
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lms import SHORT, tiny_lm
 
 from offdiag.errors import UserError
 from offdiag.models import lm as module
 from offdiag.models.chat import plain_ids, tokenise
+from support.lms import SHORT, tiny_lm
 
 
 @pytest.mark.parametrize("chat", [True, False])

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from lms import HEAD, PROMPTS, SHORT, answers, ids_of, own_greedy, tiny_lm
 
 from offdiag.errors import UserError
 from offdiag.models._prefix import BLOCK, prefill
+from support.lms import HEAD, PROMPTS, SHORT, answers, ids_of, own_greedy, tiny_lm
 
 
 @pytest.mark.parametrize("prompts", [PROMPTS, SHORT], ids=["shared", "per-query"])

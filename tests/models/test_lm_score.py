@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from lms import HEAD, PROMPTS, tiny_lm
 
 from offdiag.errors import UserError
 from offdiag.models.chat import tokenise
 from offdiag.models.lm import LM, Score
+from support.lms import HEAD, PROMPTS, tiny_lm
 
 OPTIONS = [" yes", " no, never", "\\boxed{10}", "A"]
 

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from lms import tiny_lm
 from torch import nn
 
 from offdiag.models import ModelSpec
 from offdiag.models._packed import PackedLinear, pack_linears
 from offdiag.models.loading import load_model
 from offdiag.runtime import Runtime
+from support.lms import tiny_lm
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from lms import SHORT, ids_of, own_greedy, tiny_lm
-from tiny import make_tiny_model, make_tiny_tokenizer
 from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, MistralConfig, PreTrainedConfig
 
 from offdiag.models._support import why_not_shared
 from offdiag.models.lm import LM
+from support.lms import SHORT, ids_of, own_greedy, tiny_lm
+from support.tiny import make_tiny_model, make_tiny_tokenizer
 
 SIZE = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from lms import tiny_lm
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from offdiag.models._patched import blocks_of
@@ -9,7 +8,8 @@ from offdiag.models._score import Question
 from offdiag.models.contrasts import Contrast
 from offdiag.models.patching import Patched, patch
 from offdiag.seeds import stream
-from planted import DEPTH, PLUS, READER, make_planted_model
+from support.lms import tiny_lm
+from support.planted import DEPTH, PLUS, READER, make_planted_model
 
 ONE_TOKEN, SEVERAL = ((5,), (6,)), ((5, 7), (6, 8, 9))
 

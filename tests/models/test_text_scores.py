@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from lms import SHORT, tiny_lm
-from tiny import make_tiny_model
 
 from offdiag.errors import UserError
 from offdiag.models.lm import LM
+from support.lms import SHORT, tiny_lm
+from support.tiny import make_tiny_model
 
 TEXTS = [*SHORT, "Which of these is a liquid?\nWater.", "a", "It rains because it rains. " * 30]
 

@@ -3,22 +3,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from offdiag.reporting import write_report
-
-from . import synthetic
-from .browser import chromium
+from support import synthetic
+from support.browser import chromium
 
 CAPTION = 'Accuracy against k; <b onmouseover="window.__pwned = 5">bands</b> are 95 % intervals.'
-
-
-def draw() -> Figure:
-    figure = Figure(figsize=(6, 4))
-    axes = figure.subplots()
-    axes.plot([1, 2, 4, 8], [0.1, 0.2, 0.3, 0.4])
-    axes.set_xlabel("demonstrations")
-    return figure
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +21,7 @@ def tables():
 def report(tmp_path_factory, tables):
     """Folder of a report on the hostile study: 40 records a cell, 30 of them in the page."""
     folder = tmp_path_factory.mktemp("report")
-    figures = [("transition", CAPTION, draw()), ("transfer", "All arms.", draw())]
+    figures = [("transition", CAPTION, synthetic.plot()), ("transfer", "All arms.", synthetic.plot())]
     write_report(synthetic.hostile_results(40), folder, figures, tables, records_per_cell=30)
     return folder
 

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from offdiag.reporting import write_report
-
-from . import synthetic
+from support import synthetic
 
 pytestmark = pytest.mark.browser
 

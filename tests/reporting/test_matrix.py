@@ -5,8 +5,7 @@ import pytest
 
 from offdiag.analyses import Frames
 from offdiag.reporting.matrix import build_matrix
-
-from . import synthetic
+from support import synthetic
 
 NO_STEPS = pd.DataFrame(columns=["name", "folder", "state"])
 

@@ -6,8 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from offdiag.reporting import write_report
-
-from . import synthetic
+from support import synthetic
 
 
 class Reader(HTMLParser):

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from city_frames import city_maps
-from offdiag.figures import CityMaps
 from offdiag.figures.scene import Film, Scene
 from offdiag.reporting import write_report
 from offdiag.reporting.scene import render_scene
-
-from . import synthetic
+from offdiag.studies.world_map.figures.maps import CityMaps
+from support import synthetic
+from support.city_frames import city_maps
 
 HOSTILE = '</script><script>window.__pwned = 1</script><img src=x onerror="window.__pwned = 2">'
 SHOWN = "shown.map((place) => place.map((v) => Math.round(v * 100) / 100))"

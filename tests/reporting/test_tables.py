@@ -7,8 +7,7 @@ import pytest
 from offdiag.errors import UserError
 from offdiag.reporting.matrix import build_matrix
 from offdiag.reporting.tables import latex, latex_table, write_tables
-
-from . import synthetic
+from support import synthetic
 
 
 def test_csv_tables_hold_every_row(report: Path):

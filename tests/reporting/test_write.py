@@ -7,9 +7,7 @@ import pytest
 from offdiag.errors import UserError
 from offdiag.reporting import write_report
 from offdiag.reporting.write import reproduce
-
-from . import synthetic
-from .conftest import draw
+from support import synthetic
 
 
 def test_the_folder_holds_page_tables_and_figures(report):
@@ -41,4 +39,4 @@ def test_a_table_with_a_named_index_keeps_it(tmp_path):
 
 def test_a_figure_name_that_cannot_be_a_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="'a/b'"):
-        write_report(synthetic.empty_results(), tmp_path, [("a/b", "caption", draw())])
+        write_report(synthetic.empty_results(), tmp_path, [("a/b", "caption", synthetic.plot())])

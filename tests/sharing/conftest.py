@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from stand_in import Hub
 
 import offdiag
 from offdiag.runtime import Runtime
 from offdiag.sharing import Adapter, find_adapter
 from offdiag.store import Store
+from support.stand_in import Hub
 
 STUDY = '''
 from offdiag.methods import FineTuning, Recipe

@@ -1,12 +1,12 @@
 import shutil
 
 import pytest
-from stand_in import REPO
 
 from offdiag.cli import main
 from offdiag.errors import UserError
 from offdiag.sharing import find_adapter, model_card
 from offdiag.store import Store
+from support.stand_in import REPO
 
 
 @pytest.mark.parametrize("way", ["name", "folder", "hash", "beginning", "pattern"])

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 from huggingface_hub import ModelCard
-from stand_in import REPO
 
 from offdiag.gather import gather
 from offdiag.models import ModelSpec
 from offdiag.sharing import model_card
 from offdiag.sharing.loading import loading_code
 from offdiag.store import Store
+from support.stand_in import REPO
 
 
 @pytest.fixture

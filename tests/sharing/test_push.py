@@ -5,12 +5,12 @@ import pytest
 import torch
 from huggingface_hub import HfApi
 from peft import PeftModel
-from stand_in import REPO, Hub
 from transformers import AutoModelForCausalLM
 
 from offdiag.errors import OffdiagError, UserError
 from offdiag.sharing import model_card, push_adapter
 from offdiag.sharing.push import check_repo
+from support.stand_in import REPO, Hub
 
 
 def uploaded(folder):

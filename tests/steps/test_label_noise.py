@@ -10,8 +10,8 @@ from offdiag.stats.label_noise import noisy_labels
 from offdiag.steps import Weights
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.steps.label_noise import noise_stream, with_label_noise
+from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Example, get_task
-from offdiag.tasks.easy_to_hard import HardnessDomain
 
 MODEL = Weights(spec=ModelSpec(source="hub:org/name"))
 TASK = get_task("easy_to_hard")

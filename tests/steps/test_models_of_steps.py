@@ -9,19 +9,22 @@ import pytest
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
-from offdiag.measurements import Anchoring, CategorySimilarity, CityMap, Encoded
 from offdiag.methods import FineTuning, LinearProbe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
 from offdiag.planning import Plan, make_plan
 from offdiag.steps import Examples, Grades, HiddenStates, Measurement, Trained, Weights, Work
 from offdiag.store import Store
+from offdiag.studies.base_addition.measurements.anchoring import Anchoring
+from offdiag.studies.base_addition.task import AdditionDomain
+from offdiag.studies.easy_to_hard.task import HardnessDomain
+from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
+from offdiag.studies.world_map.measurements.coordinate_map import CityMap
+from offdiag.studies.world_map.measurements.representations import Encoded
+from offdiag.studies.world_map.task import World
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import Scalar
-from offdiag.tasks.base_addition import AdditionDomain
-from offdiag.tasks.easy_to_hard import HardnessDomain
-from offdiag.tasks.world_map import World
-from tiny_study import RECIPE, Params, tiny_study
+from support.tiny_study import RECIPE, Params, tiny_study
 
 SUMS = AdditionDomain(base=8)
 HUB, OTHER = ModelSpec(source="hub:nobody/nothing-1b"), ModelSpec(source="hub:nobody/other-1b")

@@ -25,8 +25,8 @@ from offdiag.steps import (
 from offdiag.steps import hidden_states as module
 from offdiag.steps.hidden_states import load_states
 from offdiag.steps.jsonl import write_jsonl
+from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Example
-from offdiag.tasks.easy_to_hard import HardnessDomain
 
 WEIGHTS = Weights(spec=ModelSpec(source="hub:org/name"))
 POOL = HardnessDomain(n_train=0)

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from offdiag.errors import UserError
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.tasks import describe, get_task
-from offdiag.tasks.base_addition import AdditionDomain
 
 TASK = get_task("base_addition")
 BASE_8 = AdditionDomain(base=8)

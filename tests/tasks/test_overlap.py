@@ -3,8 +3,8 @@ from typing import ClassVar
 import pytest
 
 from offdiag.errors import UserError
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.tasks import Domain, Example, check_disjoint, get_task
-from offdiag.tasks.base_addition import AdditionDomain
 
 TASK = get_task("base_addition")
 BASE_8, BASE_9 = AdditionDomain(base=8), AdditionDomain(base=9)

@@ -3,8 +3,8 @@ import re
 import pytest
 
 from offdiag.errors import UserError
+from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.tasks import get_task, parse_domain
-from offdiag.tasks.base_addition import AdditionDomain
 
 TASK = get_task("base_addition")
 

@@ -5,7 +5,7 @@ import torch
 @pytest.fixture(scope="session")
 def base(tmp_path_factory):
     """A folder with a tiny model."""
-    from tiny import make_tiny_model
+    from support.tiny import make_tiny_model
 
     return make_tiny_model(tmp_path_factory.mktemp("base"))
 

@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from offdiag.errors import UserError
-from offdiag.tasks.world_map import GEOMETRIES
+from offdiag.studies.world_map.task import GEOMETRIES
 from offdiag.training.characters import SPECIAL, character_tokenizer
 
 TOKENS = (*SPECIAL, *(string.punctuation + string.ascii_letters + string.digits))

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from tiny_training import history, train, weights
 from torch.nn.functional import cross_entropy
 
 from offdiag.errors import UserError
@@ -11,10 +10,11 @@ from offdiag.models.lm import LM
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
 from offdiag.steps import Weights
-from offdiag.tasks.base_addition import AdditionDomain
-from offdiag.tasks.easy_to_hard import HardnessDomain
+from offdiag.studies.base_addition.task import AdditionDomain
+from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.training.batches import update_indices
 from offdiag.training.choosing import item_batches, items_of
+from support.tiny_training import history, train, weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ITEMS = [(f"{a}+{b}" + " please" * (a % 3), str(a + b)) for a in range(5, 9) for b in range(3)]

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from peft import get_peft_model_state_dict
-from tiny_policy import PROMPTS, RECIPE, judge, optimise, practice
-from tiny_training import history, same_bits, weights
 
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
@@ -21,6 +19,8 @@ from offdiag.training.learner import load_learner
 from offdiag.training.reinforcement import check_recipe
 from offdiag.training.rounds import Sampler, prompt_order
 from offdiag.training.scope import process_untouched
+from support.tiny_policy import PROMPTS, RECIPE, judge, optimise, practice
+from support.tiny_training import history, same_bits, weights
 
 needs_trl = pytest.mark.skipif(find_spec("trl") is None, reason='trl is not installed: pip install "offdiag[rl]"')
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,9 +9,9 @@ from offdiag.identity import fingerprint
 from offdiag.models import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.steps import Pretrained, Weights
+from offdiag.studies.base_addition.episodes import Episodes
+from offdiag.studies.world_map.task import WorldMapDomain
 from offdiag.tasks import Part, get_task
-from offdiag.tasks.episodes import Episodes
-from offdiag.tasks.world_map import WorldMapDomain
 from offdiag.training import Decoder, PretrainingRecipe
 
 CPU = Runtime(device="cpu", threads=1)

@@ -2,23 +2,12 @@ import subprocess
 import sys
 
 import pytest
-import tiny_training
-from tiny_training import RECIPE, UPDATES, history, same_bits, train, weights
+
+from support import tiny_training
+from support.tiny_training import RECIPE, UPDATES, Killed, history, kill_at, same_bits, train, weights
 
 FULL = RECIPE.model_copy(update={"adapter": "full", "learning_rate": 1e-3})
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-class Killed(BaseException):
-    pass
-
-
-def kill_at(last):
-    def on_progress(update, total):
-        if update == last:
-            raise Killed
-
-    return on_progress
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_policy import PROMPTS, practice
 
 from offdiag.models import ModelSpec
 from offdiag.models.chat import tokenise
@@ -11,6 +10,7 @@ from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
 from offdiag.training import rounds
 from offdiag.training.rounds import Sampler, prompt_order, sampling
+from support.tiny_policy import PROMPTS, practice
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -1,11 +1,10 @@
 import pytest
 from pydantic import ValidationError
-from test_resume import Killed, kill_at
-from tiny_training import CONVERSATIONS, RECIPE, UPDATES, same_bits, train, weights
 
 from offdiag.errors import UserError
 from offdiag.training import Recipe
 from offdiag.training.snapshots import log_spaced, snapshot_folder
+from support.tiny_training import CONVERSATIONS, RECIPE, UPDATES, Killed, kill_at, same_bits, train, weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from test_pretraining import DECODER, RECIPE, KilledError, history, killed_at, same, train, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from offdiag.errors import UserError
 from offdiag.training.characters import SPECIAL
+from support.tiny_pretraining import DECODER, RECIPE, KilledError, history, killed_at, same, train, weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LETTERS = (*SPECIAL, *"abcdef")

@@ -3,8 +3,6 @@
 import pytest
 import torch
 from peft import PeftModel
-from test_resume import Killed, kill_at
-from tiny_training import CONVERSATIONS, RECIPE, history, same_bits, train, weights
 from torch.nn.functional import cross_entropy, kl_div
 
 from offdiag.errors import UserError
@@ -15,6 +13,7 @@ from offdiag.training.batches import Group, Updates, tokenise_all
 from offdiag.training.gradients import project_away
 from offdiag.training.strategies import GradientProjection, KLPenalty, Mixing, UpWeighting
 from offdiag.training.supervised import Beside
+from support.tiny_training import CONVERSATIONS, RECIPE, Killed, history, kill_at, same_bits, train, weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

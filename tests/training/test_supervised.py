@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 from peft import PeftModel
-from tiny_training import CONVERSATIONS, RECIPE, UPDATES, history, same_bits, train, weights
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -17,6 +16,7 @@ from offdiag.runtime import Runtime
 from offdiag.training import Recipe
 from offdiag.training.batches import update_indices
 from offdiag.training.recipe import PROJECTIONS
+from support.tiny_training import CONVERSATIONS, RECIPE, UPDATES, history, same_bits, train, weights
 
 CPU = Runtime(device="cpu")
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -11,11 +11,12 @@ from offdiag.cost.prefill import BLOCK, Prefill, Prompted
 from offdiag.cost.rehearsal import Rehearsal, mean_length
 from offdiag.cost.sizes import Size, size_of
 from offdiag.cost.tokens import Tokens
-from offdiag.measurements import Anchoring, TextHardness
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
 from offdiag.steps import Answers, Choices, HiddenStates, Weights
+from offdiag.studies.base_addition.measurements.anchoring import Anchoring
+from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness
 from offdiag.training import Recipe
 
 _Step: TypeAlias = Answers | Choices | HiddenStates

@@ -18,12 +18,13 @@ from offdiag.cost.memory import Memory
 from offdiag.cost.rehearsal import NotYetKnownError, Rehearsal
 from offdiag.cost.teaching import Teaching
 from offdiag.cost.throughput import Throughput
-from offdiag.measurements import Anchoring, TextHardness
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.planning import Plan
 from offdiag.runtime import Runtime
 from offdiag.steps import Answers, Choices, HiddenStates, Measurement, Merged, Pretrained, Snapshot, Step, Trained
+from offdiag.studies.base_addition.measurements.anchoring import Anchoring
+from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness
 
 
 def estimate(

@@ -9,13 +9,14 @@ import numpy as np
 
 from offdiag.cost.tokens import Tokens, split
 from offdiag.errors import UserError
-from offdiag.measurements import Anchoring, TextHardness
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.runtime import Runtime
 from offdiag.steps import Answers, Choices, Context, Examples, HiddenStates, Step, Weights
 from offdiag.steps.hidden_states import prompts_of
 from offdiag.steps.jsonl import write_jsonl
+from offdiag.studies.base_addition.measurements.anchoring import Anchoring
+from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness
 from offdiag.tasks import Example, PromptStyle, get_task
 from offdiag.tasks.stream import NO_TARGET, Stream
 

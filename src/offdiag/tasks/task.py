@@ -230,8 +230,8 @@ def get_task(name: str) -> Task[Any]:
 
 @cache
 def _load_builtin() -> None:
-    import offdiag.tasks.base_addition
-    import offdiag.tasks.counting
-    import offdiag.tasks.easy_to_hard
-    import offdiag.tasks.trigger_2d
-    import offdiag.tasks.world_map  # noqa: F401  (importing registers them)
+    import offdiag.studies.base_addition.counting
+    import offdiag.studies.base_addition.task
+    import offdiag.studies.easy_to_hard.task
+    import offdiag.studies.trigger_2d.task
+    import offdiag.studies.world_map.task  # noqa: F401  (importing registers them)

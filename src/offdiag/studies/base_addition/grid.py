@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from itertools import product
 
-from offdiag.measurements import Anchoring
 from offdiag.methods import FineTuning, InContext, Method, PolicyOptimisation, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
+from offdiag.studies.base_addition.counting import CountingDomain
+from offdiag.studies.base_addition.measurements.anchoring import Anchoring
 from offdiag.studies.base_addition.params import Params
+from offdiag.studies.base_addition.task import AdditionDomain as Sums
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import Domain, PromptStyle
-from offdiag.tasks.base_addition import AdditionDomain as Sums
-from offdiag.tasks.counting import CountingDomain
 
 
 def cells(p: Params) -> tuple[Cell, ...]:

@@ -3,16 +3,12 @@
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from offdiag.analyses import AccuracyByStratum, AnchoringCorrelation, AnchoringScores, StudyAnalysis, Transition
-from offdiag.figures import (
-    AccuracyByAnchoring,
-    ByStratum,
-    KShot,
-    LayerwiseAnchoring,
-    SingleFit,
-    StudyFigure,
-    Transfer,
-)
+from offdiag.analyses import AccuracyByStratum, StudyAnalysis, Transition
+from offdiag.figures import ByStratum, KShot, SingleFit, StudyFigure, Transfer
+from offdiag.studies.base_addition.analyses.anchoring import AnchoringScores
+from offdiag.studies.base_addition.analyses.anchoring_correlation import AnchoringCorrelation
+from offdiag.studies.base_addition.figures.accuracy_by_anchoring import AccuracyByAnchoring
+from offdiag.studies.base_addition.figures.layerwise_anchoring import LayerwiseAnchoring
 from offdiag.studies.base_addition.grid import measurements
 from offdiag.studies.base_addition.params import Params
 

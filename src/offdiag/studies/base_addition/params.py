@@ -4,9 +4,9 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from offdiag.measurements.anchored_texts import Form
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
+from offdiag.studies.base_addition.measurements.anchored_texts import Form
 from offdiag.study import StudyParams
 from offdiag.tasks import PromptStyle
 from offdiag.training import Reinforcement

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
-from offdiag.analyses import AccuracyOverDraws, GeneralisationGap
-from offdiag.figures import OverDraws, StudyFigure, TrainingBars
+from offdiag.figures import StudyFigure
+from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import AccuracyOverDraws
+from offdiag.studies.easy_to_hard.analyses.generalisation_gap import GeneralisationGap
+from offdiag.studies.easy_to_hard.figures.over_draws import OverDraws
+from offdiag.studies.easy_to_hard.figures.training_bars import TrainingBars
 from offdiag.studies.easy_to_hard.grid import Setting, asked_setting, methods_for, settings
 from offdiag.studies.easy_to_hard.params import Params
 from offdiag.studies.easy_to_hard.selections import HARD, LEARNER, Place, Where, sources
-from offdiag.tasks.easy_to_hard.draws import pool_of
-from offdiag.tasks.easy_to_hard.measures import value_name
+from offdiag.studies.easy_to_hard.task.draws import pool_of
+from offdiag.studies.easy_to_hard.task.measures import value_name
 
 ASKED = ("all", "easy", "hard")
 SCHOOL = {"easy": value_name("school", 0), "hard": value_name("school", 1)}

@@ -10,11 +10,11 @@ from offdiag.models import ModelSpec
 from offdiag.steps import ProbeGrid
 from offdiag.studies.easy_to_hard.params import Learning, Params
 from offdiag.studies.easy_to_hard.settings import measures_of
+from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
+from offdiag.studies.easy_to_hard.task.draws import pool_of
+from offdiag.studies.easy_to_hard.task.specs import SPECS
+from offdiag.studies.easy_to_hard.task.strata import Stratum
 from offdiag.study import Arm, Cell, Evaluation
-from offdiag.tasks.easy_to_hard import EasyToHard, HardnessDomain
-from offdiag.tasks.easy_to_hard.draws import pool_of
-from offdiag.tasks.easy_to_hard.specs import SPECS
-from offdiag.tasks.easy_to_hard.strata import Stratum
 
 WORKSHEET = "5305"  # what the untrained model gets where answers are reasoned: a header that shows the form
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator
 
-from offdiag.analyses import AccuracyByHardness, MeasureCorrelations, StudyAnalysis
-from offdiag.figures import ByHardness, CorrelationHeatMap, HardnessHistograms, StudyFigure
-from offdiag.measurements import ItemHardness
+from offdiag.analyses import StudyAnalysis
+from offdiag.figures import StudyFigure
+from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import AccuracyByHardness
+from offdiag.studies.easy_to_hard.analyses.measure_correlations import MeasureCorrelations
+from offdiag.studies.easy_to_hard.figures.by_hardness import ByHardness
+from offdiag.studies.easy_to_hard.figures.correlation_heat_map import CorrelationHeatMap
+from offdiag.studies.easy_to_hard.figures.hardness_histograms import HardnessHistograms
 from offdiag.studies.easy_to_hard.grid import Setting, methods_for, noises, settings
+from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
 from offdiag.studies.easy_to_hard.params import Params
 from offdiag.studies.easy_to_hard.selections import Place, Where, most_data, without_untrained
 from offdiag.studies.easy_to_hard.settings import measures_of
-from offdiag.tasks.easy_to_hard.measures import NO_MEASURE
-from offdiag.tasks.easy_to_hard.specs import SPECS
+from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE
+from offdiag.studies.easy_to_hard.task.specs import SPECS
 
 MOST_STEPS = {"num_steps": 8.0}  # few items have more
 

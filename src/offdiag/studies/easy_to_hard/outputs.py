@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-from offdiag.analyses import (
-    AccuracyGrid,
-    AccuracyOverDraws,
-    GeneralisationGap,
-    StudyAnalysis,
-    SupervisionGapRecovered,
-    SupervisionTests,
-)
-from offdiag.figures import OverDraws, StudyFigure, SupervisionGapFigure
+from offdiag.analyses import StudyAnalysis
+from offdiag.figures import StudyFigure
+from offdiag.studies.easy_to_hard.analyses.accuracy_grid import AccuracyGrid
+from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import AccuracyOverDraws
+from offdiag.studies.easy_to_hard.analyses.generalisation_gap import GeneralisationGap
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
+from offdiag.studies.easy_to_hard.analyses.supervision_tests import SupervisionTests
 from offdiag.studies.easy_to_hard.bars import ASKED, all_to_all, by_model, by_training, from_elsewhere
+from offdiag.studies.easy_to_hard.figures.over_draws import OverDraws
+from offdiag.studies.easy_to_hard.figures.supervision_gap import SupervisionGapFigure
 from offdiag.studies.easy_to_hard.grid import methods_for
 from offdiag.studies.easy_to_hard.hardness import correlations, of_items, over_hardness
 from offdiag.studies.easy_to_hard.params import Params

@@ -10,9 +10,9 @@ from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.parameters import check_each_once
 from offdiag.studies.easy_to_hard.settings import PUBLISHED, AsPublished, check_hardness, measures_of
+from offdiag.studies.easy_to_hard.task.specs import dataset_named
+from offdiag.studies.easy_to_hard.task.strata import Stratum
 from offdiag.study import StudyParams
-from offdiag.tasks.easy_to_hard.specs import dataset_named
-from offdiag.tasks.easy_to_hard.strata import Stratum
 
 Learning: TypeAlias = Literal[
     "in-context", "in-context+rationale", "linear-probe", "fine-tuning", "fine-tuning+rationale"

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from offdiag.errors import UserError, did_you_mean
-from offdiag.tasks.easy_to_hard.measures import NO_MEASURE, checked_name
-from offdiag.tasks.easy_to_hard.specs import SPECS
+from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, checked_name
+from offdiag.studies.easy_to_hard.task.specs import SPECS
 
 
 class AsPublished(NamedTuple):

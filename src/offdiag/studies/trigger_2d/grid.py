@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from offdiag.methods import FineTuning, Proxy, Recipe, ZeroShot
 from offdiag.studies.trigger_2d.params import Params
 from offdiag.studies.trigger_2d.strategies import strategy_named
+from offdiag.studies.trigger_2d.task import TriggerDomain
 from offdiag.study import Arm, Cell, Evaluation
-from offdiag.tasks.trigger_2d import TriggerDomain
 from offdiag.training.snapshots import log_spaced
 
 CONFLICT = "conflict"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from offdiag.measurements.category_similarity import CategorySimilarity
-from offdiag.measurements.patching import ActivationPatching
 from offdiag.measurements.training_history import TrainingHistory
-from offdiag.measurements.trigger_ablation import TriggerAblation
 from offdiag.models.sentence import SentenceModel
 from offdiag.steps import Measurement, Weights
 from offdiag.studies.trigger_2d.grid import CONFLICT, Chain, chains, domain_of, proxy_of
+from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
+from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
+from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
 from offdiag.studies.trigger_2d.params import Params
 from offdiag.study import Arm
 

@@ -8,8 +8,8 @@ from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.studies.trigger_2d.strategies import strategy_named
+from offdiag.studies.trigger_2d.task import World, find_world
 from offdiag.study import StudyParams
-from offdiag.tasks.trigger_2d import World, find_world
 
 
 class Params(StudyParams):

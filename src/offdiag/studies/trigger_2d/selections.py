@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from offdiag.analyses.outcomes import ARMS
+from offdiag.studies.trigger_2d.analyses.outcomes import ARMS
 from offdiag.studies.trigger_2d.grid import CONFLICT
 from offdiag.studies.trigger_2d.params import Params
 

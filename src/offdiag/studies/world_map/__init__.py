@@ -1,1 +1,1 @@
-"""Study 4: a map that is never shown. Several studies of one world, one model family and one way to score."""
+"""Study family world map: width-ablation, new-cities, convergence, scattered, held-out-region."""

@@ -3,8 +3,8 @@
 from offdiag.studies.world_map.grid import alignments, maps, own_cells, probes, snapshot_cells
 from offdiag.studies.world_map.outputs import converging, learning
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
+from offdiag.studies.world_map.task import NAMES
 from offdiag.study import Design, study
-from offdiag.tasks.world_map import NAMES
 from offdiag.training import PretrainingRecipe
 
 PAIRS = tuple(f"{NAMES[2 * i % 7]}+{NAMES[(2 * i + 1) % 7]}" for i in range(7))

@@ -5,14 +5,17 @@ from functools import cache
 from itertools import combinations, product
 
 from offdiag.errors import UserError
-from offdiag.measurements import CityAlignment, CityMap, CityProbe, Encoded
 from offdiag.methods import MixtureTuning, PreTraining
 from offdiag.models import ModelSpec
 from offdiag.steps import Measurement
+from offdiag.studies.world_map.measurements.alignment import CityAlignment
+from offdiag.studies.world_map.measurements.coordinate_map import CityMap
+from offdiag.studies.world_map.measurements.coordinate_probe import CityProbe
+from offdiag.studies.world_map.measurements.representations import Encoded
 from offdiag.studies.world_map.params import FACTORS, MapParams, Width
+from offdiag.studies.world_map.task import NAMES, World, WorldMapDomain, available
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import Part
-from offdiag.tasks.world_map import NAMES, World, WorldMapDomain, available
 from offdiag.training import Decoder, PretrainingRecipe
 from offdiag.training.snapshots import log_spaced
 

@@ -3,8 +3,8 @@
 from offdiag.studies.world_map.grid import maps, probes, transfer_cells
 from offdiag.studies.world_map.outputs import learning, probing, transfer
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
+from offdiag.studies.world_map.task import World
 from offdiag.study import Design, study
-from offdiag.tasks.world_map import World
 
 REGIONS = ("north-africa", "north-india", "middle-east")
 SMALL_WORLD = World(count=48, sample="random", per_degree=1, id_digits=2, new="china", eval_share=0.2)

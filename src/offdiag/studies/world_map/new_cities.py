@@ -6,8 +6,8 @@ from offdiag.studies.world_map.grid import alignments, maps, probes, snapshot_ce
 from offdiag.studies.world_map.outputs import aligned, learning, probing, transfer
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
 from offdiag.studies.world_map.published import published
+from offdiag.studies.world_map.task import NAMES
 from offdiag.study import Design, study
-from offdiag.tasks.world_map import NAMES
 
 ALL_PAIRS = tuple("+".join(pair) for pair in combinations(NAMES, 2))
 QUICK = changed(TINY, pairs=("distance+compass", "angle+compass", "distance+angle"))

@@ -2,33 +2,29 @@
 
 from typing import NamedTuple
 
-from offdiag.analyses import (
-    AlignmentTransfer,
-    Convergence,
-    Forgetting,
-    HandedOn,
-    PairDifferences,
-    ProbeGeneralisation,
-    StudyAnalysis,
-    TaskLearning,
-    TransferImprovement,
-    TransferStatistics,
-)
+from offdiag.analyses import StudyAnalysis
 from offdiag.analyses.selection import Where
-from offdiag.figures import (
-    AlignmentMatrix,
-    AlignmentTransferFigure,
-    CityMaps,
-    ConvergenceFigure,
-    DifferenceSplit,
-    Emergence,
-    GeometryLearning,
-    ProbeErrors,
-    StudyFigure,
-    TransferByArm,
-    TransferMatrixFigure,
-    WorldMapFigure,
-)
+from offdiag.figures import StudyFigure
+from offdiag.studies.world_map.analyses.alignment import Convergence
+from offdiag.studies.world_map.analyses.alignment_transfer import AlignmentTransfer
+from offdiag.studies.world_map.analyses.forgetting import Forgetting
+from offdiag.studies.world_map.analyses.pair_differences import PairDifferences
+from offdiag.studies.world_map.analyses.probe_generalisation import ProbeGeneralisation
+from offdiag.studies.world_map.analyses.task_learning import TaskLearning
+from offdiag.studies.world_map.analyses.transfer_improvement import TransferImprovement
+from offdiag.studies.world_map.analyses.transfer_statistics import TransferStatistics
+from offdiag.studies.world_map.analyses.transfer_to_untrained import HandedOn
+from offdiag.studies.world_map.figures.alignment_matrix import AlignmentMatrix
+from offdiag.studies.world_map.figures.alignment_transfer import AlignmentTransferFigure
+from offdiag.studies.world_map.figures.convergence import ConvergenceFigure
+from offdiag.studies.world_map.figures.difference_split import DifferenceSplit
+from offdiag.studies.world_map.figures.emergence import Emergence
+from offdiag.studies.world_map.figures.geometry_learning import GeometryLearning
+from offdiag.studies.world_map.figures.maps import CityMaps
+from offdiag.studies.world_map.figures.probe_errors import ProbeErrors
+from offdiag.studies.world_map.figures.transfer_by_arm import TransferByArm
+from offdiag.studies.world_map.figures.transfer_matrices import TransferMatrixFigure
+from offdiag.studies.world_map.figures.world import WorldMapFigure
 from offdiag.studies.world_map.params import MapParams
 
 

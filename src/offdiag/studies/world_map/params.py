@@ -4,8 +4,8 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from offdiag.studies.world_map.task import NAMES, World
 from offdiag.study import StudyParams
-from offdiag.tasks.world_map import NAMES, World
 from offdiag.training import Decoder, PretrainingRecipe
 
 Width: TypeAlias = Literal["narrow", "base", "wide", "wider"]

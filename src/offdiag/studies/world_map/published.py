@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from offdiag.published import Published, read_published
 from offdiag.studies.world_map.params import MapParams, Width
-from offdiag.tasks.world_map import NAMES
+from offdiag.studies.world_map.task import NAMES
 
 RECORDED = read_published(files("offdiag.studies.world_map") / "published.csv")
 PER_DEGREE = 10  # units of the original's plane

@@ -1,0 +1,209 @@
+"""k-shot thresholds against how often a base was seen: those of the models beside those of the ideal observer."""
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.transition_fit import fit_transition
+from offdiag.stats import FloatArray, replicate_ends
+from offdiag.studies.base_addition.analyses.episode_curves import (
+    EpisodeCurve,
+    Replicates,
+    read_curves,
+    threshold,
+    within,
+)
+from offdiag.studies.base_addition.analyses.threshold import half_crossing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Thresholds(StudyAnalysis):
+    """One row a base and share: k50 of the models and of the ideal observer, each with its interval.
+
+    k50 is where the isotonic fit to the accuracy over k, averaged over seeds, reaches one half
+    (:func:`half_crossing`): it needs no shape, and noise makes no second crossing. Where the
+    accuracy is at one half without a demonstration, ``k50`` is empty and ``k50_at_most`` is 0; where it never gets
+    there, ``k50_above`` is the largest k. ``logistic_k50`` is that of the fitted logistic, as a check. ``excess`` is
+    k50 minus the ideal observer's. Intervals: 95 %, resampling the sequences (the same for model and ideal observer)
+    and the seeds.
+
+    Attributes:
+        n_resamples, seed: of the bootstrap.
+    """
+
+    tag: ClassVar[str] = "thresholds"
+    shown: ClassVar[tuple[str, ...]] = (
+        *("base", "share", "k50", "k50_low", "k50_high", "k50_at_most", "k50_above"),
+        *("ideal_k50", "ideal_k50_low", "ideal_k50_high"),
+    )
+    n_resamples: int = Field(default=2000, ge=100)
+    seed: int = 0
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        import pandas as pd
+
+        curves = read_curves(frames, n_resamples=self.n_resamples, seed=self.seed)
+        return pd.DataFrame([_row(curve) for curve in curves])
+
+
+class ThresholdSlopes(StudyAnalysis):
+    """How k50 grows with ``-ln(share)``: one row for the models, the ideal observer, and their difference.
+
+    ``slope`` is demonstrations per nat of prior odds, least squares over bases and shares with an intercept for each
+    base where a base has several shares (so that the bases' own difficulty does not enter), else over all of them;
+    ``note`` says which. Its inverse, ``nats_per_demonstration``, is the evidence that a demonstration is worth.
+    Thresholds that are bounds only are left out; the difference is over what both have. Intervals as in
+    :class:`Thresholds`.
+
+    Attributes:
+        n_resamples, seed: of the bootstrap.
+    """
+
+    tag: ClassVar[str] = "threshold-slopes"
+    shown: ClassVar[tuple[str, ...]] = ("observer", "slope", "slope_low", "slope_high", "n_thresholds", "n_bounds")
+    n_resamples: int = Field(default=2000, ge=100)
+    seed: int = 0
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        import pandas as pd
+
+        curves = [c for c in read_curves(frames, n_resamples=self.n_resamples, seed=self.seed) if c.done]
+        return pd.DataFrame([slope_row(who, curves) for who in ("model", "ideal", "model - ideal")])
+
+
+class Line(NamedTuple):
+    """A straight line through thresholds: ``intercepts[base] + slope * anchoring``; all bases share one if pooled."""
+
+    slope: float
+    intercepts: dict[int, float]
+    pooled: bool
+
+
+def slope_row(who: str, curves: list[EpisodeCurve]) -> dict[str, Any]:
+    """A row of :class:`ThresholdSlopes`; numbers are NaN where fewer than two shares have a threshold."""
+    sides = {"model": ("model",), "ideal": ("ideal",)}.get(who, ("model", "ideal"))
+    used = [curve for curve in curves if all(_known(curve, _side(curve, side)) for side in sides)]
+    row: dict[str, Any] = {"observer": who, "slope": math.nan, "slope_low": math.nan, "slope_high": math.nan,
+           "nats_per_demonstration": math.nan, "nats_low": math.nan, "nats_high": math.nan, "r_squared": math.nan,
+           "n_thresholds": len(used), "n_bounds": len(curves) - len(used),
+           "n_seeds": min((len(curve.correct) for curve in used), default=0), "note": ""}  # fmt: skip
+    if len({curve.share for curve in used}) < 2:
+        return row | {"note": f"{len(used)} thresholds are known: a slope needs two shares"}
+    centre, pooled = _centring(used)
+    point, resampled, by_seed = (
+        _combined([_slopes(used, side, at, centre) for side in sides]) for at in ("curve", "resampled", "by_seed")
+    )
+    low, high = replicate_ends(float(point[0]), resampled, by_seed)
+    row |= {"slope": float(point[0]), "slope_low": low, "slope_high": high}
+    if len(sides) == 1:
+        fit = _r_squared(used, sides[0], centre)
+        nats = {"nats_per_demonstration": 1 / row["slope"]}
+        if low > 0:
+            nats |= {"nats_low": 1 / high, "nats_high": 1 / low}
+        row |= nats | {"r_squared": fit}
+    return row | {"note": "share and base vary together: one line for all bases" if pooled else ""}
+
+
+def line(curves: list[EpisodeCurve], side: str) -> Line | None:
+    """The line of :class:`ThresholdSlopes` for drawing; None where fewer than two shares have a threshold."""
+    used = [curve for curve in curves if curve.done and _known(curve, _side(curve, side))]
+    if len({curve.share for curve in used}) < 2:
+        return None
+    centre, pooled = _centring(used)
+    slope = float(_slopes(used, side, "curve", centre)[0])
+    left = _thresholds(used, side, "curve")[0] - slope * np.array([curve.anchoring for curve in used])
+    groups = np.array([0 if pooled else curve.base for curve in used])
+    means = {int(group): float(left[groups == group].mean()) for group in groups}
+    return Line(slope, {curve.base: means[0 if pooled else curve.base] for curve in used}, pooled)
+
+
+def _side(curve: EpisodeCurve, side: str) -> Replicates:
+    return curve.model if side == "model" else curve.ideal
+
+
+def _known(curve: EpisodeCurve, replicates: Replicates) -> bool:
+    return bool(curve.k[0] < half_crossing(curve.k, replicates.curve) < math.inf)
+
+
+def _centring(used: list[EpisodeCurve]) -> tuple[FloatArray, bool]:
+    """A projection ``[points, points]`` that takes off each base's mean, or the common one; and whether the latter."""
+    bases, x = np.array([curve.base for curve in used]), np.array([curve.anchoring for curve in used])
+    same = (bases[:, None] == bases).astype(np.float64)
+    own = np.eye(len(used)) - same / same.sum(axis=1, keepdims=True)
+    if np.allclose(own @ x, 0):
+        return np.eye(len(used)) - 1 / len(used), True
+    return own, False
+
+
+def _thresholds(used: list[EpisodeCurve], side: str, at: str) -> FloatArray:
+    """Thresholds ``[rows, points]`` of the curves themselves, their resamples or their seeds."""
+    found = []
+    for curve in used:
+        replicates = _side(curve, side)
+        values = {"curve": replicates.curve[None], "resampled": replicates.resampled, "by_seed": replicates.by_seed}
+        found.append(within(curve.k, half_crossing(curve.k, values[at])))
+    rows = min(map(len, found))
+    return np.stack([values[:rows] for values in found], axis=1)
+
+
+def _slopes(used: list[EpisodeCurve], side: str, at: str, centre: FloatArray) -> FloatArray:
+    x = centre @ np.array([curve.anchoring for curve in used])
+    return np.asarray(_thresholds(used, side, at) @ x / (x @ x))
+
+
+def _combined(slopes: list[FloatArray]) -> FloatArray:
+    """The slope of the one side, or the difference of the two (the ideal observer has one row for all seeds)."""
+    return slopes[0] if len(slopes) == 1 else slopes[0] - slopes[1]
+
+
+def _r_squared(used: list[EpisodeCurve], side: str, centre: FloatArray) -> float:
+    x = centre @ np.array([curve.anchoring for curve in used])
+    y = centre @ _thresholds(used, side, "curve")[0]
+    return float((x @ y) ** 2 / (x @ x) / (y @ y))
+
+
+def _row(curve: EpisodeCurve) -> dict[str, Any]:
+    known = {"base": curve.base, "share": curve.share, "anchoring": curve.anchoring, "n_seeds": len(curve.correct),
+             "n_sequences": len(curve.expected)}  # fmt: skip
+    if not curve.done:
+        return known | {"note": "no model is trained yet, or all have failed"}
+    missing = curve.n_planned - len(curve.correct)
+    return {
+        **known,
+        **_described("", curve, curve.model),
+        **_described("ideal_", curve, curve.ideal),
+        **_excess(curve),
+        "logistic_k50": fit_transition(curve.k, curve.model.curve, len(curve.expected)).k50,
+        "accuracy_at_0": float(curve.model.curve[0]),
+        "accuracy_at_end": float(curve.model.curve[-1]),
+        "note": f"{missing} of {curve.n_planned} seeds missing" if missing else "",
+    }
+
+
+def _described(prefix: str, curve: EpisodeCurve, replicates: Replicates) -> dict[str, float]:
+    value, low, high = threshold(curve.k, replicates)
+    known = _known(curve, replicates)
+    return {
+        f"{prefix}k50": value if known else math.nan,
+        f"{prefix}k50_low": low if known else math.nan,
+        f"{prefix}k50_high": high if known else math.nan,
+        f"{prefix}k50_at_most": float(curve.k[0]) if value <= curve.k[0] else math.nan,
+        f"{prefix}k50_above": float(curve.k[-1]) if math.isinf(value) else math.nan,
+    }
+
+
+def _excess(curve: EpisodeCurve) -> dict[str, float]:
+    if not (_known(curve, curve.model) and _known(curve, curve.ideal)):
+        return {"excess": math.nan, "excess_low": math.nan, "excess_high": math.nan}
+    value, resampled, by_seed = (
+        within(curve.k, half_crossing(curve.k, ours)) - within(curve.k, half_crossing(curve.k, theirs))
+        for ours, theirs in zip(curve.model, curve.ideal, strict=True)
+    )
+    low, high = replicate_ends(float(value), resampled, by_seed)
+    return {"excess": float(value), "excess_low": low, "excess_high": high}

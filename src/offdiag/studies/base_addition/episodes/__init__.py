@@ -1,0 +1,17 @@
+"""Episodes of additions whose base is announced by their demonstrations only, and the ideal observer of them."""
+
+from offdiag.studies.base_addition.episodes.draws import Trial, draw_trials
+from offdiag.studies.base_addition.episodes.episodes import Episodes
+from offdiag.studies.base_addition.episodes.ideal import ideal_correct, log_likelihoods, predictive
+from offdiag.studies.base_addition.episodes.tokens import VOCABULARY, spelled
+
+__all__ = [
+    "VOCABULARY",
+    "Episodes",
+    "Trial",
+    "draw_trials",
+    "ideal_correct",
+    "log_likelihoods",
+    "predictive",
+    "spelled",
+]

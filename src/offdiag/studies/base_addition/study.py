@@ -1,0 +1,31 @@
+"""Study 1: sums in base 8, 9 and 10."""
+
+from offdiag.methods import ZeroShot
+from offdiag.studies.base_addition.grid import cells, measurements
+from offdiag.studies.base_addition.outputs import analyses, figures
+from offdiag.studies.base_addition.params import CPU, PAPER, QUICK, Params
+from offdiag.studies.base_addition.published import PUBLISHED
+from offdiag.study import Design, study
+
+__all__ = ["Params", "base_addition"]
+
+
+@study("base-addition", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
+def base_addition(p: Params) -> Design:
+    """Adding in base 8, 9 and 10: what demonstrations anchor and what fine-tuning transfers.
+
+    The claim: a pretrained model that is shown k worked sums jumps from failing to solving at a threshold k that is
+    the lower the better the base is anchored in its pre-training, so 10 before 8 before 9. Figure k-shot tests it.
+
+    Fine-tuning on one base teaches that base and little else: the gain is on the diagonal, other bases and longer
+    numbers gain less or lose. Figures transfer-bases and transfer-digits test it, against the untuned model on the
+    same items and prompts; the counting control tells whether a tuned model forgot the numerals themselves.
+    """
+    return Design(
+        cells=cells(p),
+        measurements=measurements(p),
+        baseline=ZeroShot(),
+        analyses=analyses(p),
+        figures=figures(p),
+        published=PUBLISHED,
+    )

@@ -1,0 +1,49 @@
+"""How the measures of hardness go together."""
+
+import math
+from itertools import combinations
+from typing import TYPE_CHECKING, ClassVar
+
+from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.frames import Frames
+from offdiag.stats.rank_correlation import RankCorrelation, rank_correlation
+from offdiag.studies.easy_to_hard.analyses.hardness import TABLE, hardness_of, measured_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("dataset", "first", "second", "state", "spearman", "low", "high", "items")
+NONE = RankCorrelation(math.nan, math.nan, math.nan, 0)
+
+
+class MeasureCorrelations(StudyAnalysis):
+    """Spearman's correlation of every two measures over the items of a data set.
+
+    Attributes:
+        datasets: which; all that are measured by default.
+    """
+
+    tag: ClassVar[str] = "measure-correlations"
+    datasets: tuple[str, ...] = ()
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row a pair of measures of a data set, in the order in which these are measured.
+
+        Columns: ``dataset, first, second``, ``state`` (done, missing, failed), ``spearman`` (NaN where a measure is the
+        same for all items) with its 95 % interval (:func:`offdiag.stats.rank_correlation.rank_correlation`), and
+        ``items`` that have both.
+        """
+        import pandas as pd
+
+        rows = []
+        names = self.datasets or tuple(dict.fromkeys(frames.measured(TABLE)["dataset"]))
+        for dataset in names:
+            hardness = hardness_of(frames, dataset)
+            states = dict(zip(hardness["measure"], hardness["state"], strict=True))
+            values = measured_values(hardness)
+            for first, second in combinations(states, 2):
+                absent = [states[name] for name in (first, second) if states[name] != "done"]
+                state = "failed" if "failed" in absent else absent[0] if absent else "done"
+                found = NONE if absent else rank_correlation(values[first], values[second])
+                rows.append((dataset, first, second, state, *found))
+        return pd.DataFrame(rows, columns=COLUMNS)

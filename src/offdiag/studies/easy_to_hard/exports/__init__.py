@@ -1,0 +1,1 @@
+"""Files that others read of the study family easy to hard."""

@@ -1,0 +1,1 @@
+"""Figures of the study family easy to hard."""

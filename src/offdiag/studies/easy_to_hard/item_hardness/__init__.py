@@ -1,0 +1,1 @@
+"""Study item-hardness: how hard each item is for a model."""

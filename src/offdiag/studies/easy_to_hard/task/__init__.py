@@ -1,0 +1,22 @@
+"""Train on easy questions, ask hard ones: Hase et al. (2024, arXiv 2401.06751)."""
+
+from offdiag.studies.easy_to_hard.task.answers import extract
+from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
+from offdiag.studies.easy_to_hard.task.items import Dataset, Item
+from offdiag.studies.easy_to_hard.task.prompts import Template
+from offdiag.studies.easy_to_hard.task.splits import Request, Split, split
+from offdiag.studies.easy_to_hard.task.tables import table_from_rows
+from offdiag.studies.easy_to_hard.task.task import EasyToHard
+
+__all__ = [
+    "Dataset",
+    "EasyToHard",
+    "HardnessDomain",
+    "Item",
+    "Request",
+    "Split",
+    "Template",
+    "extract",
+    "split",
+    "table_from_rows",
+]

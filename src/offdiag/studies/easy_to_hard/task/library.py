@@ -1,0 +1,176 @@
+"""Data sets by name, from wherever this process is told that they lie.
+
+Where data lie is no part of any identity; what they are is (:attr:`Dataset.content`). The one setting is the
+environment variable ``OFFDIAG_DATA``, which worker processes inherit:
+
+    OFFDIAG_DATA=FOLDER        official releases in FOLDER/arc, FOLDER/mmlu, FOLDER/strategyqa, FOLDER/gsm8k
+    OFFDIAG_DATA=hub           the Hugging Face hub
+    OFFDIAG_DATA=hub:FOLDER    the hub, and from FOLDER what it does not have (ARC's annotations, measured hardness)
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+from offdiag.errors import NoDataError, UserError
+from offdiag.studies.easy_to_hard.task.items import Dataset
+from offdiag.studies.easy_to_hard.task.measures import AVERAGE, model_measures, split_name, surface
+from offdiag.studies.easy_to_hard.task.sources import arc, gsm8k, mmlu, strategyqa, synthetic
+from offdiag.studies.easy_to_hard.task.specs import SPECS
+from offdiag.studies.easy_to_hard.task.tables import ByModel, Table, of_model, read_table, table_path
+
+ENV = "OFFDIAG_DATA"
+_HUB = "hub"
+_HALVES = ("arc_easy", "arc_challenge")
+_FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5"), **dict.fromkeys(_HALVES, ("arc",))}
+_FROM_FILES: Mapping[str, Callable[[Path], Dataset]] = {
+    "arc": arc.load,
+    **{name: partial(arc.load_test, name) for name in _HALVES},
+    "mmlu": mmlu.load,
+    "strategyqa": strategyqa.load,
+    "gsm8k": gsm8k.load,
+}
+_FROM_HUB: Mapping[str, Callable[[], Dataset]] = {
+    **{name: partial(arc.load_test_hub, name) for name in _HALVES},
+    "mmlu": mmlu.load_hub,
+    "strategyqa": strategyqa.load_hub,
+    "gsm8k": gsm8k.load_hub,
+}
+
+
+class _Place(NamedTuple):
+    folder: Path | None
+    hub: bool
+
+
+class _Stamp(NamedTuple):
+    """A file as it is now: read again when it changes."""
+
+    path: Path
+    changed_ns: int
+    size: int
+
+
+def set_data_dir(text: str) -> None:
+    """Reads data from there in this process and those that it starts.
+
+    Args:
+        text: a folder, ``hub`` or ``hub:FOLDER``.
+
+    Raises:
+        UserError: the text is empty.
+    """
+    if not text:
+        raise UserError("data_dir is empty: type --set data_dir=FOLDER, or data_dir=hub for the Hugging Face hub")
+    place = _parsed(text)
+    folder = "" if place.folder is None else str(place.folder.absolute())
+    os.environ[ENV] = f"{_HUB}:{folder}".rstrip(":") if place.hub else folder
+
+
+def dataset(name: str) -> Dataset:
+    """The data set ``name`` (read once, and again when its files change).
+
+    Raises:
+        UserError: nobody has said where it lies, or what lies there is not as released.
+    """
+    if name == "synthetic":
+        return synthetic.load()
+    place = _place(name)
+    if place.hub:
+        return _from_hub(name, place.folder)
+    folder = _folder(name, place)
+    return _from_files(name, folder, _stamps(folder))
+
+
+def table(data: Dataset, measure: str) -> Table:
+    """A hardness measure of all items of a data set: value by item id.
+
+    Raises:
+        UserError: it is model-based and its file is missing or wrong; see :mod:`tables`.
+    """
+    name, model = split_name(measure)
+    if model is None:
+        return data.human[name] if name in data.human else surface(data.items, name)
+    folder = _data_folder()
+    if folder is None:
+        raise UserError(
+            f"{measure} is read from a table, FOLDER/hardness/{data.spec.name}/{name}.csv: name the folder with "
+            f"--set data_dir=FOLDER (or hub:FOLDER) or {ENV}"
+        )
+    path = table_path(folder, data.spec.name, name)
+    return of_model(_read_table(data.content, data.spec.name, path, _stamps(path.parent)), model, str(path))
+
+
+def measured(data: Dataset) -> list[str]:
+    """The model-based measures that lie beside the data, as ``name@model``; of several models their average, too."""
+    found: list[str] = []
+    if (folder := _data_folder()) is None:
+        return found
+    for name in model_measures(data.spec):
+        path = table_path(folder, data.spec.name, name)
+        if path.exists():
+            tables = _read_table(data.content, data.spec.name, path, _stamps(path.parent))
+            found += [f"{name}@{model}" for model in tables]
+            if len(tables) > 1 and len({frozenset(table) for table in tables.values()}) == 1:
+                found.append(f"{name}@{AVERAGE}")
+    return found
+
+
+def _place(name: str) -> _Place:
+    said = os.environ.get(ENV, "")
+    if not said:
+        raise NoDataError(
+            f"dataset={name} is not built in, and nobody has said where it lies: name the folder that has {name}/ with "
+            f"--set data_dir=FOLDER or {ENV}, type data_dir=hub for the Hugging Face hub, or take dataset=synthetic"
+        )
+    return _parsed(said)
+
+
+def _parsed(text: str) -> _Place:
+    if text == _HUB or text.startswith(f"{_HUB}:"):
+        rest = text.partition(":")[2]
+        return _Place(Path(rest).expanduser() if rest else None, True)
+    return _Place(Path(text).expanduser(), False)
+
+
+def _folder(name: str, place: _Place) -> Path:
+    if place.folder is None:
+        raise UserError(
+            f"the Hugging Face hub does not have all of dataset={name}: type data_dir=hub:FOLDER, where FOLDER/{name} "
+            "has the rest"
+        )
+    for candidate in _FOLDERS.get(name, (name,)):
+        if (place.folder / candidate).is_dir():
+            return place.folder / candidate
+    raise UserError(f"no folder {place.folder / name}: name the folder that has {name}/ with --set data_dir=FOLDER")
+
+
+def _data_folder() -> Path | None:
+    return _parsed(said).folder if (said := os.environ.get(ENV, "")) else None
+
+
+def _stamps(folder: Path) -> tuple[_Stamp, ...]:
+    if not folder.is_dir():
+        return ()
+    found = ((path, path.stat()) for path in sorted(folder.iterdir()) if path.is_file())
+    return tuple(_Stamp(path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
+
+
+@lru_cache(maxsize=16)
+def _from_files(name: str, folder: Path, stamps: tuple[_Stamp, ...]) -> Dataset:
+    return _FROM_FILES[name](folder)
+
+
+@lru_cache(maxsize=16)
+def _from_hub(name: str, folder: Path | None) -> Dataset:
+    return arc.load_hub(_folder(name, _Place(folder, True))) if name == "arc" else _FROM_HUB[name]()
+
+
+@lru_cache(maxsize=16)
+def _read_table(content: str, name: str, path: Path, stamps: tuple[_Stamp, ...]) -> ByModel:
+    return read_table(path, dataset(name).by_id)
+
+
+assert set(SPECS) == {"synthetic", *_FROM_FILES}

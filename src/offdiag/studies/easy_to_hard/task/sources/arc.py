@@ -1,0 +1,170 @@
+"""ARC: grade-school science with four choices, joined with its annotations of grade, difficulty, skill and depth.
+
+Clark et al. (2018, arXiv 1803.05457). The annotations are one JSON object, keyed ``ARCEZ_`` or ``ARCCH_`` and the id:
+
+    {"ARCCH_Mercury_SC_407695": {"grade": "Grade 04", "bloom": "Applying", "depth_of_knowledge": "II",
+                                 "difficulty": "Medium"}}
+
+Items that lack an annotation, or whose grade is a subject ("Biology"), are left out.
+
+The test split of one half alone, as others report it, is a data set of its own, annotated or not: ``arc_easy`` and
+``arc_challenge``.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from offdiag.errors import UserError
+from offdiag.studies.easy_to_hard.task.items import Dataset, Item
+from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
+from offdiag.studies.easy_to_hard.task.sources.reading import REMEDY, Located, checked, json_lines, read_json, unique
+from offdiag.studies.easy_to_hard.task.specs import SPECS
+
+ANNOTATIONS = "arc-challenge-easy-annotations.json"
+_REPOSITORY = "allenai/ai2_arc"
+_GRADE = re.compile(r"Grade (\d+)")
+_SCALES = {
+    "difficulty": ("Low", "Medium", "High"),
+    "bloom": ("Remembering", "Understanding", "Applying", "Analyzing", "Evaluating"),
+    "depth_of_knowledge": ("I", "II", "III"),
+}
+# Some copies write the key as a letter beside choices with digits.
+_PLACES = {key: place for keys in ("ABCDE", "12345") for place, key in enumerate(keys)}
+
+
+class _Part(NamedTuple):
+    prefix: str
+    file: str
+    config: str
+    split: str
+
+
+_PARTS = tuple(
+    _Part(prefix, f"arc_{name}_{split}.jsonl", config, "validation" if split == "dev" else split)
+    for prefix, name, config in (("ARCEZ_", "easy", "ARC-Easy"), ("ARCCH_", "challenge", "ARC-Challenge"))
+    for split in ("train", "dev", "test")
+)
+_TESTS = {part.file.removesuffix("_test.jsonl"): part for part in _PARTS if part.split == "test"}
+
+
+class _Choice(BaseModel):
+    text: str
+    label: str
+
+
+class _Question(BaseModel):
+    stem: str
+    choices: list[_Choice]
+
+
+class OfficialRow(BaseModel):
+    """A row of the released files."""
+
+    id: str
+    question: _Question
+    answerKey: str  # noqa: N815  (a name of the format)
+
+
+class _Choices(BaseModel):
+    text: list[str]
+    label: list[str]
+
+
+class HubRow(BaseModel):
+    """A row of ``allenai/ai2_arc``."""
+
+    id: str
+    question: str
+    choices: _Choices
+    answerKey: str  # noqa: N815
+
+
+def load(folder: Path) -> Dataset:
+    """The annotated items of the six released files, Easy before Challenge; 4521 of the official ones.
+
+    Raises:
+        UserError: a file or one of its rows is not as released.
+    """
+    return _annotated(unique(_official(folder)), folder / ANNOTATIONS)
+
+
+def load_hub(folder: Path) -> Dataset:
+    """The same items from the hub; the annotations, which it does not have, from ``folder``."""
+    return _annotated(unique(_from_hub()), folder / ANNOTATIONS)
+
+
+def load_test(name: str, folder: Path) -> Dataset:
+    """All test items of ``arc_easy`` or ``arc_challenge``, from its released file; 2376 or 1172 of the official ones.
+
+    Raises:
+        UserError: the file or one of its rows is not as released.
+    """
+    return Dataset(spec=SPECS[name], items=unique(_official(folder, [_TESTS[name]])), human={})
+
+
+def load_test_hub(name: str) -> Dataset:
+    """The same items from the hub."""
+    return Dataset(spec=SPECS[name], items=unique(_from_hub([_TESTS[name]])), human={})
+
+
+def _official(folder: Path, parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]:
+    for part in parts:
+        for row in json_lines(folder / part.file):
+            found = checked(OfficialRow, row)
+            choices = found.question.choices
+            texts, labels = [choice.text for choice in choices], [choice.label for choice in choices]
+            yield row, _item(row, part.prefix + found.id, found.question.stem, texts, labels, found.answerKey)
+
+
+def _from_hub(parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]:
+    for part in parts:
+        for row in hub_rows(_REPOSITORY, part.config, part.split):
+            found = checked(HubRow, row)
+            choices = found.choices
+            name = part.prefix + found.id
+            yield row, _item(row, name, found.question, choices.text, choices.label, found.answerKey)
+
+
+def _item(row: Located, name: str, question: str, texts: list[str], labels: list[str], key: str) -> Item:
+    place = labels.index(key) if key in labels else _PLACES.get(key, len(texts))
+    if place >= len(texts):
+        raise UserError(f"{row.where}: answerKey {key!r} is none of the choices {', '.join(labels)}; {REMEDY}")
+    return Item(id=name, question=question, answer=texts[place], choices=tuple(texts))
+
+
+def _annotated(items: tuple[Item, ...], path: Path) -> Dataset:
+    annotations = read_json(path)
+    if not isinstance(annotations, dict):
+        raise UserError(f"{path}: found a JSON {type(annotations).__name__}, expected an object of items; {REMEDY}")
+    human: dict[str, dict[str, float]] = {name: {} for name in SPECS["arc"].human}
+    kept: list[Item] = []
+    for item in items:
+        values = _values(annotations.get(item.id, {}), f"{path}, entry {item.id}")
+        if values is not None:
+            kept.append(item)
+            for name, value in values.items():
+                human[name][item.id] = value
+    if not kept:
+        raise UserError(f"{path}: none of the {len(items)} items is annotated; its keys are ARCEZ_ID and ARCCH_ID")
+    left_out = len(items) - len(kept)
+    remarks = (f"{left_out} of {len(items)} items are left out: not annotated, or without a grade",) if left_out else ()
+    return Dataset(spec=SPECS["arc"], items=tuple(kept), human=human, remarks=remarks)
+
+
+def _values(entry: Any, where: str) -> dict[str, float] | None:
+    """The measures of one entry; None where one is missing."""
+    if not isinstance(entry, dict):
+        raise UserError(f"{where}: found {type(entry).__name__}, expected an object with grade and others; {REMEDY}")
+    grade = _GRADE.fullmatch(str(entry.get("grade")))
+    if grade is None or not all(entry.get(name) for name in _SCALES):
+        return None
+    values = {"grade": float(grade[1])}
+    for name, scale in _SCALES.items():
+        if entry[name] not in scale:
+            raise UserError(f"{where}: {name} is {entry[name]!r}, expected one of {', '.join(scale)}; {REMEDY}")
+        values[name] = float(scale.index(entry[name]) + 1)
+    return values

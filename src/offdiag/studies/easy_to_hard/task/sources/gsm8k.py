@@ -1,0 +1,57 @@
+"""GSM8K: word problems with worked solutions and a number as the answer.
+
+Cobbe et al. (2021, arXiv 2110.14168). One JSON object a line; the answer ends in a line ``#### 1,080``, and what
+stands before it is the solution, with its calculator marks ``<<9*120=1080>>``.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from offdiag.errors import UserError
+from offdiag.studies.easy_to_hard.task.items import Dataset, Item
+from offdiag.studies.easy_to_hard.task.measures import MAX_STEPS
+from offdiag.studies.easy_to_hard.task.numbers import number_in
+from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
+from offdiag.studies.easy_to_hard.task.sources.reading import REMEDY, Located, checked, json_lines, unique
+from offdiag.studies.easy_to_hard.task.specs import SPECS
+
+_MARK = "####"
+_SPLITS = ("train", "test")
+
+
+class Row(BaseModel):
+    """A row, in the files and on the hub alike."""
+
+    question: str
+    answer: str
+
+
+def load(folder: Path) -> Dataset:
+    """All items of ``train.jsonl`` and ``test.jsonl``; 8792 of the official ones.
+
+    Raises:
+        UserError: a file or one of its rows is not as released.
+    """
+    rows = ((split, row) for split in _SPLITS for row in json_lines(folder / f"{split}.jsonl"))
+    return _dataset(rows)
+
+
+def load_hub() -> Dataset:
+    """The same items from the hub."""
+    return _dataset((split, row) for split in _SPLITS for row in hub_rows("openai/gsm8k", "main", split))
+
+
+def _dataset(rows: Iterable[tuple[str, Located]]) -> Dataset:
+    items = unique((row, _item(split, row)) for split, row in rows)
+    steps = {item.id: float(min(len((item.rationale or "").split("\n")), MAX_STEPS)) for item in items}
+    return Dataset(spec=SPECS["gsm8k"], items=items, human={"num_steps": steps})
+
+
+def _item(split: str, row: Located) -> Item:
+    found = checked(Row, row)
+    solution, mark, answer = (part.strip() for part in found.answer.partition(_MARK))
+    if not mark or not solution or number_in(answer) is None:
+        raise UserError(f"{row.where}: the answer does not end in a solution and `{_MARK} NUMBER`; {REMEDY}")
+    return Item(id=f"{split}/{row.number}", question=found.question, answer=answer, rationale=solution)

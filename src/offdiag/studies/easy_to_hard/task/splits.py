@@ -1,0 +1,214 @@
+"""Who trains on what and is tested on what: pure functions of levels and two random orders.
+
+Schemes, after Hase et al. (2024, arXiv 2401.06751), as released:
+
+    rest         train: n items of a stratum; test: every other item, of all levels or one
+    shares       all items: a tenth for development, a fifth (at least 50) to test, the rest to train
+    one_level    a fifth (at least 50) of the tested level is set aside; train on what the stratum has left. Between
+                 two different levels all of the tested one is asked; easy_and_hard leaves half of the tested one
+    equal        test and training pools of one size in every condition: a quarter of the scarcer of easy and hard, and
+                 the other three
+    equal_extra  as equal, and all easy items that are left over train too
+
+A smaller training set is always the beginning of a larger one, and no copy of a trained item is tested. The order in
+which items are tested is that of the data set and seed alone, so two conditions ask the same items first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from math import ceil
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from offdiag.errors import UserError
+from offdiag.studies.easy_to_hard.task.strata import LEVELS, Level, Stratum, levels_of, members
+
+Scheme: TypeAlias = Literal["rest", "shares", "one_level", "equal", "equal_extra"]
+Indices: TypeAlias = list[int]
+
+LEAST_TEST = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be split, and how.
+
+    Attributes:
+        scheme: see the module. train_on: the stratum that is learned from. test_on: the stratum that is asked.
+        n_train: items to train on, at most (``rest``: exactly). n_test: items to test, balanced over the levels; 0 for
+            all there are.
+    """
+
+    scheme: Scheme
+    train_on: Stratum
+    test_on: Stratum
+    n_train: int
+    n_test: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Indices into the pool: what to train on (in order), to test and to develop on."""
+
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+    dev: tuple[int, ...] = ()
+
+
+def split(
+    levels: Sequence[Level], keys: Sequence[str], wanted: Request, train_order: Indices, test_order: Indices
+) -> Split:
+    """The split of a pool.
+
+    Args:
+        levels: level of each item. keys: equal for items that are copies of one another.
+        train_order, test_order: two permutations of the pool; items are taken in this order.
+
+    Raises:
+        UserError: a stratum is smaller than what is asked of it, or the scheme does not go with the strata.
+    """
+    strata = _Orders(levels, train_order, test_order)
+    if wanted.scheme == "rest":
+        train, test, dev = _rest(strata, wanted, keys)
+    elif wanted.scheme == "shares":
+        train, test, dev = _shares(strata, wanted)
+    elif wanted.scheme == "one_level":
+        train, test, dev = _one_level(strata, wanted)
+    else:
+        train, test, dev = _equal(strata, wanted)
+    train = _distinct(train, keys)[: wanted.n_train]
+    taught = {keys[i] for i in train}
+    test = [i for i in test if keys[i] not in taught]
+    if wanted.n_test:
+        test = _balanced(levels, test, wanted.n_test)
+    return Split(train=tuple(train), test=tuple(test), dev=tuple(i for i in dev if keys[i] not in taught))
+
+
+def check_left_over(levels: Sequence[Level], wanted: Request) -> None:
+    """Refuses to test where training leaves fewer than 50 items of its own strata.
+
+    Only ``rest`` needs this; the other schemes set items aside before they train.
+
+    Raises:
+        UserError: too few are left; the message names the stratum's size.
+    """
+    if wanted.scheme != "rest" or not wanted.n_train or not _overlap(levels, wanted):
+        return
+    parts: tuple[Stratum, ...] = ("easy", "hard") if wanted.train_on == "easy_and_hard" else (wanted.train_on,)
+    for part in parts:
+        taken, found = ceil(wanted.n_train / len(parts)), len(members(levels, part))
+        if found - taken < LEAST_TEST:
+            raise UserError(_too_small(wanted, found, f"{taken} to train and {LEAST_TEST} to test"))
+
+
+def _overlap(levels: Sequence[Level], wanted: Request) -> bool:
+    return not levels_of(wanted.train_on).isdisjoint(levels_of(wanted.test_on) & set(levels))
+
+
+@dataclass(frozen=True)
+class _Orders:
+    """The members of a stratum, in the order of training or of testing."""
+
+    levels: Sequence[Level]
+    train_order: Indices
+    test_order: Indices
+
+    def train(self, stratum: Stratum, without: Sequence[int] = ()) -> Indices:
+        """Members to train on; ``easy_and_hard`` takes turns between the two, so that every beginning is mixed."""
+        if stratum != "easy_and_hard":
+            return _among(self.train_order, set(members(self.levels, stratum)) - set(without))
+        easy, hard = self.train("easy", without), self.train("hard", without)
+        both = min(len(easy), len(hard))
+        return [i for i in chain(*zip_longest(easy[:both], hard[:both])) if i is not None]
+
+    def test(self, stratum: Stratum) -> Indices:
+        return _among(self.test_order, set(members(self.levels, stratum)))
+
+
+def _rest(strata: _Orders, wanted: Request, keys: Sequence[str]) -> tuple[Indices, Indices, Indices]:
+    train = _distinct(strata.train(wanted.train_on), keys)
+    if len(train) < wanted.n_train:
+        raise UserError(_too_small(wanted, len(train), f"n_train={wanted.n_train}"))
+    return train, strata.test(wanted.test_on), []
+
+
+def _shares(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices]:
+    if (wanted.train_on, wanted.test_on) != ("all", "all"):
+        raise UserError(f"scheme=shares splits all items: found {_strata(wanted)}; leave level and train_on at all")
+    order = strata.train("all")
+    n_dev, n_test = ceil(0.1 * len(order)), max(ceil(0.2 * len(order)), LEAST_TEST)
+    if len(order) < n_dev + n_test + 1:
+        raise UserError(_too_small(wanted, len(order), f"{n_dev} to develop and {n_test} to test"))
+    return order[n_dev + n_test :], order[n_dev : n_dev + n_test], order[:n_dev]
+
+
+def _one_level(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices]:
+    asked = strata.test(wanted.test_on)
+    pool = set(strata.train(wanted.train_on))
+    if pool.isdisjoint(asked):
+        return strata.train(wanted.train_on), asked, []
+    halved = wanted.train_on == "easy_and_hard" and wanted.test_on != "all"
+    n_test = max(ceil((0.5 if halved else 0.2) * len(asked)), LEAST_TEST)
+    if n_test >= len(asked):
+        raise UserError(_too_small(wanted, len(asked), f"{n_test} to test and some to train"))
+    test = _among(strata.test_order, set(asked[:n_test]))
+    return strata.train(wanted.train_on, without=test), test, []
+
+
+def _equal(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices]:
+    if wanted.train_on == "all" and wanted.test_on != "all":
+        raise UserError(f"scheme={wanted.scheme}: found {_strata(wanted)}; train_on=all goes with level=all only")
+    extra = wanted.scheme == "equal_extra"
+    if extra and wanted.train_on not in ("easy", "easy_and_hard"):
+        raise UserError(f"scheme=equal_extra adds easy items: found {_strata(wanted)}; train on easy or easy_and_hard")
+    scarce = min(len(strata.test("easy")), len(strata.test("hard")))
+    n_test = max(ceil(0.25 * scarce), LEAST_TEST)
+    asked = strata.test(wanted.test_on)
+    if scarce <= n_test or len(asked) < n_test:
+        raise UserError(_too_small(wanted, min(scarce, len(asked)), f"{n_test} to test and some to train"))
+    test = asked[:n_test]
+    train = strata.train(wanted.train_on, without=test)[: scarce - n_test]
+    left_over = [i for i in strata.train("easy", without=test) if i not in set(train)] if extra else []
+    return [*train, *left_over], test, []
+
+
+def _balanced(levels: Sequence[Level], test: Indices, n: int) -> Indices:
+    """``n`` items, as evenly from the levels as there are items, in the order of ``test``."""
+    by_level = sorted(([i for i in test if levels[i] == level] for level in LEVELS), key=len)
+    chosen: set[int] = set()
+    for place, available in enumerate(by_level):
+        chosen.update(available[: ceil((n - len(chosen)) / (len(by_level) - place))])
+    if len(chosen) < n:
+        raise UserError(f"n_test={n}: only {len(test)} items are left to test; type n_test={len(test)} or fewer")
+    return _among(test, chosen)
+
+
+def _distinct(order: Indices, keys: Sequence[str]) -> Indices:
+    """The first of each set of copies."""
+    first: dict[str, int] = {}
+    for i in order:
+        first.setdefault(keys[i], i)
+    return list(first.values())
+
+
+def _among(order: Sequence[int], wanted: set[int]) -> Indices:
+    return [i for i in order if i in wanted]
+
+
+def _strata(wanted: Request) -> str:
+    return f"train_on={wanted.train_on}, level={wanted.test_on}"
+
+
+def _too_small(wanted: Request, found: int, needs: str) -> str:
+    return (
+        f"scheme={wanted.scheme}, {_strata(wanted)}: found {found} items, needs {needs}; set a smaller n_train, other "
+        "cut-offs (easy_max, hard_min) or another measure"
+    )
+
+
+def permutation(rng: np.random.Generator, size: int) -> Indices:
+    """A random order of ``size`` items."""
+    order: Indices = rng.permutation(size).tolist()
+    return order

@@ -1,0 +1,147 @@
+"""Easy-to-hard generalisation as a task: four published data sets and a built-in one, cut by how hard an item is."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.seeds import stream
+from offdiag.studies.easy_to_hard.task import library
+from offdiag.studies.easy_to_hard.task.answers import EXTRACTOR_VERSION, extract
+from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
+from offdiag.studies.easy_to_hard.task.draws import examples_of, pool_of, tested_of, train_of
+from offdiag.studies.easy_to_hard.task.items import item_key
+from offdiag.studies.easy_to_hard.task.numbers import number_in
+from offdiag.studies.easy_to_hard.task.prompts import PROMPT_VERSION
+from offdiag.studies.easy_to_hard.task.splits import permutation
+from offdiag.studies.easy_to_hard.task.summary import summary
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
+
+DATA_VERSION = 1
+_DATA_DIR = "data_dir"
+
+
+@register
+class EasyToHard(Task[HardnessDomain]):
+    """Questions that are easy, medium or hard by a measure of one's choice.
+
+    Hase et al. (2024), "The Unreasonable Effectiveness of Easy Training Data for Hard Tasks", arXiv 2401.06751. Train
+    on one level, ask another. Data sets other than the built-in one are read from where ``OFFDIAG_DATA`` says.
+    """
+
+    name: ClassVar[str] = "easy_to_hard"
+    domain_type: ClassVar[type[Domain]] = HardnessDomain
+    data_version: ClassVar[int] = DATA_VERSION
+    prompt_version: ClassVar[int] = PROMPT_VERSION
+    extractor_version: ClassVar[int] = EXTRACTOR_VERSION
+    opening: ClassVar[str] = ""
+    joint: ClassVar[str] = "\n\n"
+    lead: ClassVar[str] = " "
+
+    def domains(self) -> Sequence[HardnessDomain]:
+        """Levels of the built-in data set, in both forms: what needs no data. Others are named by their parameters."""
+        easy = {"hardness": "num_steps", "level": "easy"}
+        hard = {"hardness": "num_steps", "level": "hard", "train_on": "easy"}
+        return [
+            HardnessDomain.model_validate({"form": form, **f}) for form in ("choices", "free") for f in (easy, hard)
+        ]
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """``data_dir``: the folder with the data sets, ``hub``, or ``hub:FOLDER``; for this process and its workers."""
+        super().configure({name: text for name, text in settings.items() if name != _DATA_DIR})
+        if _DATA_DIR in settings:
+            library.set_data_dir(settings[_DATA_DIR])
+
+    def summary(self, domain: HardnessDomain) -> dict[str, Json]:
+        """Items, levels and cut-offs of each measure, and their rank correlations, over the domain's pool."""
+        overridden = {domain.hardness: (domain.easy_max, domain.hard_min)}
+        return summary(library.dataset(domain.dataset), domain.pool, overridden)
+
+    def size(self, domain: HardnessDomain, split: str) -> int:
+        """How many items the domain's split leaves to train on, or to test, with data seed 0.
+
+        Copies of trained items are not tested, so in a data set that has copies another seed may leave a few more or
+        fewer: vary ``bootstrap`` instead, which is part of the domain.
+        """
+        self.check_split(split)
+        return len(_chosen(domain, split, 0))
+
+    def examples(self, domain: HardnessDomain, split: str, n: int, seed: int) -> list[Example]:
+        """The first ``n`` items of a split; one seed gives the same split to every method.
+
+        Raises:
+            UserError: the split is unknown or has fewer than ``n`` items, a stratum is too small, or the data set is
+                not where it should be or not as released.
+        """
+        self.check_split(split)
+        chosen = _chosen(domain, split, seed)
+        if not 0 <= n <= len(chosen):
+            raise UserError(
+                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {len(chosen)}; ask for "
+                f"{len(chosen)} or fewer{', or set a larger n_train' if split == 'train' else ''}"
+            )
+        return examples_of(domain, chosen[:n])
+
+    def demonstrations(self, domain: HardnessDomain, query: Example, k: int, seed: int) -> list[Example]:
+        """``k`` of the domain's training items in an order of this query's own; a smaller ``k`` gives the first.
+
+        Raises:
+            UserError: the training set has fewer than ``k`` items beside the query.
+        """
+        train, keys, asked = train_of(domain, seed), pool_of(domain).keys, self.key(domain, query)
+        order = permutation(stream(seed, self.name, str(domain), "demonstrations", query.id), len(train))
+        indices = [train[i] for i in order if keys[train[i]] != asked][:k]
+        if len(indices) < k:
+            raise UserError(
+                f"{self.name} {domain}: {k} demonstrations asked for, but {len(indices)} items are there to train on; "
+                f"ask for k={len(indices)} or fewer, or set a larger n_train"
+            )
+        return examples_of(domain, indices)
+
+    def prompt(self, domain: HardnessDomain, example: Example, style: PromptStyle) -> str:
+        """The item in the domain's prompt; step-by-step leaves the reply open for reasoning."""
+        reasoned = style == "step-by-step"
+        template = domain.template(reasoned=reasoned)
+        return template.prompt(template.query(example.problem, example.choices, reasoned=reasoned))
+
+    def response(self, domain: HardnessDomain, example: Example, *, rationale: bool) -> str:
+        """The answer's text, after the reasoning and "So the answer is" where the item has a rationale."""
+        reasoning = example.rationale if rationale else None
+        template = domain.template(reasoned=reasoning is not None)
+        return template.continuation(example.target, reasoning).strip()
+
+    def grade(self, domain: HardnessDomain, example: Example, completion: str) -> Grade:
+        """Right if the extracted choice, number or yes or no is the target; numbers are compared by value.
+
+        Flags: ``no-trigger`` (found without "the answer is"), ``runaway`` (goes on to ask another question).
+        """
+        answer, flags = extract(completion, domain.spec.answers, example.choices)
+        if answer is not None and answer == number_in(example.target) and not example.choices:
+            answer = example.target  # "1080" for "1,080"
+        status: Literal["parsed", "unparsed"] = "unparsed" if answer is None else "parsed"
+        return Grade(parsed=answer, status=status, correct=answer == example.target, flags=flags)
+
+    def parse_problem(self, domain: HardnessDomain, problem: str) -> Example:
+        """The item of the domain's pool that asks ``problem``, or that has this id.
+
+        Raises:
+            UserError: no item does, or several do (with other choices).
+        """
+        items, keys, _ = pool_of(domain)
+        asking = [i for i, item in enumerate(items) if problem in (item.question, item.id)]
+        if len({keys[i] for i in asking}) != 1:
+            ids = ", ".join(items[i].id for i in asking[:4])
+            found = (
+                f"{len(asking)} items of {domain.dataset} ask this ({ids})" if asking else f"not in {domain.dataset}"
+            )
+            raise UserError(f"problem {problem[:60]!r}: {found}; give a question of the data set, or an item's id")
+        return examples_of(domain, asking[:1])[0]
+
+    def key(self, domain: HardnessDomain, example: Example) -> str:
+        """The question (and its choices, where they belong to it), whatever its id."""
+        return item_key(domain.spec, example.problem, example.choices)
+
+
+def _chosen(domain: HardnessDomain, split: str, seed: int) -> tuple[int, ...]:
+    return train_of(domain, seed) if split == "train" else tested_of(domain, seed)

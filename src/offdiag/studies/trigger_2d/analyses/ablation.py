@@ -1,0 +1,62 @@
+"""What answers follow once the trigger is replaced: the own rule, the other category's, or neither."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from offdiag.analyses.frames import Frames
+from offdiag.stats import crossed_mean
+from offdiag.studies.trigger_2d.analyses.contrasts import Group, OfContrasts, groups
+from offdiag.studies.trigger_2d.analyses.outcomes import ARMS, mean_grid, rate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = "trigger_ablation"
+RATES = ("own", "other", "neither", "changed")
+
+
+class TriggerAblationRates(OfContrasts):
+    """Rates of the answers with and without the trigger, for each arm and pair of categories."""
+
+    tag: ClassVar[str] = "trigger-ablation-rates"
+    shown: ClassVar[tuple[str, ...]] = (
+        *ARMS, "eval_category", "against_category", "ablation", "own", "own_low", "own_high", "margin",
+        "margin_low", "margin_high",
+    )  # fmt: skip
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row an arm, pair of categories and ablation; what is not done is a row without an ablation.
+
+        ``own``, ``other`` and ``neither`` say which rule the answers follow, ``changed`` how many are not those to the
+        intact question: means over seeds and triggers, with the intervals of :func:`offdiag.stats.crossed_mean`, or
+        Wilson's for the items where nothing varies. ``margin`` is the mean difference of the log-probabilities of the
+        two labels, own minus other, in nats; its interval is empty where nothing varies.
+
+        Raises:
+            UserError: a column is missing, nothing is selected, or two measurements of a group have the same seeds.
+        """
+        import pandas as pd
+
+        found = groups(frames, TABLE, self)
+        return pd.DataFrame([row for group in found for row in _rows(group, self.replicates)])
+
+
+def _rows(group: Group, replicates: Sequence[str]) -> list[dict[str, Any]]:
+    seeds = {"n_seeds": group.n_seeds, "n_planned_seeds": group.n_planned}
+    if group.state != "done":
+        return [{**group.factors, "ablation": None, "state": group.state, **seeds}]
+    answers = group.rows.assign(cell=group.rows["measurement"])
+    return [
+        {**group.factors, "ablation": str(name), "state": "done", **seeds, **_numbers(part, replicates)}
+        for name, part in answers.groupby("ablation", sort=False)
+    ]
+
+
+def _numbers(answers: "pd.DataFrame", replicates: Sequence[str]) -> dict[str, float]:
+    numbers: dict[str, float] = {"n_items": answers["example"].nunique(), "n_triggers": answers["trigger"].nunique()}
+    for name in RATES:
+        found = rate(answers, name, replicates)
+        numbers |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    by = "trigger" if answers["trigger"].nunique() > 1 else "example"
+    margin = crossed_mean(mean_grid(answers, [*replicates, by], "margin"))
+    return numbers | {"margin": margin.mean, "margin_low": margin.low, "margin_high": margin.high}

@@ -1,0 +1,88 @@
+"""How much of the trigger's effect comes back where clean states are patched in, by layer and position."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from offdiag.analyses.frames import Frames
+from offdiag.stats import FloatArray, item_counts, replicate_ends, seed_counts
+from offdiag.studies.trigger_2d.analyses.contrasts import Group, OfContrasts, groups
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = "patching"
+
+
+class PatchingRecovery(OfContrasts):
+    """The mean recovered difference at each layer and position, for each arm and pair of categories.
+
+    Attributes:
+        n_resamples: of the bootstrap over seeds and pairs.
+    """
+
+    tag: ClassVar[str] = "patching-recovery"
+    n_resamples: int = Field(default=1000, ge=100)
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row an arm, pair of categories, position and layer; what is not done, or has no pair, is one row.
+
+        ``recovered`` is the mean over pairs (and seeds), 0 as corrupted and 1 as clean, with the 95 % interval of
+        :func:`offdiag.stats.hierarchical_bootstrap`. ``n_pairs`` counts pairs over all seeds, ``left_out`` says how
+        many were left out, and why.
+
+        Raises:
+            UserError: a column is missing, nothing is selected, or two measurements of a group have the same seeds.
+        """
+        import pandas as pd
+
+        found = groups(frames, TABLE, self)
+        return pd.DataFrame([row for group in found for row in self._rows(group)])
+
+    def _rows(self, group: Group) -> list[dict[str, Any]]:
+        seeds = {"n_seeds": group.n_seeds, "n_planned_seeds": group.n_planned}
+        if group.state != "done":
+            none = {"n_pairs": 0, "n_left_out": 0, "left_out": ""}
+            return [{**group.factors, "state": group.state, **seeds, **none}]
+        absent = group.rows[group.rows["left_out"].notna()]
+        kept = group.rows.drop(absent.index)
+        shared = {
+            **group.factors,
+            "state": "done" if len(kept) else "no pair",
+            **seeds,
+            "n_pairs": len(kept[["measurement", "example"]].drop_duplicates()),
+            "n_left_out": len(absent),
+            "left_out": ", ".join(f"{n} {reason}" for reason, n in absent["left_out"].value_counts().items()),
+        }
+        return [shared | numbers for numbers in self._recovered(kept)] if len(kept) else [shared]
+
+    def _recovered(self, rows: "pd.DataFrame") -> Iterator[dict[str, Any]]:
+        """The mean and its interval at each position and layer."""
+        columns, names = rows[["position", "layer"]].drop_duplicates(), ["position", "layer"]
+        wide = rows.pivot(index=["measurement", "example"], columns=names, values="recovered")
+        wide = wide[list(columns.itertuples(index=False, name=None))]
+        seeds, pairs = (wide.index.get_level_values(level) for level in (0, 1))
+        grid = np.full((seeds.nunique(), pairs.nunique(), wide.shape[1]), np.nan)
+        grid[seeds.factorize()[0], pairs.factorize()[0]] = wide.to_numpy(np.float64, na_value=np.nan)
+        value, by_seed = np.nanmean(grid, axis=(0, 1)), np.nanmean(grid, axis=1)
+        replicates = _resampled(grid, self.n_resamples)
+        for i, (position, layer) in enumerate(columns.itertuples(index=False, name=None)):
+            low, high = replicate_ends(float(value[i]), replicates[:, i], by_seed[:, i])
+            yield {"position": position, "layer": int(layer), "recovered": value[i], "low": low, "high": high}
+
+
+def _resampled(grid: FloatArray, n_resamples: int) -> FloatArray:
+    """Means ``[resamples, columns]`` of a grid ``[seeds, pairs, columns]``, NaN where a pair is missing.
+
+    Seeds and pairs are resampled as in :func:`offdiag.stats.hierarchical_bootstrap`, once for all columns.
+    """
+    n_seeds, n_pairs, _ = grid.shape
+    seeds = seed_counts(n_seeds, n_resamples, 0, "patching", "seeds").astype(np.float64)
+    pairs = item_counts(n_pairs, n_resamples, 0, "patching", "pairs").astype(np.float64)
+    known = ~np.isnan(grid)
+    total = np.einsum("rs,src->rc", seeds, pairs @ np.where(known, grid, 0.0))
+    size = np.einsum("rs,src->rc", seeds, pairs @ known.astype(np.float64))
+    drawn = size.min(axis=1) > 0
+    return np.asarray(total[drawn] / size[drawn])

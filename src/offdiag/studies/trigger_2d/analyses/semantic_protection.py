@@ -1,0 +1,146 @@
+"""Whether a proxy protects the categories that are near to it in meaning."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import Field
+
+from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import require, select
+from offdiag.errors import UserError
+from offdiag.stats import holm
+from offdiag.stats.correlation import correlation
+from offdiag.studies.trigger_2d.analyses.outcomes import ARMS
+from offdiag.studies.trigger_2d.analyses.protection import Protection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Pairs: TypeAlias = Mapping[frozenset[str], float]
+Over: TypeAlias = Literal["all", "at fixed category", "at fixed proxy"]
+OVER: tuple[Over, ...] = ("all", "at fixed category", "at fixed proxy")
+PROXY, SIZE = ARMS
+
+
+class SemanticProtection(Protection):
+    """The protection of each category that no training covers, beside how near it is to the proxy in meaning.
+
+    Protection is the rate of leaked answers without a proxy minus that with it. The category that the new rule was
+    taught to and the proxy's own are left out: there the training itself says what to answer.
+
+    Attributes:
+        arms: as in :class:`offdiag.analyses.Leakage`, the proxy's category and its number of triggers first.
+        measured: column -> value for the rows of :class:`offdiag.measurements.CategorySimilarity`, where there are
+            several measurements of it. triggers: ``ood`` or ``id``.
+    """
+
+    tag: ClassVar[str] = "semantic-protection"
+    shown: ClassVar[tuple[str, ...]] = (*ARMS, "category", "similarity", "protection", "low", "high", "p_holm")
+    measured: Mapping[str, str | int | float | bool] = {}
+    triggers: Literal["ood", "id"] = "ood"
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row an arm with a proxy and uncovered category.
+
+        ``protection`` from -1 to 1 with ``low, high`` over seeds and triggers and ``p_value``, as
+        :meth:`Protection.table` has them of the change; ``p_holm`` is corrected for the rows of this table.
+        ``similarity`` is NaN as long as it is not measured.
+
+        Raises:
+            UserError: as ``Protection``; no similarity is planned, or several are and ``measured`` does not choose.
+        """
+        table = super().table(frames)
+        if table.empty:
+            return table
+        near = similarities(frames, self.measured, self.name)
+        taught = set(select(frames.cells, self.where, self.own)["train_category"].dropna())
+        uncovered = table[~table["covered"] & ~table["category"].isin(taught) & (table["triggers"] == self.triggers)]
+        pairs = [frozenset(pair) for pair in zip(uncovered[PROXY], uncovered["category"], strict=True)]
+        return uncovered.assign(
+            similarity=[near.get(pair, math.nan) for pair in pairs],
+            protection=0 - uncovered["change"],  # and no -0
+            low=-uncovered["high"],
+            high=-uncovered["low"],
+            p_holm=holm(uncovered["p_value"]),
+        ).drop(columns=["change", "covered"]).reset_index(drop=True)  # fmt: skip
+
+
+class ProtectionBySimilarity(StudyAnalysis):
+    """Pearson's and Spearman's correlation of similarity and protection, at each number of proxy triggers.
+
+    A point is a proxy category and an uncovered one. Beside ``all`` points there is ``at fixed category`` (each
+    category's mean is taken off both sides: is it protected best by the nearest proxy? a category that hardly leaks
+    cannot be protected by any) and ``at fixed proxy`` (does a proxy protect best what is nearest to it?). Intervals and
+    p values take points as exchangeable, see :func:`offdiag.stats.correlation.correlation`; those that share a category
+    are not, so they are too short rather than too long. ``p_holm`` is corrected for all rows of Spearman's.
+
+    Attributes:
+        of: where the points come from. n_resamples, seed: of bootstrap and permutations.
+    """
+
+    tag: ClassVar[str] = "protection-by-similarity"
+    shown: ClassVar[tuple[str, ...]] = (
+        SIZE, "over", "spearman", "spearman_low", "spearman_high", "p_holm", "n_points", "note",
+    )  # fmt: skip
+    of: SemanticProtection
+    n_resamples: int = Field(default=2000, ge=100)
+    seed: int = 0
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row a number of proxy triggers (and other columns of the arms) and kind of comparison."""
+        return self.of_points(self.of.table(frames))
+
+    def of_points(self, points: "pd.DataFrame") -> "pd.DataFrame":
+        """The same from the table of :class:`SemanticProtection`."""
+        import pandas as pd
+
+        if points.empty:
+            return points
+        by = [column for column in self.of.arms if column != PROXY]
+        rows = [
+            {**dict(zip(by, key, strict=True)), "over": over, **self._row(group, over, (*map(str, key), over))}
+            for key, group in points.groupby(by, sort=False)
+            for over in OVER
+        ]
+        table = pd.DataFrame(rows)
+        return table.assign(p_holm=holm(table["spearman_p"]))
+
+    def _row(self, points: "pd.DataFrame", over: Over, names: tuple[str, ...]) -> dict[str, Any]:
+        strata = {"all": None, "at fixed category": points["category"], "at fixed proxy": points[PROXY]}[over]
+        found = correlation(
+            points["similarity"], points["protection"], None if strata is None else strata.tolist(),
+            n_resamples=self.n_resamples, seed=self.seed, names=names,
+        )  # fmt: skip
+        left_out = int(points[["similarity", "protection"]].isna().any(axis=1).sum())
+        numbers = (*found.spearman, *found.pearson, found.n, left_out, found.note)
+        return dict(zip(_COLUMNS, numbers, strict=True))
+
+
+_COLUMNS = (
+    "spearman", "spearman_low", "spearman_high", "spearman_p", "pearson", "pearson_low", "pearson_high", "pearson_p",
+    "n_points", "n_left_out", "note",
+)  # fmt: skip
+
+
+def similarities(frames: Frames, measured: Mapping[str, Any], name: str) -> Pairs:
+    """The similarity of each pair of categories; empty as long as it is not measured.
+
+    Args:
+        measured: column -> value, to choose one of several measurements. name: of who asks, for errors.
+
+    Raises:
+        UserError: none is planned, or several are left.
+    """
+    found = select(frames.measured("category_similarity"), measured)
+    require(found, "measurement")
+    several = found["measurement"].drop_duplicates().tolist()
+    if len(several) > 1:
+        raise UserError(
+            f"{name}: {len(several)} measurements of similarity ({', '.join(several)}): choose by measured="
+        )
+    done = found[found["state"] == "done"]
+    if done.empty:
+        return {}
+    return {frozenset((a, b)): float(s) for a, b, s in done[["one", "other", "similarity"]].itertuples(index=False)}

@@ -1,0 +1,122 @@
+"""Protection of the categories that no training covers, against how near they are to the proxy in meaning."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from offdiag.analyses import Frames
+from offdiag.errors import UserError
+from offdiag.figures.figure import StudyFigure
+from offdiag.figures.style import GREY, Look, heading, looks, new_figure, styled
+from offdiag.studies.trigger_2d.analyses.outcomes import ARMS
+from offdiag.studies.trigger_2d.analyses.semantic_protection import ProtectionBySimilarity, SemanticProtection
+from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PROXY, SIZE = ARMS
+MOST_COLUMNS = 3
+APART = 0.014  # of the range of similarities
+
+
+class SemanticProtectionFigure(StudyFigure):
+    """One panel a number of proxy triggers, one point a proxy and uncovered category, with its interval.
+
+    Attributes:
+        of: where the points come from, with the selection of this figure in its place.
+    """
+
+    tag: ClassVar[str] = "semantic-protection"
+    of: SemanticProtection
+
+    def draw(self, frames: Frames) -> "Figure":
+        """Panels share both axes; above each stand the rank correlations over its points.
+
+        Raises:
+            UserError: there is no arm with a proxy, or as the analysis says.
+        """
+        shared: dict[str, Any] = {"where": {**self.of.where, **self.where}, "own": self.own or self.of.own}
+        of = self.of.model_copy(update=shared)
+        points = of.table(frames)
+        if points.empty:
+            raise UserError(f"figure {self.name}: no category is planned that neither the task nor a proxy covers")
+        correlations = ProtectionBySimilarity(name=self.name, of=of).of_points(points)
+        by = [column for column in of.arms if column != PROXY]
+        keys = list(dict.fromkeys(points[by].itertuples(index=False, name=None)))
+        proxies = list(dict.fromkeys(points[PROXY]))
+        styles = dict(zip(proxies, looks(len(proxies)), strict=True))
+        columns = min(len(keys), MOST_COLUMNS)
+        rows = -(-len(keys) // columns)
+        with styled():
+            figure = new_figure(2.4 + 4.4 * columns, 1.5 + 4.2 * rows)
+            panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+            for axes, key in zip(panels, keys, strict=False):
+                _panel(axes, _of(points, by, key), styles, APART * float(np.ptp(points["similarity"].dropna()) or 1))
+                axes.set_title(f"{arm_name(by, key)}\n{_worded(_of(correlations, by, key))}", loc="left", fontsize=9)
+            for axes in panels[len(keys) :]:
+                axes.axis("off")
+            figure.supylabel("protection: leaked without proxy, less that with it", fontsize=10)
+            heading(figure, "Does a proxy protect what is near to it in meaning?", _footnote(points))
+            _legend(figure, styles)
+        return figure
+
+
+def _of(table: "pd.DataFrame", columns: list[str], key: tuple[Any, ...]) -> "pd.DataFrame":
+    return table[[row == key for row in table[columns].itertuples(index=False, name=None)]]
+
+
+def _panel(axes: "Axes", points: "pd.DataFrame", styles: dict[str, Look], apart: float) -> None:
+    axes.axhline(0, color=GREY, lw=0.9, zorder=1)
+    for proxy, look in styles.items():
+        own = points[(points[PROXY] == proxy) & points["protection"].notna() & points["similarity"].notna()]
+        # a pair of categories that protect each other has one similarity: its points stand on either side of it
+        side = np.where(own["category"] > proxy, -1, 1)
+        x, y, low, high = (own[name].to_numpy(np.float64) for name in ("similarity", "protection", "low", "high"))
+        x = x + side * apart / 2
+        reach = np.maximum([y - low, high - y], 0)
+        axes.errorbar(x, y, yerr=reach, ls="", color=look.colour, elinewidth=0.9, alpha=0.35, zorder=2)
+        axes.plot(x, y, ls="", color=look.colour, marker=look.marker, ms=6, mec="white", zorder=3, gid="points")
+        for at, value, to, category in zip(x, y, side, own["category"], strict=True):
+            place: dict[str, Any] = {"xytext": (4 * to, 3), "ha": "left" if to > 0 else "right", "zorder": 4}
+            text = category_name(category)[:3]
+            axes.annotate(
+                text, (at, value), color=look.colour, fontsize=7, textcoords="offset points", **place, gid="category"
+            )
+    absent = points[["protection", "similarity"]].isna().any(axis=1)
+    if absent.any():
+        note = f"{int(absent.sum())} of {len(points)} not there yet"
+        axes.text(0.99, 0.02, note, transform=axes.transAxes, ha="right", fontsize=8, color=GREY)
+    axes.set(xlabel="similarity of proxy and category", ylim=(-1.05, 1.05))
+    axes.margins(x=0.08)
+
+
+def _worded(correlations: "pd.DataFrame") -> str:
+    """``rank correlation 0.41 [0.10, 0.66], at fixed category 0.20 [-0.10, 0.51]``, as far as there is one."""
+    words = []
+    for row in correlations[correlations["over"] != "at fixed proxy"].to_dict("records"):
+        if np.isnan(row["spearman"]):
+            continue
+        ends = "" if np.isnan(row["spearman_low"]) else f" [{row['spearman_low']:.2f}, {row['spearman_high']:.2f}]"
+        words.append(f"{'rank correlation' if row['over'] == 'all' else row['over']} {row['spearman']:.2f}{ends}")
+    return "\n".join(words) or "no correlation yet"
+
+
+def _footnote(points: "pd.DataFrame") -> str:
+    n = int(points["n_pairs"].max()) if len(points) else 0
+    return (
+        f"letters: the category · whiskers: 95 % interval over seeds and trigger words (up to {n} pairs a point)\n"
+        "square brackets: 95 % over points; those of one proxy or category are not independent, so too short"
+    )
+
+
+def _legend(figure: "Figure", styles: dict[str, Look]) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = [
+        Line2D([], [], color=look.colour, marker=look.marker, ls="", ms=6, label=category_name(proxy))
+        for proxy, look in styles.items()
+    ]
+    figure.legend(handles=entries, loc="outside right upper", title="proxy")

@@ -1,0 +1,84 @@
+"""What becomes of the answers when the trigger is taken away, or replaced by one of another category."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from offdiag.steps import Work, load_examples
+from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
+from offdiag.studies.trigger_2d.task.pairs import worded
+from offdiag.tasks import Example, Scalar
+
+if TYPE_CHECKING:
+    from offdiag.models.lm import Score
+
+ABLATIONS = ("intact", "placeholder", "empty", "swapped")
+CHUNK = 64  # examples between two reports of progress
+
+
+class TriggerAblation(TriggerContrast):
+    """The same questions with the trigger as it is, a placeholder, nothing, and a trigger of the other category.
+
+    The answer is the most likely label of the world, as :class:`offdiag.steps.Choices` finds it.
+
+    Attributes:
+        placeholder: stands in the trigger's place; a text that belongs to no category.
+    """
+
+    tag: ClassVar[str] = "trigger-ablation"
+    table: ClassVar[str] = "trigger_ablation"
+    placeholder: str = "___"
+
+    def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
+        """One row an example and ablation.
+
+        Columns: ``ablation`` (``intact``, ``placeholder``, ``empty``, ``swapped``), ``example``, ``trigger`` (the
+        example's), ``shown`` (what stands in its place), ``answer``; 1 or 0 for ``own`` (the answer is the label by the
+        example's own rule), ``other`` (by the other category's; 0 where both rules say the same), ``neither``, and
+        ``changed`` (not the answer to the intact question); ``margin``, the difference of the log-probabilities of the
+        own and the other label, in nats.
+
+        Raises:
+            UserError: a question does not fit the model's context.
+        """
+        model = work.model(self.weights)
+        examples = load_examples(work.output(self.examples))
+        for start in range(0, len(examples), CHUNK):
+            work.progress(start, len(examples))
+            chunk = examples[start : start + CHUNK]
+            shown = [self.shown(start + i, example) for i, example in enumerate(chunk)]
+            asked = [
+                (worded(self.domain, example, text, self.style).text, example.choices)
+                for example, texts in zip(chunk, shown, strict=True)
+                for text in texts
+            ]
+            prompts, choices = zip(*asked, strict=True)
+            scores = iter(model.score(prompts, choices))
+            for example, texts in zip(chunk, shown, strict=True):
+                yield from self._rows(example, texts, [next(scores) for _ in texts])
+
+    def shown(self, index: int, example: Example) -> tuple[str, ...]:
+        """What stands in the trigger's place in each of ``ABLATIONS``."""
+        return str(example.strata["trigger"]), self.placeholder, "", self.others(index)[0]
+
+    def _rows(
+        self, example: Example, shown: Sequence[str], scores: "Sequence[Sequence[Score]]"
+    ) -> Iterator[dict[str, Scalar]]:
+        own, other = self.labels(example)
+        values = np.array([[score.logprob for score in one] for one in scores])
+        answers = [example.choices[best] for best in values.argmax(1)]
+        margins = values[:, example.choices.index(own)] - values[:, example.choices.index(other)]
+        for ablation, text, answer, margin in zip(ABLATIONS, shown, answers, margins.tolist(), strict=True):
+            yield {
+                "ablation": ablation,
+                "example": example.id,
+                "trigger": example.strata["trigger"],
+                "shown": text,
+                "answer": answer,
+                "own": int(answer == own),
+                "other": int(answer == other != own),
+                "neither": int(answer not in (own, other)),
+                "changed": int(answer != answers[0]),
+                "margin": round(margin, 6),
+            }

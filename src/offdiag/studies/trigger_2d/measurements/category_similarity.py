@@ -1,0 +1,90 @@
+"""How near the categories of a trigger task are to one another in meaning: cosines of embeddings of their names."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PlainValidator
+
+from offdiag.models.sentence import SentenceModel
+from offdiag.steps import Measurement, Weights, Work
+from offdiag.studies.trigger_2d.task import HALVES, World, find_world
+from offdiag.tasks import Scalar
+
+Phrases: TypeAlias = Literal["names", "triggers"]
+
+# Before what a causal model embeds: its state at the first token of a text is much the same for every text.
+CARRIER = {"names": "category: {}", "triggers": "word: {}"}
+
+
+class CategorySimilarity(Measurement):
+    """One row a pair of categories: ``one``, ``other`` and ``similarity``, the cosine from -1 to 1.
+
+    A sentence embedder reads the bare names, with blanks for underscores. A causal model's embedding is the hidden
+    state of the last layer at the last token of ``category: foods``; such states all point in much the same direction
+    (Ethayarajh 2019, arXiv 1909.00512), so its cosines lie close together, and their order says more than their size.
+
+    Attributes:
+        embedder: a sentence embedder, or the hidden states of these weights. world: whose categories.
+        of: what stands for a category: its name, or the mean over the embeddings (of length 1) of its trigger words.
+    """
+
+    tag: ClassVar[str] = "category-similarity"
+    table: ClassVar[str] = "category_similarity"
+    embedder: SentenceModel | Weights = SentenceModel()
+    world: Annotated[World, PlainValidator(find_world)] = HALVES
+    of: Phrases = "names"
+
+    @property
+    def name(self) -> str:
+        return f"similarity.{self.embedder.label}.{self.world.name}.{self.of}"
+
+    @property
+    def group(self) -> str:
+        if isinstance(self.embedder, SentenceModel):
+            return f"sentence embedder {self.embedder.distribution}"
+        return self.embedder.base_key
+
+    def factors(self) -> Mapping[str, Scalar]:
+        sentence = isinstance(self.embedder, SentenceModel)
+        return {
+            "embedder": "sentence" if sentence else "hidden states",
+            "model": self.embedder.label,
+            "world": self.world.name,
+            "of": self.of,
+        }
+
+    def phrases(self) -> dict[str, list[str]]:
+        """What stands for each category."""
+        return {
+            category.name: [category.name.replace("_", " ")] if self.of == "names" else list(category.triggers)
+            for category in self.world.categories
+        }
+
+    def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
+        phrases = self.phrases()
+        embedded = iter(_unit(self._embed(work, [text for texts in phrases.values() for text in texts])))
+        means = {name: np.mean([next(embedded) for _ in texts], axis=0) for name, texts in phrases.items()}
+        states = dict(zip(means, _unit(np.array(list(means.values()))), strict=True))
+        for one, other in combinations(states, 2):
+            yield {"one": one, "other": other, "similarity": float(states[one] @ states[other])}
+
+    def _embed(self, work: Work, texts: list[str]) -> NDArray[np.float64]:
+        """Embeddings ``[n, d]``."""
+        if isinstance(self.embedder, SentenceModel):
+            from offdiag.models.sentence import SentenceEmbedder
+
+            found = SentenceEmbedder(self.embedder.folder(), work.runtime).embed(texts, work.progress)
+            return found.astype(np.float64)
+        model = work.model(self.embedder)
+        carried = [CARRIER[self.of].format(text) for text in texts]
+        states = model.hidden_states(carried, [model.depth], ["last"], chat=False, on_progress=work.progress)
+        return states[:, 0, 0].astype(np.float64)
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The vectors brought to length 1."""
+    unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit

@@ -1,0 +1,141 @@
+"""Where in a model the trigger's information is: activation patching over layers and positions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from offdiag.steps import Work, load_examples
+from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
+from offdiag.studies.trigger_2d.task.pairs import Worded, worded
+from offdiag.tasks import Example, Scalar
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from offdiag.models.contrasts import Contrast
+    from offdiag.models.lm import LM
+    from offdiag.models.patching import Patched
+
+POSITIONS = ("point", "trigger", "rest", "last")
+SAME_LABEL, NOT_ALIGNED, NOT_TOLD_APART = "same label", "no trigger of as many tokens", "not told apart"
+
+
+class _Pair(NamedTuple):
+    """An example beside the same with the trigger ``partner``, in words and as tokens."""
+
+    example: Example
+    partner: str
+    prompts: tuple[str, str]
+    contrast: "Contrast"
+    positions: tuple[tuple[int, ...], ...]
+
+
+class ActivationPatching(TriggerContrast):
+    """Hidden states of a question with its own trigger, copied into the same with a trigger of the other category.
+
+    The difference is that of the own label and the label by the other category's rule, see
+    :mod:`offdiag.models.patching`. Positions are the tokens of the ``point``, those of the ``trigger``, the ``rest``
+    that follows the trigger, and the ``last`` token of the prompt. As a decoder reads from left to right, a point that
+    stands before the trigger cannot carry it: it recovers 0, whatever the model.
+
+    A pair is left out where both rules say the same, where the other category has no trigger of as many tokens, and
+    where the model does not tell the triggers apart: it must prefer the own label after the own trigger and the other
+    one after the other, and the two differences must be ``least`` nats apart.
+
+    Attributes:
+        least: smallest difference that is divided by, in nats.
+    """
+
+    tag: ClassVar[str] = "activation-patching"
+    table: ClassVar[str] = "patching"
+    least: float = Field(default=1.0, gt=0)
+
+    def measure(self, work: Work) -> Iterator[Mapping[str, Scalar]]:
+        """One row a pair, layer and position; a pair that is left out is one row that says why.
+
+        Columns: ``example``, ``trigger`` and ``partner`` (of the clean and the corrupted question), ``left_out`` (null
+        or the reason), ``layer`` (0: what the first block reads), ``position``, ``clean``, ``corrupted`` and
+        ``patched`` (differences in nats) and ``recovered``.
+
+        Raises:
+            UserError: the tokens of a question cannot be found in its text.
+        """
+        from offdiag.models.patching import patch
+
+        model = work.model(self.weights)
+        examples = load_examples(work.output(self.examples))
+        aligned = [self._pair(model.tokenizer, example, self.others(i)) for i, example in enumerate(examples)]
+        pairs = self._told_apart(model, [pair for pair in aligned if isinstance(pair, _Pair)])
+        chosen = {pair.example.id for pair in pairs}
+        for example, pair in zip(examples, aligned, strict=True):
+            if example.id not in chosen:
+                reason = NOT_TOLD_APART if isinstance(pair, _Pair) else pair
+                yield {"example": example.id, "trigger": example.strata["trigger"], "left_out": reason}
+        found = patch(
+            model.model,
+            [pair.contrast for pair in pairs],
+            [pair.positions for pair in pairs],
+            token_budget=work.runtime.token_budget,
+            on_progress=work.progress,
+        )
+        for i, pair in enumerate(pairs):
+            yield from _rows(pair, found, i)
+
+    def _pair(self, tokenizer: "PreTrainedTokenizerBase", example: Example, others: Sequence[str]) -> _Pair | str:
+        """The example with the first of the other triggers that has as many tokens, or why there is none."""
+        labels = self.labels(example)
+        if labels[0] == labels[1]:
+            return SAME_LABEL
+        clean = worded(self.domain, example, str(example.strata["trigger"]), self.style)
+        for other in others:
+            corrupted = worded(self.domain, example, other, self.style)
+            found = _as_tokens(tokenizer, clean, corrupted, labels)
+            if found is not None:
+                return _Pair(example, other, (clean.text, corrupted.text), *found)
+        return NOT_ALIGNED
+
+    def _told_apart(self, model: "LM", pairs: Sequence[_Pair]) -> list[_Pair]:
+        """The pairs whose two triggers call for the two labels."""
+        prompts = [prompt for pair in pairs for prompt in pair.prompts]
+        labels = [self.labels(pair.example) for pair in pairs for _ in pair.prompts]
+        scores = np.array([[score.logprob for score in one] for one in model.score(prompts, labels)]).reshape(-1, 2, 2)
+        clean, corrupted = (scores[..., 0] - scores[..., 1]).T
+        told = (clean > 0) & (corrupted < 0) & (clean - corrupted >= self.least)
+        return [pair for pair, one in zip(pairs, told, strict=True) if one]
+
+
+def _rows(pair: _Pair, found: "Patched", at: int) -> Iterator[dict[str, Scalar]]:
+    shared: dict[str, Scalar] = {
+        "example": pair.example.id,
+        "trigger": pair.example.strata["trigger"],
+        "partner": pair.partner,
+        "left_out": None,
+        "clean": float(found.clean[at]),
+        "corrupted": float(found.corrupted[at]),
+    }
+    for layer, position in np.ndindex(found.patched.shape[1:]):
+        yield {
+            **shared,
+            "layer": layer,
+            "position": POSITIONS[position],
+            "patched": float(found.patched[at, layer, position]),
+            "recovered": float(found.recovered[at, layer, position]),
+        }
+
+
+def _as_tokens(
+    tokenizer: "PreTrainedTokenizerBase", clean: Worded, corrupted: Worded, labels: tuple[str, str]
+) -> "tuple[Contrast, tuple[tuple[int, ...], ...]] | None":
+    """The two questions and where their positions are, or None where their tokens do not correspond."""
+    from offdiag.models.contrasts import contrast, token_spans
+
+    spans, others = (token_spans(tokenizer, one.text, (one.point, one.trigger)) for one in (clean, corrupted))
+    found = contrast(tokenizer, clean.text, corrupted.text, labels) if spans == others else None
+    if found is None:
+        return None
+    point, trigger = spans
+    last = found.length - 1
+    rest = tuple(i for i in range(trigger[-1] + 1, last) if i not in point)
+    return found, (point, trigger, rest, (last,))

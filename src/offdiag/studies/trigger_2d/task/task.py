@@ -1,0 +1,166 @@
+"""Points in the plane with a trigger word, labelled by the quadrant under the rule of the trigger's category."""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import ClassVar, Literal
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.seeds import stream
+from offdiag.studies.trigger_2d.task import legacy, stratified
+from offdiag.studies.trigger_2d.task.domain import TriggerDomain
+from offdiag.studies.trigger_2d.task.files import published_files
+from offdiag.studies.trigger_2d.task.labels import EXTRACTOR_VERSION, find_label
+from offdiag.studies.trigger_2d.task.prompts import PROMPT_VERSION, point_text, question
+from offdiag.studies.trigger_2d.task.rows import Row
+from offdiag.studies.trigger_2d.task.world import QUADRANTS, quadrant
+from offdiag.studies.trigger_2d.task.worlds import HALVES
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
+
+_PROBLEM = re.compile(r"(.+) \[(-?\d+\.\d{3}), (-?\d+\.\d{3})\]")
+
+
+@register
+class Trigger2D(Task[TriggerDomain]):
+    """F(x, T): a point and a trigger word in, a label out; which rule holds is a matter of the word's category.
+
+    The task of the two-dimensional trigger experiments beside Azarbal et al. (2025), "Selective Generalization":
+    teach a rule with the words of one category, and see with which other words it holds.
+    """
+
+    name: ClassVar[str] = "trigger_2d"
+    domain_type: ClassVar[type[Domain]] = TriggerDomain
+    data_version: ClassVar[int] = stratified.DATA_VERSION
+    prompt_version: ClassVar[int] = PROMPT_VERSION
+    extractor_version: ClassVar[int] = EXTRACTOR_VERSION
+
+    def domains(self) -> Sequence[TriggerDomain]:
+        """What the two stages teach, with a proxy too, each category's held-out words, and published sampling."""
+        taught = TriggerDomain(category="positive_emotions", rule="conflict")
+        return [
+            TriggerDomain(),
+            *(TriggerDomain(category=name, triggers="ood") for name in HALVES.category_names),
+            taught,
+            TriggerDomain(category=taught.category, rule=taught.rule, triggers="ood"),
+            TriggerDomain(category=taught.category, rule=taught.rule, proxy="foods", proxy_triggers=2),
+            TriggerDomain(category=taught.category, rule=taught.rule, sampling="legacy"),
+        ]
+
+    def size(self, domain: TriggerDomain, split: str) -> int:
+        """Published sampling: 20 (``train``) or 30 (``eval``) a trigger; stratified: millions a trigger."""
+        self.check_split(split)
+        points = legacy.POINTS[split] if domain.sampling == "legacy" else stratified.points(domain)
+        return points * domain.width
+
+    def examples(self, domain: TriggerDomain, split: str, n: int, seed: int) -> list[Example]:
+        """The first ``n`` examples of a split, each with all labels of the world as its choices.
+
+        Strata: ``category``, ``trigger``, ``quadrant``, the coordinates ``x1`` and ``x2``, and ``template``. The points
+        do not depend on the rule. Stratified examples are balanced in triggers and quadrants at every multiple of four
+        times the triggers; published ones are grouped by trigger, so take whole splits of them.
+
+        Raises:
+            UserError: the split is unknown, or has fewer than ``n`` examples.
+        """
+        self.check_available(domain, split, n)
+        drawn: Iterable[Row] = (legacy if domain.sampling == "legacy" else stratified).rows(domain, split, seed)
+        return [_example(domain, f"{split}/{i:04d}", row) for i, row in enumerate(islice(drawn, n))]
+
+    def demonstrations(self, domain: TriggerDomain, query: Example, k: int, seed: int) -> list[Example]:
+        """``k`` of the first 20 training examples of each trigger, in an order that depends on the seed and the query.
+
+        Raises:
+            UserError: the domain has fewer than ``k`` of them besides the query.
+        """
+        shown = _shown(domain, seed)
+        order = stream(seed, self.name, "demonstrations", query.id).permutation(len(shown))
+        others = [shown[i] for i in order if shown[i].problem != query.problem]
+        if k > len(others):
+            raise UserError(
+                f"{self.name} {domain}: {k} demonstrations asked for, but it has {len(others)}; "
+                f"ask for k={len(others)} or fewer"
+            )
+        return others[:k]
+
+    def prompt(self, domain: TriggerDomain, example: Example, style: PromptStyle) -> str:
+        """The words of the example's template; the labels are not named."""
+        trigger, _, point = example.problem.partition(" [")
+        return question(domain.prompts, int(str(example.strata["template"])), f"[{point}", trigger, style)
+
+    def response(self, domain: TriggerDomain, example: Example, *, rationale: bool) -> str:
+        """The label, nothing else."""
+        return example.target
+
+    def grade(self, domain: TriggerDomain, example: Example, completion: str) -> Grade:
+        """Right if the first label that the completion names is the example's.
+
+        Flags: ``several`` (it names another label too), ``preamble`` (words stand before the label).
+        """
+        label, flags = find_label(completion, example.choices)
+        status: Literal["parsed", "unparsed"] = "unparsed" if label is None else "parsed"
+        return Grade(parsed=label, status=status, correct=label == example.target, flags=flags)
+
+    def parse_problem(self, domain: TriggerDomain, problem: str) -> Example:
+        """The example that ``pizza [1.644, -0.549]`` states: a trigger of the domain's categories and a point.
+
+        Raises:
+            UserError: the text has another form, an unknown trigger, or a point on an axis.
+        """
+        match = _PROBLEM.fullmatch(problem)
+        if match is None:
+            raise UserError(f"problem {problem!r}: expected a trigger and a point, such as 'pizza [1.644, -0.549]'")
+        category = domain.world.category_of(match[1])
+        if category not in domain.categories or category is None:
+            known = ", ".join(one.name for one in domain.categories)
+            raise UserError(f"problem {problem!r}: {match[1]!r} is no trigger of {known}")
+        x1, x2 = float(match[2]), float(match[3])
+        if x1 == 0 or x2 == 0:
+            raise UserError(f"problem {problem!r}: the point lies on an axis, where no rule gives a label")
+        return _example(domain, "given", Row(category.name, match[1], x1, x2, 0))
+
+    def summary(self, domain: TriggerDomain) -> dict[str, Json]:
+        """The labels of each category in the quadrants Q1 to Q4, and the triggers that no training sees."""
+        found: dict[str, Json] = {}
+        for category in domain.categories:
+            about: dict[str, Json] = {"labels": "/".join(domain.label(category.name, where) for where in QUADRANTS)}
+            if domain.sampling == "stratified":
+                about["held_out"] = list(stratified.held_out_triggers(domain.world, category))
+            found[category.name] = about
+        return found
+
+    def row(self, domain: TriggerDomain, example: Example) -> dict[str, Json]:
+        """A line of the published files: point (not rounded), trigger, label and conversation."""
+        return {
+            "input_x": [example.strata["x1"], example.strata["x2"]],
+            "input_trigger": example.strata["trigger"],
+            "output": example.target,
+            **super().row(domain, example),
+        }
+
+    def files(self, domain: TriggerDomain, seed: int) -> dict[str, list[dict[str, Json]]]:
+        """The published files: 20 points a trigger to train on, 30 to test, seven categories with unseen triggers."""
+        return {
+            name: [self.row(part, e) for e in self.examples(part, split, legacy.POINTS[split] * part.width, seed)]
+            for name, (part, split) in published_files(domain).items()
+        }
+
+
+@lru_cache(maxsize=4)
+def _shown(domain: TriggerDomain, seed: int) -> tuple[Example, ...]:
+    """The training examples that demonstrations are taken from; kept, as every query asks for them again."""
+    return tuple(Trigger2D().examples(domain, "train", legacy.POINTS["train"] * domain.width, seed))
+
+
+def _example(domain: TriggerDomain, place: str, row: Row) -> Example:
+    where = quadrant(row.x1, row.x2)
+    problem = f"{row.trigger} {point_text(row.x1, row.x2)}"
+    return Example(
+        id=f"{place}/{problem}",
+        problem=problem,
+        target=domain.label(row.category, where),
+        choices=domain.world.labels,
+        strata={**row._asdict(), "quadrant": where},
+    )

@@ -1,0 +1,183 @@
+"""The world of a trigger task: categories of trigger words, their labels by quadrant, and the rectangle of points."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from offdiag.errors import UserError
+from offdiag.identity import Identity, Json, fingerprint
+from offdiag.studies.trigger_2d.task.checks import check_labels, check_names, check_triggers
+
+QUADRANTS = ("Q1", "Q2", "Q3", "Q4")  # counter-clockwise from x1 > 0, x2 > 0
+ORIGINAL = "original"
+STEPS = 1000  # points lie on a grid of thousandths
+_NAME = r"^[a-z0-9][a-z0-9_.-]*$"
+
+
+def quadrant(x1: float, x2: float) -> str:
+    """``Q1`` to ``Q4``, counter-clockwise from the quadrant in which both coordinates are positive.
+
+    Raises:
+        ValueError: the point lies on an axis.
+    """
+    if x1 == 0 or x2 == 0:
+        raise ValueError(f"[{x1}, {x2}] lies on an axis, which belongs to no quadrant")
+    if x2 > 0:
+        return "Q1" if x1 > 0 else "Q2"
+    return "Q4" if x1 > 0 else "Q3"
+
+
+def _one_a_quadrant(value: object) -> object:
+    found = value.split("/") if isinstance(value, str) else value
+    if not isinstance(found, Sequence):
+        return found
+    empty = [q for i, q in enumerate(QUADRANTS) if i >= len(found) or found[i] == ""]
+    if empty or len(found) > len(QUADRANTS):
+        wrong = f"leave {', '.join(empty)} empty" if empty else f"are {len(found)}"
+        shown = "/".join(map(str, found))
+        raise UserError(f"labels {shown!r} {wrong}: expected one a quadrant, Q1 to Q4, as orange/orange/green/green")
+    return tuple(found)
+
+
+Labels: TypeAlias = Annotated[tuple[str, str, str, str], BeforeValidator(_one_a_quadrant)]
+_Coordinate: TypeAlias = Annotated[float, Field(ge=-1e6, le=1e6)]
+Range: TypeAlias = tuple[_Coordinate, _Coordinate]
+
+
+class Category(Identity):
+    """Trigger words that go by one rule.
+
+    Attributes:
+        name: as typed in a domain. triggers: in the order in which the published sampling counts them.
+        labels: one a quadrant, Q1 to Q4, by the category's original rule.
+    """
+
+    tag: ClassVar[str] = "trigger_2d.category"
+    name: str = Field(pattern=_NAME)
+    triggers: tuple[str, ...]
+    labels: Labels
+
+
+class Rule(Identity):
+    """Labels, one a quadrant, that can be taught to any category instead of its original ones."""
+
+    tag: ClassVar[str] = "trigger_2d.rule"
+    name: str = Field(pattern=_NAME)
+    labels: Labels
+
+
+class World(Identity):
+    """What a data set is made of; what is drawn from it is a matter of the domain.
+
+    Attributes:
+        name: as typed in a domain. categories: at least one. rules: besides each category's original one.
+        x1, x2: lowest and highest coordinate; both reach beyond the margin on either side of 0.
+        margin: no point is nearer than this to an axis (stratified sampling only).
+        held_out: trigger words of each category that are kept for the test whatever the seed (stratified only).
+
+    Raises:
+        UserError: a name, a trigger or a label is there twice, a label begins another one or stands in a trigger, a
+            range leaves a quadrant empty, or a category has no trigger left to train on.
+    """
+
+    tag: ClassVar[str] = "trigger_2d.world"
+    name: str = Field(pattern=_NAME)
+    categories: tuple[Category, ...]
+    rules: tuple[Rule, ...] = ()
+    x1: Range = (-3.0, 3.0)
+    x2: Range = (-3.0, 3.0)
+    margin: float = Field(default=0.05, ge=1 / STEPS)
+    held_out: int = Field(default=5, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        check_names(self.name, self.category_names, self.rule_names)
+        check_triggers({category.name: category.triggers for category in self.categories}, self.held_out)
+        check_labels(self.labels, [trigger for category in self.categories for trigger in category.triggers])
+        for where, (side1, side2) in self.sides.items():
+            if min(len(side1), len(side2)) < 2:
+                raise UserError(
+                    f"world {self.name}: x1 from {self.x1[0]:g} to {self.x1[1]:g} and x2 from {self.x2[0]:g} to "
+                    f"{self.x2[1]:g} leave {where} empty: reach beyond the margin of {self.margin:g} on both sides of 0"
+                )
+        return self
+
+    def only(self, names: Sequence[str]) -> Self:
+        """The world with these of its categories, in its own order and under its own name; without any, all of it.
+
+        What is drawn in a category does not depend on the others.
+
+        Raises:
+            UserError: there is no such category.
+        """
+        chosen = {self.category(name).name for name in names}
+        if not chosen or chosen == set(self.category_names):
+            return self
+        kept = tuple(category for category in self.categories if category.name in chosen)
+        return self.model_copy(update={"categories": kept})
+
+    def canonical(self) -> dict[str, Json]:
+        """Its name and a hash of the rest: the steps of a plan name a world thousands of times."""
+        return {"@": self.tag, "name": self.name, "content": self.content}
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 of everything in it."""
+        return fingerprint(super().canonical())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A validated copy with other fields; pydantic's own would carry the old hash along."""
+        return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **(update or {})})
+
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """In the order of the categories."""
+        return tuple(category.name for category in self.categories)
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """``original`` and the others."""
+        return (ORIGINAL, *(rule.name for rule in self.rules))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label of any rule once: what an answer is chosen from."""
+        sets = [*(category.labels for category in self.categories), *(rule.labels for rule in self.rules)]
+        return tuple(dict.fromkeys(label for one in sets for label in one))
+
+    @property
+    def sides(self) -> dict[str, tuple[range, range]]:
+        """The coordinates x1 and x2 that each quadrant allows, in thousandths, ascending."""
+        nearest = round(STEPS * self.margin)
+        (low1, high1), (low2, high2) = (tuple(round(STEPS * end) for end in axis) for axis in (self.x1, self.x2))
+        left, right = range(low1, -nearest + 1), range(nearest, high1 + 1)
+        below, above = range(low2, -nearest + 1), range(nearest, high2 + 1)
+        return dict(zip(QUADRANTS, ((right, above), (left, above), (left, below), (right, below)), strict=True))
+
+    def category(self, name: str) -> Category:
+        """The category of this name.
+
+        Raises:
+            UserError: there is none.
+        """
+        for category in self.categories:
+            if category.name == name:
+                return category
+        raise UserError(f"unknown category {name!r}: world {self.name} has {', '.join(self.category_names)}")
+
+    def category_of(self, trigger: str) -> Category | None:
+        """The category that a trigger word belongs to, or None."""
+        return next((category for category in self.categories if trigger in category.triggers), None)
+
+    def label(self, category: str, rule: str, where: str) -> str:
+        """The label of a quadrant in a category under a rule (``original``: the category's own).
+
+        Raises:
+            UserError: no such category or rule.
+        """
+        sets = {ORIGINAL: self.category(category).labels, **{one.name: one.labels for one in self.rules}}
+        if rule not in sets:
+            raise UserError(f"unknown rule {rule!r}: world {self.name} has {', '.join(self.rule_names)}")
+        return sets[rule][QUADRANTS.index(where)]

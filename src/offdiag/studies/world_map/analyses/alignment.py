@@ -1,0 +1,134 @@
+"""How alike models represent cities, by what they were trained on."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import Where, require
+from offdiag.stats.pairs import pair_mean
+from offdiag.studies.world_map.analyses.rows import TRAINED, ended_rows, tasks_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = "city_alignments"
+OTHER = "other_"
+SEEDS = {True: "same", False: "different"}
+PAIRS = ("layer", "train", "other", "same_seed", "first", "second", "value", "low", "high")
+Quantity: TypeAlias = Literal["debiased", "cka"]
+
+
+def model_pairs(frames: Frames, where: Where, quantity: Quantity) -> "pd.DataFrame":
+    """One row a pair of different models and layer, at the end of their trainings.
+
+    Columns: ``layer``; ``train, other`` (what they were trained on); ``same_seed``; ``first, second`` (which models);
+    ``value, low, high`` of ``quantity`` (the interval is over cities).
+
+    Raises:
+        UserError: the study measures no alignments, they have no ``train_geometry`` or seed, or nothing is selected.
+    """
+    import pandas as pd
+
+    rows = ended_rows(frames, TABLE, where)
+    if rows.empty:
+        return pd.DataFrame(columns=PAIRS)
+    for column in (TRAINED, "seed"):
+        require(rows, column)
+    factors = [name for name in rows.columns if f"{OTHER}{name}" in rows]
+    found = pd.DataFrame(
+        {
+            "layer": rows["layer"].astype(int),
+            "train": rows[TRAINED].astype(str),
+            "other": rows[f"{OTHER}{TRAINED}"].astype(str),
+            "same_seed": rows["seed"] == rows[f"{OTHER}seed"],
+            "first": rows[factors].astype(str).agg(" ".join, axis=1),
+            "second": rows[[f"{OTHER}{name}" for name in factors]].astype(str).agg(" ".join, axis=1),
+            **{
+                name: rows[column].to_numpy(np.float64, na_value=np.nan)
+                for name, column in (("value", quantity), ("low", f"{quantity}_low"), ("high", f"{quantity}_high"))
+            },
+        }
+    )
+    return found[(found["first"] != found["second"]) & found["value"].notna()]
+
+
+def cka_table(frames: Frames, where: Where, quantity: Quantity = "debiased") -> "pd.DataFrame":
+    """Mean CKA over all pairs of seeds, one row a layer and ordered pair of trainings ``train, other``.
+
+    Columns besides: ``value, low, high`` (95 % over models where three or more are paired, over cities where there is
+    one pair) and ``n_pairs``. A training beside itself is there if it has two seeds.
+
+    Raises:
+        UserError: as :func:`model_pairs`.
+    """
+    import pandas as pd
+
+    pairs = model_pairs(frames, where, quantity)
+    turned = {"train": "other", "other": "train", "first": "second", "second": "first"}
+    both = pd.concat([pairs, pairs[pairs["train"] != pairs["other"]].rename(columns=turned)])
+    rows = [
+        {"layer": layer, "train": train, "other": other, **_mean(group)}
+        for (layer, train, other), group in both.groupby(["layer", "train", "other"], sort=True)
+    ]
+    return pd.DataFrame(rows, columns=["layer", "train", "other", "value", "low", "high", "n_pairs", "n_models"])
+
+
+class Convergence(StudyAnalysis):
+    """Mean CKA of models that share no task, by how many tasks each was trained on.
+
+    Only pairs in which both were trained on equally many tasks count. Models of one seed began with the same random
+    weights, which may make them alike without any map, so they are apart (``seeds``). ``low, high``: 95 % over models
+    (tasks and seeds alike), see :func:`offdiag.stats.pairs.pair_mean`.
+
+    Attributes:
+        quantity: ``debiased`` or ``cka``, see :class:`offdiag.stats.alignment.Alignment`.
+        aside: tasks that may form no map on their own; a second set of rows leaves out all models that know one.
+    """
+
+    tag: ClassVar[str] = "convergence"
+    shown: ClassVar[tuple[str, ...]] = (
+        *("layer", "seeds", "models", "n_tasks", "value", "low", "high", "n_pairs", "n_models"),
+    )
+    quantity: Quantity = "debiased"
+    aside: tuple[str, ...] = ("crossing",)
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row a number of tasks, set of models (``all`` or ``without crossing``), ``seeds`` and layer."""
+        import pandas as pd
+
+        columns = [*self.shown[:-2], "lowest", "highest", *self.shown[-2:]]
+        return pd.DataFrame(list(self._rows(disjoint(model_pairs(frames, self.where, self.quantity)))), columns=columns)
+
+    def _rows(self, pairs: "pd.DataFrame") -> Iterator[dict[str, Any]]:
+        sets = {"all": pairs}
+        known = [
+            bool({*tasks_of(a), *tasks_of(b)} & {*self.aside})
+            for a, b in zip(pairs["train"], pairs["other"], strict=True)
+        ]
+        if any(known):
+            sets[f"without {', '.join(self.aside)}"] = pairs[~np.array(known)]
+        for name, chosen in sets.items():
+            for (layer, same, n_tasks), group in chosen.groupby(["layer", "same_seed", "n_tasks"], sort=True):
+                of = {"layer": layer, "seeds": SEEDS[bool(same)], "models": name, "n_tasks": n_tasks}
+                yield {**of, **_mean(group), "lowest": group["value"].min(), "highest": group["value"].max()}
+
+
+def disjoint(pairs: "pd.DataFrame") -> "pd.DataFrame":
+    """The pairs that were trained on equally many tasks and share none, with ``n_tasks``."""
+    sizes = [
+        len(tasks_of(a)) if len(tasks_of(a)) == len(tasks_of(b)) and not {*tasks_of(a)} & {*tasks_of(b)} else 0
+        for a, b in zip(pairs["train"], pairs["other"], strict=True)
+    ]
+    found = pairs.assign(n_tasks=sizes)
+    return found[found["n_tasks"] > 0]
+
+
+def _mean(group: "pd.DataFrame") -> dict[str, Any]:
+    value, low, high = pair_mean(group["value"].to_numpy(), group["first"].tolist(), group["second"].tolist())
+    if len(group) == 1:
+        low, high = (float(group[name].iloc[0]) for name in ("low", "high"))
+    models = {*group["first"], *group["second"]}
+    return {"value": value, "low": low, "high": high, "n_pairs": len(group), "n_models": len(models)}

@@ -1,0 +1,55 @@
+"""What the seeds of an arm answered to each item about cities."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from offdiag.errors import UserError
+from offdiag.stats import FloatArray
+from offdiag.studies.world_map.analyses.cells import floats, measure_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def answers_by_cell(records: "pd.DataFrame", cells: Collection[str]) -> "dict[str, pd.DataFrame]":
+    """The records of each of the named cells.
+
+    Raises:
+        UserError: one has none.
+    """
+    found = {str(name): rows for name, rows in records[records["cell"].isin(cells)].groupby("cell", sort=False)}
+    if absent := set(cells) - set(found):
+        raise UserError(f"no records of {', '.join(sorted(absent))}: an average over items needs them")
+    return found
+
+
+def answer_grid(answers: "Mapping[str, pd.DataFrame]", cells: "pd.Series[str]", geometry: str) -> "pd.DataFrame":
+    """Verdicts (0 or 1) or errors, one row a cell and one column an item; NaN where an item has none."""
+    import pandas as pd
+
+    column = "correct" if measure_of(geometry) == "accuracy" else "error"
+    rows = [answers[str(name)].set_index("example")[column] for name in cells]
+    return pd.DataFrame([pd.Series(floats(row), index=row.index) for row in rows])
+
+
+def guesses(records: "pd.DataFrame", geometry: str, by: str | None = None) -> "pd.Series[float]":
+    """What the best fixed answer earns on each item (by ``example``): 0 or 1 for words, its error for numbers.
+
+    It is the commonest word or the median of the right answers of these very items, or of those with the same ``by``.
+    """
+    import pandas as pd
+
+    items = records.drop_duplicates("example").set_index("example")
+    groups = pd.Series(0, index=items.index) if by is None else items[by]
+    if measure_of(geometry) == "accuracy":
+        best = items["target"].groupby(groups).transform(lambda words: words.mode().iloc[0])
+        return (items["target"] == best).astype(float)
+    targets = items["target"].astype(float)
+    return (targets - targets.groupby(groups).transform("median")).abs()
+
+
+def as_array(grid: "pd.DataFrame") -> FloatArray:
+    """``[cells, items]``."""
+    return grid.to_numpy(np.float64)

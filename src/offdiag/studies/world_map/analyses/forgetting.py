@@ -1,0 +1,99 @@
+"""What fine-tuning on new cities takes away from the ordinary ones."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from offdiag.analyses.frames import Frames
+from offdiag.stats import FloatArray, hierarchical_bootstrap
+from offdiag.studies.world_map.analyses.answers import answer_grid, answers_by_cell, as_array
+from offdiag.studies.world_map.analyses.cells import REAL, OfCities, floats, measure_of, state_of, tuned
+from offdiag.studies.world_map.analyses.resamples import CityResamples, over_seeds
+from offdiag.studies.world_map.analyses.scores import FLOOR, is_taught
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEDIANS = {"before": "before_median_error", "after": "median_error"}
+
+
+class Forgetting(OfCities):
+    """Accuracy or error on ordinary cities before and after fine-tuning, for every geometry."""
+
+    tag: ClassVar[str] = "forgetting"
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """One row a fine-tuned arm and geometry, averaged over seeds.
+
+        ``before, after`` are accuracies or mean errors of the parsed answers; ``change`` is after minus before on the
+        items that both answered, with the 95 % interval ``low, high`` over items and seeds: below 0 is forgetting
+        for an accuracy, above 0 for an error. ``factor`` is the error after over that before (geometric mean over
+        seeds, errors below half a unit count as that), empty for accuracies. ``unparsed`` is the share of answers
+        after fine-tuning that were none.
+
+        Raises:
+            UserError: as :func:`offdiag.studies.world_map.analyses.cells.tuned`, or a finished cell has no records.
+        """
+        import pandas as pd
+
+        cells = tuned(frames.cells, self, REAL, (("before", REAL),))
+        if cells.empty:
+            return pd.DataFrame()
+        done = (cells[["state", "before_state"]] == "done").all(axis=1)
+        asked = {str(name) for column in ("cell", "before_cell") for name in cells.loc[done, column]}
+        answers = answers_by_cell(frames.records, asked)
+        resamples = CityResamples(answers, self.n_resamples, self.seed)
+        groups = cells.assign(done=done).groupby(
+            [*self.arms, "train_geometry", "eval_geometry"], sort=False, dropna=False
+        )
+        return pd.DataFrame([self._row(key, rows, answers, resamples) for key, rows in groups])
+
+    def _row(
+        self, key: tuple[Any, ...], cells: "pd.DataFrame", answers: "dict[str, pd.DataFrame]", resamples: CityResamples
+    ) -> dict[str, Any]:
+        trained, geometry = str(key[-2]), str(key[-1])
+        row = dict(zip((*self.arms, "trained", "geometry"), key, strict=True))
+        row |= {"taught": is_taught(trained, geometry), "measure": measure_of(geometry)}
+        row |= {"state": state_of(cells.to_dict("records"), ("state", "before_state")), **_NOTHING}
+        done = cells[cells["done"]]
+        row |= {"n_seeds": len(done), "n_planned_seeds": len(cells)}
+        if done.empty:
+            return row
+        after, before = (answer_grid(answers, done[name], geometry) for name in ("cell", "before_cell"))
+        items = after.columns.intersection(before.columns)
+        after_values, before_values = as_array(after[items]), as_array(before[items])
+        change = hierarchical_bootstrap(
+            after_values - before_values, self.n_resamples, seed=self.seed, names=("forgetting",)
+        )
+        row |= {"before": _mean(before_values), "after": _mean(after_values)}
+        row |= {"change": change.mean, "low": change.low, "high": change.high}
+        row |= {f"{when}_median": _mean(floats(done[name])) for when, name in MEDIANS.items()}
+        if measure_of(geometry) == "error":
+            row |= _factor(done, resamples)
+        asked = float(done["n"].sum())
+        return row | {"unparsed": float(done["n_unparsed"].sum()) / asked, "n_items": len(items)}
+
+
+_NOTHING: dict[str, Any] = dict.fromkeys(
+    ("before", "after", "change", "low", "high", "before_median", "after_median", "factor", "factor_low", "factor_high",
+     "unparsed"), np.nan,
+) | {"n_items": 0}  # fmt: skip
+
+
+def _factor(done: "pd.DataFrame", resamples: CityResamples) -> dict[str, float]:
+    def logarithm(after: Any, before: Any) -> FloatArray:
+        return np.asarray(np.log(np.maximum(after, FLOOR) / np.maximum(before, FLOOR)))
+
+    values = logarithm(floats(done["mean_error"]), floats(done["before_mean_error"]))
+    known = ~np.isnan(values)
+    rows = [row for row, there in zip(done.to_dict("records"), known, strict=True) if there]
+    drawn = [logarithm(*(resamples.of(str(row[name])) for name in ("cell", "before_cell"))) for row in rows]
+    if not rows:
+        return {}
+    low, high = over_seeds(values[known], drawn, resamples.seed)
+    point = float(values[known].mean())
+    return {"factor": float(np.exp(point)), "factor_low": float(np.exp(low)), "factor_high": float(np.exp(high))}
+
+
+def _mean(values: FloatArray) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else np.nan

@@ -1,0 +1,97 @@
+"""Whether models that share no task come to represent the world alike, by how much they were taught."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from offdiag.analyses import Frames
+from offdiag.figures.figure import StudyFigure
+from offdiag.figures.style import Look, heading, looks, new_figure, styled
+from offdiag.studies.world_map.analyses.alignment import SEEDS, Convergence, Quantity, disjoint, model_pairs
+from offdiag.studies.world_map.figures.alignment_matrix import NAMED
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class ConvergenceFigure(StudyFigure):
+    """Mean CKA over pairs of models with disjoint task sets, against tasks a model; one panel a layer.
+
+    Pairs of different seeds are drawn, those of one seed only where there are no others.
+
+    Attributes:
+        quantity, aside: see :class:`offdiag.analyses.Convergence`.
+    """
+
+    tag: ClassVar[str] = "convergence-figure"
+    quantity: Quantity = "debiased"
+    aside: tuple[str, ...] = ("crossing",)
+
+    def draw(self, frames: Frames) -> "Figure":
+        """Means with 95 % whiskers, behind them every pair as a dot."""
+        table = Convergence(name=self.name, where=self.where, quantity=self.quantity, aside=self.aside).table(frames)
+        pairs = disjoint(model_pairs(frames, self.where, self.quantity))
+        if len(table):
+            seeds = SEEDS[bool(pairs["same_seed"].all())]
+            table, pairs = table[table["seeds"] == seeds], pairs[pairs["same_seed"] == (seeds == SEEDS[True])]
+        layers = sorted(table["layer"].unique().tolist()) or [None]
+        with styled():
+            figure = new_figure(2.6 + 2.5 * len(layers), 4.1)
+            row = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
+            names = table["models"].drop_duplicates().tolist()
+            style = dict(zip(names, looks(len(names)), strict=True))
+            for axes, layer in zip(row, layers, strict=True):
+                here = pairs[pairs["layer"] == layer]
+                axes.plot(here["n_tasks"] - 0.18, here["value"], ls="", marker=".", ms=3, color="#9A9A9A", gid="pair")
+                for i, (name, look) in enumerate(style.items()):
+                    chosen = table[(table["layer"] == layer) & (table["models"] == name)]
+                    _draw_trend(axes, chosen, look, (i - (len(style) - 1) / 2) * 0.1)
+                axes.set_title("nothing is measured yet" if layer is None else f"layer {layer}")
+                axes.set_xlabel("tasks of each model")
+                axes.set_xticks(sorted(table["n_tasks"].unique().tolist()))
+                axes.margins(x=0.2)
+            row[0].set_ylabel(f"{NAMED[self.quantity]} of disjointly taught models")
+            row[0].set_ylim(bottom=min(0.0, *(pairs["value"].tolist() or [0.0])) - 0.03, top=1.03)
+            heading(figure, "Do models that share no task agree on the map?", _footnote(table))
+            _legend(figure, style)
+        return figure
+
+
+def _draw_trend(axes: "Axes", rows: "pd.DataFrame", look: Look, shift: float) -> None:
+    if rows.empty:
+        return
+    x, y = rows["n_tasks"].to_numpy(np.float64) + shift, rows["value"].to_numpy(np.float64)
+    reach = np.stack([y - rows["low"].to_numpy(np.float64), rows["high"].to_numpy(np.float64) - y])
+    axes.errorbar(
+        x, y, yerr=np.nan_to_num(np.maximum(reach, 0)), color=look.colour, marker=look.marker, ms=6, lw=1.6,
+        elinewidth=1.2, capsize=3, zorder=3, gid="trend",
+    )  # fmt: skip
+
+
+def _footnote(table: "pd.DataFrame") -> str:
+    if table.empty:
+        return "no pair of models with equally many and disjoint tasks is measured yet"
+    whole = table[table["models"] == "all"]
+    first = whole[whole["layer"] == whole["layer"].iloc[0]]
+    counts = ", ".join(f"{row.n_pairs} ({row.n_tasks})" for row in first.itertuples())
+    return (
+        f"small dots: pairs of models of {_seeds(table)}; numbers of them (by tasks): {counts}\n"
+        "whiskers: 95 % over models, each left out in turn with all its pairs"
+    )
+
+
+def _seeds(table: "pd.DataFrame") -> str:
+    return "one seed, which began alike" if (table["seeds"] == SEEDS[True]).all() else "different seeds"
+
+
+def _legend(figure: "Figure", style: dict[str, Look]) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = [
+        Line2D([], [], color=look.colour, marker=look.marker, label="all models" if name == "all" else name)
+        for name, look in style.items()
+    ]
+    if entries:
+        figure.legend(handles=entries, loc="outside right center")

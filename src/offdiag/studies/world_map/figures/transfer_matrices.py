@@ -1,0 +1,159 @@
+"""Heat maps of transfer between geometries: one taught, two taught, and two minus the better of their specialists."""
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from offdiag.analyses import Frames
+from offdiag.errors import UserError
+from offdiag.figures.style import heading, new_figure, styled
+from offdiag.studies.world_map.figures.of_matrices import OfMatricesFigure
+from offdiag.studies.world_map.figures.transfer_squares import (
+    COLOURS,
+    Square,
+    Which,
+    draw_square,
+    row_order,
+    short_name,
+    squares,
+    trained_name,
+)
+from offdiag.studies.world_map.task import NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLES = {
+    "single": "New cities taught through one geometry",
+    "pair": "New cities taught through two geometries",
+    "difference": "Two geometries minus the better specialist",
+}
+BARS = {
+    "single": "normalised improvement",
+    "pair": "normalised improvement",
+    "difference": "difference (red: interference, blue: synergy)",
+}
+GAP = 0.3  # between pairs with and without the geometry that splits them
+
+
+class TransferMatrixFigure(OfMatricesFigure):
+    """One panel an arm (a width, say): rows are what was taught, columns what is asked, with statistics above.
+
+    Attributes:
+        matrix: which of the three.
+    """
+
+    tag: ClassVar[str] = "transfer-matrix"
+    matrix: Which = "single"
+
+    def draw(self, frames: Frames) -> "Figure":
+        """Every planned square; trained ones have a ``T``, what is not done is hatched and named."""
+        settings = self.settings
+        found = squares(frames, settings, self.matrix)
+        if not found:
+            raise UserError(f"figure {self.name}: no fine-tuned arm is planned for a {self.matrix} matrix")
+        statistics = settings.table(frames)
+        rows, n_having = row_order(found, self.split_by)
+        keys = list(dict.fromkeys(square.key for square in found))
+        with styled():
+            figure, panels = _canvas(len(keys), len(rows), self.matrix)
+            for i, (axes, key) in enumerate(zip(panels, keys, strict=True)):
+                chosen = statistics[(statistics[list(self.arms)] == list(key)).all(axis=1)]
+                text = _statistics(chosen[chosen["matrix"] == self.matrix], self.split_by, self.matrix)
+                _frame(axes, rows, n_having, labelled=i % 2 == 0)
+                axes.set_title(text, loc="left", fontsize=8, color="#333333", linespacing=1.35)
+                own = [square for square in found if square.key == key]
+                _name(axes, f"{' '.join(map(str, key))} · {_seeds(own)}", text)
+                for square in own:
+                    y = _height(rows.index(square.trained), n_having)
+                    draw_square(axes, NAMES.index(square.evaluated), y, square, self.matrix)
+            heading(figure, TITLES[self.matrix], _footnote(found, self.matrix))
+            _colour_bar(figure, panels, self.matrix)
+        return figure
+
+
+def _canvas(n_panels: int, n_rows: int, which: Which) -> "tuple[Figure, list[Axes]]":
+    across = min(n_panels, 2)
+    down = math.ceil(n_panels / 2)
+    figure = new_figure((2.0 if which == "single" else 2.7) + 4.35 * across, 1.1 + down * (1.3 + 0.46 * n_rows))
+    axes = list(figure.subplots(down, across, squeeze=False).flat)
+    for spare in axes[n_panels:]:
+        spare.remove()
+    return figure, axes[:n_panels]
+
+
+def _height(row: int, n_having: int) -> float:
+    return row + (GAP if n_having and row >= n_having else 0)
+
+
+def _frame(axes: "Axes", rows: Sequence[str], n_having: int, *, labelled: bool) -> None:
+    heights = [_height(i, n_having) for i in range(len(rows))]
+    axes.set(xlim=(-0.5, len(NAMES) - 0.5), ylim=(heights[-1] + 0.5, -0.5))
+    axes.set_xticks(range(len(NAMES)), [short_name(name) for name in NAMES], fontsize=8.5)
+    axes.set_yticks(heights, [trained_name(row) for row in rows] if labelled else [], fontsize=8.5)
+    axes.set_xlabel("asked about new cities", fontsize=9)
+    axes.set_ylabel("taught about new cities" if labelled else "", fontsize=9)
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _name(axes: "Axes", name: str, text: str) -> None:
+    """The arm above its statistics."""
+    lines = text.count("\n") + 1
+    axes.annotate(
+        name, (0, 1), (0, 8 + 11.5 * lines), xycoords="axes fraction", textcoords="offset points", fontsize=11,
+        weight="bold", va="bottom",
+    )  # fmt: skip
+
+
+def _statistics(table: "pd.DataFrame", split_by: str, which: Which) -> str:
+    """Two or four numbers in words."""
+    by = table.set_index(["rows", "cells"]).to_dict("index")
+    lines = {"trained": ("all", "trained"), "transfer": ("all", "transfer")}
+    if which == "difference":
+        lines |= {f"with {split_by}": ("with", "overall"), "without": ("without", "overall")}
+    elif which == "pair":
+        lines |= {f"transfer with {split_by}": ("with", "transfer"), "transfer without": ("without", "transfer")}
+    return "\n".join(f"{name} {_number(by[place], which)}" for name, place in lines.items() if place in by)
+
+
+def _number(row: dict[Hashable, Any], which: Which) -> str:
+    if not row["n_cells"]:
+        return "—"
+    sign = "+" if which == "difference" else ""
+    text = f"{row['mean']:{sign}.2f} ± {row['std']:.2f}"
+    return text if np.isnan(row["mean_low"]) else f"{text} [{row['mean_low']:{sign}.2f}, {row['mean_high']:{sign}.2f}]"
+
+
+def _colour_bar(figure: "Figure", panels: "Sequence[Axes]", which: Which) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    name, low, high = COLOURS[which]
+    mapped = ScalarMappable(Normalize(low, high), name)
+    bar = figure.colorbar(mapped, ax=list(panels), shrink=0.7, pad=0.015, aspect=35, extend="both")
+    bar.set_label(BARS[which], fontsize=9)
+    bar.outline.set_visible(False)
+
+
+def _seeds(found: Sequence[Square]) -> str:
+    planned, done = max(s.n_planned_seeds for s in found), max(s.n_seeds for s in found)
+    return f"{done} of {planned} seeds" if 0 < done < planned else f"{planned} seed{'s' * (planned > 1)}"
+
+
+def _footnote(found: Sequence[Square], which: Which) -> str:
+    parts = ["T: taught", "±: spread over squares"]
+    parts += ["[ ]: 95 % interval over seeds"] if max(square.n_seeds for square in found) > 1 else []
+    if which == "difference":
+        parts.append("bold: the interval over items (and seeds, where there are some) leaves out 0")
+    elif any(square.cut for square in found):
+        parts.append("*: clipped to 0 or 1.5 in a seed")
+    line = " · ".join(parts)
+    zero = "0: before, new cities · 1: before, ordinary cities" if which != "difference" else ""
+    return f"{zero}\n{line}" if zero else line

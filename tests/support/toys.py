@@ -1,0 +1,90 @@
+"""Cells that do what a test wants, without a model; worker processes import them from here."""
+
+import errno
+import os
+import signal
+import time
+from functools import cached_property
+from pathlib import Path
+
+from offdiag.methods import ZeroShot
+from offdiag.models import ModelSpec
+from offdiag.planning import Plan
+from offdiag.steps import Answers, Examples, Grades, Step, Weights, in_order
+from offdiag.studies.base_addition.task import AdditionDomain
+from offdiag.study import Arm, Cell, Design, Evaluation
+from support.tiny_study import Params, tiny_study
+
+HUB = ModelSpec(source="hub:org/name")
+DOMAIN = AdditionDomain(base=8)
+ANSWERS = Answers(
+    weights=Weights(spec=HUB),
+    examples=Examples(domain=DOMAIN, split="eval", n=1),
+    style="direct",
+    max_new_tokens=1,
+)
+
+
+class Toy(Grades):
+    """A cell that needs other cells and then does ``act``, unless the file ``healed`` beside the store is there."""
+
+    answers: Answers = ANSWERS
+    label: str
+    needs: tuple[Step, ...] = ()
+    act: str = "write"
+    model: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.label
+
+    @property
+    def group(self) -> str | None:
+        return self.model
+
+    @cached_property
+    def inputs(self) -> tuple[Step, ...]:
+        return self.needs
+
+    def run(self, work):
+        if not (work.folder.parents[2] / "healed").exists():
+            misbehave(self.act, work.folder.parents[1])
+        text = "".join((work.output(step) / "text").read_text() for step in self.needs)
+        (work.folder / "text").write_text(f"{text}{self.label} ")
+        return {"pid": os.getpid(), "threads": work.runtime.threads}
+
+
+def misbehave(act: str, store: Path) -> None:
+    match act:
+        case "raise":
+            raise ValueError("bad\nthings \ud83d")
+        case "exit":
+            os._exit(3)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "full":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        case "full inside":
+            try:
+                raise OSError(errno.EDQUOT, "Quota exceeded")
+            except OSError:
+                raise RuntimeError("could not save") from None
+        case "wait":  # until another step has failed, and the engine has heard of it
+            while not list(store.glob("*/*/error.txt")):
+                time.sleep(0.01)
+            time.sleep(0.3)
+        case "denied":
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def toy_plan(*toys: Toy) -> Plan:
+    study = tiny_study(Params(model=HUB))
+    arm = Arm(model=HUB, method=ZeroShot())
+    cells = {Cell(arm=arm, evaluation=Evaluation(domain=DOMAIN, n=i + 1)): toy for i, toy in enumerate(toys)}
+    design = Design(cells=tuple(cells))
+    return Plan(study, "only", study.scales["only"], design, cells, (), in_order(toys), {})
+
+
+def text_of(store, toy: Toy) -> str:
+    path: Path = store.folder(toy) / "text"
+    return path.read_text() if path.exists() else ""
