@@ -81,7 +81,7 @@ from offdiag.methods import FineTuning, InContext, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.steps import Context, Answers
 from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
-from offdiag.tasks.base_addition import AdditionDomain as Sums
+from offdiag.studies.base_addition.task import AdditionDomain as Sums
 from pydantic import model_validator
 class P(StudyParams):
     model: ModelSpec = ModelSpec(source="hub:no/such")

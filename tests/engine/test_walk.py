@@ -1,8 +1,7 @@
 """The walk over what a step needs."""
 
-from toys import Toy
-
 from offdiag.steps import in_order
+from support.toys import Toy
 
 
 def diamonds(n):

@@ -15,7 +15,7 @@ STUDY = '''
 from offdiag.methods import FineTuning, Recipe
 from offdiag.models import ModelSpec
 from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
-from offdiag.tasks.base_addition import AdditionDomain as Sums
+from offdiag.studies.base_addition.task import AdditionDomain as Sums
 
 class Params(StudyParams):
     model: ModelSpec = ModelSpec(source="dir:MODEL")

@@ -6,8 +6,8 @@ import pytest
 
 import offdiag
 from offdiag.parameters import parse_sets
-from offdiag.studies import item_hardness
 from offdiag.studies.easy_to_hard import hidden_states
+from offdiag.studies.easy_to_hard.item_hardness import study as item_hardness
 from offdiag.studies.easy_to_hard.params import CPU, PAPER, QUICK
 from offdiag.studies.easy_to_hard.study import Params
 from support import documented
