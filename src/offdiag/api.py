@@ -43,7 +43,7 @@ def plan(study: str | Path | Study[Any], scale: str = "quick", **overrides: Any)
         UserError: the study, the scale or a parameter is unknown, or a value does not fit.
     """
     found = study if isinstance(study, Study) else load_study(study)
-    return make_plan(found, scale, {name: _text(value) for name, value in overrides.items()})
+    return make_plan(found, scale, overrides)
 
 
 def run(
@@ -143,11 +143,3 @@ def export(
         return place.folder(step) if place.result(step) is not None else None
 
     return [file for one in wanted.design.exports for file in one.write(results, finished, Path(to).expanduser())]
-
-
-def _text(value: object) -> str:
-    import json
-
-    from offdiag.identity import to_json
-
-    return value if isinstance(value, str) else json.dumps(to_json(value))

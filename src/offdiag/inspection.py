@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from offdiag.catalogue import load_study
 from offdiag.errors import StoreError, UserError
 from offdiag.identity import Json, differences
+from offdiag.parameters import parse_value
 from offdiag.planning import Plan, make_plan
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
@@ -41,7 +42,7 @@ class Origin(BaseModel):
         Raises:
             UserError: the study is gone or no longer takes the parameters.
         """
-        return make_plan(load_study(self.study), self.scale, self.set)
+        return make_plan(load_study(self.study), self.scale, {n: parse_value(t) for n, t in self.set.items()})
 
 
 class Description(BaseModel):

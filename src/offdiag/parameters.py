@@ -1,10 +1,12 @@
-"""Parameters of a study from text: ``--set name=value``."""
+"""Parameters of a study, set by values from Python or by text: ``--set name=value``."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from offdiag.errors import UserError, complaints, did_you_mean
 
@@ -22,8 +24,8 @@ def check_each_once(lists: Mapping[str, Sequence[object]]) -> None:
             raise UserError(f"{name}: a value stands there twice; give each once")
 
 
-def parse_sets(pairs: Iterable[str]) -> dict[str, str]:
-    """``["n_eval=60"]`` as a mapping.
+def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """``["n_eval=60"]`` as a mapping of texts.
 
     Raises:
         UserError: a pair has no ``=`` or a name comes twice.
@@ -39,8 +41,41 @@ def parse_sets(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def override(params: M, values: Mapping[str, str]) -> M:
-    """The parameters with some of them set; ``a.b`` reaches into a nested one, ``8,10`` is a sequence.
+def parse_sets(pairs: Iterable[str]) -> dict[str, object]:
+    """``["n_eval=60"]`` as values: ``{"n_eval": 60}``.
+
+    Raises:
+        UserError: a pair has no ``=`` or a name comes twice.
+    """
+    return {name: parse_value(text) for name, text in parse_pairs(pairs).items()}
+
+
+def parse_value(text: str) -> object:
+    """The value that a text stands for: JSON where it is JSON, otherwise the text itself."""
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return text
+    return value
+
+
+def text_of(value: object, parameter: object = None) -> str:
+    """What to type after ``--set name=`` for a value.
+
+    Args:
+        value: as given to :func:`override`. parameter: what the parameter became; where that is a text, a value such as
+            ``"8"`` is quoted, because 8 would be read as a number.
+    """
+    if isinstance(value, str) and (not isinstance(parameter, str) or parse_value(value.strip()) == value):
+        return value
+    return json.dumps(to_jsonable_python(value))
+
+
+def override(params: M, values: Mapping[str, object]) -> M:
+    """The parameters with some of them set; ``a.b`` reaches into a nested one.
+
+    A text for a parameter that is a sequence is read as one: ``"8,10"`` is ``(8, 10)``. NumPy's numbers and arrays
+    count as Python's, paths as texts.
 
     Raises:
         UserError: a name is unknown or a value is not of its type or range.
@@ -48,37 +83,57 @@ def override(params: M, values: Mapping[str, str]) -> M:
     if not values:
         return params
     data = params.model_dump()
-    for name, text in values.items():
-        _set(data, params, name.split("."), name, text)
+    for name, value in values.items():
+        _set(data, params, name.split("."), name, plain(value))
     try:
         return type(params).model_validate(data)
     except ValidationError as error:
         raise UserError(f"--set: {complaints(error)}") from None
 
 
-def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, text: str) -> None:
+def parameter(params: BaseModel, name: str) -> object:
+    """The parameter of that name, ``a.b`` for a nested one; None if there is none."""
+    found: object = params
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def plain(value: object) -> object:
+    """The value with Python's own numbers and lists, and paths as texts; a pydantic model stays one."""
+    if isinstance(value, BaseModel | str):
+        return value
+    if hasattr(value, "tolist"):  # NumPy's numbers and arrays, which may not be imported for this
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, Iterable) else value
+
+
+def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, value: object) -> None:
     head, *rest = path
     known = list(type(model).model_fields)
     if head not in known:
         hint = did_you_mean(head, known)
         raise UserError(f"--set {name}: unknown parameter {head!r}; {hint}there are {', '.join(known)}")
-    if not rest:
-        data[head] = _value(text, getattr(model, head))
-        return
     inner = getattr(model, head)
+    if not rest:
+        data[head] = _sequence(value) if isinstance(inner, tuple) else value
+        return
     if not isinstance(inner, BaseModel):
-        raise UserError(f"--set {name}: {head} has no parts; type --set {head}={text}")
+        raise UserError(f"--set {name}: {head} has no parts; type --set {head}={text_of(value)}")
     if not isinstance(data[head], dict):
         raise UserError(f"--set {name}: {head} was already set as a whole; give only one of the two")
-    _set(data[head], inner, rest, name, text)
+    _set(data[head], inner, rest, name, value)
 
 
-def _value(text: str, current: object) -> object:
-    """JSON where it is JSON, otherwise text; a parameter that is a sequence takes values with commas between."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    if isinstance(current, tuple) and not isinstance(value, list):
-        return [_value(part.strip(), None) for part in text.split(",") if part.strip()]
-    return value
+def _sequence(value: object) -> list[Any]:
+    """A list as it is, a text with commas between as its parts, and anything else as the only one."""
+    read = parse_value(value) if isinstance(value, str) else value
+    if isinstance(read, list):
+        return read
+    if isinstance(value, str):
+        return [parse_value(part.strip()) for part in value.split(",") if part.strip()]
+    return [value]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
-from offdiag.parameters import override
+from offdiag.parameters import override, parameter, plain, text_of
 from offdiag.runtime import without_collection
 from offdiag.steps import Examples, Grades, Measurement, Step, in_order
 from offdiag.store import State, Store
@@ -35,7 +35,7 @@ class Plan:
 
     Attributes:
         study, scale, params: what was expanded. design: its cells, analyses and figures.
-        overrides: the parameters that were set apart from the scale, as typed.
+        overrides: the parameters that were set apart from the scale, by their names.
         cells: the step of each cell, in the order of the design. measurements: the design's.
         steps: all steps, each once, inputs before what needs them.
     """
@@ -47,19 +47,24 @@ class Plan:
     cells: Mapping[Cell, Grades]
     measurements: Sequence[Measurement]
     steps: Sequence[Step]
-    overrides: Mapping[str, str]
+    overrides: Mapping[str, object]
 
     @property
     def origin(self) -> dict[str, Json]:
         """Who asked: written beside a step's identity, so that ``why`` can plan the same study again."""
         name = self.study.name if self.study.file is None else str(self.study.file)
-        return {"study": name, "scale": self.scale, "set": dict(self.overrides)}
+        return {"study": name, "scale": self.scale, "set": dict(self.sets)}
 
     @property
     def command(self) -> str:
         """The words after ``offdiag run`` that ask for this plan."""
-        sets = [word for name, value in self.overrides.items() for word in ("--set", f"{name}={value}")]
+        sets = [word for name, value in self.sets.items() for word in ("--set", f"{name}={value}")]
         return shlex.join([str(self.origin["study"]), "--scale", self.scale, *sets])
+
+    @cached_property
+    def sets(self) -> Mapping[str, str]:
+        """The overrides as texts: what ``--set`` takes."""
+        return {name: text_of(value, parameter(self.params, name)) for name, value in self.overrides.items()}
 
     @cached_property
     def targets(self) -> Sequence[Step]:
@@ -153,17 +158,17 @@ class Plan:
 
 
 @without_collection()
-def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, str] | None = None) -> Plan:
+def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, object] | None = None) -> Plan:
     """Expand a study into its steps.
 
     Args:
-        study, scale: what to expand. overrides: parameters to set apart from the scale, as text.
+        study, scale: what to expand. overrides: values of parameters to set apart from the scale, by name.
 
     Raises:
         UserError: the scale or a parameter is unknown, a value is out of range, or two cells, tables or figures of the
             study are the same.
     """
-    overrides = overrides or {}
+    overrides = {name: plain(value) for name, value in (overrides or {}).items()}
     params = override(study.params(scale), overrides)
     try:
         design: object = study.build(params)

@@ -60,7 +60,7 @@ def _source(adapter: Adapter) -> str:
 def _command(adapter: Adapter) -> str:
     """What asks for the study; of paths only the last part."""
     plan = adapter.plan
-    sets = [f"--set {shlex.quote(f'{name}={_shortened(value)}')}" for name, value in plan.overrides.items()]
+    sets = [f"--set {shlex.quote(f'{name}={_shortened(value)}')}" for name, value in plan.sets.items()]
     return " ".join(["offdiag run", plan.study.name, "--scale", plan.scale, *sets])
 
 

@@ -1,0 +1,119 @@
+"""Parameters that are set by values, or by the texts of a command line."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offdiag.errors import UserError
+from offdiag.inspection import Origin
+from offdiag.methods import Recipe
+from offdiag.models import ModelSpec
+from offdiag.parameters import override, parse_sets, text_of
+from offdiag.planning import make_plan
+from offdiag.study import Design, StudyParams
+from tiny_study import Params as TinyParams
+from tiny_study import build, tiny_study
+
+
+class Params(StudyParams):
+    name: str = "a"
+    folder: Path = Path()
+    maybe: int | None = 3
+    rate: float = 0.1
+    flag: bool = False
+    sizes: tuple[int, ...] = (1,)
+    names: tuple[str, ...] = ()
+    models: tuple[ModelSpec, ...] = ()
+    cutoffs: Mapping[str, tuple[float, float]] = {}
+    recipe: Recipe = Recipe()
+
+
+HUB = ModelSpec(source="hub:org/name", dtype="bfloat16")
+VALUES = [
+    ("name", "8", "8"),
+    ("name", "null", "null"),
+    ("name", '"quoted"', '"quoted"'),
+    ("name", " blank ", " blank "),
+    ("name", "it's $HOME, two words; a=b", "it's $HOME, two words; a=b"),
+    ("name", "", ""),
+    ("name", Path("some/where"), "some/where"),
+    ("name", np.str_("8"), "8"),
+    ("folder", Path("some/where"), Path("some/where")),
+    ("maybe", None, None),
+    ("maybe", np.int64(5), 5),
+    ("rate", np.float32(0.5), 0.5),
+    ("rate", 1e-30, 1e-30),
+    ("flag", np.bool_(True), True),
+    ("sizes", (4, 8), (4, 8)),
+    ("sizes", np.arange(3), (0, 1, 2)),
+    ("sizes", range(2), (0, 1)),
+    ("sizes", [np.int64(3)], (3,)),
+    ("sizes", 7, (7,)),
+    ("sizes", "8,10", (8, 10)),
+    ("sizes", (), ()),
+    ("names", ("8", "a,b", "null"), ("8", "a,b", "null")),
+    ("models", (HUB,), (HUB,)),
+    ("models", HUB, (HUB,)),
+    ("models", "wheel:one,org/two", (ModelSpec(source="wheel:one"), ModelSpec(source="hub:org/two"))),
+    ("cutoffs", {"grade": (3, np.float64(4.5))}, {"grade": (3.0, 4.5)}),
+    ("recipe", Recipe(rank=3), Recipe(rank=3)),
+    ("recipe.rank", np.int8(5), Recipe(rank=5)),
+]
+
+
+def planned(overrides):
+    study = tiny_study(Params(), lambda p: Design())
+    return make_plan(study, "only", overrides)
+
+
+@pytest.mark.parametrize(("name", "value", "became"), VALUES)
+def test_a_value_is_taken_as_it_is_and_its_text_says_the_same(name, value, became):
+    plan = planned({name: value})
+    field = name.partition(".")[0]
+    assert getattr(plan.params, field) == became
+    assert type(getattr(plan.params, field)) is type(became)
+    said = shlex.split(plan.command)
+    assert said[:4] == ["tiny", "--scale", "only", "--set"]
+    again = planned(parse_sets(said[4:]))
+    assert again.params == plan.params
+    assert again.command == plan.command
+
+
+@pytest.mark.parametrize(("name", "value", "became"), VALUES)
+def test_the_origin_beside_a_step_plans_the_same_again(name, value, became, tmp_path, monkeypatch):
+    written = json.loads(json.dumps(planned({name: value}).origin))
+    monkeypatch.setattr("offdiag.inspection.load_study", lambda _: tiny_study(Params(), lambda p: Design()))
+    assert Origin.model_validate(written).plan().params == planned({name: value}).params
+
+
+def test_what_was_typed_is_shown_as_it_was():
+    typed = ["name=abc", "sizes=8,10", "rate=0.01", "flag=true", "maybe=null", "models=org/name", "recipe.rank=4"]
+    plan = planned(parse_sets(typed))
+    assert [f"{name}={text}" for name, text in plan.sets.items()] == typed
+
+
+def test_plans_by_text_and_by_value_have_equal_identities(model_stub):
+    def steps(overrides):
+        plan = make_plan(tiny_study(TinyParams(model=HUB), build), "only", overrides)
+        return [step.fingerprint for step in plan.steps]
+
+    recipe = Recipe(rank=3, batch_size=2, warmup_updates=0)
+    stub = ModelSpec(source=f"dir:{model_stub}")
+    by_value = steps({"model": stub, "shots": np.array([1, 4]), "seeds": range(2), "recipe": recipe, "n_eval": 5})
+    texts = [f"model=dir:{model_stub}", "shots=1,4", "seeds=0,1", "n_eval=5", f"recipe={recipe.model_dump_json()}"]
+    assert by_value == steps(parse_sets(texts))
+    assert by_value != steps({"model": stub})
+
+
+def test_text_for_a_part_of_what_has_none_is_refused_with_what_to_type():
+    with pytest.raises(UserError, match=r"--set sizes\.0: sizes has no parts; type --set sizes=\[1\]"):
+        override(Params(), {"sizes.0": [1]})
+
+
+def test_a_text_stays_short_where_the_parameter_is_no_text():
+    assert text_of("8") == "8"
+    assert text_of("8", "8") == '"8"'
