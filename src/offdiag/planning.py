@@ -2,10 +2,10 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from functools import cached_property, lru_cache, wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from offdiag.steps import Examples, Grades, Measurement, Step, in_order
 from offdiag.store import State, Store
 from offdiag.study import Arm, Cell, Design, Study, StudyParams
 from offdiag.tasks import get_task
+from offdiag.tasks.data import data_at, data_dir
 from offdiag.tasks.overlap import check_disjoint
 
 
@@ -29,6 +30,21 @@ class StepState(NamedTuple):
     note: str
 
 
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def with_its_data(function: "Callable[Concatenate[Plan, P], T]") -> "Callable[Concatenate[Plan, P], T]":
+    """Decorate a function of a plan: it reads data from where the plan was made."""
+
+    @wraps(function)
+    def reading(plan: "Plan", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with data_at(plan.data_dir):
+            return function(plan, *args, **kwargs)
+
+    return reading
+
+
 @dataclass(frozen=True)
 class Plan:
     """A study at given parameters, expanded into steps.
@@ -36,6 +52,7 @@ class Plan:
     Attributes:
         study, scale, params: what was expanded. design: its cells, analyses and figures.
         overrides: the parameters that were set apart from the scale, by their names.
+        data_dir: where the data lay that it was made of, see :mod:`offdiag.tasks.data`; empty if nobody had said.
         cells: the step of each cell, in the order of the design. measurements: the design's.
         steps: all steps, each once, inputs before what needs them.
     """
@@ -48,6 +65,7 @@ class Plan:
     measurements: Sequence[Measurement]
     steps: Sequence[Step]
     overrides: Mapping[str, object]
+    data_dir: str = ""
 
     @property
     def origin(self) -> dict[str, Json]:
@@ -129,6 +147,7 @@ class Plan:
             for step, state in zip(self.steps, states.values(), strict=True)
         ]
 
+    @with_its_data
     def check(self) -> None:
         """See that there are enough examples (no model is loaded) and that nothing evaluated was taught.
 
@@ -170,6 +189,11 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, object] | N
     """
     overrides = {name: plain(value) for name, value in (overrides or {}).items()}
     params = override(study.params(scale), overrides)
+    with data_at(str(getattr(params, "data_dir", ""))):
+        return _expanded(study, scale, params, overrides)
+
+
+def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Mapping[str, object]) -> Plan:
     try:
         design: object = study.build(params)
     except ValidationError as error:
@@ -192,7 +216,7 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, object] | N
         cells[cell] = step
     design.check_names()
     steps = in_order([*cells.values(), *design.measurements])
-    return Plan(study, scale, params, design, cells, design.measurements, steps, overrides)
+    return Plan(study, scale, params, design, cells, design.measurements, steps, overrides, data_dir())
 
 
 def check_held_out(taught: Examples, asked: Examples) -> None:
@@ -201,7 +225,7 @@ def check_held_out(taught: Examples, asked: Examples) -> None:
     Raises:
         UserError: they do; the message names the item.
     """
-    if taught.domain.task == asked.domain.task and _keys(taught) & _keys(asked):
+    if taught.domain.task == asked.domain.task and _keys(taught, taught.fingerprint) & _keys(asked, asked.fingerprint):
         check_disjoint(get_task(asked.domain.task), taught.domain, taught.draw(), asked.domain, asked.draw())
 
 
@@ -212,7 +236,8 @@ def summarise(reasons: Sequence[Difference], most: int = 3) -> str:
 
 
 @lru_cache(maxsize=512)
-def _keys(examples: Examples) -> frozenset[str]:
+def _keys(examples: Examples, fingerprint: str) -> frozenset[str]:
+    """The keys of the items; the fingerprint tells apart data that lie elsewhere or have changed."""
     task = get_task(examples.domain.task)
     return frozenset(task.key(examples.domain, example) for example in examples.draw())
 

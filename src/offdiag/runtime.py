@@ -43,16 +43,19 @@ def without_collection() -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """Device, batch budget and threads of one process that runs steps.
+    """Device, batch budget, threads and place of data of one process that runs steps.
 
     Attributes:
         device: ``"auto"`` takes CUDA, then MPS, then the CPU.
         token_budget: most padded tokens (prompt and completion, rows x columns) in one batch.
         threads: CPU threads of this process; workers x threads never exceed the cores.
+        data_dir: where data lie that are not built in, see :mod:`offdiag.tasks.data`; if empty, where the plan or
+            ``OFFDIAG_DATA`` says.
         study_files: Python files to import first, so that what they register exists in a worker too.
     """
 
     device: Device = "auto"
     token_budget: int = 16_384
     threads: int = field(default_factory=default_threads)
+    data_dir: str = ""
     study_files: tuple[Path, ...] = ()

@@ -23,7 +23,11 @@ from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
 
 class StudyParams(BaseModel):
-    """Base of a study's parameters: frozen, unknown names refused. ``--set name=value`` overrides a field."""
+    """Base of a study's parameters: frozen, unknown names refused. ``--set name=value`` overrides a field.
+
+    A parameter ``data_dir`` says where the study's data lie (see :mod:`offdiag.tasks.data`): its plan is made and run
+    with data from there, and the function of the study has nothing to do for it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 

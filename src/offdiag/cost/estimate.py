@@ -20,13 +20,14 @@ from offdiag.cost.teaching import Teaching
 from offdiag.cost.throughput import Throughput
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.policy_optimisation import PolicyOptimised
-from offdiag.planning import Plan
+from offdiag.planning import Plan, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import Answers, Choices, HiddenStates, Measurement, Merged, Pretrained, Snapshot, Step, Trained
 from offdiag.studies.base_addition.measurements.anchoring import Anchoring
 from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness
 
 
+@with_its_data
 def estimate(
     plan: Plan,
     needed: Collection[str] | None = None,

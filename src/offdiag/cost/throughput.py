@@ -7,7 +7,7 @@ from typing import Any
 from offdiag.cost.asking import Asking
 from offdiag.cost.known_sizes import Sizes
 from offdiag.cost.rehearsal import Rehearsal
-from offdiag.planning import Plan
+from offdiag.planning import Plan, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import Answers, Choices, HiddenStates, Trained
 from offdiag.store import Store
@@ -35,6 +35,7 @@ class Throughput:
         return sum(tokens / rate for tokens, rate in parts if rate)
 
 
+@with_its_data
 def measured(plan: Plan, store: Store) -> Throughput:
     """The rates at which the plan's finished steps went, from their results in the store."""
     done = {step: (store.result(step) or {}).get("summary", {}) for step in plan.steps if isinstance(step, _TIMED)}

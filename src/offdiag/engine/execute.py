@@ -13,6 +13,7 @@ from offdiag.identity import Json
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, Weights
 from offdiag.store import Store
+from offdiag.tasks.data import data_at
 
 if TYPE_CHECKING:
     from offdiag.models.lm import LM
@@ -111,7 +112,8 @@ def execute(
             if folder is None:
                 return Outcome(Ended.DONE if store.result(step) is not None else Ended.BUSY)
             try:
-                summary = step.run(StepWork(folder, store, runtime, slot, on_progress))
+                with data_at(runtime.data_dir):
+                    summary = step.run(StepWork(folder, store, runtime, slot, on_progress))
             except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
                 _raise_if_full(error, store)
                 store.fail(step, traceback.format_exc())

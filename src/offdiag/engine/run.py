@@ -1,6 +1,7 @@
 """Run what a plan still lacks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from offdiag.cost import check_contexts
@@ -8,11 +9,13 @@ from offdiag.engine.events import Silent, Watcher
 from offdiag.engine.inline import Inline
 from offdiag.engine.pool import Pool
 from offdiag.engine.scheduler import Scheduler
+from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.planning import Plan, StepState
+from offdiag.planning import Plan, StepState, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, in_order
 from offdiag.store import State, Store
+from offdiag.tasks.data import Place
 
 
 class Engine(Protocol):
@@ -39,6 +42,7 @@ class Summary(NamedTuple):
         return self.done == self.planned
 
 
+@with_its_data
 def run_plan(
     plan: Plan,
     store: Store,
@@ -60,11 +64,11 @@ def run_plan(
         survey: what the store has of the plan, by somebody who has just looked; None looks.
 
     Raises:
-        UserError: a pool is too small, a training set overlaps an evaluation set, a prompt is longer than the context,
-            or the hub is out of reach for a model that is not downloaded; found before anything runs.
+        UserError: the runtime names other data than the plan was made of, a pool is too small, a training set overlaps
+            an evaluation set, a prompt is longer than the context, or the hub is out of reach for a model that is not downloaded; found before anything runs.
         StoreError: the store cannot be written.
     """
-    runtime = runtime or Runtime()
+    runtime = _with_data(runtime or Runtime(), plan)
     needed = [state for state in (plan.survey(store) if survey is None else survey) if state.needed]
     if last_failed:
         needed = _failed_only(needed)
@@ -86,6 +90,16 @@ def _check_models(steps: list[Step]) -> None:
             from offdiag.models.hub import require_reachable
 
             require_reachable(spec)
+
+
+def _with_data(runtime: Runtime, plan: Plan) -> Runtime:
+    """The runtime, told where the plan's data lie."""
+    if runtime.data_dir and plan.data_dir and str(Place.of(runtime.data_dir)) != plan.data_dir:
+        raise UserError(
+            f"the plan was made of the data in {plan.data_dir}, and the runtime says data_dir={runtime.data_dir}: "
+            "leave that out, or make the plan with the same"
+        )
+    return replace(runtime, data_dir=runtime.data_dir or plan.data_dir)
 
 
 def _failed_only(needed: Sequence[StepState]) -> list[StepState]:

@@ -47,9 +47,8 @@ class LinearProbe(Method):
             for pool in self.pools
         )
         lesson = Lesson(train=train, n=self.n, noise=self.noise, seed=seed)
-        fits = _fits(
-            tuple(s.fingerprint for s in states), states, self.beside or ProbeGrid.of(lesson), self.style, self.l2
-        )
+        grid = self.beside or ProbeGrid.of(lesson)
+        fits = _fits((*(s.fingerprint for s in states), grid.fingerprint), states, grid, self.style, self.l2)
         fits.grid.place(lesson)
         return Learner(model, probe=Probe(fits=fits, lesson=lesson))
 
@@ -75,6 +74,6 @@ def _fits(
 ) -> ProbeFits:
     """One step for all the probes of a grid, so that its identity, which is long, is computed once.
 
-    ``content``, the fingerprints of ``states``, tells apart data that have changed since.
+    ``content``, the fingerprints of ``states`` and ``grid``, tells apart data that have changed since or lie elsewhere.
     """
     return ProbeFits(states=states, grid=grid, style=style, l2=l2)

@@ -67,7 +67,8 @@ class Task(ABC, Generic[D]):
 
     ``graded_by_error`` says that grades have an ``error``, so that the mean and the median of it are worth a column.
     ``opening`` stands before demonstrations, ``joint`` between them and before the query. ``lead`` stands between a
-    question and its reply where a model has no chat template.
+    question and its reply where a model has no chat template. ``reads_data`` says that some data are not built in,
+    but read from where :mod:`offdiag.tasks.data` says; a hash of what they are belongs to the domain's identity then.
 
     The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
     examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes.
@@ -83,6 +84,7 @@ class Task(ABC, Generic[D]):
     opening: ClassVar[str] = "Examples: "
     joint: ClassVar[str] = "\n"
     lead: ClassVar[str] = "\n"
+    reads_data: ClassVar[bool] = False
 
     @abstractmethod
     def domains(self) -> Sequence[D]:
@@ -174,17 +176,6 @@ class Task(ABC, Generic[D]):
         addition) belongs to the key.
         """
         return example.problem
-
-    def configure(self, settings: Mapping[str, str]) -> None:
-        """Takes settings of this process, such as where data lie (``--set name=value``).
-
-        They are no part of any identity. Where they decide what is read, its content is.
-
-        Raises:
-            UserError: a setting is unknown.
-        """
-        if settings:
-            raise UserError(f"--set {next(iter(settings))}: {self.name} has no such setting; leave it out")
 
     def summary(self, domain: D) -> dict[str, Json]:
         """What a person should know of the data behind a domain; nothing where the examples say it all."""

@@ -33,7 +33,7 @@ def run(
 
     plan, place = planned(study, scale, sets, keyword), open_store(store)
     files = () if plan.study.file is None else (plan.study.file,)
-    runtime = Runtime(device=device, token_budget=token_budget, study_files=files)
+    runtime = Runtime(device=device, token_budget=token_budget, study_files=files, data_dir=plan.data_dir)
     chosen = _engine(engine, runtime, workers)
     survey = plan.survey(place)
     pending = sum(state.needed for state in survey)

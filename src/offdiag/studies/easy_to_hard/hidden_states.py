@@ -16,7 +16,6 @@ from offdiag.studies.easy_to_hard.measurements.state_sizes import StateSizes
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
 from offdiag.studies.easy_to_hard.task.specs import SPECS, dataset_named
 from offdiag.study import Design, StudyParams, study
-from offdiag.tasks import get_task
 
 
 class Params(StudyParams):
@@ -71,8 +70,6 @@ def hidden_states(p: Params) -> Design:
     once and kept; probes of the study easy-to-hard on the same items read the same. The command export writes a file a
     model and data set. Nothing is claimed of them.
     """
-    if p.data_dir:
-        get_task("easy_to_hard").configure({"data_dir": p.data_dir})
     sizes = tuple(_sizes(p, model, dataset) for model, dataset in product(p.models, p.datasets))
     return Design(
         measurements=sizes,

@@ -5,7 +5,6 @@ from offdiag.studies.easy_to_hard.hardness import measurements
 from offdiag.studies.easy_to_hard.outputs import analyses, figures
 from offdiag.studies.easy_to_hard.params import CPU, PAPER, QUICK, Params
 from offdiag.study import Design, study
-from offdiag.tasks import get_task
 
 __all__ = ["Params", "easy_to_hard"]
 
@@ -19,6 +18,4 @@ def easy_to_hard(p: Params) -> Design:
     length. Figure recovered tests it: 0 is as good as untrained, 1 as good as hard training data, and where these
     teach nothing themselves it says so. Every learner of a draw has the same items to learn from and to answer.
     """
-    if p.data_dir:
-        get_task("easy_to_hard").configure({"data_dir": p.data_dir})
     return Design(cells=cells(p), measurements=measurements(p), analyses=analyses(p), figures=figures(p))

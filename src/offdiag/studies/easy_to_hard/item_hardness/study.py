@@ -9,7 +9,6 @@ from offdiag.studies.easy_to_hard.figures.hardness_histograms import HardnessHis
 from offdiag.studies.easy_to_hard.item_hardness.grid import cells, measurements
 from offdiag.studies.easy_to_hard.item_hardness.params import CPU, PAPER, QUICK, Params
 from offdiag.study import Design, study
-from offdiag.tasks import get_task
 
 __all__ = ["Params", "item_hardness"]
 
@@ -26,8 +25,6 @@ def item_hardness(p: Params) -> Design:
     answer (untrained, with a probe, fine-tuned) and how unlikely it finds a text. The command export puts them where
     the task easy_to_hard cuts its levels from.
     """
-    if p.data_dir:
-        get_task("easy_to_hard").configure({"data_dir": p.data_dir})
     planned = cells(p)
     return Design(
         cells=planned,

@@ -1,14 +1,9 @@
-"""Data sets by name, from wherever this process is told that they lie.
+"""Data sets by name, from where :mod:`offdiag.tasks.data` says that they lie.
 
-Where data lie is no part of any identity; what they are is (:attr:`Dataset.content`). The one setting is the
-environment variable ``OFFDIAG_DATA``, which worker processes inherit:
-
-    OFFDIAG_DATA=FOLDER        official releases in FOLDER/arc, FOLDER/mmlu, FOLDER/strategyqa, FOLDER/gsm8k
-    OFFDIAG_DATA=hub           the Hugging Face hub
-    OFFDIAG_DATA=hub:FOLDER    the hub, and from FOLDER what it does not have (ARC's annotations, measured hardness)
+In a folder the official releases are in ``arc``, ``mmlu``, ``strategyqa`` and ``gsm8k``. The hub lacks ARC's
+annotations and measured hardness. What the data are is part of identities (:attr:`Dataset.content`).
 """
 
-import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,9 +15,8 @@ from offdiag.studies.easy_to_hard.task.measures import AVERAGE, model_measures, 
 from offdiag.studies.easy_to_hard.task.sources import arc, gsm8k, mmlu, strategyqa, synthetic
 from offdiag.studies.easy_to_hard.task.specs import SPECS
 from offdiag.studies.easy_to_hard.task.tables import ByModel, Table, of_model, read_table, table_path
+from offdiag.tasks.data import ENV, Place, data_dir
 
-ENV = "OFFDIAG_DATA"
-_HUB = "hub"
 _HALVES = ("arc_easy", "arc_challenge")
 _FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5"), **dict.fromkeys(_HALVES, ("arc",))}
 _FROM_FILES: Mapping[str, Callable[[Path], Dataset]] = {
@@ -40,33 +34,12 @@ _FROM_HUB: Mapping[str, Callable[[], Dataset]] = {
 }
 
 
-class _Place(NamedTuple):
-    folder: Path | None
-    hub: bool
-
-
 class _Stamp(NamedTuple):
     """A file as it is now: read again when it changes."""
 
     path: Path
     changed_ns: int
     size: int
-
-
-def set_data_dir(text: str) -> None:
-    """Reads data from there in this process and those that it starts.
-
-    Args:
-        text: a folder, ``hub`` or ``hub:FOLDER``.
-
-    Raises:
-        UserError: the text is empty.
-    """
-    if not text:
-        raise UserError("data_dir is empty: type --set data_dir=FOLDER, or data_dir=hub for the Hugging Face hub")
-    place = _parsed(text)
-    folder = "" if place.folder is None else str(place.folder.absolute())
-    os.environ[ENV] = f"{_HUB}:{folder}".rstrip(":") if place.hub else folder
 
 
 def dataset(name: str) -> Dataset:
@@ -118,24 +91,17 @@ def measured(data: Dataset) -> list[str]:
     return found
 
 
-def _place(name: str) -> _Place:
-    said = os.environ.get(ENV, "")
+def _place(name: str) -> Place:
+    said = data_dir()
     if not said:
         raise NoDataError(
             f"dataset={name} is not built in, and nobody has said where it lies: name the folder that has {name}/ with "
             f"--set data_dir=FOLDER or {ENV}, type data_dir=hub for the Hugging Face hub, or take dataset=synthetic"
         )
-    return _parsed(said)
+    return Place.of(said)
 
 
-def _parsed(text: str) -> _Place:
-    if text == _HUB or text.startswith(f"{_HUB}:"):
-        rest = text.partition(":")[2]
-        return _Place(Path(rest).expanduser() if rest else None, True)
-    return _Place(Path(text).expanduser(), False)
-
-
-def _folder(name: str, place: _Place) -> Path:
+def _folder(name: str, place: Place) -> Path:
     if place.folder is None:
         raise UserError(
             f"the Hugging Face hub does not have all of dataset={name}: type data_dir=hub:FOLDER, where FOLDER/{name} "
@@ -148,7 +114,7 @@ def _folder(name: str, place: _Place) -> Path:
 
 
 def _data_folder() -> Path | None:
-    return _parsed(said).folder if (said := os.environ.get(ENV, "")) else None
+    return Place.of(said).folder if (said := data_dir()) else None
 
 
 def _stamps(folder: Path) -> tuple[_Stamp, ...]:
@@ -165,7 +131,7 @@ def _from_files(name: str, folder: Path, stamps: tuple[_Stamp, ...]) -> Dataset:
 
 @lru_cache(maxsize=16)
 def _from_hub(name: str, folder: Path | None) -> Dataset:
-    return arc.load_hub(_folder(name, _Place(folder, True))) if name == "arc" else _FROM_HUB[name]()
+    return arc.load_hub(_folder(name, Place(folder, True))) if name == "arc" else _FROM_HUB[name]()
 
 
 @lru_cache(maxsize=16)

@@ -1,6 +1,6 @@
 """Easy-to-hard generalisation as a task: four published data sets and a built-in one, cut by how hard an item is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from offdiag.errors import UserError
@@ -19,7 +19,6 @@ from offdiag.tasks.domain import Domain
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
 
 DATA_VERSION = 1
-_DATA_DIR = "data_dir"
 
 
 @register
@@ -27,7 +26,7 @@ class EasyToHard(Task[HardnessDomain]):
     """Questions that are easy, medium or hard by a measure of one's choice.
 
     Hase et al. (2024), "The Unreasonable Effectiveness of Easy Training Data for Hard Tasks", arXiv 2401.06751. Train
-    on one level, ask another. Data sets other than the built-in one are read from where ``OFFDIAG_DATA`` says.
+    on one level, ask another. Data sets other than the built-in one are read from where :mod:`offdiag.tasks.data` says.
     """
 
     name: ClassVar[str] = "easy_to_hard"
@@ -38,6 +37,7 @@ class EasyToHard(Task[HardnessDomain]):
     opening: ClassVar[str] = ""
     joint: ClassVar[str] = "\n\n"
     lead: ClassVar[str] = " "
+    reads_data: ClassVar[bool] = True
 
     def domains(self) -> Sequence[HardnessDomain]:
         """Levels of the built-in data set, in both forms: what needs no data. Others are named by their parameters."""
@@ -46,12 +46,6 @@ class EasyToHard(Task[HardnessDomain]):
         return [
             HardnessDomain.model_validate({"form": form, **f}) for form in ("choices", "free") for f in (easy, hard)
         ]
-
-    def configure(self, settings: Mapping[str, str]) -> None:
-        """``data_dir``: the folder with the data sets, ``hub``, or ``hub:FOLDER``; for this process and its workers."""
-        super().configure({name: text for name, text in settings.items() if name != _DATA_DIR})
-        if _DATA_DIR in settings:
-            library.set_data_dir(settings[_DATA_DIR])
 
     def summary(self, domain: HardnessDomain) -> dict[str, Json]:
         """Items, levels and cut-offs of each measure, and their rank correlations, over the domain's pool."""

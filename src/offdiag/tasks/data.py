@@ -1,0 +1,58 @@
+"""Where the data lie that are not built in: in a folder, or on the Hugging Face hub.
+
+Where data lie is no part of any identity; what they are is, as a hash that the domain adds to its own. The place comes
+from the innermost :func:`data_at`, which a plan and a run enter for what they do, or from ``OFFDIAG_DATA``:
+
+    FOLDER        official releases below FOLDER, a folder for each
+    hub           the Hugging Face hub
+    hub:FOLDER    the hub, and from FOLDER what it does not have
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import NamedTuple, Self
+
+ENV = "OFFDIAG_DATA"
+_HUB = "hub"
+_said: ContextVar[str] = ContextVar("data_dir", default="")
+
+
+class Place(NamedTuple):
+    """A folder, the hub, or the hub with a folder for what it does not have."""
+
+    folder: Path | None
+    hub: bool
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The place that a text names; its folder is absolute, for processes that start elsewhere."""
+        hub = text == _HUB or text.startswith(f"{_HUB}:")
+        rest = text.partition(":")[2] if hub else text
+        return cls(Path(rest).expanduser().absolute() if rest else None, hub)
+
+    def __str__(self) -> str:
+        folder = "" if self.folder is None else str(self.folder)
+        return f"{_HUB}:{folder}".rstrip(":") if self.hub else folder
+
+
+def data_dir() -> str:
+    """Where data lie here and now, as the text of a :class:`Place`; empty if nobody has said."""
+    said = _said.get() or os.environ.get(ENV, "")
+    return str(Place.of(said)) if said else ""
+
+
+@contextmanager
+def data_at(text: str) -> Iterator[None]:
+    """Within it, data are read from there. An empty text changes nothing.
+
+    It holds for the code in the ``with`` block alone: not for other threads, nor for worker processes, which their
+    :class:`offdiag.runtime.Runtime` tells.
+    """
+    token = _said.set(str(Place.of(text)) if text else _said.get())
+    try:
+        yield
+    finally:
+        _said.reset(token)
