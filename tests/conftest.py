@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from offdiag.studies.easy_to_hard.task.library import ENV
+from offdiag.tasks.data import ENV
 from support.tiny import make_tiny_model
 
 SAID = os.environ.get(ENV, "")

@@ -13,6 +13,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import Step
 from offdiag.store import Store
 from offdiag.study import Study
+from offdiag.tasks.data import data_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,8 @@ def run(
     **overrides: Any,
 ) -> Summary:
     """Run what the store lacks of a study; always a resume. See :func:`offdiag.engine.run_plan`."""
-    wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
+    with data_at("" if runtime is None else runtime.data_dir):
+        wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
     return run_plan(wanted, open_store(store), runtime, workers=workers, watcher=watcher)
 
 
@@ -142,4 +144,5 @@ def export(
     def finished(step: Step) -> Path | None:
         return place.folder(step) if place.result(step) is not None else None
 
-    return [file for one in wanted.design.exports for file in one.write(results, finished, Path(to).expanduser())]
+    with data_at(wanted.data_dir):
+        return [file for one in wanted.design.exports for file in one.write(results, finished, Path(to).expanduser())]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_study import Params as TinyParams
+from tiny_study import build, tiny_study
 
 from offdiag.errors import UserError
 from offdiag.inspection import Origin
@@ -15,8 +17,6 @@ from offdiag.models import ModelSpec
 from offdiag.parameters import override, parse_sets, text_of
 from offdiag.planning import make_plan
 from offdiag.study import Design, StudyParams
-from tiny_study import Params as TinyParams
-from tiny_study import build, tiny_study
 
 
 class Params(StudyParams):

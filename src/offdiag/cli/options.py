@@ -1,11 +1,14 @@
 """Arguments and options that several commands share, and what they ask for."""
 
 import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from offdiag.errors import UserError
 from offdiag.runtime import Device
 
 if TYPE_CHECKING:
@@ -44,14 +47,27 @@ def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None 
     return plan if keyword is None else plan.select(keyword)
 
 
-def chosen_domain(task_name: str, domain_text: str, sets: list[str] | None) -> "tuple[Task[Any], Domain]":
-    """The task and the domain that the words of a command ask for."""
-    from offdiag.parameters import parse_sets
+@contextmanager
+def chosen_domain(task_name: str, domain_text: str, sets: list[str] | None) -> "Iterator[tuple[Task[Any], Domain]]":
+    """The task and the domain that the words of a command ask for; meanwhile data are read from where they say."""
     from offdiag.tasks import get_task, parse_domain
+    from offdiag.tasks.data import data_at
 
     task = get_task(task_name)
-    task.configure(parse_sets(sets or ()))
-    return task, parse_domain(task, domain_text)
+    with data_at(_data_dir(task, sets or ())):
+        yield task, parse_domain(task, domain_text)
+
+
+def _data_dir(task: "Task[Any]", sets: Iterable[str]) -> str:
+    from offdiag.parameters import parse_pairs
+
+    said = parse_pairs(sets)
+    for name, text in said.items():
+        if name != "data_dir" or not task.reads_data:
+            raise UserError(f"--set {name}: {task.name} has no such setting; leave it out")
+        if not text:
+            raise UserError("data_dir is empty: type --set data_dir=FOLDER, or data_dir=hub for the Hugging Face hub")
+    return said.get("data_dir", "")
 
 
 def command(verb: str, plan: "Plan", store: "Store", keyword: str | None = None) -> str:

@@ -65,7 +65,8 @@ def run_plan(
 
     Raises:
         UserError: the runtime names other data than the plan was made of, a pool is too small, a training set overlaps
-            an evaluation set, a prompt is longer than the context, or the hub is out of reach for a model that is not downloaded; found before anything runs.
+            an evaluation set, a prompt is longer than the context, or the hub is out of reach for a model that is not
+            downloaded; found before anything runs.
         StoreError: the store cannot be written.
     """
     runtime = _with_data(runtime or Runtime(), plan)

@@ -21,8 +21,8 @@ from offdiag.steps import load_answers
 from offdiag.store import Store
 from offdiag.studies.easy_to_hard.item_hardness.params import MEASURES
 from offdiag.studies.easy_to_hard.item_hardness.study import Params
-from offdiag.studies.easy_to_hard.task.library import ENV
 from offdiag.tasks import get_task, parse_domain
+from offdiag.tasks.data import ENV
 from support.small_items import small_items
 
 RUNTIME = Runtime(device="cpu", threads=1)

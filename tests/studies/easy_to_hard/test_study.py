@@ -11,8 +11,8 @@ from offdiag.steps import HiddenStates, ProbeFits
 from offdiag.studies.easy_to_hard.grid import settings
 from offdiag.studies.easy_to_hard.params import PAPER, Params
 from offdiag.studies.easy_to_hard.settings import LISTS, measures_of
-from offdiag.studies.easy_to_hard.task.library import ENV
 from offdiag.tasks import get_task
+from offdiag.tasks.data import ENV
 
 
 def planned(scale="quick", **sets):

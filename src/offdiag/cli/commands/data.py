@@ -36,22 +36,22 @@ def data(
     """
     from offdiag.tasks import describe, write_files
 
-    task, domain = chosen_domain(task_name, domain_text, sets)
-    form = "jsonl" if as_json else form
-    if folder is not None:
-        typer.echo(f"{len(write_files(task, domain, seed, folder))} files in {folder}")
-        return
-    examples = task.examples(domain, split, n, seed)
-    if summary:
-        found = describe(task, domain, split, examples, seed)
-        if as_json:
-            show_json(found)
-        else:
-            _show_description(found)
-        return
-    for e in examples:
-        line = e.problem if form == "text" else json_text(task.row(domain, e) if form == "chat" else asdict(e))
-        sys.stdout.write(f"{line}\n")
+    with chosen_domain(task_name, domain_text, sets) as (task, domain):
+        form = "jsonl" if as_json else form
+        if folder is not None:
+            typer.echo(f"{len(write_files(task, domain, seed, folder))} files in {folder}")
+            return
+        examples = task.examples(domain, split, n, seed)
+        if summary:
+            found = describe(task, domain, split, examples, seed)
+            if as_json:
+                show_json(found)
+            else:
+                _show_description(found)
+            return
+        for e in examples:
+            line = e.problem if form == "text" else json_text(task.row(domain, e) if form == "chat" else asdict(e))
+            sys.stdout.write(f"{line}\n")
 
 
 def _show_description(found: Facts) -> None:

@@ -16,14 +16,14 @@ def grade(task_name: TaskName, domain_text: DomainText = "", sets: Sets = None) 
 
     JSON lines with "problem" and "completion" come in, and go out with target, parsed, status, correct and flags.
     """
-    task, domain = chosen_domain(task_name, domain_text, sets)
-    for number, record in _records(sys.stdin):
-        try:
-            example = task.parse_problem(domain, record["problem"])
-        except UserError as error:
-            raise UserError(f"standard input, line {number}: {error}") from error
-        verdict = asdict(task.grade(domain, example, record["completion"]))
-        sys.stdout.write(json_text({**record, "target": example.target, **verdict}) + "\n")
+    with chosen_domain(task_name, domain_text, sets) as (task, domain):
+        for number, record in _records(sys.stdin):
+            try:
+                example = task.parse_problem(domain, record["problem"])
+            except UserError as error:
+                raise UserError(f"standard input, line {number}: {error}") from error
+            verdict = asdict(task.grade(domain, example, record["completion"]))
+            sys.stdout.write(json_text({**record, "target": example.target, **verdict}) + "\n")
 
 
 def _records(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:

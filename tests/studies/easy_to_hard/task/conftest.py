@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from offdiag.studies.easy_to_hard.task.library import ENV
+from offdiag.tasks.data import ENV
 
 SUBJECTS = ("computer_science", "physics", "mathematics", "chemistry", "biology")
 

@@ -1,6 +1,5 @@
 """Reading hand-made files in the official formats, the hub's rows, and what is wrong with either."""
 
-import os
 import sys
 from types import SimpleNamespace
 
@@ -10,6 +9,7 @@ from offdiag.errors import UserError
 from offdiag.studies.easy_to_hard.task import HardnessDomain, library
 from offdiag.studies.easy_to_hard.task.sources import arc, gsm8k, mmlu, strategyqa
 from offdiag.studies.easy_to_hard.task.summary import summary
+from offdiag.tasks.data import ENV, data_at
 
 
 def test_arc_joins_its_annotations_easy_before_challenge(raw):
@@ -67,11 +67,11 @@ def test_synthetic_items_are_solved_by_their_own_working():
     assert all(places.count(place) > 300 for place in range(4))
 
 
-def test_equal_items_have_equal_content_wherever_they_lie(raw, tmp_path):
+def test_equal_items_have_equal_content_wherever_they_lie(raw, tmp_path, monkeypatch):
     before = library.dataset("gsm8k").content
     copy = tmp_path / "elsewhere"
     raw.rename(copy)
-    library.set_data_dir(str(copy))
+    monkeypatch.setenv(ENV, str(copy))
     assert library.dataset("gsm8k").content == before
     path = copy / "gsm8k" / "test.jsonl"
     path.write_text(path.read_text().replace("#### 18", "#### 1800"))
@@ -127,21 +127,8 @@ def test_text_that_is_not_utf8_is_refused(raw):
 def test_a_place_must_be_named_and_be_there(tmp_path):
     with pytest.raises(UserError, match="nobody has said where it lies"):
         library.dataset("arc")
-    library.set_data_dir(str(tmp_path))
-    with pytest.raises(UserError, match="no folder .*arc"):
+    with data_at(str(tmp_path)), pytest.raises(UserError, match="no folder .*arc"):
         library.dataset("arc")
-
-
-def test_a_place_is_kept_for_processes_that_start_elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    library.set_data_dir("here")
-    assert os.environ[library.ENV] == str(tmp_path / "here")
-    library.set_data_dir("hub:here")
-    assert os.environ[library.ENV] == f"hub:{tmp_path / 'here'}"
-    library.set_data_dir("hub")
-    assert os.environ[library.ENV] == "hub"
-    with pytest.raises(UserError, match="data_dir is empty"):
-        library.set_data_dir("")
 
 
 def hub(monkeypatch, splits):
@@ -173,7 +160,7 @@ def test_rows_of_the_hub_make_the_same_items(raw, monkeypatch):
     official = gsm8k.load(raw / "gsm8k")
     answers = [{"question": i.question, "answer": f"{i.rationale}\n#### {i.answer}"} for i in official.items]
     hub(monkeypatch, {("main", "train"): answers[:3], ("main", "test"): answers[3:]})
-    library.set_data_dir("hub")
+    monkeypatch.setenv(ENV, "hub")
     assert library.dataset("gsm8k") == official
     assert summary(official, "whole", {})["items"] == 4
     facts = {"facts": ["F."], "decomposition": ["D?"]}
@@ -193,6 +180,6 @@ def test_what_is_wrong_with_the_hub_is_said_in_one_line(raw, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(UserError, match="pip install datasets"):
         mmlu.load_hub()
-    library.set_data_dir("hub")
+    monkeypatch.setenv(ENV, "hub")
     with pytest.raises(UserError, match="type data_dir=hub:FOLDER"):
         library.dataset("arc")

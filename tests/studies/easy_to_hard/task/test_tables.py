@@ -6,6 +6,7 @@ from offdiag.errors import UserError
 from offdiag.studies.easy_to_hard.task import library, table_from_rows
 from offdiag.studies.easy_to_hard.task.tables import of_model, read_table, table_path, write_table
 from offdiag.tasks import get_task, parse_domain
+from offdiag.tasks.data import ENV
 
 IDS = ("a", "b", "c")
 
@@ -70,17 +71,17 @@ def test_a_measured_table_cuts_levels_and_is_part_of_the_identity(raw):
     assert domain.canonical() != before
 
 
-def test_a_measured_table_needs_a_folder_even_for_built_in_items(raw):
+def test_a_measured_table_needs_a_folder_even_for_built_in_items(raw, monkeypatch):
     task = get_task("easy_to_hard")
     domain = parse_domain(task, "hardness=zero_shot_mdl@tiny,n_train=0")
-    library.set_data_dir("hub")
+    monkeypatch.setenv(ENV, "hub")
     with pytest.raises(UserError, match="is read from a table, FOLDER/hardness/synthetic/zero_shot_mdl.csv"):
         task.size(domain, "eval")
     path = raw / "hardness" / "synthetic" / "zero_shot_mdl.csv"
     path.parent.mkdir(parents=True)
     items = library.dataset("synthetic").items
     path.write_text("item,model,value\n" + "".join(f"{item.id},tiny,{i}\n" for i, item in enumerate(items)))
-    library.set_data_dir(str(raw))
+    monkeypatch.setenv(ENV, str(raw))
     assert task.summary(domain)["measures"]["zero_shot_mdl@tiny"]["easy"] == 450
 
 

@@ -9,6 +9,7 @@ from offdiag.errors import UserError
 from offdiag.identity import fingerprint
 from offdiag.studies.easy_to_hard.task import library
 from offdiag.tasks import check_disjoint, get_task, parse_domain
+from offdiag.tasks.data import ENV
 
 TASK = get_task("easy_to_hard")
 
@@ -117,11 +118,11 @@ def test_questions_that_several_items_ask_need_an_id(raw):
     assert TASK.parse_problem(every, "ARCEZ_easy_dev_1").target == "blue easy_dev_1"
 
 
-def test_content_is_identity_and_place_is_not(raw, tmp_path):
+def test_content_is_identity_and_place_is_not(raw, tmp_path, monkeypatch):
     asked = domain("dataset=gsm8k")
     before = fingerprint(asked)
     raw.rename(tmp_path / "moved")
-    library.set_data_dir(str(tmp_path / "moved"))
+    monkeypatch.setenv(ENV, str(tmp_path / "moved"))
     assert fingerprint(asked) == before
     path = tmp_path / "moved" / "gsm8k" / "train.jsonl"
     path.write_text(path.read_text().replace("#### 7", "#### 8"))
@@ -167,6 +168,8 @@ def test_the_command_line_says_mistakes_in_one_line(raw, capsys):
     assert (code, err) == (2, "offdiag: --set data_dir: base_addition has no such setting; leave it out\n")
     code, _, err = said(capsys, "data", "easy_to_hard", "--set", "folder=x")
     assert (code, err) == (2, "offdiag: --set folder: easy_to_hard has no such setting; leave it out\n")
+    code, _, err = said(capsys, "data", "easy_to_hard", "--set", "data_dir=")
+    assert (code, err.partition(":")[2].partition(":")[0]) == (2, " data_dir is empty")
     code, _, err = said(capsys, "data", "easy_to_hard", "dataset=arc", "--set", "data_dir=nowhere")
     assert code == 2
     assert err.count("\n") == 1
