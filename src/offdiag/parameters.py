@@ -74,8 +74,8 @@ def text_of(value: object, parameter: object = None) -> str:
 def override(params: M, values: Mapping[str, object]) -> M:
     """The parameters with some of them set; ``a.b`` reaches into a nested one.
 
-    A text for a parameter that is a sequence is read as one: ``"8,10"`` is ``(8, 10)``. NumPy's numbers and arrays
-    count as Python's, paths as texts.
+    A text for a parameter that has parts is read as on the command line: ``"8,10"`` is ``(8, 10)``, and JSON is what it
+    says. NumPy's numbers and arrays count as Python's, paths as texts.
 
     Raises:
         UserError: a name is unknown or a value is not of its type or range.
@@ -120,7 +120,7 @@ def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, val
         raise UserError(f"--set {name}: unknown parameter {head!r}; {hint}there are {', '.join(known)}")
     inner = getattr(model, head)
     if not rest:
-        data[head] = _sequence(value) if isinstance(inner, tuple) else value
+        data[head] = _fitting(value, inner)
         return
     if not isinstance(inner, BaseModel):
         raise UserError(f"--set {name}: {head} has no parts; type --set {head}={text_of(value)}")
@@ -129,10 +129,12 @@ def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, val
     _set(data[head], inner, rest, name, value)
 
 
-def _sequence(value: object) -> list[Any]:
-    """A list as it is, a text with commas between as its parts, and anything else as the only one."""
+def _fitting(value: object, current: object) -> object:
+    """The value for a parameter that is now ``current``; for a sequence anything but a list is its only item."""
+    if not isinstance(current, tuple | Mapping | BaseModel):
+        return value
     read = parse_value(value) if isinstance(value, str) else value
-    if isinstance(read, list):
+    if not isinstance(current, tuple) or isinstance(read, list):
         return read
     if isinstance(value, str):
         return [parse_value(part.strip()) for part in value.split(",") if part.strip()]

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_study import Params as TinyParams
-from tiny_study import build, tiny_study
 
 from offdiag.errors import UserError
 from offdiag.inspection import Origin
@@ -17,6 +15,8 @@ from offdiag.models import ModelSpec
 from offdiag.parameters import override, parse_sets, text_of
 from offdiag.planning import make_plan
 from offdiag.study import Design, StudyParams
+from support.tiny_study import Params as TinyParams
+from support.tiny_study import build, tiny_study
 
 
 class Params(StudyParams):
@@ -60,7 +60,10 @@ VALUES = [
     ("models", HUB, (HUB,)),
     ("models", "wheel:one,org/two", (ModelSpec(source="wheel:one"), ModelSpec(source="hub:org/two"))),
     ("cutoffs", {"grade": (3, np.float64(4.5))}, {"grade": (3.0, 4.5)}),
+    ("cutoffs", '{"grade": [3, 4.5]}', {"grade": (3.0, 4.5)}),
     ("recipe", Recipe(rank=3), Recipe(rank=3)),
+    ("recipe", '{"rank": 3}', Recipe(rank=3)),
+    ("models", '[{"source": "org/name", "dtype": "bfloat16"}]', (HUB,)),
     ("recipe.rank", np.int8(5), Recipe(rank=5)),
 ]
 
