@@ -5,11 +5,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from offdiag.study_files import forget_study_files
 from offdiag.tasks.data import ENV
 from support.tiny import make_tiny_model
 
@@ -25,6 +27,13 @@ settings.load_profile("patient")
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test begins in a process that nobody has told where data lie, and leaves it so."""
     monkeypatch.setenv(ENV, "")
+
+
+@pytest.fixture(autouse=True)
+def no_study_files() -> Iterator[None]:
+    """Every test leaves a process that has loaded no study file."""
+    yield
+    forget_study_files()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from offdiag.catalogue import load_study
 from offdiag.engine import Summary, Watcher, run_plan
 from offdiag.errors import UserError
 from offdiag.planning import Plan, make_plan
@@ -13,6 +12,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import Step
 from offdiag.store import Store
 from offdiag.study import Study
+from offdiag.study_files import load_study
 from offdiag.tasks.data import data_at
 
 if TYPE_CHECKING:

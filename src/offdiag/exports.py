@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from offdiag.analyses import Frames
 from offdiag.identity import Identity
+from offdiag.registry import Registry
 from offdiag.steps import Step
 
 # The folder of a finished step, or None.
@@ -30,3 +31,6 @@ class StudyExport(Identity, ABC):
         Raises:
             UserError: a file that is there already is not what it should be.
         """
+
+
+EXPORTS = Registry[type[StudyExport]]("export", "offdiag.exports", StudyExport)

@@ -7,13 +7,13 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
-from offdiag.catalogue import load_study
 from offdiag.errors import StoreError, UserError
 from offdiag.identity import Json, differences
 from offdiag.parameters import parse_value
 from offdiag.planning import Plan, make_plan
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
+from offdiag.study_files import load_study
 
 
 @dataclass(frozen=True)

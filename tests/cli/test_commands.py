@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import offdiag as library
-from offdiag import catalogue
 from offdiag.cli import commands, results_table
 from offdiag.cli.app import COMMANDS
 from offdiag.cli.tables import json_text, printable
 from offdiag.errors import UserError
+from offdiag.study_files import STUDIES
 from support.cli_types import Finished, Said, cells
 
 Offdiag = Callable[..., Said]
@@ -98,7 +98,7 @@ def test_more_cells_than_one_reads_are_counted(
 
 def test_studies(offdiag: Offdiag, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("base-addition", "base-thresholds", "easy-to-hard")
-    monkeypatch.setattr(catalogue, "BUILT_IN", {name: catalogue.BUILT_IN[name] for name in names})
+    monkeypatch.setattr(STUDIES, "names", lambda: list(names))
     monkeypatch.setenv("OFFDIAG_DATA", "")  # a study whose data are not here is listed, too
     rows = json.loads(offdiag("studies", "--json").out)
     assert [row["study"] for row in rows] == list(names)

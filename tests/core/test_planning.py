@@ -4,7 +4,6 @@ from typing import ClassVar
 
 import pytest
 
-from offdiag.catalogue import load_study
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.figures import KShot
@@ -18,7 +17,8 @@ from offdiag.studies.base_addition.task.task import BaseAddition
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.studies.trigger_2d.analyses.stage_check import Learnt
 from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
-from offdiag.tasks import Domain, Example, Grade, get_task, register, task
+from offdiag.study_files import load_study
+from offdiag.tasks import TASKS, Domain, Example, Grade, get_task, register, task
 from support.tiny_study import RECIPE, Params, answer_by_hand, build, steps_of, tiny_plan, tiny_study
 
 HUB = ModelSpec(source="hub:org/name")
@@ -260,7 +260,7 @@ class LeakyDomain(Domain):
 @pytest.fixture
 def leaky(monkeypatch):
     """A task whose splits are not disjoint: ``train`` counts from ``first``, ``eval`` from 5."""
-    monkeypatch.setattr(task, "_TASKS", dict(task._TASKS))
+    monkeypatch.setattr(TASKS, "_added", dict(TASKS._added))
 
     @register
     class Leaky(task.Task[LeakyDomain]):

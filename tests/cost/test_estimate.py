@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from offdiag.catalogue import load_study
 from offdiag.cost import Cost, Throughput, estimate, measured
 from offdiag.cost.teaching import examples_seen
 from offdiag.cost.tokens import split
@@ -21,6 +20,7 @@ from offdiag.studies.base_addition.measurements.anchoring import Anchoring
 from offdiag.studies.base_addition.study import base_addition
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
+from offdiag.study_files import load_study
 from offdiag.tasks import get_task
 from support.tiny_study import Params, steps_of, tiny_plan, tiny_study
 

@@ -8,8 +8,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from offdiag.catalogue import load_study, study_names
 from offdiag.planning import Plan, make_plan
+from offdiag.study_files import STUDIES, load_study
 
 FILE = Path(__file__).with_name("stored_identities.json")
 NEED_DATA = tuple(
@@ -30,7 +30,7 @@ def summary(plan: Plan) -> dict[str, str]:
 
 def scales() -> list[str]:
     """Every study and scale, as ``study scale``."""
-    return [f"{name} {scale}" for name in study_names() for scale in load_study(name).scales]
+    return [f"{name} {scale}" for name in STUDIES.names() for scale in load_study(name).scales]
 
 
 def summary_of(planned: str) -> dict[str, str]:

@@ -1,16 +1,16 @@
 """Analyses: tables of results in, tables with intervals out. SciPy and pandas load only when one runs."""
 
-from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.analysis import ANALYSES, StudyAnalysis
 from offdiag.analyses.answering_agreement import AnsweringAgreement
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.reading import read_table
 from offdiag.analyses.selection import select, with_shots
 from offdiag.analyses.strata import AccuracyByStratum, accuracy_by_stratum
 from offdiag.analyses.table_analysis import (
+    TABLE_ANALYSES,
     TableAnalysis,
     get_table_analysis,
     register_table_analysis,
-    table_analyses,
 )
 from offdiag.analyses.transfer_matrix import Matrix, TransferMatrices, transfer_matrices
 from offdiag.analyses.transfer_matrix_of_table import TransferMatrixOfTable
@@ -22,6 +22,8 @@ from offdiag.analyses.width_scaling import ScalingFit, fit_width_scaling, scalin
 from offdiag.analyses.width_scaling_of import WidthScaling, WidthScalingOfTable
 
 __all__ = [
+    "ANALYSES",
+    "TABLE_ANALYSES",
     "AccuracyByStratum",
     "AnsweringAgreement",
     "Frames",
@@ -46,7 +48,6 @@ __all__ = [
     "scaling_table",
     "select",
     "spread",
-    "table_analyses",
     "transfer_matrices",
     "transition",
     "transition_from_accuracies",

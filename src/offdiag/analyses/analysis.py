@@ -8,6 +8,7 @@ from pydantic import Field
 
 from offdiag.analyses.frames import Frames
 from offdiag.identity import Identity
+from offdiag.registry import Registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,3 +33,6 @@ class StudyAnalysis(Identity, ABC):
     @abstractmethod
     def table(self, frames: Frames) -> "pd.DataFrame":
         """The table, from the frames of a study at whatever state its run is; empty frames give an empty table."""
+
+
+ANALYSES = Registry[type[StudyAnalysis]]("analysis", "offdiag.analyses", StudyAnalysis)

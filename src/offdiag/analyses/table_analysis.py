@@ -1,10 +1,11 @@
 """The contract of an analysis of a table that was made elsewhere: what ``offdiag analyse`` runs."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
+from offdiag.registry import Registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,27 +40,30 @@ class TableAnalysis(Identity, ABC):
         return None
 
 
-_FOUND: dict[str, type[TableAnalysis]] = {}
+TABLE_ANALYSES = Registry[type[TableAnalysis]](
+    "table analysis", "offdiag.table_analyses", TableAnalysis, named_by="name"
+)
+T = TypeVar("T", bound=type[TableAnalysis])
 
 
-def register_table_analysis(kind: type[TableAnalysis]) -> type[TableAnalysis]:
-    """Class decorator: make the analysis known under its ``name``."""
-    _FOUND[kind.name] = kind
+def register_table_analysis(kind: T) -> T:
+    """Class decorator for an analysis of a study file, or of a module beside it: makes it known under its ``name``.
+
+    Raises:
+        UserError: another one has this name.
+    """
+    TABLE_ANALYSES.add(kind.name, kind)
     return kind
-
-
-def table_analyses() -> dict[str, type[TableAnalysis]]:
-    """All analyses of tables by name, sorted."""
-    return dict(sorted(_FOUND.items()))
 
 
 def get_table_analysis(name: str) -> type[TableAnalysis]:
     """The analysis of that name.
 
     Raises:
-        UserError: there is none; the message lists those there are.
+        UserError: there is none, or it cannot be loaded; the message lists those there are, or says why.
     """
-    if name not in _FOUND:
-        known = "; ".join(f"{kind.name} ({kind.about})" for kind in table_analyses().values())
+    if name not in TABLE_ANALYSES:
+        usable = [found for _, found in TABLE_ANALYSES.usable() if isinstance(found, type)]
+        known = "; ".join(f"{kind.name} ({kind.about})" for kind in usable)
         raise UserError(f"unknown analysis {name!r}: there are {known}")
-    return _FOUND[name]
+    return TABLE_ANALYSES.get(name)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from offdiag.analyses.columns import numbers
 from offdiag.analyses.selection import require
-from offdiag.analyses.table_analysis import TableAnalysis, register_table_analysis
+from offdiag.analyses.table_analysis import TableAnalysis
 from offdiag.analyses.transfer_matrix import transfer_matrices
 from offdiag.analyses.transfer_spread import statistics
 from offdiag.errors import UserError
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@register_table_analysis
 class TransferMatrixOfTable(TableAnalysis):
     """Means over the trained and the other cells of single tasks, of pairs, and of pairs minus the best specialist.
 

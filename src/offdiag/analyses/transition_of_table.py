@@ -6,7 +6,7 @@ from pydantic import Field
 
 from offdiag.analyses.columns import numbers, truths
 from offdiag.analyses.series import curves_only, factors, series_columns, with_series
-from offdiag.analyses.table_analysis import TableAnalysis, register_table_analysis
+from offdiag.analyses.table_analysis import TableAnalysis
 from offdiag.analyses.transition import transition, transition_from_accuracies
 from offdiag.errors import UserError
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 ITEMS = ("item", "example")
 
 
-@register_table_analysis
 class TransitionOfTable(TableAnalysis):
     """Where accuracy rises with k: a logistic fit a series, with intervals.
 

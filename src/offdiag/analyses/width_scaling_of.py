@@ -8,7 +8,7 @@ from pydantic import Field
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.columns import numbers
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.table_analysis import TableAnalysis, register_table_analysis
+from offdiag.analyses.table_analysis import TableAnalysis
 from offdiag.analyses.transition import Transition
 from offdiag.analyses.transition_of_table import TransitionOfTable
 from offdiag.analyses.width_scaling import scaling_table
@@ -44,7 +44,6 @@ class WidthScaling(StudyAnalysis):
         )
 
 
-@register_table_analysis
 class WidthScalingOfTable(TableAnalysis):
     """The width of each size's transition, and the least-squares fit W = A / sqrt(n) through them.
 

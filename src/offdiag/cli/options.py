@@ -39,9 +39,9 @@ DomainText: TypeAlias = Annotated[
 
 def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None = None) -> "Plan":
     """The plan that the words of a command ask for."""
-    from offdiag.catalogue import load_study
     from offdiag.parameters import parse_sets
     from offdiag.planning import make_plan
+    from offdiag.study_files import load_study
 
     plan = make_plan(load_study(study), scale, parse_sets(sets or ()))
     return plan if keyword is None else plan.select(keyword)

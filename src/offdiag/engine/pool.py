@@ -11,7 +11,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from offdiag.catalogue import load_study
 from offdiag.engine.events import Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute
 from offdiag.engine.inline import settle
@@ -22,6 +21,7 @@ from offdiag.identity import Json
 from offdiag.runtime import Runtime, available_cores
 from offdiag.steps import Step
 from offdiag.store import Store
+from offdiag.study_files import load_study
 
 
 @dataclass

@@ -9,6 +9,7 @@ from pydantic import Field
 from offdiag.analyses import Frames
 from offdiag.figures.scene import Scene
 from offdiag.identity import Identity
+from offdiag.registry import Registry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,3 +41,6 @@ class StudyFigure(Identity, ABC):
     def scene(self, frames: Frames) -> Scene | None:
         """What an interactive page beside the figure shows; None where there is none."""
         return None
+
+
+FIGURES = Registry[type[StudyFigure]]("figure", "offdiag.figures", StudyFigure)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
+from offdiag.registry import Registry
 from offdiag.steps import Answers, Asked, Choices, Context, Examples, Probe, Probed, Weights
 from offdiag.tasks import Domain, PromptStyle, Scalar
 
@@ -66,6 +67,9 @@ class Method(Identity, ABC):
     def factors(self) -> dict[str, Scalar]:
         """The fields that become columns of the results table."""
         return {}
+
+
+METHODS = Registry[type[Method]]("method", "offdiag.methods", Method, named_by="method")
 
 
 def default_style(*, rationale: bool) -> PromptStyle:

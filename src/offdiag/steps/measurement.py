@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from offdiag.identity import Json
+from offdiag.registry import Registry
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import Scalar
@@ -41,6 +42,9 @@ class Measurement(Step):
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "table": self.table}
+
+
+MEASUREMENTS = Registry[type[Measurement]]("measurement", "offdiag.measurements", Measurement)
 
 
 def load_rows(folder: Path) -> list[dict[str, Any]]:

@@ -6,9 +6,10 @@ from offdiag.tasks.files import write_files
 from offdiag.tasks.overlap import check_disjoint
 from offdiag.tasks.parsing import parse_domain
 from offdiag.tasks.stream import Loss, Part, Stream
-from offdiag.tasks.task import Example, Grade, PromptStyle, Task, get_task, register, task_names
+from offdiag.tasks.task import TASKS, Example, Grade, PromptStyle, Task, get_task, register, task_names
 
 __all__ = [
+    "TASKS",
     "Domain",
     "Example",
     "Grade",

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.registry import Registry
 from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.stream import Loss, Part, Stream
 
@@ -63,7 +64,10 @@ D = TypeVar("D", bound=Domain)
 
 
 class Task(ABC, Generic[D]):
-    """A family of examples with a grader. Subclass, decorate with ``@register``, and the contract tests apply to it.
+    """A family of examples with a grader.
+
+    Subclass it and name the class in the entry points ``offdiag.tasks`` of your package, or decorate it with
+    ``@register`` in a study file or in a module beside it.
 
     ``graded_by_error`` says that grades have an ``error``, so that the mean and the median of it are worth a column.
     ``opening`` stands before demonstrations, ``joint`` between them and before the query. ``lead`` stands between a
@@ -191,38 +195,34 @@ class Task(ABC, Generic[D]):
             raise UserError(f"{self.name} has no split {split!r}: expected one of {', '.join(self.splits)}")
 
 
-_TASKS: dict[str, Task[Any]] = {}
+TASKS = Registry[type[Task[Any]]]("task", "offdiag.tasks", Task, named_by="name")
 T = TypeVar("T", bound=type[Task[Any]])
 
 
 def register(cls: T) -> T:
-    """Class decorator: makes a task known by its name."""
-    _TASKS[cls.name] = cls()
+    """Class decorator for a task of a study file, or of a module beside it: makes it known by its name.
+
+    Raises:
+        UserError: another task has this name.
+    """
+    TASKS.add(cls.name, cls)
     return cls
 
 
 def task_names() -> list[str]:
-    """Names of all registered tasks, sorted."""
-    _load_builtin()
-    return sorted(_TASKS)
+    """Names of all known tasks, sorted; nothing is imported."""
+    return TASKS.names()
 
 
 def get_task(name: str) -> Task[Any]:
-    """The registered task ``name``.
+    """The task ``name``, always the same object.
 
     Raises:
-        UserError: no such task; the message lists those there are.
+        UserError: no such task, or it cannot be loaded; the message lists those there are, or says why.
     """
-    _load_builtin()
-    if name not in _TASKS:
-        raise UserError(f"unknown task {name!r}: expected one of {', '.join(task_names())}")
-    return _TASKS[name]
+    return _only(TASKS.get(name))
 
 
 @cache
-def _load_builtin() -> None:
-    import offdiag.studies.base_addition.counting
-    import offdiag.studies.base_addition.task
-    import offdiag.studies.easy_to_hard.task
-    import offdiag.studies.trigger_2d.task
-    import offdiag.studies.world_map.task  # noqa: F401  (importing registers them)
+def _only(cls: type[Task[Any]]) -> Task[Any]:
+    return cls()

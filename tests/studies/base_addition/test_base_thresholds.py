@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from offdiag.analyses import Frames
-from offdiag.catalogue import load_study
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.gather import gather
@@ -14,6 +13,7 @@ from offdiag.steps import Pretrained, load_rows
 from offdiag.store import Store
 from offdiag.studies.base_addition.episodes import Episodes, draw_trials, ideal_correct
 from offdiag.studies.base_addition.measurements.episode_curves import EpisodeCurves
+from offdiag.study_files import load_study
 from offdiag.tasks.stream import Batch, Stream
 
 TINY = {

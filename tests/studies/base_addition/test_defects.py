@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 import offdiag
 from offdiag.analyses import Frames, fit_transition
 from offdiag.analyses.logistic import logistic
-from offdiag.catalogue import load_study
 from offdiag.methods import FineTuning, InContext, ZeroShot
 from offdiag.parameters import parse_sets
 from offdiag.planning import Plan
@@ -24,6 +23,7 @@ from offdiag.results import Results
 from offdiag.store import Store
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Cell
+from offdiag.study_files import load_study
 from offdiag.tasks import get_task
 from support.lms import SHORT, ids_of, tiny_lm
 

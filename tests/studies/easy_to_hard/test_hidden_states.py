@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import offdiag
-from offdiag.catalogue import load_study
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.lm import LM
@@ -17,6 +16,7 @@ from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
 from offdiag.steps import HiddenStates
 from offdiag.studies.easy_to_hard.hidden_states import PAPER, Params
+from offdiag.study_files import load_study
 from offdiag.tasks import get_task
 from support import documented
 from support.small_items import small_items

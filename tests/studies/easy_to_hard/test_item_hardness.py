@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 
 import offdiag
-from offdiag.catalogue import load_study
 from offdiag.errors import UserError
 from offdiag.methods import FineTuning, LinearProbe, ZeroShot
 from offdiag.planning import make_plan
 from offdiag.studies.easy_to_hard.item_hardness.params import CPU, MEASURES, PAPER, QUICK
+from offdiag.study_files import load_study
 
 
 def test_the_paper_scale():

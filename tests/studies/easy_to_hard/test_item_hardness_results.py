@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import offdiag
-from offdiag.catalogue import load_study
 from offdiag.exports import Exported
 from offdiag.methods import FineTuning, LinearProbe, Recipe
 from offdiag.models import ModelSpec
@@ -21,6 +20,7 @@ from offdiag.steps import load_answers
 from offdiag.store import Store
 from offdiag.studies.easy_to_hard.item_hardness.params import MEASURES
 from offdiag.studies.easy_to_hard.item_hardness.study import Params
+from offdiag.study_files import load_study
 from offdiag.tasks import get_task, parse_domain
 from offdiag.tasks.data import ENV
 from support.small_items import small_items

@@ -7,7 +7,6 @@ import pytest
 
 import offdiag
 from offdiag import planning
-from offdiag.catalogue import load_study
 from offdiag.methods import Recipe
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
@@ -15,6 +14,7 @@ from offdiag.studies.easy_to_hard.analyses.gap_recovered import supervision_gap
 from offdiag.studies.easy_to_hard.study import Params
 from offdiag.studies.easy_to_hard.task import draws
 from offdiag.studies.easy_to_hard.task.sources import synthetic
+from offdiag.study_files import load_study
 
 RECIPE = Recipe(rank=2, alpha=4, learning_rate=1e-2, warmup_updates=0, batch_size=4)
 LEARNERS = ("in-context", "in-context + rationale", "linear-probe", "fine-tuning", "fine-tuning + rationale")

@@ -3,7 +3,6 @@ from collections import Counter
 import pytest
 
 import offdiag
-from offdiag.catalogue import load_study
 from offdiag.errors import UserError
 from offdiag.methods import FineTuning, InContext, LinearProbe, ZeroShot
 from offdiag.planning import make_plan
@@ -11,6 +10,7 @@ from offdiag.steps import HiddenStates, ProbeFits
 from offdiag.studies.easy_to_hard.grid import settings
 from offdiag.studies.easy_to_hard.params import PAPER, Params
 from offdiag.studies.easy_to_hard.settings import LISTS, measures_of
+from offdiag.study_files import load_study
 from offdiag.tasks import get_task
 from offdiag.tasks.data import ENV
 

@@ -4,7 +4,6 @@ from collections import Counter
 import pytest
 
 import offdiag
-from offdiag.catalogue import load_study
 from offdiag.errors import UserError
 from offdiag.measurements import TrainingHistory
 from offdiag.methods import GradientProjection, KLPenalty, Mixing, UpWeighting, ZeroShot
@@ -15,6 +14,7 @@ from offdiag.studies.trigger_2d.measurements.category_similarity import Category
 from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
 from offdiag.studies.trigger_2d.strategies import strategy_named
 from offdiag.studies.trigger_2d.task import HALVES
+from offdiag.study_files import load_study
 from offdiag.tasks import get_task
 
 TASK = get_task("trigger_2d")

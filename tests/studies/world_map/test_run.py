@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 import offdiag
-from offdiag.catalogue import load_study
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
 from offdiag.studies.world_map.params import TINY, changed
 from offdiag.studies.world_map.task import NAMES, World
+from offdiag.study_files import load_study
 from offdiag.training import Decoder, PretrainingRecipe
 
 MICRO = changed(

@@ -11,13 +11,26 @@ def studies(as_json: AsJson = False) -> None:
 
     What a scale costs is said by: offdiag plan STUDY --scale NAME.
     """
-    from offdiag.catalogue import load_study, study_names
+    from offdiag.errors import OffdiagError
+    from offdiag.registry import OWN
+    from offdiag.study_files import STUDIES
 
-    found = [load_study(name) for name in study_names()]
+    found, broken = [], []
+    for name, study in STUDIES.usable():
+        if isinstance(study, OffdiagError):
+            broken.append(f"offdiag: {study}")
+        else:
+            found.append((study, ", ".join(STUDIES.packages(name))))
     if as_json:
-        show_json([{"study": s.name, "title": s.title, "claim": s.claim, "scales": list(s.scales)} for s in found])
-        return
-    rows = [[s.name, s.title, ", ".join(s.scales)] for s in found]
-    show_table("Studies", ["study", "title", "scales"], rows, prose=["title"])
-    first = found[0]
-    typer.echo(f"\nNext: offdiag plan {first.name} --scale {next(iter(first.scales))}")
+        show_json([
+            {"study": s.name, "title": s.title, "claim": s.claim, "scales": list(s.scales), "package": package}
+            for s, package in found
+        ])  # fmt: skip
+    else:
+        rows = [[s.name, s.title, ", ".join(s.scales), package] for s, package in found]
+        columns = ["study", "title", "scales", *(["package"] if {row[-1] for row in rows} > {OWN} else [])]
+        show_table("Studies", columns, [row[: len(columns)] for row in rows], prose=["title"])
+        first = found[0][0]
+        typer.echo(f"\nNext: offdiag plan {first.name} --scale {next(iter(first.scales))}")
+    for line in broken:
+        typer.echo(line, err=True)

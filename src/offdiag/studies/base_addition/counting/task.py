@@ -17,7 +17,7 @@ from offdiag.studies.base_addition.task.extract import EXTRACTOR_VERSION as BOX_
 from offdiag.studies.base_addition.task.extract import extract
 from offdiag.studies.base_addition.task.rationale import boxed
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 _NUMBER = re.compile(r"[0-9A-Za-z]+")
 _MOST_DIGITS = 20
@@ -31,7 +31,6 @@ class CountingDomain(Domain):
     base: int = Field(ge=numerals.MIN_BASE, le=numerals.MAX_BASE)
 
 
-@register
 class Counting(Task[CountingDomain]):
     """The number that follows, in an unusual base: whether a model knows the numerals that additions are made of.
 

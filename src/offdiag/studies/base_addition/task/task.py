@@ -14,7 +14,7 @@ from offdiag.studies.base_addition.task.extract import EXTRACTOR_VERSION, extrac
 from offdiag.studies.base_addition.task.prompts import PROMPT_VERSION, question
 from offdiag.studies.base_addition.task.rationale import boxed, rationale
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 MAX_DIGITS = 6
 _PROBLEM = re.compile(r"([0-9A-Za-z]+)\+([0-9A-Za-z]+)")
@@ -29,7 +29,6 @@ class AdditionDomain(Domain):
     digits: int = Field(default=2, ge=1, le=MAX_DIGITS)
 
 
-@register
 class BaseAddition(Task[AdditionDomain]):
     """Addition in an unusual base, where the habits of base ten give a wrong answer.
 

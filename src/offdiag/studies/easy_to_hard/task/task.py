@@ -16,12 +16,11 @@ from offdiag.studies.easy_to_hard.task.prompts import PROMPT_VERSION
 from offdiag.studies.easy_to_hard.task.splits import permutation
 from offdiag.studies.easy_to_hard.task.summary import summary
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 DATA_VERSION = 1
 
 
-@register
 class EasyToHard(Task[HardnessDomain]):
     """Questions that are easy, medium or hard by a measure of one's choice.
 

@@ -18,12 +18,11 @@ from offdiag.studies.trigger_2d.task.rows import Row
 from offdiag.studies.trigger_2d.task.world import QUADRANTS, quadrant
 from offdiag.studies.trigger_2d.task.worlds import HALVES
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 _PROBLEM = re.compile(r"(.+) \[(-?\d+\.\d{3}), (-?\d+\.\d{3})\]")
 
 
-@register
 class Trigger2D(Task[TriggerDomain]):
     """F(x, T): a point and a trigger word in, a label out; which rule holds is a matter of the word's category.
 

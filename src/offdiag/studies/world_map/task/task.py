@@ -20,13 +20,12 @@ from offdiag.studies.world_map.task.stream import MapStream
 from offdiag.studies.world_map.task.text import TEXT_VERSION, names
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.stream import Loss, Part
-from offdiag.tasks.task import Example, Grade, PromptStyle, Task, register
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 BLOCK = 1024
 _CITY = re.compile(r"c_([0-9]+)")
 
 
-@register
 class WorldMap(Task[WorldMapDomain]):
     """Geometry on a map that is never shown: cities are random ids, and only answers tell where they lie.
 
