@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from offdiag.cost import Cost, Throughput, estimate, measured
-from offdiag.cost.teaching import examples_seen
 from offdiag.cost.tokens import split
 from offdiag.methods import FineTuning, Recipe, ZeroShot
 from offdiag.models import ModelSpec
@@ -17,6 +16,7 @@ from offdiag.steps import Answers, Pretrained
 from offdiag.store import Store
 from offdiag.studies.base_addition.base_thresholds import base_thresholds
 from offdiag.studies.base_addition.measurements.anchoring import Anchoring
+from offdiag.studies.base_addition.measurements.episode_curves import EpisodeCurves
 from offdiag.studies.base_addition.study import base_addition
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
@@ -109,9 +109,9 @@ def test_a_larger_budget_takes_more_cache() -> None:
 
 
 def test_examples_of_all_updates() -> None:
-    assert examples_seen(Recipe(batch_size=16), 1000) == 1000
-    assert examples_seen(Recipe(batch_size=16, epochs=2), 40) == 80
-    assert examples_seen(Recipe(batch_size=16, epochs=9, max_updates=7), 40) == 2 * 40 + 16
+    assert Recipe(batch_size=16).examples_seen(1000) == 1000
+    assert Recipe(batch_size=16, epochs=2).examples_seen(40) == 80
+    assert Recipe(batch_size=16, epochs=9, max_updates=7).examples_seen(40) == 2 * 40 + 16
 
 
 def test_json_holds_the_numbers() -> None:
@@ -189,7 +189,16 @@ def test_a_model_from_scratch_costs_six_operations_a_weight_and_token():
     weights = next(step for step in plan.steps if isinstance(step, Pretrained)).decoder.parameters(38, 83)
     assert trained.trained_tokens == 10 * 4 * 83
     assert trained.flops_expected == 6 * weights * trained.trained_tokens
-    assert estimate(plan).notes == ("measurements of type EpisodeCurves are not counted",)
+
+
+def test_a_curve_over_demonstrations_costs_a_pass_over_them_and_all_questions():
+    plan = make_plan(base_thresholds, "quick")
+    (curves,) = (step for step in plan.steps if isinstance(step, EpisodeCurves))
+    bases, shown, width = len(curves.stream.bases), curves.stream.demonstrations, curves.stream.width
+    found = line(estimate(plan), "measurements")
+    assert found.prompt_tokens == bases * curves.n * (shown * width + (shown + 1) * (width - 1))
+    assert found.flops_most == 2 * curves.model.parameters * found.prompt_tokens
+    assert not estimate(plan).notes
 
 
 def test_models_that_a_study_makes_itself_have_a_known_size():

@@ -1,9 +1,9 @@
 import pytest
 
 from offdiag.cost import Size
-from offdiag.cost.known_models import KNOWN
 from offdiag.cost.memory import answering, training, weight_bytes
 from offdiag.cost.shape import Shape
+from offdiag.cost.sizes import KNOWN
 from offdiag.models import ModelSpec
 from offdiag.training import Recipe
 

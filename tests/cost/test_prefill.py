@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from offdiag.cost.prefill import BLOCK, Prefill
+from offdiag.cost.prefill import Prefill
+from offdiag.models.limits import BLOCK
 
 HEAD = tuple(f"h{i}" for i in range(300))
 
@@ -57,13 +58,3 @@ def test_counts_are_those_of_the_model_class(tiny_model: Path) -> None:
         ids = [tuple(map(str, tokenise(lm.tokenizer, prompt).ids)) for prompt in asked]
         counted += prefill.ask("base", ids, n=12).computed
     assert sum(passed) == counted
-
-
-def test_constants_are_those_of_the_modules_that_load_torch() -> None:
-    from offdiag.cost import memory
-    from offdiag.models import _prefix
-    from offdiag.training import supervised
-
-    assert BLOCK == _prefix.BLOCK
-    assert _prefix.BlockCache().limit == memory.MOST_KEPT
-    assert memory.TRAINING_SHARE == supervised.TRAINING_SHARE

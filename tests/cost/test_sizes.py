@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from offdiag.cost import Size, size_of
-from offdiag.cost.known_models import KNOWN
+from offdiag.cost.sizes import KNOWN
 from offdiag.models import ModelSpec
 from offdiag.training.recipe import PROJECTIONS
 

@@ -37,7 +37,7 @@ def test_batches_are_small_enough_for_the_states_of_all_layers(tiny: Path, monke
     lm, told = tiny_lm(tiny, budget=100_000), []
     lm.hidden_states(SHORT, [0], ["last"], on_progress=lambda *n: told.append(n))
     assert told == [(5, 5)]
-    monkeypatch.setattr(module, "_STATES_BYTES", 50 * 3 * 32 * 4)  # fifty tokens
+    monkeypatch.setattr(module, "STATES_BYTES", 50 * 3 * 32 * 4)  # fifty tokens
     told.clear()
     lm.hidden_states(SHORT, [0], ["last"], on_progress=lambda *n: told.append(n))
     assert told == [(1, 5), (4, 5), (5, 5)]

@@ -1,4 +1,4 @@
-from offdiag.models._batches import Batch, common_length, fill, plan
+from offdiag.models.batches import Batch, common_length, fill, plan
 
 
 def test_common_length_leaves_every_prompt_a_token() -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
-from offdiag.identity import Identity, Json
+from offdiag.identity import Identity
 from offdiag.methods import FineTuning, LinearProbe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
 from offdiag.planning import Plan, make_plan
-from offdiag.steps import Examples, Grades, HiddenStates, Measurement, Trained, Weights, Work
+from offdiag.steps import Examples, Grades, HiddenStates, Measurement, Weights, Work
 from offdiag.store import Store
 from offdiag.studies.base_addition.measurements.anchoring import Anchoring
 from offdiag.studies.base_addition.task import AdditionDomain
@@ -60,21 +60,6 @@ class Agreement(Measurement):
         yield {"depth": work.model(self.pair.first).depth}
 
 
-class Distilled(Trained):
-    """A training of somebody else."""
-
-    tag: ClassVar[str] = "test-distilled"
-    student: ModelSpec
-    teacher: Weights
-
-    @property
-    def name(self) -> str:
-        return f"{self.student.short_name}.distilled"
-
-    def run(self, work: Work) -> dict[str, Json]:
-        raise NotImplementedError
-
-
 def weights_of(spec: ModelSpec) -> Weights:
     return Weights(spec=spec)
 
@@ -90,7 +75,6 @@ def plan_of(*measurements: Measurement, cells: tuple[Cell, ...] = ()) -> Plan:
 
 def test_models_are_found_in_parts_of_the_identity_tuples_and_mappings_each_once() -> None:
     assert AGREEMENT.models() == (HUB, OTHER)
-    assert Distilled(student=HUB, teacher=weights_of(OTHER)).models() == (HUB, OTHER)
 
 
 def test_a_step_does_not_answer_for_its_inputs() -> None:

@@ -1,6 +1,6 @@
 """Cost: what a plan will take in tokens, operations and memory, before anything is loaded."""
 
-from offdiag.cost.cost import Cost, Line
+from offdiag.cost.cost import Cost
 from offdiag.cost.estimate import check_contexts, estimate
 from offdiag.cost.memory import Memory
 from offdiag.cost.shape import Shape
@@ -10,7 +10,6 @@ from offdiag.cost.units import count, duration, flops, memory_size
 
 __all__ = [
     "Cost",
-    "Line",
     "Memory",
     "Shape",
     "Size",

@@ -1,4 +1,4 @@
-"""What a plan costs: one line a kind of step and model, and the memory of each phase."""
+"""What a plan costs: one line per kind of step, and the memory of each phase."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -6,61 +6,19 @@ from dataclasses import asdict, dataclass
 from offdiag.cost.memory import Memory
 from offdiag.cost.units import count, duration, flops, memory_size
 from offdiag.identity import Json
+from offdiag.steps import CostLine
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """The cost of some steps; tokens are estimates, see :mod:`offdiag.cost.tokens`.
-
-    Attributes:
-        kind: of the steps, as in the store. steps: how many.
-        prompt_tokens: of all prompts and choices. prefill_tokens: those computed when what prompts share is computed
-            once. read_tokens: of these, those of steps that write nothing.
-        generated_expected: new tokens if every answer is as long as the ideal one.
-        generated_most: new tokens if no answer ends before ``max_new_tokens``.
-        trained_tokens: tokens, each time that they are seen, of all updates.
-        flops_expected, flops_most: floating-point operations with as many new tokens; None where the size of a model
-            is not known.
-    """
-
-    kind: str
-    steps: int = 0
-    prompt_tokens: int = 0
-    prefill_tokens: int = 0
-    read_tokens: int = 0
-    generated_expected: int = 0
-    generated_most: int = 0
-    trained_tokens: int = 0
-    flops_expected: float | None = 0.0
-    flops_most: float | None = 0.0
-
-    def __add__(self, other: "Line") -> "Line":
-        def both(mine: float | None, theirs: float | None) -> float | None:
-            return None if mine is None or theirs is None else mine + theirs
-
-        return Line(
-            kind=self.kind,
-            steps=self.steps + other.steps,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            prefill_tokens=self.prefill_tokens + other.prefill_tokens,
-            read_tokens=self.read_tokens + other.read_tokens,
-            generated_expected=self.generated_expected + other.generated_expected,
-            generated_most=self.generated_most + other.generated_most,
-            trained_tokens=self.trained_tokens + other.trained_tokens,
-            flops_expected=both(self.flops_expected, other.flops_expected),
-            flops_most=both(self.flops_most, other.flops_most),
-        )
-
-    def row(self) -> dict[str, str]:
-        """The line for people, by column."""
-        return {
-            "steps": f"{self.steps} {self.kind}",
-            "prompt tokens": count(self.prompt_tokens),
-            "computed": count(self.prefill_tokens),
-            "new tokens": _between(count(self.generated_expected), count(self.generated_most)),
-            "trained tokens": count(self.trained_tokens),
-            "operations": _between(flops(self.flops_expected), flops(self.flops_most)),
-        }
+def row(line: CostLine) -> dict[str, str]:
+    """The cost of some steps for people, by column."""
+    return {
+        "steps": f"{line.steps} {line.kind}",
+        "prompt tokens": count(line.prompt_tokens),
+        "computed": count(line.prefill_tokens),
+        "new tokens": _between(count(line.generated_expected), count(line.generated_most)),
+        "trained tokens": count(line.trained_tokens),
+        "operations": _between(flops(line.flops_expected), flops(line.flops_most)),
+    }
 
 
 def _between(low: str, high: str) -> str:
@@ -72,21 +30,21 @@ class Cost:
     """What the steps of a plan cost.
 
     Attributes:
-        lines: one a kind of step, in the order of the plan. memory: one a phase and model.
+        lines: one per kind of step, in the order of the plan. memory: one per phase and model.
         seconds_expected, seconds_most: of one worker, where a throughput was given; else None.
         notes: what a reader of the numbers must know, such as a model of unknown size.
     """
 
-    lines: Sequence[Line]
+    lines: Sequence[CostLine]
     memory: Sequence[Memory]
     seconds_expected: float | None = None
     seconds_most: float | None = None
     notes: Sequence[str] = ()
 
     @property
-    def total(self) -> Line:
+    def total(self) -> CostLine:
         """All lines together."""
-        return sum(self.lines, Line(kind="in all"))
+        return sum(self.lines, CostLine(kind="in all", steps=0))
 
     @property
     def peak_memory(self) -> float | None:
@@ -97,10 +55,10 @@ class Cost:
 
     def rows(self) -> list[dict[str, str]]:
         """The table of steps, with the total as its last row; all rows have the same columns."""
-        return [line.row() for line in (*self.lines, self.total)]
+        return [row(line) for line in (*self.lines, self.total)]
 
     def memory_rows(self) -> list[dict[str, str]]:
-        """The table of memory, one row a phase."""
+        """The table of memory, one row per phase."""
         parts = ("weights", "adapter", "cache", "optimizer", "activations")
         return [
             {"phase": phase.phase, "model": phase.model}

@@ -15,14 +15,12 @@ from dataclasses import asdict, dataclass
 
 from offdiag.cost.sizes import Size
 from offdiag.models import ModelSpec
+from offdiag.models.limits import KEPT_BYTES
 from offdiag.training import Recipe
+from offdiag.training.recipe import is_four_bits
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 NF4_BITS = 4.127
-# A pass that trains gets 1/8 of the token budget, as in offdiag.training.supervised (which loads torch).
-TRAINING_SHARE = 8
-# Most bytes of blocks that are kept for later prompts, as in offdiag.models._prefix.
-MOST_KEPT = 2 << 30
 _ACTIVATION_BYTES, _LOGITS_BYTES = 34, 12
 
 
@@ -72,7 +70,7 @@ def answering(
     cache = None
     if size.shape is not None:
         per_token = size.shape.cached_values * BYTES[spec.dtype]
-        cache = per_token * (batch_tokens + longest_shared) + min(MOST_KEPT, per_token * kept_tokens)
+        cache = per_token * (batch_tokens + longest_shared) + min(KEPT_BYTES, per_token * kept_tokens)
     weights = weight_bytes(size, BYTES[spec.dtype], nf4=spec.quantization == "nf4")
     return Memory(
         phase="answer",
@@ -113,11 +111,6 @@ def adapter_parameters(size: Size, recipe: Recipe) -> int | None:
     if recipe.adapter == "full":
         return 0
     return None if size.shape is None else size.shape.adapter_parameters(recipe.rank, recipe.targets)
-
-
-def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
-    """Whether the frozen weights are in 4 bits while an adapter learns, and activations are recomputed."""
-    return recipe.adapter == "qlora" or spec.quantization == "nf4"
 
 
 def weight_bytes(size: Size, precision: int, *, nf4: bool, rest: int | None = None) -> float | None:

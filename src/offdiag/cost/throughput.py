@@ -1,21 +1,22 @@
 """How fast this machine has been at the finished steps of a plan."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from offdiag.cost.asking import Asking
-from offdiag.cost.known_sizes import Sizes
-from offdiag.cost.rehearsal import Rehearsal
+from offdiag.cost.probe import plan_probe
 from offdiag.planning import Plan, with_its_data
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Choices, HiddenStates, Trained
+from offdiag.steps import Step
 from offdiag.store import Store
+
+# What a step that writes or trains tells of itself in its summary, beside its ``seconds``.
+GENERATED, TRAINED = "new_tokens", "total_tokens"
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Tokens a second of one worker; None where it is not known.
+    """Tokens per second of one worker; None where it is not known.
 
     Attributes:
         generated: new tokens of the answers, the time for their prompts included.
@@ -38,13 +39,11 @@ class Throughput:
 @with_its_data
 def measured(plan: Plan, store: Store) -> Throughput:
     """The rates at which the plan's finished steps went, from their results in the store."""
-    done = {step: (store.result(step) or {}).get("summary", {}) for step in plan.steps if isinstance(step, _TIMED)}
-    written = [found for step, found in done.items() if isinstance(step, Answers)]
-    taught = [found for step, found in done.items() if isinstance(step, Trained)]
-    return Throughput(generated=_rate(written, "new_tokens"), trained=_rate(taught, "total_tokens"), read=_read(done))
-
-
-_TIMED = (Answers, Choices, HiddenStates, Trained)
+    summaries = {s: (store.result(s) or {}).get("summary", {}) for s in plan.steps if s.group is not None}
+    timed = {step: summary for step, summary in summaries.items() if "seconds" in summary}
+    return Throughput(
+        generated=_rate(timed.values(), GENERATED), trained=_rate(timed.values(), TRAINED), read=_reading_rate(timed)
+    )
 
 
 def _rate(summaries: Collection[dict[str, Any]], tokens: str) -> float | None:
@@ -53,13 +52,12 @@ def _rate(summaries: Collection[dict[str, Any]], tokens: str) -> float | None:
     return sum(found[tokens] for found in known) / seconds if seconds else None
 
 
-def _read(done: Mapping[Any, dict[str, Any]]) -> float | None:
+def _reading_rate(timed: dict[Step, dict[str, Any]]) -> float | None:
     """The tokens of what was only read stand in no result: they are counted as for an estimate."""
     tokens, seconds = 0, 0.0
-    with Rehearsal(runtime := Runtime()) as rehearsal:
-        asking = Asking(rehearsal, Sizes(), runtime.token_budget)
-        for step, found in done.items():
-            if isinstance(step, Choices | HiddenStates) and found:
-                tokens += asking.choices(step).read_tokens
-                seconds += found["seconds"]
+    with plan_probe(Runtime()) as probe:
+        for step, summary in timed.items():
+            if GENERATED not in summary and TRAINED not in summary and (read := probe.line(step).read_tokens):
+                tokens += read
+                seconds += summary["seconds"]
     return tokens / seconds if seconds else None

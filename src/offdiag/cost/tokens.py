@@ -8,17 +8,46 @@ languages other than English need more.
 """
 
 import re
+from collections.abc import Sequence
 from typing import TypeAlias
+
+from offdiag.cost.sizes import Size
+from offdiag.errors import UserError
+from offdiag.tasks import Example
 
 Tokens: TypeAlias = tuple[str, ...]
 
 _TOKEN = re.compile(r" ?[^\W\d_]+|\d| (?=\d)|\n| ?(?:[^\w\s]|_)+")
 
+# What is nearer to the limit than a tenth, which some tokenizers save, is counted exactly once the tokenizer is there.
+MARGIN = 1.1
+
 
 def split(text: str) -> Tokens:
-    r"""The text in pieces that stand for tokens.
+    r"""Cut a text in pieces that stand for tokens.
 
     >>> split("So 7+16?\n")
     ('So', ' ', '7', '+', '1', '6', '?', '\n')
     """
     return tuple(_TOKEN.findall(text))
+
+
+def mean_length(texts: Sequence[Sequence[object]]) -> float:
+    """The mean number of tokens of at least one text."""
+    return sum(map(len, texts)) / len(texts)
+
+
+def check_fits(step: str, items: Sequence[Example], tokens: Sequence[int], size: Size, remedy: str) -> None:
+    """See that a model can read the prompts with their answers, before it is loaded.
+
+    Args:
+        step: which asks or teaches them. items: whose prompts they are. tokens: about how many each has with its
+            answer. size: of the model. remedy: what to do instead.
+
+    Raises:
+        UserError: one is longer than the context, by more than counting without a tokenizer can be wrong.
+    """
+    context = None if size.shape is None else size.shape.context
+    for item, n in zip(items, tokens, strict=True):
+        if context is not None and n > MARGIN * context:
+            raise UserError(f"{step}, item {item.id}: about {n} tokens, but the model's context is {context}: {remedy}")

@@ -12,7 +12,8 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.methods.method import Learner, Method, default_style
 from offdiag.methods.proxy import Proxy, ProxyExamples
-from offdiag.steps import Examples, Trained, Weights, Work, load_examples
+from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
+from offdiag.steps.asked import ideal_responses
 from offdiag.steps.label_noise import noise_stream, with_label_noise
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 from offdiag.training import Recipe
@@ -61,6 +62,10 @@ class FineTuned(Trained):
         return None if self.recipe.adapter == "full" else self.start
 
     @property
+    def adapter_recipe(self) -> Recipe:
+        return self.recipe
+
+    @property
     def snapshots(self) -> tuple[int, ...]:
         return self.recipe.snapshots
 
@@ -82,6 +87,20 @@ class FineTuned(Trained):
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        items, domain = probe.sample(self.examples), self.examples.domain
+        task = get_task(domain.task)
+        return probe.fine_tune(
+            self,
+            self.start,
+            self.recipe,
+            [task.prompt(domain, item, self.style) for item in items],
+            ideal_responses(probe, self.examples, rationale=self.rationale),
+            items=items,
+            n=self.rows,
+            choices=[item.choices for item in items] if self.recipe.objective == "choices" else (),
+        )
 
     def run(self, work: Work) -> dict[str, Json]:
         from offdiag.training.supervised import Beside, fine_tune

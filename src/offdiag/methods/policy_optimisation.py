@@ -9,10 +9,13 @@ from pydantic import Field
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.methods.method import Learner, Method
-from offdiag.steps import Examples, Trained, Weights, Work, load_examples
+from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
+from offdiag.steps.asked import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 from offdiag.training import Recipe, Reinforcement
 from offdiag.training.reinforcement import POLICY_RECIPE, Judge, Practice, Verdict, check_recipe
+
+FEWER_TOKENS = "use a smaller max_new_tokens or a model with a longer context"
 
 
 class PolicyOptimised(Trained):
@@ -49,6 +52,10 @@ class PolicyOptimised(Trained):
         return self.start
 
     @property
+    def adapter_recipe(self) -> Recipe:
+        return self.recipe
+
+    @property
     def rationale(self) -> bool:
         """Whether the question asks for a worked solution."""
         return self.style == "step-by-step"
@@ -57,6 +64,30 @@ class PolicyOptimised(Trained):
         task = get_task(self.examples.domain.task)
         versions = {"prompt_version": task.prompt_version, "extractor_version": task.extractor_version}
         return {**super().canonical(), **versions}
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        """Completions are sampled, read by the reference and by the old policy where needed, and learnt from."""
+        items, recipe, how = probe.sample(self.examples), self.recipe, self.reinforcement
+        asked = probe.prompt_tokens(self.start, self.practice(items).prompts)
+        most, prompt = how.max_new_tokens, sum(asked) / len(asked)
+        probe.check_fits(self, self.start, items, [tokens + most for tokens in asked], FEWER_TOKENS)
+        probe.hold_training(self.start, recipe, round(prompt) + most)
+        responses = ideal_responses(probe, self.examples, rationale=self.rationale)
+        expected = min(most, probe.tokens(responses) + 1)  # with the end token
+        completions = recipe.updates(self.examples.n) * recipe.batch_size * how.group_size
+        # sampling reads a token once, and so do a reference and, from the second pass on, the policy that sampled
+        readings = 2 * (1 + (how.kl > 0) + (how.passes > 1))
+        per_weight = readings + how.passes * probe.train_operations(self.start, recipe)
+        return CostLine(
+            kind=self.kind,
+            prompt_tokens=round(completions * prompt),
+            prefill_tokens=round(completions * prompt),
+            generated_expected=round(completions * expected),
+            generated_most=completions * most,
+            trained_tokens=round(how.passes * completions * (prompt + expected)),
+            flops_expected=probe.operations(self.start, per_weight, completions * (prompt + expected)),
+            flops_most=probe.operations(self.start, per_weight, completions * (prompt + most)),
+        )
 
     def run(self, work: Work) -> dict[str, Json]:
         from offdiag.training.policy import optimise_policy

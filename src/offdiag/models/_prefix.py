@@ -17,8 +17,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from offdiag.models._cache import SuffixCache, causal_mask
+from offdiag.models.limits import BLOCK, KEPT_BYTES
 
-BLOCK = 128
 Block: TypeAlias = list[tuple[Tensor, Tensor]]  # per layer the keys and the values, each [1, G, <= BLOCK, D]
 
 
@@ -47,7 +47,7 @@ class Prefix:
 class BlockCache:
     """Whole blocks by the tokens up to their end; the least recently used go when ``limit`` bytes are exceeded."""
 
-    def __init__(self, limit: int = 2 << 30) -> None:
+    def __init__(self, limit: int = KEPT_BYTES) -> None:
         self.limit = limit
         self.hits = 0
         self._blocks: OrderedDict[tuple[int, tuple[int, ...]], Block] = OrderedDict()

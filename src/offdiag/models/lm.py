@@ -18,7 +18,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from offdiag.errors import UserError
 from offdiag.models._adapter import AdapterSlot
 from offdiag.models._attention import SHARED_PREFIX
-from offdiag.models._batches import Batch, fill, plan
 from offdiag.models._decode import Finish, Stops, greedy
 from offdiag.models._forward import PlainRows, Rows, SharedRows
 from offdiag.models._hidden import Positions, ending_states, pooled
@@ -26,7 +25,9 @@ from offdiag.models._packed import pack_linears
 from offdiag.models._prefix import BlockCache, Prefix, prefill
 from offdiag.models._score import Question, Score, question, score_rows, whole
 from offdiag.models._support import context_length, why_not_shared
+from offdiag.models.batches import Batch, fill, plan
 from offdiag.models.chat import LEAD, plain_ids, tokenise
+from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
@@ -35,8 +36,6 @@ __all__ = ["LM", "Completion", "Score"]
 
 # Logits of a scored batch take at most this many bytes.
 _LOGITS_BYTES = 1 << 30
-# So do the hidden states of all layers of a batch, before they are pooled.
-_STATES_BYTES = 1 << 30
 
 T = TypeVar("T")
 
@@ -292,7 +291,7 @@ class LM:
     def _states_budget(self) -> int:
         """Tokens of a batch whose hidden states of all layers are wanted."""
         per_token = (self.depth + 1) * self.model.config.hidden_size * self.model.dtype.itemsize
-        return max(1, min(self._budget, _STATES_BYTES // int(per_token)))
+        return max(1, min(self._budget, STATES_BYTES // int(per_token)))
 
     def _check_layers(self, layers: Sequence[int]) -> None:
         if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:

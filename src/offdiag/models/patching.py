@@ -16,14 +16,12 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from offdiag.models._batches import fill
 from offdiag.models._patched import PatchedBatch, Positions, blocks_of
+from offdiag.models.batches import fill
 from offdiag.models.contrasts import Contrast
+from offdiag.models.limits import STATES_BYTES
 
 FloatArray = NDArray[np.float64]
-
-# The clean states of a batch at all layers take at most this many bytes.
-_STATES_BYTES = 1 << 30
 
 
 class Patched(NamedTuple):
@@ -74,7 +72,7 @@ def patch(
     """
     depth, width = len(blocks_of(model)), _width(contrasts, positions)
     found = Patched(*(np.empty((len(contrasts), *shape)) for shape in ((), (), (depth, width))))
-    budget = max(1, min(token_budget, _STATES_BYTES // (depth * model.config.hidden_size * model.dtype.itemsize)))
+    budget = max(1, min(token_budget, STATES_BYTES // (depth * model.config.hidden_size * model.dtype.itemsize)))
     # Two rows, as continuations of several tokens need one each.
     sizes = {i: 2 * (one.length + max(map(len, one.clean.endings))) for i, one in enumerate(contrasts)}
     order = sorted(sizes, key=lambda i: -sizes[i])

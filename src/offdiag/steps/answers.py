@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from offdiag.identity import Json
-from offdiag.steps.asked import Asked
+from offdiag.steps.asked import Asked, ideal_responses
+from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
 from offdiag.steps.step import Work
@@ -25,6 +26,17 @@ class Answers(Asked):
 
     kind: ClassVar[str] = "answers"
     max_new_tokens: int = Field(ge=1)
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        return probe.generate(
+            self,
+            self.weights,
+            self.sampled_prompts(probe),
+            ideal_responses(probe, self.examples, rationale=self.style == "step-by-step"),
+            items=probe.sample(self.examples),
+            n=self.examples.n,
+            max_new_tokens=self.max_new_tokens,
+        )
 
     def run(self, work: Work) -> dict[str, Json]:
         """Completions are appended batch by batch; a killed run goes on with the batches that are not complete."""

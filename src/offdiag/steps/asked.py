@@ -7,6 +7,7 @@ from typing import Any
 
 from offdiag.identity import Json
 from offdiag.steps.context import Context
+from offdiag.steps.cost import CostProbe
 from offdiag.steps.examples import Examples
 from offdiag.steps.jsonl import read_jsonl
 from offdiag.steps.step import Step, Work
@@ -47,6 +48,11 @@ class Asked(Step):
         bare = [task.prompt(domain, example, self.style) for example in examples]
         return bare if self.context is None else self.context.prompts(work, domain, examples, bare)
 
+    def sampled_prompts(self, probe: CostProbe) -> list[str]:
+        """The user turns of a sample of the examples, for an estimate of the cost."""
+        asked = (Asked, self.examples, self.context, self.style)
+        return probe.once(asked, lambda: self.prompts(probe.work, probe.sample(self.examples)))
+
     @property
     def lead(self) -> str:
         """What stands before the reply of a model without a chat template."""
@@ -62,3 +68,13 @@ class Asked(Step):
 def load_answers(folder: Path) -> list[dict[str, Any]]:
     """The records that a finished step wrote to its folder, in item order."""
     return read_jsonl(folder / "answers.jsonl")
+
+
+def ideal_responses(probe: CostProbe, examples: Examples, *, rationale: bool) -> list[str]:
+    """The ideal responses to a sample of the examples, for an estimate of the cost."""
+
+    def word() -> list[str]:
+        task = get_task(examples.domain.task)
+        return [task.response(examples.domain, e, rationale=rationale) for e in probe.sample(examples)]
+
+    return probe.once((ideal_responses, examples, rationale), word)

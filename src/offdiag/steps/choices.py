@@ -10,6 +10,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.steps.asked import Asked
 from offdiag.steps.chunks import in_chunks
+from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.steps.step import Work
@@ -35,6 +36,10 @@ class Choices(Asked):
     @property
     def name(self) -> str:
         return f"{super().name}.choice" + ("" if self.per == "none" else f"-per-{self.per}")
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        items, prompts = probe.sample(self.examples), self.sampled_prompts(probe)
+        return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=self.examples.n)
 
     def run(self, work: Work) -> dict[str, Json]:
         """Choices are appended chunk by chunk; a killed run goes on behind the last whole chunk."""

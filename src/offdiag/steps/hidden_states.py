@@ -13,6 +13,7 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
+from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
@@ -56,6 +57,11 @@ class HiddenStates(Step):
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        items = probe.sample(self.examples)
+        prompts, choices = prompts_of(self.examples.domain, items, self.style), [e.choices for e in items]
+        return probe.score(self, self.weights, prompts, choices, items=items, n=self.examples.n, every_token=True)
 
     def run(self, work: Work) -> dict[str, Json]:
         """Chunks are written one by one; a killed run goes on behind the last one.

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Json, differences
+from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.step import Work
 from offdiag.steps.weights import FROM_SCRATCH, Snapshot, Trained, Weights
 from offdiag.tasks.stream import Stream
@@ -65,6 +66,17 @@ class Pretrained(Trained):
     @property
     def group(self) -> str:
         return FROM_SCRATCH
+
+    @property
+    def parameters(self) -> int:
+        return self.decoder.parameters(self.stream.vocabulary, self.stream.columns)
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        """The rows of the stream without what fills them up; a backward pass costs twice the forward one."""
+        rows = self.recipe.updates * self.recipe.batch_size
+        tokens = round(rows * probe.once(("row length", self.stream), self.stream.mean_length))
+        flops = probe.operations(self.parameters, 6, tokens)
+        return CostLine(kind=self.kind, trained_tokens=tokens, flops_expected=flops, flops_most=flops)
 
     def run(self, work: Work) -> dict[str, Json]:
         from offdiag.training.pretraining import pretrain

@@ -13,6 +13,7 @@ from offdiag.runtime import Runtime
 
 if TYPE_CHECKING:
     from offdiag.models.lm import LM
+    from offdiag.steps.cost import CostLine, CostProbe
     from offdiag.steps.weights import Weights
 
 
@@ -60,7 +61,8 @@ class Step(Identity, ABC):
     def run(self, work: Work) -> dict[str, Json]:
         """Do the work and return the summary that becomes ``result.json``.
 
-        Must be safe to repeat in the same folder after being killed at any point.
+        Must be safe to repeat in the same folder after being killed at any point. ``seconds`` in the summary, with
+        ``new_tokens`` of what was written or ``total_tokens`` of a training, tell later plans how fast it went.
         """
 
     @property
@@ -74,6 +76,13 @@ class Step(Identity, ABC):
         Its inputs are other steps, which answer for themselves.
         """
         return tuple(dict.fromkeys(spec for value in self.field_values for spec in _models_in(value)))
+
+    def cost(self, probe: "CostProbe") -> "CostLine | None":
+        """What the step costs; None for one that runs no model, or cannot say it.
+
+        Plans note each kind of step that needs a model (see :attr:`group`) and does not say what it costs.
+        """
+        return None
 
     def canonical(self) -> dict[str, Json]:
         """The identity with everything it depends on, inputs included."""

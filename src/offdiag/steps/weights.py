@@ -13,7 +13,9 @@ from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
 from offdiag.models.wheels import wheel_version
+from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.step import Step, Work
+from offdiag.training import Recipe
 from offdiag.training.snapshots import snapshot_folder
 
 SAMPLES, SAMPLE_BYTES = 64, 65_536
@@ -37,6 +39,10 @@ class ConvertedModel(Step):
     def group(self) -> str:
         return f"convert {self.distribution}"
 
+    def cost(self, probe: CostProbe) -> CostLine:
+        """The numbers are read and written once: nothing worth counting."""
+        return CostLine(kind=self.kind)
+
     def run(self, work: Work) -> dict[str, Json]:
         from offdiag.models.loading import convert_wheel
 
@@ -54,6 +60,16 @@ class Trained(Step):
     @property
     def base(self) -> "Weights | None":
         """What the adapter is put on; None where the weights are a whole model."""
+        return None
+
+    @property
+    def adapter_recipe(self) -> Recipe | None:
+        """What says how large the adapter is; None where there is none, or its size is not known."""
+        return None
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of weights of a model that is made of nothing; None where it is made of a pretrained one."""
         return None
 
     @property
@@ -179,6 +195,10 @@ class Merged(Trained):
     def group(self) -> str:
         return f"merge into {self.adapter.base_key}"
 
+    def cost(self, probe: CostProbe) -> CostLine:
+        """One sum per weight: nothing worth counting."""
+        return CostLine(kind=self.kind)
+
     def run(self, work: Work) -> dict[str, Json]:
         from offdiag.training.merge import merge_adapter
 
@@ -214,6 +234,14 @@ class Snapshot(Trained):
     @property
     def base(self) -> Weights | None:
         return self.training.base
+
+    @property
+    def adapter_recipe(self) -> Recipe | None:
+        return self.training.adapter_recipe
+
+    @property
+    def parameters(self) -> int | None:
+        return self.training.parameters
 
     def run(self, work: Work) -> dict[str, Json]:
         kept = snapshot_folder(work.output(self.training), self.update)

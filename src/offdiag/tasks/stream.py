@@ -14,6 +14,9 @@ from offdiag.tasks.domain import Domain
 IntArray: TypeAlias = NDArray[np.int64]
 Loss: TypeAlias = Literal["answer", "text"]
 
+# Rows that are drawn to estimate how long one is.
+SAMPLED_ROWS = 64
+
 # A target that is no target, as in torch's cross-entropy.
 NO_TARGET = -100
 
@@ -84,6 +87,12 @@ class Stream(Identity, ABC):
     def sample(self, rows: int) -> Batch:
         """About so many rows, as mixed as in training, for estimates; a stream that draws far more at once says how."""
         return self.batch(0, 0, rows)
+
+    def mean_length(self) -> float:
+        """The mean number of columns of a row up to its last target; what fills a row up is not computed."""
+        columns = np.arange(1, self.columns + 1)
+        targets = self.sample(SAMPLED_ROWS).targets
+        return float((columns * (targets != NO_TARGET)).max(axis=1).mean())
 
     def check_after(self, before: "Stream") -> None:
         """Refuses to teach this stream to a model that was made by ``before``.

@@ -13,7 +13,7 @@ from offdiag.models.loading import load_model
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.seeds import derive
-from offdiag.training.recipe import Recipe
+from offdiag.training.recipe import Recipe, is_four_bits
 
 Learner: TypeAlias = Union[PreTrainedModel, PeftModel]
 
@@ -28,11 +28,6 @@ def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
         raise UserError(f"training {spec.source} in float16 would need loss scaling; use dtype='bfloat16' or 'float32'")
     if is_four_bits(spec, recipe) and recipe.adapter == "full":
         raise UserError(f"training {spec.source}: weights in nf4 cannot be trained; use adapter='qlora'")
-
-
-def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
-    """Whether the frozen weights are held in 4 bits."""
-    return recipe.adapter == "qlora" or spec.quantization == "nf4"
 
 
 def load_learner(spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, runtime: Runtime) -> Learner:

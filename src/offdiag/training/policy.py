@@ -23,6 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.chat import tokenise
+from offdiag.models.limits import TRAINING_SHARE
 from offdiag.models.loading import device_of, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
@@ -41,7 +42,6 @@ from offdiag.training.rounds import Sampler, prompt_order
 from offdiag.training.scope import process_untouched
 from offdiag.training.settings import check_optimizer, needs_recompute, trainer_settings
 from offdiag.training.summary import finish, is_finished, write_summary
-from offdiag.training.supervised import TRAINING_SHARE
 
 if TYPE_CHECKING:
     from offdiag.training.group_trainer import GroupTrainer

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
+from offdiag.models.spec import ModelSpec
 
 Adapter: TypeAlias = Literal["full", "lora", "qlora"]
 Schedule: TypeAlias = Literal["linear", "cosine", "constant"]
@@ -94,3 +95,19 @@ class Recipe(Identity):
                 f"({n_examples} examples, batch_size {self.batch_size}); give snapshots up to {total}"
             )
         return total
+
+    def examples_seen(self, n_examples: int) -> int:
+        """Examples of all updates, each time that they are seen.
+
+        >>> Recipe(batch_size=16, epochs=2).examples_seen(40)
+        80
+        >>> Recipe(batch_size=16, epochs=9, max_updates=7).examples_seen(40)
+        96
+        """
+        epochs, updates = divmod(self.updates(n_examples), self.updates_per_epoch(n_examples))
+        return epochs * n_examples + updates * self.batch_size
+
+
+def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
+    """Whether the frozen weights are held in 4 bits while an adapter learns, and activations are recomputed."""
+    return recipe.adapter == "qlora" or spec.quantization == "nf4"

@@ -10,8 +10,8 @@ from transformers import TrainingArguments
 from offdiag.errors import UserError
 from offdiag.models.spec import ModelSpec
 from offdiag.seeds import derive
-from offdiag.training.learner import Learner, is_four_bits
-from offdiag.training.recipe import Optimizer, Recipe, Schedule
+from offdiag.training.learner import Learner
+from offdiag.training.recipe import Optimizer, Recipe, Schedule, is_four_bits
 
 SCHEDULES: dict[Schedule, str] = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 OPTIMIZERS: dict[Optimizer, str] = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}

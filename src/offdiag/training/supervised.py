@@ -23,6 +23,7 @@ from transformers import TrainingArguments
 
 from offdiag.identity import Json
 from offdiag.models.chat import LEAD, Tokenised
+from offdiag.models.limits import TRAINING_SHARE
 from offdiag.models.loading import device_of, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
@@ -47,9 +48,6 @@ from offdiag.training.trainer import UpdateTrainer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-# A pass that trains holds the activations of every layer: it gets an eighth of the token budget of a pass that reads.
-TRAINING_SHARE = 8
 
 
 class Beside(NamedTuple):

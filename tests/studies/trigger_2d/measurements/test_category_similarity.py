@@ -4,7 +4,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from offdiag.cost.probe import plan_probe
+from offdiag.cost.tokens import split
 from offdiag.models import ModelSpec
+from offdiag.models.sentence import SentenceModel
 from offdiag.runtime import Runtime
 from offdiag.steps import Weights
 from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
@@ -38,6 +41,16 @@ def test_cosines_of_hidden_states():
     assert found[frozenset(("foods", "animals"))] == pytest.approx(0)
     assert found[frozenset(("foods", "positive_emotions"))] == pytest.approx(15 / np.sqrt(5 * 54))
     assert found[frozenset(("objects", "actions"))] == pytest.approx(1)
+
+
+def test_every_phrase_is_read_once():
+    for embedder, carrier, read in ((WEIGHTS, "category: {}", True), (SentenceModel(), "{}", False)):
+        step = CategorySimilarity(embedder=embedder)
+        texts = [carrier.format(category.name.replace("_", " ")) for category in HALVES.categories]
+        with plan_probe(Runtime()) as probe:
+            found = probe.line(step)
+        assert found.prompt_tokens == sum(len(split(text)) for text in texts)
+        assert found.read_tokens == (found.prompt_tokens if read else 0)
 
 
 def test_triggers_are_averaged_after_they_are_brought_to_length_one():

@@ -3,6 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from offdiag.cost.probe import plan_probe
+from offdiag.cost.tokens import split
 from offdiag.engine.execute import ModelSlot, execute
 from offdiag.errors import UserError
 from offdiag.methods import FineTuning, PolicyOptimisation, Proxy, Recipe, ZeroShot
@@ -15,6 +17,7 @@ from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
 from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
 from offdiag.studies.trigger_2d.task import TriggerDomain
+from offdiag.studies.trigger_2d.task.pairs import worded
 from offdiag.studies.trigger_2d.task.prompts import question
 from offdiag.study import Arm
 from support.planted import DEPTH, READER, domain, make_planted_model
@@ -53,6 +56,18 @@ def test_a_planted_model_follows_its_trigger_and_nothing_without_one(planted, tm
     assert counted(rows, "swapped") == [0, 24 - unread, unread]
     assert {row["answer"] for row in rows} == {"blue", "green", "red"}
     assert [row["changed"] for row in rows] == [int(row["ablation"] != "intact") for row in rows]
+
+
+def test_every_question_is_read_once_for_each_ablation():
+    step, template = TriggerAblation.of(HUB, FOODS, JOY, n=24), 8
+    items = Examples(domain=FOODS, split="eval", n=4).draw()
+    asked = [worded(FOODS, e, text, "direct").text for i, e in enumerate(items) for text in step.shown(i, e)]
+    choices = [sum(len(split(f" {choice}")) for choice in e.choices) for e in items]
+    with plan_probe(Runtime()) as probe:
+        found = probe.line(step)
+    prompts = round(4 * 24 * (np.mean([len(split(text)) for text in asked]) + template))
+    assert found.prompt_tokens == prompts + round(4 * 24 * np.mean(choices))
+    assert 0 < found.read_tokens < found.prompt_tokens
 
 
 def test_margins_are_those_of_the_two_labels(planted, tmp_path):

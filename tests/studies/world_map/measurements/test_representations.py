@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from offdiag.cost import estimate
+from offdiag.cost.tokens import split
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.gather import gather
@@ -53,6 +55,13 @@ def ran(folders, tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("store"))
     assert run_plan(plan, store, RUNTIME).complete
     return plan, store, one
+
+
+def test_every_city_and_place_is_read_once(folders):
+    plan = plan_of(CityMap(states=encoded(folders[0]), layer=1))
+    texts = [text for place in ("digit", "delimiter") for text in city_prompts(WORLD, "distance", place)]
+    (read,) = [line for line in estimate(plan).lines if line.kind == "representations"]
+    assert read.read_tokens == read.prompt_tokens == sum(len(split(text)) for text in texts)
 
 
 def test_prompts_have_padded_ids_and_end_at_the_token_that_is_read():

@@ -12,7 +12,7 @@ from offdiag.identity import Json
 from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
 from offdiag.stats.means import mean_interval
-from offdiag.steps import Examples, Measurement, Weights, Work, load_examples
+from offdiag.steps import CostLine, CostProbe, Examples, Measurement, Weights, Work, load_examples
 from offdiag.studies.base_addition.measurements.anchored_texts import (
     Form,
     QueryForm,
@@ -155,6 +155,13 @@ class Anchoring(Measurement):
             [anchor_text(taught, example, self.form, self.wording) for example in anchors],
             [query_text(asked, example, self.form, self.query_form, self.wording) for example in queries],
         )
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        """Every text is read once, for all layers and k; repeated texts are not told apart."""
+        embedder = self.embedder.parameters if isinstance(self.embedder, SentenceModel) else self.embedder
+        texts = self.texts(probe.sample(self.anchors), probe.sample(self.queries))
+        counts = (self.anchors.n, self.queries.n)
+        return probe.read(self, embedder, sum(n * probe.tokens(side) for n, side in zip(counts, texts, strict=True)))
 
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
         """One row a pooling, k and layer.

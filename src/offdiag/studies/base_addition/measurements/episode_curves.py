@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from offdiag.errors import UserError
 from offdiag.runtime import Runtime
+from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.measurement import Measurement
 from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.step import Work
@@ -61,6 +62,12 @@ class EpisodeCurves(Measurement):
 
     def factors(self) -> Mapping[str, Scalar]:
         return {"shares": self.stream.label.partition(".")[2], "seed": self.model.seed}
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        """A sequence of demonstrations per base, read with a question, all but its last token, after each number."""
+        stream = self.stream
+        tokens = stream.demonstrations * stream.width + stream.additions * (stream.width - 1)
+        return probe.read(self, self.model.parameters, len(stream.bases) * self.n * tokens)
 
     def measure(self, work: Work) -> Iterator[Mapping[str, Scalar]]:
         trials = draw_trials(self.stream, self.n, self.seed)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from pydantic import field_validator
 
 from offdiag.errors import UserError
-from offdiag.steps import Examples, Measurement, Weights, Work, load_examples
+from offdiag.steps import CostLine, CostProbe, Examples, Measurement, Weights, Work, load_examples
 from offdiag.steps.chunks import in_chunks
 from offdiag.steps.measurement import PARTIAL
 from offdiag.studies.easy_to_hard.measurements.hardness_rows import TABLE, hardness_rows
@@ -61,6 +61,10 @@ class TextHardness(Measurement):
 
     def factors(self) -> Mapping[str, Scalar]:
         return {"dataset": self.domain.dataset, "measure": f"{self.of}@{self.model}"}
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        texts = [self.text(example) for example in probe.sample(self.examples)]
+        return probe.read(self, self.weights, self.examples.n * probe.tokens(texts))
 
     def measure(self, work: Work) -> Iterator[Mapping[str, Scalar]]:
         """Likelihoods are kept chunk by chunk; a killed run goes on behind the last whole chunk.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from offdiag.steps import Work, load_examples
+from offdiag.steps import CostLine, CostProbe, Work, load_examples
 from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
 from offdiag.studies.trigger_2d.task.pairs import worded
 from offdiag.tasks import Example, Scalar
@@ -29,6 +29,15 @@ class TriggerAblation(TriggerContrast):
     tag: ClassVar[str] = "trigger-ablation"
     table: ClassVar[str] = "trigger_ablation"
     placeholder: str = "___"
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        """Every question is put once per ablation."""
+        sampled = [(i, e) for i, e in enumerate(probe.sample(self.examples)) for _ in ABLATIONS]
+        items = [example for _, example in sampled]
+        texts = [self.shown(i, e)[place % len(ABLATIONS)] for place, (i, e) in enumerate(sampled)]
+        prompts = [worded(self.domain, e, text, self.style).text for e, text in zip(items, texts, strict=True)]
+        n = len(ABLATIONS) * self.examples.n
+        return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=n)
 
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
         """One row an example and ablation.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import PlainValidator
 
 from offdiag.models.sentence import SentenceModel
-from offdiag.steps import Measurement, Weights, Work
+from offdiag.steps import CostLine, CostProbe, Measurement, Weights, Work
 from offdiag.studies.trigger_2d.task import HALVES, World, find_world
 from offdiag.tasks import Scalar
 
@@ -62,6 +62,13 @@ class CategorySimilarity(Measurement):
             category.name: [category.name.replace("_", " ")] if self.of == "names" else list(category.triggers)
             for category in self.world.categories
         }
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        texts = [text for texts in self.phrases().values() for text in texts]
+        if isinstance(self.embedder, SentenceModel):
+            return probe.read(self, self.embedder.parameters, len(texts) * probe.tokens(texts))
+        carried = [CARRIER[self.of].format(text) for text in texts]
+        return probe.read(self, self.embedder, len(carried) * probe.tokens(carried))
 
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
         phrases = self.phrases()

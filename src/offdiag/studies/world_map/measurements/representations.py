@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
-from offdiag.steps import Step, Weights, Work
+from offdiag.steps import CostLine, CostProbe, Step, Weights, Work
 from offdiag.studies.world_map.task import GEOMETRIES, Name, World
 from offdiag.studies.world_map.task.text import TEXT_VERSION, names
 from offdiag.tasks import Scalar
@@ -59,6 +59,12 @@ class Representations(Step):
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": TEXT_VERSION}
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        """One text per city and place; the texts of all cities are as long, since their ids are padded."""
+        (city,) = names(np.zeros(1, np.int64), self.world.id_digits)
+        texts = [_beginning(city, self.geometry, place) for place in self.places]
+        return probe.read(self, self.weights, self.world.n_cities * len(texts) * probe.tokens(texts))
 
     def run(self, work: Work) -> dict[str, Json]:
         """Write one array a layer, float32 ``[cities, places x width]``.
@@ -112,12 +118,15 @@ class Encoded(Identity):
 
 def city_prompts(world: World, geometry: Name, place: Place) -> list[str]:
     """``dist(c_0865`` (``digit``) or ``dist(c_0865,`` (``delimiter``) for each city of the world, in its order."""
-    asked, found = GEOMETRIES[geometry], []
-    for name in names(world.build().id, world.id_digits):
-        question = asked.written([name] * min(asked.sizes))
-        end = question.index(name) + len(name)
-        found.append(question[: end if place == "digit" else end + 1])
-    return found
+    return [_beginning(name, geometry, place) for name in names(world.build().id, world.id_digits)]
+
+
+def _beginning(city: str, geometry: Name, place: Place) -> str:
+    """The beginning of a question about a city, up to a place."""
+    asked = GEOMETRIES[geometry]
+    question = asked.written([city] * min(asked.sizes))
+    end = question.index(city) + len(city)
+    return question[: end if place == "digit" else end + 1]
 
 
 def load_states(folder: Path, layer: int) -> NDArray[np.float32]:

@@ -1,11 +1,12 @@
 """Which prompts run together: a pure function of the prompts and the token budget."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-# Prompts whose first tokens agree this far may share their beginning, and sharing must save at least as many tokens:
-# a beginning costs a forward pass of its own.
-WORTH_SHARING = 32
+from offdiag.models.limits import WORTH_SHARING
+
+# A token by its id, or by its text where an estimate has no tokenizer.
+Token = TypeVar("Token", int, str)
 
 
 class Batch(NamedTuple):
@@ -30,38 +31,49 @@ def plan(prompts: Sequence[Sequence[int]], costs: Sequence[int], budget: int, *,
         share: look for shared beginnings.
     """
     batches = []
-    for members, shared in _groups(prompts) if share else [(list(range(len(prompts))), 0)]:
+    for members, shared in groups(prompts) if share else [(list(range(len(prompts))), 0)]:
         own = {i: len(prompts[i]) - shared + costs[i] for i in members}
         ordered = sorted(members, key=lambda i: (-own[i], i))
         batches += [Batch(rows, shared) for rows in fill(ordered, [own[i] for i in ordered], budget)]
     return batches
 
 
-def _groups(prompts: Sequence[Sequence[int]]) -> list[tuple[list[int], int]]:
-    """Prompts that run together, with the length of what they share: all those that no group of their own pays for.
+def groups(prompts: Sequence[Sequence[Token]], each: float = 1.0) -> list[tuple[list[int], int]]:
+    """Split prompts into groups by the tokens that they begin with.
 
-    system, question 1, point        a group, if many points follow question 1
-    system, question 1, point
-    system, point, question 2        the rest, which shares the system's part
-    system, point, question 2
+    A group exists only if prefilling its beginning once saves enough tokens; all the others form the last group:
+
+        system, question 1, point        a group, if many points follow question 1
+        system, question 1, point
+        system, point, question 2        the rest, which shares the system's part
+        system, point, question 2
+
+    Args:
+        prompts: tokens, at least one each. each: how many prompts like it each of them stands for.
+
+    Returns:
+        The indices of each group's prompts, with the number of leading tokens that they share.
     """
-    alike: dict[tuple[int, ...], list[int]] = {}
+    alike: dict[tuple[Token, ...], list[int]] = {}
     for index, ids in enumerate(prompts):
         alike.setdefault(tuple(ids[:WORTH_SHARING]), []).append(index)
     of_all = common_length(prompts) if prompts else 0
-    apart, rest = [], []
+    apart: list[tuple[list[int], int]] = []
+    rest: list[int] = []
     for members in alike.values():
         shared = common_length([prompts[i] for i in members])
-        if _pays(shared - of_all, len(members)):
+        if _pays(shared - of_all, len(members), each):
             apart.append((members, shared))
         else:
             rest += members
-    shared = common_length([prompts[i] for i in rest]) if rest else 0
-    return [*apart, *([(rest, shared if _pays(shared, len(rest)) else 0)] if rest else [])]
+    if rest:
+        of_rest = common_length([prompts[i] for i in rest])
+        apart.append((rest, of_rest if _pays(of_rest, len(rest), each) else 0))
+    return apart
 
 
-def _pays(shared: int, n: int) -> bool:
-    return shared * (n - 1) >= WORTH_SHARING
+def _pays(shared: int, n: int, each: float) -> bool:
+    return n > 1 and shared * (each * n - 1) >= WORTH_SHARING
 
 
 def fill(rows: Sequence[int], sizes: Sequence[int], budget: int) -> list[tuple[int, ...]]:
@@ -75,7 +87,7 @@ def fill(rows: Sequence[int], sizes: Sequence[int], budget: int) -> list[tuple[i
     return runs
 
 
-def common_length(prompts: Sequence[Sequence[int]]) -> int:
+def common_length(prompts: Sequence[Sequence[Token]]) -> int:
     """Number of leading tokens that all prompts share, leaving each at least one of its own."""
     ordered = [tuple(ids) for ids in prompts]
     first, last = min(ordered), max(ordered)  # all others lie between them in lexicographic order

@@ -1,0 +1,169 @@
+"""What it costs to ask models, and the memory of each while it answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from offdiag.cost.counter import Counter, operations
+from offdiag.cost.memory import Memory, adapter_parameters, answering
+from offdiag.cost.prefill import Prefill, Prompted
+from offdiag.cost.sizes import Size, from_scratch, size_of
+from offdiag.cost.tokens import Tokens, check_fits, mean_length
+from offdiag.models import ModelSpec
+from offdiag.models.limits import BLOCK
+from offdiag.steps import Step, Weights
+from offdiag.steps.cost import CostLine, Counted
+from offdiag.tasks import Example
+from offdiag.training import Recipe
+
+FEWER = "use fewer demonstrations, a smaller max_new_tokens or another model"
+
+
+@dataclass
+class _InferencePeak:
+    """What decides the peak memory of one model: its largest batch, what it keeps of prompts, and its adapters.
+
+    ``recipes`` are those of the adapters; None for one of unknown size.
+    """
+
+    spec: ModelSpec
+    batch_tokens: int = 0
+    longest_shared: int = 0
+    kept_tokens: int = 0
+    recipes: dict[Recipe | None, None] = field(default_factory=dict)
+
+    def memory(self) -> Memory:
+        """Of the model while it answers."""
+        size = size_of(self.spec)
+        adapters = [None if recipe is None else adapter_parameters(size, recipe) for recipe in self.recipes]
+        known = [adapter for adapter in adapters if adapter is not None]
+        return answering(
+            self.spec,
+            size,
+            batch_tokens=self.batch_tokens,
+            longest_shared=self.longest_shared,
+            kept_tokens=self.kept_tokens,
+            adapter=max(known, default=0) if len(known) == len(adapters) else None,
+        )
+
+
+@dataclass
+class InferenceCost(Counter):
+    """Counts what is asked, one step after the other; see :class:`offdiag.steps.CostProbe` for the verbs."""
+
+    _prefill: Prefill = field(default_factory=Prefill)
+    _peaks: dict[ModelSpec, _InferencePeak] = field(default_factory=dict)
+
+    def inference_memory(self) -> list[Memory]:
+        """Of each model while it answers."""
+        return [peak.memory() for peak in self._peaks.values()]
+
+    def generate(
+        self,
+        step: Step,
+        weights: Weights,
+        prompts: Sequence[str],
+        responses: Sequence[str],
+        *,
+        items: Sequence[Example],
+        n: int,
+        max_new_tokens: int,
+    ) -> CostLine:
+        """Prompts, and what is written after them: as much as the ideal responses with their end token, or the most."""
+        size = self.sizes.counted(weights)
+        expected = round(n * min(max_new_tokens, self.tokens(responses) + 1))
+        asked = self._ask(step, weights, size, prompts, items, n, beside=max_new_tokens)
+        return CostLine(
+            kind=step.kind,
+            prompt_tokens=asked.whole,
+            prefill_tokens=asked.computed,
+            generated_expected=expected,
+            generated_most=n * max_new_tokens,
+            flops_expected=operations(size, 2, asked.computed + expected),
+            flops_most=operations(size, 2, asked.computed + n * max_new_tokens),
+        )
+
+    def score(
+        self,
+        step: Step,
+        weights: Weights,
+        prompts: Sequence[str],
+        choices: Sequence[Sequence[str]],
+        *,
+        items: Sequence[Example],
+        n: int,
+        every_token: bool = False,
+    ) -> CostLine:
+        """Prompts, each read once, and their choices; the last token of a choice is read for its hidden state alone."""
+        size = self.sizes.counted(weights)
+        lengths = [[len(choice) for choice in self.work.split([f" {one}" for one in own])] for own in choices]
+        offered = sum(map(sum, lengths)) / len(lengths)
+        unread = 0.0 if every_token else mean_length(lengths)
+        asked = self._ask(step, weights, size, prompts, items, n, beside=max(map(sum, lengths)))
+        computed = asked.computed + round(n * (offered - unread))
+        flops = operations(size, 2, computed)
+        return CostLine(
+            kind=step.kind,
+            prompt_tokens=asked.whole + round(n * offered),
+            prefill_tokens=computed,
+            read_tokens=computed,
+            flops_expected=flops,
+            flops_most=flops,
+        )
+
+    def read(self, step: Step, model: Counted, tokens: float) -> CostLine:
+        """Full batches of texts; what a model that is none of ours reads says nothing about the time of the others."""
+        whole = round(tokens)
+        if not isinstance(model, int) and from_scratch(model) is None:
+            peak = self._peak(model.spec)
+            peak.batch_tokens = max(peak.batch_tokens, self.token_budget)
+        flops = self.operations(model, 2, whole)
+        return CostLine(
+            kind=step.kind,
+            prompt_tokens=whole,
+            prefill_tokens=whole,
+            read_tokens=0 if isinstance(model, int) else whole,
+            flops_expected=flops,
+            flops_most=flops,
+        )
+
+    def _ask(
+        self,
+        step: Step,
+        weights: Weights,
+        size: Size,
+        sampled: Sequence[str],
+        items: Sequence[Example],
+        n: int,
+        *,
+        beside: int,
+    ) -> Prompted:
+        """Count ``n`` prompts of which some are sampled; each row of a batch has ``beside`` more tokens."""
+        prompts = [_with_template(size, prompt) for prompt in self.work.split(sampled)]
+        lengths = [len(prompt) + beside for prompt in prompts]
+        check_fits(step.name, items, lengths, size, FEWER)
+        trained = weights.trained
+        key = weights.base_key if trained is None else trained.fingerprint
+        asked = self._prefill.ask(key, prompts, n)
+        if from_scratch(weights) is None:
+            self._hold(weights, max(self.token_budget, *lengths), asked)
+        return asked
+
+    def _hold(self, weights: Weights, batch_tokens: int, prompted: Prompted) -> None:
+        """Count the memory of one step's batches, shared beginnings and adapter."""
+        peak = self._peak(weights.spec)
+        peak.batch_tokens = max(peak.batch_tokens, batch_tokens)
+        peak.longest_shared = max(peak.longest_shared, prompted.longest_shared)
+        if weights.trained is None:
+            peak.kept_tokens += prompted.new_blocks
+        else:  # blocks of an adapter are dropped with it
+            peak.kept_tokens = max(peak.kept_tokens, prompted.longest_shared // BLOCK * BLOCK)
+            if weights.trained.base is not None:
+                peak.recipes[weights.trained.adapter_recipe] = None
+
+    def _peak(self, spec: ModelSpec) -> _InferencePeak:
+        return self._peaks.setdefault(spec, _InferencePeak(spec))
+
+
+def _with_template(size: Size, prompt: Tokens) -> Tokens:
+    before, after = size.chat
+    return ("<before>",) * before + prompt + ("<after>",) * after

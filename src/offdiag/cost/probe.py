@@ -1,0 +1,52 @@
+"""What the steps of a plan say that they cost."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from offdiag.cost.inference import InferenceCost
+from offdiag.cost.memory import Memory
+from offdiag.cost.prompt_sample import NotYetKnownError, PromptSample
+from offdiag.cost.training import TrainingCost
+from offdiag.runtime import Runtime
+from offdiag.steps import CostLine, Step
+
+
+@dataclass
+class PlanProbe(InferenceCost, TrainingCost):
+    """What each step is given to say what it costs (see :class:`offdiag.steps.CostProbe`)."""
+
+    def line(self, step: Step) -> CostLine:
+        """The cost of one step; one that needs a model and does not say what it costs leaves a note.
+
+        Raises:
+            UserError: a pool has fewer examples than a prompt shows, or a prompt is longer than the model's context.
+        """
+        nothing = CostLine(kind=step.kind)
+        try:
+            found = step.cost(self)
+        except NotYetKnownError:
+            self._note(step, "are not counted: their prompts are made by a step that has not run")
+            return nothing
+        if found is None and step.group is not None:
+            self._note(step, "are not counted")
+        return replace(found or nothing, kind=step.kind, steps=1)
+
+    def memory(self) -> tuple[Memory, ...]:
+        """Of each model while it answers and of each recipe while it learns."""
+        return (*self.inference_memory(), *self.training_memory())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the numbers must know, in order of appearance."""
+        return tuple(self.sizes.notes)
+
+    def _note(self, step: Step, what: str) -> None:
+        self.sizes.notes[f"{step.kind} of type {type(step).__name__} {what}"] = None
+
+
+@contextmanager
+def plan_probe(runtime: Runtime) -> Iterator[PlanProbe]:
+    """A probe for the steps of one plan, whose batches the runtime's token budget fills; use ``with``."""
+    with PromptSample(runtime) as sample:
+        yield PlanProbe(sample, runtime.token_budget)

@@ -1,0 +1,84 @@
+"""A sample of the examples of a plan, whose prompts are worded as in a run, but without its models."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from offdiag.cost.tokens import Tokens, split
+from offdiag.errors import UserError
+from offdiag.runtime import Runtime
+from offdiag.steps import Examples, Step, Weights
+from offdiag.steps.jsonl import write_jsonl
+from offdiag.tasks import Example
+
+if TYPE_CHECKING:
+    from offdiag.models.lm import LM
+
+# Examples of each set that are worded; the rest are taken to be as long.
+SAMPLES = 4
+
+
+class NotYetKnownError(UserError):
+    """A prompt depends on what another step is still to make."""
+
+
+class PromptSample:
+    """Stands in for the engine (see :class:`offdiag.steps.Work`) with a temporary folder and no model; use ``with``."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self._temporary = TemporaryDirectory(prefix="offdiag-")
+        self.folder = Path(self._temporary.name)
+        self._samples: dict[str, list[Example]] = {}
+        self._split: dict[str, Tokens] = {}
+
+    def __enter__(self) -> "PromptSample":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._temporary.cleanup()
+
+    def output(self, step: Step) -> Path:
+        """The folder with the examples of a step, all of them, drawn now.
+
+        Raises:
+            NotYetKnownError: the step makes something else.
+        """
+        if not isinstance(step, Examples):
+            raise NotYetKnownError(f"prompts that need {step.kind}/{step.name} are not known before it has run")
+        folder = self.folder / step.fingerprint
+        if not folder.exists():
+            folder.mkdir()
+            # written by name rather than by asdict, which copies deeply and takes longer than all the rest
+            records = [{name: getattr(e, name) for name in Example.__slots__} for e in step.draw()]
+            write_jsonl(folder / "examples.jsonl", records)
+        return folder
+
+    def model(self, weights: Weights) -> "LM":
+        """There is none.
+
+        Raises:
+            NotYetKnownError: always.
+        """
+        raise NotYetKnownError(f"prompts that need the model {weights.label} are not known before it has run")
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell nobody."""
+
+    def sample(self, step: Examples) -> list[Example]:
+        """The first few of the examples."""
+        if step.fingerprint not in self._samples:
+            few = Examples(domain=step.domain, split=step.split, n=min(step.n, SAMPLES), seed=step.seed)
+            self._samples[step.fingerprint] = few.draw()
+        return self._samples[step.fingerprint]
+
+    def split(self, texts: Sequence[str]) -> list[Tokens]:
+        """The tokens of each text; a text that many steps share is cut once."""
+        for text in texts:
+            if text not in self._split:
+                self._split[text] = split(text)
+        return [self._split[text] for text in texts]

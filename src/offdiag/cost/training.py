@@ -1,0 +1,65 @@
+"""What trainings cost, and the memory of each recipe while it learns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from offdiag.cost.counter import Counter
+from offdiag.cost.memory import Memory, training
+from offdiag.cost.sizes import size_of
+from offdiag.models import ModelSpec
+from offdiag.models.limits import TRAINING_SHARE
+from offdiag.steps import Step, Weights
+from offdiag.steps.cost import CostLine
+from offdiag.tasks import Example
+from offdiag.training import Recipe
+from offdiag.training.recipe import is_four_bits
+
+SHORTER = "choose shorter examples or a model with a longer context"
+
+
+@dataclass
+class TrainingCost(Counter):
+    """Counts what is trained, one step after the other; see :class:`offdiag.steps.CostProbe` for the verbs."""
+
+    _batches: dict[tuple[ModelSpec, Recipe], int] = field(default_factory=dict)
+
+    def training_memory(self) -> list[Memory]:
+        """Of each recipe while it learns; recipes that need the same are told once."""
+        found = (training(spec, size_of(spec), recipe, batch_tokens=n) for (spec, recipe), n in self._batches.items())
+        return list(dict.fromkeys(found))
+
+    def fine_tune(
+        self,
+        step: Step,
+        start: Weights,
+        recipe: Recipe,
+        prompts: Sequence[str],
+        responses: Sequence[str],
+        *,
+        items: Sequence[Example],
+        n: int,
+        choices: Sequence[Sequence[str]] = (),
+    ) -> CostLine:
+        """Prompts and responses with their end token, or prompts with each of their choices, as often as seen."""
+        asked, answered = self.prompt_tokens(start, prompts), self.work.split(responses)
+        lengths = [prompt + len(response) for prompt, response in zip(asked, answered, strict=True)]
+        self.check_fits(step, start, items, lengths, SHORTER)
+        prompt = sum(asked) / len(asked)
+        if choices:
+            compared = [[len(choice) for choice in self.work.split([f" {one}" for one in own])] for own in choices]
+            length = sum(prompt * len(own) + sum(own) for own in compared) / len(compared)
+        else:
+            length = prompt + self.tokens(responses) + 1
+        tokens = round(recipe.examples_seen(n) * length)
+        self.hold_training(start, recipe, round(length))
+        flops = self.operations(start, self.train_operations(start, recipe), tokens)
+        return CostLine(kind=step.kind, trained_tokens=tokens, flops_expected=flops, flops_most=flops)
+
+    def train_operations(self, start: Weights, recipe: Recipe) -> int:
+        """Operations per weight and token of a forward and a backward pass, see :mod:`offdiag.cost.estimate`."""
+        return 6 if recipe.adapter == "full" or is_four_bits(start.spec, recipe) else 4
+
+    def hold_training(self, start: Weights, recipe: Recipe, longest: int) -> None:
+        """Count the memory of a training whose longest row has so many tokens."""
+        batch = max(self.token_budget // TRAINING_SHARE, longest)
+        self._batches[start.spec, recipe] = max(batch, self._batches.get((start.spec, recipe), 0))

@@ -1,0 +1,174 @@
+"""What a step costs, and what it may ask in order to say so; no model, tokenizer or torch is loaded for it."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, Union
+
+from offdiag.tasks import Example
+from offdiag.training import Recipe
+
+if TYPE_CHECKING:
+    from offdiag.steps.examples import Examples
+    from offdiag.steps.step import Step, Work
+    from offdiag.steps.weights import Weights
+
+T = TypeVar("T")
+
+# A model: weights, or the number of parameters of one that the engine does not load.
+Counted: TypeAlias = Union["Weights", int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostLine:
+    """The cost of one or more steps of a kind; tokens are estimates, see :mod:`offdiag.cost.tokens`.
+
+    Attributes:
+        kind: of the steps, as in the store. steps: how many.
+        prompt_tokens: of all prompts and choices. prefill_tokens: those computed when what prompts share is computed
+            once. read_tokens: of these, those of steps that write nothing.
+        generated_expected: new tokens if every answer is as long as the ideal one.
+        generated_most: new tokens if no answer ends before ``max_new_tokens``.
+        trained_tokens: tokens, each time that they are seen, of all updates.
+        flops_expected, flops_most: floating-point operations with as many new tokens; None where the size of a model
+            is not known.
+    """
+
+    kind: str
+    steps: int = 1
+    prompt_tokens: int = 0
+    prefill_tokens: int = 0
+    read_tokens: int = 0
+    generated_expected: int = 0
+    generated_most: int = 0
+    trained_tokens: int = 0
+    flops_expected: float | None = 0.0
+    flops_most: float | None = 0.0
+
+    def __add__(self, other: "CostLine") -> "CostLine":
+        def both(mine: float | None, theirs: float | None) -> float | None:
+            return None if mine is None or theirs is None else mine + theirs
+
+        return CostLine(
+            kind=self.kind,
+            steps=self.steps + other.steps,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            prefill_tokens=self.prefill_tokens + other.prefill_tokens,
+            read_tokens=self.read_tokens + other.read_tokens,
+            generated_expected=self.generated_expected + other.generated_expected,
+            generated_most=self.generated_most + other.generated_most,
+            trained_tokens=self.trained_tokens + other.trained_tokens,
+            flops_expected=both(self.flops_expected, other.flops_expected),
+            flops_most=both(self.flops_most, other.flops_most),
+        )
+
+
+class CostProbe(Protocol):
+    """What a step may ask while it says what it costs; :mod:`offdiag.cost` provides it.
+
+    A step words a small sample of its prompts and names the question that it puts to its model: ``generate``,
+    ``score``, ``read`` or ``fine_tune``. Tokens, shared beginnings, operations and memory are counted for it. A step
+    that does something else builds its own :class:`CostLine` from the verbs that follow these four.
+    """
+
+    @property
+    def work(self) -> "Work":
+        """Stands in for the engine: it has examples, but no model and no result of another step."""
+
+    def sample(self, examples: "Examples") -> list[Example]:
+        """The first few of the examples; the others are taken to be as long."""
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` returns, computed once for each key, however many steps ask for it."""
+
+    def tokens(self, texts: Sequence[str]) -> float:
+        """The mean number of tokens of at least one text, to within a few per cent."""
+
+    def generate(
+        self,
+        step: "Step",
+        weights: "Weights",
+        prompts: Sequence[str],
+        responses: Sequence[str],
+        *,
+        items: Sequence[Example],
+        n: int,
+        max_new_tokens: int,
+    ) -> CostLine:
+        """Count answers that are written.
+
+        Args:
+            step: who asks. weights: who answers. prompts: a sample of the user's turns. responses: ideal ones.
+            items: whose prompts these are, for the message where one is too long. n: how many prompts there are in all.
+            max_new_tokens: longest answer.
+
+        Raises:
+            UserError: a prompt with its answer is longer than the model's context.
+        """
+
+    def score(
+        self,
+        step: "Step",
+        weights: "Weights",
+        prompts: Sequence[str],
+        choices: Sequence[Sequence[str]],
+        *,
+        items: Sequence[Example],
+        n: int,
+        every_token: bool = False,
+    ) -> CostLine:
+        """Count prompts that are read once, each with its choices after it.
+
+        Args:
+            step, weights, prompts, items, n: as for :meth:`generate`. choices: those of each prompt.
+            every_token: the last token of a choice is read, too, for its hidden state.
+
+        Raises:
+            UserError: a prompt with its choices is longer than the model's context.
+        """
+
+    def read(self, step: "Step", model: Counted, tokens: float) -> CostLine:
+        """Count so many tokens of texts that a model reads as they are, outside of any chat."""
+
+    def fine_tune(
+        self,
+        step: "Step",
+        start: "Weights",
+        recipe: Recipe,
+        prompts: Sequence[str],
+        responses: Sequence[str],
+        *,
+        items: Sequence[Example],
+        n: int,
+        choices: Sequence[Sequence[str]] = (),
+    ) -> CostLine:
+        """Count a training on prompts and responses, each time that they are seen.
+
+        Args:
+            step: who trains. start: the weights before. recipe: how. prompts, responses: a sample of what is taught.
+            items: whose prompts these are. n: examples of an epoch.
+            choices: those of each prompt, where the loss compares them instead of learning the response.
+
+        Raises:
+            UserError: a prompt with its response is longer than the model's context.
+        """
+
+    def prompt_tokens(self, weights: "Weights", prompts: Sequence[str]) -> list[int]:
+        """Tokens of each user's turn with the chat template of the model."""
+
+    def check_fits(
+        self, step: "Step", weights: "Weights", items: Sequence[Example], tokens: Sequence[int], remedy: str
+    ) -> None:
+        """See that a model can read so many tokens for each item.
+
+        Raises:
+            UserError: it cannot; the message names the item and ends in the remedy.
+        """
+
+    def operations(self, model: Counted, per_weight: int, tokens: float) -> float | None:
+        """Floating-point operations for so many tokens, 2 per weight to read one; None where the size is not known."""
+
+    def train_operations(self, start: "Weights", recipe: Recipe) -> int:
+        """Floating-point operations per weight for each token that a training sees."""
+
+    def hold_training(self, start: "Weights", recipe: Recipe, longest: int) -> None:
+        """Count the memory of a training whose longest row has so many tokens."""
