@@ -25,7 +25,7 @@ class Bench:
         """Where the examples lie; they are drawn if nobody has provided them."""
         folder = self.folder / step.fingerprint
         if isinstance(step, Examples) and not folder.exists():
-            self.provide(step, step.draw())
+            self.provide(step, step.sample())
         return folder
 
     def provide(self, step: Examples, examples: Sequence[Example]) -> None:

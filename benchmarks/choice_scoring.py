@@ -1,4 +1,4 @@
-"""Choosing among declared answers: the step ``Choices`` against scoring one row at a time.
+"""Choosing among declared answers: the step ``LoglikelihoodChoices`` against scoring one row at a time.
 
 All ways run in this process, in turns, on the same rows and choices, in the same number format:
 
@@ -34,7 +34,7 @@ from offdiag.models.chat import render
 from offdiag.models.lm import LM
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
-from offdiag.steps import Choices, Examples, Weights, load_answers
+from offdiag.steps import Examples, LoglikelihoodChoices, Weights, load_answers
 from offdiag.tasks import Example, get_task, parse_domain
 
 WANTED = 8.0  # times faster than a forward pass for each row and choice
@@ -49,7 +49,7 @@ class Turn(NamedTuple):
     answers: list[str]
 
 
-def choices(lm: LM, step: Choices, prompts: Sequence[str], examples: Sequence[Example]) -> list[str]:
+def choices(lm: LM, step: LoglikelihoodChoices, prompts: Sequence[str], examples: Sequence[Example]) -> list[str]:
     """Through the step, on files of its own."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), Runtime(), lm)
@@ -142,11 +142,11 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     spec, task = ModelSpec(source=args.model), get_task(args.task)
     asked = Examples(domain=parse_domain(task, args.domain), split="eval", n=args.rows)
-    examples = asked.draw()
+    examples = asked.sample()
     if args.choices:
         examples = [replace(example, choices=tuple(args.choices.split(","))) for example in examples]
     prompts = [task.prompt(asked.domain, example, "direct") for example in examples]
-    step = Choices(weights=Weights.of(spec), examples=asked, style="direct")
+    step = LoglikelihoodChoices(weights=Weights.of(spec), examples=asked, style="direct")
     with tempfile.TemporaryDirectory() as temporary:
         location = located(spec, args.location or Path(temporary))
         lm = LM.load(spec, location, Runtime(threads=args.threads))

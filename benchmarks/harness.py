@@ -1,4 +1,4 @@
-"""Few-shot questions with choices: the step ``Choices`` against the ``hf`` backend of lm-evaluation-harness.
+"""Few-shot questions with choices: ``LoglikelihoodChoices`` against the ``hf`` backend of lm-evaluation-harness.
 
 Both score the very same texts in this process, one after the other, in the same number format and with as many
 threads: ten fixed demonstrations in prompt 0040, the question, and each choice after its "Answer:". The model is used
@@ -34,7 +34,7 @@ from offdiag.models import ModelSpec
 from offdiag.models.lm import LM
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
-from offdiag.steps import Choices, Examples, Weights, load_answers
+from offdiag.steps import Examples, LoglikelihoodChoices, Weights, load_answers
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 
 WANTED = 12.0  # times faster than the harness at its best batch size
@@ -56,15 +56,15 @@ def timed(work: Callable[[], Sequence[Sequence[float]]]) -> Run:
     return Run(scores, time.perf_counter() - wall, time.process_time() - busy)
 
 
-def asked_of(model: ModelSpec, dataset: str, rows: int, shots: int) -> Choices:
+def asked_of(model: ModelSpec, dataset: str, rows: int, shots: int) -> LoglikelihoodChoices:
     """The step that a study runs: so many questions, each after so many demonstrations."""
     weights, domain = Weights.of(model), HardnessDomain(dataset=dataset, n_train=shots)
-    context = InContext(k=shots, rationale=False).learner(weights, domain, seed=0).context
+    context = InContext(k=shots, rationale=False).predictor(weights, domain, seed=0).context
     asked = Examples(domain=domain, split="eval", n=rows)
-    return Choices(weights=weights, examples=asked, context=context, style="direct")
+    return LoglikelihoodChoices(weights=weights, examples=asked, context=context, style="direct")
 
 
-def ours(lm: LM, step: Choices) -> list[list[float]]:
+def ours(lm: LM, step: LoglikelihoodChoices) -> list[list[float]]:
     """Through the step, on files of its own."""
     with tempfile.TemporaryDirectory() as folder:
         step.run(Bench(Path(folder), Runtime(), lm))
@@ -78,12 +78,14 @@ def theirs(harness: HFLM, texts: Sequence[tuple[str, str]], choices: int) -> lis
     return [found[start : start + choices] for start in range(0, len(found), choices)]
 
 
-def texts_of(lm: LM, step: Choices) -> list[tuple[str, str]]:
+def texts_of(lm: LM, step: LoglikelihoodChoices) -> list[tuple[str, str]]:
     """What is scored: every prompt with each of its choices."""
     with tempfile.TemporaryDirectory() as folder:
-        examples = step.examples.draw()
+        examples = step.examples.sample()
         prompts = step.prompts(Bench(Path(folder), Runtime(), lm), examples)
-    return [(p, f"{step.lead}{choice}") for p, e in zip(prompts, examples, strict=True) for choice in e.choices]
+    return [
+        (p, f"{step.response_prefix}{choice}") for p, e in zip(prompts, examples, strict=True) for choice in e.choices
+    ]
 
 
 def show(name: str, run: Run, of: Run) -> None:
@@ -97,7 +99,9 @@ def show(name: str, run: Run, of: Run) -> None:
     )
 
 
-def compare(load: Callable[[], LM], harness: Callable[[int], HFLM], step: Choices, batch_sizes: Sequence[int]) -> None:
+def compare(
+    load: Callable[[], LM], harness: Callable[[int], HFLM], step: LoglikelihoodChoices, batch_sizes: Sequence[int]
+) -> None:
     """Ours first and last, each time by a model that remembers nothing, and the harness at each batch size between."""
     lm = load()
     texts = texts_of(lm, step)

@@ -112,7 +112,7 @@ def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) ->
     page = write_report(
         results,
         Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),
-        [(f.name, f.caption, f.draw(results)) for f in design.figures],
+        [(f.name, f.caption, f.plot(results)) for f in design.figures],
         tables | ({"published": comparison(design, results)} if design.published else {}),
         scenes={f.name: scene for f in design.figures if (scene := f.scene(results)) is not None},
         command=f"offdiag run {wanted.command}",

@@ -70,13 +70,13 @@ def _records(store: Store, step: Grades, states: dict[str, State]) -> list[dict[
 
 
 def _factors(plan: Plan, cell: Cell, step: Grades) -> dict[str, Any]:
-    first = plan.first_draws[cell.arm]
+    first = plan.first_replicates[cell.arm]
     return {
         "study": plan.study.name,
         "scale": plan.scale,
         "cell": plan.cell_names[cell],
-        "arm": step.learner,
-        **({} if first == step.learner else {"first_draw": first}),
+        "arm": step.arm_name,
+        **({} if first == step.arm_name else {"first_draw": first}),
         **cell.factors(),
     }
 

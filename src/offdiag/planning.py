@@ -102,12 +102,12 @@ class Plan:
         return {cell: step.name if times[step.name] == 1 else step.folder_name for cell, step in self.cells.items()}
 
     @cached_property
-    def first_draws(self) -> Mapping[Arm, str]:
+    def first_replicates(self) -> Mapping[Arm, str]:
         """The name of a learner's first draw, for each arm of the plan."""
         first: dict[Arm, str] = {}
         for cell, step in self.cells.items():
-            first.setdefault(cell.arm.undrawn, step.learner)
-        return {cell.arm: first[cell.arm.undrawn] for cell in self.cells}
+            first.setdefault(cell.arm.learner, step.arm_name)
+        return {cell.arm: first[cell.arm.learner] for cell in self.cells}
 
     @cached_property
     def params_json(self) -> dict[str, Json]:
@@ -226,7 +226,7 @@ def check_held_out(taught: Examples, asked: Examples) -> None:
         UserError: they do; the message names the item.
     """
     if taught.domain.task == asked.domain.task and _keys(taught, taught.fingerprint) & _keys(asked, asked.fingerprint):
-        check_disjoint(get_task(asked.domain.task), taught.domain, taught.draw(), asked.domain, asked.draw())
+        check_disjoint(get_task(asked.domain.task), taught.domain, taught.sample(), asked.domain, asked.sample())
 
 
 def summarise(reasons: Sequence[Difference], most: int = 3) -> str:
@@ -239,7 +239,7 @@ def summarise(reasons: Sequence[Difference], most: int = 3) -> str:
 def _keys(examples: Examples, fingerprint: str) -> frozenset[str]:
     """The keys of the items; the fingerprint tells apart data that lie elsewhere or have changed."""
     task = get_task(examples.domain.task)
-    return frozenset(task.key(examples.domain, example) for example in examples.draw())
+    return frozenset(task.key(examples.domain, example) for example in examples.sample())
 
 
 def _note(store: Store, step: Step, state: State, ours: Collection[str]) -> str:

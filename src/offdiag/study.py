@@ -15,7 +15,7 @@ from offdiag.errors import UserError
 from offdiag.exports import StudyExport
 from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
-from offdiag.methods import Answering, Learner, Method
+from offdiag.methods import Answering, Method, Predictor
 from offdiag.models import ModelSpec
 from offdiag.published import Published
 from offdiag.steps import Examples, Grades, Measurement, Weights
@@ -36,12 +36,12 @@ P = TypeVar("P", bound=StudyParams)
 
 
 class Arm(Identity):
-    """One learner: model x method x training domain x seed.
+    """One row of the matrix: model x method x training domain x seed.
 
     Attributes:
-        after: the arm whose weights it starts from (its adapter merged), instead of the pretrained ones.
-        at: updates of its training after which it is looked at, of those at which its recipe keeps a snapshot;
-            None at the end.
+        init_from: the arm whose weights it starts from (its adapter merged), instead of the pretrained ones.
+        checkpoint: the optimizer step of its training after which it is evaluated, one at which its recipe keeps a
+            snapshot; None for the end.
     """
 
     tag: ClassVar[str] = "arm"
@@ -49,42 +49,44 @@ class Arm(Identity):
     method: Method
     train: Domain | None = None
     seed: int = 0
-    after: "Arm | None" = None
-    at: int | None = None
+    init_from: "Arm | None" = None
+    checkpoint: int | None = None
 
-    def learner(self) -> Learner:
-        """The weights that answer and what stands before each question.
+    def predictor(self) -> Predictor:
+        """Return what answers: the weights, what stands before each question, and perhaps a probe.
 
         Raises:
-            UserError: the method does not fit the training domain, ``after`` leaves no weights of this model, there is
-                no snapshot ``at``, or there are no weights at all.
+            UserError: the method does not fit the training domain, ``init_from`` leaves no weights of this model, the
+                training keeps no snapshot ``checkpoint``, or there are no weights at all.
         """
-        return self._learner
+        return self._predictor
 
     @cached_property
-    def _learner(self) -> Learner:
-        learner = self.method.learner(self._start(), self.train, self.seed)
-        if learner.weights.trained is None and self.model.scheme == "scratch":
+    def _predictor(self) -> Predictor:
+        predictor = self.method.predictor(self._start(), self.train, self.seed)
+        if predictor.weights.trained is None and self.model.scheme == "scratch":
             raise UserError(f"model {self.model.source} has no weights yet: give its arm the method PreTraining")
-        return learner if self.at is None else learner._replace(weights=learner.weights.at(self.at))
+        if self.checkpoint is not None:
+            return predictor._replace(weights=predictor.weights.at(self.checkpoint))
+        return predictor
 
     def _start(self) -> Weights:
-        if self.after is None:
+        if self.init_from is None:
             return Weights.of(self.model)
-        learned = self.after.learner()
-        if learned.weights.trained is None or self.after.model != self.model:
+        learned = self.init_from.predictor()
+        if learned.weights.trained is None or self.init_from.model != self.model:
             raise UserError(
-                f"arm after {self.after.method.method} on {self.after.model.short_name}: expected an arm that trained "
-                f"weights of {self.model.short_name}"
+                f"init_from={self.init_from.method.method} on {self.init_from.model.short_name}: expected an arm that "
+                f"trained weights of {self.model.short_name}"
             )
         return learned.weights.merged()
 
     @cached_property
-    def undrawn(self) -> "Arm":
-        """Without seeds and draws of training data, its own and those before it; draws of one learner share it."""
-        train = None if self.train is None else self.train.undrawn
-        after = None if self.after is None else self.after.undrawn
-        return self.model_copy(update={"seed": 0, "train": train, "after": after})
+    def learner(self) -> "Arm":
+        """The arm without its seeds and draws of training data: equal for all replicates of one learner."""
+        train = None if self.train is None else self.train.without_replicate
+        init_from = None if self.init_from is None else self.init_from.learner
+        return self.model_copy(update={"seed": 0, "train": train, "init_from": init_from})
 
     def factors(self) -> dict[str, Scalar]:
         """The arm's columns in the results table."""
@@ -94,8 +96,8 @@ class Arm(Identity):
             "method": self.method.method,
             "train": None if self.train is None else str(self.train),
             "seed": None if self.train is None else self.seed,
-            **({} if self.after is None else {"after": self.after.learner().weights.label}),
-            **({} if self.at is None else {"update": self.at}),
+            **({} if self.init_from is None else {"after": self.init_from.predictor().weights.label}),
+            **({} if self.checkpoint is None else {"update": self.checkpoint}),
             **self.method.factors(),
             **trained,
         }
@@ -138,7 +140,9 @@ class Cell(Identity):
         arm, asked = self.arm, self.evaluation
         if arm.train is not None and arm.train.task == asked.domain.task and asked.split == "train":
             raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
-        return Grades(answers=arm.learner().asked(asked.examples, asked.style, asked.answering, asked.max_new_tokens))
+        return Grades(
+            answers=arm.predictor().outputs(asked.examples, asked.style, asked.answering, asked.max_new_tokens)
+        )
 
     def factors(self) -> dict[str, Scalar]:
         """The cell's columns in the results table."""

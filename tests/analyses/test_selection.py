@@ -30,7 +30,7 @@ def test_zero_shot_passes_filters_on_factors_that_it_lacks():
 
 
 def test_own_keeps_rows_whose_training_and_evaluation_agree():
-    assert names(select(CELLS, {}, own=("base",))) == ["zero", "one", "tuned"]
+    assert names(select(CELLS, {}, match_on=("base",))) == ["zero", "one", "tuned"]
 
 
 @pytest.mark.parametrize("wanted", ["True", 1])
@@ -46,7 +46,7 @@ def test_nothing_left_is_an_error_that_lists_what_there_is():
     with pytest.raises(UserError, match="no column 'base'"):
         select(CELLS, {"base": 8})
     with pytest.raises(UserError, match="no cell is left"):
-        select(CELLS[2:3], {}, own=("base",))
+        select(CELLS[2:3], {}, match_on=("base",))
 
 
 def test_shots_are_numbers_and_zero_shot_is_none():

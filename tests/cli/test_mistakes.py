@@ -79,7 +79,7 @@ def test_an_unreachable_hub_is_told_before_anything_runs(
 HEAD = """
 from offdiag.methods import FineTuning, InContext, ZeroShot
 from offdiag.models import ModelSpec
-from offdiag.steps import Context, Answers
+from offdiag.steps import Context, Generations
 from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
 from offdiag.studies.base_addition.task import AdditionDomain as Sums
 from pydantic import model_validator
@@ -135,7 +135,7 @@ class Before(Context):
     def prompts(self, work, domain, queries, bare): return bare
 class Told(ZeroShot):
     def learner(self, model, train, seed):
-        return super().learner(model, train, seed)._replace(context=Before(words=lambda: 1))
+        return super().predictor(model, train, seed)._replace(context=Before(words=lambda: 1))
 """
     (tmp_path / "my.py").write_text(HEAD + text + STUDY.removeprefix(HEAD) + "design(p, method=Told())\n")
     said = mistake("plan", tmp_path / "my.py")

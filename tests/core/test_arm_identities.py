@@ -15,14 +15,14 @@ FINE = Arm(model=HUB, method=FineTuning(n=200), train=DOMAIN)
 NEW = ModelSpec(source="scratch:small")
 MAP = WorldMapDomain(geometry="all", count=20)
 START = Arm(model=NEW, method=PreTraining(recipe=KEEPING), train=MAP)
-MIXED = Arm(model=NEW, method=MixtureTuning(rows=4), train=MAP, after=START)
+MIXED = Arm(model=NEW, method=MixtureTuning(rows=4), train=MAP, init_from=START)
 REWARD = Arm(model=HUB, method=PolicyOptimisation(n=200), train=DOMAIN)
 IN_CELLS: list[tuple[Arm, dict[str, object]]] = [
     (FEW, {"model": ModelSpec(source="hub:org/other"), "method": InContext(k=3), "train": OTHER_DOMAIN, "seed": 1}),
     (FINE, {"seed": 1, "train": OTHER_DOMAIN}),
     (REWARD, {"seed": 1, "train": OTHER_DOMAIN}),
     (START, {"seed": 1, "at": 3}),
-    (MIXED, {"seed": 1, "after": changed(START, at=3)}),
+    (MIXED, {"seed": 1, "init_from": changed(START, checkpoint=3)}),
 ]
 METHODS = [
     (START, {"decoder": Decoder(width=32), "recipe": PretrainingRecipe(), "loss": "text"}),

@@ -43,7 +43,7 @@ class Lengths(Measurement):
 
 class MeanLength(StudyAnalysis):
     tag: ClassVar[str] = "mean-length"
-    shown: ClassVar[tuple[str, ...]] = ("base", "digits")
+    terminal_columns: ClassVar[tuple[str, ...]] = ("base", "digits")
 
     def table(self, frames: Frames) -> pd.DataFrame:
         return frames.measured("lengths").groupby("base", as_index=False)["digits"].mean()

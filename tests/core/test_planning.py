@@ -50,10 +50,10 @@ def needed(plan, store):
 
 def test_arms_that_differ_in_chance_alone_have_one_first_draw(model_stub):
     plan = tiny_plan(model_stub, seeds=(0, 1, 2))
-    first = {arm: name for arm, name in plan.first_draws.items() if isinstance(arm.method, FineTuning)}
+    first = {arm: name for arm, name in plan.first_replicates.items() if isinstance(arm.method, FineTuning)}
     assert [arm.seed for arm in first] == [0, 1, 2]
     assert len(set(first.values())) == 1
-    assert len(set(plan.first_draws.values())) == 4  # untrained, k = 1, k = 2, tuned
+    assert len(set(plan.first_replicates.values())) == 4  # untrained, k = 1, k = 2, tuned
 
 
 def test_a_draw_is_one_of_the_training_data_and_of_what_came_before():
@@ -63,10 +63,10 @@ def test_a_draw_is_one_of_the_training_data_and_of_what_came_before():
         train = HardnessDomain(hardness="num_steps", level=level, bootstrap=bootstrap)
         return Arm(model=HUB, method=method, train=train, seed=seed, **before)
 
-    assert arm(0, 0).undrawn == arm(3, 2).undrawn != arm(0, 0, level="hard").undrawn
-    assert arm(0, 0, after=arm(0, 0)).undrawn == arm(1, 1, after=arm(1, 1)).undrawn
-    assert arm(0, 0, after=arm(0, 0)).undrawn != arm(0, 0, after=arm(0, 0, level="hard")).undrawn
-    assert arm(0, 0, at=3).undrawn != arm(0, 0).undrawn
+    assert arm(0, 0).learner == arm(3, 2).learner != arm(0, 0, level="hard").learner
+    assert arm(0, 0, init_from=arm(0, 0)).learner == arm(1, 1, init_from=arm(1, 1)).learner
+    assert arm(0, 0, init_from=arm(0, 0)).learner != arm(0, 0, init_from=arm(0, 0, level="hard")).learner
+    assert arm(0, 0, checkpoint=3).learner != arm(0, 0).learner
 
 
 def plan_of(*cells: Cell, baseline=None):

@@ -181,10 +181,10 @@ def test_reasons_compare_with_the_most_similar(store, model_stub):
 
 def test_names_that_are_cut_short_are_not_taken_for_one_another(store):
     def answers(name):
-        from offdiag.steps import Answers, Weights
+        from offdiag.steps import Generations, Weights
 
         weights = Weights(spec=ModelSpec(source=f"hub:org/{'n' * 200}{name}"))
-        return Answers(weights=weights, examples=STEP, style="direct", max_new_tokens=8)
+        return Generations(weights=weights, examples=STEP, style="direct", max_new_tokens=8)
 
     finish(store, answers("a"))
     assert answers("a").folder_name[:-8] == answers("b").folder_name[:-8]

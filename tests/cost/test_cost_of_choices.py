@@ -14,7 +14,7 @@ from offdiag.methods.method import Method
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Choices, Examples, HiddenStates, Weights
+from offdiag.steps import Examples, HiddenStates, LoglikelihoodChoices, Weights
 from offdiag.store import Store
 from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness
 from offdiag.studies.easy_to_hard.task import HardnessDomain
@@ -150,7 +150,7 @@ def test_the_rate_of_reading_is_that_of_the_finished_steps(tmp_path: Path) -> No
     plan, store = planned(ZeroShot()), Store(tmp_path / "store")
     cost = estimate(plan, throughput=measured(plan, store))
     assert cost.seconds_most is None
-    (choices,) = (step for step in plan.steps if isinstance(step, Choices))
+    (choices,) = (step for step in plan.steps if isinstance(step, LoglikelihoodChoices))
     with store.claim(choices, {}):
         store.finish(choices, {"n": N, "seconds": 4.0})
     rate = measured(plan, store)

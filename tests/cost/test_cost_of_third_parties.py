@@ -15,7 +15,7 @@ from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan, make_plan
-from offdiag.steps import Answers, Context, CostLine, Examples, Grades, Weights, Work, load_rows
+from offdiag.steps import Context, CostLine, Examples, Generations, Grades, Weights, Work, load_rows
 from offdiag.store import Store
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
@@ -112,7 +112,7 @@ class Recalled(Context):
 
     tag: ClassVar[str] = "test-recalled"
     label: ClassVar[str] = "recalled"
-    answers: Answers
+    answers: Generations
 
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
         return [f"{work.output(self.answers)}{prompt}" for prompt in bare]
@@ -123,13 +123,15 @@ def test_prompts_that_another_step_makes_are_noted_and_the_others_still_checked(
     cell = echoing(spec).step()
     assert isinstance(cell, Grades)
     first = cell.answers
-    assert isinstance(first, Answers)
+    assert isinstance(first, Generations)
     second = first.model_copy(update={"context": Recalled(answers=first)})
     plan = plan_of(cells=[echoing(spec)], model=spec)
     longer = replace(plan, steps=[second, *plan.steps])
     tell_context(model_stub, 300)
     cost = estimate(longer)
-    assert cost.notes == ("answers of type Answers are not counted: their prompts are made by a step that has not run",)
+    assert cost.notes == (
+        "answers of type Generations are not counted: their prompts are made by a step that has not run",
+    )
     assert line(cost, "answers").generated_most == 6 * 4
     assert line(cost, "answers").steps == 2
     tell_context(model_stub, 30)

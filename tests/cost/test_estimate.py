@@ -12,7 +12,7 @@ from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
 from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers, Pretrained
+from offdiag.steps import Generations, Pretrained
 from offdiag.store import Store
 from offdiag.studies.base_addition.base_thresholds import base_thresholds
 from offdiag.studies.base_addition.measurements.anchoring import Anchoring
@@ -150,7 +150,7 @@ def test_throughput_is_that_of_the_finished_steps(model_stub: Path, tmp_path: Pa
     plan, store = tiny_plan(model_stub), Store(tmp_path / "store")
     assert measured(plan, store) == Throughput()
     for answers, seconds in zip(steps_of(plan, "answers"), (1.0, 3.0), strict=False):
-        assert isinstance(answers, Answers)
+        assert isinstance(answers, Generations)
         with store.claim(answers, {}):
             store.finish(answers, {"new_tokens": 100, "seconds": seconds})
     assert measured(plan, store) == Throughput(generated=50.0)

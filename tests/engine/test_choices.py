@@ -7,7 +7,7 @@ from offdiag.errors import UserError
 from offdiag.methods import ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.models.lm import Score
-from offdiag.steps import Choices, Examples, Weights, load_answers
+from offdiag.steps import Examples, LoglikelihoodChoices, Weights, load_answers
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Evaluation
@@ -35,7 +35,7 @@ class Scorer:
 
 def step(**fields):
     asked = Examples(domain=AdditionDomain(base=8), split="eval", n=N)
-    return Choices(weights=Weights(spec=SPEC), examples=asked, style="direct", **fields)
+    return LoglikelihoodChoices(weights=Weights(spec=SPEC), examples=asked, style="direct", **fields)
 
 
 def work(folder, scorer, choices=("11+11", "55+55", "dog")):
@@ -97,7 +97,7 @@ def test_an_evaluation_says_how_it_is_answered():
         return Cell(arm=Arm(model=SPEC, method=ZeroShot()), evaluation=asked)
 
     chosen, written = cell(answering="choice"), cell()
-    assert isinstance(chosen.step().answers, Choices)
+    assert isinstance(chosen.step().answers, LoglikelihoodChoices)
     assert chosen.factors()["answering"] == "choice"
     assert "answering" not in written.factors()
     assert chosen.step().fingerprint != written.step().fingerprint

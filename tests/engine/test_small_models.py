@@ -33,7 +33,7 @@ def pretrained(**changes):
 def tuned(start):
     also = (Part(name="replay", domain=domain("distance", "real"), rows=3),)
     method = MixtureTuning(rows=6, also=also, recipe=PretrainingRecipe(updates=2, batch_size=4))
-    return Arm(model=MODEL, method=method, train=domain("distance+compass", "atlantis"), after=start)
+    return Arm(model=MODEL, method=method, train=domain("distance+compass", "atlantis"), init_from=start)
 
 
 def build(p):
@@ -41,7 +41,9 @@ def build(p):
     asked = [domain(name, "real") for name in NAMES] + [domain("all", "atlantis")]
     evaluations = [Evaluation(domain=one, n=7, max_new_tokens=8) for one in asked]
     return Design(
-        cells=tuple(Cell(arm=a, evaluation=e) for a in (start, pretrained(at=2), tuned(start)) for e in evaluations)
+        cells=tuple(
+            Cell(arm=a, evaluation=e) for a in (start, pretrained(checkpoint=2), tuned(start)) for e in evaluations
+        )
     )
 
 
@@ -102,19 +104,19 @@ def test_checkpoints_load_anywhere(finished):
 
 def test_mistakes_are_found_before_anything_is_trained():
     with pytest.raises(UserError, match="its recipe keeps snapshots at 0, 2"):
-        pretrained(at=3).learner()
+        pretrained(checkpoint=3).predictor()
     with pytest.raises(UserError, match="expected a model that an arm has pre-trained"):
-        Arm(model=MODEL, method=MixtureTuning(rows=2), train=domain("distance", "atlantis")).learner()
+        Arm(model=MODEL, method=MixtureTuning(rows=2), train=domain("distance", "atlantis")).predictor()
     with pytest.raises(UserError, match="not trained; leave update out"):
-        Arm(model=ModelSpec(source="hub:org/name"), method=ZeroShot(), at=1).learner()
+        Arm(model=ModelSpec(source="hub:org/name"), method=ZeroShot(), checkpoint=1).predictor()
     with pytest.raises(UserError, match="name the model scratch:name"):
-        Arm(model=ModelSpec(source="hub:org/name"), method=PreTraining(), train=domain("all", "real")).learner()
+        Arm(model=ModelSpec(source="hub:org/name"), method=PreTraining(), train=domain("all", "real")).predictor()
     for change, message in (
         ({"id_digits": 6}, "room for"),
         ({"world_seed": 1}, r"another world \(world_seed differ\)"),
     ):
         other = WorldMapDomain(geometry="distance", cities="atlantis", **{**WORLD, **change})
         with pytest.raises(UserError, match=message):
-            Arm(model=MODEL, method=MixtureTuning(rows=2), train=other, after=pretrained()).learner()
+            Arm(model=MODEL, method=MixtureTuning(rows=2), train=other, init_from=pretrained()).predictor()
     with pytest.raises(UserError, match="has no weights yet: give its arm the method PreTraining"):
-        Arm(model=MODEL, method=ZeroShot()).learner()
+        Arm(model=MODEL, method=ZeroShot()).predictor()

@@ -22,7 +22,7 @@ def test_records_keep_prompt_and_completion_in_item_order(finished):
     for step in steps_of(finished.plan, "answers"):
         answers = load_answers(finished.store.folder(step))
         assert [record["index"] for record in answers] == list(range(6))
-        assert [record["example"] for record in answers] == [example.id for example in step.examples.draw()]
+        assert [record["example"] for record in answers] == [example.id for example in step.examples.sample()]
         assert all(0 < record["n_tokens"] <= 8 for record in answers)
     for step in steps_of(finished.plan, "cells"):
         answers = load_answers(finished.store.folder(step.answers))

@@ -16,8 +16,8 @@ METHOD = FineTuning(n=4, recipe=RECIPE)
 
 def chain(p: Params) -> Design:
     first = Arm(model=p.model, method=METHOD, train=AdditionDomain(base=8))
-    second = Arm(model=p.model, method=METHOD, train=AdditionDomain(base=10), after=first)
-    third = Arm(model=p.model, method=ZeroShot(), after=second)
+    second = Arm(model=p.model, method=METHOD, train=AdditionDomain(base=10), init_from=first)
+    third = Arm(model=p.model, method=ZeroShot(), init_from=second)
     asked = Evaluation(domain=AdditionDomain(base=8), n=2, max_new_tokens=4)
     return Design(cells=tuple(Cell(arm=arm, evaluation=asked) for arm in (first, second, third)))
 
@@ -43,4 +43,4 @@ def test_an_arm_that_trained_nothing_cannot_be_continued(tiny_model):
     spec = ModelSpec(source=f"dir:{tiny_model}")
     shown = Arm(model=spec, method=InContext(k=1), train=AdditionDomain(base=8))
     with pytest.raises(UserError, match="expected an arm that trained weights"):
-        Arm(model=spec, method=METHOD, train=AdditionDomain(base=8), after=shown).learner()
+        Arm(model=spec, method=METHOD, train=AdditionDomain(base=8), init_from=shown).predictor()

@@ -7,7 +7,7 @@ from offdiag.figures import ByStratum
 from support.framed import framed
 
 ARMS = {"untuned": {"method": "zero-shot"}, "tuned": {"method": "fine-tuning", "rationale": True}}
-FIGURE = ByStratum(name="carries", arms=ARMS, own=("base",))
+FIGURE = ByStratum(name="carries", arms=ARMS, match_on=("base",))
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def marked(axes, gid):
 
 
 def test_a_panel_a_base_a_line_an_arm_and_the_size_of_each_stratum(transfer):
-    figure = FIGURE.draw(study(transfer))
+    figure = FIGURE.plot(study(transfer))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["base 8", "base 9"]
     one, other = figure.axes
     assert one.get_ylim() == other.get_ylim()
@@ -39,7 +39,7 @@ def test_a_panel_a_base_a_line_an_arm_and_the_size_of_each_stratum(transfer):
 
 def test_the_points_are_the_accuracies_and_few_items_are_hollow(transfer):
     found = study(transfer)
-    axes = FIGURE.draw(found).axes[0]
+    axes = FIGURE.plot(found).axes[0]
     records = found.records[found.records["cell"] == "zero-8"]
     expected = records.groupby("carries")["correct"].mean()
     filled, hollow = marked(axes, "points")[0], marked(axes, "few")[0]
@@ -49,7 +49,7 @@ def test_the_points_are_the_accuracies_and_few_items_are_hollow(transfer):
 
 
 def test_an_arm_without_results_is_crosses_within_sight(transfer):
-    figure = FIGURE.draw(study(transfer, lambda train, *_: "missing" if train == 9 else 0.8))
+    figure = FIGURE.plot(study(transfer, lambda train, *_: "missing" if train == 9 else 0.8))
     (crosses,) = marked(figure.axes[1], "absent")
     assert len(crosses.get_xdata()) == 3
     assert max(crosses.get_ydata()) < figure.axes[1].get_ylim()[1]
@@ -59,7 +59,7 @@ def test_an_arm_without_results_is_crosses_within_sight(transfer):
 def test_nothing_has_run_yet(transfer):
     found = study(transfer)
     empty = framed(found.cells.assign(state="missing"), found.records.iloc[:0])
-    figure = FIGURE.draw(empty)
+    figure = FIGURE.plot(empty)
     assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["no result yet"] * 2
     figure.canvas.draw()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["untuned (missing)", "tuned (missing)"]

@@ -34,7 +34,7 @@ def legend(figure):
 
 def test_points_stand_at_the_measured_accuracies(k_shot):
     cells, records = k_shot({8: RISING}, KS)
-    figure = FIGURE.draw(framed(cells, records))
+    figure = FIGURE.plot(framed(cells, records))
     (joined,) = marked(figure, "joined")
     assert joined.get_xdata().tolist() == KS
     assert joined.get_ydata() == pytest.approx(RISING)
@@ -42,14 +42,14 @@ def test_points_stand_at_the_measured_accuracies(k_shot):
 
 def test_whiskers_are_the_wilson_intervals(k_shot):
     cells, records = k_shot({8: RISING}, KS)
-    (bars,) = FIGURE.draw(framed(cells, records)).axes[0].containers
+    (bars,) = FIGURE.plot(framed(cells, records)).axes[0].containers
     ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
     low, high = wilson(np.round(np.array(RISING) * 60), 60)
     assert ends == pytest.approx(np.stack([low, high], axis=1))
 
 
 def test_the_fit_is_drawn_with_its_midpoint(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
     fit = fit_transition(KS, RISING, 60)
     (curve,), (middle,) = marked(figure, "fit"), marked(figure, "midpoint")
     assert curve.get_linestyle() == "--"
@@ -59,20 +59,20 @@ def test_the_fit_is_drawn_with_its_midpoint(k_shot):
 
 
 def test_a_series_that_is_always_wrong_has_no_fit_and_says_so(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: [0.0] * 6, 10: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: [0.0] * 6, 10: RISING}, KS)))
     assert len(marked(figure, "fit")) == len(marked(figure, "midpoint")) == 1
     assert legend(figure)[0] == "base 8\n(no fit: flat at 0)"
 
 
 def test_each_series_has_its_own_colour_and_marker(k_shot):
-    figure = FIGURE.draw(framed(*k_shot(dict.fromkeys(range(8, 16), RISING), KS)))
+    figure = FIGURE.plot(framed(*k_shot(dict.fromkeys(range(8, 16), RISING), KS)))
     figure.canvas.draw()
     handles = figure.legends[0].legend_handles[:8]
     assert len({(handle.get_color(), handle.get_marker()) for handle in handles}) == 8
 
 
 def test_equal_series_stand_side_by_side(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: RISING, 9: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: RISING, 9: RISING}, KS)))
     one, other = (line.get_xdata() for line in marked(figure, "joined"))
     assert (one < KS).all()
     assert (other > KS).all()
@@ -81,7 +81,7 @@ def test_equal_series_stand_side_by_side(k_shot):
 
 def test_gaps_break_the_line_and_are_marked(k_shot):
     curve = [0.05, 0.2, "failed", 0.8, 0.9, "missing"]
-    figure = FIGURE.draw(framed(*k_shot({8: curve}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: curve}, KS)))
     (joined,), (absent,) = marked(figure, "joined"), marked(figure, "absent")
     assert np.isnan(joined.get_ydata()).tolist() == [False, False, True, False, False, True]
     assert absent.get_xdata().tolist() == [2, 16]
@@ -90,29 +90,29 @@ def test_gaps_break_the_line_and_are_marked(k_shot):
 
 
 def test_a_series_without_any_result_is_named(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: ["missing"] * 6, 10: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: ["missing"] * 6, 10: RISING}, KS)))
     assert legend(figure)[0] == "base 8 (missing)"
 
 
 def test_nothing_has_run_yet(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: ["missing"] * 6}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: ["missing"] * 6}, KS)))
     assert marked(figure, "fit") == []
 
 
 def test_the_strip_shows_the_unparsed_answers(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
     (line,) = figure.axes[1].lines
     assert line.get_ydata() == pytest.approx([3 / 60] * 6)
 
 
 def test_sizes_and_intervals_are_written_below(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
     assert figure.get_supxlabel() == "n = 60 items a point · whiskers: 95 % interval (Wilson)"
     assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["0", "1", "2", "4", "8", "16"]
 
 
 def test_zero_shot_cells_pass_a_filter_on_what_they_lack(k_shot):
-    figure = KShot(name="k", where={"rationale": True}).draw(framed(*k_shot({8: RISING}, KS)))
+    figure = KShot(name="k", where={"rationale": True}).plot(framed(*k_shot({8: RISING}, KS)))
     assert marked(figure, "joined")[0].get_xdata()[0] == 0
 
 
@@ -120,7 +120,7 @@ def test_several_seeds_are_averaged(k_shot):
     cells, records = k_shot({8: RISING}, KS)
     again, more = (frame[frame["method"] == "in-context"] for frame in (cells, records))
     again, more = again.assign(seed=1, cell=again["cell"] + "s"), more.assign(seed=1, cell=more["cell"] + "s")
-    figure = FIGURE.draw(framed(pd.concat([cells, again]), pd.concat([records, more])))
+    figure = FIGURE.plot(framed(pd.concat([cells, again]), pd.concat([records, more])))
     assert marked(figure, "joined")[0].get_ydata() == pytest.approx(RISING)
     assert "mean of 2 seeds" in figure.get_supxlabel()
 
@@ -128,8 +128,8 @@ def test_several_seeds_are_averaged(k_shot):
 def test_nullable_columns_draw_the_same(k_shot):
     cells, records = k_shot({8: [0.05, "missing", 0.5, 0.8, 0.9, 0.9]}, KS)
     one, other = (
-        FIGURE.draw(framed(cells, records)),
-        FIGURE.draw(framed(cells.convert_dtypes(), records.convert_dtypes())),
+        FIGURE.plot(framed(cells, records)),
+        FIGURE.plot(framed(cells.convert_dtypes(), records.convert_dtypes())),
     )
     assert marked(one, "joined")[0].get_ydata() == pytest.approx(marked(other, "joined")[0].get_ydata(), nan_ok=True)
     assert legend(one) == legend(other)
@@ -138,12 +138,12 @@ def test_nullable_columns_draw_the_same(k_shot):
 def test_a_duplicate_cell_is_an_error(k_shot):
     cells, records = k_shot({8: RISING}, KS)
     with pytest.raises(UserError, match="2 cells claim one spot"):
-        FIGURE.draw(framed(pd.concat([cells, cells[3:4].assign(cell="again")]), records))
+        FIGURE.plot(framed(pd.concat([cells, cells[3:4].assign(cell="again")]), records))
 
 
 def test_an_empty_selection_is_an_error(k_shot):
     with pytest.raises(UserError, match="eval_base = 7: the table has 8"):
-        KShot(name="k", where={"eval_base": 7}).draw(framed(*k_shot({8: RISING}, KS)))
+        KShot(name="k", where={"eval_base": 7}).plot(framed(*k_shot({8: RISING}, KS)))
 
 
 def families(k_shot):
@@ -156,7 +156,7 @@ def families(k_shot):
 
 
 def test_families_stand_in_panels_with_one_axis_and_a_common_start(k_shot):
-    figure = KShot(name="k", panels="rationale").draw(families(k_shot))
+    figure = KShot(name="k", panels="rationale").plot(families(k_shot))
     one, other = figure.axes[:2]
     assert (one.get_title(loc="left"), other.get_title(loc="left")) == ("rationale", "no rationale")
     assert one.get_ylim() == other.get_ylim()
@@ -167,7 +167,7 @@ def test_families_stand_in_panels_with_one_axis_and_a_common_start(k_shot):
 
 
 def test_each_panel_has_its_own_midpoints(k_shot):
-    figure = KShot(name="k", panels="rationale").draw(families(k_shot))
+    figure = KShot(name="k", panels="rationale").plot(families(k_shot))
     names = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes if axes.get_legend()]
     assert len(names) == 2
     assert names[0][0].startswith("base 8 (midpoint")
@@ -176,14 +176,14 @@ def test_each_panel_has_its_own_midpoints(k_shot):
 
 def test_panels_need_their_factor(k_shot):
     with pytest.raises(UserError, match="no cell has a prompt"):
-        KShot(name="k", panels="prompt").draw(framed(*[f.assign(prompt=None) for f in k_shot({8: RISING}, KS)]))
+        KShot(name="k", panels="prompt").plot(framed(*[f.assign(prompt=None) for f in k_shot({8: RISING}, KS)]))
 
 
 @pytest.mark.parametrize("ks", [[0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32], [*range(17), 32]])
 def test_labels_of_a_long_axis_do_not_overlap(k_shot, ks):
     cells, records = k_shot({8: [min(0.9, 0.1 * k) for k in ks]}, ks)
     for panels in (None, "rationale"):
-        figure = KShot(name="k", panels=panels).draw(framed(cells, records))
+        figure = KShot(name="k", panels=panels).plot(framed(cells, records))
         figure.canvas.draw()
         axes = next(axes for axes in figure.axes if axes.get_xlabel())
         assert axes.get_xticks().tolist() == ks

@@ -25,7 +25,7 @@ def marked(figure, gid):
 
 
 def test_the_fit_its_10_and_90_percent_lines_and_its_width(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
     fit = fit_transition(KS, RISING, 60)
     (curve,) = marked(figure, "fit")
     assert curve.get_ydata() == pytest.approx(fit.curve(curve.get_xdata()))
@@ -40,7 +40,7 @@ def test_the_fit_its_10_and_90_percent_lines_and_its_width(k_shot):
 
 
 def test_numbers_have_their_intervals(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
     figure.canvas.draw()
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     fit = fit_transition(KS, RISING, 60)
@@ -58,20 +58,20 @@ def test_numbers_have_their_intervals(k_shot):
     ],
 )
 def test_without_a_fit_the_figure_says_why(k_shot, curve, reason):
-    figure = FIGURE.draw(framed(*k_shot({8: curve}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: curve}, KS)))
     assert marked(figure, "fit") == []
     assert [text.get_text() for text in figure.axes[0].texts] == [reason]
     assert figure.legends == []
 
 
 def test_the_points_are_the_measured_ones(k_shot):
-    figure = FIGURE.draw(framed(*k_shot({8: RISING}, KS)))
+    figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
     (points,) = figure.axes[0].containers
     assert np.array(points.lines[0].get_ydata()) == pytest.approx(RISING)
 
 
 def test_two_curves_are_an_error(k_shot):
     with pytest.raises(UserError, match="2 cells claim one spot"):
-        FIGURE.draw(framed(*k_shot({8: RISING, 9: RISING}, KS)))
+        FIGURE.plot(framed(*k_shot({8: RISING, 9: RISING}, KS)))
     chosen = FIGURE.model_copy(update={"where": {"eval_base": 9}})
-    assert marked(chosen.draw(framed(*k_shot({8: RISING, 9: RISING}, KS))), "fit")
+    assert marked(chosen.plot(framed(*k_shot({8: RISING, 9: RISING}, KS))), "fit")

@@ -18,7 +18,7 @@ def lines(axes, gid):
 
 
 def test_panels_of_losses_and_of_accuracy():
-    panels = drawn(FIGURE.draw(training_frames()))
+    panels = drawn(FIGURE.plot(training_frames()))
     assert list(panels) == ["Answers", "Proxy's answers", "Full text", "foods", "tools"]
     assert {axes.get_xscale() for axes in panels.values()} == {"log"}
     assert len(lines(panels["Answers"], "seed")) == 4
@@ -27,7 +27,7 @@ def test_panels_of_losses_and_of_accuracy():
 
 
 def test_each_arm_has_one_colour_and_its_name():
-    figure = FIGURE.draw(training_frames())
+    figure = FIGURE.plot(training_frames())
     panels = drawn(figure)
     colours = [[line.get_color() for line in lines(axes, "mean")] for axes in panels.values()]
     assert colours[0] == colours[3] == colours[4]
@@ -36,7 +36,7 @@ def test_each_arm_has_one_colour_and_its_name():
 
 
 def test_accuracies_begin_before_the_first_update():
-    axes = drawn(FIGURE.draw(training_frames()))["foods"]
+    axes = drawn(FIGURE.plot(training_frames()))["foods"]
     mean = lines(axes, "mean")[0]
     assert mean.get_ydata() == pytest.approx([0.1, 0.5, 0.9])
     assert mean.get_xdata() == pytest.approx([0.5, 2, 6], rel=0.05)
@@ -46,7 +46,7 @@ def test_accuracies_begin_before_the_first_update():
 
 def test_without_snapshots_only_losses_are_drawn_from_the_first_update():
     frames = Frames(cells=pd.DataFrame(), records=pd.DataFrame(), measurements={"training": history({"seed": 0})})
-    figure = TrainingCurves(name="training").draw(frames)
+    figure = TrainingCurves(name="training").plot(frames)
     panels = drawn(figure)
     assert list(panels) == ["Answers", "Full text"]
     assert panels["Answers"].get_xlim()[0] > 0.5
@@ -57,7 +57,7 @@ def test_a_loss_of_nothing_is_drawn_at_the_lowest_place_and_said_to_be():
     table = history({"seed": 0})
     table.loc[5, "response_loss"] = 0.0
     frames = Frames(cells=pd.DataFrame(), records=pd.DataFrame(), measurements={"training": table})
-    figure = TrainingCurves(name="training").draw(frames)
+    figure = TrainingCurves(name="training").plot(frames)
     assert lines(drawn(figure)["Answers"], "mean")[0].get_ydata()[-1] == 1e-4
     assert "losses below 0.0001 are drawn at it" in figure.get_supxlabel()
 
@@ -65,11 +65,11 @@ def test_a_loss_of_nothing_is_drawn_at_the_lowest_place_and_said_to_be():
 def test_what_is_missing_is_said():
     missing = pd.DataFrame([{"seed": 0, "measurement": "m", "state": "missing"}])
     frames = Frames(cells=pd.DataFrame(), records=pd.DataFrame(), measurements={"training": missing})
-    figure = TrainingCurves(name="training").draw(frames)
+    figure = TrainingCurves(name="training").plot(frames)
     assert [text.get_text() for text in drawn(figure)["Answers"].texts] == ["no result yet"]
     assert "1 training not done" in figure.get_supxlabel()
 
 
 def test_a_study_that_measures_no_history_is_one_line():
     with pytest.raises(UserError, match="no measurement 'training' in this study"):
-        TrainingCurves(name="training").draw(Frames(cells=pd.DataFrame(), records=pd.DataFrame()))
+        TrainingCurves(name="training").plot(Frames(cells=pd.DataFrame(), records=pd.DataFrame()))

@@ -33,7 +33,7 @@ def columns(axes, gid):
 
 
 def test_bars_are_differences_in_points(transfer):
-    figure = FIGURE.draw(framed(*transfer([8, 9], [8, 9], typical)))
+    figure = FIGURE.plot(framed(*transfer([8, 9], [8, 9], typical)))
     left, right = figure.axes
     assert [bar.get_height() for bar in bars(left)] == pytest.approx([60, 50, -10, -20])
     assert [bar.get_height() for bar in bars(right)] == pytest.approx([-10, -20, 60, 50])
@@ -42,7 +42,7 @@ def test_bars_are_differences_in_points(transfer):
 
 
 def test_variants_stand_side_by_side_in_their_colours(transfer):
-    figure = FIGURE.draw(framed(*transfer([8], [8, 9], typical)))
+    figure = FIGURE.plot(framed(*transfer([8], [8, 9], typical)))
     centres = [bar.get_x() + bar.get_width() / 2 for bar in bars(figure.axes[0])]
     assert centres == pytest.approx([-0.19, 0.19, 0.81, 1.19])
     figure.canvas.draw()
@@ -53,7 +53,7 @@ def test_variants_stand_side_by_side_in_their_colours(transfer):
 
 def test_whiskers_are_the_paired_intervals(transfer):
     cells, records = transfer([8], [8, 9], typical)
-    figure = FIGURE.draw(framed(cells, records))
+    figure = FIGURE.plot(framed(cells, records))
     tuned = cells[cells["method"] == "fine-tuning"]
     whiskers = [box for box in figure.axes[0].containers if isinstance(box, ErrorbarContainer)]
     segments = [box.lines[2][0].get_segments()[0][:, 1] for box in whiskers]
@@ -64,13 +64,13 @@ def test_whiskers_are_the_paired_intervals(transfer):
 
 
 def test_panels_share_a_y_axis_with_a_zero_line(transfer):
-    figure = FIGURE.draw(framed(*transfer([8, 9, 10], [8, 9, 10], typical)))
+    figure = FIGURE.plot(framed(*transfer([8, 9, 10], [8, 9, 10], typical)))
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
     assert all(any(list(line.get_ydata()) == [0, 0] for line in axes.lines) for axes in figure.axes)
 
 
 def test_the_taught_domain_is_marked_once_a_panel_per_bar(transfer):
-    figure = FIGURE.draw(framed(*transfer([8, 9], [8, 9, 10], typical)))
+    figure = FIGURE.plot(framed(*transfer([8, 9], [8, 9, 10], typical)))
     for place, axes in enumerate(figure.axes):
         assert {patch.get_x() + patch.get_width() / 2 for patch in columns(axes, "taught")} == {place}
         weights = [label.get_fontweight() for label in axes.get_xticklabels()]
@@ -79,7 +79,7 @@ def test_the_taught_domain_is_marked_once_a_panel_per_bar(transfer):
 
 def test_taught_means_equal_in_every_parameter(transfer):
     cells, records = transfer([8], [8, 9], typical)
-    figure = FIGURE.draw(framed(cells.assign(train_digits=3), records))
+    figure = FIGURE.plot(framed(cells.assign(train_digits=3), records))
     assert columns(figure.axes[0], "taught") == []
 
 
@@ -87,7 +87,7 @@ def test_cells_without_result_are_hatched_and_named(transfer):
     def gaps(train, asked, rationale, seed):
         return {8: "failed", 9: "missing"}.get(asked, 0.9) if rationale else typical(train, asked, rationale, seed)
 
-    axes = FIGURE.draw(framed(*transfer([8], [8, 9, 10], gaps))).axes[0]
+    axes = FIGURE.plot(framed(*transfer([8], [8, 9, 10], gaps))).axes[0]
     hatched = columns(axes, "absent")
     assert [patch.get_x() + patch.get_width() / 2 for patch in hatched] == pytest.approx([-0.19, 0.81])
     assert all(patch.get_hatch() for patch in hatched)
@@ -96,7 +96,7 @@ def test_cells_without_result_are_hatched_and_named(transfer):
 
 
 def test_nothing_has_run_yet(transfer):
-    axes = FIGURE.draw(framed(*transfer([8], [8, 9], lambda *_: "missing"))).axes[0]
+    axes = FIGURE.plot(framed(*transfer([8], [8, 9], lambda *_: "missing"))).axes[0]
     assert len(columns(axes, "absent")) == 4
     assert bars(axes) == []
 
@@ -104,12 +104,12 @@ def test_nothing_has_run_yet(transfer):
 def test_a_missing_baseline_is_named(transfer):
     cells, records = transfer([8], [8, 9], typical)
     cells.loc[cells["eval_base"] == 9, "difference"] = None
-    axes = FIGURE.draw(framed(cells, records)).axes[0]
+    axes = FIGURE.plot(framed(cells, records)).axes[0]
     assert [text.get_text() for text in axes.texts] == ["no baseline"] * 2
 
 
 def test_no_difference_still_shows_a_mark_and_whiskers(transfer):
-    figure = FIGURE.draw(framed(*transfer([8], [8], lambda *_: 0.0, untuned=0.0)))
+    figure = FIGURE.plot(framed(*transfer([8], [8], lambda *_: 0.0, untuned=0.0)))
     low, high = figure.axes[0].get_ylim()
     assert [bar.get_height() for bar in bars(figure.axes[0])] == [0, 0]
     assert low < -10
@@ -120,7 +120,7 @@ def test_seeds_are_averaged_and_shown(transfer):
     def by_seed(train, asked, rationale, seed):
         return 0.5 + 0.1 * seed
 
-    figure = FIGURE.draw(framed(*transfer([8], [8], by_seed, seeds=(0, 1, 2))))
+    figure = FIGURE.plot(framed(*transfer([8], [8], by_seed, seeds=(0, 1, 2))))
     axes = figure.axes[0]
     assert [bar.get_height() for bar in bars(axes)] == pytest.approx([30, 30])
     dots = [line for line in axes.lines if line.get_gid() == "seeds"]
@@ -133,13 +133,13 @@ def test_unfinished_seeds_are_counted(transfer):
     def late(train, asked, rationale, seed):
         return "missing" if seed == 2 else 0.6
 
-    axes = FIGURE.draw(framed(*transfer([8], [8], late, seeds=(0, 1, 2)))).axes[0]
+    axes = FIGURE.plot(framed(*transfer([8], [8], late, seeds=(0, 1, 2)))).axes[0]
     assert [text.get_text() for text in axes.texts] == ["2 of 3\nseeds"] * 2
 
 
 def test_a_single_bar_a_panel_needs_no_legend_of_variants(transfer):
     cells, records = transfer([8], [8, 9], typical, rationales=(True,))
-    figure = Transfer(name="t", bars=None).draw(framed(cells, records))
+    figure = Transfer(name="t", bars=None).plot(framed(cells, records))
     assert len(bars(figure.axes[0])) == 2
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["the taught domain"]
 
@@ -148,14 +148,14 @@ def test_transfer_across_lengths_stays_on_the_panels_own_base(transfer):
     cells, records = transfer([8, 9], [8, 9], typical)
     longer = cells[cells["method"] == "fine-tuning"].assign(eval_digits=3, difference=-0.3)
     longer["cell"] += "-long"
-    figure = Transfer(name="t", x="eval_digits", own=("base",)).draw(framed(pd.concat([cells, longer]), records))
+    figure = Transfer(name="t", x="eval_digits", match_on=("base",)).plot(framed(pd.concat([cells, longer]), records))
     assert [bar.get_height() for bar in bars(figure.axes[1])] == pytest.approx([60, 50, -30, -30])
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["2", "3"]
 
 
 def test_many_panels_stand_in_two_rows(transfer):
     bases = [8, 9, 10, 11, 16]
-    figure = FIGURE.draw(framed(*transfer(bases, bases, typical)))
+    figure = FIGURE.plot(framed(*transfer(bases, bases, typical)))
     assert len(figure.axes) == 5
     assert figure.get_figwidth() < 14
 
@@ -163,8 +163,8 @@ def test_many_panels_stand_in_two_rows(transfer):
 def test_nullable_columns_draw_the_same(transfer):
     cells, records = transfer([8, 9], [8, 9], typical, seeds=(0, 1))
     one, other = (
-        FIGURE.draw(framed(cells, records)),
-        FIGURE.draw(framed(cells.convert_dtypes(), records.convert_dtypes())),
+        FIGURE.plot(framed(cells, records)),
+        FIGURE.plot(framed(cells.convert_dtypes(), records.convert_dtypes())),
     )
     for left, right in zip(one.axes, other.axes, strict=True):
         assert [bar.get_height() for bar in bars(left)] == [bar.get_height() for bar in bars(right)]
@@ -174,15 +174,15 @@ def test_nullable_columns_draw_the_same(transfer):
 def test_a_duplicate_cell_is_an_error(transfer):
     cells, records = transfer([8], [8, 9], typical)
     with pytest.raises(UserError, match="2 cells claim one spot"):
-        FIGURE.draw(framed(pd.concat([cells, cells[-1:].assign(cell="again")]), records))
+        FIGURE.plot(framed(pd.concat([cells, cells[-1:].assign(cell="again")]), records))
 
 
 def test_a_spot_without_cell_is_an_error(transfer):
     cells, records = transfer([8, 9], [8, 9], typical)
     with pytest.raises(UserError, match="no cell with train_base = 9, eval_base = 9, rationale = False"):
-        FIGURE.draw(framed(cells[:-1], records))
+        FIGURE.plot(framed(cells[:-1], records))
 
 
 def test_the_method_must_be_there(transfer):
     with pytest.raises(UserError, match="method = 'distillation'"):
-        Transfer(name="t", method="distillation").draw(framed(*transfer([8], [8], typical)))
+        Transfer(name="t", method="distillation").plot(framed(*transfer([8], [8], typical)))

@@ -42,6 +42,6 @@ def test_of_a_study(k_shot):
     curve = [0.05, 0.2, 0.5, 0.8, 0.9, 0.9]
     cells, records = k_shot({8: curve, 9: curve}, [0, 1, 2, 4, 8, 16])
     plot = WidthScalingPlot(name="w", size="eval_base", counted="not stated", n_resamples=50)
-    (axes,) = plot.draw(framed(cells, records)).axes
+    (axes,) = plot.plot(framed(cells, records)).axes
     (points,) = axes.containers
     assert points.lines[0].get_xdata().tolist() == [8, 9]

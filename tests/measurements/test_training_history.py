@@ -14,7 +14,7 @@ from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.training import Decoder, PretrainingRecipe
 
 BASE = Weights(spec=ModelSpec(source="hub:org/name"))
-TUNED = FineTuning(n=96, recipe=Recipe(snapshots=(0, 3))).learner(BASE, AdditionDomain(base=8), 0).weights
+TUNED = FineTuning(n=96, recipe=Recipe(snapshots=(0, 3))).predictor(BASE, AdditionDomain(base=8), 0).weights
 
 
 def measured(training, folder):

@@ -19,7 +19,7 @@ DOMAIN = AdditionDomain(base=8)
 
 
 def trained(method, seed=0, base=BASE):
-    learner = method.learner(base, DOMAIN, seed)
+    learner = method.predictor(base, DOMAIN, seed)
     assert learner.context is None
     return learner.weights.trained
 
@@ -54,18 +54,18 @@ def test_names_tell_arms_apart():
 
 
 def test_adapters_share_their_base_and_a_full_model_is_its_own():
-    lora, other = (FineTuning(n=96).learner(BASE, DOMAIN, seed).weights for seed in (0, 1))
-    full = FineTuning(n=96, recipe=Recipe(adapter="full")).learner(BASE, DOMAIN, 0).weights
+    lora, other = (FineTuning(n=96).predictor(BASE, DOMAIN, seed).weights for seed in (0, 1))
+    full = FineTuning(n=96, recipe=Recipe(adapter="full")).predictor(BASE, DOMAIN, 0).weights
     assert lora.base_key == other.base_key == BASE.base_key != full.base_key
     assert lora.trained.base == BASE
     assert full.trained.base is None
 
 
 def test_qlora_holds_its_base_in_four_bits():
-    learner = FineTuning(n=96, recipe=Recipe(adapter="qlora")).learner(BASE, DOMAIN, 0).weights
+    learner = FineTuning(n=96, recipe=Recipe(adapter="qlora")).predictor(BASE, DOMAIN, 0).weights
     assert learner.spec.quantization == learner.trained.start.spec.quantization == "nf4"
     assert learner.base_key != BASE.base_key
-    assert FineTuning(n=96).learner(BASE, DOMAIN, 0).weights.spec.quantization == "none"
+    assert FineTuning(n=96).predictor(BASE, DOMAIN, 0).weights.spec.quantization == "none"
 
 
 def test_a_wheel_is_converted_before_it_is_trained(monkeypatch):
@@ -78,9 +78,9 @@ def test_a_wheel_is_converted_before_it_is_trained(monkeypatch):
 
 def test_what_cannot_be_trained_is_one_line():
     with pytest.raises(UserError, match="fine-tuning needs a training domain: set train="):
-        FineTuning(n=96).learner(BASE, None, 0)
+        FineTuning(n=96).predictor(BASE, None, 0)
     with pytest.raises(UserError, match=r"warmup_updates = 5 leaves nothing of 1 updates"):
-        FineTuning(n=8).learner(BASE, DOMAIN, 0)
+        FineTuning(n=8).predictor(BASE, DOMAIN, 0)
 
 
 def test_qlora_without_cuda_fails_with_one_line(tiny_model, tmp_path):

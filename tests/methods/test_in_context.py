@@ -34,7 +34,7 @@ def prompts_of(work, method, **options):
     for step in answers.inputs:
         if isinstance(step, Examples):
             execute(step, work.store, work.runtime, work.slot, {}, lambda done, total: None)
-    return answers.prompts(work, answers.examples.draw())
+    return answers.prompts(work, answers.examples.sample())
 
 
 def queries(style="step-by-step", domain=DOMAIN):
@@ -132,9 +132,9 @@ def test_demonstrations_of_another_domain_keep_their_own_words(work):
 
 def test_what_a_method_cannot_do_is_one_line():
     with pytest.raises(UserError, match="in-context learning needs a training domain .* set train="):
-        InContext(k=1).learner(Weights(spec=HUB), None, 0)
+        InContext(k=1).predictor(Weights(spec=HUB), None, 0)
     with pytest.raises(UserError, match="zero-shot learns nothing: .* train=None, not train=base=8,digits=2"):
-        ZeroShot().learner(Weights(spec=HUB), DOMAIN, 0)
+        ZeroShot().predictor(Weights(spec=HUB), DOMAIN, 0)
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         InContext(k=0)
 
@@ -145,5 +145,5 @@ def test_more_demonstrations_than_there_are_is_one_line(work, kind):
     with pytest.raises(UserError, match=r"base=3,digits=1: .*asked for, but"):
         answers = answers_of(InContext(k=50, demonstrations=kind), train=tiny)
         for step in answers.inputs:
-            step.draw()
+            step.sample()
         prompts_of(work, InContext(k=50, demonstrations=kind), train=tiny)

@@ -4,7 +4,7 @@ from offdiag.errors import UserError
 from offdiag.methods import LinearProbe
 from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
-from offdiag.steps import Examples, HiddenStates, Probed, ProbeFits, ProbeGrid, Weights
+from offdiag.steps import Examples, HiddenStates, ProbeChoices, ProbeFits, ProbeGrid, Weights
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
 from offdiag.tasks import get_task
@@ -40,7 +40,7 @@ def grid_plan():
 def test_a_grid_is_encoded_once_and_fitted_once():
     plan = grid_plan()
     assert len(plan.cells) == 16
-    for kind, n in ((HiddenStates, 1), (ProbeFits, 1), (Probed, 16)):
+    for kind, n in ((HiddenStates, 1), (ProbeFits, 1), (ProbeChoices, 16)):
         assert sum(isinstance(step, kind) for step in plan.steps) == n
     (states,) = [step for step in plan.steps if isinstance(step, HiddenStates)]
     assert states.examples.n == 1500
@@ -93,9 +93,9 @@ def test_columns():
 @pytest.mark.parametrize(
     ("build", "says"),
     [
-        (lambda: probe().learner(Weights.of(MODEL), None, 0), "needs a training domain"),
+        (lambda: probe().predictor(Weights.of(MODEL), None, 0), "needs a training domain"),
         (lambda: cell(answering="generation").step(), "answering='choice'"),
-        (lambda: cell(n=11, beside=GRID).step(), "not among its lessons"),
+        (lambda: cell(n=11, beside=GRID).step(), "not among its training sets"),
     ],
 )
 def test_mistakes(build, says):
@@ -110,5 +110,5 @@ def test_a_pool_without_end_is_refused(monkeypatch):
 
 
 def test_the_training_set_is_that_of_the_other_methods():
-    lesson = cell().step().answers.probe.lesson
-    assert lesson.examples == Examples(domain=TRAINS[0], split="train", n=10, seed=0)
+    training_set = cell().step().answers.probe.training_set
+    assert training_set.examples == Examples(domain=TRAINS[0], split="train", n=10, seed=0)

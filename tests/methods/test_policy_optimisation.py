@@ -31,7 +31,7 @@ SMALL = PolicyOptimisation(
 
 
 def trained(method, seed=0, base=BASE, train=SUMS):
-    return method.learner(base, train, seed).weights.trained
+    return method.predictor(base, train, seed).weights.trained
 
 
 def plan_of(model, *methods, train=NUMBERS):
@@ -59,7 +59,7 @@ def test_the_reward_is_the_verdict_of_the_tasks_own_grader(domain, problem, comp
 
 def test_it_asks_the_examples_that_fine_tuning_teaches():
     assert trained(PolicyOptimisation(n=96)).examples == trained(FineTuning(n=96)).examples
-    practice = trained(PolicyOptimisation(n=3, style="direct")).practice(trained(SMALL).examples.draw()[:3])
+    practice = trained(PolicyOptimisation(n=3, style="direct")).practice(trained(SMALL).examples.sample()[:3])
     task = get_task("base_addition")
     assert practice.prompts == [task.prompt(SUMS, e, "direct") for e in task.examples(SUMS, "train", 3, 0)]
 
@@ -73,10 +73,10 @@ def test_names_tell_arms_apart():
 
 
 def test_the_adapter_shares_its_base():
-    learner = PolicyOptimisation(n=96).learner(BASE, SUMS, 0)
+    learner = PolicyOptimisation(n=96).predictor(BASE, SUMS, 0)
     assert learner.context is None
     assert learner.weights.base_key == BASE.base_key
-    four_bits = PolicyOptimisation(n=96, recipe=Recipe(adapter="qlora", warmup_updates=0)).learner(BASE, SUMS, 0)
+    four_bits = PolicyOptimisation(n=96, recipe=Recipe(adapter="qlora", warmup_updates=0)).predictor(BASE, SUMS, 0)
     assert four_bits.weights.base.spec.quantization == four_bits.weights.trained.start.spec.quantization == "nf4"
 
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_optimised_is_one_line():
         (PolicyOptimisation(n=4, recipe=Recipe(warmup_updates=5)), SUMS, "warmup_updates = 5 leaves nothing"),
     ):
         with pytest.raises(UserError, match=message):
-            method.learner(BASE, train, 0)
+            method.predictor(BASE, train, 0)
 
 
 def test_a_step_without_trl_fails_with_one_line(tiny_model, tmp_path, monkeypatch):

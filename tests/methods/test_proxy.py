@@ -20,7 +20,7 @@ DOMAIN, OTHER = AdditionDomain(base=8), AdditionDomain(base=9)
 
 
 def trained(method, seed=0):
-    return method.learner(BASE, DOMAIN, seed).weights.trained
+    return method.predictor(BASE, DOMAIN, seed).weights.trained
 
 
 def test_proxy_examples_are_training_examples_of_the_data_seed():
@@ -92,10 +92,10 @@ def test_a_study_with_a_proxy_of_another_task_runs(tiny_model, tmp_path):
     recipe = tiny_study.RECIPE.model_copy(update={"snapshots": (0, 1)})
     proxy = Proxy(domain=CountingDomain(base=8), n=3, strategy=KLPenalty(beta=1))
     method = FineTuning(n=8, recipe=recipe, proxy=proxy)
-    arms = [Arm(model=model, method=method, train=DOMAIN, at=at) for at in (None, 0, 1)]
+    arms = [Arm(model=model, method=method, train=DOMAIN, checkpoint=at) for at in (None, 0, 1)]
     asked = Evaluation(domain=DOMAIN, n=2, max_new_tokens=2)
     cells = tuple(Cell(arm=arm, evaluation=asked) for arm in [*arms, Arm(model=model, method=ZeroShot())])
-    history = TrainingHistory.of(arms[1].learner().weights, arms[1].factors())
+    history = TrainingHistory.of(arms[1].predictor().weights, arms[1].factors())
     study = tiny_study.tiny_study(
         tiny_study.Params(model=model), lambda p: Design(cells=cells, measurements=(history,), baseline=ZeroShot())
     )

@@ -20,12 +20,14 @@ def test_without_a_template_a_reply_follows_its_question_as_in_the_demonstration
         answer = TASK.response(DOMAIN, example, rationale=False)
         return f"{TASK.prompt(DOMAIN, example, 'direct')} {answer}"
 
-    prompt = few_shot_prompt(list(map(solved, shown)), TASK.prompt(DOMAIN, query, "direct"), TASK.opening, TASK.joint)
-    whole = few_shot_prompt([*map(solved, shown)], solved(query), TASK.opening, TASK.joint)
+    prompt = few_shot_prompt(
+        list(map(solved, shown)), TASK.prompt(DOMAIN, query, "direct"), TASK.preamble, TASK.separator
+    )
+    whole = few_shot_prompt([*map(solved, shown)], solved(query), TASK.preamble, TASK.separator)
     tokenizer = bare()
-    assert render(tokenizer, prompt, query.target, TASK.lead) == f"{whole}<|end|>"
-    assert render(tokenizer, prompt, lead=TASK.lead) == prompt == prompt.rstrip()
-    asked = tokenise(tokenizer, prompt, query.target, TASK.lead)
+    assert render(tokenizer, prompt, query.target, TASK.response_prefix) == f"{whole}<|end|>"
+    assert render(tokenizer, prompt, response_prefix=TASK.response_prefix) == prompt == prompt.rstrip()
+    asked = tokenise(tokenizer, prompt, query.target, TASK.response_prefix)
     assert tokenizer.decode(asked.ids[: asked.n_prompt]) == prompt
     assert tokenizer.decode(asked.ids[asked.n_prompt :]) == f" {query.target}<|end|>"
 

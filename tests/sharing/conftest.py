@@ -27,9 +27,9 @@ def two_stages(p: Params) -> Design:
     recipe = Recipe(rank=2, alpha=4, learning_rate=p.learning_rate, warmup_updates=0, batch_size=4)
     full = recipe.model_copy(update={"adapter": "full", "learning_rate": 1e-4})
     first = Arm(model=p.model, method=FineTuning(n=4, recipe=recipe), train=Sums(base=8))
-    second = Arm(model=p.model, method=FineTuning(n=4, recipe=recipe), train=Sums(base=10), after=first)
+    second = Arm(model=p.model, method=FineTuning(n=4, recipe=recipe), train=Sums(base=10), init_from=first)
     whole = Arm(model=p.model, method=FineTuning(n=4, recipe=full), train=Sums(base=9))
-    above = Arm(model=p.model, method=FineTuning(n=4, recipe=recipe), train=Sums(base=11), after=whole)
+    above = Arm(model=p.model, method=FineTuning(n=4, recipe=recipe), train=Sums(base=11), init_from=whole)
     asked = Evaluation(domain=Sums(base=8), n=3, max_new_tokens=4)
     return Design(cells=tuple(Cell(arm=arm, evaluation=asked) for arm in (first, second, whole, above)))
 '''

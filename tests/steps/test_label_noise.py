@@ -50,7 +50,7 @@ class Drawn:
         self.folder = folder
 
     def output(self, step):
-        return kept(self.folder, step.draw())
+        return kept(self.folder, step.sample())
 
 
 @pytest.mark.parametrize("choices", [2, 4])
@@ -100,7 +100,7 @@ def test_a_probe_of_the_same_draw_is_taught_the_same_labels():
 
 def test_a_prompt_shows_the_noisy_labels(tmp_path):
     task_examples = TASK.examples(CHOICES, "train", 12, 0)
-    context = InContext(k=12, rationale=False, noise=1.0).learner(MODEL, CHOICES, 0).context
+    context = InContext(k=12, rationale=False, noise=1.0).predictor(MODEL, CHOICES, 0).context
     (prompt,) = context.prompts(Drawn(tmp_path), CHOICES, task_examples[:1], ["what?"])
     shown = [part.rpartition("Answer: ")[2] for part in prompt.split("\n\n")[:-1]]
     expected = with_label_noise(task_examples, 1.0, noise_stream(0, CHOICES))
@@ -111,7 +111,7 @@ def test_a_prompt_shows_the_noisy_labels(tmp_path):
 def test_demonstrations_of_each_querys_own_have_noise_of_their_own(tmp_path):
     queries = TASK.examples(CHOICES, "eval", 2, 0)
     contexts = [
-        InContext(k=12, rationale=False, demonstrations="per-query", noise=noise).learner(MODEL, CHOICES, 0).context
+        InContext(k=12, rationale=False, demonstrations="per-query", noise=noise).predictor(MODEL, CHOICES, 0).context
         for noise in (0.0, 1.0)
     ]
     clean, noised = (c.prompts(Drawn(tmp_path), CHOICES, queries, ["one?", "two?"]) for c in contexts)
@@ -122,8 +122,8 @@ def test_demonstrations_of_each_querys_own_have_noise_of_their_own(tmp_path):
 
 @pytest.mark.parametrize("domain", [CHOICES, FREE])
 def test_fine_tuning_teaches_the_noisy_labels(tmp_path, domain):
-    tuned = FineTuning(n=96, noise=0.5).learner(MODEL, domain, 0).weights.trained
-    given = tuned.examples.draw()
+    tuned = FineTuning(n=96, noise=0.5).predictor(MODEL, domain, 0).weights.trained
+    given = tuned.examples.sample()
     taught = tuned.conversations(kept(tmp_path, given))
     expected = with_label_noise(given, 0.5, noise_stream(0, domain))
     assert [reply for _, reply in taught] == [e.target for e in expected]
@@ -134,7 +134,7 @@ def test_fine_tuning_teaches_the_noisy_labels(tmp_path, domain):
 def test_noise_is_part_of_the_name_and_none_is_not():
     for method in (FineTuning(n=96), InContext(k=2)):
         clean, noised = (
-            m.learner(MODEL, CHOICES, 0) for m in (method, method.model_copy(update={"noise": 0.25}))
+            m.predictor(MODEL, CHOICES, 0) for m in (method, method.model_copy(update={"noise": 0.25}))
         )  # fmt: skip
         names = [x.weights.label if x.context is None else x.context.label for x in (clean, noised)]
         assert ".noise" not in names[0]

@@ -78,7 +78,7 @@ def test_models_are_found_in_parts_of_the_identity_tuples_and_mappings_each_once
 
 
 def test_a_step_does_not_answer_for_its_inputs() -> None:
-    tuned = FineTuning(n=4, recipe=RECIPE).learner(weights_of(HUB), SUMS, 0).weights.trained
+    tuned = FineTuning(n=4, recipe=RECIPE).predictor(weights_of(HUB), SUMS, 0).weights.trained
     assert tuned is not None
     assert tuned.models() == (HUB,)
     asked = Evaluation(domain=SUMS, n=4)
@@ -94,7 +94,7 @@ def test_a_probe_needs_the_model_of_its_hidden_states_only_while_these_are_not_t
     arm = Arm(model=HUB, method=LinearProbe(n=8, pools=(domain,)), train=domain)
     cell = Cell(arm=arm, evaluation=asked)
     found = {type(step).__name__: step.models() for step in plan_of(cells=(cell,)).steps}
-    assert found["Probed"] == found["ProbeFits"] == ()
+    assert found["ProbeChoices"] == found["ProbeFits"] == ()
     assert found[HiddenStates.__name__] == (HUB,)
 
 

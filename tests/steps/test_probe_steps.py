@@ -14,11 +14,11 @@ from offdiag.stats.choice_probes import fit_probes
 from offdiag.steps import (
     Examples,
     HiddenStates,
-    Lesson,
     Probe,
-    Probed,
+    ProbeChoices,
     ProbeFits,
     ProbeGrid,
+    ProbeTrainingSet,
     Weights,
     load_answers,
 )
@@ -64,7 +64,7 @@ class Model:
 @cache
 def drawn(examples):
     """The examples of a step; the pool is made small, and everything else is drawn from it."""
-    items = STATES.examples.draw()
+    items = STATES.examples.sample()
     if examples == STATES.examples:
         return items
     wanted = "easy" if examples.domain.level == "easy" else "hard"
@@ -99,9 +99,11 @@ def store(tmp_path):
     return Store()
 
 
-def probed(lesson, grid=GRID, **fields):
+def probed(training_set, grid=GRID, **fields):
     fits = ProbeFits(states=(STATES,), grid=grid)
-    return Probed(weights=WEIGHTS, examples=ASKED, style="direct", probe=Probe(fits=fits, lesson=lesson), **fields)
+    return ProbeChoices(
+        weights=WEIGHTS, examples=ASKED, style="direct", probe=Probe(fits=fits, training_set=training_set), **fields
+    )
 
 
 def test_states_are_those_of_each_choice_in_half_precision(store):
@@ -152,25 +154,25 @@ def test_a_state_beyond_half_precision_is_no_infinity(store, monkeypatch):
 
 def test_every_probe_of_a_grid_is_what_it_is_alone(store):
     store.run(STATES)
-    assert store.run(probed(Lesson(train=EASY, n=10)).probe.fits)["probes"] == 8
+    assert store.run(probed(ProbeTrainingSet(train=EASY, n=10)).probe.fits)["probes"] == 8
     states = load_states(store.folder(STATES))
     for train in GRID.trains:
         for n in GRID.sizes:
-            lesson = Lesson(train=train, n=n)
-            together = store.run(probed(lesson))
-            said = load_answers(store.folder(probed(lesson)))
+            training_set = ProbeTrainingSet(train=train, n=n)
+            together = store.run(probed(training_set))
+            said = load_answers(store.folder(probed(training_set)))
             assert together["n"] == len(said) == 25
-            rows = [states_row(item) for item in drawn(lesson.examples)]
-            labels = [[[item.choices.index(item.target) for item in drawn(lesson.examples)]]]
+            rows = [states_row(item) for item in drawn(training_set.examples)]
+            labels = [[[item.choices.index(item.target) for item in drawn(training_set.examples)]]]
             found = fit_probes(np.array(states.features), states.present, np.array([rows]), np.array(labels))
             for record, item in zip(said, drawn(ASKED), strict=True):
                 scores = states.features[states_row(item)].astype(np.float32) @ found.weights[0, 0]
                 np.testing.assert_allclose(record["scores"], scores, rtol=1e-2, atol=1e-2 * np.abs(scores).max())
                 assert record["completion"] == item.choices[int(np.argmax(record["scores"]))]
                 assert record["example"] == item.id
-            alone = probed(lesson, ProbeGrid.of(lesson))
-            assert alone.fingerprint == probed(lesson).fingerprint
-            assert alone.probe.fits.fingerprint != probed(lesson).probe.fits.fingerprint
+            alone = probed(training_set, ProbeGrid.of(training_set))
+            assert alone.fingerprint == probed(training_set).fingerprint
+            assert alone.probe.fits.fingerprint != probed(training_set).probe.fits.fingerprint
 
 
 def states_row(item):
@@ -179,37 +181,43 @@ def states_row(item):
 
 def test_noise_moves_a_probe_and_the_rest_of_the_lesson_its_identity(store):
     store.run(STATES)
-    lessons = [Lesson(train=EASY, n=30), Lesson(train=EASY, n=30, noise=0.5), Lesson(train=HARD, n=30)]
-    store.run(probed(lessons[0]).probe.fits)
-    for lesson in lessons:
-        store.run(probed(lesson))
-    scores = [load_answers(store.folder(probed(lesson)))[0]["scores"] for lesson in lessons]
+    training_sets = [
+        ProbeTrainingSet(train=EASY, n=30),
+        ProbeTrainingSet(train=EASY, n=30, noise=0.5),
+        ProbeTrainingSet(train=HARD, n=30),
+    ]
+    store.run(probed(training_sets[0]).probe.fits)
+    for training_set in training_sets:
+        store.run(probed(training_set))
+    scores = [load_answers(store.folder(probed(training_set)))[0]["scores"] for training_set in training_sets]
     assert scores[0] != scores[1] != scores[2]
-    assert len({probed(lesson).fingerprint for lesson in lessons}) == 3
-    assert len({probed(lesson).name for lesson in lessons}) == 3
+    assert len({probed(training_set).fingerprint for training_set in training_sets}) == 3
+    assert len({probed(training_set).name for training_set in training_sets}) == 3
 
 
 def test_only_the_lesson_of_the_probe_was_taught():
-    lesson = Lesson(train=EASY, n=10)
-    assert [examples.fingerprint for examples in probed(lesson).taught()] == [lesson.examples.fingerprint]
-    assert probed(lesson).group is None
-    assert {step.kind for step in probed(lesson).inputs} == {"examples", "states", "probes"}
+    training_set = ProbeTrainingSet(train=EASY, n=10)
+    assert [examples.fingerprint for examples in probed(training_set).taught()] == [training_set.examples.fingerprint]
+    assert probed(training_set).group is None
+    assert {step.kind for step in probed(training_set).inputs} == {"examples", "states", "probes"}
 
 
 def test_what_was_not_encoded_in_the_same_words_is_refused(store):
     store.run(STATES)
-    lesson = Lesson(train=EASY, n=10)
-    store.run(probed(lesson).probe.fits)
+    training_set = ProbeTrainingSet(train=EASY, n=10)
+    store.run(probed(training_set).probe.fits)
     with pytest.raises(UserError, match=r"has no hidden states, or was worded otherwise.*pool"):
-        store.run(probed(lesson).model_copy(update={"style": "step-by-step"}))
+        store.run(probed(training_set).model_copy(update={"style": "step-by-step"}))
 
 
 def test_a_lesson_that_is_not_in_the_grid():
-    with pytest.raises(UserError, match="n11.* is not among its lessons"):
-        GRID.place(Lesson(train=EASY, n=11))
+    with pytest.raises(UserError, match="n11.* is not among its training sets"):
+        GRID.place(ProbeTrainingSet(train=EASY, n=11))
     with pytest.raises(UserError, match="twice among its sizes"):
         ProbeGrid(trains=(EASY,), sizes=(10, 10))
-    places = [GRID.place(Lesson(train=t, n=n, noise=p)) for n in (10, 30) for t in (EASY, HARD) for p in (0.0, 0.5)]
+    places = [
+        GRID.place(ProbeTrainingSet(train=t, n=n, noise=p)) for n in (10, 30) for t in (EASY, HARD) for p in (0.0, 0.5)
+    ]
     assert places == list(range(8))
 
 

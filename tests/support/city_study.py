@@ -11,7 +11,7 @@ from offdiag.stats import wilson
 from offdiag.studies.world_map.task import GEOMETRIES, NAMES
 
 ALL = "+".join(NAMES)
-Answers = Sequence[float | bool | None]  # verdicts or errors; None is an answer that could not be read
+Generations = Sequence[float | bool | None]  # verdicts or errors; None is an answer that could not be read
 RESULTS = ["accuracy", "mean_error", "median_error", "ci_low", "ci_high"]
 FLOOR, REFERENCE = {"error": 1000.0, "accuracy": 0.0}, {"error": 100.0, "accuracy": 0.5}
 
@@ -24,7 +24,14 @@ class CityStudy:
         self.records: list[dict[str, object]] = []
 
     def add(
-        self, model: str, seed: int, trained: str | None, geometry: str, cities: str, answers: Answers | str, **others
+        self,
+        model: str,
+        seed: int,
+        trained: str | None,
+        geometry: str,
+        cities: str,
+        answers: Generations | str,
+        **others,
     ) -> "CityStudy":
         """One cell: the answers to its items, or the state of a cell that is not done; ``trained`` None: pretrained."""
         arm = f"{model}.s{seed}" if trained is None else f"{model}.s{seed}.{trained}"
@@ -56,7 +63,7 @@ class CityStudy:
         return Frames(cells=cells, records=records.astype({"error": "Float64"}))
 
 
-def _summary(answers: Answers, words: bool) -> dict[str, object]:
+def _summary(answers: Generations, words: bool) -> dict[str, object]:
     parsed = [answer for answer in answers if answer is not None]
     correct = sum(bool(answer) if words else answer == 0 for answer in parsed)
     low, high = wilson(correct, len(answers))
@@ -95,12 +102,12 @@ def improved(
     return study
 
 
-def _improved(geometry: str, value: float, n: int, noise: float, seed: int) -> Answers:
+def _improved(geometry: str, value: float, n: int, noise: float, seed: int) -> Generations:
     result = value / 2 if GEOMETRIES[geometry].words else 1000 * 0.1**value
     return _answers(geometry, result, n, noise, seed)
 
 
-def _answers(geometry: str, result: float, n: int, noise: float, seed: int) -> Answers:
+def _answers(geometry: str, result: float, n: int, noise: float, seed: int) -> Generations:
     generator = np.random.default_rng([seed, NAMES.index(geometry)])
     if GEOMETRIES[geometry].words:
         return (generator.permutation(n) < round(result * n)).tolist()

@@ -7,7 +7,7 @@ from offdiag.methods import InContext, Proxy, Recipe
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.methods.in_context import Demonstrations
 from offdiag.models import ModelSpec
-from offdiag.steps import Answers, Examples, Pretrained, Weights
+from offdiag.steps import Examples, Generations, Pretrained, Weights
 from offdiag.studies.base_addition.episodes import Episodes
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Evaluation
@@ -32,5 +32,5 @@ BESIDE = Proxy(domain=OTHER_DOMAIN, n=4)
 SCRATCH = Pretrained(stream=Episodes())
 KEEPING = PretrainingRecipe(snapshots=(0, 3))
 SHOWN = Demonstrations(domain=DOMAIN, k=2, seed=0, fixed=None, rationale=True, style="direct")
-ANSWERS = Answers(weights=WEIGHTS, examples=EVAL, style="direct", max_new_tokens=8)
+ANSWERS = Generations(weights=WEIGHTS, examples=EVAL, style="direct", max_new_tokens=8)
 CELL = Cell(arm=Arm(model=HUB, method=InContext(k=2), train=DOMAIN), evaluation=Evaluation(domain=DOMAIN, n=3))

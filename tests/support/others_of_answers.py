@@ -2,23 +2,23 @@
 
 from offdiag.models import ModelSpec
 from offdiag.steps import (
-    Choices,
     ConvertedModel,
     Grades,
     HiddenStates,
-    Lesson,
+    LoglikelihoodChoices,
     Probe,
-    Probed,
+    ProbeChoices,
     ProbeFits,
     ProbeGrid,
+    ProbeTrainingSet,
     Weights,
 )
 from support.identities import ANSWERS, DOMAIN, EVAL, HUB, OTHER_DOMAIN, SHOWN, TRAIN, TUNED, WEIGHTS, Others
 
 STATES = HiddenStates(weights=WEIGHTS, examples=EVAL)
-LESSON = Lesson(train=DOMAIN, n=8)
-FITS = ProbeFits(states=(STATES,), grid=ProbeGrid.of(LESSON))
-PROBE = Probe(fits=FITS, lesson=LESSON)
+TRAINING_SET = ProbeTrainingSet(train=DOMAIN, n=8)
+FITS = ProbeFits(states=(STATES,), grid=ProbeGrid.of(TRAINING_SET))
+PROBE = Probe(fits=FITS, training_set=TRAINING_SET)
 
 OF_ANSWERS: list[Others] = [
     (DOMAIN, {"base": 9, "digits": 3}),
@@ -44,7 +44,7 @@ OF_ANSWERS: list[Others] = [
         },
     ),
     (
-        Choices(weights=WEIGHTS, examples=EVAL, style="direct"),
+        LoglikelihoodChoices(weights=WEIGHTS, examples=EVAL, style="direct"),
         {
             "weights": Weights(spec=HUB, trained=TUNED),
             "examples": TRAIN,
@@ -75,7 +75,7 @@ OF_ANSWERS: list[Others] = [
             "layers": ("last",),
         },
     ),
-    (LESSON, {"train": OTHER_DOMAIN, "n": 9, "noise": 0.1, "seed": 1}),
+    (TRAINING_SET, {"train": OTHER_DOMAIN, "n": 9, "noise": 0.1, "seed": 1}),
     (FITS.grid, {"trains": (OTHER_DOMAIN,), "sizes": (8, 9), "noises": (0.1,), "seeds": (1,)}),
     (
         FITS,
@@ -86,15 +86,15 @@ OF_ANSWERS: list[Others] = [
             "l2": 0.1,
         },
     ),
-    (PROBE, {"fits": FITS.model_copy(update={"l2": 0.1}), "lesson": Lesson(train=DOMAIN, n=9)}),
+    (PROBE, {"fits": FITS.model_copy(update={"l2": 0.1}), "training_set": ProbeTrainingSet(train=DOMAIN, n=9)}),
     (
-        Probed(weights=WEIGHTS, examples=EVAL, style="direct", probe=PROBE),
+        ProbeChoices(weights=WEIGHTS, examples=EVAL, style="direct", probe=PROBE),
         {
             "weights": Weights(spec=HUB, trained=TUNED),
             "examples": TRAIN,
             "context": SHOWN,
             "style": "step-by-step",
-            "probe": Probe(fits=FITS, lesson=Lesson(train=DOMAIN, n=9)),
+            "probe": Probe(fits=FITS, training_set=ProbeTrainingSet(train=DOMAIN, n=9)),
         },
     ),
 ]

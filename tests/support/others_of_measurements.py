@@ -3,7 +3,7 @@
 from offdiag.measurements import TrainingHistory
 from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
-from offdiag.steps import Choices, Examples, HiddenStates, Pretrained, Weights
+from offdiag.steps import Examples, HiddenStates, LoglikelihoodChoices, Pretrained, Weights
 from offdiag.studies.base_addition.episodes import Episodes
 from offdiag.studies.base_addition.measurements.anchoring import Anchoring
 from offdiag.studies.base_addition.measurements.episode_curves import EpisodeCurves
@@ -36,7 +36,7 @@ CITIES = Representations(weights=WEIGHTS, world=World(count=20), layers=(0, 1))
 ENCODED = Encoded(representations=CITIES, factors=(("seed", 0),))
 OTHER_ENCODED = Encoded(representations=CITIES, factors=(("seed", 1),))
 ITEMS = Examples(domain=HardnessDomain(n_train=0), split="eval", n=3)
-CHOSEN = (Choices(weights=WEIGHTS, examples=ITEMS, style="direct"),)
+CHOSEN = (LoglikelihoodChoices(weights=WEIGHTS, examples=ITEMS, style="direct"),)
 ELSEWHERE = Weights(spec=ModelSpec(source="hub:org/other"))
 READ, READ_ELSEWHERE = (TextHardness(of="question_nll", weights=w, examples=ITEMS) for w in (WEIGHTS, ELSEWHERE))
 STATES = HiddenStates(weights=WEIGHTS, examples=ITEMS)

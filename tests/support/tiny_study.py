@@ -9,7 +9,7 @@ from offdiag.methods import FineTuning, InContext, Recipe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Runtime
-from offdiag.steps import Answers
+from offdiag.steps import Generations
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.store import Store
 from offdiag.studies.base_addition.task import AdditionDomain as Sums
@@ -66,9 +66,9 @@ def tiny_plan(model: Path, **params: object) -> Plan:
     return make_plan(tiny_study(Params(model=ModelSpec(source=f"dir:{model}"), **params)), "only")
 
 
-def answer_by_hand(store: Store, answers: Answers, right: Callable[[int], bool]) -> None:
+def answer_by_hand(store: Store, answers: Generations, right: Callable[[int], bool]) -> None:
     """Finish the step with the right answer where ``right`` says so, with another number elsewhere."""
-    examples = answers.examples.draw()
+    examples = answers.examples.sample()
     records = [
         {
             "index": i,

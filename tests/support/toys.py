@@ -10,14 +10,14 @@ from pathlib import Path
 from offdiag.methods import ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan
-from offdiag.steps import Answers, Examples, Grades, Step, Weights, in_order
+from offdiag.steps import Examples, Generations, Grades, Step, Weights, in_order
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from support.tiny_study import Params, tiny_study
 
 HUB = ModelSpec(source="hub:org/name")
 DOMAIN = AdditionDomain(base=8)
-ANSWERS = Answers(
+ANSWERS = Generations(
     weights=Weights(spec=HUB),
     examples=Examples(domain=DOMAIN, split="eval", n=1),
     style="direct",
@@ -28,7 +28,7 @@ ANSWERS = Answers(
 class Toy(Grades):
     """A cell that needs other cells and then does ``act``, unless the file ``healed`` beside the store is there."""
 
-    answers: Answers = ANSWERS
+    answers: Generations = ANSWERS
     label: str
     needs: tuple[Step, ...] = ()
     act: str = "write"

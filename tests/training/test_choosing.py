@@ -104,13 +104,13 @@ def test_rationales_and_examples_without_choices_are_refused(tmp_path):
     model = Weights(spec=ModelSpec(source="hub:org/name"))
     method = FineTuning(n=96, rationale=True, recipe=RECIPE)
     with pytest.raises(UserError, match="bare answers"):
-        method.learner(model, AdditionDomain(base=8), 0)
+        method.predictor(model, AdditionDomain(base=8), 0)
 
 
 def test_the_other_choices_are_those_of_the_example():
     model, domain = Weights(spec=ModelSpec(source="hub:org/name")), HardnessDomain(dataset="synthetic")
-    tuned = FineTuning(n=96, recipe=RECIPE).learner(model, domain, 0).weights.trained
-    example = tuned.examples.draw()[0]
+    tuned = FineTuning(n=96, recipe=RECIPE).predictor(model, domain, 0).weights.trained
+    example = tuned.examples.sample()[0]
     (others,) = tuned.others([example])
     assert sorted([example.target, *others]) == sorted(example.choices)
     assert example.target not in others

@@ -15,10 +15,10 @@ from offdiag.models.chat import tokenise
 from offdiag.models.loading import load_tokenizer
 from offdiag.runtime import Runtime
 from offdiag.training import Recipe
-from offdiag.training.learner import load_learner
 from offdiag.training.reinforcement import check_recipe
 from offdiag.training.rounds import Sampler, prompt_order
 from offdiag.training.scope import process_untouched
+from offdiag.training.trainable import load_trainable
 from support.tiny_policy import PROMPTS, RECIPE, judge, optimise, practice
 from support.tiny_training import history, same_bits, weights
 
@@ -153,7 +153,7 @@ def test_the_adapter_is_the_one_that_the_published_formulas_give(base, tmp_path)
 def by_hand(base, what):
     spec, how = ModelSpec(source=f"dir:{base}"), what.how
     tokenizer = load_tokenizer(spec, base)
-    model = load_learner(spec, base, what.recipe, seed=what.seed, runtime=Runtime(device="cpu", threads=1))
+    model = load_trainable(spec, base, what.recipe, seed=what.seed, runtime=Runtime(device="cpu", threads=1))
     sampler = Sampler(model.get_base_model(), tokenizer, what)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=RECIPE.learning_rate)
     optimizer.param_groups[0]["weight_decay"] = 0.0

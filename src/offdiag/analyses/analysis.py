@@ -18,17 +18,17 @@ class StudyAnalysis(Identity, ABC):
     """An analysis with its settings.
 
     Attributes:
-        shown: the columns that the terminal shows after a run; without any the table is in the report only.
+        terminal_columns: the columns that the terminal shows after a run; without any the table is in the report only.
         name: slug of the table's file. caption: what the table says, for the report.
         where: column -> value; only those rows are analysed. See :func:`offdiag.analyses.select`.
-        own: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
+        match_on: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
     """
 
-    shown: ClassVar[tuple[str, ...]] = ()
+    terminal_columns: ClassVar[tuple[str, ...]] = ()
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     caption: str = ""
     where: Mapping[str, str | int | float | bool] = {}
-    own: tuple[str, ...] = ()
+    match_on: tuple[str, ...] = ()
 
     @abstractmethod
     def table(self, frames: Frames) -> "pd.DataFrame":

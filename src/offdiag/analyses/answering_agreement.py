@@ -42,7 +42,7 @@ class AnsweringAgreement(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "answering-agreement"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         "arm", "eval", "n_items", "same", "same_low", "same_high", "n_unparsed", "written", "chosen", "p_holm",
     )  # fmt: skip
     by: tuple[str, ...] = Field(default=("arm", "eval", "prompt"), min_length=1)
@@ -66,7 +66,7 @@ class AnsweringAgreement(StudyAnalysis):
         for column in self.by:
             require(frames.cells, column)
         groups: dict[tuple[Any, ...], list[Pair]] = {}
-        for pair in pairs(frames, select(frames.cells, self.where, self.own), self.name):
+        for pair in pairs(frames, select(frames.cells, self.where, self.match_on), self.name):
             groups.setdefault(tuple(pair.chosen[list(self.by)].astype(object)), []).append(pair)
         rows = [{**dict(zip(self.by, key, strict=True)), **_row(group)} for key, group in groups.items()]
         table = pd.DataFrame(rows)

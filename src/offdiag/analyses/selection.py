@@ -14,18 +14,18 @@ ZERO_SHOT = "zero-shot"
 IN_CONTEXT = "in-context"
 
 
-def select(frame: "pd.DataFrame", where: Where, own: Sequence[str] = ()) -> "pd.DataFrame":
+def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) -> "pd.DataFrame":
     """The rows that have all the values of ``where``.
 
     Args:
         frame: cells or records.
         where: column -> value. A zero-shot row that lacks a column's factor (NA) passes: nothing was trained or shown.
-        own: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
+        match_on: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
 
     Raises:
         UserError: no such column, or no row is left; the message lists the values there are.
     """
-    for column in [*where, *(f"{side}_{name}" for name in own for side in ("train", "eval"))]:
+    for column in [*where, *(f"{side}_{name}" for name in match_on for side in ("train", "eval"))]:
         require(frame, column)
     chosen = frame
     for column, wanted in where.items():
@@ -36,12 +36,12 @@ def select(frame: "pd.DataFrame", where: Where, own: Sequence[str] = ()) -> "pd.
             values = ", ".join(sorted({repr(value) for value in chosen[column].dropna().tolist()}))
             raise UserError(f"no cell with {column} = {wanted!r}: the table has {values or 'no value'} there")
         chosen = chosen[found]
-    for name in own:
+    for name in match_on:
         trained = chosen[f"train_{name}"]
         agree = trained.isna() | (trained == chosen[f"eval_{name}"]).fillna(False).astype(bool)
         chosen = chosen[agree]
     if chosen.empty:
-        raise UserError(f"no cell is left with {dict(where)} and the same {', '.join(own) or 'factors'}")
+        raise UserError(f"no cell is left with {dict(where)} and the same {', '.join(match_on) or 'factors'}")
     return chosen
 
 

@@ -35,7 +35,7 @@ class AccuracyByStratum(StudyAnalysis):
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row an arm, value of ``by`` and stratum."""
-        return accuracy_by_stratum(frames, self.stratum, self.by, self.arms, self.where, self.own)
+        return accuracy_by_stratum(frames, self.stratum, self.by, self.arms, self.where, self.match_on)
 
 
 def accuracy_by_stratum(
@@ -44,7 +44,7 @@ def accuracy_by_stratum(
     by: str | None,
     arms: Mapping[str, Where],
     where: Where | None = None,
-    own: tuple[str, ...] = (),
+    match_on: tuple[str, ...] = (),
 ) -> "pd.DataFrame":
     """The accuracy of each arm on the items of each stratum.
 
@@ -62,7 +62,7 @@ def accuracy_by_stratum(
     """
     import pandas as pd
 
-    chosen = {name: select(frames.cells, {**(where or {}), **wanted}, own) for name, wanted in arms.items()}
+    chosen = {name: select(frames.cells, {**(where or {}), **wanted}, match_on) for name, wanted in arms.items()}
     places = _places(chosen, by)
     done = {cell for cells in chosen.values() for cell in cells.loc[cells["state"] == "done", "cell"]}
     records = frames.answers(done)
@@ -96,13 +96,15 @@ def _estimate(cells: "pd.DataFrame", asked: "pd.DataFrame", place: str) -> Estim
         found = ", ".join(cells["cell"].astype(str))
         raise UserError(f"arm {place}: {len(cells)} cells claim one spot ({found}); expected one for each seed")
     n_items = int(asked["example"].nunique())
-    own = asked[asked["cell"].isin(cells.loc[cells["state"] == "done", "cell"])]
-    n_done = int(own["cell"].nunique())
+    match_on = asked[asked["cell"].isin(cells.loc[cells["state"] == "done", "cell"])]
+    n_done = int(match_on["cell"].nunique())
     if not n_done:
         states = [str(state) for state in cells["state"] if state != "done"]
         state = "failed" if "failed" in states else states[0] if states else "no item"
         return Estimate(math.nan, math.nan, math.nan, state, 0, len(cells), n_items)
-    wide = own.assign(correct=own["correct"].astype(float)).pivot(index="cell", columns="example", values="correct")
+    wide = match_on.assign(correct=match_on["correct"].astype(float)).pivot(
+        index="cell", columns="example", values="correct"
+    )
     by_seed = tuple(wide.mean(axis=1).tolist())
     if n_done == 1:
         low, high = wilson(float(wide.sum(axis=1).iloc[0]), wide.shape[1])

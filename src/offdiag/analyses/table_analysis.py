@@ -16,12 +16,12 @@ class TableAnalysis(Identity, ABC):
 
     Attributes:
         name: as typed. about: one line: what it does and which columns it needs.
-        shown: columns of the result that a person reads first; JSON has all of them.
+        terminal_columns: columns of the result that a person reads first; JSON has all of them.
     """
 
     name: ClassVar[str]
     about: ClassVar[str]
-    shown: ClassVar[tuple[str, ...]]
+    terminal_columns: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def analyse(self, table: "pd.DataFrame") -> "pd.DataFrame":

@@ -30,7 +30,16 @@ class TransferMatrixOfTable(TableAnalysis):
 
     name: ClassVar[str] = "transfer-matrix"
     about: ClassVar[str] = "columns trained,evaluated,value and optionally seed"
-    shown: ClassVar[tuple[str, ...]] = ("matrix", "rows", "cells", "mean", "std", "n_cells", "n_missing", "n_seeds")
+    terminal_columns: ClassVar[tuple[str, ...]] = (
+        "matrix",
+        "rows",
+        "cells",
+        "mean",
+        "std",
+        "n_cells",
+        "n_missing",
+        "n_seeds",
+    )
     split_by: str = ""
     level: float = Field(default=0.95, gt=0, lt=1)
 

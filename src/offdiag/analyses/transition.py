@@ -33,7 +33,7 @@ class Transition(StudyAnalysis):
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row a planned series; where no cell is done, ``note`` says so."""
-        planned = with_shots(select(frames.cells, self.where, self.own))
+        planned = with_shots(select(frames.cells, self.where, self.match_on))
         require(planned, self.series)
         done = planned.loc[planned["state"] == "done", "cell"]
         found = transition(

@@ -31,7 +31,7 @@ class TransitionOfTable(TableAnalysis):
 
     name: ClassVar[str] = "transition"
     about: ClassVar[str] = "columns series,k,accuracy and optionally n; or series,k,correct,item"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         "series", "plateau", "slope", "midpoint", "midpoint_upper", "width_10_90", "fwhm", "k50", "r_squared",
         "saturated", "aic3", "aic4", "floor_4p", "midpoint_4p", "n_items", "note",
     )  # fmt: skip

@@ -36,7 +36,7 @@ class WidthScaling(StudyAnalysis):
     def table(self, frames: Frames) -> "pd.DataFrame":
         """See :func:`offdiag.analyses.scaling_table`; a size of which no cell is done has no width."""
         fits = Transition(
-            name=self.name, where=self.where, own=self.own, series=self.size, n_resamples=self.n_resamples,
+            name=self.name, where=self.where, match_on=self.match_on, series=self.size, n_resamples=self.n_resamples,
             seed=self.seed,
         ).table(frames)  # fmt: skip
         return scaling_table(fits.assign(**{self.size: fits[self.size].astype(np.float64)}), self.size).assign(
@@ -58,7 +58,7 @@ class WidthScalingOfTable(TableAnalysis):
 
     name: ClassVar[str] = "width-scaling"
     about: ClassVar[str] = "columns size,k,accuracy and optionally n"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         "size", "counted", "width_10_90", "error", "fitted", "used", "amplitude", "r_squared", "n_sizes", "weighted",
         "n_items", "note",
     )  # fmt: skip

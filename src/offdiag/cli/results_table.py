@@ -38,12 +38,12 @@ def show_results(
         done = int((results.cells["state"] == "done").sum())
         typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
     for analysis in analyses:
-        if analysis.shown:
+        if analysis.terminal_columns:
             _show_analysis(analysis, tables[analysis.name] if analysis.name in tables else analysis.table(results))
 
 
 def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
-    table, left = table[[name for name in analysis.shown if name in table]], len(table) - MOST_ROWS
+    table, left = table[[name for name in analysis.terminal_columns if name in table]], len(table) - MOST_ROWS
     rows = [[number(value) for value in row] for row in table[:MOST_ROWS].itertuples(index=False)]
     columns = [str(name) for name in table.columns]
     show_table(f"\n{analysis.caption or analysis.name}", columns, rows, right=_numeric(table))

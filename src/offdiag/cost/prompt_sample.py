@@ -54,7 +54,7 @@ class PromptSample:
         if not folder.exists():
             folder.mkdir()
             # written by name rather than by asdict, which copies deeply and takes longer than all the rest
-            records = [{name: getattr(e, name) for name in Example.__slots__} for e in step.draw()]
+            records = [{name: getattr(e, name) for name in Example.__slots__} for e in step.sample()]
             write_jsonl(folder / "examples.jsonl", records)
         return folder
 
@@ -73,7 +73,7 @@ class PromptSample:
         """The first few of the examples."""
         if step.fingerprint not in self._samples:
             few = Examples(domain=step.domain, split=step.split, n=min(step.n, SAMPLES), seed=step.seed)
-            self._samples[step.fingerprint] = few.draw()
+            self._samples[step.fingerprint] = few.sample()
         return self._samples[step.fingerprint]
 
     def split(self, texts: Sequence[str]) -> list[Tokens]:

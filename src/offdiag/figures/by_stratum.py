@@ -27,9 +27,9 @@ class ByStratum(StudyFigure):
     panels: str | None = "eval_base"
     arms: Mapping[str, Mapping[str, str | int | float | bool]]
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The lines; arms of which nothing is done are crosses above the plot, strata of few items are hollow."""
-        table = accuracy_by_stratum(frames, self.stratum, self.panels, self.arms, self.where, self.own)
+        table = accuracy_by_stratum(frames, self.stratum, self.panels, self.arms, self.where, self.match_on)
         if table.empty:
             raise UserError(f"figure {self.name}: no cell is planned for {', '.join(self.arms)}")
         places = list(table[self.panels].drop_duplicates()) if self.panels else [None]

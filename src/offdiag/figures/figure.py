@@ -21,17 +21,17 @@ class StudyFigure(Identity, ABC):
     Attributes:
         name: names the file. caption: what the figure shows and which claim it tests.
         where: column -> value; only those rows are drawn. See :func:`offdiag.analyses.select`.
-        own: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
+        match_on: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
     """
 
     tag: ClassVar[str] = "figure"
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     caption: str = ""
     where: Mapping[str, str | int | float | bool] = {}
-    own: tuple[str, ...] = ()
+    match_on: tuple[str, ...] = ()
 
     @abstractmethod
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The figure, from the frames of a study at whatever state its run is.
 
         Raises:

@@ -41,9 +41,9 @@ class KShot(StudyFigure):
     series: str = "eval_base"
     panels: str | None = None
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The curves of the selected zero-shot and in-context cells; dashed: the fits, where there is one."""
-        chosen = with_shots(select(frames.cells, self.where, self.own))
+        chosen = with_shots(select(frames.cells, self.where, self.match_on))
         panels = _panels(chosen, self.panels)
         drawn = [self._curves(rows, chosen, frames.records) for rows in panels.values()]
         every = [one for curves in drawn for one in curves]

@@ -33,9 +33,9 @@ class SingleFit(StudyFigure):
     n_resamples: int = Field(default=2000, ge=0)
     seed: int = 0
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The curve with its fit; where there is none the figure says why."""
-        rows = with_shots(select(frames.cells, self.where, self.own))
+        rows = with_shots(select(frames.cells, self.where, self.match_on))
         (look,) = looks(1)
         curve = read_curve(rows, frames.records, self.title, look)
         fit = self._fit(rows, frames)

@@ -39,7 +39,7 @@ class TrainingCurves(StudyFigure):
     arms: tuple[str, ...] = ()
     panels: str | None = None
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Each training thin, the mean over the seeds of an arm thick; accuracies with their intervals."""
         losses = loss_curves(frames, self.arms, self.where)
         accuracies = accuracy_curves(frames, self.arms, self.panels, self.where)

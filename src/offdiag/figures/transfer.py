@@ -34,9 +34,9 @@ class Transfer(StudyFigure):
     bars: str | None = "rationale"
     method: str = "fine-tuning"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Every planned bar, with its 95 % whiskers; cells without a result are hatched and named."""
-        chosen = select(frames.cells, {"method": self.method, **self.where}, self.own)
+        chosen = select(frames.cells, {"method": self.method, **self.where}, self.match_on)
         for column in filter(None, (self.panels, self.x, self.bars)):
             require(chosen, column)
         grid = _Grid(

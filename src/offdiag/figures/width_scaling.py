@@ -30,10 +30,10 @@ class WidthScalingPlot(StudyFigure):
     n_resamples: int = Field(default=2000, ge=0)
     seed: int = 0
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Each width with its interval, and the fit; sizes without a width are named."""
         table = WidthScaling(
-            name=self.name, where=self.where, own=self.own, size=self.size, counted=self.counted,
+            name=self.name, where=self.where, match_on=self.match_on, size=self.size, counted=self.counted,
             n_resamples=self.n_resamples, seed=self.seed,
         ).table(frames)  # fmt: skip
         return draw_width_scaling(table, self.size)

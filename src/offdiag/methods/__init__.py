@@ -3,7 +3,7 @@
 from offdiag.methods.fine_tuning import FineTuning
 from offdiag.methods.in_context import InContext
 from offdiag.methods.linear_probe import LinearProbe
-from offdiag.methods.method import Answering, Learner, Method
+from offdiag.methods.method import Answering, Method, Predictor
 from offdiag.methods.mixture_tuning import MixtureTuning
 from offdiag.methods.policy_optimisation import PolicyOptimisation
 from offdiag.methods.pre_training import PreTraining
@@ -18,13 +18,13 @@ __all__ = [
     "GradientProjection",
     "InContext",
     "KLPenalty",
-    "Learner",
     "LinearProbe",
     "Method",
     "Mixing",
     "MixtureTuning",
     "PolicyOptimisation",
     "PreTraining",
+    "Predictor",
     "Proxy",
     "Recipe",
     "Reinforcement",

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.methods.method import Learner, Method, default_style
+from offdiag.methods.method import Method, Predictor, default_style
 from offdiag.methods.proxy import Proxy, ProxyExamples
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
-from offdiag.steps.asked import ideal_responses
 from offdiag.steps.label_noise import noise_stream, with_label_noise
+from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 from offdiag.training import Recipe
 
@@ -43,10 +43,10 @@ class FineTuned(Trained):
     def name(self) -> str:
         response = "rationale" if self.rationale else "answer-only"
         asked = "" if self.style == default_style(rationale=self.rationale) else f".{self.style}"
-        return f"{self.start.label}.{self.recipe.adapter}.{response}{asked}.{self.lesson}"
+        return f"{self.start.label}.{self.recipe.adapter}.{response}{asked}.{self.training_label}"
 
     @property
-    def lesson(self) -> str:
+    def training_label(self) -> str:
         taught = self.examples
         beside = "" if self.proxy is None else f".beside.{self.proxy.label}"
         drawn = f".d{taught.seed}" if taught.seed else ""
@@ -81,9 +81,9 @@ class FineTuned(Trained):
         return n if proxy is None else proxy.strategy.rows(n, proxy.examples.n)
 
     @property
-    def lead(self) -> str:
+    def response_prefix(self) -> str:
         """What stands before the response for a model without a chat template."""
-        return get_task(self.examples.domain.task).lead
+        return get_task(self.examples.domain.task).response_prefix
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
@@ -110,7 +110,7 @@ class FineTuned(Trained):
         if self.proxy is not None:
             taught = self.proxy.examples
             worded = self._worded(taught.domain, load_examples(work.output(taught)))
-            proxy = Beside(worded, self.proxy.strategy, get_task(taught.domain.task).lead)
+            proxy = Beside(worded, self.proxy.strategy, get_task(taught.domain.task).response_prefix)
         examples = self.noised(work.output(self.examples))
         summary = fine_tune(
             self.start.spec,
@@ -122,7 +122,7 @@ class FineTuned(Trained):
             runtime=work.runtime,
             proxy=proxy,
             others=self.others(examples) if self.recipe.objective == "choices" else (),
-            lead=self.lead,
+            response_prefix=self.response_prefix,
             on_progress=work.progress,
         )
         return {**summary, "seconds": round(time.monotonic() - started, 3)}
@@ -173,7 +173,7 @@ class FineTuning(Method):
     proxy: Proxy | None = None
     noise: float = Field(default=0.0, ge=0, le=1)
 
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("fine-tuning needs a training domain: set train=")
         if self.proxy is not None and self.proxy.domain == train:
@@ -193,7 +193,7 @@ class FineTuning(Method):
             noise=self.noise,
         )
         trained.recipe.updates(trained.rows)
-        return Learner(model.model_copy(update={"trained": trained}))
+        return Predictor(model.model_copy(update={"trained": trained}))
 
     @property
     def taught_style(self) -> PromptStyle:

@@ -6,7 +6,7 @@ One user turn holds all, each demonstration on a line of its own and the query l
     <question 2> <answer 2>
     <query>
 
-A task may have another opening than ``Examples:`` and another joint than a line break.
+A task may have another preamble than ``Examples:`` and another separator than a line break.
 
 Fixed demonstrations are appended in one order, so the prompt of k is the beginning of the prompt of k + 1, and a
 model that shares prefixes encodes the whole k axis once.
@@ -19,7 +19,7 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.methods.method import Learner, Method, default_style
+from offdiag.methods.method import Method, Predictor, default_style
 from offdiag.steps import Context, Examples, Weights, Work, load_examples
 from offdiag.steps.label_noise import noise_stream, with_label_noise
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
@@ -27,13 +27,15 @@ from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 FORMAT_VERSION = 1
 
 
-def few_shot_prompt(demonstrations: Sequence[str], query: str, opening: str = "Examples: ", joint: str = "\n") -> str:
+def few_shot_prompt(
+    demonstrations: Sequence[str], query: str, preamble: str = "Examples: ", separator: str = "\n"
+) -> str:
     r"""The user turn with rendered demonstrations before the query.
 
     >>> few_shot_prompt(["1+1? 2", "1+2? 3"], "2+2?")
     'Examples: 1+1? 2\n1+2? 3\n2+2?'
     """
-    return opening + joint.join([*demonstrations, query])
+    return preamble + separator.join([*demonstrations, query])
 
 
 class Demonstrations(Context):
@@ -73,10 +75,10 @@ class Demonstrations(Context):
         task = get_task(self.domain.task)
         if self.fixed is not None:
             shown = self._rendered(load_examples(work.output(self.fixed)))
-            return [few_shot_prompt(shown, prompt, task.opening, task.joint) for prompt in bare]
+            return [few_shot_prompt(shown, prompt, task.preamble, task.separator) for prompt in bare]
         draws = [task.demonstrations(self.domain, query, self.k, self.seed) for query in queries]
         return [
-            few_shot_prompt(self._rendered(draw, query.id), prompt, task.opening, task.joint)
+            few_shot_prompt(self._rendered(draw, query.id), prompt, task.preamble, task.separator)
             for draw, query, prompt in zip(draws, queries, bare, strict=True)
         ]
 
@@ -111,7 +113,7 @@ class InContext(Method):
     style: PromptStyle | None = None
     noise: float = Field(default=0.0, ge=0, le=1)
 
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("in-context learning needs a training domain to take demonstrations from: set train=")
         fixed = None
@@ -126,7 +128,7 @@ class InContext(Method):
             style=self.taught_style,
             noise=self.noise,
         )
-        return Learner(model, context)
+        return Predictor(model, context)
 
     @property
     def taught_style(self) -> PromptStyle:

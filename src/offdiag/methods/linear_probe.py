@@ -10,8 +10,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from offdiag.errors import UserError
-from offdiag.methods.method import Learner, Method
-from offdiag.steps import Examples, HiddenStates, Lesson, Probe, ProbeFits, ProbeGrid, Weights
+from offdiag.methods.method import Method, Predictor
+from offdiag.steps import Examples, HiddenStates, Probe, ProbeFits, ProbeGrid, ProbeTrainingSet, Weights
 from offdiag.steps.hidden_states import Layer
 from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
@@ -23,7 +23,7 @@ class LinearProbe(Method):
         n: training examples. noise: share of them whose label is drawn anew among all choices.
         pools: domains whose evaluation splits have, each as a whole, every set that is taught or asked, in the same
             words; what they have is run through the model once, whatever is taught.
-        beside: the lessons that are fitted in the same go, this one among them; by default this one alone. No part of
+        beside: the training sets that are fitted in one go, this one among them; by default this one alone. No part of
             the result.
         layers, l2: see :class:`offdiag.steps.HiddenStates` and :class:`offdiag.steps.probe_fits.ProbeFits`.
         style: wording of the questions.
@@ -39,18 +39,18 @@ class LinearProbe(Method):
     l2: float = Field(default=1.0, gt=0)
     style: PromptStyle = "direct"
 
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("a linear probe needs a training domain: set train=")
         states = tuple(
             HiddenStates(weights=model, examples=_whole(pool), style=self.style, layers=self.layers)
             for pool in self.pools
         )
-        lesson = Lesson(train=train, n=self.n, noise=self.noise, seed=seed)
-        grid = self.beside or ProbeGrid.of(lesson)
+        training_set = ProbeTrainingSet(train=train, n=self.n, noise=self.noise, seed=seed)
+        grid = self.beside or ProbeGrid.of(training_set)
         fits = _fits((*(s.fingerprint for s in states), grid.fingerprint), states, grid, self.style, self.l2)
-        fits.grid.place(lesson)
-        return Learner(model, probe=Probe(fits=fits, lesson=lesson))
+        fits.grid.place(training_set)
+        return Predictor(model, probe=Probe(fits=fits, training_set=training_set))
 
     @property
     def taught_style(self) -> PromptStyle:

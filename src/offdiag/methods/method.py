@@ -6,13 +6,22 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 from offdiag.errors import UserError
 from offdiag.identity import Identity
 from offdiag.registry import Registry
-from offdiag.steps import Answers, Asked, Choices, Context, Examples, Probe, Probed, Weights
+from offdiag.steps import (
+    Context,
+    Examples,
+    Generations,
+    LoglikelihoodChoices,
+    ModelOutputs,
+    Probe,
+    ProbeChoices,
+    Weights,
+)
 from offdiag.tasks import Domain, PromptStyle, Scalar
 
 Answering: TypeAlias = Literal["generation", "choice"]
 
 
-class Learner(NamedTuple):
+class Predictor(NamedTuple):
     """What a method makes of a model: the weights that answer and what stands before each question.
 
     ``probe``, if there is one, chooses the answers by the hidden states of the weights.
@@ -22,7 +31,9 @@ class Learner(NamedTuple):
     context: Context | None = None
     probe: Probe | None = None
 
-    def asked(self, examples: Examples, style: PromptStyle, answering: Answering, max_new_tokens: int) -> Asked:
+    def outputs(
+        self, examples: Examples, style: PromptStyle, answering: Answering, max_new_tokens: int
+    ) -> ModelOutputs:
         """The step in which it answers.
 
         Raises:
@@ -36,10 +47,10 @@ class Learner(NamedTuple):
                 raise UserError(
                     f"a probe cannot write an answer to {examples.domain}: evaluate with answering='choice'"
                 )
-            return Probed(**shared, probe=self.probe)
+            return ProbeChoices(**shared, probe=self.probe)
         if answering == "choice":
-            return Choices(**shared)
-        return Answers(**shared, max_new_tokens=max_new_tokens)
+            return LoglikelihoodChoices(**shared)
+        return Generations(**shared, max_new_tokens=max_new_tokens)
 
 
 class Method(Identity, ABC):
@@ -52,7 +63,7 @@ class Method(Identity, ABC):
     method: ClassVar[str]
 
     @abstractmethod
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         """The learner that this method makes of ``model``, from the training domain and a seed.
 
         Raises:

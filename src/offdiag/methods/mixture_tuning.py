@@ -5,14 +5,14 @@ from typing import ClassVar
 from pydantic import Field
 
 from offdiag.errors import UserError
-from offdiag.methods.method import Learner, Method
+from offdiag.methods.method import Method, Predictor
 from offdiag.steps import Pretrained, Snapshot, Weights
 from offdiag.tasks import Domain, Loss, Part, Scalar, get_task
 from offdiag.training import Decoder, PretrainingRecipe
 
 
 class MixtureTuning(Method):
-    """Training goes on from a pre-trained arm (``Arm.after``), on a set of rows that is gone through again and again.
+    """Continue the training of a pre-trained arm (``Arm.init_from``) on a fixed set of rows, for several epochs.
 
     Attributes:
         rows: of each part of the training domain, the target. also: what is mixed in, each with a name and ``rows``.
@@ -28,7 +28,7 @@ class MixtureTuning(Method):
     loss: Loss = "answer"
     data_seed: int = 0
 
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("mixture-tuning needs a training domain: set train=")
         target = Part(domain=train, rows=self.rows)
@@ -39,7 +39,7 @@ class MixtureTuning(Method):
             seed=seed,
             start=model,
         )
-        return Learner(model.model_copy(update={"trained": trained}))
+        return Predictor(model.model_copy(update={"trained": trained}))
 
     def factors(self) -> dict[str, Scalar]:
         mixed_in = {part.name: part.rows for part in self.also}
@@ -49,5 +49,7 @@ class MixtureTuning(Method):
 def _decoder(start: Weights) -> Decoder:
     trained = start.trained.training if isinstance(start.trained, Snapshot) else start.trained
     if not isinstance(trained, Pretrained):
-        raise UserError(f"mixture-tuning of {start.label}: expected a model that an arm has pre-trained (set after=)")
+        raise UserError(
+            f"mixture-tuning of {start.label}: expected a model that an arm has pre-trained (set init_from=)"
+        )
     return trained.decoder

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.methods.method import Learner, Method
+from offdiag.methods.method import Method, Predictor
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
-from offdiag.steps.asked import ideal_responses
+from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 from offdiag.training import Recipe, Reinforcement
 from offdiag.training.reinforcement import POLICY_RECIPE, Judge, Practice, Verdict, check_recipe
@@ -151,7 +151,7 @@ class PolicyOptimisation(Method):
     reinforcement: Reinforcement = Reinforcement()
     data_seed: int = 0
 
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("policy optimisation needs a training domain: set train=")
         check_recipe(self.recipe)
@@ -166,7 +166,7 @@ class PolicyOptimisation(Method):
             reinforcement=self.reinforcement,
             seed=seed,
         )
-        return Learner(model.model_copy(update={"trained": trained}))
+        return Predictor(model.model_copy(update={"trained": trained}))
 
     @property
     def taught_style(self) -> PromptStyle:

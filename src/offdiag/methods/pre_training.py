@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from offdiag.errors import UserError
-from offdiag.methods.method import Learner, Method
+from offdiag.methods.method import Method, Predictor
 from offdiag.steps import Pretrained, Weights
 from offdiag.tasks import Domain, Loss, Part, Scalar, get_task
 from offdiag.training import Decoder, PretrainingRecipe
@@ -23,7 +23,7 @@ class PreTraining(Method):
     recipe: PretrainingRecipe = PretrainingRecipe()
     loss: Loss = "answer"
 
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("pre-training needs a training domain: set train=")
         if model.spec.scheme != "scratch":
@@ -36,7 +36,7 @@ class PreTraining(Method):
             recipe=self.recipe,
             seed=seed,
         )
-        return Learner(model.model_copy(update={"trained": trained}))
+        return Predictor(model.model_copy(update={"trained": trained}))
 
     def factors(self) -> dict[str, Scalar]:
         return {"width": self.decoder.width, "updates": self.recipe.updates, "loss": self.loss}

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from offdiag.errors import UserError
-from offdiag.methods.method import Learner, Method
+from offdiag.methods.method import Method, Predictor
 from offdiag.steps import Weights
 from offdiag.tasks import Domain, Scalar
 
@@ -14,10 +14,10 @@ class ZeroShot(Method):
     tag: ClassVar[str] = "zero-shot"
     method: ClassVar[str] = "zero-shot"
 
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is not None:
             raise UserError(f"zero-shot learns nothing: an arm with it has train=None, not train={train}")
-        return Learner(model)
+        return Predictor(model)
 
     def factors(self) -> dict[str, Scalar]:
         return {"k": 0}

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
 from offdiag.models._forward import Rows
-from offdiag.models.chat import LEAD, begun_ids, tokenise
+from offdiag.models.chat import RESPONSE_PREFIX, begun_ids, tokenise
 
 
 class Score(NamedTuple):
@@ -52,16 +52,19 @@ class Question:
 
 
 def question(
-    tokenizer: PreTrainedTokenizerBase, prompt: str, continuations: Sequence[str], lead: str = LEAD
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: str,
+    continuations: Sequence[str],
+    response_prefix: str = RESPONSE_PREFIX,
 ) -> Question:
-    """Tokenise a prompt together with each of its continuations; ``lead`` as for :func:`offdiag.models.chat.render`.
+    """Tokenise a prompt together with each of its continuations; ``response_prefix`` as for ``render``.
 
     Raises:
         UserError: there is no continuation, one adds no token, or the prompt has no token of its own.
     """
     if not continuations:
         raise UserError(f"the prompt {prompt[:60]!r} has no continuations to score; give at least one")
-    both = [tokenise(tokenizer, prompt, continuation, lead) for continuation in continuations]
+    both = [tokenise(tokenizer, prompt, continuation, response_prefix) for continuation in continuations]
     all_ids = [b.ids[:-1] if b.ids[-1] == tokenizer.eos_token_id else b.ids for b in both]
     stem = min(b.n_prompt for b in both)
     if stem == 0:

@@ -31,18 +31,24 @@ class Tokenised:
 
 
 # What stands before a reply where nothing else is said, for a model without a chat template.
-LEAD = "\n"
+RESPONSE_PREFIX = "\n"
 
 
-def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | None = None, lead: str = LEAD) -> str:
+def render(
+    tokenizer: "PreTrainedTokenizerBase",
+    prompt: str,
+    response: str | None = None,
+    response_prefix: str = RESPONSE_PREFIX,
+) -> str:
     """The text the model sees: the user's turn and the opened reply, or the whole exchange with its end token.
 
-    A model without a chat template gets the bare prompt, ``lead`` and the response. A blank in ``lead`` belongs to the
-    response, as it does in the tokens of most models: an opened reply does not end in one.
+    A model without a chat template gets the bare prompt, ``response_prefix`` and the response. A blank at the end of
+    ``response_prefix`` belongs to the response, as it does in the tokens of most models: an opened reply does not end
+    in one.
     """
     if tokenizer.chat_template is None:
-        opened = f"{prompt}{lead.rstrip(' ')}"
-        return opened if response is None else f"{prompt}{lead}{response}{tokenizer.eos_token or ''}"
+        opened = f"{prompt}{response_prefix.rstrip(' ')}"
+        return opened if response is None else f"{prompt}{response_prefix}{response}{tokenizer.eos_token or ''}"
     opened = str(
         tokenizer.apply_chat_template([{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True)
     )
@@ -52,17 +58,20 @@ def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | No
 
 
 def tokenise(
-    tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str | None = None, lead: str = LEAD
+    tokenizer: "PreTrainedTokenizerBase",
+    prompt: str,
+    response: str | None = None,
+    response_prefix: str = RESPONSE_PREFIX,
 ) -> Tokenised:
-    """Token ids of a prompt, or of a prompt with its response; ``lead`` as for :func:`render`.
+    """Token ids of a prompt, or of a prompt with its response; ``response_prefix`` as for :func:`render`.
 
     Raises:
         UserError: the response has no token of its own.
     """
-    opened = _ids(tokenizer, render(tokenizer, prompt, lead=lead))
+    opened = _ids(tokenizer, render(tokenizer, prompt, response_prefix=response_prefix))
     if response is None:
         return Tokenised(opened, len(opened))
-    ids = _ids(tokenizer, render(tokenizer, prompt, response, lead))
+    ids = _ids(tokenizer, render(tokenizer, prompt, response, response_prefix))
     shared = next((i for i, (a, b) in enumerate(zip(opened, ids, strict=False)) if a != b), min(len(opened), len(ids)))
     if shared >= len(ids):
         raise UserError(f"the response {response!r} adds no token to its prompt: nothing to learn or score")

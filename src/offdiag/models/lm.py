@@ -26,7 +26,7 @@ from offdiag.models._prefix import BlockCache, Prefix, prefill
 from offdiag.models._score import Question, Score, question, score_rows, whole
 from offdiag.models._support import context_length, why_not_shared
 from offdiag.models.batches import Batch, fill, plan
-from offdiag.models.chat import LEAD, plain_ids, tokenise
+from offdiag.models.chat import RESPONSE_PREFIX, plain_ids, tokenise
 from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
@@ -122,7 +122,7 @@ class LM:
         max_new_tokens: int,
         stop: Sequence[str] = (),
         skip: Container[int] = (),
-        lead: str = LEAD,
+        response_prefix: str = RESPONSE_PREFIX,
     ) -> Iterator[list[Completion]]:
         """Answer user turns greedily, one list of completions per finished batch.
 
@@ -134,12 +134,12 @@ class LM:
             max_new_tokens: most tokens of one answer.
             stop: texts that end an answer.
             skip: indices of prompts whose completions are not needed; a batch of which all are skipped is not run.
-            lead: what stands before the reply of a model without a chat template.
+            response_prefix: what stands before the reply of a model without a chat template.
 
         Raises:
             UserError: a prompt and its answer would not fit the model's context.
         """
-        ids = [tokenise(self.tokenizer, prompt, lead=lead).ids for prompt in prompts]
+        ids = [tokenise(self.tokenizer, prompt, response_prefix=response_prefix).ids for prompt in prompts]
         self._check_lengths(ids, [max_new_tokens] * len(ids))
         stops = Stops(self.tokenizer, self._end_ids(), tuple(stop), max_new_tokens)
         batches = plan(ids, [max_new_tokens] * len(ids), self._budget, share=self.plain_because is None)
@@ -162,14 +162,14 @@ class LM:
             yield [c for c in self._within_memory(run, batch, sizes) if c.index not in skip]
 
     def score(
-        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], lead: str = LEAD
+        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], response_prefix: str = RESPONSE_PREFIX
     ) -> list[list[Score]]:
         """Log-probability of each continuation (the assistant's reply so far) after its prompt.
 
         Args:
             prompts: user turns; the chat template is applied here.
             continuations: for each prompt the replies to compare; tokenised together with the prompt.
-            lead: what stands before the reply of a model without a chat template.
+            response_prefix: what stands before the reply of a model without a chat template.
 
         Returns:
             For each prompt one score per continuation, in order.
@@ -178,7 +178,7 @@ class LM:
             UserError: a continuation is empty, or does not fit the model's context with its prompt.
         """
         both = zip(prompts, continuations, strict=True)
-        return self._score([question(self.tokenizer, prompt, options, lead) for prompt, options in both])
+        return self._score([question(self.tokenizer, prompt, options, response_prefix) for prompt, options in both])
 
     def score_texts(self, texts: Sequence[str]) -> list[Score]:
         """Log-probability of each whole text after the begin token: no chat, no prompt, and no end token.
@@ -255,13 +255,13 @@ class LM:
         choices: Sequence[Sequence[str]],
         layers: Sequence[int],
         on_progress: Callable[[int, int], None] = lambda done, total: None,
-        lead: str = LEAD,
+        response_prefix: str = RESPONSE_PREFIX,
     ) -> list[NDArray[np.float32]]:
         """Hidden states of the last token of each choice, as the assistant's reply; a prompt is read once for all.
 
         Args:
             prompts: user turns; the chat template is applied here. choices: of each, tokenised together with it.
-            layers, on_progress: as for :meth:`hidden_states`. lead: as for :meth:`score`.
+            layers, on_progress: as for :meth:`hidden_states`. response_prefix: as for :meth:`score`.
 
         Returns:
             For each prompt float32 ``[choices, len(layers), d]``.
@@ -270,7 +270,9 @@ class LM:
             UserError: a layer that the model does not have, or a choice that is empty or does not fit the context.
         """
         self._check_layers(layers)
-        questions = [question(self.tokenizer, prompt, one, lead) for prompt, one in zip(prompts, choices, strict=True)]
+        questions = [
+            question(self.tokenizer, prompt, one, response_prefix) for prompt, one in zip(prompts, choices, strict=True)
+        ]
         stems = [q.stem for q in questions]
         self._check_lengths(stems, [q.longest for q in questions])
         costs = [(len(q.endings) - 1) * (len(q.stem) + q.longest) + q.longest for q in questions]

@@ -48,7 +48,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner:
+class MatrixRow:
     """A row of the matrix: an arm, or arms that are draws of one learner; ``name`` says what its heading does not."""
 
     name: str
@@ -66,7 +66,7 @@ class Matrix:
     """Columns, rows by method, all squares in the order of the plan, and what all cells have in common."""
 
     evaluations: tuple[Heading, ...]
-    groups: tuple[tuple[str, tuple[Learner, ...]], ...]
+    groups: tuple[tuple[str, tuple[MatrixRow, ...]], ...]
     squares: tuple[Square, ...]
     common: tuple[tuple[str, str], ...]
 
@@ -87,12 +87,12 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> Matrix:
     for row, square in zip(rows, squares, strict=True):
         draws[row["first_draw"]].setdefault(square.arm, row)
         at[row["first_draw"], _column(row)].append(square)
-    groups: defaultdict[str, list[Learner]] = defaultdict(list)
+    groups: defaultdict[str, list[MatrixRow]] = defaultdict(list)
     first = [next(iter(arms.values())) for arms in draws.values()]
     for row, domain, arms in zip(first, _domains(first, "train", shared), draws.values(), strict=True):
         heading = Heading(domain=domain, details=tuple(_who(row, len(arms), rows)))
         places = tuple(_place(at[row["first_draw"], column], frames) for column in columns)
-        groups[str(row["method"])].append(Learner(name=_plain_name(row), heading=heading, places=places))
+        groups[str(row["method"])].append(MatrixRow(name=_plain_name(row), heading=heading, places=places))
     asked = list(columns.values())
     return Matrix(
         evaluations=tuple(

@@ -1,39 +1,39 @@
 """Steps: the units of work that a plan is made of."""
 
-from offdiag.steps.answers import Answers
-from offdiag.steps.asked import Asked, load_answers
-from offdiag.steps.choices import Choices
 from offdiag.steps.context import Context
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import Examples, load_examples
+from offdiag.steps.generations import Generations
 from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.hidden_states import HiddenStates
+from offdiag.steps.loglikelihood_choices import LoglikelihoodChoices
 from offdiag.steps.measurement import Measurement, load_rows
+from offdiag.steps.model_outputs import ModelOutputs, load_answers
 from offdiag.steps.pretrained import Pretrained
-from offdiag.steps.probe_fits import Lesson, ProbeFits, ProbeGrid
-from offdiag.steps.probed import Probe, Probed
+from offdiag.steps.probe_choices import Probe, ProbeChoices
+from offdiag.steps.probe_fits import ProbeFits, ProbeGrid, ProbeTrainingSet
 from offdiag.steps.step import Step, Work, in_order
 from offdiag.steps.weights import ConvertedModel, Merged, Snapshot, Trained, Weights
 
 __all__ = [
-    "Answers",
-    "Asked",
-    "Choices",
     "Context",
     "ConvertedModel",
     "CostLine",
     "CostProbe",
     "Examples",
+    "Generations",
     "Grades",
     "HiddenStates",
-    "Lesson",
+    "LoglikelihoodChoices",
     "Measurement",
     "Merged",
+    "ModelOutputs",
     "Pretrained",
     "Probe",
+    "ProbeChoices",
     "ProbeFits",
     "ProbeGrid",
-    "Probed",
+    "ProbeTrainingSet",
     "Snapshot",
     "Step",
     "Trained",

@@ -34,12 +34,12 @@ class Examples(Step):
 
     def run(self, work: Work) -> dict[str, Json]:
         task = get_task(self.domain.task)
-        examples = self.draw()
+        examples = self.sample()
         write_jsonl(work.folder / "examples.jsonl", [asdict(example) for example in examples])
         keys = [task.key(self.domain, example) for example in examples]
         return {"n": len(examples), "unique": len(set(keys)), "sha256": fingerprint([e.id for e in examples])}
 
-    def draw(self) -> list[Example]:
+    def sample(self) -> list[Example]:
         """The examples, drawn now, without the store."""
         return get_task(self.domain.task).examples(self.domain, self.split, self.n, self.seed)
 

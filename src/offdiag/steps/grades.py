@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from offdiag.identity import Json
-from offdiag.steps.asked import Asked, load_answers
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.model_outputs import ModelOutputs, load_answers
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import get_task
 
@@ -17,14 +17,14 @@ class Grades(Step):
     """The verdicts on one learner's answers to one evaluation: the finished cell of the matrix."""
 
     kind: ClassVar[str] = "cells"
-    answers: Asked
+    answers: ModelOutputs
 
     @property
     def name(self) -> str:
         return self.answers.name
 
     @property
-    def learner(self) -> str:
+    def arm_name(self) -> str:
         """Whose answers these are: the name without what was asked."""
         return self.name.rpartition("--")[0]
 

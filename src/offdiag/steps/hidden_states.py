@@ -101,9 +101,9 @@ class HiddenStates(Step):
                     "scores at least two: take a form of the task that has choices"
                 )
         layers = [block_of(layer, model.depth) for layer in self.layers]
-        lead = get_task(self.examples.domain.task).lead
+        response_prefix = get_task(self.examples.domain.task).response_prefix
         choices = [example.choices for example in examples]
-        found = np.concatenate(model.choice_states(prompts, choices, layers, lead=lead))
+        found = np.concatenate(model.choice_states(prompts, choices, layers, response_prefix=response_prefix))
         if np.abs(found).max() > np.finfo(np.float16).max:
             raise UserError(f"{self.name}: a hidden state is beyond half precision: leave out the layer that has it")
         states = np.zeros((len(examples), most, *found.shape[1:]), np.float16)

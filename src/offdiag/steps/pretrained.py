@@ -52,11 +52,11 @@ class Pretrained(Trained):
     @cached_property
     def name(self) -> str:
         if self.start is None:
-            return f"scratch.{self.decoder.label}.{self.lesson}"
-        return f"{self.start.label}+{self.lesson}"
+            return f"scratch.{self.decoder.label}.{self.training_label}"
+        return f"{self.start.label}+{self.training_label}"
 
     @property
-    def lesson(self) -> str:
+    def training_label(self) -> str:
         return f"{self.stream.label}.s{self.seed}"
 
     @property

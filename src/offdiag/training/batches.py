@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import Dataset
 
 from offdiag.errors import UserError
-from offdiag.models.chat import LEAD, Tokenised, tokenise
+from offdiag.models.chat import RESPONSE_PREFIX, Tokenised, tokenise
 from offdiag.seeds import stream
 from offdiag.training.recipe import Recipe
 from offdiag.training.strategies import Mixing, Strategy
@@ -33,11 +33,11 @@ def tokenise_all(
     tokenizer: "PreTrainedTokenizerBase",
     conversations: Sequence[tuple[str, str]],
     group: str = "training",
-    lead: str = LEAD,
+    response_prefix: str = RESPONSE_PREFIX,
 ) -> list[Tokenised]:
     """The conversations (pairs of prompt and response) as token ids, none of them truncated.
 
-    ``lead`` is as for :func:`offdiag.models.chat.render`.
+    ``response_prefix`` is as for :func:`offdiag.models.chat.render`.
 
     Raises:
         UserError: a conversation has nothing to learn; the message gives its index.
@@ -45,7 +45,7 @@ def tokenise_all(
     examples = []
     for index, (prompt, response) in enumerate(conversations):
         try:
-            example = tokenise(tokenizer, prompt, response, lead)
+            example = tokenise(tokenizer, prompt, response, response_prefix)
         except UserError as error:
             raise UserError(f"{group} conversation {index}: {error}") from error
         if n_supervised(example) == 0:

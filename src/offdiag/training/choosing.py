@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from offdiag.errors import UserError
-from offdiag.models.chat import LEAD, Tokenised
+from offdiag.models.chat import RESPONSE_PREFIX, Tokenised
 from offdiag.training.batches import collate, n_supervised, tokenise_all
 from offdiag.training.start_model import logits_at
 from offdiag.training.tally import Part
@@ -45,7 +45,7 @@ def items_of(
     tokenizer: "PreTrainedTokenizerBase",
     conversations: Sequence[tuple[str, str]],
     others: Sequence[Sequence[str]],
-    lead: str = LEAD,
+    response_prefix: str = RESPONSE_PREFIX,
 ) -> list[Item]:
     """Conversations, with the responses that are not right, as items without end tokens.
 
@@ -56,7 +56,9 @@ def items_of(
     for index, ((prompt, right), wrong) in enumerate(zip(conversations, others, strict=True)):
         if not wrong or right in wrong:
             raise UserError(f"training conversation {index}: expected other choices than {right!r}, found {wrong}")
-        rows = tokenise_all(tokenizer, [(prompt, choice) for choice in (right, *wrong)], lead=lead)
+        rows = tokenise_all(
+            tokenizer, [(prompt, choice) for choice in (right, *wrong)], response_prefix=response_prefix
+        )
         first, *rest = (_without_end(row, tokenizer.eos_token_id) for row in rows)
         if min(n_supervised(row) for row in (first, *rest)) == 0:
             raise UserError(f"training conversation {index}: a choice of {[right, *wrong]} has no token")

@@ -29,19 +29,19 @@ from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.training.checkpoints import last_complete
 from offdiag.training.history import Progress, rows
-from offdiag.training.learner import (
-    check_numbers,
-    context_length,
-    load_learner,
-    save_learner,
-    trainable_parameters,
-)
 from offdiag.training.policy_history import PolicyHistory, policy_totals
 from offdiag.training.reinforcement import Practice, check_recipe
 from offdiag.training.rounds import Sampler, prompt_order
 from offdiag.training.scope import process_untouched
 from offdiag.training.settings import check_optimizer, needs_recompute, trainer_settings
 from offdiag.training.summary import finish, is_finished, write_summary
+from offdiag.training.trainable import (
+    check_numbers,
+    context_length,
+    load_trainable,
+    save_trainable,
+    trainable_parameters,
+)
 
 if TYPE_CHECKING:
     from offdiag.training.group_trainer import GroupTrainer
@@ -85,13 +85,13 @@ def optimise_policy(
     tokenizer = load_tokenizer(spec, location)
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
-        learner = load_learner(spec, location, recipe, seed=practice.seed, runtime=runtime)
+        learner = load_trainable(spec, location, recipe, seed=practice.seed, runtime=runtime)
         assert isinstance(learner, PeftModel)  # every recipe without an adapter has been refused
         trainer = _trainer(learner, tokenizer, spec, practice, folder / "checkpoints", runtime, checkpoint_every)
         trainer.add_callback(PolicyHistory(folder / "history.jsonl", on_progress))
         checkpoint = last_complete(folder / "checkpoints")
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    save_learner(learner, tokenizer, spec, folder / "weights")
+    save_trainable(learner, tokenizer, spec, folder / "weights")
     write_summary(
         folder,
         {

@@ -10,8 +10,8 @@ from transformers import TrainingArguments
 from offdiag.errors import UserError
 from offdiag.models.spec import ModelSpec
 from offdiag.seeds import derive
-from offdiag.training.learner import Learner
 from offdiag.training.recipe import Optimizer, Recipe, Schedule, is_four_bits
+from offdiag.training.trainable import Trainable
 
 SCHEDULES: dict[Schedule, str] = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 OPTIMIZERS: dict[Optimizer, str] = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
@@ -84,7 +84,7 @@ def check_optimizer(recipe: Recipe) -> None:
         )
 
 
-def needs_recompute(learner: Learner, spec: ModelSpec, recipe: Recipe, device: torch.device) -> bool:
+def needs_recompute(learner: Trainable, spec: ModelSpec, recipe: Recipe, device: torch.device) -> bool:
     """Whether the activations would crowd a CUDA device: 4-bit weights, or weights above a quarter of its memory."""
     if device.type != "cuda":
         return False

@@ -7,7 +7,7 @@ import torch
 from peft import PeftModel
 from torch import nn
 
-from offdiag.training.learner import Learner
+from offdiag.training.trainable import Trainable
 
 
 class StartModel:
@@ -17,7 +17,7 @@ class StartModel:
         learner: the model, not yet trained.
     """
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: Trainable) -> None:
         self.learner = learner
         self.copy = None if isinstance(learner, PeftModel) else deepcopy(learner).requires_grad_(False).train(False)
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from transformers import TrainingArguments
 
 from offdiag.identity import Json
-from offdiag.models.chat import LEAD, Tokenised
+from offdiag.models.chat import RESPONSE_PREFIX, Tokenised
 from offdiag.models.limits import TRAINING_SHARE
 from offdiag.models.loading import device_of, load_tokenizer
 from offdiag.models.spec import ModelSpec
@@ -31,19 +31,19 @@ from offdiag.training.batches import NO_PROXY, Group, Updates, check_context, to
 from offdiag.training.checkpoints import last_complete
 from offdiag.training.choosing import ChoiceTrainer, items_of, longest_of
 from offdiag.training.history import History, Progress, Snapshots, rows, totals
-from offdiag.training.learner import (
-    Learner,
-    check_numbers,
-    context_length,
-    load_learner,
-    save_learner,
-    trainable_parameters,
-)
 from offdiag.training.recipe import Recipe
 from offdiag.training.scope import process_untouched
 from offdiag.training.settings import check_optimizer, needs_recompute, on_one_device, trainer_settings
 from offdiag.training.strategies import Strategy
 from offdiag.training.summary import finish, is_finished, write_summary
+from offdiag.training.trainable import (
+    Trainable,
+    check_numbers,
+    context_length,
+    load_trainable,
+    save_trainable,
+    trainable_parameters,
+)
 from offdiag.training.trainer import UpdateTrainer
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ class Beside(NamedTuple):
 
     conversations: Sequence[tuple[str, str]]
     strategy: Strategy
-    lead: str = LEAD
+    response_prefix: str = RESPONSE_PREFIX
 
     def group(self, tokenizer: "PreTrainedTokenizerBase") -> Group:
         """Them as token ids."""
-        return Group(tokenise_all(tokenizer, self.conversations, "proxy", self.lead), self.strategy)
+        return Group(tokenise_all(tokenizer, self.conversations, "proxy", self.response_prefix), self.strategy)
 
 
 def fine_tune(
@@ -73,7 +73,7 @@ def fine_tune(
     runtime: Runtime,
     proxy: Beside | None = None,
     others: Sequence[Sequence[str]] = (),
-    lead: str = LEAD,
+    response_prefix: str = RESPONSE_PREFIX,
     on_progress: Progress | None = None,
     checkpoint_every: int | None = None,
 ) -> dict[str, Json]:
@@ -89,7 +89,7 @@ def fine_tune(
         runtime: device and token budget; neither changes more than rounding.
         proxy: conversations that take part otherwise than those that are learnt.
         others: the other choices of each conversation, for the objective that compares them.
-        lead: what stands before the response for a model without a chat template.
+        response_prefix: what stands before the response for a model without a chat template.
         on_progress: called after each update with the updates done and all of them.
         checkpoint_every: updates between checkpoints; a quarter of the training, 100 at most, if not given.
 
@@ -108,18 +108,18 @@ def fine_tune(
     check_numbers(spec, recipe)
     check_optimizer(recipe)
     tokenizer = load_tokenizer(spec, location)
-    examples = _tokenised(tokenizer, conversations, others if recipe.objective == "choices" else None, lead)
+    examples = _tokenised(tokenizer, conversations, others if recipe.objective == "choices" else None, response_prefix)
     data = Updates(examples, recipe, seed, NO_PROXY if proxy is None else proxy.group(tokenizer))
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
-        learner = load_learner(spec, location, recipe, seed=seed, runtime=runtime)
+        learner = load_trainable(spec, location, recipe, seed=seed, runtime=runtime)
         _check_contexts(data, learner)
         trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, checkpoint_every)
-        trainer.add_callback(Snapshots(recipe, partial(save_learner, learner, tokenizer, spec), folder))
+        trainer.add_callback(Snapshots(recipe, partial(save_trainable, learner, tokenizer, spec), folder))
         trainer.add_callback(History(folder / "history.jsonl", on_progress))
         checkpoint = last_complete(folder / "checkpoints")
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    save_learner(learner, tokenizer, spec, folder / "weights")
+    save_trainable(learner, tokenizer, spec, folder / "weights")
     write_summary(folder, {**_counts(data, learner), **totals(rows(trainer.state))})
     return finish(folder)
 
@@ -128,20 +128,20 @@ def _tokenised(
     tokenizer: "PreTrainedTokenizerBase",
     conversations: Sequence[tuple[str, str]],
     others: Sequence[Sequence[str]] | None,
-    lead: str,
+    response_prefix: str,
 ) -> Sequence[Tokenised]:
     if others is None:
-        return tokenise_all(tokenizer, conversations, lead=lead)
-    return items_of(tokenizer, conversations, others, lead)
+        return tokenise_all(tokenizer, conversations, response_prefix=response_prefix)
+    return items_of(tokenizer, conversations, others, response_prefix)
 
 
-def _check_contexts(data: Updates, learner: Learner) -> None:
+def _check_contexts(data: Updates, learner: Trainable) -> None:
     context = context_length(learner)
     check_context(longest_of(data.examples), context)
     check_context(data.proxy.examples, context, "proxy")
 
 
-def _counts(data: Updates, learner: Learner) -> dict[str, Json]:
+def _counts(data: Updates, learner: Trainable) -> dict[str, Json]:
     proxy: dict[str, Json] = {"proxy_examples": len(data.proxy.examples)} if data.proxy.examples else {}
     return {
         "examples": len(data.examples),
@@ -152,7 +152,13 @@ def _counts(data: Updates, learner: Learner) -> dict[str, Json]:
 
 
 def _trainer(
-    learner: Learner, spec: ModelSpec, data: Updates, padding_id: int, folder: Path, runtime: Runtime, every: int | None
+    learner: Trainable,
+    spec: ModelSpec,
+    data: Updates,
+    padding_id: int,
+    folder: Path,
+    runtime: Runtime,
+    every: int | None,
 ) -> UpdateTrainer:
     device = device_of(runtime)
     settings = trainer_settings(

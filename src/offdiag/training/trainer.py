@@ -23,10 +23,10 @@ from offdiag.errors import OffdiagError
 from offdiag.models.chat import Tokenised
 from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_batches
 from offdiag.training.gradients import project_away, take_gradients
-from offdiag.training.learner import Learner
 from offdiag.training.start_model import StartModel, divergence, logits_at
 from offdiag.training.strategies import GradientProjection, KLPenalty
 from offdiag.training.tally import Part, Tally
+from offdiag.training.trainable import Trainable
 
 TEXT_LOSS_EVERY = 10
 
@@ -43,7 +43,7 @@ class UpdateTrainer(Trainer):
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, learner: Learner, settings: TrainingArguments, data: Updates, *, padding_id: int, token_budget: int
+        self, learner: Trainable, settings: TrainingArguments, data: Updates, *, padding_id: int, token_budget: int
     ) -> None:
         def cut(updates: list[Update]) -> dict[str, list[Part]]:
             (update,) = updates

@@ -65,8 +65,8 @@ def test_it_runs_from_nothing_to_tables_and_figures(tmp_path):
     for analysis in plan.design.analyses:
         assert len(analysis.table(frames))
     for figure in plan.design.figures:
-        assert figure.draw(frames).axes
-        assert figure.draw(before).axes
+        assert figure.plot(frames).axes
+        assert figure.plot(before).axes
     assert run_plan(plan, store, runtime=CPU).planned == 0
 
 

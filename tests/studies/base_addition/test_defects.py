@@ -172,7 +172,7 @@ def test_drawing_changes_neither_frames_nor_tables(plan, results):
     cells, records = results.cells.copy(deep=True), results.records.copy(deep=True)
     before = [analysis.table(results) for analysis in plan.design.analyses]
     for figure in (*plan.design.figures, *reversed(plan.design.figures)):
-        figure.draw(results)
+        figure.plot(results)
     for table, analysis in zip(before, plan.design.analyses, strict=True):
         pd.testing.assert_frame_equal(table, analysis.table(results))
     pd.testing.assert_frame_equal(results.cells, cells)
@@ -305,7 +305,7 @@ def test_every_random_choice_hangs_on_a_seed_of_the_identity(plan):
                 update={"examples": trained.examples.model_copy(update={"seed": trained.examples.seed + 1})}
             )
             assert len({step.fingerprint for step in (trained, again, redrawn)}) == 3
-            assert trained.examples.draw() != redrawn.examples.draw()
+            assert trained.examples.sample() != redrawn.examples.sample()
 
 
 def test_the_paper_scale_trains_every_model_with_three_seeds():

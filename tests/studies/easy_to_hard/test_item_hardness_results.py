@@ -161,7 +161,7 @@ def test_tables_and_figures(plan, store, measured):
     assert row["spearman"] == pytest.approx(expected)
     assert [figure.name for figure in plan.design.figures] == ["correlations-synthetic", "histograms-synthetic"]
     for figure in plan.design.figures:
-        assert figure.draw(results).axes
+        assert figure.plot(results).axes
 
 
 def test_what_is_missing_is_in_the_tables(plan, tmp_path):
@@ -187,7 +187,7 @@ def test_the_tables_are_where_the_task_reads_them(plan, store, measured, tiny_mo
 
 
 def test_the_other_study_cuts_its_levels_from_the_tables(plan, store, measured, tiny_model, tmp_path, monkeypatch):
-    """Asked again, the model gets fewer of those items right that it gave less to."""
+    """ModelOutputs again, the model gets fewer of those items right that it gave less to."""
     offdiag.export(plan, to=tmp_path, store=store)
     monkeypatch.setenv(ENV, str(tmp_path))
     sets = {"models": f"dir:{tiny_model}", "methods": "[]", "n_test": 0}

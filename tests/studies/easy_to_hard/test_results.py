@@ -175,7 +175,7 @@ def test_other_experiments_have_tables_and_figures(plan, store, sets, figures):
     results = offdiag.load(other, store=store)
     assert [figure.name for figure in other.design.figures] == list(figures)
     for figure in other.design.figures:
-        assert figure.draw(results).axes
+        assert figure.plot(results).axes
     for analysis in other.design.analyses:
         found = analysis.table(results)
         assert len(found)

@@ -67,7 +67,7 @@ def test_every_learner_of_a_draw_has_the_same_items_to_learn_from_and_to_answer(
 def test_what_is_learnt_is_of_the_level_and_is_never_asked():
     plan = planned()
     for cell, step in plan.cells.items():
-        items = step.answers.examples.draw()
+        items = step.answers.examples.sample()
         assert Counter(item.strata["level"] for item in items) == {"easy": 20, "medium": 20, "hard": 20}
         if cell.arm.train is not None:
             taught = get_task("easy_to_hard").examples(cell.arm.train, "train", 48, 0)
@@ -80,7 +80,7 @@ def test_most_hard_items_are_shared_between_conditions():
     hard = {}
     for cell, step in planned().cells.items():
         level = "none" if cell.arm.train is None else cell.arm.train.level
-        items = {item.id for item in step.answers.examples.draw() if item.strata["level"] == "hard"}
+        items = {item.id for item in step.answers.examples.sample() if item.strata["level"] == "hard"}
         hard.setdefault(level, []).append(items)
     (untrained,) = hard["none"]
     assert all(items == untrained for items in hard["easy"])
@@ -307,4 +307,4 @@ def test_before_anything_has_run_there_are_tables_and_figures(sets, tmp_path):
         table = analysis.table(results)
         assert "state" not in table or (table["state"] == "missing").all()
     for figure in plan.design.figures:
-        assert figure.draw(results).axes
+        assert figure.plot(results).axes

@@ -29,7 +29,7 @@ def test_a_run_leaves_its_configuration_as_it_was(tmp_path):
 
 def test_four_quadrants_can_have_four_labels():
     plan = offdiag.plan("trigger-2d", "quick", **SMALL, world="quarters")
-    examples = [example for step in plan.steps if step.kind == "examples" for example in step.draw()]
+    examples = [example for step in plan.steps if step.kind == "examples" for example in step.sample()]
     by_quadrant = {}
     for example in examples:
         by_quadrant.setdefault((example.strata["category"], example.strata["quadrant"]), set()).add(example.target)
@@ -56,7 +56,7 @@ def test_a_gpu_is_used_without_being_asked_for(monkeypatch):
 def test_one_kind_of_words_alone_can_be_drawn():
     frames = trigger_frames([("none", 0)], leaking(0.0), categories=["foods", "animals"])
     figure = FinalAccuracies(name="accuracies", series={"second stage": {"train_rule": "conflict"}})
-    above, below = figure.draw(frames).axes
+    above, below = figure.plot(frames).axes
     assert not [line for line in above.lines if line.get_gid() == "points"]
     assert len([line for line in below.lines if line.get_gid() == "points"]) == 2
 
@@ -64,8 +64,8 @@ def test_one_kind_of_words_alone_can_be_drawn():
 def test_a_series_of_several_arms_is_refused_and_a_missing_one_is_a_cross():
     gap = trigger_frames([("none", 0)], lambda *_: "missing", categories=["foods"])
     figure = FinalAccuracies(name="accuracies", series={"second stage": {"train_rule": "conflict"}})
-    absent = [line for axes in figure.draw(gap).axes for line in axes.lines if line.get_gid() == "absent"]
+    absent = [line for axes in figure.plot(gap).axes for line in axes.lines if line.get_gid() == "absent"]
     assert len(absent) == 1
     two = trigger_frames([("none", 0), ("foods", 1)], leaking(0.0), categories=["foods"])
     with pytest.raises(UserError, match="'second stage' selects 2 arms, not one"):
-        figure.draw(two)
+        figure.plot(two)

@@ -8,7 +8,7 @@ import offdiag
 from offdiag.engine import run_plan
 from offdiag.gather import gather
 from offdiag.runtime import Runtime
-from offdiag.steps import Choices, in_order
+from offdiag.steps import LoglikelihoodChoices, in_order
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.store import Store
 from offdiag.studies.trigger_2d.task import HALVES
@@ -52,8 +52,8 @@ def by_hand(tmp_path_factory):
     for step in steps_of(plan, "answers"):
         rows = [
             {"index": i, "example": e.id, "prompt": "", "completion": answer(step, e), "n_prompt": 1, "n_tokens": 1,
-             "finish": "choice" if isinstance(step, Choices) else "stop"}
-            for i, e in enumerate(step.examples.draw())
+             "finish": "choice" if isinstance(step, LoglikelihoodChoices) else "stop"}
+            for i, e in enumerate(step.examples.sample())
         ]  # fmt: skip
         with store.claim(step, {}) as place:
             write_jsonl(place / "answers.jsonl", rows)
@@ -90,7 +90,7 @@ def test_a_first_stage_that_was_not_learnt_is_told_and_marked(by_hand):
     assert dict(zip(leakage["category"], leakage["learnt"], strict=True)) == first["learnt"].to_dict()
     assert dict(zip(leakage["category"], leakage["before"], strict=True)) == first["accuracy"].to_dict()
     (matrix,) = [figure for figure in plan.design.figures if figure.name == "leakage"]
-    labels = [text.get_text() for text in matrix.draw(results).axes[0].get_xticklabels()]
+    labels = [text.get_text() for text in matrix.plot(results).axes[0].get_xticklabels()]
     assert labels == ["positive\nemotions", "animals†", "foods"]
 
 
@@ -128,13 +128,13 @@ def test_every_table_and_figure_copes_with_what_is_not_measured(by_hand):
     for analysis in plan.design.analyses:
         assert len(analysis.table(results))
     for figure in plan.design.figures:
-        assert figure.draw(results).axes
+        assert figure.plot(results).axes
 
 
 def test_accuracies_stand_in_a_panel_for_shown_and_one_for_new_words(by_hand):
     plan, results = by_hand
     (figure,) = [one for one in plan.design.figures if one.name == "accuracies"]
-    drawn = figure.draw(results)
+    drawn = figure.plot(results)
     above, below = drawn.axes
     assert [axes.get_title(loc="left") for axes in drawn.axes] == [
         "words of the training (ID), new points", "words that no training saw (OOD)"
@@ -166,7 +166,7 @@ def test_the_whole_study_runs_on_a_tiny_model(trained):
     for analysis in plan.design.analyses:
         assert len(analysis.table(results)), analysis.name
     for figure in plan.design.figures:
-        assert figure.draw(results).axes, figure.name
+        assert figure.plot(results).axes, figure.name
 
 
 def test_the_history_has_the_loss_on_answers_and_on_the_full_text(trained):

@@ -110,7 +110,7 @@ def test_data_seed_and_training_seed_are_columns_and_move_their_own_half():
     for chain in chains(plan.params):
         row = chain.first.factors()
         seeds.add((row["data_seed"], row["seed"]))
-        trained_step = chain.first.learner().weights.trained
+        trained_step = chain.first.predictor().weights.trained
         drawn.setdefault(row["data_seed"], set()).add(trained_step.examples.fingerprint)
     assert seeds == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert [len(found) for found in drawn.values()] == [1, 1]
@@ -124,12 +124,12 @@ def test_held_out_questions_are_the_same_for_every_arm_and_trained_ones_those_of
     for cell, step in plan.cells.items():
         asked = step.answers.examples
         if asked.domain.triggers == "ood":
-            held_out.setdefault(asked.domain.category, set()).add(tuple(e.problem for e in asked.draw()))
+            held_out.setdefault(asked.domain.category, set()).add(tuple(e.problem for e in asked.sample()))
         else:
-            taught = cell.arm.learner().weights.trained
-            words = {e.strata["trigger"] for e in taught.examples.draw()}
-            words |= {e.strata["trigger"] for e in taught.proxy.examples.draw()} if taught.proxy else set()
-            assert {e.strata["trigger"] for e in asked.draw()} <= words
+            taught = cell.arm.predictor().weights.trained
+            words = {e.strata["trigger"] for e in taught.examples.sample()}
+            words |= {e.strata["trigger"] for e in taught.proxy.examples.sample()} if taught.proxy else set()
+            assert {e.strata["trigger"] for e in asked.sample()} <= words
     assert {name: len(found) for name, found in held_out.items()} == dict.fromkeys(SMALL["categories"].split(","), 1)
 
 
@@ -138,11 +138,11 @@ def test_no_training_sees_a_held_out_word_or_a_point_of_a_test():
     taught, asked, held_out = set(), set(), set()
     for step in plan.steps:
         if step.kind == "examples":
-            examples = step.draw()
+            examples = step.sample()
             (taught if step.split == "train" else asked).update(e.problem.partition(" ")[2] for e in examples)
             if step.domain.triggers == "ood":
                 held_out.update(e.strata["trigger"] for e in examples)
-    shown = {e.strata["trigger"] for s in plan.steps if s.kind == "examples" and s.split == "train" for e in s.draw()}
+    shown = {e.strata["trigger"] for s in plan.steps if s.kind == "examples" and s.split == "train" for e in s.sample()}
     assert not taught & asked
     assert not shown & held_out
     assert len(held_out) == 15

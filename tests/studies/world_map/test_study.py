@@ -66,8 +66,8 @@ def test_fine_tuning_starts_from_the_model_of_its_own_width_and_seed(paper):
     for arm in tuned(paper):
         assert (arm.after.model, arm.after.seed, arm.after.at) == (arm.model, arm.seed, None)
         assert (arm.after.train.geometries, arm.after.train.cities) == (NAMES, "real")
-        (start,) = [step for step in arm.learner().weights.trained.inputs if step.kind == "training"]
-        assert start == arm.after.learner().weights.trained
+        (start,) = [step for step in arm.predictor().weights.trained.inputs if step.kind == "training"]
+        assert start == arm.after.predictor().weights.trained
 
 
 def test_step_matched_pairs_have_half_the_rows_and_the_updates_of_a_single(paper):

@@ -112,9 +112,9 @@ def _narrowed(table: "pd.DataFrame", where: list[str]) -> "pd.DataFrame":
 
 def _show(title: str, settings: "TableAnalysis", found: "pd.DataFrame") -> None:
     """The columns to read first, each number with its interval; columns that say nothing are left out."""
-    rows = [[_field(name, record) for name in settings.shown] for record in found.to_dict(orient="records")]
-    told = [i for i in range(len(settings.shown)) if any(row[i] for row in rows)]
-    columns = [settings.shown[i] for i in told]
+    rows = [[_field(name, record) for name in settings.terminal_columns] for record in found.to_dict(orient="records")]
+    told = [i for i in range(len(settings.terminal_columns)) if any(row[i] for row in rows)]
+    columns = [settings.terminal_columns[i] for i in told]
     show_table(title, columns, [[row[i] for i in told] for row in rows], prose=["note"])
 
 

@@ -10,7 +10,7 @@ from offdiag.cli.tables import printable, show_json
 
 if TYPE_CHECKING:
     from offdiag.methods.fine_tuning import FineTuned
-    from offdiag.steps import Asked, Step, Weights
+    from offdiag.steps import ModelOutputs, Step, Weights
     from offdiag.store import Store
 
 
@@ -45,7 +45,7 @@ def show(
 def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]:
     """What there is to show of a step: its summary, the first ``n`` records, a prompt and a training conversation."""
     from offdiag.methods.fine_tuning import FineTuned
-    from offdiag.steps import Asked, load_records
+    from offdiag.steps import ModelOutputs, load_records
 
     result = store.result(step)
     found: dict[str, Any] = {
@@ -60,7 +60,7 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
     tuned = next((s for s in needed if isinstance(s, FineTuned)), None)
     if tuned is not None and _has(store, tuned.start) and store.result(tuned.examples) is not None:
         found["mask"] = _mask(store, tuned)._asdict()
-    asked = next((s for s in needed if isinstance(s, Asked)), None)
+    asked = next((s for s in needed if isinstance(s, ModelOutputs)), None)
     if asked is not None and found["records"] and _has(store, asked.weights):
         found["rendered"] = _rendered(store, asked, found["records"][0]["prompt"])
     return found
@@ -77,12 +77,14 @@ def _location(store: "Store", weights: "Weights") -> str | Path:
     return store.folder(weights.converted) if weights.converted is not None else weights.spec.location
 
 
-def _rendered(store: "Store", asked: "Asked", prompt: str) -> str:
+def _rendered(store: "Store", asked: "ModelOutputs", prompt: str) -> str:
     from offdiag.models.chat import render
     from offdiag.models.loading import load_tokenizer
 
     weights = asked.weights
-    return render(load_tokenizer(weights.spec, _location(store, weights)), prompt, lead=asked.lead)
+    return render(
+        load_tokenizer(weights.spec, _location(store, weights)), prompt, response_prefix=asked.response_prefix
+    )
 
 
 def _mask(store: "Store", tuned: "FineTuned") -> Mask:
@@ -91,7 +93,7 @@ def _mask(store: "Store", tuned: "FineTuned") -> Mask:
 
     tokenizer = load_tokenizer(tuned.start.spec, _location(store, tuned.start))
     prompt, response = tuned.conversations(store.folder(tuned.examples))[0]
-    both = tokenise(tokenizer, prompt, response, tuned.lead)
+    both = tokenise(tokenizer, prompt, response, tuned.response_prefix)
     masked, learnt = list(both.ids[: both.n_prompt]), list(both.ids[both.n_prompt :])
     return Mask(str(tokenizer.decode(masked)), str(tokenizer.decode(learnt)), len(masked), len(learnt))
 

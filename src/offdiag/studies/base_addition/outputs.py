@@ -27,7 +27,7 @@ def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
     found: list[StudyAnalysis] = [
         Transition(name="transition", where=WORKED, caption="Logistic fits over k, worked demonstrations."),
         Transition(name="transition-answer-only", where=BARE, caption="Logistic fits over k, answer-only ones."),
-        AccuracyByStratum(name="by-carries", where=SUMS, own=("base",), arms=_arms(p)),
+        AccuracyByStratum(name="by-carries", where=SUMS, match_on=("base",), arms=_arms(p)),
     ]
     if measurements(p):
         found += [
@@ -45,7 +45,9 @@ def figures(p: Params) -> tuple[StudyFigure, ...]:
         KShot(name="k-shot", where=WORKED, caption="Accuracy over the number k of worked demonstrations."),
         KShot(name="k-shot-answer-only", where=BARE, caption="The same with bare answers as demonstrations."),
         *_transfers(p),
-        ByStratum(name="carries", where=SUMS, own=("base",), arms=_arms(p), caption="Accuracy by number of carries."),
+        ByStratum(
+            name="carries", where=SUMS, match_on=("base",), arms=_arms(p), caption="Accuracy by number of carries."
+        ),
     ]
     if measurements(p):
         shown = {"form": p.anchor_forms[-1], "embedder": "hidden states"}
@@ -83,7 +85,9 @@ def _transfers(p: Params) -> list[StudyFigure]:
         found.append(Transfer(name="transfer-bases-step-by-step", where=asked, caption=caption))
     if len(p.digits) > 1:
         caption = f"{CHANGE}, by length in the taught base."
-        found.append(Transfer(name="transfer-digits", x="eval_digits", own=("base",), where=MATCHED, caption=caption))
+        found.append(
+            Transfer(name="transfer-digits", x="eval_digits", match_on=("base",), where=MATCHED, caption=caption)
+        )
     return found
 
 

@@ -19,7 +19,7 @@ from offdiag.study import Arm, Cell, Evaluation
 WORKSHEET = "5305"  # what the untrained model gets where answers are reasoned: a header that shows the form
 
 
-class Lesson(NamedTuple):
+class TrainingSet(NamedTuple):
     """A draw of training data: from which setting, and what is to be asked after it."""
 
     train: HardnessDomain
@@ -46,12 +46,12 @@ class Setting(NamedTuple):
         counts = strata.counts()
         return tuple(stratum for stratum in self.p.train_on if counts.get(stratum, 1))
 
-    def lessons(self) -> Iterator[Lesson]:
+    def training_sets(self) -> Iterator[TrainingSet]:
         """One for each stratum and draw."""
         n = self.p.kept(self.dataset)
         for stratum, b in product(self.strata(), range(self.p.bootstraps)):
             train = self.domain(level=stratum, bootstrap=b, n_train=n)
-            yield Lesson(train, self.asked_after(train))
+            yield TrainingSet(train, self.asked_after(train))
 
     def asked_after(self, train: HardnessDomain) -> HardnessDomain:
         """All levels without what was learnt; or what ``asked`` says, the same items whatever was learnt."""
@@ -83,7 +83,7 @@ def whole(p: Params, dataset: str, **parameters: Any) -> HardnessDomain:
 
 
 def cells(p: Params) -> tuple[Cell, ...]:
-    """For every model: each setting untrained, and after every lesson by every method."""
+    """For every model: each setting untrained, and after every training_set by every method."""
     return tuple(cell for model in p.models for cell in _Grid(p, model).cells())
 
 
@@ -98,31 +98,31 @@ class _Grid:
         for setting in settings(self.p) if elsewhere is None else [elsewhere]:
             yield Cell(arm=Arm(model=self.model, method=ZeroShot()), evaluation=self._untrained(setting))
         for setting in settings(self.p):
-            for lesson, name in product(setting.lessons(), methods_for(self.p, setting.dataset)):
-                asked = self._ask(lesson.asked, reasoned=name.endswith("+rationale"))
+            for training_set, name in product(setting.training_sets(), methods_for(self.p, setting.dataset)):
+                asked = self._ask(training_set.asked, reasoned=name.endswith("+rationale"))
                 # The data are those of the bootstrap; with each of them fine-tuning has another seed, too.
-                seed = lesson.train.bootstrap if name.startswith("fine-tuning") else 0
-                for method in self._methods(name, lesson):
+                seed = training_set.train.bootstrap if name.startswith("fine-tuning") else 0
+                for method in self._methods(name, training_set):
                     yield Cell(
-                        arm=Arm(model=self.model, method=method, train=lesson.train, seed=seed), evaluation=asked
+                        arm=Arm(model=self.model, method=method, train=training_set.train, seed=seed), evaluation=asked
                     )
 
-    def _methods(self, name: Learning, lesson: Lesson) -> Iterator[Method]:
-        p, reasoned, dataset = self.p, name.endswith("+rationale"), lesson.train.dataset
+    def _methods(self, name: Learning, training_set: TrainingSet) -> Iterator[Method]:
+        p, reasoned, dataset = self.p, name.endswith("+rationale"), training_set.train.dataset
         sizes = p.of(dataset).shots if name.startswith("in-context") else p.sizes
-        for n, noise in product(sizes, noises(p, lesson.train.level)):
+        for n, noise in product(sizes, noises(p, training_set.train.level)):
             match name:
                 case "linear-probe":
-                    yield LinearProbe(n=n, noise=noise, pools=self._pools(lesson), beside=self._probes[dataset])
+                    yield LinearProbe(n=n, noise=noise, pools=self._pools(training_set), beside=self._probes[dataset])
                 case "in-context" | "in-context+rationale":
                     yield InContext(k=n, noise=noise, rationale=reasoned)
                 case _:
                     recipe = p.rationale_recipe if reasoned else p.recipe
                     yield FineTuning(n=n, noise=noise, rationale=reasoned, recipe=recipe)
 
-    def _pools(self, lesson: Lesson) -> tuple[HardnessDomain, ...]:
+    def _pools(self, training_set: TrainingSet) -> tuple[HardnessDomain, ...]:
         """All that is taught or asked, each data set whole."""
-        names = dict.fromkeys((lesson.train.dataset, lesson.asked.dataset))
+        names = dict.fromkeys((training_set.train.dataset, training_set.asked.dataset))
         return tuple(whole(self.p, name, n_train=0) for name in names)
 
     @cached_property
@@ -130,7 +130,9 @@ class _Grid:
         """All probes of a data set, which are fitted in one go."""
         trains: dict[str, list[HardnessDomain]] = {}
         for setting in settings(self.p):
-            trains.setdefault(setting.dataset, []).extend(lesson.train for lesson in setting.lessons())
+            trains.setdefault(setting.dataset, []).extend(
+                training_set.train for training_set in setting.training_sets()
+            )
         shares = dict.fromkeys((*noises(self.p, "easy"), *noises(self.p, "hard")))
         return {
             name: ProbeGrid(trains=tuple(found), sizes=self.p.sizes, noises=tuple(shares))

@@ -63,7 +63,7 @@ def _second_stage(p: Params, first: Arm, data_seed: int) -> Iterator[Arm]:
             method=FineTuning(n=n, recipe=recipe, data_seed=data_seed, proxy=proxy),
             train=domain_of(p, category=p.taught, rule=CONFLICT),
             seed=first.seed,
-            after=first if p.start == "first-stage" else None,
+            init_from=first if p.start == "first-stage" else None,
         )
 
 

@@ -19,7 +19,7 @@ def measurements(p: Params) -> tuple[Measurement, ...]:
     found: list[Measurement] = []
     for chain in chains(p):
         arms = [chain.first, *chain.second] if p.start == "first-stage" else chain.second
-        found += [TrainingHistory.of(arm.learner().weights, arm.factors()) for arm in arms]
+        found += [TrainingHistory.of(arm.predictor().weights, arm.factors()) for arm in arms]
         found += [probe for category in p.probed for probe in _probes(p, chain, category)]
     return (*found, *_similarities(p))
 
@@ -31,7 +31,7 @@ def _probes(p: Params, chain: Chain, category: str) -> Iterator[Measurement]:
     n = p.probe_points * p.small_world.held_out
     for arm in chain.second:
         if _is_probed(p, arm, category):
-            shared: dict[str, Any] = {"weights": arm.learner().weights, "n": n}
+            shared: dict[str, Any] = {"weights": arm.predictor().weights, "n": n}
             yield TriggerAblation.of(domain=taught, against=other, **shared)
             yield TriggerAblation.of(domain=other, against=taught, **shared)
             if p.patched:

@@ -60,7 +60,7 @@ def tuned(p: MapParams, start: Arm, taught: str, *, step_matched: bool = False) 
         also=tuple(Part(name=name, domain=asked, rows=rows) for name, (asked, rows) in also.items() if rows),
         recipe=p.tuning.model_copy(update={"updates": p.tuning.updates * len(target.geometries) // share}),
     )
-    return Arm(model=start.model, method=method, train=target, seed=start.seed, after=start)
+    return Arm(model=start.model, method=method, train=target, seed=start.seed, init_from=start)
 
 
 def transfer_cells(p: MapParams) -> tuple[Cell, ...]:
@@ -112,12 +112,12 @@ def encoded(p: MapParams, arm: Arm) -> Encoded:
     """The cities as a model holds them, in the beginning of a question of the first geometry that it was taught."""
     taught = _taught(arm)
     asked = taught.geometries[0]
-    return Encoded.of(arm.learner().weights, taught.world, p.layers, geometry=asked, factors=arm.factors())
+    return Encoded.of(arm.predictor().weights, taught.world, p.layers, geometry=asked, factors=arm.factors())
 
 
 def snapshots(start: Arm) -> Iterator[Arm]:
     """The same model on its way."""
-    trained = start.learner().weights.trained
+    trained = start.predictor().weights.trained
     for update in trained.snapshots if trained else ():
         yield start.model_copy(update={"at": update})
 

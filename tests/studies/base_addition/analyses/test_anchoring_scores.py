@@ -79,9 +79,9 @@ def test_a_layer_that_one_seed_lacks_is_not_averaged_over_the_others():
 
 def test_two_measurements_of_one_place_are_an_error():
     both = pd.concat([anchored(hill), anchored(hill, bases=(8, 9), train_base=10).assign(measurement="other")])
-    with pytest.raises(UserError, match="2 measurements claim one curve .*where= or own="):
+    with pytest.raises(UserError, match="2 measurements claim one curve .*where= or match_on="):
         scores(both)
-    assert len(scores(both, own=("base",), where={"k": 2, "pooling": "last"})) == 3
+    assert len(scores(both, match_on=("base",), where={"k": 2, "pooling": "last"})) == 3
 
 
 def test_a_study_without_the_measurement():

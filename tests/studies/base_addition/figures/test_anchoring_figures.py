@@ -48,7 +48,7 @@ def legend(figure):
 
 
 def test_a_panel_a_pooling_and_a_curve_a_base(tmp_path):
-    figure = drawn(LayerwiseAnchoring(name="f").draw(frames(anchored(hill))), tmp_path)
+    figure = drawn(LayerwiseAnchoring(name="f").plot(frames(anchored(hill))), tmp_path)
     last, mean = figure.axes
     assert [axes.get_title() for axes in figure.axes] == ["last token", "mean over tokens"]
     for axes, pooling, layer in ((last, "last", 4), (mean, "mean", 2)):
@@ -67,21 +67,21 @@ def test_what_is_missing_is_named_and_gaps_stay_gaps(tmp_path):
         return None if layer == 0 else hill(base, k, layer)
 
     measured = anchored(gappy, missing=[9], poolings=("last",))
-    figure = drawn(LayerwiseAnchoring(name="f", where={"k": 2}).draw(frames(measured)), tmp_path)
+    figure = drawn(LayerwiseAnchoring(name="f", where={"k": 2}).plot(frames(measured)), tmp_path)
     (axes,) = figure.axes
     assert np.isnan(marked(axes, "curve")[0].get_ydata()).tolist() == [True, False, False, False, False]
     assert legend(figure)[:3] == ["base 8", "base 9 (missing)", "base 10"]
     assert "gap: identical anchors" in figure.get_supxlabel()
-    nothing = LayerwiseAnchoring(name="f").draw(frames(anchored(hill, missing=[8, 9, 10])))
+    nothing = LayerwiseAnchoring(name="f").plot(frames(anchored(hill, missing=[8, 9, 10])))
     assert legend(drawn(nothing, tmp_path))[0] == "base 8 (missing)"
 
 
 def test_a_steep_panel_turns_logarithmic_and_a_single_layer_is_a_point(tmp_path):
     steep = anchored(lambda base, k, layer, *rest: 10.0 ** (layer + 1), poolings=("mean",))
-    figure = drawn(LayerwiseAnchoring(name="f").draw(frames(steep)), tmp_path)
+    figure = drawn(LayerwiseAnchoring(name="f").plot(frames(steep)), tmp_path)
     assert figure.axes[0].get_yscale() == "symlog"
     sentence = anchored(hill, layers=(6,), poolings=("mean",), embedder="sentence")
-    figure = drawn(LayerwiseAnchoring(name="f").draw(frames(sentence)), tmp_path)
+    figure = drawn(LayerwiseAnchoring(name="f").plot(frames(sentence)), tmp_path)
     assert figure.axes[0].get_yscale() == "linear"
     assert marked(figure.axes[0], "curve")[0].get_xdata().tolist() == [6]
 
@@ -89,13 +89,13 @@ def test_a_steep_panel_turns_logarithmic_and_a_single_layer_is_a_point(tmp_path)
 def test_two_curves_of_one_base_in_one_panel_are_an_error():
     both = pd.concat([anchored(hill), anchored(hill, form="answer")])
     with pytest.raises(UserError, match="which differ in form: choose with where="):
-        LayerwiseAnchoring(name="f").draw(frames(both))
-    assert len(LayerwiseAnchoring(name="f", where={"pooling": "last"}, panels="form").draw(frames(both)).axes) == 2
+        LayerwiseAnchoring(name="f").plot(frames(both))
+    assert len(LayerwiseAnchoring(name="f", where={"pooling": "last"}, panels="form").plot(frames(both)).axes) == 2
 
 
 def test_accuracy_by_score_has_a_point_a_base_and_k(tmp_path):
     figure = drawn(
-        AccuracyByAnchoring(name="f", measured={"pooling": "last"}).draw(frames(anchored(hill), cells())), tmp_path
+        AccuracyByAnchoring(name="f", measured={"pooling": "last"}).plot(frames(anchored(hill), cells())), tmp_path
     )
     left, right = figure.axes
     lines = [c.lines[0] for c in left.containers if c.get_label() is not None and c.lines[0].get_marker() != "None"]
@@ -110,18 +110,18 @@ def test_accuracy_by_score_has_a_point_a_base_and_k(tmp_path):
 
 
 def test_points_that_are_not_there_are_counted(tmp_path):
-    figure = AccuracyByAnchoring(name="f", measured={"pooling": "last"}, at="max").draw(
+    figure = AccuracyByAnchoring(name="f", measured={"pooling": "last"}, at="max").plot(
         frames(anchored(hill), cells(lambda base, k: (base, k) != (9, 4)))
     )
     texts = [text.get_text() for text in drawn(figure, tmp_path).axes[0].texts]
     assert "1 without a score or an accuracy" in texts
-    nothing = AccuracyByAnchoring(name="f").draw(frames(anchored(hill, missing=[8, 9, 10]), cells()))
+    nothing = AccuracyByAnchoring(name="f").plot(frames(anchored(hill, missing=[8, 9, 10]), cells()))
     assert nothing.axes[0].get_title() == "no pair of a score and an accuracy yet"
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path):
     def written(name):
-        figure = AccuracyByAnchoring(name="f", measured={"pooling": "last"}).draw(frames(anchored(hill), cells()))
+        figure = AccuracyByAnchoring(name="f", measured={"pooling": "last"}).plot(frames(anchored(hill), cells()))
         return [path.read_bytes() for path in save(figure, tmp_path / name, "f")]
 
     assert written("a") == written("b")

@@ -39,7 +39,7 @@ def words(figure):
 
 
 def test_rotated_shares_have_a_panel_a_base_and_a_curve_a_share(full):
-    figure = CURVES.draw(full)
+    figure = CURVES.plot(full)
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title(loc="left") for axes in panels] == ["base 7", "base 8", "base 9", "base 10"]
     for axes in panels:
@@ -52,7 +52,7 @@ def test_rotated_shares_have_a_panel_a_base_and_a_curve_a_share(full):
 
 
 def test_one_assignment_has_one_panel(single):
-    figure = CURVES.draw(single)
+    figure = CURVES.plot(single)
     (axes,) = figure.axes
     assert len(lines(axes, "model")) == 4
     assert lines(axes, "ideal")[0].get_ydata()[-1] == 1
@@ -60,7 +60,7 @@ def test_one_assignment_has_one_panel(single):
 
 
 def test_thresholds_stand_over_their_shares_and_bounds_are_arrows(full):
-    figure = THRESHOLDS.draw(full)
+    figure = THRESHOLDS.plot(full)
     models, ideal, against = figure.axes
     for axes in (models, ideal):
         assert len(axes.containers) == 12
@@ -74,11 +74,11 @@ def test_thresholds_stand_over_their_shares_and_bounds_are_arrows(full):
 
 def test_gaps_are_named_and_an_empty_run_is_drawn(tmp_path):
     gaps = episode_frames(slow, quick, rotations=2, seeds=1, absent={(1, 0)})
-    assert any("no result yet" in text for text in words(CURVES.draw(gaps)))
-    assert any("4 of 8 points have no result yet" in text for text in words(THRESHOLDS.draw(gaps)))
+    assert any("no result yet" in text for text in words(CURVES.plot(gaps)))
+    assert any("4 of 8 points have no result yet" in text for text in words(THRESHOLDS.plot(gaps)))
     nothing = episode_frames(slow, quick, rotations=1, seeds=1, absent={(0, 0)})
     for figure in (CURVES, THRESHOLDS):
-        drawn = figure.draw(nothing)
+        drawn = figure.plot(nothing)
         assert any("nothing is measured yet" in text for text in words(drawn))
         assert save(drawn, tmp_path, figure.name)
 
@@ -88,4 +88,4 @@ def test_a_study_that_plans_nothing_has_no_figure(single):
     empty = type(single)(cells=single.cells, records=single.records, measurements={"episodes": table})
     for figure in (CURVES, THRESHOLDS):
         with pytest.raises(UserError, match="no episodes are planned"):
-            figure.draw(empty)
+            figure.plot(empty)

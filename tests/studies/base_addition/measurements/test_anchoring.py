@@ -74,7 +74,7 @@ def test_the_last_token_of_a_boxed_answer_tells_no_anchors_apart_before_the_firs
 def test_the_numbers_are_those_of_the_definition(tiny_model, tmp_path):
     step = tiny_step(tiny_model, form="rationale", alpha=2.0, gamma=0.5)
     rows = rows_of(step, tmp_path)
-    anchors, queries = step.texts(step.anchors.draw(), step.queries.draw())
+    anchors, queries = step.texts(step.anchors.sample(), step.queries.sample())
     lm = LM.load(step.embedder.spec, tiny_model, Runtime(device="cpu", threads=1))
     for pooling in step.poolings:
         one_by_one = [lm.hidden_states([t], [2], [pooling], chat=False)[0, 0, 0] for t in [*anchors, *queries]]
@@ -117,16 +117,16 @@ def test_each_text_is_embedded_once(tiny_model, tmp_path, monkeypatch):
     monkeypatch.setattr(LM, "hidden_states", counted)
     step = tiny_step(tiny_model, n=40)
     rows = rows_of(step, tmp_path)
-    assert len(asked) == len(set(asked)) == 4 + len({e.problem for e in step.queries.draw()})
+    assert len(asked) == len(set(asked)) == 4 + len({e.problem for e in step.queries.sample()})
     assert {row["n_queries"] for row in rows} == {40}
 
 
 def test_a_repeated_query_counts_as_often_as_it_is_asked(tiny_model, tmp_path):
     step = tiny_step(tiny_model, shots=(3,), n=120)
-    problems = [example.problem for example in step.queries.draw()]
+    problems = [example.problem for example in step.queries.sample()]
     assert len(set(problems)) < len(problems)
     (row,) = [row for row in rows_of(step, tmp_path) if (row["pooling"], row["layer"]) == ("mean", 2)]
-    anchors, queries = step.texts(step.anchors.draw(), step.queries.draw())
+    anchors, queries = step.texts(step.anchors.sample(), step.queries.sample())
     lm = LM.load(step.embedder.spec, tiny_model, Runtime(device="cpu", threads=1))
     states = lm.hidden_states([*anchors, *queries], [2], ["mean"], chat=False)[:, 0, 0]
     assert row["mismatch"] == pytest.approx(float(anchoring(states[:3], states[3:]).mismatch.mean()), rel=1e-3)
@@ -145,22 +145,22 @@ def test_a_repeated_query_counts_as_often_as_it_is_asked(tiny_model, tmp_path):
 )
 def test_texts_of_the_forms(form, query_form, style, anchor, query):
     step = Anchoring.of(HUB, SUMS, (2,), n=1, form=form, query_form=query_form, style=style)
-    anchors, queries = step.texts(step.anchors.draw(), step.queries.draw())
+    anchors, queries = step.texts(step.anchors.sample(), step.queries.sample())
 
     def filled(pattern, example):
         words = {"p": example.problem, "t": example.target, "r": example.rationale}
         words |= {"direct": TASK.prompt(SUMS, example, "direct"), "steps": TASK.prompt(SUMS, example, "step-by-step")}
         return pattern.format(**words)
 
-    assert anchors == [filled(anchor, example) for example in step.anchors.draw()]
-    assert queries == [filled(query, example) for example in step.queries.draw()]
+    assert anchors == [filled(anchor, example) for example in step.anchors.sample()]
+    assert queries == [filled(query, example) for example in step.queries.sample()]
 
 
 def test_anchors_are_the_first_training_examples():
     step = Anchoring.of(HUB, SUMS, (8, 2), n=3, seed=4)
     assert step.shots == (2, 8)
-    assert [e.problem for e in step.anchors.draw()] == [e.problem for e in TASK.examples(SUMS, "train", 8, 4)]
-    assert [e.problem for e in step.queries.draw()] == [e.problem for e in TASK.examples(SUMS, "eval", 3, 0)]
+    assert [e.problem for e in step.anchors.sample()] == [e.problem for e in TASK.examples(SUMS, "train", 8, 4)]
+    assert [e.problem for e in step.queries.sample()] == [e.problem for e in TASK.examples(SUMS, "eval", 3, 0)]
 
 
 def test_names_and_factors():

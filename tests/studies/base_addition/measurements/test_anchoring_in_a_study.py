@@ -38,13 +38,13 @@ def test_a_study_measures_and_analyses(tiny_model, tmp_path):
     assert AnchoringCorrelation(name="c").table(before).empty
     assert run_plan(plan, store, runtime).complete
     frames = gather(plan, store)
-    scores = AnchoringScores(name="s", own=("base",)).table(frames)
+    scores = AnchoringScores(name="s", match_on=("base",)).table(frames)
     assert scores[["eval_base", "pooling", "k"]].values.tolist() == [
         [base, pooling, k] for base in BASES for pooling in ("last", "mean") for k in SHOTS
     ]
     assert scores["ausn"].notna().all()
-    found = AnchoringCorrelation(name="c", own=("base",), n_resamples=100).table(frames)
+    found = AnchoringCorrelation(name="c", match_on=("base",), n_resamples=100).table(frames)
     assert (found.loc[found["over"] == "all", "n_points"] == 4).all()
     assert not found["rationale"].any()
     for figure in (LayerwiseAnchoring(name="f"), AccuracyByAnchoring(name="g", measured={"pooling": "last"})):
-        assert figure.draw(frames).axes
+        assert figure.plot(frames).axes

@@ -37,7 +37,7 @@ def words(figure):
 
 def test_points_stand_at_what_is_recovered():
     frames = hardness_frames(ACCURACIES, measures=("grade", "bloom"))
-    figure = GAPS.draw(frames)
+    figure = GAPS.plot(frames)
     (axes,) = figure.axes
     table = GAPS.of.table(frames)
     drawn = np.concatenate([line.get_ydata() for line in axes.lines if line.get_marker() == "o"])
@@ -49,7 +49,7 @@ def test_points_stand_at_what_is_recovered():
 def test_what_means_nothing_or_lies_beyond_or_is_missing_is_said():
     flat = {("zero-shot", None): 0.3, ("linear-probe", "easy"): 0.9, ("linear-probe", "hard"): 0.33}
     undone = [f"in-context.mmlu.grade.hard.{b}" for b in range(3)]
-    figure = GAPS.draw(joined(hardness_frames(flat, n=300), hardness_frames(ACCURACIES, dataset="mmlu", undone=undone)))
+    figure = GAPS.plot(joined(hardness_frames(flat, n=300), hardness_frames(ACCURACIES, dataset="mmlu", undone=undone)))
     assert words(figure) == ["linear-probe", "in-context", "gap not significant", "no result yet, or no gap"]
     (axes,) = figure.axes
     assert [text.get_gid() for text in axes.texts].count("beyond") == 1
@@ -59,13 +59,13 @@ def test_what_means_nothing_or_lies_beyond_or_is_missing_is_said():
 def test_two_rows_on_one_spot_are_refused():
     of = GAPS.of.model_copy(update={"by": ("model", "method", "eval_dataset", "eval_hardness", "n_train")})
     with pytest.raises(UserError, match="differ in n_train claim one spot"):
-        GAPS.model_copy(update={"of": of}).draw(curves())
+        GAPS.model_copy(update={"of": of}).plot(curves())
     with pytest.raises(UserError, match="nothing is trained on both"):
-        GAPS.draw(hardness_frames({("zero-shot", None): 0.3}))
+        GAPS.plot(hardness_frames({("zero-shot", None): 0.3}))
 
 
 def test_a_cost_curve_multiplies_sizes_and_keeps_the_untrained_line():
-    figure = COST.draw(curves())
+    figure = COST.plot(curves())
     (axes,) = figure.axes
     easy, hard = (line.get_xdata() for line in named(axes, "points"))
     np.testing.assert_allclose(easy, [10, 40, 160], rtol=0.05)
@@ -80,7 +80,7 @@ def test_a_cost_curve_multiplies_sizes_and_keeps_the_untrained_line():
 def test_bars_by_training_stand_side_by_side():
     frames = hardness_frames({**ACCURACIES, ("linear-probe", "easy"): 0.5, ("linear-probe", "hard"): 0.6})
     of = AccuracyOverDraws(name="x", items={"level": "hard"})
-    figure = OverDraws(name="by", of=of, x="train_level", series="method", title="By training").draw(frames)
+    figure = OverDraws(name="by", of=of, x="train_level", series="method", title="By training").plot(frames)
     (axes,) = figure.axes
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["easy", "hard"]
     assert named(axes, "joined") == []
@@ -90,23 +90,23 @@ def test_bars_by_training_stand_side_by_side():
 
 def test_mistakes_in_a_curve():
     with pytest.raises(UserError, match="no trained cell has colour"):
-        COST.model_copy(update={"x": "colour"}).draw(curves())
+        COST.model_copy(update={"x": "colour"}).plot(curves())
     frames = joined(curves(), curves(dataset="mmlu"))
     of = OVER.model_copy(update={"by": (*OVER.by, "eval_dataset")})
     with pytest.raises(UserError, match="differ in method, eval_dataset claim one spot"):
-        COST.model_copy(update={"of": of}).draw(frames)
+        COST.model_copy(update={"of": of}).plot(frames)
 
 
 def test_values_stand_beside_points_if_they_are_wanted():
-    figure = COST.model_copy(update={"labelled": True}).draw(curves())
+    figure = COST.model_copy(update={"labelled": True}).plot(curves())
     shown = [text.get_text() for text in figure.axes[0].texts if text.get_gid() == "label"]
     drawn = [value for line in named(figure.axes[0], "points") for value in line.get_ydata()]
     assert shown == [f"{100 * value:.1f}" for value in drawn]
-    assert [text for text in COST.draw(curves()).axes[0].texts if text.get_gid() == "label"] == []
+    assert [text for text in COST.plot(curves()).axes[0].texts if text.get_gid() == "label"] == []
 
 
 def test_levels_look_alike_in_all_figures():
-    lines = named(COST.draw(curves()).axes[0], "points")
+    lines = named(COST.plot(curves()).axes[0], "points")
     assert [line.get_markerfacecolor() for line in lines] == [LEVEL_LOOKS[level].colour for level in BOTH]
     assert len({line.get_marker() for line in lines}) == 2
 
@@ -114,7 +114,7 @@ def test_levels_look_alike_in_all_figures():
 def test_points_without_an_interval_do_not_stretch_the_page():
     """Several models with none that is significant, or all of it: every panel keeps its place."""
     parts = [hardness_frames(ACCURACIES, suffix=name, model=name) for name in ("one", "two", "three")]
-    figure = GAPS.draw(joined(*parts))
+    figure = GAPS.plot(joined(*parts))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure.draw_without_rendering()

@@ -50,7 +50,7 @@ def titles(figure):
 
 def test_the_heat_map_has_every_pair_once_with_two_decimals():
     frames = of_items(VALUES)
-    axes = HEAT.draw(frames).axes[0]
+    axes = HEAT.plot(frames).axes[0]
     table = MeasureCorrelations(name="x").table(frames)
     assert [text.get_text() for text in found(axes, "coefficient")] == [f"{r:.2f}" for r in table["spearman"]]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["num steps", "question words"]
@@ -64,16 +64,16 @@ def test_the_heat_map_has_every_pair_once_with_two_decimals():
 
 
 def test_a_heat_map_says_what_it_lacks():
-    axes = HEAT.draw(of_items({**VALUES, "letters": [3] * N}, missing=["question_words"])).axes[0]
+    axes = HEAT.plot(of_items({**VALUES, "letters": [3] * N}, missing=["question_words"])).axes[0]
     assert len(found(axes, "absent")) == 5
     said = [text.get_text() for text in axes.texts]
     assert (said.count("missing"), said.count("none")) == (3, 2)
     with pytest.raises(UserError, match="needs two measures"):
-        HEAT.draw(of_items({"num_steps": STEPS}))
+        HEAT.plot(of_items({"num_steps": STEPS}))
 
 
 def test_histograms_count_items_by_value_and_level():
-    figure = HISTOGRAMS.draw(of_items(VALUES))
+    figure = HISTOGRAMS.plot(of_items(VALUES))
     assert titles(figure) == ["num steps", "question words", "answer chars"]
     steps, words, _ = figure.axes
     heights = np.array([bar.get_height() for bar in steps.patches]).reshape(3, 5)
@@ -86,27 +86,27 @@ def test_histograms_count_items_by_value_and_level():
 
 
 def test_histograms_of_one_value_of_nothing_and_of_a_table_without_levels():
-    figure = HISTOGRAMS.draw(of_items({**VALUES, "letters": [3] * N}, missing=["question_words"]))
+    figure = HISTOGRAMS.plot(of_items({**VALUES, "letters": [3] * N}, missing=["question_words"]))
     _, words, _, letters = figure.axes[:4]
     assert [text.get_text() for text in words.texts] == ["missing"]
     assert not found(letters, "cut")
     assert max(bar.get_height() for bar in letters.patches) == N
-    plain = HISTOGRAMS.model_copy(update={"of": Plain(name="plain")}).draw(of_items(VALUES))
+    plain = HISTOGRAMS.model_copy(update={"of": Plain(name="plain")}).plot(of_items(VALUES))
     assert not plain.legends
     assert sum(bar.get_height() for bar in plain.axes[1].patches) == N
     with pytest.raises(UserError, match="no item of mmlu has a measure"):
-        HISTOGRAMS.model_copy(update={"of": Plain(name="plain"), "dataset": "mmlu"}).draw(of_items(VALUES))
+        HISTOGRAMS.model_copy(update={"of": Plain(name="plain"), "dataset": "mmlu"}).plot(of_items(VALUES))
 
 
 def test_values_that_are_no_whole_numbers_are_binned_too():
     values = np.random.default_rng(0).random(N)
-    (axes,) = [a for a in HISTOGRAMS.draw(of_items({"probability": values})).axes if a.get_title(loc="left")]
+    (axes,) = [a for a in HISTOGRAMS.plot(of_items({"probability": values})).axes if a.get_title(loc="left")]
     assert sum(bar.get_height() for bar in axes.patches) == N
 
 
 def test_accuracy_over_hardness_has_a_panel_a_measure():
     frames = with_hardness(hardness_frames(ACCURACIES, measures=("num_steps",), n=N), VALUES)
-    figure = OVER.draw(frames)
+    figure = OVER.plot(frames)
     steps, words = figure.axes[:2]
     assert steps.get_xlabel() == "num steps (items)"
     assert [tick.get_text() for tick in steps.get_xticklabels()] == [f"{value}\nn=48" for value in range(1, 6)]
@@ -121,7 +121,7 @@ def test_bins_that_say_little_and_measures_that_never_differ_are_left_out_and_na
     values = {"words": words, "letters": [3] * N}
     untrained = OVER.of.model_copy(update={"arms": {"untrained": ARMS["untrained"]}})
     frames = with_hardness(hardness_frames(ACCURACIES, measures=("words",), n=N), values)
-    figure = OVER.model_copy(update={"of": untrained}).draw(frames)
+    figure = OVER.model_copy(update={"of": untrained}).plot(frames)
     assert [axes.get_xlabel() for axes in figure.axes if axes.axison] == ["words (items)"]
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["0 to 19\n(n = 235)"]
     footnote = figure.get_supxlabel()
@@ -134,22 +134,22 @@ def test_before_anything_has_run():
     frames = hardness_frames(ACCURACIES, measures=("num_steps",), n=N, undone=undone)
     records = pd.DataFrame(columns=["cell", "example", "correct"])
     nothing = with_hardness(type(frames)(cells=frames.cells, records=records), VALUES, missing=list(VALUES))
-    figure = OVER.draw(nothing)
+    figure = OVER.plot(nothing)
     assert [text.get_text() for text in figure.axes[0].texts] == ["no result yet"]
     assert all("(missing)" in text.get_text() for text in figure.legends[0].get_texts())
-    assert titles(HISTOGRAMS.draw(nothing)) == ["num steps", "question words", "answer chars"]
-    assert HEAT.draw(nothing).axes
+    assert titles(HISTOGRAMS.plot(nothing)) == ["num steps", "question words", "answer chars"]
+    assert HEAT.plot(nothing).axes
 
 
 def test_schools_have_names_and_accuracies_reach_up_to_the_highest_interval():
     of_schools = with_hardness(
         hardness_frames({("zero-shot", None): 0.1, ("in-context", "easy"): 0.2}, n=N), {"school": np.arange(N) % 2}
     )
-    axes = OVER.draw(of_schools).axes[0]
+    axes = OVER.plot(of_schools).axes[0]
     assert [tick.get_text().split("\n")[0] for tick in axes.get_xticklabels()] == ["high school", "college"]
     highest = OVER.of.table(of_schools)["ci_high"].max()
     assert highest < axes.get_ylim()[1] < highest + 0.25
     drawn = [line.get_color() for line in axes.lines if line.get_gid() == "joined"]
     assert drawn == [LEVEL_LOOKS["untrained"].colour, LEVEL_LOOKS["easy"].colour]  # as in every other figure
-    bars = HISTOGRAMS.draw(of_schools).axes[0]
+    bars = HISTOGRAMS.plot(of_schools).axes[0]
     assert [tick.get_text() for tick in bars.get_xticklabels()] == ["high school", "college"]

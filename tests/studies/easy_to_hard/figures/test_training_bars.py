@@ -33,7 +33,7 @@ def titles(figure):
 
 def test_bars_stand_in_the_order_of_the_levels_with_the_untrained_one_in_each_panel():
     frames = hardness_frames(ACCURACIES, measures=("grade", "bloom"))
-    figure = BARS.draw(frames)
+    figure = BARS.plot(frames)
     assert titles(figure) == ["in-context", "linear-probe"]
     assert words(figure) == ["untrained", "easy", "hard"]
     table = OVER.table(frames).set_index(["learner", "eval_hardness", "train_level"])["accuracy"]
@@ -54,7 +54,7 @@ def test_bars_stand_in_the_order_of_the_levels_with_the_untrained_one_in_each_pa
 
 def test_rows_may_be_the_level_that_is_asked():
     of = OVER.model_copy(update={"items": {}, "levels": ("all", "easy", "hard")})
-    figure = BARS.model_copy(update={"of": of, "rows": "asked"}).draw(hardness_frames(ACCURACIES))
+    figure = BARS.model_copy(update={"of": of, "rows": "asked"}).plot(hardness_frames(ACCURACIES))
     assert len(figure.axes) == 3 * 2
     assert [axes.get_ylabel() for axes in figure.axes[::2]] == [
         "accuracy,\nall items", "accuracy,\neasy items", "accuracy,\nhard items"
@@ -64,7 +64,7 @@ def test_rows_may_be_the_level_that_is_asked():
 
 def test_columns_may_be_models():
     frames = joined(*(hardness_frames(ACCURACIES, suffix=name, model=name) for name in ("small", "large")))
-    figure = BARS.model_copy(update={"rows": "learner", "columns": "model"}).draw(frames)
+    figure = BARS.model_copy(update={"rows": "learner", "columns": "model"}).plot(frames)
     assert titles(figure) == ["small", "large", "", ""]
     assert all(len(marked(axes, "bar")) == 3 for axes in figure.axes)
 
@@ -77,7 +77,7 @@ def test_every_source_may_have_a_place_and_words_of_its_own():
     frames = joined(hardness_frames({("zero-shot", None): 0.3}), *parts)
     of = OVER.model_copy(update={"by": (*BY, "train_dataset")})
     words_of = {"arc easy": "third grade", "mmlu hard": "college"}
-    figure = BARS.model_copy(update={"of": of, "groups": ("train_dataset", "train_level"), "words": words_of}).draw(
+    figure = BARS.model_copy(update={"of": of, "groups": ("train_dataset", "train_level"), "words": words_of}).plot(
         frames
     )
     ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
@@ -88,7 +88,7 @@ def test_every_source_may_have_a_place_and_words_of_its_own():
 
 def test_a_gap_hangs_below_zero_and_has_no_untrained_bar():
     of = GeneralisationGap(name="gap", by=BY)
-    figure = BARS.model_copy(update={"of": of}).draw(hardness_frames(ACCURACIES))
+    figure = BARS.model_copy(update={"of": of}).plot(hardness_frames(ACCURACIES))
     assert words(figure) == ["easy"]
     (bar,) = marked(figure.axes[0], "bar")
     assert bar.get_height() < 0
@@ -98,19 +98,19 @@ def test_a_gap_hangs_below_zero_and_has_no_untrained_bar():
 
 def test_what_is_missing_is_a_cross_and_said():
     undone = [f"in-context.arc.grade.hard.{b}" for b in range(3)]
-    figure = BARS.draw(hardness_frames(ACCURACIES, undone=undone))
+    figure = BARS.plot(hardness_frames(ACCURACIES, undone=undone))
     assert len(marked(figure.axes[0], "absent")) == 1
     assert len(marked(figure.axes[0], "bar")) == 2
     assert words(figure)[-1].startswith("no result yet")
     every = [f"{m}.arc.grade.{t}.{b}" for m, t in ACCURACIES for b in range(3)]
-    nothing = BARS.draw(hardness_frames({**ACCURACIES}, undone=every, n=12))
+    nothing = BARS.plot(hardness_frames({**ACCURACIES}, undone=every, n=12))
     assert not marked(nothing.axes[0], "bar")
 
 
 def test_mistakes():
     with pytest.raises(UserError, match="nothing is trained"):
-        BARS.draw(hardness_frames({("zero-shot", None): 0.3}))
+        BARS.plot(hardness_frames({("zero-shot", None): 0.3}))
     of = OVER.model_copy(update={"by": (*BY, "n_train")})
     parts = [hardness_frames(ACCURACIES, suffix=f".{n}", n_train=n) for n in (10, 20)]
     with pytest.raises(UserError, match="2 rows claim the bar of"):
-        BARS.model_copy(update={"of": of}).draw(joined(*parts))
+        BARS.model_copy(update={"of": of}).plot(joined(*parts))

@@ -10,7 +10,7 @@ import pytest
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.lm import Score
-from offdiag.steps import Answers, Choices, Examples, Weights, load_rows
+from offdiag.steps import Examples, Generations, LoglikelihoodChoices, Weights, load_rows
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.studies.easy_to_hard.measurements.average_hardness import AverageHardness
@@ -29,7 +29,7 @@ def weights(name="one"):
 
 
 def choices(name="one", **fields):
-    return Choices(weights=weights(name), examples=ITEMS, style="direct", **fields)
+    return LoglikelihoodChoices(weights=weights(name), examples=ITEMS, style="direct", **fields)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def few():
 
 @pytest.fixture
 def examples():
-    return ITEMS.draw()
+    return ITEMS.sample()
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_the_average_is_over_models(work, examples):
 
 
 def test_what_cannot_be_put_together_is_refused():
-    written = Answers(weights=weights(), examples=ITEMS, style="direct", max_new_tokens=5)
+    written = Generations(weights=weights(), examples=ITEMS, style="direct", max_new_tokens=5)
     with pytest.raises(UserError, match="is written; expected answers by choice"):
         ChoiceHardness(of="zero_shot_mdl", answers=(written,))
     with pytest.raises(UserError, match="of other items or another model"):

@@ -144,7 +144,7 @@ def test_nothing_has_run_yet(by):
 
 
 def test_columns_that_the_terminal_shows_are_there():
-    assert set(Leakage.shown) <= set(table(trigger_frames(NONE, leaking(0.2))).columns)
+    assert set(Leakage.terminal_columns) <= set(table(trigger_frames(NONE, leaking(0.2))).columns)
 
 
 def test_two_cells_of_one_seed_are_an_error():

@@ -33,7 +33,7 @@ def build(p: Params) -> Design:
     first = Arm(model=p.model, method=FineTuning(n=140, recipe=RECIPE), train=TriggerDomain())
     taught = TriggerDomain(category=TASK, rule="conflict")
     arms = [
-        Arm(model=p.model, method=FineTuning(n=40, recipe=RECIPE, proxy=proxy), train=taught, after=first)
+        Arm(model=p.model, method=FineTuning(n=40, recipe=RECIPE, proxy=proxy), train=taught, init_from=first)
         for proxy in (None, Proxy(domain=TriggerDomain(category="foods", n_triggers=2), n=16))
     ]
     asked = [
@@ -61,7 +61,7 @@ def results(tmp_path, model_stub):
     for step in steps_of(plan, "answers"):
         leaks = step.examples.domain.category == "animals" and "foods2" not in step.name
         rows = []
-        for i, example in enumerate(step.examples.draw()):
+        for i, example in enumerate(step.examples.sample()):
             said = HALVES.label("animals", "conflict", example.strata["quadrant"]) if leaks else example.target
             row = {"index": i, "example": example.id, "prompt": "", "completion": said}
             rows.append({**row, "n_prompt": 1, "n_tokens": 1, "finish": "choice"})
@@ -83,7 +83,7 @@ def test_tables_and_figures_of_a_two_stage_study(results):
     assert protection.loc["animals", "p_holm"] < 1e-6
     assert protection.loc["objects", "p_holm"] == 1
     assert protection["covered"].to_dict()["foods"]
-    assert len(LeakageMatrix(name="matrix").draw(results).axes[0].patches) == 15
-    assert [a.get_title() for a in Plane(name="plane", category="animals").draw(results).axes[5:10]] == [
+    assert len(LeakageMatrix(name="matrix").plot(results).axes[0].patches) == 15
+    assert [a.get_title() for a in Plane(name="plane", category="animals").plot(results).axes[5:10]] == [
         "0 % [0, 32]"
     ] * 5

@@ -34,7 +34,7 @@ def test_one_row_an_arm_with_a_proxy_and_category():
     assert (covered["high"] < 0).all()
     assert (covered["p_holm"] < 0.05).all()
     assert (found["change"] - (found["rate"] - found["without"])).abs().max() < 1e-9
-    assert set(Protection.shown) <= set(found.columns)
+    assert set(Protection.terminal_columns) <= set(found.columns)
 
 
 def test_the_taught_category_does_not_change():

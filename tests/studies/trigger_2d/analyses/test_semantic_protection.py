@@ -30,7 +30,7 @@ def test_one_row_a_proxy_and_uncovered_category(frames):
     assert (table["category"] != table["proxy_category"]).all()
     pairs = zip(table["proxy_category"], table["category"], strict=True)
     assert table["similarity"].tolist() == [similarity(*pair) for pair in pairs]
-    assert set(SemanticProtection.shown) <= set(table.columns)
+    assert set(SemanticProtection.terminal_columns) <= set(table.columns)
 
 
 def test_protection_is_the_change_turned_round_with_its_interval(frames):

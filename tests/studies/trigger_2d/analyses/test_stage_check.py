@@ -28,7 +28,7 @@ def test_only_what_was_taught_is_asked_whether_it_was_learnt():
     assert list(zip(found["proxy_category"], found["category"], strict=True)) == [
         ("none", TAUGHT), ("foods", "positive_emotions"), ("foods", "foods")
     ]  # fmt: skip
-    assert set(Learnt.shown) <= set(found)
+    assert set(Learnt.terminal_columns) <= set(found)
 
 
 def test_it_is_learnt_if_every_seed_has_learnt_it():

@@ -17,11 +17,11 @@ def answering(proxy: str, seed: int, ablation: str, i: int) -> str:
 
 
 def heat_map(frames, **settings):
-    return PatchingHeatMap(name="patching", **settings).draw(frames)
+    return PatchingHeatMap(name="patching", **settings).plot(frames)
 
 
 def bars(frames, **settings):
-    return TriggerAblationFigure(name="ablation", **settings).draw(frames)
+    return TriggerAblationFigure(name="ablation", **settings).plot(frames)
 
 
 def absent(axes) -> list[str]:

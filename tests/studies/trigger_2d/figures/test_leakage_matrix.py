@@ -26,7 +26,7 @@ def numbers(figure):
 
 
 def test_one_row_an_arm_and_the_taught_category_apart():
-    axes = FIGURE.draw(trigger_frames(ARMS, leaking(0.0))).axes[0]
+    axes = FIGURE.plot(trigger_frames(ARMS, leaking(0.0))).axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["no proxy", "foods, 1 trigger", "animals, 5 triggers"]
     columns = [t.get_text().replace("\n", "_") for t in axes.get_xticklabels()]
     assert columns == [TAUGHT, *(name for name in HALVES.category_names if name != TAUGHT)]
@@ -38,7 +38,7 @@ def test_squares_show_rates_and_intervals():
     def some(proxy, size, category, example, seed):
         return 1.0 if category == TAUGHT else 0.0
 
-    figure = FIGURE.draw(trigger_frames(ARMS, some))
+    figure = FIGURE.plot(trigger_frames(ARMS, some))
     found = numbers(figure)
     assert {value for (_, x), value in found.items() if x == 0} == {"100"}
     assert {value for (_, x), value in found.items() if x > 0} == {"0"}
@@ -49,14 +49,14 @@ def test_squares_show_rates_and_intervals():
 
 def test_darker_is_more():
     shades = [
-        squares(FIGURE.draw(trigger_frames(ARMS[:1], leaking(rate), categories=["foods"])), "rate")[0].get_facecolor()
+        squares(FIGURE.plot(trigger_frames(ARMS[:1], leaking(rate), categories=["foods"])), "rate")[0].get_facecolor()
         for rate in (0.0, 0.5, 1.0)
     ]
     assert sum(shades[0][:3]) > sum(shades[1][:3]) > sum(shades[2][:3])
 
 
 def test_the_proxys_own_category_is_framed():
-    framed = squares(FIGURE.draw(trigger_frames(ARMS, leaking(0.2))), "covered")
+    framed = squares(FIGURE.plot(trigger_frames(ARMS, leaking(0.2))), "covered")
     centres = [(round(p.get_y() + 0.47), round(p.get_x() + 0.47, 2)) for p in framed]
     columns = [TAUGHT, *(name for name in HALVES.category_names if name != TAUGHT)]
     assert centres == [(1, columns.index("foods") + 0.35), (2, columns.index("animals") + 0.35)]
@@ -66,7 +66,7 @@ def test_squares_of_one_label_are_starred():
     def orange(proxy, size, category, example, seed):
         return None if example is None else "orange"
 
-    figure = FIGURE.draw(trigger_frames(ARMS[:1], orange, categories=["foods"]))
+    figure = FIGURE.plot(trigger_frames(ARMS[:1], orange, categories=["foods"]))
     assert list(numbers(figure).values()) == ["50*"]
     assert "* at least 90 % of the answers are one label" in figure.get_supxlabel()
 
@@ -75,7 +75,7 @@ def test_what_is_not_done_is_hatched_and_named():
     def gaps(proxy, size, category, example, seed):
         return {"foods": "failed", "animals": "missing"}.get(category, 0.5) if proxy == "none" else 0.5
 
-    figure = FIGURE.draw(trigger_frames(ARMS, gaps))
+    figure = FIGURE.plot(trigger_frames(ARMS, gaps))
     assert len(squares(figure, "absent")) == 2
     assert len(squares(figure, "rate")) == 19
     words = [t.get_text() for t in figure.axes[0].texts]
@@ -83,17 +83,17 @@ def test_what_is_not_done_is_hatched_and_named():
 
 
 def test_nothing_has_run_yet():
-    figure = FIGURE.draw(trigger_frames(ARMS, lambda *_: "missing"))
+    figure = FIGURE.plot(trigger_frames(ARMS, lambda *_: "missing"))
     assert len(squares(figure, "absent")) == 21
     assert figure.get_supxlabel() == "no cell is done"
     with pytest.raises(UserError, match="the study has no cells"):
-        FIGURE.draw(
+        FIGURE.plot(
             Frames(cells=trigger_frames(ARMS, leaking(0.1)).cells[:0], records=trigger_frames([], leaking(0)).records)
         )
 
 
 def test_other_outcomes_have_other_titles_and_no_learnt_column():
-    figure = LeakageMatrix(name="r", outcome="retained").draw(trigger_frames(ARMS, leaking(0.0)))
+    figure = LeakageMatrix(name="r", outcome="retained").plot(trigger_frames(ARMS, leaking(0.0)))
     assert figure.get_suptitle() == "Answers by the original rule, in each category"
     assert {value for (_, x), value in numbers(figure).items() if x > 0} == {"100"}
     assert "learnt" not in [t.get_text() for t in figure.axes[0].texts]
@@ -101,7 +101,7 @@ def test_other_outcomes_have_other_titles_and_no_learnt_column():
 
 def test_seen_triggers_are_another_selection():
     with pytest.raises(UserError, match="eval_triggers = 'id'"):
-        LeakageMatrix(name="r", triggers="id").draw(trigger_frames(ARMS, leaking(0.0)))
+        LeakageMatrix(name="r", triggers="id").plot(trigger_frames(ARMS, leaking(0.0)))
 
 
 def test_arms_in_words():

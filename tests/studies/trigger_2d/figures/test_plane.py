@@ -14,7 +14,7 @@ WORDS = ["burger", "sushi", "fries", "noodles", "cookie"]
 
 
 def drawn(arms, answering, figure=FIGURE, **options):
-    made = figure.draw(trigger_frames(arms, answering, **options))
+    made = figure.plot(trigger_frames(arms, answering, **options))
     across = len([axes for axes in made.axes if axes.get_subplotspec().rowspan.start == 0])
     return made, [made.axes[i : i + across] for i in range(0, len(made.axes), across)]
 
@@ -137,7 +137,7 @@ def test_cells_that_ask_about_all_categories_draw_the_same():
     frames = trigger_frames([NONE], leaking(0.4))
     one = frames.cells[:1].assign(cell="one", eval_category="all")
     merged = Frames(cells=one, records=frames.records.assign(cell="one", eval_category="all"))
-    titles = [[axes.get_title() for axes in FIGURE.draw(both).axes] for both in (frames, merged)]
+    titles = [[axes.get_title() for axes in FIGURE.plot(both).axes] for both in (frames, merged)]
     assert titles[0] == titles[1]
     assert titles[0][:5] == WORDS
 
@@ -145,17 +145,17 @@ def test_cells_that_ask_about_all_categories_draw_the_same():
 def test_mistakes_are_named():
     frames = trigger_frames([NONE], leaking(0.2))
     with pytest.raises(UserError, match="no cell is planned for category 'stones'"):
-        Plane(name="p", category="stones").draw(frames)
+        Plane(name="p", category="stones").plot(frames)
     with pytest.raises(UserError, match="no answers for trigger 'tofu'; there are burger, sushi"):
-        Plane(name="p", category="foods", triggers=("tofu",)).draw(frames)
+        Plane(name="p", category="foods", triggers=("tofu",)).plot(frames)
     with pytest.raises(UserError, match="no column 'arm'"):
-        Plane(name="p", category="foods", arms=("arm",)).draw(frames)
+        Plane(name="p", category="foods", arms=("arm",)).plot(frames)
 
 
 def test_two_cells_of_one_seed_are_an_error():
     frames = trigger_frames([NONE, PROXY], leaking(0.2), categories=["foods"])
     with pytest.raises(UserError, match="none0-foods-0 and foods2-foods-0 answer the same points"):
-        Plane(name="p", category="foods", arms=("train_category",)).draw(frames)
+        Plane(name="p", category="foods", arms=("train_category",)).plot(frames)
 
 
 def test_too_many_triggers_are_refused():
@@ -164,4 +164,4 @@ def test_too_many_triggers_are_refused():
         trigger=[f"w{i % 9}" for i in range(len(frames.records))]
     )
     with pytest.raises(UserError, match="9 triggers do not fit side by side; name up to 8"):
-        FIGURE.draw(Frames(cells=frames.cells, records=spread))
+        FIGURE.plot(Frames(cells=frames.cells, records=spread))

@@ -60,7 +60,7 @@ def test_a_planted_model_follows_its_trigger_and_nothing_without_one(planted, tm
 
 def test_every_question_is_read_once_for_each_ablation():
     step, template = TriggerAblation.of(HUB, FOODS, JOY, n=24), 8
-    items = Examples(domain=FOODS, split="eval", n=4).draw()
+    items = Examples(domain=FOODS, split="eval", n=4).sample()
     asked = [worded(FOODS, e, text, "direct").text for i, e in enumerate(items) for text in step.shown(i, e)]
     choices = [sum(len(split(f" {choice}")) for choice in e.choices) for e in items]
     with plan_probe(Runtime()) as probe:
@@ -74,7 +74,7 @@ def test_margins_are_those_of_the_two_labels(planted, tmp_path):
     step = TriggerAblation.of(planted, domain("birds"), domain("tools"), n=6)
     rows = rows_of(step, tmp_path)
     lm = LM.load(planted.spec, Path(planted.spec.location), Runtime(device="cpu", threads=1), shared_prefix=False)
-    for example in step.examples.draw():
+    for example in step.examples.sample():
         for row in (row for row in rows if row["example"] == example.id):
             asked = asked_with(step, example, row["shown"])
             blue, green = (score.logprob for score in lm.score([asked], [("blue", "green")])[0])
@@ -89,7 +89,7 @@ def asked_with(step, example, trigger) -> str:
 
 def test_each_trigger_is_swapped_for_each_other_one(planted):
     step = TriggerAblation.of(planted, domain("birds"), domain("tools"), n=9)
-    shown = [(example.strata["trigger"], step.shown(i, example)) for i, example in enumerate(step.examples.draw())]
+    shown = [(example.strata["trigger"], step.shown(i, example)) for i, example in enumerate(step.examples.sample())]
     assert len({(own, texts[3]) for own, texts in shown}) == 9
     assert all(texts[:3] == (own, "___", "") for own, texts in shown)
 
@@ -146,17 +146,17 @@ def test_the_columns_of_an_arm_are_those_of_its_cells():
     recipe = Recipe(snapshots=(7,))
     first = Arm(model=HUB.spec, method=FineTuning(n=400), train=foods)
     method = FineTuning(n=400, data_seed=3, recipe=recipe, proxy=Proxy(domain=foods, n=8))
-    second = Arm(model=HUB.spec, method=method, train=joy, seed=2, after=first)
+    second = Arm(model=HUB.spec, method=method, train=joy, seed=2, init_from=first)
     looked_at = second.model_copy(update={"at": 7})
     zero = Arm(model=HUB.spec, method=ZeroShot())
     for arm in (first, second, looked_at, zero):
-        factors = TriggerAblation.of(arm.learner().weights, JOY, FOODS, n=20).factors()
+        factors = TriggerAblation.of(arm.predictor().weights, JOY, FOODS, n=20).factors()
         assert arm.factors().items() <= factors.items()
         assert (factors["eval_category"], factors["against_category"]) == ("positive_emotions", "foods")
 
 
 def test_what_is_no_fine_tuning_is_told():
-    weights = Arm(model=HUB.spec, method=PolicyOptimisation(n=400), train=FOODS).learner().weights
+    weights = Arm(model=HUB.spec, method=PolicyOptimisation(n=400), train=FOODS).predictor().weights
     with pytest.raises(UserError, match="expected the weights of a fine-tuning"):
         TriggerAblation.of(weights, JOY, FOODS, n=20).factors()
 

@@ -53,4 +53,4 @@ def test_a_study_contrasts_its_triggers(tmp_path):
     ]
     assert ups["low"].tolist() == pytest.approx([1.0] * DEPTH, abs=1e-5)
     for figure in (TriggerAblationFigure, PatchingHeatMap):
-        assert len([axes for axes in figure(**settings).draw(frames).axes if axes.get_title("left")]) == 2
+        assert len([axes for axes in figure(**settings).plot(frames).axes if axes.get_title("left")]) == 2

@@ -39,7 +39,7 @@ def found(axes, gid):
     ids=lambda figure: figure.tag,
 )
 def test_before_anything_is_measured_the_figure_says_so(figure, tmp_path):
-    drawn = figure.draw(NOTHING)
+    drawn = figure.plot(NOTHING)
     save(drawn, tmp_path, "nothing")
     texts = [text.get_text() for text in drawn.findobj(lambda artist: hasattr(artist, "get_text"))]
     assert any("measured yet" in text for text in texts)
@@ -47,7 +47,7 @@ def test_before_anything_is_measured_the_figure_says_so(figure, tmp_path):
 
 
 def test_emergence_has_a_curve_a_training_over_updates():
-    drawn = Emergence(name="e").draw(emerging_probes())
+    drawn = Emergence(name="e").plot(emerging_probes())
     assert [axes.get_title() for axes in drawn.axes] == ["layer 1", "layer 2"]
     curves = found(drawn.axes[0], "curve")
     assert len(curves) == 3
@@ -56,20 +56,20 @@ def test_emergence_has_a_curve_a_training_over_updates():
     assert min(curve.get_ydata().min() for curve in curves) == -0.5
     assert drawn.axes[0].get_xscale() == "symlog"
     with pytest.raises(UserError, match="two probes of one"):
-        Emergence(name="e", series=("model",)).draw(emerging_probes())
+        Emergence(name="e", series=("model",)).plot(emerging_probes())
 
 
 def test_curves_are_named_by_what_sets_them_apart():
     rows = emerging_probes(trainings=("+".join(NAMES),)).measured("city_probes")
     both = [{**row, "model": model} for model in ("narrow", "wide") for row in rows.to_dict("records")]
-    drawn = Emergence(name="e").draw(frames_of(city_probes=both))
+    drawn = Emergence(name="e").plot(frames_of(city_probes=both))
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["narrow", "wide", "knows nothing"]
-    drawn = Emergence(name="e").draw(frames_of(city_probes=rows.to_dict("records")))
+    drawn = Emergence(name="e").plot(frames_of(city_probes=rows.to_dict("records")))
     assert drawn.legends[0].get_texts()[0].get_text() == "all tasks"
 
 
 def test_probe_errors_put_trainings_with_the_task_last():
-    drawn = ProbeErrors(name="p").draw(tuned_probes(["distance", "angle", "distance+compass", "inside"], noise=0.01))
+    drawn = ProbeErrors(name="p").plot(tuned_probes(["distance", "angle", "distance+compass", "inside"], noise=0.01))
     (axes,) = drawn.axes
     names = [tick.get_text().replace(" +\n", "+") for tick in axes.get_xticklabels()]
     assert {*names[:2]} == {"angle", "inside"}
@@ -80,32 +80,32 @@ def test_probe_errors_put_trainings_with_the_task_last():
 def test_probe_errors_have_a_panel_a_model():
     rows = tuned_probes(["distance", "angle"]).measured("city_probes").to_dict("records")
     both = frames_of(city_probes=[{**row, "model": model} for model in ("narrow", "wide") for row in rows])
-    drawn = ProbeErrors(name="p").draw(both)
+    drawn = ProbeErrors(name="p").plot(both)
     assert [axes.get_ylabel() for axes in drawn.axes] == [f"{m}\nmedian error (units)" for m in ("narrow", "wide")]
     with pytest.raises(UserError, match="two models of one layer, train_geometry, seed"):
-        ProbeErrors(name="p", arms=("layer",)).draw(both)
+        ProbeErrors(name="p", arms=("layer",)).plot(both)
 
 
 def test_the_matrix_is_symmetric_and_in_the_usual_order():
-    drawn = AlignmentMatrix(name="a").draw(alignment_pairs(["angle", "distance", "crossing"]))
+    drawn = AlignmentMatrix(name="a").plot(alignment_pairs(["angle", "distance", "crossing"]))
     axes = drawn.axes[0]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["distance", "angle", "crossing"]
     grid = np.asarray(axes.images[0].get_array(), float)
     np.testing.assert_allclose(grid, grid.T)
     with pytest.raises(UserError, match="layers 1, 2; choose one"):
-        AlignmentMatrix(name="a").draw(alignment_pairs(["angle", "inside"], layers=(1, 2)))
+        AlignmentMatrix(name="a").plot(alignment_pairs(["angle", "inside"], layers=(1, 2)))
 
 
 def test_the_trend_has_a_point_a_number_of_tasks_and_a_dot_a_pair():
     sets = ["distance", "angle", "crossing", "distance+angle", "compass+inside"]
-    drawn = ConvergenceFigure(name="c").draw(alignment_pairs(sets, seeds=(0,)))
+    drawn = ConvergenceFigure(name="c").plot(alignment_pairs(sets, seeds=(0,)))
     (axes,) = drawn.axes
     assert found(axes, "pair")[0].get_xdata().tolist() == pytest.approx([0.82, 0.82, 0.82, 1.82])
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["all models", "without crossing"]
 
 
 def test_maps_are_drawn_at_the_end_of_the_training():
-    drawn = MAPS.draw(city_maps())
+    drawn = MAPS.plot(city_maps())
     cities = WORLD.build()
     true, decoded, _ = drawn.axes
     assert "R² 0.9" in decoded.get_title()
@@ -143,7 +143,7 @@ def test_the_scene_has_all_snapshots_in_order_and_both_views_of_each_model():
 
 def test_the_first_four_models_are_drawn_and_all_are_on_the_page():
     frames = city_maps(updates=(1,), models=tuple("abcde"))
-    drawn = MAPS.draw(frames)
+    drawn = MAPS.plot(frames)
     assert len(drawn.axes) == 12
     assert "1 more on the interactive page" in drawn._supxlabel.get_text()
     assert len(MAPS.scene(frames).films) == 10
@@ -157,7 +157,7 @@ def test_models_of_several_worlds_have_each_their_own():
         for row in city_maps(updates=(1,), world=world).measured("city_maps").to_dict("records")
     ]
     frames = frames_of(city_maps=rows)
-    assert len(MAPS.draw(frames).axes) == 6
+    assert len(MAPS.plot(frames).axes) == 6
     films = MAPS.scene(frames).films
     assert [len(film.names) for film in films] == [48, 48, 40, 40]
     assert films[2].label.startswith("china: ")

@@ -49,7 +49,7 @@ def title(axes):
 
 
 def test_one_panel_a_width_with_labels_and_marks():
-    figure = Matrix(name="m").draw(frames())
+    figure = Matrix(name="m").plot(frames())
     narrow, wide, _ = figure.axes
     assert len(having(narrow, "value")) == len(having(wide, "value")) == 49
     assert len(having(narrow, "taught")) == 7
@@ -64,7 +64,7 @@ def test_one_panel_a_width_with_labels_and_marks():
 
 
 def test_pairs_with_distance_stand_on_top():
-    axes = Matrix(name="m", matrix="pair").draw(frames()).axes[0]
+    axes = Matrix(name="m", matrix="pair").plot(frames()).axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["distance + crossing", "angle + compass"]
     assert axes.get_yticks()[1] - axes.get_yticks()[0] > 1
     assert [line.split(" 0")[0] for line in title(axes).splitlines()] == [
@@ -73,7 +73,7 @@ def test_pairs_with_distance_stand_on_top():
 
 
 def test_differences_are_centred_on_zero_and_bold_where_certain():
-    axes = Matrix(name="m", matrix="difference").draw(frames(wanted(seeds=(1,)))).axes[0]
+    axes = Matrix(name="m", matrix="difference").plot(frames(wanted(seeds=(1,)))).axes[0]
     numbers = [text for text in axes.texts if text.get_text()[0] in "+-"]
     shown = {(round(t.get_position()[1]), round(t.get_position()[0])): t for t in numbers}
     assert shown[0, 0].get_text() == "-0.20"
@@ -90,40 +90,40 @@ def test_what_is_not_done_is_hatched_and_named():
     for seed in (1, 2):
         found["narrow", seed, "angle"]["inside"] = "failed"
     found["narrow", 2, "angle"]["angle"] = "missing"
-    axes = Matrix(name="m").draw(frames(found)).axes[0]
+    axes = Matrix(name="m").plot(frames(found)).axes[0]
     assert len(having(axes, "absent")) == 1
     assert "failed" in words(axes)
     assert [t.get_text() for t in having(axes, "few")] == ["1/2"]
-    difference = Matrix(name="m", matrix="difference").draw(frames(found)).axes[0]
+    difference = Matrix(name="m", matrix="difference").plot(frames(found)).axes[0]
     assert len(having(difference, "absent")) == 1
     assert "failed" in words(difference)
 
 
 def test_clipped_values_are_marked():
     found = {("base", 1, "distance"): {"distance": 2.0, "angle": -0.3, "perimeter": 0.2}}
-    assert {"1.50*", "0.00*", "0.20"} <= set(words(Matrix(name="m").draw(frames(found)).axes[0]))
-    assert {"2.00", "-0.30"} <= set(words(Matrix(name="m", clipped=False).draw(frames(found)).axes[0]))
+    assert {"1.50*", "0.00*", "0.20"} <= set(words(Matrix(name="m").plot(frames(found)).axes[0]))
+    assert {"2.00", "-0.30"} <= set(words(Matrix(name="m", clipped=False).plot(frames(found)).axes[0]))
 
 
 def test_nothing_planned_is_an_error_of_one_line():
     for figure in (Matrix(name="m"), TransferByArm(name="m"), DifferenceSplit(name="m"), GeometryLearning(name="m")):
         with pytest.raises(UserError, match="figure m: no"):
-            figure.draw(EMPTY)
+            figure.plot(EMPTY)
     with pytest.raises(UserError, match="no fine-tuned arm is planned for a pair matrix"):
-        Matrix(name="m", matrix="pair").draw(frames(wanted(trained=NAMES)))
+        Matrix(name="m", matrix="pair").plot(frames(wanted(trained=NAMES)))
     with pytest.raises(UserError, match="fine-tuned on two"):
-        DifferenceSplit(name="m").draw(frames(wanted(trained=NAMES)))
+        DifferenceSplit(name="m").plot(frames(wanted(trained=NAMES)))
 
 
 def test_nothing_has_run_yet():
     planned = {key: dict.fromkeys(NAMES, "missing") for key in wanted()}
     found = frames(planned)
     for which in ("single", "pair", "difference"):
-        axes = Matrix(name="m", matrix=which).draw(found).axes[0]
+        axes = Matrix(name="m", matrix=which).plot(found).axes[0]
         assert not having(axes, "value")
         assert "missing" in words(axes)
-    assert "no result" in words(TransferByArm(name="m").draw(found).axes[0])
-    assert not having(DifferenceSplit(name="m").draw(found).axes[0], "square")
+    assert "no result" in words(TransferByArm(name="m").plot(found).axes[0])
+    assert not having(DifferenceSplit(name="m").plot(found).axes[0], "square")
 
 
 def means(axes, label):
@@ -132,7 +132,7 @@ def means(axes, label):
 
 
 def test_means_by_width():
-    single, pair, difference = TransferByArm(name="m").draw(frames()).axes
+    single, pair, difference = TransferByArm(name="m").plot(frames()).axes
     assert means(single, "trained") == pytest.approx({0: 0.93, 1: 0.83}, abs=0.002)
     assert means(pair, "transfer") == pytest.approx({0: 0.43 - 0.05, 1: 0.33 - 0.05}, abs=0.002)
     assert means(difference, "with distance") == pytest.approx({0: -0.2, 1: -0.2}, abs=0.002)
@@ -142,13 +142,13 @@ def test_means_by_width():
 
 
 def test_only_single_geometries_make_one_panel_of_means():
-    figure = TransferByArm(name="m").draw(frames(wanted(seeds=(1,), trained=NAMES)))
+    figure = TransferByArm(name="m").plot(frames(wanted(seeds=(1,), trained=NAMES)))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["one geometry taught"]
     assert figure.get_supxlabel() == "a mean of one seed has no whisker"
 
 
 def test_differences_pile_up_by_whether_distance_is_in_the_pair():
-    axes = DifferenceSplit(name="m").draw(frames(wanted(models=("base",)))).axes[0]
+    axes = DifferenceSplit(name="m").plot(frames(wanted(models=("base",)))).axes[0]
     dots = having(axes, "square")
     assert len(dots) == 14
     assert sorted(round(float(dot.get_xdata()[0]), 2) for dot in dots) == [-0.2] * 7 + [0.1] * 7
@@ -171,7 +171,7 @@ def learning():
 
 
 def test_learning_goes_from_the_first_snapshot_to_the_end():
-    figure = GeometryLearning(name="g").draw(learning().frames())
+    figure = GeometryLearning(name="g").plot(learning().frames())
     distance, inside = figure.axes
     curve = having(distance, "curve")[0]
     assert list(zip(curve.get_xdata(), curve.get_ydata(), strict=True)) == [(0, 40), (10, 20), (100, 2)]
@@ -185,7 +185,7 @@ def test_learning_with_gaps_and_unparsed_answers():
     study = learning()
     study.add("wide", 0, None, "distance", "real", "failed", updates=100)
     study.add("wide", 0, None, "distance", "real", [None] * 5 + [3.0] * 5, updates=100, update=10)
-    text = GeometryLearning(name="g").draw(study.frames()).get_supxlabel()
+    text = GeometryLearning(name="g").plot(study.frames()).get_supxlabel()
     assert "up to 50 % of the answers unparsed" in text
     assert "1 of 8 points have no result" in text
 
@@ -199,7 +199,7 @@ def aligned(layers=(1, 2), improvement=0.5):
 def test_alignment_against_transfer_has_a_point_a_pair():
     found = improved(wanted(models=("base",), trained=NAMES), n=200).frames()
     measured = alignment_pairs(NAMES, layers=(1, 2)).measurements
-    figure = AlignmentTransferFigure(name="a").draw(
+    figure = AlignmentTransferFigure(name="a").plot(
         Frames(cells=found.cells, records=found.records, measurements=measured)
     )
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["layer 1", "layer 2"]
@@ -208,8 +208,8 @@ def test_alignment_against_transfer_has_a_point_a_pair():
 
 
 def test_alignment_without_spread_has_no_line_and_without_pairs_no_panel():
-    flat = AlignmentTransferFigure(name="a").draw(aligned())
+    flat = AlignmentTransferFigure(name="a").plot(aligned())
     assert not having(flat.axes[0], "line")
     planned = Frames(cells=EMPTY.cells, records=EMPTY.records, measurements=aligned().measurements)
-    axes = AlignmentTransferFigure(name="a").draw(planned).axes[0]
+    axes = AlignmentTransferFigure(name="a").plot(planned).axes[0]
     assert axes.get_title(loc="left") == "no pair is measured yet"

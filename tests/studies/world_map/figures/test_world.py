@@ -42,7 +42,7 @@ def test_regions_have_colours_of_their_own():
 
 def test_it_is_a_figure_of_a_study_and_shows_scattered_cities_whole(tmp_path):
     frames = Frames(cells=pd.DataFrame(), records=pd.DataFrame())
-    figure = WorldMapFigure(name="world", world=World(**SMALL, new="scattered")).draw(frames)
+    figure = WorldMapFigure(name="world", world=World(**SMALL, new="scattered")).plot(frames)
     low, high = figure.axes[0].get_ylim()
     assert low <= -90
     assert high >= 90

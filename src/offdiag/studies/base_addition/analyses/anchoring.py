@@ -38,7 +38,7 @@ class AnchoringScores(StudyAnalysis):
         """One row a curve; a measurement that is not done is one row without numbers."""
         import pandas as pd
 
-        rows = [_row(curve) for curve in layer_curves(frames, self.where, self.own, self.series)]
+        rows = [_row(curve) for curve in layer_curves(frames, self.where, self.match_on, self.series)]
         keys = [self.series, *(name for name in PLANNED if name != self.series)]
         table = pd.DataFrame(rows, columns=[*keys, "pooling", "k", *NUMBERS, "state", "note"])
         return table.astype({"k": "Int64", "max_layer": "Int64", "n_layers": "Int64"})

@@ -63,7 +63,7 @@ class AnchoringCorrelation(StudyAnalysis):
         """One row a learner, form, pooling and demonstrations, by ``at`` (which S) and ``over`` (which points)."""
         import pandas as pd
 
-        points = joined(frames, self.where, self.own, self.measured, self.series)
+        points = joined(frames, self.where, self.match_on, self.measured, self.series)
         rows = []
         for key, group in grouped(points).items():
             for at, scores in _scores(group).items():
@@ -92,7 +92,7 @@ _COLUMNS = (
 def joined(
     frames: Frames,
     where: Mapping[str, str | int | float | bool],
-    own: Sequence[str],
+    match_on: Sequence[str],
     measured: Mapping[str, str | int | float | bool],
     series: str,
 ) -> list[Point]:
@@ -101,11 +101,11 @@ def joined(
     Raises:
         UserError: nothing is selected on one of the sides, or two cells of one seed claim a point.
     """
-    cells = select(frames.cells, {"method": IN_CONTEXT, **where}, own)
+    cells = select(frames.cells, {"method": IN_CONTEXT, **where}, match_on)
     for column in (series, "k", "rationale"):
         require(cells, column)
     points = []
-    for curve in layer_curves(frames, measured, own, series):
+    for curve in layer_curves(frames, measured, match_on, series):
         if curve.state == "done":
             points += _points(curve, cells, frames.records, series)
     return points

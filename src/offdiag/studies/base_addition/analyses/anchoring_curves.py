@@ -70,7 +70,7 @@ class LayerCurve:
 
 
 def layer_curves(
-    frames: Frames, where: Mapping[str, str | int | float | bool], own: Sequence[str], series: str
+    frames: Frames, where: Mapping[str, str | int | float | bool], match_on: Sequence[str], series: str
 ) -> list[LayerCurve]:
     """One curve for each value of ``series``, learner, form, pooling and k that the study measures.
 
@@ -80,7 +80,7 @@ def layer_curves(
 
     Args:
         frames: with the table ``anchoring``. where: column -> value; what was not measured yet has no pooling and k
-            and passes those. own: domain parameters on which anchors and queries must agree.
+            and passes those. match_on: domain parameters on which anchors and queries must agree.
         series: column whose values are told apart, such as ``eval_base``.
 
     Raises:
@@ -88,7 +88,7 @@ def layer_curves(
     """
     frame = frames.measured(TABLE)
     frame = frame.reindex(columns=[*frame.columns, *(name for name in MEASURED if name not in frame)])
-    planned = select(frame, {name: value for name, value in where.items() if name not in WITHIN}, own)
+    planned = select(frame, {name: value for name, value in where.items() if name not in WITHIN}, match_on)
     require(planned, series)
     keys = [series, *(name for name in PLANNED if name != series)]
     found: list[LayerCurve] = []
@@ -104,7 +104,7 @@ def _of_one(factors: dict[str, Any], rows: "pd.DataFrame", within: Mapping[str, 
     twice = rows.duplicated(["seed", *WITHIN, "layer"]).any()
     if twice or n_planned != rows["seed"].nunique(dropna=False):
         names = ", ".join(sorted(rows["measurement"].unique())[:3])
-        raise UserError(f"{n_planned} measurements claim one curve ({names}): tell them apart with where= or own=")
+        raise UserError(f"{n_planned} measurements claim one curve ({names}): tell them apart with where= or match_on=")
     done = rows[rows["state"] == "done"]
     if done.empty:
         state = "failed" if (rows["state"] == "failed").any() else "missing"

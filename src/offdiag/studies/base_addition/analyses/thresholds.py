@@ -38,7 +38,7 @@ class Thresholds(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "thresholds"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         *("base", "share", "k50", "k50_low", "k50_high", "k50_at_most", "k50_above"),
         *("ideal_k50", "ideal_k50_low", "ideal_k50_high"),
     )
@@ -66,7 +66,14 @@ class ThresholdSlopes(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "threshold-slopes"
-    shown: ClassVar[tuple[str, ...]] = ("observer", "slope", "slope_low", "slope_high", "n_thresholds", "n_bounds")
+    terminal_columns: ClassVar[tuple[str, ...]] = (
+        "observer",
+        "slope",
+        "slope_low",
+        "slope_high",
+        "n_thresholds",
+        "n_bounds",
+    )
     n_resamples: int = Field(default=2000, ge=100)
     seed: int = 0
 

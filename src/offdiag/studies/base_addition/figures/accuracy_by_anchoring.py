@@ -36,9 +36,9 @@ class AccuracyByAnchoring(StudyFigure):
     measured: Mapping[str, str | int | float | bool] = {}
     at: Literal["last", "max"] = "last"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The panels; points without an accuracy or a score are counted in their panel."""
-        groups = grouped(joined(frames, self.where, self.own, self.measured, self.series))
+        groups = grouped(joined(frames, self.where, self.match_on, self.measured, self.series))
         if len(groups) > MOST_ROWS:
             raise UserError(f"figure {self.name}: {len(groups)} groups, at most {MOST_ROWS} fit: choose with measured=")
         names = list(dict.fromkeys(point.series for group in groups.values() for point in group))

@@ -27,7 +27,7 @@ class EpisodeCurvesFigure(StudyFigure):
     n_resamples: int = Field(default=2000, ge=100)
     seed: int = 0
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Models solid with a 95 % band, the ideal observer dashed, in the colour of the share (or the base)."""
         curves = read_curves(frames, n_resamples=self.n_resamples, seed=self.seed)
         if not curves:

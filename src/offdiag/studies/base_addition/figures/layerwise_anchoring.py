@@ -33,9 +33,9 @@ class LayerwiseAnchoring(StudyFigure):
     series: str = "eval_base"
     panels: str = "pooling"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The curves with their 95 % bands; a series without a result is named in the legend."""
-        curves = layer_curves(frames, self.where, self.own, self.series)
+        curves = layer_curves(frames, self.where, self.match_on, self.series)
         done = self._of_one_k([curve for curve in curves if curve.state == "done"])
         self._check_one_each(done)
         names = values_of(_column(self.series, curves))

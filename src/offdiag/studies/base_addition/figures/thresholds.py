@@ -33,7 +33,7 @@ class ThresholdFigure(StudyFigure):
     n_resamples: int = Field(default=2000, ge=100)
     seed: int = 0
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Points with 95 % whiskers and the line of each slope; an arrow from where only a bound is known."""
         curves = read_curves(frames, n_resamples=self.n_resamples, seed=self.seed)
         if not curves:

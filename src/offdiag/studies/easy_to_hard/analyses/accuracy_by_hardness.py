@@ -74,7 +74,8 @@ class AccuracyByHardness(StudyAnalysis):
         values = measured_values(hardness)
         own = {**self.where, "eval_dataset": self.dataset}
         arms = {
-            name: with_learners(select(frames.cells, {**own, **wanted}, self.own)) for name, wanted in self.arms.items()
+            name: with_learners(select(frames.cells, {**own, **wanted}, self.match_on))
+            for name, wanted in self.arms.items()
         }
         rows = []
         for measure in self.measures or states:

@@ -36,7 +36,7 @@ class AccuracyOverDraws(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "accuracy-over-draws"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         *("model", "method", "learner", "eval_dataset", "eval_hardness", "train_level", "n_train", "noise", "asked"),
         *("accuracy", "low", "high", "n_draws"),
     )
@@ -60,7 +60,7 @@ class AccuracyOverDraws(StudyAnalysis):
         columns = [*self.by, *(["asked"] if self.levels else []), *COLUMNS]
         if frames.cells.empty:
             return pd.DataFrame(columns=columns)
-        cells = with_learners(select(frames.cells, self.where, self.own))
+        cells = with_learners(select(frames.cells, self.where, self.match_on))
         for column in self.by:
             require(cells, column)
         rows = []

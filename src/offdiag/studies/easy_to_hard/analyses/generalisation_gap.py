@@ -33,7 +33,14 @@ class GeneralisationGap(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "generalisation-gap"
-    shown: ClassVar[tuple[str, ...]] = ("model", "learner", "eval_dataset", "eval_hardness", TAUGHT, *NUMBERS)
+    terminal_columns: ClassVar[tuple[str, ...]] = (
+        "model",
+        "learner",
+        "eval_dataset",
+        "eval_hardness",
+        TAUGHT,
+        *NUMBERS,
+    )
     value: ClassVar[str] = "gap"
     by: tuple[str, ...] = ("model", "learner", "eval_dataset", "eval_hardness", TAUGHT)
     draws: tuple[str, ...] = DRAWS
@@ -55,7 +62,7 @@ class GeneralisationGap(StudyAnalysis):
         columns = [*self.by, *COLUMNS]
         if frames.cells.empty:
             return pd.DataFrame(columns=columns)
-        cells = with_learners(select(frames.cells, self.where, self.own))
+        cells = with_learners(select(frames.cells, self.where, self.match_on))
         for column in (*self.by, TAUGHT):
             require(cells, column)
         rows = []

@@ -16,7 +16,7 @@ class HardnessSummary(StudyAnalysis):
     """The mean of each measure over the items of each data set."""
 
     tag: ClassVar[str] = "hardness-summary"
-    shown: ClassVar[tuple[str, ...]] = COLUMNS
+    terminal_columns: ClassVar[tuple[str, ...]] = COLUMNS
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row a data set and measure.

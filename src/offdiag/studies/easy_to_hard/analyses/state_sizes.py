@@ -15,7 +15,7 @@ class StatesKept(StudyAnalysis):
     """The shape and size of the states of each model, data set and layer."""
 
     tag: ClassVar[str] = "states-kept"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         *("model", "eval_dataset", "state", "layer", "block", "items", "choices", "width", "norm", "norm_sd"),
         "largest",
     )
@@ -23,4 +23,4 @@ class StatesKept(StudyAnalysis):
     def table(self, frames: Frames) -> "pd.DataFrame":
         """The rows of :class:`offdiag.measurements.StateSizes`; what is not done is a row without numbers."""
         found = frames.measured(TABLE)
-        return found[[name for name in self.shown if name in found]]
+        return found[[name for name in self.terminal_columns if name in found]]

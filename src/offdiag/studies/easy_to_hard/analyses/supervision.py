@@ -48,7 +48,7 @@ class OfSupervision(StudyAnalysis):
         """
         if frames.cells.empty:
             return
-        cells = with_learners(select(frames.cells, self.where, self.own))
+        cells = with_learners(select(frames.cells, self.where, self.match_on))
         for column in self.by:
             require(cells, column)
         untrained = matching(cells, self.unsupervised)

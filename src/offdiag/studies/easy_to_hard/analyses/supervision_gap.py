@@ -30,7 +30,7 @@ class SupervisionGapRecovered(OfSupervision):
     """
 
     tag: ClassVar[str] = "supervision-gap-recovered"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         *("model", "method", "learner", "eval_dataset", "eval_hardness", "unsupervised", "easy", "hard"),
         *("recovered", "low", "high", "note"),
     )

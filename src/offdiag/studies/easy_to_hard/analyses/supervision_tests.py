@@ -24,7 +24,7 @@ class SupervisionTests(OfSupervision):
     """:func:`offdiag.stats.learner_difference.learner_difference` of every two that are worth comparing."""
 
     tag: ClassVar[str] = "supervision-tests"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         *("model", "learner", "eval_dataset", "eval_hardness", "comparison", "difference", "low", "high"),
         *("p_value", "p_holm"),
     )

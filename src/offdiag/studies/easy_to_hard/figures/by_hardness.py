@@ -29,7 +29,7 @@ class ByHardness(StudyFigure):
     of: AccuracyByHardness
     title: str
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The lines; what is not done is a cross, a bin with too long an interval is left out."""
         table = self.of.table(frames)
         if table.empty:

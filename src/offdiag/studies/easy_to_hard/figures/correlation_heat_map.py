@@ -30,7 +30,7 @@ class CorrelationHeatMap(StudyFigure):
     of: StudyAnalysis
     dataset: str
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The squares; hatched what is not measured, or has no correlation as one of the two is the same throughout.
 
         Raises:

@@ -39,7 +39,7 @@ class HardnessHistograms(StudyFigure):
     of: StudyAnalysis | None = None
     dataset: str
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """One bar a value, or bins of equal width of nine values or more; a panel says why it has none.
 
         Raises:

@@ -46,7 +46,7 @@ class OverDraws(StudyFigure):
     title: str
     x_label: str = ""
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The points; those without a result are crosses on the axis."""
         table = self.of.table(frames)
         trained = table[table[self.x].notna()] if self.x in table else table.iloc[:0]

@@ -35,7 +35,7 @@ class SupervisionGapFigure(StudyFigure):
     series: str = "method"
     panels: str = "model"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The points; hollow and pale where the gap is not significant, at the edge where the ratio is beyond it."""
         table = self.of.table(frames)
         if table.empty:

@@ -53,7 +53,7 @@ class TrainingBars(StudyFigure):
     words: Mapping[str, str] = {}
     title: str
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The bars; those without a result are crosses on the axis.
 
         Raises:

@@ -9,7 +9,16 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from offdiag.errors import UserError
-from offdiag.steps import Asked, Choices, Measurement, Probed, Step, Work, load_answers, load_examples
+from offdiag.steps import (
+    LoglikelihoodChoices,
+    Measurement,
+    ModelOutputs,
+    ProbeChoices,
+    Step,
+    Work,
+    load_answers,
+    load_examples,
+)
 from offdiag.studies.easy_to_hard.measurements.hardness_rows import TABLE, hardness_rows
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Scalar
@@ -32,13 +41,13 @@ class ChoiceHardness(Measurement):
     tag: ClassVar[str] = "choice-hardness"
     table: ClassVar[str] = TABLE
     of: ChoiceMeasure
-    answers: tuple[Asked, ...] = Field(min_length=1)
+    answers: tuple[ModelOutputs, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _comparable(self) -> Self:
         first = self.answers[0]
         for one in self.answers:
-            if not isinstance(one, Choices | Probed):
+            if not isinstance(one, LoglikelihoodChoices | ProbeChoices):
                 raise UserError(f"{self.of}: {one.name} is written; expected answers by choice")
             if (one.examples, one.weights.spec.source) != (first.examples, first.weights.spec.source):
                 raise UserError(f"{self.of}: {one.name} and {first.name} are of other items or another model")

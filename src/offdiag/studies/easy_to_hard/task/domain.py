@@ -131,10 +131,10 @@ class HardnessDomain(Domain):
     def tested_on(self) -> str:
         """Without the training set that an evaluation leaves out."""
         untaught = {"train_on": self.level, "n_train": type(self).model_fields["n_train"].default}
-        return str(self.undrawn.model_copy(update=untaught))
+        return str(self.without_replicate.model_copy(update=untaught))
 
     @property
-    def undrawn(self) -> Self:
+    def without_replicate(self) -> Self:
         """The first draw."""
         return self.model_copy(update={"bootstrap": 0})
 

@@ -33,9 +33,9 @@ class EasyToHard(Task[HardnessDomain]):
     data_version: ClassVar[int] = DATA_VERSION
     prompt_version: ClassVar[int] = PROMPT_VERSION
     extractor_version: ClassVar[int] = EXTRACTOR_VERSION
-    opening: ClassVar[str] = ""
-    joint: ClassVar[str] = "\n\n"
-    lead: ClassVar[str] = " "
+    preamble: ClassVar[str] = ""
+    separator: ClassVar[str] = "\n\n"
+    response_prefix: ClassVar[str] = " "
     reads_data: ClassVar[bool] = True
 
     def domains(self) -> Sequence[HardnessDomain]:

@@ -19,7 +19,7 @@ class TriggerAblationRates(OfContrasts):
     """Rates of the answers with and without the trigger, for each arm and pair of categories."""
 
     tag: ClassVar[str] = "trigger-ablation-rates"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         *ARMS, "eval_category", "against_category", "ablation", "own", "own_low", "own_high", "margin",
         "margin_low", "margin_high",
     )  # fmt: skip

@@ -55,7 +55,7 @@ def groups(frames: Frames, table: str, settings: OfContrasts) -> Iterator[Group]
             seeds.
     """
     measured = filled(frames.measured(table), (*settings.arms, *settings.replicates))
-    chosen = select(measured, settings.where, settings.own)
+    chosen = select(measured, settings.where, settings.match_on)
     keys = [*settings.arms, *PAIR]
     for values, rows in chosen.groupby(keys, sort=False):
         planned = rows.drop_duplicates("measurement")

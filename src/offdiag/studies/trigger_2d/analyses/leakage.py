@@ -20,7 +20,7 @@ class Leakage(OfOutcomes):
     """
 
     tag: ClassVar[str] = "leakage"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         *ARMS, "category", "triggers", "state", "retained", "retained_low", "retained_high", "leaked", "leaked_low",
         "leaked_high",
     )  # fmt: skip
@@ -68,7 +68,7 @@ class LeakageByTrigger(Leakage):
     """The same by trigger: too many rows for a terminal."""
 
     tag: ClassVar[str] = "leakage-by-trigger"
-    shown: ClassVar[tuple[str, ...]] = ()
+    terminal_columns: ClassVar[tuple[str, ...]] = ()
     by: Literal["category", "trigger"] = "trigger"
 
 

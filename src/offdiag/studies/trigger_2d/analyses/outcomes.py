@@ -88,7 +88,7 @@ def spots(frames: Frames, settings: OfOutcomes) -> Iterator[Spot]:
     if frames.cells.empty:
         return
     named = (*settings.arms, *settings.replicates, *settings.where)
-    chosen = select(filled(final(frames.cells), named), settings.where, settings.own)
+    chosen = select(filled(final(frames.cells), named), settings.where, settings.match_on)
     for column in ("eval_category", "eval_triggers"):
         require(chosen, column)
     every = settings.world.category_names

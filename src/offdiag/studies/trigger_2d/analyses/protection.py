@@ -40,7 +40,16 @@ class Protection(OfOutcomes):
     """
 
     tag: ClassVar[str] = "protection"
-    shown: ClassVar[tuple[str, ...]] = (*ARMS, "category", "triggers", "rate", "change", "low", "high", "p_holm")
+    terminal_columns: ClassVar[tuple[str, ...]] = (
+        *ARMS,
+        "category",
+        "triggers",
+        "rate",
+        "change",
+        "low",
+        "high",
+        "p_holm",
+    )
     outcome: Outcome = "leaked"
     without: Mapping[str, str | int | float | bool] = Field(default={"proxy_category": "none"}, min_length=1)
 

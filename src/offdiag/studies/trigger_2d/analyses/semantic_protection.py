@@ -37,7 +37,15 @@ class SemanticProtection(Protection):
     """
 
     tag: ClassVar[str] = "semantic-protection"
-    shown: ClassVar[tuple[str, ...]] = (*ARMS, "category", "similarity", "protection", "low", "high", "p_holm")
+    terminal_columns: ClassVar[tuple[str, ...]] = (
+        *ARMS,
+        "category",
+        "similarity",
+        "protection",
+        "low",
+        "high",
+        "p_holm",
+    )
     measured: Mapping[str, str | int | float | bool] = {}
     triggers: Literal["ood", "id"] = "ood"
 
@@ -55,7 +63,7 @@ class SemanticProtection(Protection):
         if table.empty:
             return table
         near = similarities(frames, self.measured, self.name)
-        taught = set(select(frames.cells, self.where, self.own)["train_category"].dropna())
+        taught = set(select(frames.cells, self.where, self.match_on)["train_category"].dropna())
         uncovered = table[~table["covered"] & ~table["category"].isin(taught) & (table["triggers"] == self.triggers)]
         pairs = [frozenset(pair) for pair in zip(uncovered[PROXY], uncovered["category"], strict=True)]
         return uncovered.assign(
@@ -81,7 +89,7 @@ class ProtectionBySimilarity(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "protection-by-similarity"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         SIZE, "over", "spearman", "spearman_low", "spearman_high", "p_holm", "n_points", "note",
     )  # fmt: skip
     of: SemanticProtection

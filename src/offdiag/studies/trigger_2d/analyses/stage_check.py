@@ -16,7 +16,7 @@ class Learnt(OfOutcomes):
     """Accuracy of each arm in the categories that it was taught, with words that it was shown and with new ones."""
 
     tag: ClassVar[str] = "learnt"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         "train_rule", *ARMS, "category", "triggers", "accuracy", "low", "high", "lowest", "learnt",
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ class TriggerAblationFigure(ContrastFigure):
     tag: ClassVar[str] = "trigger-ablation-figure"
     analysis: ClassVar[type[TriggerAblationRates]] = TriggerAblationRates
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Every planned panel; what is not done is hatched and named.
 
         Raises:

@@ -36,7 +36,7 @@ class ContrastFigure(StudyFigure, ABC):
             UserError: as the analysis says.
         """
         analysis = self.analysis(
-            name=self.name, where=self.where, own=self.own, arms=self.arms, replicates=self.replicates
+            name=self.name, where=self.where, match_on=self.match_on, arms=self.arms, replicates=self.replicates
         )
         return analysis.table(frames)
 

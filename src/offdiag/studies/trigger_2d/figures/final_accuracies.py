@@ -38,7 +38,7 @@ class FinalAccuracies(StudyFigure):
     arms: tuple[str, ...] = ARMS
     replicates: tuple[str, ...] = ("seed",)
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """One panel for the trained words, one for new ones; what is not done is a cross above.
 
         Raises:
@@ -67,7 +67,9 @@ class FinalAccuracies(StudyFigure):
 
     def _spots(self, frames: Frames, name: str, where: Mapping[str, Any]) -> "list[_Place]":
         shared: dict[str, Any] = {"world": self.world, "arms": self.arms, "replicates": self.replicates}
-        chosen = list(spots(frames, Leakage(name=self.name, where={**self.where, **where}, own=self.own, **shared)))
+        chosen = list(
+            spots(frames, Leakage(name=self.name, where={**self.where, **where}, match_on=self.match_on, **shared))
+        )
         if len({spot.key for spot in chosen}) != 1:
             raise UserError(f"figure {self.name}: {name!r} selects {len({spot.key for spot in chosen})} arms, not one")
         return [

@@ -48,7 +48,7 @@ class LeakageBySize(StudyFigure):
     outcome: Outcome = "leaked"
     triggers: Literal["ood", "id"] = "ood"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Three panels: uncovered categories together, the proxy's own, and the taught one.
 
         Raises:
@@ -57,11 +57,11 @@ class LeakageBySize(StudyFigure):
         if self.of.arms != ARMS:
             raise UserError(f"figure {self.name}: lines are told apart by {', '.join(ARMS)} alone; choose with where=")
         where = {**self.of.where, **self.where, "eval_triggers": self.triggers}
-        of = self.of.model_copy(update={"where": where, "own": self.own or self.of.own})
+        of = self.of.model_copy(update={"where": where, "match_on": self.match_on or self.of.match_on})
         found = list(spots(frames, of))
         if not found:
             raise UserError(f"figure {self.name}: the study has no cells")
-        taught = set(select(frames.cells, of.where, of.own)["train_category"].dropna())
+        taught = set(select(frames.cells, of.where, of.match_on)["train_category"].dropna())
         proxies = [proxy for proxy in dict.fromkeys(spot.key[0] for spot in found) if proxy != "none"]
         sizes = sorted({int(spot.key[1]) for spot in found})
         styles = dict(zip(proxies, looks(len(proxies)), strict=True))

@@ -49,7 +49,7 @@ class LeakageMatrix(StudyFigure):
     started: Mapping[str, str | int | float | bool] = {}
     triggers: str = "ood"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Every planned arm and category; the proxy's own category is framed, what is not done is hatched and named.
 
         Raises:
@@ -60,7 +60,7 @@ class LeakageMatrix(StudyFigure):
         table = Leakage(name=self.name, where=where, **{name: getattr(self, name) for name in fields}).table(frames)
         if table.empty:
             raise UserError(f"figure {self.name}: the study has no cells")
-        taught = set(select(filled(frames.cells, tuple(where)), where, self.own)["train_category"].dropna())
+        taught = set(select(filled(frames.cells, tuple(where)), where, self.match_on)["train_category"].dropna())
         arms = list(dict.fromkeys(table[list(self.arms)].itertuples(index=False, name=None)))
         order = [name for name in self.world.category_names if name in set(table["category"])]
         columns = [*(name for name in order if name in taught), *(name for name in order if name not in taught)]

@@ -25,7 +25,7 @@ class PatchingHeatMap(ContrastFigure):
     tag: ClassVar[str] = "patching-heat-map"
     analysis: ClassVar[type[PatchingRecovery]] = PatchingRecovery
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Every planned panel; what is not done, or has no pair, is hatched and named.
 
         Raises:

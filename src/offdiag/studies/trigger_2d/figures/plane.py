@@ -42,7 +42,7 @@ class Plane(StudyFigure):
     arms: tuple[str, ...] = ARMS
     replicates: tuple[str, ...] = ("seed",)
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """The true labels above, below them an arm's answers, wrong ones ringed; a region has its nearest answer.
 
         Raises:
@@ -51,7 +51,7 @@ class Plane(StudyFigure):
         asked = frames.cells[frames.cells["eval_category"].isin([self.category, "all"])] if len(frames.cells) else None
         if asked is None or asked.empty:
             raise UserError(f"figure {self.name}: no cell is planned for category {self.category!r}")
-        cells = select(filled(final(asked), (*self.arms, *self.where)), self.where, self.own)
+        cells = select(filled(final(asked), (*self.arms, *self.where)), self.where, self.match_on)
         panels = self._panels(cells, frames)
         states = {key: _state(rows) for key, rows in cells.groupby(list(self.arms), sort=False)}
         words = self._words(panels)

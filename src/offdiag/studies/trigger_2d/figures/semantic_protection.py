@@ -32,13 +32,16 @@ class SemanticProtectionFigure(StudyFigure):
     tag: ClassVar[str] = "semantic-protection"
     of: SemanticProtection
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Panels share both axes; above each stand the rank correlations over its points.
 
         Raises:
             UserError: there is no arm with a proxy, or as the analysis says.
         """
-        shared: dict[str, Any] = {"where": {**self.of.where, **self.where}, "own": self.own or self.of.own}
+        shared: dict[str, Any] = {
+            "where": {**self.of.where, **self.where},
+            "match_on": self.match_on or self.of.match_on,
+        }
         of = self.of.model_copy(update=shared)
         points = of.table(frames)
         if points.empty:

@@ -20,7 +20,7 @@ CHUNK = 64  # examples between two reports of progress
 class TriggerAblation(TriggerContrast):
     """The same questions with the trigger as it is, a placeholder, nothing, and a trigger of the other category.
 
-    The answer is the most likely label of the world, as :class:`offdiag.steps.Choices` finds it.
+    The answer is the most likely label of the world, as :class:`offdiag.steps.LoglikelihoodChoices` finds it.
 
     Attributes:
         placeholder: stands in the trigger's place; a text that belongs to no category.

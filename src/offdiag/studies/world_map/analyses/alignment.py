@@ -89,7 +89,7 @@ class Convergence(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "convergence"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         *("layer", "seeds", "models", "n_tasks", "value", "low", "high", "n_pairs", "n_models"),
     )
     quantity: Quantity = "debiased"
@@ -99,7 +99,7 @@ class Convergence(StudyAnalysis):
         """One row a number of tasks, set of models (``all`` or ``without crossing``), ``seeds`` and layer."""
         import pandas as pd
 
-        columns = [*self.shown[:-2], "lowest", "highest", *self.shown[-2:]]
+        columns = [*self.terminal_columns[:-2], "lowest", "highest", *self.terminal_columns[-2:]]
         return pd.DataFrame(list(self._rows(disjoint(model_pairs(frames, self.where, self.quantity)))), columns=columns)
 
     def _rows(self, pairs: "pd.DataFrame") -> Iterator[dict[str, Any]]:

@@ -51,7 +51,16 @@ class AlignmentTransfer(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "alignment-transfer"
-    shown: ClassVar[tuple[str, ...]] = ("layer", "n_pairs", "r", "r_low", "r_high", "r_squared", "slope", "p_value")
+    terminal_columns: ClassVar[tuple[str, ...]] = (
+        "layer",
+        "n_pairs",
+        "r",
+        "r_low",
+        "r_high",
+        "r_squared",
+        "slope",
+        "p_value",
+    )
     measured: Mapping[str, str | int | float | bool] = {}
     quantity: Quantity = "debiased"
     without: tuple[str, ...] = ("crossing",)
@@ -90,7 +99,7 @@ class AlignmentTransfer(StudyAnalysis):
         return row | {"slope_high": fit.slope.high, "intercept": fit.intercept, "p_value": mantel(points)}
 
     def _improvements(self, frames: Frames) -> dict[tuple[str, str], float]:
-        settings = TransferStatistics(name=self.name, where=self.where, own=self.own)
+        settings = TransferStatistics(name=self.name, where=self.where, match_on=self.match_on)
         found: dict[tuple[str, str], list[float]] = {}
         for each in matrices(frames.cells, settings).values():
             for i, (taught,) in enumerate(each.single.rows):

@@ -134,7 +134,7 @@ def _chosen(cells: "pd.DataFrame", settings: OfCities) -> "pd.DataFrame":
         return cells
     for column in settings.arms:
         require(cells, column)
-    return select(cells, settings.where, settings.own)
+    return select(cells, settings.where, settings.match_on)
 
 
 def _once(cells: "pd.DataFrame", columns: Sequence[str], name: str) -> None:

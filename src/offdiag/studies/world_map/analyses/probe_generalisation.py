@@ -54,7 +54,9 @@ class ProbeGeneralisation(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "probe-generalisation"
-    shown: ClassVar[tuple[str, ...]] = (*("model", "trained", "cities", "value", "low", "high", "blind", "n_models"),)
+    terminal_columns: ClassVar[tuple[str, ...]] = (
+        *("model", "trained", "cities", "value", "low", "high", "blind", "n_models"),
+    )
     arms: tuple[str, ...] = Field(default=("model",), min_length=1)
     split_by: str = "distance"
     error: Literal["error", "median"] = "error"

@@ -28,7 +28,7 @@ class TaskLearning(OfCities):
     """
 
     tag: ClassVar[str] = "task-learning"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         "model", "cities", "geometry", "result", "low", "high", "constant", "by_size", "learnt", "unparsed", "n_seeds",
     )  # fmt: skip
     over_training: bool = False

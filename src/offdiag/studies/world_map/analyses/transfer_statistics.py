@@ -44,7 +44,7 @@ class TransferStatistics(OfMatrices):
     """
 
     tag: ClassVar[str] = "transfer-statistics"
-    shown: ClassVar[tuple[str, ...]] = (
+    terminal_columns: ClassVar[tuple[str, ...]] = (
         "model", "matrix", "rows", "cells", "mean", "mean_low", "mean_high", "std", "n_cells", "n_missing", "n_seeds",
     )  # fmt: skip
     split_by: str = "distance"

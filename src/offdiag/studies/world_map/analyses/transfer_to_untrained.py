@@ -17,7 +17,7 @@ class HandedOn(OfMatrices):
     """Mean improvement on the geometries that were not taught, for each fine-tuning on one or two."""
 
     tag: ClassVar[str] = "handed-on"
-    shown: ClassVar[tuple[str, ...]] = ("model", "trained", "mean", "low", "high", "n_asked", "n_seeds")
+    terminal_columns: ClassVar[tuple[str, ...]] = ("model", "trained", "mean", "low", "high", "n_asked", "n_seeds")
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row an arm and training; ``low, high``: 95 % for new seeds and new geometries to be asked about.

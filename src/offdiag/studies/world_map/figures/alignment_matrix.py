@@ -30,7 +30,7 @@ class AlignmentMatrix(StudyFigure):
     tag: ClassVar[str] = "alignment-matrix"
     quantity: Quantity = "debiased"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """One square a pair of trainings, with its interval below the number; hatched where nothing is measured.
 
         Raises:

@@ -33,10 +33,10 @@ class AlignmentTransferFigure(StudyFigure):
     quantity: Quantity = "debiased"
     without: tuple[str, ...] = ("crossing",)
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """One panel a layer, with the least-squares line and its 95 % band."""
         settings = AlignmentTransfer(
-            name=self.name, where=self.where, own=self.own, measured=self.measured, quantity=self.quantity,
+            name=self.name, where=self.where, match_on=self.match_on, measured=self.measured, quantity=self.quantity,
             without=self.without,
         )  # fmt: skip
         points = settings.points(frames)

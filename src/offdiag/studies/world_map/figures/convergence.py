@@ -29,7 +29,7 @@ class ConvergenceFigure(StudyFigure):
     quantity: Quantity = "debiased"
     aside: tuple[str, ...] = ("crossing",)
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Means with 95 % whiskers, behind them every pair as a dot."""
         table = Convergence(name=self.name, where=self.where, quantity=self.quantity, aside=self.aside).table(frames)
         pairs = disjoint(model_pairs(frames, self.where, self.quantity))

@@ -27,7 +27,7 @@ class DifferenceSplit(OfMatricesFigure):
 
     tag: ClassVar[str] = "difference-split"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Dots are squares (hollow: transfer, full: taught), diamonds their means with 95 % whiskers over seeds."""
         found = {key: each for key, each in matrices(frames.cells, self.settings).items() if each.difference.rows}
         if not found:

@@ -35,7 +35,7 @@ class Emergence(StudyFigure):
     group: Literal["ordinary", "new"] = "ordinary"
     panels: str = "layer"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Means over seeds, a thin line each seed; without snapshots, or before any is measured, an empty frame.
 
         Raises:

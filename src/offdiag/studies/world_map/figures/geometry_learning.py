@@ -32,9 +32,11 @@ class GeometryLearning(StudyFigure):
     arms: tuple[str, ...] = ARMS
     cities: Cities = "real"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Means over seeds with 95 % bands; dotted: the best guess from the number of cities in the question."""
-        settings = TaskLearning(name=self.name, where=self.where, own=self.own, arms=self.arms, over_training=True)
+        settings = TaskLearning(
+            name=self.name, where=self.where, match_on=self.match_on, arms=self.arms, over_training=True
+        )
         table = settings.table(frames)
         table = table[table["cities"] == self.cities] if len(table) else table
         if table.empty:

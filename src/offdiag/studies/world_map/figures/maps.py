@@ -32,7 +32,7 @@ class CityMaps(StudyFigure):
 
     tag: ClassVar[str] = "city-maps"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """One row a model: true places, decoded places, principal components turned and scaled to the map.
 
         Raises:

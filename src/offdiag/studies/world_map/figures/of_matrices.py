@@ -23,5 +23,5 @@ class OfMatricesFigure(StudyFigure, ABC):
     @property
     def settings(self) -> TransferStatistics:
         """The analysis with the same settings."""
-        shared = {"name": self.name, "where": self.where, "own": self.own, "arms": self.arms}
+        shared = {"name": self.name, "where": self.where, "match_on": self.match_on, "arms": self.arms}
         return TransferStatistics(**shared, centre=self.centre, clipped=self.clipped, split_by=self.split_by)

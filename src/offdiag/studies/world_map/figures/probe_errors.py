@@ -33,7 +33,7 @@ class ProbeErrors(StudyFigure):
     split_by: str = "distance"
     error: Literal["error", "median"] = "median"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """One place a training, in one order for all panels; means over seeds, a small dot each seed.
 
         Raises:

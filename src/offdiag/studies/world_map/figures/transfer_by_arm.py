@@ -27,7 +27,7 @@ class TransferByArm(OfMatricesFigure):
 
     tag: ClassVar[str] = "transfer-by-arm"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Means with 95 % whiskers over seeds, and the seeds; a mean of one seed has no whisker."""
         found = matrices(frames.cells, self.settings)
         if not found:

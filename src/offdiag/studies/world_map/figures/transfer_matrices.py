@@ -50,7 +50,7 @@ class TransferMatrixFigure(OfMatricesFigure):
     tag: ClassVar[str] = "transfer-matrix"
     matrix: Which = "single"
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """Every planned square; trained ones have a ``T``, what is not done is hatched and named."""
         settings = self.settings
         found = squares(frames, settings, self.matrix)

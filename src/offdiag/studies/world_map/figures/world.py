@@ -45,7 +45,7 @@ class WorldMapFigure(StudyFigure):
     tag: ClassVar[str] = "world-map"
     world: World = World()
 
-    def draw(self, frames: Frames) -> "Figure":
+    def plot(self, frames: Frames) -> "Figure":
         """See :func:`draw_world`."""
         return draw_world(self.world)
 

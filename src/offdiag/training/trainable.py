@@ -15,7 +15,7 @@ from offdiag.runtime import Runtime
 from offdiag.seeds import derive
 from offdiag.training.recipe import Recipe, is_four_bits
 
-Learner: TypeAlias = Union[PreTrainedModel, PeftModel]
+Trainable: TypeAlias = Union[PreTrainedModel, PeftModel]
 
 
 def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
@@ -30,7 +30,7 @@ def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
         raise UserError(f"training {spec.source}: weights in nf4 cannot be trained; use adapter='qlora'")
 
 
-def load_learner(spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, runtime: Runtime) -> Learner:
+def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, runtime: Runtime) -> Trainable:
     """The model of ``spec`` with what ``recipe`` trains made trainable.
 
     Full training keeps its weights in float32 whatever the dtype (small updates vanish in bfloat16, see
@@ -89,12 +89,12 @@ def _lora(recipe: Recipe) -> LoraConfig:
     )
 
 
-def trainable_parameters(learner: Learner) -> int:
+def trainable_parameters(learner: Trainable) -> int:
     """Number of weights that are trained."""
     return sum(weight.numel() for weight in learner.parameters() if weight.requires_grad)
 
 
-def context_length(learner: Learner) -> int | None:
+def context_length(learner: Trainable) -> int | None:
     """Most tokens that the model reads in one piece; None where it has no such limit."""
     try:
         return int(learner.config.get_text_config().max_position_embeddings)
@@ -102,7 +102,7 @@ def context_length(learner: Learner) -> int | None:
         return None
 
 
-def save_learner(learner: Learner, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:
+def save_trainable(learner: Trainable, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:
     """Write the adapter, or the whole model with its tokenizer, to the folder ``weights``, complete or not at all."""
     partial = weights.with_name(f"{weights.name}.partial")
     weights.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from offdiag.steps.weights import Weights
 from offdiag.tasks import Domain, Example, PromptStyle, get_task
 
 
-class Asked(Step):
+class ModelOutputs(Step):
     """All examples, put to one learner.
 
     Attributes:
@@ -50,13 +50,13 @@ class Asked(Step):
 
     def sampled_prompts(self, probe: CostProbe) -> list[str]:
         """The user turns of a sample of the examples, for an estimate of the cost."""
-        asked = (Asked, self.examples, self.context, self.style)
+        asked = (ModelOutputs, self.examples, self.context, self.style)
         return probe.once(asked, lambda: self.prompts(probe.work, probe.sample(self.examples)))
 
     @property
-    def lead(self) -> str:
+    def response_prefix(self) -> str:
         """What stands before the reply of a model without a chat template."""
-        return get_task(self.examples.domain.task).lead
+        return get_task(self.examples.domain.task).response_prefix
 
     def taught(self) -> Iterator[Examples]:
         """The examples that the learner was taught, by training or in its context."""

@@ -10,11 +10,11 @@ from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
 from offdiag.models.spec import ModelSpec
 from offdiag.stats.choice_probes import probe_scores
-from offdiag.steps.asked import Asked
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.hidden_states import find_states, load_states
 from offdiag.steps.jsonl import write_jsonl
-from offdiag.steps.probe_fits import Lesson, ProbeFits, ProbeGrid, load_probe
+from offdiag.steps.model_outputs import ModelOutputs
+from offdiag.steps.probe_fits import ProbeFits, ProbeGrid, ProbeTrainingSet, load_probe
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import Example
 
@@ -25,24 +25,24 @@ class Probe(Identity):
     It is what it would be alone: which others are fitted beside it is no part of its identity.
 
     Attributes:
-        fits: the step that fits it. lesson: what it is taught, one of the grid of ``fits``.
+        fits: the step that fits it. training_set: what it is taught, one of the grid of ``fits``.
     """
 
     tag: ClassVar[str] = "probe"
     fits: ProbeFits
-    lesson: Lesson
+    training_set: ProbeTrainingSet
 
     def canonical(self) -> dict[str, Json]:
-        alone = self.fits.model_copy(update={"grid": ProbeGrid.of(self.lesson)})
+        alone = self.fits.model_copy(update={"grid": ProbeGrid.of(self.training_set)})
         return {"@": self.tag, "fits": alone.canonical()}
 
     @property
     def place(self) -> int:
         """Which of the probes of ``fits`` it is."""
-        return self.fits.grid.place(self.lesson)
+        return self.fits.grid.place(self.training_set)
 
 
-class Probed(Asked):
+class ProbeChoices(ModelOutputs):
     """The choice that a probe on the hidden states scores highest.
 
     Attributes:
@@ -56,7 +56,7 @@ class Probed(Asked):
     @property
     def name(self) -> str:
         asked = self.examples
-        learner = f"{self.weights.label}.{self.probe.lesson.label}"
+        learner = f"{self.weights.label}.{self.probe.training_set.label}"
         return f"{learner}--{asked.domain.short}.{self.style}.n{asked.n}.choice"
 
     @property
@@ -73,7 +73,7 @@ class Probed(Asked):
         return (self.examples, *self.probe.fits.states, self.probe.fits)
 
     def taught(self) -> Iterator[Examples]:
-        yield self.probe.lesson.examples
+        yield self.probe.training_set.examples
 
     def run(self, work: Work) -> dict[str, Json]:
         started = time.monotonic()

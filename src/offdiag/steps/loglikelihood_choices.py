@@ -8,11 +8,11 @@ import numpy as np
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.steps.asked import Asked
 from offdiag.steps.chunks import in_chunks
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import write_jsonl
+from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.steps.step import Work
 from offdiag.tasks import Example
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Normalisation: TypeAlias = Literal["none", "tokens", "characters"]
 
 
-class Choices(Asked):
+class LoglikelihoodChoices(ModelOutputs):
     """The most likely of each example's ``choices``, by the summed log-probability of its tokens after the prompt.
 
     Attributes:
@@ -51,7 +51,7 @@ class Choices(Asked):
 
         def choose(chunk: range) -> list[dict[str, Any]]:
             asked, options = [prompts[i] for i in chunk], [examples[i].choices for i in chunk]
-            scored = work.model(self.weights).score(asked, options, self.lead)
+            scored = work.model(self.weights).score(asked, options, self.response_prefix)
             return [self._record(i, examples[i], prompts[i], scores) for i, scores in zip(chunk, scored, strict=True)]
 
         records = in_chunks(partial, len(examples), choose, work.progress)
@@ -78,7 +78,7 @@ class Choices(Asked):
         }
 
 
-def _check(step: Choices, examples: list[Example]) -> None:
+def _check(step: LoglikelihoodChoices, examples: list[Example]) -> None:
     """Every example must have choices to choose from, each once."""
     for example in examples:
         if len(set(example.choices)) != len(example.choices) or len(example.choices) < 2:

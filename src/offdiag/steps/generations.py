@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from offdiag.identity import Json
-from offdiag.steps.asked import Asked, ideal_responses
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
+from offdiag.steps.model_outputs import ModelOutputs, ideal_responses
 from offdiag.steps.step import Work
 from offdiag.tasks import Example
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from offdiag.models.lm import Completion
 
 
-class Answers(Asked):
+class Generations(ModelOutputs):
     """Greedy completions of all examples by one learner.
 
     Attributes:
@@ -49,7 +49,9 @@ class Answers(Asked):
             prompts = self.prompts(work, examples)
             model = work.model(self.weights)
             done = frozenset(records)
-            batches = model.generate(prompts, max_new_tokens=self.max_new_tokens, skip=done, lead=self.lead)
+            batches = model.generate(
+                prompts, max_new_tokens=self.max_new_tokens, skip=done, response_prefix=self.response_prefix
+            )
             for batch in batches:
                 new = [_record(examples[c.index], prompts[c.index], c) for c in batch]
                 append_jsonl(partial, new)
