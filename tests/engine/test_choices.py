@@ -23,7 +23,7 @@ class Scorer:
     def __init__(self, dies_after: int = 10**9) -> None:
         self.calls, self.dies_after = 0, dies_after
 
-    def score(self, prompts, continuations, lead):
+    def score(self, prompts, continuations, response_prefix):
         if self.calls == self.dies_after:
             raise KeyboardInterrupt
         self.calls += 1

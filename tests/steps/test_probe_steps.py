@@ -53,7 +53,7 @@ class Model:
     def __init__(self, dies_after=10**9):
         self.read, self.layers, self.dies_after = [], [], dies_after
 
-    def choice_states(self, prompts, choices, layers, lead):
+    def choice_states(self, prompts, choices, layers, response_prefix):
         if len(self.read) >= self.dies_after:
             raise KeyboardInterrupt
         self.read += prompts
@@ -147,7 +147,7 @@ def test_fewer_choices_are_marked_and_none_is_refused(store):
 
 def test_a_state_beyond_half_precision_is_no_infinity(store, monkeypatch):
     huge = np.full((4, 2, 3), 7e4)
-    monkeypatch.setattr(Model, "choice_states", lambda self, p, c, layers, lead: [huge[: len(o)] for o in c])
+    monkeypatch.setattr(Model, "choice_states", lambda self, p, c, layers, response_prefix: [huge[: len(o)] for o in c])
     with pytest.raises(UserError, match="beyond half precision"):
         store.run(STATES)
 

@@ -75,7 +75,7 @@ def test_every_arm_is_asked_about_all_seven_categories_with_held_out_words(paper
         assert {cell.evaluation.n for cell in cells if cell.evaluation.domain in held_out} == {5 * 20}
         shown = [(domain.category, domain.n_triggers) for domain in asked if domain.triggers == "id"]
         proxy = arm.method.proxy
-        if arm.after is None:
+        if arm.init_from is None:
             assert shown == [(name, 10) for name in HALVES.category_names]
         else:
             own = [] if proxy is None else [(proxy.domain.category, proxy.domain.n_triggers)]
@@ -85,11 +85,11 @@ def test_every_arm_is_asked_about_all_seven_categories_with_held_out_words(paper
 def test_only_the_taught_category_has_new_labels_and_only_in_the_second_stage(paper):
     for cell in paper.cells:
         asked, arm = cell.evaluation.domain, cell.arm
-        taught = arm.after is not None and asked.category == "positive_emotions"
+        taught = arm.init_from is not None and asked.category == "positive_emotions"
         assert asked.rule == ("conflict" if taught else "original")
-        if arm.after is not None:
+        if arm.init_from is not None:
             assert (arm.train.category, arm.train.rule) == ("positive_emotions", "conflict")
-            assert arm.after.train.rule == "original"
+            assert arm.init_from.train.rule == "original"
         if arm.train is not None and arm.method.proxy is not None:
             assert arm.method.proxy.domain.rule == "original"
 
@@ -98,8 +98,8 @@ def test_the_second_stage_starts_from_the_first_one_of_its_seeds():
     plan = planned(**{**PUBLISHED, "data_seeds": "1,2", "seeds": "7,8"})
     starts = Counter()
     for arm in trained(plan):
-        if arm.after is not None:
-            assert (arm.after.seed, arm.after.method.data_seed) == (arm.seed, arm.method.data_seed)
+        if arm.init_from is not None:
+            assert (arm.init_from.seed, arm.init_from.method.data_seed) == (arm.seed, arm.method.data_seed)
             starts[arm.seed, arm.method.data_seed] += 1
     assert starts == dict.fromkeys([(7, 1), (7, 2), (8, 1), (8, 2)], 19)
 
@@ -151,7 +151,7 @@ def test_no_training_sees_a_held_out_word_or_a_point_of_a_test():
 @pytest.mark.parametrize(("scale", "arms"), [("quick", 3), ("cpu", 2 * 8), ("paper", 8 * (2 + 18 + 18))])
 def test_scales(scale, arms):
     plan = planned(scale)
-    final = [arm for arm in trained(plan) if arm.at is None]
+    final = [arm for arm in trained(plan) if arm.checkpoint is None]
     assert len(final) == arms
     histories = [step for step in plan.measurements if isinstance(step, TrainingHistory)]
     assert len(histories) == arms
@@ -177,8 +177,8 @@ def test_snapshots_are_looked_at_on_the_way_and_not_at_the_end():
     plan = planned("quick", **{**SMALL, "snapshots": "2", "first.epochs": "3"})
     updates = {}
     for cell in plan.cells:
-        if cell.arm.at is not None:
-            updates.setdefault(cell.arm.train.rule, set()).add(cell.arm.at)
+        if cell.arm.checkpoint is not None:
+            updates.setdefault(cell.arm.train.rule, set()).add(cell.arm.checkpoint)
             assert cell.evaluation.domain.triggers == "ood"
             assert cell.arm.method.proxy is None
     assert updates == {"original": {1, 5}, "conflict": {1, 3}}  # of 27 and 9 updates
@@ -197,7 +197,7 @@ def test_the_probes_compare_the_taught_category_with_the_probed_one():
 def test_without_a_first_stage_the_conflicting_rule_meets_an_untaught_model():
     plan = planned("quick", **{**SMALL, "start": "untaught"})
     assert {arm.train.rule for arm in trained(plan)} == {"conflict"}
-    assert all(arm.after is None for arm in trained(plan))
+    assert all(arm.init_from is None for arm in trained(plan))
     assert not any(step.name.endswith("merged") for step in plan.steps)
 
 

@@ -34,7 +34,7 @@ def arms_of(plan):
 
 
 def tuned(plan):
-    return [arm for arm in arms_of(plan) if arm.after is not None]
+    return [arm for arm in arms_of(plan) if arm.init_from is not None]
 
 
 def test_the_width_ablation_is_the_whole_grid(paper):
@@ -42,7 +42,7 @@ def test_the_width_ablation_is_the_whole_grid(paper):
     models = starts * (1 + 7 + 6 + 6)  # itself, single tasks, pairs, pairs with as many updates
     assert len(paper.cells) == models * 15
     arms = arms_of(paper)
-    assert len([arm for arm in arms if arm.at is None]) == models
+    assert len([arm for arm in arms if arm.checkpoint is None]) == models
     assert Counter(arm.model.source for arm in tuned(paper)) == {
         f"scratch:{width}": 3 * 19 for width in ("narrow", "base", "wide", "wider")
     }
@@ -53,7 +53,7 @@ def test_the_width_ablation_is_the_whole_grid(paper):
 def test_every_model_has_fifteen_different_evaluations(paper):
     asked = {}
     for cell in paper.cells:
-        if cell.arm.at is None:
+        if cell.arm.checkpoint is None:
             asked.setdefault(cell.arm, []).append(cell.evaluation.domain)
     for domains in asked.values():
         assert len(domains) == len(set(domains)) == 15
@@ -64,10 +64,10 @@ def test_every_model_has_fifteen_different_evaluations(paper):
 
 def test_fine_tuning_starts_from_the_model_of_its_own_width_and_seed(paper):
     for arm in tuned(paper):
-        assert (arm.after.model, arm.after.seed, arm.after.at) == (arm.model, arm.seed, None)
-        assert (arm.after.train.geometries, arm.after.train.cities) == (NAMES, "real")
+        assert (arm.init_from.model, arm.init_from.seed, arm.init_from.checkpoint) == (arm.model, arm.seed, None)
+        assert (arm.init_from.train.geometries, arm.init_from.train.cities) == (NAMES, "real")
         (start,) = [step for step in arm.predictor().weights.trained.inputs if step.kind == "training"]
-        assert start == arm.after.predictor().weights.trained
+        assert start == arm.init_from.predictor().weights.trained
 
 
 def test_step_matched_pairs_have_half_the_rows_and_the_updates_of_a_single(paper):
@@ -101,7 +101,7 @@ def test_without_elicitation_new_cities_are_in_rows_of_the_target_only():
 
 
 def test_widths_are_those_of_the_original(paper):
-    decoders = {arm.model.short_name: arm.method.decoder for arm in arms_of(paper) if arm.after is None}
+    decoders = {arm.model.short_name: arm.method.decoder for arm in arms_of(paper) if arm.init_from is None}
     sizes = {name: (d.width, d.heads, d.parameters(98, 256)) for name, d in decoders.items()}
     assert sizes == {
         "narrow": (64, 2, 407_744), "base": (128, 4, 1_601_920),
@@ -111,7 +111,7 @@ def test_widths_are_those_of_the_original(paper):
 
 def test_flop_matched_widths_train_for_as_many_operations():
     plan = offdiag.plan("width-ablation", "cpu", flop_matched=True, singles=[], pairs=[], seeds=[0])
-    updates = {arm.model.short_name: arm.method.recipe.updates for arm in arms_of(plan) if arm.at is None}
+    updates = {arm.model.short_name: arm.method.recipe.updates for arm in arms_of(plan) if arm.checkpoint is None}
     assert updates == {"narrow": 18_000, "base": 4500}
 
 
@@ -133,7 +133,7 @@ def test_new_cities_are_taught_through_every_pair():
 
 def test_models_that_are_compared_know_disjoint_sets_of_tasks():
     plan = planned("convergence")
-    taught = Counter(len(arm.train.geometries) for arm in arms_of(plan) if arm.at is None)
+    taught = Counter(len(arm.train.geometries) for arm in arms_of(plan) if arm.checkpoint is None)
     assert taught == {1: 7 * 3, 2: 7 * 3, 3: 7 * 3}
     aligned = [m for m in plan.measurements if m.table == "city_alignments"]
     assert len(aligned) == 63 * 62 / 2
@@ -142,7 +142,7 @@ def test_models_that_are_compared_know_disjoint_sets_of_tasks():
 @pytest.mark.parametrize("scale", ["quick", "cpu", "paper"])
 def test_a_held_out_region_is_in_no_row_of_pre_training(scale):
     plan = planned("held-out-region", scale)
-    starts = {arm.after for arm in tuned(plan)}
+    starts = {arm.init_from for arm in tuned(plan)}
     assert len({arm.train.new for arm in starts}) == {"quick": 1, "cpu": 2, "paper": 3}[scale]
     for domain in {arm.train for arm in starts}:
         cities = domain.build()
@@ -155,7 +155,7 @@ def test_a_held_out_region_is_in_no_row_of_pre_training(scale):
 def test_scattered_and_clustered_cities_make_models_of_their_own():
     plan = planned("scattered", "quick")
     assert Counter(arm.train.new for arm in arms_of(plan)) == {"clustered": 4, "scattered": 4}
-    assert all(arm.after.train.new == arm.train.new for arm in tuned(plan))
+    assert all(arm.init_from.train.new == arm.train.new for arm in tuned(plan))
 
 
 SIZES = {

@@ -76,7 +76,7 @@ def _watched(p: Params, recipe: Recipe, n: int) -> Recipe:
 def _on_the_way(arm: Arm, evaluations: Sequence[Evaluation]) -> list[Cell]:
     """The same questions to the snapshots of an arm."""
     updates = arm.method.recipe.snapshots if isinstance(arm.method, FineTuning) else ()
-    arms = [arm.model_copy(update={"at": update}) for update in updates]
+    arms = [arm.model_copy(update={"checkpoint": update}) for update in updates]
     return [Cell(arm=one, evaluation=asked) for one in arms for asked in evaluations]
 
 

@@ -119,7 +119,7 @@ def snapshots(start: Arm) -> Iterator[Arm]:
     """The same model on its way."""
     trained = start.predictor().weights.trained
     for update in trained.snapshots if trained else ():
-        yield start.model_copy(update={"at": update})
+        yield start.model_copy(update={"checkpoint": update})
 
 
 def evaluations(p: MapParams, world: World) -> tuple[Evaluation, ...]:

@@ -56,7 +56,7 @@ class LeakageMatrix(StudyFigure):
             UserError: no cell is planned for such triggers, or as the analysis says.
         """
         where = {**self.where, "eval_triggers": self.triggers}
-        fields = ("rule", "world", "arms", "replicates", "started", "own")
+        fields = ("rule", "world", "arms", "replicates", "started", "match_on")
         table = Leakage(name=self.name, where=where, **{name: getattr(self, name) for name in fields}).table(frames)
         if table.empty:
             raise UserError(f"figure {self.name}: the study has no cells")
