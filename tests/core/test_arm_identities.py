@@ -21,7 +21,7 @@ IN_CELLS: list[tuple[Arm, dict[str, object]]] = [
     (FEW, {"model": ModelSpec(source="hub:org/other"), "method": InContext(k=3), "train": OTHER_DOMAIN, "seed": 1}),
     (FINE, {"seed": 1, "train": OTHER_DOMAIN}),
     (REWARD, {"seed": 1, "train": OTHER_DOMAIN}),
-    (START, {"seed": 1, "at": 3}),
+    (START, {"seed": 1, "checkpoint": 3}),
     (MIXED, {"seed": 1, "init_from": changed(START, checkpoint=3)}),
 ]
 METHODS = [

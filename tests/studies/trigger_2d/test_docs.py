@@ -22,7 +22,9 @@ def test_every_defect_has_a_test_that_exists():
 def test_the_scales_are_those_of_the_code(scale):
     row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{scale}` |"))
     plan = offdiag.plan("trigger-2d", scale)
-    arms = {cell.arm for cell in plan.cells if not isinstance(cell.arm.method, ZeroShot) and cell.arm.checkpoint is None}
+    arms = {
+        cell.arm for cell in plan.cells if not isinstance(cell.arm.method, ZeroShot) and cell.arm.checkpoint is None
+    }
     _, _, model, told, *_ = (field.strip() for field in row.split("|"))
     assert int(told.split()[0]) == len(arms)
     assert (plan.params.model.short_name in model) or (scale != "paper" and "135M" in model)
