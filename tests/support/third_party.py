@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from offdiag.identity import Json
 from offdiag.methods import Method, Recipe
-from offdiag.methods.method import Learner
+from offdiag.methods.method import Predictor
 from offdiag.steps import CostLine, CostProbe, Examples, Measurement, Trained, Weights, Work, load_examples
 from offdiag.tasks import Domain, Example, Scalar, get_task
 
@@ -111,8 +111,8 @@ class EchoTuning(Method):
     n: int
     recipe: Recipe
 
-    def learner(self, model: Weights, train: Domain | None, seed: int) -> Learner:
+    def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         assert train is not None
         examples = Examples(domain=train, split="train", n=self.n)
         trained = EchoTuned(start=model, examples=examples, recipe=self.recipe, seed=seed)
-        return Learner(model.model_copy(update={"trained": trained}))
+        return Predictor(model.model_copy(update={"trained": trained}))
