@@ -8,13 +8,12 @@ from offdiag.analyses.estimates import estimate
 from offdiag.errors import UserError
 from offdiag.published import CELLS, Published
 from offdiag.results import Results
-from offdiag.stats import Ends, independent_difference, wilson
+from offdiag.stats import UNKNOWN, Estimate, independent_difference, wilson
 from offdiag.study import Design
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNKNOWN = Ends(math.nan, math.nan, math.nan)
 COUNTS = ("published_n", "measured_n", "measured_seeds")
 NOT_MEASURED, NO_COUNTERPART = "not measured", "no counterpart"
 
@@ -23,7 +22,7 @@ class _Measured(NamedTuple):
     """Our number: of whom, its interval, planned items of a cell, finished seeds, and its state."""
 
     model: str
-    ends: Ends
+    ends: Estimate
     n: int | None
     seeds: int | None
     state: str
@@ -99,7 +98,7 @@ def _of_cells(number: Published, model: str, cells: "pd.DataFrame", records: "pd
         found = estimate(cells, records, cast(Literal["accuracy", "difference"], number.quantity))
     except UserError as error:
         raise UserError(f"{number.label}: {error}") from None
-    return _Measured(model, Ends(found.value, found.low, found.high), found.n_items, found.n_done, found.state)
+    return _Measured(model, Estimate(found.value, found.low, found.high), found.n_items, found.n_done, found.state)
 
 
 def _of_row(number: Published, chosen: "pd.DataFrame", model: str) -> _Measured:
@@ -112,7 +111,7 @@ def _of_row(number: Published, chosen: "pd.DataFrame", model: str) -> _Measured:
     value, low, high = (math.nan if row.get(name) is None else float(row[name]) for name in names)
     said = str(row.get("note") or "")
     state = said or "not identified" if math.isnan(value) else "done"
-    return _Measured(model, Ends(value, low, high), row.get("n_items"), None, state)
+    return _Measured(model, Estimate(value, low, high), row.get("n_items"), None, state)
 
 
 def _models(cells: "pd.DataFrame") -> str:
@@ -125,7 +124,7 @@ def _row(number: Published, found: _Measured, scale: str) -> dict[str, Any]:
     comparable = number.n is not None and found.state == "done"
     apart = independent_difference(found.ends, theirs)
     if not comparable:
-        apart = Ends(apart.value, math.nan, math.nan)
+        apart = Estimate(apart.value, math.nan, math.nan)
     return {
         "quantity": number.quantity, "called": number.called, "of": number.of, "scale": scale,
         "published_model": number.model, **_columns("published", theirs), "published_n": number.n,
@@ -137,18 +136,18 @@ def _row(number: Published, found: _Measured, scale: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _published(number: Published) -> tuple[Ends, str]:
+def _published(number: Published) -> tuple[Estimate, str]:
     if number.value is None:
         return UNKNOWN, ""
     if number.n is not None:
         interval = wilson(round(number.value * number.n), number.n)
-        return Ends(number.value, float(interval.low), float(interval.high)), "Wilson 95 %"
+        return Estimate(number.value, float(interval.low), float(interval.high)), "Wilson 95 %"
     if number.low is not None and number.high is not None:
-        return Ends(number.value, number.low, number.high), "as stated"
-    return Ends(number.value, math.nan, math.nan), ""
+        return Estimate(number.value, number.low, number.high), "as stated"
+    return Estimate(number.value, math.nan, math.nan), ""
 
 
-def _columns(name: str, ends: Ends) -> dict[str, float]:
+def _columns(name: str, ends: Estimate) -> dict[str, float]:
     return {name: ends.value, f"{name}_low": ends.low, f"{name}_high": ends.high}
 
 

@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from offdiag.stats import Ends, independent_difference, wilson
+from offdiag.stats import Estimate, independent_difference, wilson
 
 
-def proportion(successes: int, n: int) -> Ends:
+def proportion(successes: int, n: int) -> Estimate:
     interval = wilson(successes, n)
-    return Ends(successes / n, float(interval.low), float(interval.high))
+    return Estimate(successes / n, float(interval.low), float(interval.high))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_swapping_the_two_mirrors_the_interval():
 
 
 def test_what_is_not_known_stays_unknown():
-    found = independent_difference(Ends(0.5, 0.4, 0.6), Ends(0.2, math.nan, math.nan))
+    found = independent_difference(Estimate(0.5, 0.4, 0.6), Estimate(0.2, math.nan, math.nan))
     assert found.value == pytest.approx(0.3)
     assert math.isnan(found.low)
     assert math.isnan(found.high)

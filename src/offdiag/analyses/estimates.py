@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 COLUMNS = {"accuracy": ("ci_low", "ci_high"), "difference": ("diff_low", "diff_high")}
 
 
-class Estimate(NamedTuple):
+class CellEstimate(NamedTuple):
     """A value with its interval, or the reason that there is none.
 
     Attributes:
@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
 
 def estimate(
     cells: "pd.DataFrame", records: "pd.DataFrame", quantity: Literal["accuracy", "difference"] = "accuracy"
-) -> Estimate:
+) -> CellEstimate:
     """The accuracy, or the paired difference to the baseline, of cells that differ in nothing but their seed.
 
     One finished cell keeps its own interval (Wilson, or paired); several are averaged, with the hierarchical bootstrap
@@ -55,14 +55,14 @@ def estimate(
     n_items = int(cells["n_planned"].max())
     done = cells[(cells["state"] == "done") & cells[quantity].notna()]
     if done.empty:
-        return Estimate(math.nan, math.nan, math.nan, _state(cells), 0, len(cells), n_items)
+        return CellEstimate(math.nan, math.nan, math.nan, _state(cells), 0, len(cells), n_items)
     if len(done) == 1:
         value, low, high = (float(done[name].iloc[0]) for name in (quantity, *COLUMNS[quantity]))
     else:
         names = tuple(sorted(done["cell"].astype(str)))
         result = hierarchical_bootstrap(_grid(done, records, quantity), names=(quantity, *names))
         value, low, high = result.mean, result.low, result.high
-    return Estimate(value, low, high, "done", len(done), len(cells), n_items, tuple(done[quantity].astype(float)))
+    return CellEstimate(value, low, high, "done", len(done), len(cells), n_items, tuple(done[quantity].astype(float)))
 
 
 def _state(cells: "pd.DataFrame") -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where, require
 from offdiag.errors import UserError
-from offdiag.stats import Ends, FloatArray, hierarchical_bootstrap, wilson
+from offdiag.stats import Estimate, FloatArray, hierarchical_bootstrap, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +30,8 @@ def answer_grids(parts: "Sequence[pd.DataFrame]", frames: Frames, items: Where, 
     return [wide.reindex(part).to_numpy(np.float64) for part in names]
 
 
-def mean_accuracy(grid: FloatArray, names: tuple[str, ...]) -> Ends:
-    """The mean of verdicts ``[draws, items]`` with its 95 % interval.
+def mean_accuracy(grid: FloatArray, names: tuple[str, ...]) -> Estimate:
+    """Mean of verdicts ``[draws, items]`` with its 95 % interval; ``n`` counts the items.
 
     Wilson's over the items of one draw, or where all answers agree and resamples could not differ; else the
     hierarchical bootstrap over draws and items. ``names`` are those of the random stream.
@@ -40,9 +40,10 @@ def mean_accuracy(grid: FloatArray, names: tuple[str, ...]) -> Ends:
     answers = grid[known]
     mean, n = float(answers.mean()), int(known.any(axis=0).sum())
     if len(grid) == 1 or np.ptp(answers) == 0:
-        return Ends(mean, *(float(end) for end in wilson(mean * n, n)))
+        ends = wilson(mean * n, n)
+        return Estimate(mean, float(ends.low), float(ends.high), n)
     found = hierarchical_bootstrap(grid, names=names)
-    return Ends(mean, max(0.0, found.low), min(1.0, found.high))
+    return Estimate(mean, max(0.0, found.low), min(1.0, found.high), n)
 
 
 def matching(frame: "pd.DataFrame", wanted: Where) -> "pd.Series[bool]":

@@ -1,6 +1,6 @@
 """Rows of a results table by what they are; a lookup that is ambiguous or empty is an error, never a first match."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from offdiag.errors import UserError
@@ -8,8 +8,10 @@ from offdiag.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+# Which rows count: column -> value.
 Where: TypeAlias = Mapping[str, str | int | float | bool]
 
+DONE, FAILED, MISSING = "done", "failed", "missing"
 ZERO_SHOT = "zero-shot"
 IN_CONTEXT = "in-context"
 
@@ -63,6 +65,39 @@ def with_shots(frame: "pd.DataFrame", k: str = "k") -> "pd.DataFrame":
     if shots.isna().any():
         raise UserError(f"column {k!r}: {int(shots.isna().sum())} rows have no number of demonstrations")
     return frame.assign(**{k: shots})
+
+
+def one_per(rows: "pd.DataFrame", columns: Sequence[str], who: str, advice: str = "where=") -> None:
+    """See that no two rows are alike in all of ``columns``, so that each number has one cell behind it.
+
+    Args:
+        rows: planned cells, or rows of a measurement.
+        columns: what must tell them apart.
+        who: whose rows they are, for the message: ``"figure transfer"``.
+        advice: the settings that tell such rows apart.
+
+    Raises:
+        UserError: two rows are alike, or a column is missing.
+    """
+    for column in columns:
+        require(rows, column)
+    twice = rows[rows.duplicated(list(columns), keep=False)]
+    if twice.empty:
+        return
+    # Missing values count as a value: untrained cells have no training domain, and two of them are alike.
+    _, alike = next(iter(twice.groupby(list(columns), sort=False, dropna=False)))
+    named = next((name for name in ("cell", "measurement") if name in alike), None)
+    found = f" ({', '.join(alike[named].astype(str)[:3])})" if named else ""
+    raise UserError(f"{who}: {len(alike)} rows are alike in {', '.join(columns)}{found}: tell them apart with {advice}")
+
+
+def state_of(states: Iterable[object], otherwise: str = DONE) -> str:
+    """Return why there is no number: ``failed`` if any of the states is, else the first that is not ``done``.
+
+    ``otherwise`` is what to say where all are done, or there are none.
+    """
+    lacking = [str(state) for state in states if state != DONE]
+    return FAILED if FAILED in lacking else lacking[0] if lacking else otherwise
 
 
 def require(frame: "pd.DataFrame", column: str) -> None:

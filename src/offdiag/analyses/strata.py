@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses.analysis import StudyAnalysis
-from offdiag.analyses.estimates import Estimate
+from offdiag.analyses.estimates import CellEstimate
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where, require, select
 from offdiag.errors import UserError
@@ -90,7 +90,7 @@ def _places(chosen: Mapping[str, "pd.DataFrame"], by: str | None) -> list[Any]:
     return sorted({value for cells in chosen.values() for value in cells[by].dropna().tolist()})
 
 
-def _estimate(cells: "pd.DataFrame", asked: "pd.DataFrame", place: str) -> Estimate:
+def _estimate(cells: "pd.DataFrame", asked: "pd.DataFrame", place: str) -> CellEstimate:
     """The accuracy of the finished ones of ``cells`` among the answers ``asked`` in this stratum."""
     if cells["seed"].duplicated().any():
         found = ", ".join(cells["cell"].astype(str))
@@ -101,18 +101,18 @@ def _estimate(cells: "pd.DataFrame", asked: "pd.DataFrame", place: str) -> Estim
     if not n_done:
         states = [str(state) for state in cells["state"] if state != "done"]
         state = "failed" if "failed" in states else states[0] if states else "no item"
-        return Estimate(math.nan, math.nan, math.nan, state, 0, len(cells), n_items)
+        return CellEstimate(math.nan, math.nan, math.nan, state, 0, len(cells), n_items)
     wide = match_on.assign(correct=match_on["correct"].astype(float)).pivot(
         index="cell", columns="example", values="correct"
     )
     by_seed = tuple(wide.mean(axis=1).tolist())
     if n_done == 1:
         low, high = wilson(float(wide.sum(axis=1).iloc[0]), wide.shape[1])
-        return Estimate(by_seed[0], float(low), float(high), "done", 1, len(cells), n_items, by_seed)
+        return CellEstimate(by_seed[0], float(low), float(high), "done", 1, len(cells), n_items, by_seed)
     result = hierarchical_bootstrap(wide.to_numpy(np.float64), names=("strata", *map(str, wide.index)))
     ends = max(result.low, 0.0), min(result.high, 1.0)
-    return Estimate(result.mean, *ends, "done", n_done, len(cells), n_items, by_seed)
+    return CellEstimate(result.mean, *ends, "done", n_done, len(cells), n_items, by_seed)
 
 
-def _numbers(spot: Estimate) -> tuple[Any, ...]:
+def _numbers(spot: CellEstimate) -> tuple[Any, ...]:
     return spot.state, spot.n_items, spot.n_done, spot.n_planned, spot.value, spot.low, spot.high

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from offdiag.analyses.estimates import Estimate, estimate
+from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where, filled, require, select
 from offdiag.errors import UserError
@@ -76,7 +76,7 @@ class AccuracyCurve:
 
     key: tuple[Any, ...]
     panel: Any
-    points: dict[int, Estimate]
+    points: dict[int, CellEstimate]
     by_seed: dict[Any, dict[int, float]]
 
 

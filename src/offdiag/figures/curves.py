@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offdiag.analyses import TransitionFit, fit_transition
-from offdiag.analyses.estimates import Estimate, estimate
+from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.figures.k_axis import LINEAR_TO, is_long
 from offdiag.figures.style import GREY, Look
 from offdiag.stats import FloatArray
@@ -28,7 +28,7 @@ class Curve:
     look: Look
     shift: float
     k: FloatArray
-    estimates: list[Estimate]
+    estimates: list[CellEstimate]
     unparsed: FloatArray
     fit: TransitionFit
 
@@ -67,7 +67,7 @@ def read_curve(rows: "pd.DataFrame", records: "pd.DataFrame", name: str, look: L
     )
 
 
-def whiskers(estimates: Sequence[Estimate]) -> FloatArray:
+def whiskers(estimates: Sequence[CellEstimate]) -> FloatArray:
     """Distances from values down and up to the ends of their intervals: ``[2, n]``."""
     ends = np.array([(spot.value - spot.low, spot.high - spot.value) for spot in estimates])
     return np.asarray(np.maximum(ends.T, 0))  # rounding may leave -1e-17

@@ -1,12 +1,15 @@
 """How figures look, and how they are written; matplotlib loads when a function is called."""
 
+from collections.abc import Iterable, Mapping
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
+    from matplotlib.typing import LegendLocType
 
 # Okabe and Ito (2008): told apart with the common colour deficiencies; yellow is left out, as it vanishes on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -68,6 +71,50 @@ def heading(figure: "Figure", title: str, footnote: str) -> None:
     """A bold title flush left, and a quiet footnote on what the intervals and sizes are."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
     figure.supxlabel(footnote, x=0.01, ha="left", fontsize=8.5, color=GREY)
+
+
+def legend(
+    figure: "Figure",
+    series: Mapping[Any, Look],
+    *extra: "Artist",
+    where: "LegendLocType" = "outside right center",
+    **style: Any,
+) -> None:
+    """Draw the legend beside the panels: an entry per series, then ``extra`` ones, none without any.
+
+    Args:
+        figure: the whole figure. series: colour and marker by the name of each series.
+        extra: other entries, such as :func:`absent_entry`. where: place, as matplotlib names it.
+        style: properties of all series' lines, such as ``ls=""`` for markers alone.
+    """
+    from matplotlib.lines import Line2D
+
+    shape = {"ms": 6.5, "mec": "white", **style}
+    entries: list[Artist] = [
+        Line2D([], [], color=look.colour, marker=look.marker, label=str(name).replace("_", " "), **shape)
+        for name, look in series.items()
+    ]
+    if entries or extra:
+        figure.legend(handles=[*entries, *extra], loc=where)
+
+
+def absent_entry() -> "Artist":
+    """Return the legend entry of crosses, which stand where there is no number."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=GREY, ls="", marker="x", label="no result yet, or failed")
+
+
+def footnote(*parts: str, per_line: int = 2) -> str:
+    """Join what is said below a figure, ``per_line`` parts on a line; empty parts are left out."""
+    said = [part for part in parts if part]
+    return "\n".join(" · ".join(said[i : i + per_line]) for i in range(0, len(said), per_line))
+
+
+def counted(values: Iterable[int], unit: str) -> str:
+    """Return a number or a range of numbers with its unit: ``3 seeds``, ``1 seed``, ``20 to 24 items``."""
+    low, high = min(values := list(values)), max(values)
+    return f"{low if low == high else f'{low} to {high}'} {unit}{'' if high == 1 else 's'}"
 
 
 def label(column: str, value: object) -> str:

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from offdiag.analyses import Frames, select
-from offdiag.analyses.estimates import Estimate, estimate
+from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.analyses.selection import require
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
@@ -108,7 +108,7 @@ class _Bar(NamedTuple):
     width: float
     colour: str
     taught: bool
-    spot: Estimate
+    spot: CellEstimate
 
 
 def _taught(rows: "pd.DataFrame") -> bool:

@@ -25,7 +25,7 @@ def mean_of(squares: Sequence[Square], frames: Frames) -> Numbers | None:
     cells = frames.cells[frames.cells["cell"].isin(names)]
     base = _baseline(cells, frames)
     grids = answer_grids([cells] if base is None else [cells, base], frames, {}, "matrix")
-    mean, low, high = mean_accuracy(grids[0], ("matrix", *names))
+    mean, low, high, _ = mean_accuracy(grids[0], ("matrix", *names))
     difference, clear = ("", False) if base is None else _difference(grids[0], grids[1], names)
     lacking = f"{len(names)} of {len(squares)} draws · " if len(names) < len(squares) else ""
     return Numbers(

@@ -9,16 +9,17 @@ from offdiag.stats.bootstrap import (
     seed_counts,
 )
 from offdiag.stats.crossed import CrossedMean, crossed_mean
-from offdiag.stats.independent import Ends, independent_difference
-from offdiag.stats.intervals import FloatArray, Interval, median_interval, normal_quantile, wilson
+from offdiag.stats.independent import independent_difference
+from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray, Interval, median_interval, normal_quantile, wilson
 from offdiag.stats.multiplicity import holm
 from offdiag.stats.paired import PairedDifference, mcnemar, paired_difference, paired_from_counts
 from offdiag.stats.power import minimum_detectable_difference
 
 __all__ = [
+    "UNKNOWN",
     "BootstrapMean",
     "CrossedMean",
-    "Ends",
+    "Estimate",
     "FloatArray",
     "Interval",
     "PairedDifference",

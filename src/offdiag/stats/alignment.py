@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import stream
-from offdiag.stats.independent import Ends
-from offdiag.stats.intervals import FloatArray
+from offdiag.stats.intervals import Estimate, FloatArray
 
 
 class Alignment(NamedTuple):
@@ -21,8 +20,8 @@ class Alignment(NamedTuple):
         n: items.
     """
 
-    cka: Ends
-    debiased: Ends
+    cka: Estimate
+    debiased: Estimate
     n: int
 
 
@@ -85,14 +84,14 @@ def _without_each(x: FloatArray, y: FloatArray, groups: NDArray[np.int64]) -> Fl
     return np.array(found)
 
 
-def _jackknifed(value: float, left: FloatArray, level: float) -> Ends:
+def _jackknifed(value: float, left: FloatArray, level: float) -> Estimate:
     from scipy.special import stdtrit
 
     freedom = len(left) - 1
     if freedom < 1:
-        return Ends(value, math.nan, math.nan)
+        return Estimate(value, math.nan, math.nan)
     half = float(stdtrit(freedom, 0.5 + level / 2) * math.sqrt(freedom * np.var(left)))
-    return Ends(value, value - half, value + half)
+    return Estimate(value, value - half, value + half)
 
 
 def _pair(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:

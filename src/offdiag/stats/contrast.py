@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 
 from offdiag.seeds import Name
 from offdiag.stats.bootstrap import item_counts, replicate_ends, resampled_means, seed_counts
-from offdiag.stats.independent import Ends, independent_sum
-from offdiag.stats.intervals import FloatArray, wilson
+from offdiag.stats.independent import independent_sum
+from offdiag.stats.intervals import Estimate, FloatArray, wilson
 
 
 def contrast(
@@ -18,7 +18,7 @@ def contrast(
     level: float = 0.95,
     seed: int = 0,
     names: tuple[Name, ...] = (),
-) -> Ends:
+) -> Estimate:
     """The weighted sum of the means of ``grids``, with its interval: weights 1 and -1 make a difference.
 
     Each resample draws the seeds once for all sets and the items of each set on their own; the interval is that of
@@ -49,9 +49,10 @@ def contrast(
         replicates += weight * resampled_means(grid, seeds, items)
     if all(np.ptp(grid[~np.isnan(grid)]) == 0 for grid in sets):
         return independent_sum([_alike(grid, level) for grid in sets], weights)
-    return Ends(value, *replicate_ends(value, replicates[~np.isnan(replicates)], by_seed, level))
+    return Estimate(value, *replicate_ends(value, replicates[~np.isnan(replicates)], by_seed, level))
 
 
-def _alike(grid: FloatArray, level: float) -> Ends:
+def _alike(grid: FloatArray, level: float) -> Estimate:
     mean, n = float(np.nanmean(grid)), int((~np.isnan(grid)).any(axis=0).sum())
-    return Ends(mean, *(float(end) for end in wilson(mean * n, n, level)))
+    ends = wilson(mean * n, n, level)
+    return Estimate(mean, float(ends.low), float(ends.high))

@@ -7,8 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import stream
 from offdiag.stats.bootstrap import item_counts, percentile_ends
-from offdiag.stats.independent import Ends
-from offdiag.stats.intervals import FloatArray
+from offdiag.stats.intervals import Estimate, FloatArray
 
 # Penalties to choose from, as shares of the features' mean variance along a direction in which they vary at all.
 PENALTIES: tuple[float, ...] = tuple(10.0**power for power in range(-6, 3))
@@ -94,14 +93,14 @@ class ProbeQuality(NamedTuple):
         bias_x, bias_y: mean prediction minus mean place. bias: the length of that.
     """
 
-    r2: Ends
-    r2_x: Ends
-    r2_y: Ends
-    error: Ends
-    median: Ends
-    bias_x: Ends
-    bias_y: Ends
-    bias: Ends
+    r2: Estimate
+    r2_x: Estimate
+    r2_y: Estimate
+    error: Estimate
+    median: Estimate
+    bias_x: Estimate
+    bias_y: Estimate
+    bias: Estimate
 
 
 def probe_quality(
@@ -131,7 +130,7 @@ def probe_quality(
         bias[:, 1],
         np.hypot(*bias.T),
     )
-    return ProbeQuality(*(Ends(float(each[0]), *percentile_ends(each[1:], level)) for each in replicates))
+    return ProbeQuality(*(Estimate(float(each[0]), *percentile_ends(each[1:], level)) for each in replicates))
 
 
 def _explained(squares: FloatArray, spread: FloatArray) -> FloatArray:

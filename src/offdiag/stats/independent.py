@@ -2,18 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from offdiag.stats.intervals import Estimate
 
 
-class Ends(NamedTuple):
-    """An estimate with the ends of its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def independent_difference(first: Ends, second: Ends) -> Ends:
+def independent_difference(first: Estimate, second: Estimate) -> Estimate:
     """First minus second with its interval, from the two estimates and theirs; NaN wherever one of them is.
 
     Each end is the difference's distance to the ends that lie in its direction, added as squares: with Wilson's
@@ -22,17 +15,17 @@ def independent_difference(first: Ends, second: Ends) -> Ends:
     The level is that of the two intervals. Where the two did answer the same items, it is too long rather than too
     short; :func:`offdiag.stats.paired_difference` is for that.
 
-    >>> independent_difference(Ends(0.9, 0.5958, 0.9821), Ends(0.3, 0.1078, 0.6032)).value
+    >>> independent_difference(Estimate(0.9, 0.5958, 0.9821), Estimate(0.3, 0.1078, 0.6032)).value
     0.6000000000000001
     """
     return independent_sum([first, second], [1, -1])
 
 
-def independent_sum(parts: Sequence[Ends], weights: Sequence[float]) -> Ends:
+def independent_sum(parts: Sequence[Estimate], weights: Sequence[float]) -> Estimate:
     """The weighted sum of estimates that share no items, with its interval as in :func:`independent_difference`."""
     value = sum(weight * part.value for part, weight in zip(parts, weights, strict=True))
     ends = [sorted((w * part.low, w * part.high)) for part, w in zip(parts, weights, strict=True)]
     middles = [w * part.value for part, w in zip(parts, weights, strict=True)]
     below = math.hypot(*(middle - low for middle, (low, _) in zip(middles, ends, strict=True)))
     above = math.hypot(*(high - middle for middle, (_, high) in zip(middles, ends, strict=True)))
-    return Ends(value, value - below, value + above)
+    return Estimate(value, value - below, value + above)

@@ -1,5 +1,6 @@
-"""The intervals of one proportion and of one median."""
+"""A number with its interval, and the intervals of one proportion and of one median."""
 
+import math
 from statistics import NormalDist
 from typing import NamedTuple, TypeAlias
 
@@ -7,6 +8,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray: TypeAlias = NDArray[np.float64]
+
+
+class Estimate(NamedTuple):
+    """A number with its interval.
+
+    Attributes:
+        value: the number; NaN where it is unknown.
+        low, high: ends of its interval, at 95 % unless stated otherwise; NaN where it has none.
+        n: independent observations behind it (items, pairs, cities), 0 where that is not told.
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0
+
+
+UNKNOWN = Estimate(math.nan)
 
 
 class Interval(NamedTuple):

@@ -6,10 +6,12 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offdiag.stats.independent import Ends
+from offdiag.stats.intervals import Estimate
 
 
-def pair_mean(values: ArrayLike, first: Sequence[Hashable], second: Sequence[Hashable], level: float = 0.95) -> Ends:
+def pair_mean(
+    values: ArrayLike, first: Sequence[Hashable], second: Sequence[Hashable], level: float = 0.95
+) -> Estimate:
     """Mean of one value a pair, with its interval over new things of the kind that is paired.
 
     The interval leaves out one thing at a time with all of its pairs (Arvesen 1969, Annals of Mathematical Statistics
@@ -31,4 +33,4 @@ def pair_mean(values: ArrayLike, first: Sequence[Hashable], second: Sequence[Has
         left.append(float(x[others].mean()) if others.any() else math.nan)
     freedom = len(left) - 1
     half = float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(freedom * float(np.var(left)))
-    return Ends(mean, mean - half, mean + half)
+    return Estimate(mean, mean - half, mean + half)

@@ -1,25 +1,17 @@
 """Spearman's correlation of many points, with an interval in closed form."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offdiag.stats.intervals import normal_quantile
+from offdiag.stats.intervals import Estimate, normal_quantile
 
 
-class RankCorrelation(NamedTuple):
-    """Spearman's coefficient of ``n`` points, ties at their average rank; NaN where one of the two does not vary."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-def rank_correlation(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> RankCorrelation:
+def rank_correlation(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Estimate:
     """Spearman's correlation of the points at which both are known (neither is NaN).
+
+    The coefficient is NaN where one of the two does not vary; ties have their average rank; ``n`` counts the points.
 
     The interval is that of Bonett and Wright (2000), eq. 4: Fisher's z with the variance ``(1 + r^2 / 2) / (n - 3)``;
     NaN for fewer than four points. For few points see :func:`offdiag.stats.correlation.correlation`.
@@ -30,9 +22,9 @@ def rank_correlation(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> RankCor
     known = ~(np.isnan(a) | np.isnan(b))
     a, b = a[known], b[known]
     if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return RankCorrelation(math.nan, math.nan, math.nan, int(a.size))
+        return Estimate(math.nan, math.nan, math.nan, int(a.size))
     r = float(np.clip(np.corrcoef(rankdata(a), rankdata(b))[0, 1], -1, 1))
     if a.size < 4 or abs(r) == 1:
-        return RankCorrelation(r, math.nan, math.nan, int(a.size))
+        return Estimate(r, math.nan, math.nan, int(a.size))
     half = normal_quantile(level) * math.sqrt((1 + r**2 / 2) / (a.size - 3))
-    return RankCorrelation(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), int(a.size))
+    return Estimate(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), int(a.size))

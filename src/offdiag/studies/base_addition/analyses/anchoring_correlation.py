@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
-from offdiag.analyses.estimates import Estimate, estimate
+from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import IN_CONTEXT, require, select
 from offdiag.errors import UserError
@@ -29,7 +29,7 @@ class Point(NamedTuple):
     series: Any
     k: int
     rationale: bool
-    accuracy: Estimate
+    accuracy: CellEstimate
 
     @property
     def key(self) -> tuple[Any, ...]:

@@ -84,8 +84,7 @@ class AccuracyOverDraws(StudyAnalysis):
         (grid,) = answer_grids([done], frames, items, self.name)
         if done[list(self.draws)].isna().all(axis=None):
             grid = one_learner(grid)
-        n = int((~np.isnan(grid)).any(axis=0).sum())
-        mean, low, high = mean_accuracy(grid, ("accuracy over draws", *sorted(map(str, done["cell"]))))
+        mean, low, high, n = mean_accuracy(grid, ("accuracy over draws", *sorted(map(str, done["cell"]))))
         return {"state": "done", "accuracy": mean, "low": low, "high": high, "n_items": n, **counts}
 
 

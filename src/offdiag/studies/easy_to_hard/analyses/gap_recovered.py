@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike
 
 from offdiag.seeds import Name
 from offdiag.stats.bootstrap import item_counts, percentile_ends, replicate_ends, resampled_means, seed_counts
-from offdiag.stats.independent import Ends
-from offdiag.stats.intervals import FloatArray
+from offdiag.stats.intervals import Estimate, FloatArray
 from offdiag.stats.paired import constant_difference
 
 _BLOCK = 1 << 22  # counts of a block of resamples
@@ -29,9 +28,9 @@ class SupervisionGap(NamedTuple):
     unsupervised: float
     easy: float
     hard: float
-    gain: Ends
-    gap: Ends
-    recovered: Ends
+    gain: Estimate
+    gap: Estimate
+    recovered: Estimate
     median: float
     significant: bool
     n_items: int
@@ -69,7 +68,7 @@ def supervision_gap(
     shared = ~np.isnan(before) & np.all([(~np.isnan(grid)).any(axis=0) for grid in after], axis=0)
     before, after = before[shared], [_asked(grid[:, shared]) for grid in after]
     if not before.size:
-        nothing = Ends(math.nan, math.nan, math.nan)
+        nothing = Estimate(math.nan, math.nan, math.nan)
         return SupervisionGap(math.nan, math.nan, math.nan, nothing, nothing, nothing, math.nan, False, 0)
     differences = [grid - before for grid in after]
     values = [float(np.nanmean(grid)) for grid in differences]
@@ -86,18 +85,18 @@ def supervision_gap(
         hard=float(np.nanmean(after[1])),
         gain=gain,
         gap=gap,
-        recovered=Ends(recovered, low, high),
+        recovered=Estimate(recovered, low, high),
         median=float(np.median(ratios)) if ratios.size else math.nan,
         significant=gap.low > 0,
         n_items=before.size,
     )
 
 
-def _ends(value: float, resampled: FloatArray, differences: FloatArray, level: float) -> Ends:
+def _ends(value: float, resampled: FloatArray, differences: FloatArray, level: float) -> Estimate:
     if np.ptp(differences[~np.isnan(differences)]) == 0:
         alike = constant_difference(value, differences.shape[1], level)
-        return Ends(value, alike.low, alike.high)
-    return Ends(value, *replicate_ends(value, resampled, np.nanmean(differences, axis=1), level))
+        return Estimate(value, alike.low, alike.high)
+    return Estimate(value, *replicate_ends(value, resampled, np.nanmean(differences, axis=1), level))
 
 
 def _asked(grid: FloatArray) -> FloatArray:

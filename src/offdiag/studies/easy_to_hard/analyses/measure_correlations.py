@@ -1,19 +1,19 @@
 """How the measures of hardness go together."""
 
-import math
 from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.stats.rank_correlation import RankCorrelation, rank_correlation
+from offdiag.analyses.selection import DONE, state_of
+from offdiag.stats import UNKNOWN
+from offdiag.stats.rank_correlation import rank_correlation
 from offdiag.studies.easy_to_hard.analyses.hardness import TABLE, hardness_of, measured_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("dataset", "first", "second", "state", "spearman", "low", "high", "items")
-NONE = RankCorrelation(math.nan, math.nan, math.nan, 0)
 
 
 class MeasureCorrelations(StudyAnalysis):
@@ -42,8 +42,7 @@ class MeasureCorrelations(StudyAnalysis):
             states = dict(zip(hardness["measure"], hardness["state"], strict=True))
             values = measured_values(hardness)
             for first, second in combinations(states, 2):
-                absent = [states[name] for name in (first, second) if states[name] != "done"]
-                state = "failed" if "failed" in absent else absent[0] if absent else "done"
-                found = NONE if absent else rank_correlation(values[first], values[second])
+                state = state_of([states[first], states[second]])
+                found = rank_correlation(values[first], values[second]) if state == DONE else UNKNOWN
                 rows.append((dataset, first, second, state, *found))
         return pd.DataFrame(rows, columns=COLUMNS)

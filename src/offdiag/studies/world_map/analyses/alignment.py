@@ -127,7 +127,7 @@ def disjoint(pairs: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _mean(group: "pd.DataFrame") -> dict[str, Any]:
-    value, low, high = pair_mean(group["value"].to_numpy(), group["first"].tolist(), group["second"].tolist())
+    value, low, high, _ = pair_mean(group["value"].to_numpy(), group["first"].tolist(), group["second"].tolist())
     if len(group) == 1:
         low, high = (float(group[name].iloc[0]) for name in ("low", "high"))
     models = {*group["first"], *group["second"]}

@@ -11,7 +11,7 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where, require
 from offdiag.errors import UserError
 from offdiag.stats import CrossedMean, crossed_mean, independent_difference
-from offdiag.stats.independent import Ends
+from offdiag.stats.intervals import Estimate
 from offdiag.studies.world_map.analyses.rows import TRAINED, ended_rows, tasks_of
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class ProbeGeneralisation(StudyAnalysis):
                     "n_seeds": mean.shape[1],
                 }
             if len(means) == 2:
-                one, other = (Ends(means[which].mean, means[which].low, means[which].high) for which in (True, False))
+                one, other = (
+                    Estimate(means[which].mean, means[which].low, means[which].high) for which in (True, False)
+                )
                 ends = independent_difference(one, other)._asdict()
                 yield {"cities": cities, "trained": "difference", **ends}

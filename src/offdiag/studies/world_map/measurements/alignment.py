@@ -62,6 +62,6 @@ class CityAlignment(Measurement):
             found = alignment(x, y, seed=self.seed)
             row: dict[str, Scalar] = {"layer": layer, "n": found.n}
             for name, ends in (("cka", found.cka), ("debiased", found.debiased)):
-                for suffix, value in zip(("", "_low", "_high"), ends, strict=True):
+                for suffix, value in zip(("", "_low", "_high"), ends[:3], strict=True):
                     row[f"{name}{suffix}"] = None if math.isnan(value) else value
             yield row

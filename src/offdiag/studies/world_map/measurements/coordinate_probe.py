@@ -85,6 +85,6 @@ class CityProbe(Measurement):
         }
         return {
             f"{name}{suffix}": float(value) if math.isfinite(value) else None
-            for name, three in ends.items()
-            for suffix, value in zip(("", "_low", "_high"), three, strict=True)
+            for name, estimate in ends.items()
+            for suffix, value in zip(("", "_low", "_high"), estimate[:3], strict=True)
         }
