@@ -46,7 +46,8 @@ def load_study(name: str | Path) -> Study[Any]:
 
 def forget_study_files() -> None:
     """Drop all modules of study files and of what lies beside them, so that this process may load others."""
-    _FILES.forget(*{path.parent for path in _FILES.texts})
+    if _FILES.texts:
+        _FILES.forget(*{path.parent for path in _FILES.texts})
 
 
 def _study_in(module: ModuleType, where: str) -> Study[Any]:

@@ -43,7 +43,7 @@ Mistake = Callable[..., str]
         ("pln", "No such command 'pln'"),
         ("run base-addition --workers 0", "'--workers': should be greater than or equal to 1"),
         ("run base-addition --device tpu --set model=hub:a/b", "'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
-        ("run base-addition --engine foo --set model=hub:a/b", "expected inline or pool"),
+        ("run base-addition --engine foo --set model=hub:a/b", "unknown engine 'foo': expected one of inline, pool"),
         ("data base_adition", "unknown task 'base_adition': did you mean base_addition? expected one of base_addition"),
         ("data base_addition bas=8", "did you mean base?"),
         ("data base_addition base=99", "base=99 should be less than or equal to 36"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from offdiag.analyses import ANALYSES, TABLE_ANALYSES
+from offdiag.engine import ENGINES
 from offdiag.exports import EXPORTS
 from offdiag.figures.figure import FIGURES
 from offdiag.methods.method import METHODS
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 LISTED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
 REGISTRIES = {
     registry.group: registry
-    for registry in (STUDIES, TASKS, METHODS, ANALYSES, FIGURES, MEASUREMENTS, EXPORTS, TABLE_ANALYSES)
+    for registry in (STUDIES, TASKS, METHODS, ANALYSES, FIGURES, MEASUREMENTS, EXPORTS, TABLE_ANALYSES, ENGINES)
 }
 
 

@@ -31,6 +31,9 @@ StoreFolder: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CellName: TypeAlias = Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")]
 DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+OfStudy: TypeAlias = Annotated[
+    str | None, typer.Option("--study", metavar="STUDY", help="The study that defines the task, such as my_study.py.")
+]
 TaskName: TypeAlias = Annotated[str, typer.Argument(metavar="TASK", help="The name of a task.")]
 DomainText: TypeAlias = Annotated[
     str, typer.Argument(metavar="DOMAIN", help="Its parameters, as NAME=VALUE,NAME=VALUE.")
@@ -48,12 +51,23 @@ def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None 
 
 
 @contextmanager
-def chosen_domain(task_name: str, domain_text: str, sets: list[str] | None) -> "Iterator[tuple[Task[Any], Domain]]":
+def chosen_domain(
+    task_name: str, domain_text: str, sets: list[str] | None, study: str | None
+) -> "Iterator[tuple[Task[Any], Domain]]":
     """The task and the domain that the words of a command ask for; meanwhile data are read from where they say."""
-    from offdiag.tasks import get_task, parse_domain
+    from offdiag.tasks import TASKS, get_task, parse_domain
     from offdiag.tasks.data import data_at
 
-    task = get_task(task_name)
+    if study is not None:
+        from offdiag.study_files import load_study
+
+        load_study(study)  # it registers its tasks
+    try:
+        task = get_task(task_name)
+    except UserError as error:
+        if task_name in TASKS or study is not None:
+            raise
+        raise UserError(f"{error}; if a study file defines it, type --study my_study.py") from None
     with data_at(_data_dir(task, sets or ())):
         yield task, parse_domain(task, domain_text)
 

@@ -1,20 +1,24 @@
 """The engine that runs one step after the other in this process."""
 
+from offdiag.engine.engine import Engine
 from offdiag.engine.events import Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute
 from offdiag.engine.scheduler import Scheduler
 from offdiag.engine.threads import limit_threads
+from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.runtime import Runtime
 from offdiag.steps import Step
 from offdiag.store import Store
 
 
-class Inline:
+class Inline(Engine):
     """Runs everything here, with one model in memory at a time."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    def __init__(self, runtime: Runtime, workers: int = 1) -> None:
+        if workers > 1:
+            raise UserError(f"--engine inline runs in one process, not in {workers}: leave --workers out")
+        super().__init__(runtime)
 
     def run(
         self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from offdiag.engine.engine import Engine
 from offdiag.engine.events import Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute
 from offdiag.engine.inline import settle
@@ -34,12 +35,12 @@ class Worker:
     group: str | None = None
 
 
-class Pool:
+class Pool(Engine):
     """Runs up to ``workers`` steps at once; workers times threads never exceed the cores."""
 
-    def __init__(self, runtime: Runtime, workers: int) -> None:
-        self.workers = workers
-        self.runtime = replace(runtime, threads=max(1, min(runtime.threads, available_cores() // workers)))
+    def __init__(self, runtime: Runtime, workers: int = 1) -> None:
+        threads = max(1, min(runtime.threads, available_cores() // workers))
+        super().__init__(replace(runtime, threads=threads), workers)
 
     def run(
         self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool

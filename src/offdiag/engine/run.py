@@ -2,29 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from offdiag.cost import check_contexts
+from offdiag.engine.engine import Engine, engine_type
 from offdiag.engine.events import Silent, Watcher
-from offdiag.engine.inline import Inline
-from offdiag.engine.pool import Pool
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import UserError
-from offdiag.identity import Json
 from offdiag.planning import Plan, StepState, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, in_order
 from offdiag.store import State, Store
 from offdiag.tasks.data import Place
-
-
-class Engine(Protocol):
-    """Carries out the steps that a scheduler hands out."""
-
-    def run(
-        self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool
-    ) -> None:
-        """Run until the scheduler has nothing left, or until the first failure if ``fail_fast``."""
 
 
 class Summary(NamedTuple):
@@ -49,7 +38,7 @@ def run_plan(
     runtime: Runtime | None = None,
     *,
     workers: int = 1,
-    engine: Engine | None = None,
+    engine: Engine | str | None = None,
     watcher: Watcher | None = None,
     fail_fast: bool = False,
     last_failed: bool = False,
@@ -59,7 +48,7 @@ def run_plan(
 
     Args:
         plan: what is wanted. store: where it goes. runtime: device, batches, threads.
-        workers: processes; 1 runs everything in this one. engine: another engine instead.
+        workers: processes; 1 runs everything in this one. engine: another engine, by name or made already.
         watcher: hears of every step. fail_fast: stop at the first failure. last_failed: only what failed last time.
         survey: what the store has of the plan, by somebody who has just looked; None looks.
 
@@ -69,7 +58,7 @@ def run_plan(
             downloaded; found before anything runs.
         StoreError: the store cannot be written.
     """
-    runtime = _with_data(runtime or Runtime(), plan)
+    runtime = _of_plan(runtime or Runtime(), plan)
     needed = [state for state in (plan.survey(store) if survey is None else survey) if state.needed]
     if last_failed:
         needed = _failed_only(needed)
@@ -79,7 +68,8 @@ def run_plan(
     check_contexts(plan, {state.step.fingerprint for state in needed}, runtime)
     _check_models([state.step for state in needed])
     scheduler = Scheduler.of([state.step for state in needed])
-    engine = engine or (Pool(runtime, workers) if workers > 1 else Inline(runtime))
+    if not isinstance(engine, Engine):
+        engine = engine_type(engine, workers)(runtime, workers)
     engine.run(scheduler, store, plan.origin, watcher or Silent(), fail_fast=fail_fast)
     return Summary(len(needed), len(scheduler.done), len(scheduler.failed), len(scheduler.busy), len(scheduler.blocked))
 
@@ -93,14 +83,15 @@ def _check_models(steps: list[Step]) -> None:
             require_reachable(spec)
 
 
-def _with_data(runtime: Runtime, plan: Plan) -> Runtime:
-    """The runtime, told where the plan's data lie."""
+def _of_plan(runtime: Runtime, plan: Plan) -> Runtime:
+    """The runtime, told where the plan's data lie and which file defines its study."""
     if runtime.data_dir and plan.data_dir and str(Place.of(runtime.data_dir)) != plan.data_dir:
         raise UserError(
             f"the plan was made of the data in {plan.data_dir}, and the runtime says data_dir={runtime.data_dir}: "
             "leave that out, or make the plan with the same"
         )
-    return replace(runtime, data_dir=runtime.data_dir or plan.data_dir)
+    files = (*runtime.study_files, *([plan.study.file] if plan.study.file is not None else []))
+    return replace(runtime, data_dir=runtime.data_dir or plan.data_dir, study_files=tuple(dict.fromkeys(files)))
 
 
 def _failed_only(needed: Sequence[StepState]) -> list[StepState]:

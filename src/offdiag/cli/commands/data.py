@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from offdiag.cli.options import AsJson, DomainText, Sets, TaskName, chosen_domain
+from offdiag.cli.options import AsJson, DomainText, OfStudy, Sets, TaskName, chosen_domain
 from offdiag.cli.tables import json_text, show_json, show_table
 
 Facts: TypeAlias = Mapping[str, Any]
@@ -27,16 +27,18 @@ def data(
         Path | None, typer.Option("--to", metavar="FOLDER", help="Write the published study's files there instead.")
     ] = None,
     summary: Annotated[bool, typer.Option("--describe", help="Sizes, balance, lengths and overlap instead.")] = False,
+    study: OfStudy = None,
     sets: Sets = None,
     as_json: AsJson = False,
 ) -> None:
     """Print examples of a task's domain.
 
-    Data that are not built in are read from where --set data_dir=FOLDER says.
+    Data that are not built in are read from where --set data_dir=FOLDER says. A task that a study file
+    defines, in itself or in a module beside it, is known with --study my_study.py.
     """
     from offdiag.tasks import describe, write_files
 
-    with chosen_domain(task_name, domain_text, sets) as (task, domain):
+    with chosen_domain(task_name, domain_text, sets, study) as (task, domain):
         form = "jsonl" if as_json else form
         if folder is not None:
             typer.echo(f"{len(write_files(task, domain, seed, folder))} files in {folder}")

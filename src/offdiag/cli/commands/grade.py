@@ -6,17 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from offdiag.cli.options import DomainText, Sets, TaskName, chosen_domain
+from offdiag.cli.options import DomainText, OfStudy, Sets, TaskName, chosen_domain
 from offdiag.cli.tables import json_text
 from offdiag.errors import UserError
 
 
-def grade(task_name: TaskName, domain_text: DomainText = "", sets: Sets = None) -> None:
+def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = None, sets: Sets = None) -> None:
     """Grade completions from standard input.
 
     JSON lines with "problem" and "completion" come in, and go out with target, parsed, status, correct and flags.
+    A task that a study file defines is known with --study my_study.py.
     """
-    with chosen_domain(task_name, domain_text, sets) as (task, domain):
+    with chosen_domain(task_name, domain_text, sets, study) as (task, domain):
         for number, record in _records(sys.stdin):
             try:
                 example = task.parse_problem(domain, record["problem"])

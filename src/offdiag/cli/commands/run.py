@@ -11,7 +11,7 @@ from offdiag.runtime import Runtime, available_cores
 
 if TYPE_CHECKING:
     from offdiag.cli.watch import Lines
-    from offdiag.engine import Engine, Summary
+    from offdiag.engine import Summary
     from offdiag.planning import Plan
     from offdiag.steps import Step
     from offdiag.store import Store
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
-    engine: Annotated[str | None, typer.Option(metavar="NAME", help="inline or pool [pool if workers > 1].")] = None,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="Such as inline or pool [by workers].")] = None,
     device: DeviceName = "auto",
     token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Most padded tokens in a batch.")] = 16_384,
     fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
@@ -29,12 +29,14 @@ def run(
     """Run what is not done yet; always a resume."""
     from offdiag.api import open_store
     from offdiag.cli.watch import watcher_for
-    from offdiag.engine import run_plan
+    from offdiag.engine import engine_type, run_plan
 
+    if engine_type(engine, workers).local and workers > available_cores():
+        raise UserError(
+            f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
+        )
     plan, place = planned(study, scale, sets, keyword), open_store(store)
-    files = () if plan.study.file is None else (plan.study.file,)
-    runtime = Runtime(device=device, token_budget=token_budget, study_files=files, data_dir=plan.data_dir)
-    chosen = _engine(engine, runtime, workers)
+    runtime = Runtime(device=device, token_budget=token_budget)
     survey = plan.survey(place)
     pending = sum(state.needed for state in survey)
     if not pending:
@@ -43,27 +45,10 @@ def run(
         return 0
     with watcher_for(pending) as watcher:
         summary = run_plan(
-            plan, place, runtime, engine=chosen, watcher=watcher, fail_fast=fail_fast, last_failed=last_failed,
-            survey=survey,
+            plan, place, runtime, workers=workers, engine=engine, watcher=watcher, fail_fast=fail_fast,
+            last_failed=last_failed, survey=survey,
         )  # fmt: skip
     return _show(plan, place, keyword, summary, watcher)
-
-
-def _engine(name: str | None, runtime: Runtime, workers: int) -> "Engine":
-    from offdiag.engine import Inline, Pool
-
-    if workers > available_cores():
-        raise UserError(
-            f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
-        )
-    match name or ("pool" if workers > 1 else "inline"):
-        case "inline" if workers == 1:
-            return Inline(runtime)
-        case "inline":
-            raise UserError(f"--engine inline runs in one process, not in {workers}: leave --workers out")
-        case "pool":
-            return Pool(runtime, workers)
-    raise UserError(f"unknown engine {name!r}: expected inline or pool")
 
 
 def _show(plan: "Plan", store: "Store", keyword: str | None, summary: "Summary", watcher: "Lines") -> int:

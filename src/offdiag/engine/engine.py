@@ -1,0 +1,46 @@
+"""The contract of an engine: it carries out what a plan still lacks, in this process or wherever it likes."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from offdiag.engine.events import Watcher
+from offdiag.engine.scheduler import Scheduler
+from offdiag.identity import Json
+from offdiag.registry import Registry
+from offdiag.runtime import Runtime
+from offdiag.store import Store
+
+
+class Engine(ABC):
+    """Carries out the steps that a scheduler hands out.
+
+    Attributes:
+        local: whether its workers share the cores of this machine.
+        runtime: how the steps are carried out. workers: how many may run at once.
+    """
+
+    local: ClassVar[bool] = True
+
+    def __init__(self, runtime: Runtime, workers: int = 1) -> None:
+        self.runtime, self.workers = runtime, workers
+
+    @abstractmethod
+    def run(
+        self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool
+    ) -> None:
+        """Run until the scheduler has nothing left, or until the first failure if ``fail_fast``.
+
+        A process that it starts must first load the files in ``runtime.study_files``: they define what steps need.
+        """
+
+
+ENGINES = Registry[type[Engine]]("engine", "offdiag.engines", Engine)
+
+
+def engine_type(name: str | None, workers: int) -> type[Engine]:
+    """The engine of this name; without a name one process for one worker, a pool of processes for more.
+
+    Raises:
+        UserError: there is no such engine.
+    """
+    return ENGINES.get(name or ("pool" if workers > 1 else "inline"))
