@@ -11,6 +11,7 @@ SOURCE = ROOT / "src" / "offdiag"
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `([a-z_/ ]+)` \|", PAGE.split("## The rooms")[1].split("## ")[0], flags=re.MULTILINE)
 FLOOR = {room.rstrip("/"): floor for floor, row in enumerate(ROWS) for room in row.split()}
+CONCRETE = ("offdiag.methods", "offdiag.measurements", "offdiag.studies")
 HEAVY = {"torch", "transformers", "peft", "accelerate", "matplotlib", "gguf"}
 
 
@@ -63,6 +64,18 @@ def test_what_a_plan_needs_loads_nothing_heavy(path):
     }
     if room(path) in light:
         assert not {module.split(".")[0] for module in imports(path, top_only=True)} & HEAVY
+
+
+@pytest.mark.parametrize("name", ["cost", "engine"])
+def test_who_counts_and_who_runs_asks_steps_and_recognises_none(name):
+    generic = {"CostLine", "Examples", "Step", "Trained", "Weights", "in_order"}
+    paths = [path for path in FILES if room(path) == name]
+    assert paths
+    for path in paths:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        known = {(n.module, alias.name) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for alias in n.names}
+        assert not {module for module, _ in known if module and module.startswith(CONCRETE)}
+        assert {named for module, named in known if module == "offdiag.steps"} <= generic
 
 
 def test_tasks_never_import_torch_at_all():

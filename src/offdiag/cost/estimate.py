@@ -1,9 +1,9 @@
 """The cost of a plan, counted from its steps and their prompts; no model, tokenizer or torch is loaded.
 
-Operations are ``2 P`` a token that is read or written, where P is the number of weights: one multiplication and one
-addition a weight (Kaplan et al. 2020, section 2.1). What attention adds with the length of the context is left out
+Operations are ``2 P`` per token that is read or written, where P is the number of weights: one multiplication and one
+addition per weight (Kaplan et al. 2020, section 2.1). What attention adds with the length of the context is left out
 (below 10 % under 5000 tokens on a 15B model). A backward pass costs twice the forward one, so full training takes
-``6 P`` a token; an adapter needs the gradients of the activations but not those of the frozen weights, ``4 P``; where
+``6 P`` per token; an adapter needs the gradients of the activations but not those of the frozen weights, ``4 P``; where
 activations are recomputed (4-bit weights) there is one more forward pass, ``2 P``.
 """
 
@@ -31,7 +31,7 @@ def estimate(
         plan: the steps.
         needed: fingerprints of the steps that count; all if not given.
         runtime: whose token budget fills the batches.
-        throughput: tokens a second, for an estimate of the time; without it none is made.
+        throughput: tokens per second, for an estimate of the time; without it none is made.
 
     Raises:
         UserError: a pool has fewer examples than a prompt shows, or a prompt is longer than the model's context.

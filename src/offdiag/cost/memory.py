@@ -4,11 +4,11 @@ Estimates: the CUDA context (0.5 GiB or so), the allocator's gaps and the logits
 
 * 4-bit weights take 4.127 bits each: nf4 with double quantisation (Dettmers et al. 2023, QLoRA, section 3). The
   embedding and the head stay in the model's dtype, in float32 while an adapter learns (as PEFT prepares them).
-* AdamW holds two float32 numbers a trained weight (8-bit AdamW two bytes), beside the weight and its gradient.
-* Activations take ``34 x hidden`` bytes a token and block in 16 bits, without the attention matrix, which fused
+* AdamW holds two float32 numbers per trained weight (8-bit AdamW two bytes), beside the weight and its gradient.
+* Activations take ``34 x hidden`` bytes per token and block in 16 bits, without the attention matrix, which fused
   attention never writes (Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1); twice that in
   float32. With recomputation (4-bit weights) only each block's input and one block's activations are held. Logits of
-  a micro-batch take 12 bytes a token and word of the vocabulary: the logits, their logarithms and the gradient.
+  a micro-batch take 12 bytes per token and word of the vocabulary: the logits, their logarithms and the gradient.
 """
 
 from dataclasses import asdict, dataclass

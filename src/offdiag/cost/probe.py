@@ -22,15 +22,17 @@ class PlanProbe(InferenceCost, TrainingCost):
         Raises:
             UserError: a pool has fewer examples than a prompt shows, or a prompt is longer than the model's context.
         """
-        nothing = CostLine(kind=step.kind)
         try:
             found = step.cost(self)
         except NotYetKnownError:
             self._note(step, "are not counted: their prompts are made by a step that has not run")
-            return nothing
-        if found is None and step.group is not None:
-            self._note(step, "are not counted")
-        return replace(found or nothing, kind=step.kind, steps=1)
+            return CostLine(kind=step.kind)
+        if found is None:
+            if step.group is not None:
+                self._note(step, "are not counted")
+            return CostLine(kind=step.kind)
+        # a step may have added up what it does one after the other
+        return found if found.steps == 1 else replace(found, steps=1)
 
     def memory(self) -> tuple[Memory, ...]:
         """Of each model while it answers and of each recipe while it learns."""

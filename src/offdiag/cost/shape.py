@@ -54,7 +54,7 @@ class Shape:
 
     @property
     def parameters(self) -> int:
-        """All weights; norms are two vectors a block and one at the end."""
+        """All weights; norms are two vectors per block and one at the end."""
         norms = (2 * self.layers + 1) * self.hidden
         return self.linear_parameters + self.embedding_parameters + norms
 

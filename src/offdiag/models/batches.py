@@ -67,7 +67,7 @@ def groups(prompts: Sequence[Sequence[Token]], each: float = 1.0) -> list[tuple[
         else:
             rest += members
     if rest:
-        of_rest = common_length([prompts[i] for i in rest])
+        of_rest = common_length([prompts[i] for i in rest]) if apart else of_all
         apart.append((rest, of_rest if _pays(of_rest, len(rest), each) else 0))
     return apart
 
@@ -91,5 +91,5 @@ def common_length(prompts: Sequence[Sequence[Token]]) -> int:
     """Number of leading tokens that all prompts share, leaving each at least one of its own."""
     ordered = [tuple(ids) for ids in prompts]
     first, last = min(ordered), max(ordered)  # all others lie between them in lexicographic order
-    most = min(len(ids) for ids in prompts) - 1
+    most = min(map(len, ordered)) - 1
     return next((i for i in range(most) if first[i] != last[i]), most)
