@@ -108,7 +108,7 @@ def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) ->
     from offdiag.reporting import write_report
 
     results, design = gather(wanted, store), wanted.design
-    tables = {a.name: a.table(results) for a in design.analyses}
+    tables = {a.name: results.table(a) for a in design.analyses}
     page = write_report(
         results,
         Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),

@@ -1,13 +1,14 @@
 """The contract of an analysis that a study asks for: frames in, one frame out, nothing else."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from offdiag.analyses.frames import Frames
-from offdiag.identity import Identity
+from offdiag.identity import Identity, canonical_json
 from offdiag.registry import Registry
 
 if TYPE_CHECKING:
@@ -30,9 +31,19 @@ class StudyAnalysis(Identity, ABC):
     where: Mapping[str, str | int | float | bool] = {}
     match_on: tuple[str, ...] = ()
 
+    @cached_property
+    def table_key(self) -> Hashable:
+        """All that the table depends on besides the frames: the type and its settings, but not how it is called."""
+        settings = {name: getattr(self, name) for name in type(self).model_fields if name not in ("name", "caption")}
+        return type(self), canonical_json(settings)
+
     @abstractmethod
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """The table, from the frames of a study at whatever state its run is; empty frames give an empty table."""
+        """Compute the table from the frames of a study at whatever state its run is; empty frames give an empty one.
+
+        Whoever wants the table of another analysis asks :meth:`Frames.table`, which computes it once for all. It does
+        not depend on ``name`` and ``caption``.
+        """
 
 
 ANALYSES = Registry[type[StudyAnalysis]]("analysis", "offdiag.analyses", StudyAnalysis)

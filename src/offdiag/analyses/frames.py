@@ -1,9 +1,9 @@
 """What analyses and figures read: the results of a study as pandas frames, and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,17 @@ from offdiag.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Analysis(Protocol):
+    """What :meth:`Frames.table` asks of an analysis."""
+
+    @property
+    def table_key(self) -> Hashable:
+        """Equal for two analyses that make the same table of the same frames."""
+
+    def table(self, frames: "Frames") -> "pd.DataFrame":
+        """The table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +47,20 @@ class Frames:
             return {}
         found = self.records.groupby("cell", sort=False).indices
         return {str(cell): np.asarray(rows) for cell, rows in found.items()}
+
+    @cached_property
+    def _tables(self) -> "dict[Hashable, pd.DataFrame]":
+        return {}
+
+    def table(self, analysis: Analysis) -> "pd.DataFrame":
+        """The table of an analysis, computed once however many ask for it, and under whichever name.
+
+        Each caller gets a copy: what it does to it, nobody else sees. (It is a lazy one, so that it costs nothing.)
+        """
+        key = analysis.table_key
+        if key not in self._tables:
+            self._tables[key] = analysis.table(self)
+        return self._tables[key].copy(deep=False)
 
     def answers(self, cells: Iterable[str]) -> "pd.DataFrame":
         """The records of these cells, each once and in their order; a cell without any adds nothing."""

@@ -35,10 +35,11 @@ class WidthScaling(StudyAnalysis):
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """See :func:`offdiag.analyses.scaling_table`; a size of which no cell is done has no width."""
-        fits = Transition(
+        transition = Transition(
             name=self.name, where=self.where, match_on=self.match_on, series=self.size, n_resamples=self.n_resamples,
             seed=self.seed,
-        ).table(frames)  # fmt: skip
+        )  # fmt: skip
+        fits = frames.table(transition)
         return scaling_table(fits.assign(**{self.size: fits[self.size].astype(np.float64)}), self.size).assign(
             counted=self.counted
         )

@@ -1,6 +1,6 @@
 """The results of a study as a table: what was asked of whom, accuracy and change, each with its interval."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,13 +20,8 @@ MOST_ROWS = 40
 NUMBERS = ["n", "accuracy %", "unparsed %"]
 
 
-def show_results(
-    results: "Results", analyses: "Sequence[StudyAnalysis]" = (), tables: Mapping[str, "pd.DataFrame"] = {}
-) -> None:
-    """Print the table of cells, and of each analysis the columns that it has for the terminal.
-
-    ``tables`` has those of the analyses that were computed before, by name.
-    """
+def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -> None:
+    """Print the table of cells, and of each analysis the columns that it has for the terminal."""
     title = f"{results.title}\n{results.study} · {results.scale}"
     n = len(results.cells)
     if 0 < n <= MOST_CELLS:
@@ -39,7 +34,7 @@ def show_results(
         typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
     for analysis in analyses:
         if analysis.terminal_columns:
-            _show_analysis(analysis, tables[analysis.name] if analysis.name in tables else analysis.table(results))
+            _show_analysis(analysis, results.table(analysis))
 
 
 def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:

@@ -32,11 +32,11 @@ class WidthScalingPlot(StudyFigure):
 
     def plot(self, frames: Frames) -> "Figure":
         """Each width with its interval, and the fit; sizes without a width are named."""
-        table = WidthScaling(
+        widths = WidthScaling(
             name=self.name, where=self.where, match_on=self.match_on, size=self.size, counted=self.counted,
             n_resamples=self.n_resamples, seed=self.seed,
-        ).table(frames)  # fmt: skip
-        return draw_width_scaling(table, self.size)
+        )  # fmt: skip
+        return draw_width_scaling(frames.table(widths), self.size)
 
 
 def draw_width_scaling(table: "pd.DataFrame", size: str = "size") -> "Figure":

@@ -23,7 +23,7 @@ def report(
 
     wanted, place = planned(study, scale, sets), open_store(store)
     made = make_report(wanted, place, folder)
-    show_results(made.results, wanted.design.analyses, made.tables)
+    show_results(made.results, wanted.design.analyses)
     typer.echo(f"\nReport: {made.page}")
     if lacking := made.results.lacking():
         steps = ", ".join(f"{n} {state}" for state, n in lacking.items())

@@ -31,7 +31,7 @@ class AccuracyGrid(StudyAnalysis):
         """
         import pandas as pd
 
-        table = self.of.table(frames)
+        table = frames.table(self.of)
         keys = [*self.rows, self.columns]
         if table.duplicated(keys).any():
             raise UserError(f"{self.name}: rows that agree in {', '.join(keys)} claim one place; name more in rows=")

@@ -31,7 +31,7 @@ class ByHardness(StudyFigure):
 
     def plot(self, frames: Frames) -> "Figure":
         """The lines; what is not done is a cross, a bin with too long an interval is left out."""
-        table = self.of.table(frames)
+        table = frames.table(self.of)
         if table.empty:
             raise UserError(f"figure {self.name}: no measure of {self.of.dataset} is planned")
         places = table.groupby("measure", sort=False)["stratum"].nunique()

@@ -36,7 +36,7 @@ class CorrelationHeatMap(StudyFigure):
         Raises:
             UserError: fewer than two measures are planned.
         """
-        table = self.of.table(frames)
+        table = frames.table(self.of)
         table = table[table["dataset"] == self.dataset]
         if "state" not in table:
             table = table.assign(state="done")

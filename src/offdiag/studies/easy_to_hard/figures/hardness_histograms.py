@@ -45,7 +45,7 @@ class HardnessHistograms(StudyFigure):
         Raises:
             UserError: the study measures no hardness of the data set.
         """
-        hardness = hardness_of(frames, self.dataset) if self.of is None else self._rows(self.of.table(frames))
+        hardness = hardness_of(frames, self.dataset) if self.of is None else self._rows(frames.table(self.of))
         measures = list(dict.fromkeys(hardness["measure"]))
         rows, columns = shape(len(measures))
         with styled():

@@ -48,7 +48,7 @@ class OverDraws(StudyFigure):
 
     def plot(self, frames: Frames) -> "Figure":
         """The points; those without a result are crosses on the axis."""
-        table = self.of.table(frames)
+        table = frames.table(self.of)
         trained = table[table[self.x].notna()] if self.x in table else table.iloc[:0]
         if trained.empty:
             raise UserError(f"figure {self.name}: no trained cell has {self.x}: expected a column of by= of its table")

@@ -37,7 +37,7 @@ class SupervisionGapFigure(StudyFigure):
 
     def plot(self, frames: Frames) -> "Figure":
         """The points; hollow and pale where the gap is not significant, at the edge where the ratio is beyond it."""
-        table = self.of.table(frames)
+        table = frames.table(self.of)
         if table.empty:
             raise UserError(f"figure {self.name}: nothing is trained on both easy and hard items")
         self._check(table)

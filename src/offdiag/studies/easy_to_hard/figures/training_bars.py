@@ -59,7 +59,7 @@ class TrainingBars(StudyFigure):
         Raises:
             UserError: nothing is trained, or two rows claim one bar.
         """
-        table = self.of.table(frames)
+        table = frames.table(self.of)
         trained = table[table[LEVEL].notna()]
         if trained.empty:
             raise UserError(f"figure {self.name}: nothing is trained")

@@ -98,7 +98,7 @@ class ProtectionBySimilarity(StudyAnalysis):
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """One row a number of proxy triggers (and other columns of the arms) and kind of comparison."""
-        return self.of_points(self.of.table(frames))
+        return self.of_points(frames.table(self.of))
 
     def of_points(self, points: "pd.DataFrame") -> "pd.DataFrame":
         """The same from the table of :class:`SemanticProtection`."""

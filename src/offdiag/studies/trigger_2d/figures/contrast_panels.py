@@ -38,7 +38,7 @@ class ContrastFigure(StudyFigure, ABC):
         analysis = self.analysis(
             name=self.name, where=self.where, match_on=self.match_on, arms=self.arms, replicates=self.replicates
         )
-        return analysis.table(frames)
+        return frames.table(analysis)
 
 
 class Panel(NamedTuple):

@@ -57,7 +57,8 @@ class LeakageMatrix(StudyFigure):
         """
         where = {**self.where, "eval_triggers": self.triggers}
         fields = ("rule", "world", "arms", "replicates", "started", "match_on")
-        table = Leakage(name=self.name, where=where, **{name: getattr(self, name) for name in fields}).table(frames)
+        leakage = Leakage(name=self.name, where=where, **{name: getattr(self, name) for name in fields})
+        table = frames.table(leakage)
         if table.empty:
             raise UserError(f"figure {self.name}: the study has no cells")
         taught = set(select(filled(frames.cells, tuple(where)), where, self.match_on)["train_category"].dropna())

@@ -43,7 +43,7 @@ class SemanticProtectionFigure(StudyFigure):
             "match_on": self.match_on or self.of.match_on,
         }
         of = self.of.model_copy(update=shared)
-        points = of.table(frames)
+        points = frames.table(of)
         if points.empty:
             raise UserError(f"figure {self.name}: no category is planned that neither the task nor a proxy covers")
         correlations = ProtectionBySimilarity(name=self.name, of=of).of_points(points)

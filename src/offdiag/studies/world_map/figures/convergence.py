@@ -31,7 +31,8 @@ class ConvergenceFigure(StudyFigure):
 
     def plot(self, frames: Frames) -> "Figure":
         """Means with 95 % whiskers, behind them every pair as a dot."""
-        table = Convergence(name=self.name, where=self.where, quantity=self.quantity, aside=self.aside).table(frames)
+        settings = Convergence(name=self.name, where=self.where, quantity=self.quantity, aside=self.aside)
+        table = frames.table(settings)
         pairs = disjoint(model_pairs(frames, self.where, self.quantity))
         if len(table):
             seeds = SEEDS[bool(pairs["same_seed"].all())]

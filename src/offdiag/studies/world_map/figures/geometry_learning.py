@@ -37,7 +37,7 @@ class GeometryLearning(StudyFigure):
         settings = TaskLearning(
             name=self.name, where=self.where, match_on=self.match_on, arms=self.arms, over_training=True
         )
-        table = settings.table(frames)
+        table = frames.table(settings)
         table = table[table["cities"] == self.cities] if len(table) else table
         if table.empty:
             raise UserError(f"figure {self.name}: no pre-trained arm is asked about cities={self.cities}")

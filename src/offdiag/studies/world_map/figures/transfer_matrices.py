@@ -56,7 +56,7 @@ class TransferMatrixFigure(OfMatricesFigure):
         found = squares(frames, settings, self.matrix)
         if not found:
             raise UserError(f"figure {self.name}: no fine-tuned arm is planned for a {self.matrix} matrix")
-        statistics = settings.table(frames)
+        statistics = frames.table(settings)
         rows, n_having = row_order(found, self.split_by)
         keys = list(dict.fromkeys(square.key for square in found))
         with styled():

@@ -46,7 +46,8 @@ class Square(NamedTuple):
 def squares(frames: Frames, settings: OfMatrices, which: Which) -> list[Square]:
     """All planned squares of a matrix."""
     if which == "difference":
-        table = PairDifferences(**{name: getattr(settings, name) for name in OfMatrices.model_fields}).table(frames)
+        differences = PairDifferences(**{name: getattr(settings, name) for name in OfMatrices.model_fields})
+        table = frames.table(differences)
         return [_of_difference(row, settings.arms) for row in table.to_dict("records")]
     found = []
     for one in scored(frames.cells, settings, settings.centre):
