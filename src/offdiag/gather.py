@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from offdiag.columns import CELLS, DTYPES, ERRORS, MEASURES, RECORD_ERROR, RECORDS, names
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
 from offdiag.stats import median_interval, paired_difference, wilson
@@ -15,16 +16,6 @@ from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
 from offdiag.tasks import get_task
-
-MEASURES = ("accuracy", "ci_low", "ci_high", "unparsed_rate", "difference", "diff_low", "diff_high", "p_value")
-FACTORS = (
-    *("study", "scale", "cell", "arm", "task", "model", "method", "seed"),
-    *("train", "eval", "split", "prompt", "matched"),
-)
-COUNTS = ("n_planned", "n", "n_correct", "n_unparsed", "n_paired")
-CELL_COLUMNS = (*FACTORS, "state", *COUNTS, *MEASURES, "baseline", "folder")  # of a study without cells
-RECORD_COLUMNS = ("example", "problem", "target", "parsed", "status", "flags", "correct", "n_tokens", "finish")
-ERRORS = ("mean_error", "median_error", "median_low", "median_high")  # of a task that is graded by error
 
 
 def gather(plan: Plan, store: Store) -> Results:
@@ -44,7 +35,7 @@ def gather(plan: Plan, store: Store) -> Results:
         params=plan.params_json,
         steps=pd.DataFrame([_step_row(store, state) for state in survey]),
         cells=_cells(cells),
-        records=_tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *RECORD_COLUMNS])),
+        records=_tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *names(RECORDS)])),
         measurements=_measurements(store, plan.measurements, states),
         read_records=lambda name: found[named[name]] if name in named else [],
     )
@@ -116,7 +107,7 @@ def _errors(cell: Cell, records: Sequence[Mapping[str, Any]]) -> dict[str, float
         return {}
     errors = [record["error"] for record in records if record["error"] is not None]
     centres = (np.mean(errors), np.median(errors)) if errors else (np.nan, np.nan)
-    return dict(zip(ERRORS, map(float, (*centres, *median_interval(errors))), strict=True))
+    return dict(zip(names(ERRORS), map(float, (*centres, *median_interval(errors))), strict=True))
 
 
 def _measurements(
@@ -171,15 +162,16 @@ def _against_baseline(plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, A
 
 def _record_rows(plan: Plan, cell: Cell, step: Grades, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     factors = _factors(plan, cell, step)
-    by_error = ("error",) if get_task(cell.evaluation.domain.task).graded_by_error else ()
+    by_error = (RECORD_ERROR,) if get_task(cell.evaluation.domain.task).graded_by_error else ()
+    kept = names((*RECORDS, *by_error))
     for record in records:
-        short = {name: record[name] for name in (*RECORD_COLUMNS, *by_error)}
+        short = {name: record[name] for name in kept}
         yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"]}
 
 
 def _cells(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    frame = _tidy(pd.DataFrame(rows, columns=None if rows else CELL_COLUMNS))
-    return frame.astype({name: "Float64" for name in (*MEASURES, *ERRORS) if name in frame.columns})
+    frame = _tidy(pd.DataFrame(rows, columns=None if rows else names(CELLS)))
+    return frame.astype({c.name: DTYPES[c.kind] for c in (*MEASURES, *ERRORS) if c.name in frame.columns})
 
 
 def _tidy(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,8 +3,9 @@ import math
 import pandas as pd
 import pytest
 
+from offdiag.columns import MEASURES, names
 from offdiag.engine import run_plan
-from offdiag.gather import MEASURES, gather
+from offdiag.gather import gather
 from offdiag.steps import load_answers
 from offdiag.steps.jsonl import append_jsonl, write_jsonl
 from offdiag.store import Store
@@ -46,7 +47,7 @@ def test_all_planned_cells_are_rows_before_anything_ran(plan, store):
     assert set(results.cells["state"]) == {"missing"}
     assert set(results.cells["n_planned"]) == {N}
     assert set(results.cells["n"]) == {0}
-    assert results.cells[list(MEASURES)].isna().all().all()
+    assert results.cells[list(names(MEASURES))].isna().all().all()
     assert len(results.records) == 0
     assert set(results.steps["state"]) == {"missing"}
     assert results.read_records(results.cells["cell"].iloc[0]) == []
@@ -142,7 +143,7 @@ def test_columns_keep_their_types_at_every_stage(plan, store):
     begun = gather(plan, store).cells
     answer(store, plan, K1, lambda i: i < 4)
     for cells in (empty, begun, gather(plan, store).cells):
-        assert {str(cells[name].dtype) for name in MEASURES} == {"Float64"}
+        assert {str(cells[name].dtype) for name in names(MEASURES)} == {"Float64"}
         assert {str(cells[name].dtype) for name in ("n", "n_correct", "k", "seed")} == {"Int64"}
 
 

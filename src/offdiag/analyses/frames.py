@@ -31,7 +31,7 @@ class Frames:
 
     Attributes:
         cells: one row a planned cell. records: one row an answered example. Their columns are listed at
-            :class:`offdiag.results.Results`.
+            :mod:`offdiag.columns`.
         measurements: by the name of the table, one frame for all measurements of a kind: the factors of each
             measurement, ``measurement`` (its name), ``state`` (done, missing, failed) and the columns that it
             measured; a measurement that is not done is one row in which those are NA.

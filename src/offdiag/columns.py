@@ -1,0 +1,161 @@
+"""The columns of the frames of :class:`offdiag.results.Results`, and of the CSV files of a report.
+
+The page ``docs/columns.md`` is made of this file: ``python -m offdiag.columns > docs/columns.md``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+Kind: TypeAlias = Literal["text", "integer", "number", "boolean"]
+DTYPES: Mapping[Kind, str] = {"text": "string", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
+
+
+class Column(NamedTuple):
+    """One column: its name, what its values are, their unit ("" for none), and what they say in one line."""
+
+    name: str
+    kind: Kind
+    unit: str
+    says: str
+
+
+FRACTION, POINTS, ERROR = "fraction, 0 to 1", "fraction, −1 to 1", "of the task"
+
+FACTORS = (
+    Column("study", "text", "", "Name of the study."),
+    Column("scale", "text", "", "Name of the scale: a preset of the study's parameters."),
+    Column("cell", "text", "", "Name of the cell; no other cell of the plan has it."),
+    Column("arm", "text", "", "Name of the arm: model, method, training domain and seed."),
+    Column("task", "text", "", "Name of the task that is evaluated."),
+    Column("model", "text", "", "Short name of the model."),
+    Column("method", "text", "", "Name of the method: how the model meets the training domain."),
+    Column("seed", "integer", "", "Seed of the arm; NA where nothing is learnt."),
+    Column("train", "text", "", "Training domain; NA where nothing is learnt."),
+    Column("eval", "text", "", "Evaluation domain."),
+    Column("split", "text", "", "Split of the evaluation domain that is asked."),
+    Column("prompt", "text", "", "Style of the evaluation prompt: `direct` or `step-by-step`."),
+    Column("matched", "boolean", "", "Whether the arm was taught or shown that style; NA where it was taught nothing."),
+)
+SOME_FACTORS = (
+    Column("first_draw", "text", "", "The first arm that differs in seed or draw of training data alone, if not this."),
+    Column("tested_on", "text", "", "Evaluation domain without what it leaves out because it was taught."),
+    Column("answering", "text", "", "`choice` where the most likely choice is the answer; NA where it is written."),
+    Column("after", "text", "", "The arm whose weights this one starts from."),
+    Column("update", "integer", "updates", "How long the arm had been trained when it was looked at; NA at the end."),
+    Column("k", "integer", "examples", "Demonstrations before each question."),
+    Column("rationale", "boolean", "", "Whether what was taught or shown has a worked solution."),
+    Column("demonstrations", "text", "", "Whether all questions share their demonstrations, or each has its own."),
+    Column("adapter", "text", "", "Kind of the adapter that was trained."),
+    Column("n_train", "integer", "examples", "Size of the training set."),
+    Column("data_seed", "integer", "", "Seed of the draw of the training set."),
+    Column("noise", "number", FRACTION, "Share of random labels among what is learnt from."),
+    Column("layers", "text", "", "Layers of the hidden states that a probe reads."),
+    Column("group_size", "integer", "completions", "Completions that policy optimisation compares for each prompt."),
+    Column("width", "integer", "dimensions", "Width of a decoder that is trained from scratch."),
+    Column("updates", "integer", "updates", "Optimiser updates of a training from scratch."),
+    Column("loss", "text", "", "Which tokens the loss of a training from scratch sees."),
+    Column("proxy", "text", "", "Domain of the proxy data that are trained on besides."),
+    Column("n_proxy", "integer", "examples", "How many of them."),
+    Column("strategy", "text", "", "How training uses the proxy data."),
+    Column("strength", "number", "", "Strength of that strategy."),
+)
+STATE = Column("state", "text", "", "`done`, `partial`, `missing` or `failed`; only what is done has an accuracy.")
+COUNTS = (
+    Column("n_planned", "integer", "examples", "Examples that the evaluation asks."),
+    Column("n", "integer", "examples", "Examples that are answered and graded."),
+    Column("n_correct", "integer", "examples", "Right answers."),
+    Column("n_unparsed", "integer", "examples", "Answers in which nothing was found to grade; they count as wrong."),
+    Column("n_paired", "integer", "examples", "Examples that the baseline answered too."),
+)
+MEASURES = (
+    Column("accuracy", "number", FRACTION, "n_correct / n."),
+    Column("ci_low", "number", FRACTION, "Lower end of its Wilson 95 % interval."),
+    Column("ci_high", "number", FRACTION, "Upper end of its Wilson 95 % interval."),
+    Column("unparsed_rate", "number", FRACTION, "n_unparsed / n."),
+    Column("difference", "number", POINTS, "Accuracy minus that of the baseline, on the examples that both answered."),
+    Column("diff_low", "number", POINTS, "Lower end of its 95 % interval (Tango's score interval for pairs)."),
+    Column("diff_high", "number", POINTS, "Upper end of its 95 % interval (Tango's score interval for pairs)."),
+    Column("p_value", "number", FRACTION, "Exact McNemar test of the difference, two-sided."),
+)
+ERRORS = (
+    Column("mean_error", "number", ERROR, "Mean error of the parsed answers."),
+    Column("median_error", "number", ERROR, "Median error of the parsed answers."),
+    Column("median_low", "number", ERROR, "Lower end of the median's 95 % interval."),
+    Column("median_high", "number", ERROR, "Upper end of the median's 95 % interval."),
+)
+BASELINE = Column("baseline", "text", "", "Name of the cell that this one is compared with; NA for none.")
+FOLDER = Column("folder", "text", "", "Folder of the step, below the store.")
+CELLS = (*FACTORS, STATE, *COUNTS, *MEASURES, BASELINE, FOLDER)
+
+RECORDS = (
+    Column("example", "text", "", "Id of the example, unique within its task, domain and split."),
+    Column("problem", "text", "", "The bare problem."),
+    Column("target", "text", "", "The right answer, as the grader compares it."),
+    Column("parsed", "text", "", "The answer that was found in the completion; NA if none was."),
+    Column("status", "text", "", "`parsed` or `unparsed`."),
+    Column("flags", "text", "", "Remarks of the grader that change nothing, with commas between."),
+    Column("correct", "boolean", "", "Whether the parsed answer is the target."),
+    Column("n_tokens", "integer", "tokens", "Length of the completion, or of the chosen answer."),
+    Column("finish", "text", "", "What ended the completion: `stop` or `length`; `choice` where none is written."),
+)
+RECORD_ERROR = Column("error", "number", ERROR, "How far the parsed answer is off; NA if none was found.")
+
+STEPS = (
+    Column("kind", "text", "", "Kind of the step, which is its folder in the store."),
+    Column("name", "text", "", "Name of the step."),
+    Column("fingerprint", "text", "", "SHA-256 of its identity, 64 hexadecimal digits."),
+    Column("state", "text", "", "`done`, `missing`, `stale`, `failed`, `busy` or `not needed`."),
+    Column("note", "text", "", "Why it is stale, or the last line of its error."),
+    FOLDER,
+)
+MEASUREMENTS = (
+    Column("measurement", "text", "", "Name of the measurement."),
+    Column("state", "text", "", "`done`, `missing` or `failed`; one that is not done is one row without values."),
+)
+
+
+def names(columns: Iterable[Column]) -> tuple[str, ...]:
+    """The names of some columns."""
+    return tuple(column.name for column in columns)
+
+
+def page() -> str:
+    """``docs/columns.md``."""
+    parts = [
+        "# Columns of the results",
+        "`offdiag.load` returns these frames, and a report keeps them in `tables/` as CSV files. What is not known or\n"
+        "does not apply is NA. The page is made by `python -m offdiag.columns`.",
+        "## Factors of cells and records",
+        "In both `cells` and `records`. A factor that is a number has an integer column where all values are whole.",
+        _table(FACTORS),
+        "Where some arm or evaluation of the study has them:",
+        _table(SOME_FACTORS),
+        "Besides there are each parameter of the training domain as `train_NAME`, of the evaluation domain as\n"
+        "`eval_NAME` and of proxy data as `proxy_NAME`, the rows of each part of a mixture under the part's name, and\n"
+        "whatever factors another method has.",
+        "## `cells`: one row per cell",
+        "The factors and:",
+        _table((STATE, *COUNTS, *MEASURES, BASELINE, FOLDER)),
+        "Where the task grades by error:",
+        _table(ERRORS),
+        "## `records`: one row per example and cell",
+        "The factors, a column for each property that the task splits results by, and:",
+        _table(RECORDS),
+        "Where the task grades by error:",
+        _table((RECORD_ERROR,)),
+        "## `steps`: one row per step of the plan",
+        _table(STEPS),
+        "## `measurements`: one frame per kind",
+        "The factors of each measurement, the columns that it measured, and:",
+        _table(MEASUREMENTS),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(columns: Iterable[Column]) -> str:
+    rows = [f"| `{name}` | {kind} | {unit} | {says} |" for name, kind, unit, says in columns]
+    return "\n".join(["| column | type | unit | what it says |", "|---|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(page(), end="")
