@@ -134,7 +134,7 @@ class Before(Context):
     def label(self): return "before"
     def prompts(self, work, domain, queries, bare): return bare
 class Told(ZeroShot):
-    def learner(self, model, train, seed):
+    def predictor(self, model, train, seed):
         return super().predictor(model, train, seed)._replace(context=Before(words=lambda: 1))
 """
     (tmp_path / "my.py").write_text(HEAD + text + STUDY.removeprefix(HEAD) + "design(p, method=Told())\n")
