@@ -56,5 +56,5 @@ def test_shapes_that_do_not_fit_are_refused():
 def test_verdicts_that_all_agree_are_no_certainty():
     """Examples of Newcombe (1998), table II, method 10; other draws that agree add nothing."""
     right, wrong, none = np.ones((3, 10)), np.zeros((3, 20)), np.zeros((3, 10))
-    assert contrast([right, wrong], [1, -1]) == pytest.approx((1, 0.6791, 1.0), abs=6e-5)
-    assert contrast([none, wrong], [1, -1]) == pytest.approx((0, -0.1611, 0.2775), abs=6e-5)
+    assert contrast([right, wrong], [1, -1])[:3] == pytest.approx((1, 0.6791, 1.0), abs=6e-5)
+    assert contrast([none, wrong], [1, -1])[:3] == pytest.approx((0, -0.1611, 0.2775), abs=6e-5)
