@@ -238,8 +238,7 @@ def summarise(reasons: Sequence[Difference], most: int = 3) -> str:
 @lru_cache(maxsize=512)
 def _keys(examples: Examples, fingerprint: str) -> frozenset[str]:
     """The keys of the items; the fingerprint tells apart data that lie elsewhere or have changed."""
-    task = get_task(examples.domain.task)
-    return frozenset(task.key(examples.domain, example) for example in examples.sample())
+    return get_task(examples.domain.task).keys(examples.domain, examples.split, examples.n, examples.seed)
 
 
 def _note(store: Store, step: Step, state: State, ours: Collection[str]) -> str:

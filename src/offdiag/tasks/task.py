@@ -182,6 +182,14 @@ class Task(ABC, Generic[D]):
         """
         return example.problem
 
+    def keys(self, domain: D, split: str, n: int, seed: int) -> frozenset[str]:
+        """The keys of the first ``n`` examples of a split; override it where they are known without the examples.
+
+        Raises:
+            UserError: as :meth:`examples` does.
+        """
+        return frozenset(self.key(domain, example) for example in self.examples(domain, split, n, seed))
+
     def summary(self, domain: D) -> dict[str, Json]:
         """What a person should know of the data behind a domain; nothing where the examples say it all."""
         return {}

@@ -1,5 +1,7 @@
 """Levels, and who trains on what and is tested on what."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -15,9 +17,18 @@ SHUFFLED = np.random.default_rng(0).permutation(len(LEVELS)).tolist()
 ASKED = np.random.default_rng(1).permutation(len(LEVELS)).tolist()
 
 
+class Found(NamedTuple):
+    """A split as lists."""
+
+    train: list[int]
+    test: list[int]
+    dev: list[int]
+
+
 def made(scheme="rest", train_on="all", test_on="all", n_train=100, n_test=0, keys=KEYS):
     wanted = Request(scheme=scheme, train_on=train_on, test_on=test_on, n_train=n_train, n_test=n_test)
-    return split(LEVELS, keys, wanted, SHUFFLED, ASKED)
+    found = split(LEVELS, keys, wanted, SHUFFLED, ASKED)
+    return Found(*(part.tolist() for part in (found.train, found.test, found.dev)))
 
 
 def counts(indices):

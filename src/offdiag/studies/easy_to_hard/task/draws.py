@@ -4,25 +4,36 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from offdiag.identity import canonical_json
 from offdiag.seeds import stream
 from offdiag.studies.easy_to_hard.task import library
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item, item_key
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, surface
-from offdiag.studies.easy_to_hard.task.splits import Split, check_left_over, permutation, split
-from offdiag.studies.easy_to_hard.task.strata import Level, Strata, pool_items, stratify
+from offdiag.studies.easy_to_hard.task.splits import Indices, Split, check_left_over, permutation, split
+from offdiag.studies.easy_to_hard.task.strata import Strata, pool_items, stratify
 from offdiag.studies.easy_to_hard.task.tables import Table
 from offdiag.tasks.domain import Scalar
 from offdiag.tasks.task import Example
 
 
 class PoolView(NamedTuple):
-    """The items of a domain's pool, a key for each that its copies share, and their levels where it has a measure."""
+    """The items of a domain's pool.
+
+    Attributes:
+        items: in their order. keys: of each item; its copies share it. strata: their levels where it has a measure.
+        originals: of each item, where its first copy is ``[items]``.
+        levels: of each item ``[items]``; without a measure, when only ``all`` can be asked for, they are all alike.
+    """
 
     items: tuple[Item, ...]
     keys: tuple[str, ...]
     strata: Strata | None
+    originals: NDArray[np.intp]
+    levels: NDArray[np.str_]
 
 
 def pool_of(domain: HardnessDomain) -> PoolView:
@@ -34,7 +45,7 @@ def pool_of(domain: HardnessDomain) -> PoolView:
     return _pool(_setting(domain), canonical_json(domain.contents()))
 
 
-def train_of(domain: HardnessDomain, seed: int) -> tuple[int, ...]:
+def train_of(domain: HardnessDomain, seed: int) -> Indices:
     """Where in the pool the domain's training items are, in their order.
 
     A pure function of (seed, data set, pool, measure, train_on, bootstrap) and the scheme.
@@ -45,22 +56,23 @@ def train_of(domain: HardnessDomain, seed: int) -> tuple[int, ...]:
     return _split(domain, seed, canonical_json(domain.contents())).train
 
 
-def tested_of(domain: HardnessDomain, seed: int) -> tuple[int, ...]:
+def tested_of(domain: HardnessDomain, seed: int) -> Indices:
     """Where in the pool the items are that are tested, in their order, which is the same for every training set.
 
     Raises:
         UserError: as for :func:`train_of`, or training leaves too few of its stratum to test.
     """
     contents = canonical_json(domain.contents())
-    check_left_over(_levels(_pool(_setting(domain), contents)), domain.request)
+    check_left_over(_pool(_setting(domain), contents).levels, domain.request)
     return _split(domain, seed, contents).test
 
 
 def examples_of(domain: HardnessDomain, indices: Iterable[int]) -> list[Example]:
     """Some items of the domain's pool as examples; strata are all measures that need no model, and the level."""
-    contents = canonical_json(domain.contents())
-    items, strata = _pool(_setting(domain), contents).items, _strata(_setting(domain), contents)
-    return [_example(domain, items[i], strata[i]) for i in indices]
+    pool = pool_of(domain)
+    data = library.dataset(domain.dataset)
+    tables = _model_free(domain.dataset, data.content)
+    return [_example(domain, pool.items[i], _strata(pool, i, tables)) for i in indices]
 
 
 def _example(domain: HardnessDomain, item: Item, strata: Mapping[str, Scalar]) -> Example:
@@ -75,11 +87,21 @@ def _example(domain: HardnessDomain, item: Item, strata: Mapping[str, Scalar]) -
     )
 
 
+def _strata(pool: PoolView, i: int, tables: Mapping[str, Table]) -> dict[str, Scalar]:
+    """What an item of a pool is reported by."""
+    item, strata = pool.items[i], pool.strata
+    values: dict[str, Scalar] = {name: _plain(table[item.id]) for name, table in tables.items()}
+    level = {} if strata is None else {"level": strata.levels[i], "hardness": _plain(strata.values[i])}
+    subject = {} if item.subject is None else {"subject": item.subject}
+    return {**values, **level, **subject}
+
+
 def _plain(value: float) -> int | float:
     """Whole numbers as such, so that they are counted one by one."""
     return int(value) if value.is_integer() else value
 
 
+@lru_cache(maxsize=1024)
 def _setting(domain: HardnessDomain) -> HardnessDomain:
     """The domain but for what does not shape its pool, so that all draws of a setting share one."""
     return HardnessDomain(
@@ -96,40 +118,23 @@ def _pool(domain: HardnessDomain, contents: str) -> PoolView:
     data = library.dataset(domain.dataset)
     items = pool_items(data, domain.pool)
     keys = tuple(item_key(domain.spec, item.question, item.choices) for item in items)
+    first: dict[str, int] = {}
+    originals = np.array([first.setdefault(key, i) for i, key in enumerate(keys)], dtype=np.intp)
     if domain.hardness == NO_MEASURE:
-        return PoolView(items, keys, None)
+        return PoolView(items, keys, None, originals, np.full(len(items), "medium"))
     table = library.table(data, domain.hardness)
-    return PoolView(items, keys, stratify(data, items, domain.hardness, table, (domain.easy_max, domain.hard_min)))
+    strata = stratify(data, items, domain.hardness, table, (domain.easy_max, domain.hard_min))
+    return PoolView(items, keys, strata, originals, np.array(strata.levels))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)  # a plan asks for each three times: its size, its keys and some of its items
 def _split(domain: HardnessDomain, seed: int, contents: str) -> Split:
     pool = _pool(_setting(domain), contents)
     place = (domain.task, domain.dataset, domain.pool)
     drawn = stream(seed, *place, domain.hardness, domain.train_on, domain.bootstrap, "train")
     asked = stream(seed, *place, "test")
     size = len(pool.items)
-    return split(_levels(pool), pool.keys, domain.request, permutation(drawn, size), permutation(asked, size))
-
-
-def _levels(pool: PoolView) -> tuple[Level, ...]:
-    """The level of each item; without a measure, when only ``all`` can be asked for, they are all alike."""
-    return tuple("medium" for _ in pool.items) if pool.strata is None else pool.strata.levels
-
-
-@lru_cache(maxsize=8)
-def _strata(domain: HardnessDomain, contents: str) -> tuple[Mapping[str, Scalar], ...]:
-    """What each item of a pool is reported by."""
-    items, _, strata = _pool(domain, contents)
-    data = library.dataset(domain.dataset)
-    tables = _model_free(domain.dataset, data.content)
-    found: list[Mapping[str, Scalar]] = []
-    for i, item in enumerate(items):
-        values: dict[str, Scalar] = {name: _plain(table[item.id]) for name, table in tables.items()}
-        level = {} if strata is None else {"level": strata.levels[i], "hardness": _plain(strata.values[i])}
-        subject = {} if item.subject is None else {"subject": item.subject}
-        found.append({**values, **level, **subject})
-    return tuple(found)
+    return split(pool.levels, pool.originals, domain.request, permutation(drawn, size), permutation(asked, size))
 
 
 @lru_cache(maxsize=8)

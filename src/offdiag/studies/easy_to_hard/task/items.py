@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from offdiag.studies.easy_to_hard.task.specs import DatasetSpec
@@ -49,7 +49,8 @@ class Dataset:
         """SHA-256 of items (in order) and human measures: wherever equal data lie, equal is their content."""
         digest = hashlib.sha256()
         for item in self.items:
-            digest.update(json.dumps(astuple(item)).encode("ascii"))
+            fields = [getattr(item, name) for name in Item.__slots__]  # astuple copies deeply, ten times as slow
+            digest.update(json.dumps(fields).encode("ascii"))
         digest.update(json.dumps({name: dict(table) for name, table in self.human.items()}, sort_keys=True).encode())
         return digest.hexdigest()
 

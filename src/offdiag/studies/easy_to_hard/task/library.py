@@ -37,7 +37,7 @@ _FROM_HUB: Mapping[str, Callable[[], Dataset]] = {
 class _Stamp(NamedTuple):
     """A file as it is now: read again when it changes."""
 
-    path: Path
+    path: str
     changed_ns: int
     size: int
 
@@ -120,8 +120,9 @@ def _data_folder() -> Path | None:
 def _stamps(folder: Path) -> tuple[_Stamp, ...]:
     if not folder.is_dir():
         return ()
-    found = ((path, path.stat()) for path in sorted(folder.iterdir()) if path.is_file())
-    return tuple(_Stamp(path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
+    with os.scandir(folder) as entries:
+        files = sorted((entry.path, entry.stat()) for entry in entries if entry.is_file())
+    return tuple(_Stamp(path, stat.st_mtime_ns, stat.st_size) for path, stat in files)
 
 
 @lru_cache(maxsize=16)

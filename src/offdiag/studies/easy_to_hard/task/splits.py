@@ -16,19 +16,22 @@ which items are tested is that of the data set and seed alone, so two conditions
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
 from math import ceil
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from offdiag.errors import UserError
 from offdiag.studies.easy_to_hard.task.strata import LEVELS, Level, Stratum, levels_of, members
 
 Scheme: TypeAlias = Literal["rest", "shares", "one_level", "equal", "equal_extra"]
-Indices: TypeAlias = list[int]
+Indices: TypeAlias = NDArray[np.intp]
+Levels: TypeAlias = NDArray[np.str_]
+Keys: TypeAlias = NDArray[Any]  # equal for items that are copies of one another
 
 LEAST_TEST = 50
+NONE: Indices = np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +55,29 @@ class Request:
 class Split:
     """Indices into the pool: what to train on (in order), to test and to develop on."""
 
-    train: tuple[int, ...]
-    test: tuple[int, ...]
-    dev: tuple[int, ...] = ()
+    train: Indices
+    test: Indices
+    dev: Indices
 
 
 def split(
-    levels: Sequence[Level], keys: Sequence[str], wanted: Request, train_order: Indices, test_order: Indices
+    levels: Sequence[Level] | Levels,
+    keys: ArrayLike,
+    wanted: Request,
+    train_order: Sequence[int] | Indices,
+    test_order: Sequence[int] | Indices,
 ) -> Split:
     """The split of a pool.
 
     Args:
-        levels: level of each item. keys: equal for items that are copies of one another.
+        levels: level of each item. keys: of each item, equal for items that are copies of one another.
         train_order, test_order: two permutations of the pool; items are taken in this order.
 
     Raises:
         UserError: a stratum is smaller than what is asked of it, or the scheme does not go with the strata.
     """
-    strata = _Orders(levels, train_order, test_order)
+    levels, keys = np.asarray(levels), np.asarray(keys)
+    strata = _Orders(levels, np.asarray(train_order), np.asarray(test_order))
     if wanted.scheme == "rest":
         train, test, dev = _rest(strata, wanted, keys)
     elif wanted.scheme == "shares":
@@ -79,14 +87,14 @@ def split(
     else:
         train, test, dev = _equal(strata, wanted)
     train = _distinct(train, keys)[: wanted.n_train]
-    taught = {keys[i] for i in train}
-    test = [i for i in test if keys[i] not in taught]
+    untaught = ~np.isin(keys, keys[train])
+    test, dev = test[untaught[test]], dev[untaught[dev]]
     if wanted.n_test:
         test = _balanced(levels, test, wanted.n_test)
-    return Split(train=tuple(train), test=tuple(test), dev=tuple(i for i in dev if keys[i] not in taught))
+    return Split(train=train, test=test, dev=dev)
 
 
-def check_left_over(levels: Sequence[Level], wanted: Request) -> None:
+def check_left_over(levels: Sequence[Level] | Levels, wanted: Request) -> None:
     """Refuses to test where training leaves fewer than 50 items of its own strata.
 
     Only ``rest`` needs this; the other schemes set items aside before they train.
@@ -94,44 +102,48 @@ def check_left_over(levels: Sequence[Level], wanted: Request) -> None:
     Raises:
         UserError: too few are left; the message names the stratum's size.
     """
+    levels = np.asarray(levels)
     if wanted.scheme != "rest" or not wanted.n_train or not _overlap(levels, wanted):
         return
     parts: tuple[Stratum, ...] = ("easy", "hard") if wanted.train_on == "easy_and_hard" else (wanted.train_on,)
     for part in parts:
-        taken, found = ceil(wanted.n_train / len(parts)), len(members(levels, part))
+        taken, found = ceil(wanted.n_train / len(parts)), int(members(levels, part).sum())
         if found - taken < LEAST_TEST:
             raise UserError(_too_small(wanted, found, f"{taken} to train and {LEAST_TEST} to test"))
 
 
-def _overlap(levels: Sequence[Level], wanted: Request) -> bool:
-    return not levels_of(wanted.train_on).isdisjoint(levels_of(wanted.test_on) & set(levels))
+def _overlap(levels: Levels, wanted: Request) -> bool:
+    """Whether there are items that may both be trained on and tested."""
+    return bool((members(levels, wanted.train_on) & members(levels, wanted.test_on)).any())
 
 
 @dataclass(frozen=True)
 class _Orders:
     """The members of a stratum, in the order of training or of testing."""
 
-    levels: Sequence[Level]
+    levels: Levels
     train_order: Indices
     test_order: Indices
 
-    def train(self, stratum: Stratum, without: Sequence[int] = ()) -> Indices:
+    def train(self, stratum: Stratum, without: Indices = NONE) -> Indices:
         """Members to train on; ``easy_and_hard`` takes turns between the two, so that every beginning is mixed."""
         if stratum != "easy_and_hard":
-            return _among(self.train_order, set(members(self.levels, stratum)) - set(without))
+            wanted = members(self.levels, stratum)
+            wanted[without] = False
+            return self.train_order[wanted[self.train_order]]
         easy, hard = self.train("easy", without), self.train("hard", without)
         both = min(len(easy), len(hard))
-        return [i for i in chain(*zip_longest(easy[:both], hard[:both])) if i is not None]
+        return np.stack([easy[:both], hard[:both]], axis=1).ravel()
 
     def test(self, stratum: Stratum) -> Indices:
-        return _among(self.test_order, set(members(self.levels, stratum)))
+        return self.test_order[members(self.levels, stratum)[self.test_order]]
 
 
-def _rest(strata: _Orders, wanted: Request, keys: Sequence[str]) -> tuple[Indices, Indices, Indices]:
+def _rest(strata: _Orders, wanted: Request, keys: Keys) -> tuple[Indices, Indices, Indices]:
     train = _distinct(strata.train(wanted.train_on), keys)
     if len(train) < wanted.n_train:
         raise UserError(_too_small(wanted, len(train), f"n_train={wanted.n_train}"))
-    return train, strata.test(wanted.test_on), []
+    return train, strata.test(wanted.test_on), NONE
 
 
 def _shares(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices]:
@@ -146,15 +158,15 @@ def _shares(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices
 
 def _one_level(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices]:
     asked = strata.test(wanted.test_on)
-    pool = set(strata.train(wanted.train_on))
-    if pool.isdisjoint(asked):
-        return strata.train(wanted.train_on), asked, []
+    whole = strata.train(wanted.train_on)
+    if not np.isin(whole, asked).any():
+        return whole, asked, NONE
     halved = wanted.train_on == "easy_and_hard" and wanted.test_on != "all"
     n_test = max(ceil((0.5 if halved else 0.2) * len(asked)), LEAST_TEST)
     if n_test >= len(asked):
         raise UserError(_too_small(wanted, len(asked), f"{n_test} to test and some to train"))
-    test = _among(strata.test_order, set(asked[:n_test]))
-    return strata.train(wanted.train_on, without=test), test, []
+    test = asked[:n_test]
+    return strata.train(wanted.train_on, without=test), test, NONE
 
 
 def _equal(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices]:
@@ -170,31 +182,26 @@ def _equal(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices]
         raise UserError(_too_small(wanted, min(scarce, len(asked)), f"{n_test} to test and some to train"))
     test = asked[:n_test]
     train = strata.train(wanted.train_on, without=test)[: scarce - n_test]
-    left_over = [i for i in strata.train("easy", without=test) if i not in set(train)] if extra else []
-    return [*train, *left_over], test, []
+    left_over = strata.train("easy", without=np.concatenate([test, train])) if extra else NONE
+    return np.concatenate([train, left_over]), test, NONE
 
 
-def _balanced(levels: Sequence[Level], test: Indices, n: int) -> Indices:
+def _balanced(levels: Levels, test: Indices, n: int) -> Indices:
     """``n`` items, as evenly from the levels as there are items, in the order of ``test``."""
-    by_level = sorted(([i for i in test if levels[i] == level] for level in LEVELS), key=len)
-    chosen: set[int] = set()
-    for place, available in enumerate(by_level):
-        chosen.update(available[: ceil((n - len(chosen)) / (len(by_level) - place))])
-    if len(chosen) < n:
+    if len(test) < n:
         raise UserError(f"n_test={n}: only {len(test)} items are left to test; type n_test={len(test)} or fewer")
-    return _among(test, chosen)
+    by_level = sorted((np.flatnonzero(levels[test] == level) for level in LEVELS), key=len)
+    chosen = NONE
+    for place, available in enumerate(by_level):
+        most = ceil((n - len(chosen)) / (len(by_level) - place))
+        chosen = np.concatenate([chosen, available[:most]])
+    return test[np.sort(chosen)]
 
 
-def _distinct(order: Indices, keys: Sequence[str]) -> Indices:
+def _distinct(order: Indices, keys: Keys) -> Indices:
     """The first of each set of copies."""
-    first: dict[str, int] = {}
-    for i in order:
-        first.setdefault(keys[i], i)
-    return list(first.values())
-
-
-def _among(order: Sequence[int], wanted: set[int]) -> Indices:
-    return [i for i in order if i in wanted]
+    _, first = np.unique(keys[order], return_index=True)
+    return order[np.sort(first)]
 
 
 def _strata(wanted: Request) -> str:
@@ -210,5 +217,4 @@ def _too_small(wanted: Request, found: int, needs: str) -> str:
 
 def permutation(rng: np.random.Generator, size: int) -> Indices:
     """A random order of ``size`` items."""
-    order: Indices = rng.permutation(size).tolist()
-    return order
+    return rng.permutation(size)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offdiag.errors import UserError
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item
@@ -98,9 +99,6 @@ def levels_of(stratum: Stratum) -> frozenset[Level]:
     return frozenset(("easy", "hard") if stratum == "easy_and_hard" else (stratum,))
 
 
-def members(levels: Sequence[Level], stratum: Stratum) -> list[int]:
-    """Indices of the items that belong to a stratum, ascending."""
-    if stratum == "all":
-        return list(range(len(levels)))
-    wanted = levels_of(stratum)
-    return [i for i, level in enumerate(levels) if level in wanted]
+def members(levels: NDArray[np.str_], stratum: Stratum) -> NDArray[np.bool_]:
+    """Whether each item belongs to a stratum ``[items]``."""
+    return np.isin(levels, list(levels_of(stratum)))

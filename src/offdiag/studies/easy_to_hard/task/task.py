@@ -13,7 +13,7 @@ from offdiag.studies.easy_to_hard.task.draws import examples_of, pool_of, tested
 from offdiag.studies.easy_to_hard.task.items import item_key
 from offdiag.studies.easy_to_hard.task.numbers import number_in
 from offdiag.studies.easy_to_hard.task.prompts import PROMPT_VERSION
-from offdiag.studies.easy_to_hard.task.splits import permutation
+from offdiag.studies.easy_to_hard.task.splits import Indices, permutation
 from offdiag.studies.easy_to_hard.task.summary import summary
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
@@ -67,14 +67,12 @@ class EasyToHard(Task[HardnessDomain]):
             UserError: the split is unknown or has fewer than ``n`` items, a stratum is too small, or the data set is
                 not where it should be or not as released.
         """
-        self.check_split(split)
-        chosen = _chosen(domain, split, seed)
-        if not 0 <= n <= len(chosen):
-            raise UserError(
-                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {len(chosen)}; ask for "
-                f"{len(chosen)} or fewer{', or set a larger n_train' if split == 'train' else ''}"
-            )
-        return examples_of(domain, chosen[:n])
+        return examples_of(domain, self._first(domain, split, n, seed))
+
+    def keys(self, domain: HardnessDomain, split: str, n: int, seed: int) -> frozenset[str]:
+        """Those of the pool; no examples are made of its items."""
+        keys = pool_of(domain).keys
+        return frozenset([keys[i] for i in self._first(domain, split, n, seed).tolist()])
 
     def demonstrations(self, domain: HardnessDomain, query: Example, k: int, seed: int) -> list[Example]:
         """``k`` of the domain's training items in an order of this query's own; a smaller ``k`` gives the first.
@@ -84,7 +82,7 @@ class EasyToHard(Task[HardnessDomain]):
         """
         train, keys, asked = train_of(domain, seed), pool_of(domain).keys, self.key(domain, query)
         order = permutation(stream(seed, self.name, str(domain), "demonstrations", query.id), len(train))
-        indices = [train[i] for i in order if keys[train[i]] != asked][:k]
+        indices = [i for i in train[order].tolist() if keys[i] != asked][:k]
         if len(indices) < k:
             raise UserError(
                 f"{self.name} {domain}: {k} demonstrations asked for, but {len(indices)} items are there to train on; "
@@ -121,7 +119,8 @@ class EasyToHard(Task[HardnessDomain]):
         Raises:
             UserError: no item does, or several do (with other choices).
         """
-        items, keys, _ = pool_of(domain)
+        pool = pool_of(domain)
+        items, keys = pool.items, pool.keys
         asking = [i for i, item in enumerate(items) if problem in (item.question, item.id)]
         if len({keys[i] for i in asking}) != 1:
             ids = ", ".join(items[i].id for i in asking[:4])
@@ -136,5 +135,17 @@ class EasyToHard(Task[HardnessDomain]):
         return item_key(domain.spec, example.problem, example.choices)
 
 
-def _chosen(domain: HardnessDomain, split: str, seed: int) -> tuple[int, ...]:
+    def _first(self, domain: HardnessDomain, split: str, n: int, seed: int) -> Indices:
+        """Where in the pool the first ``n`` items of a split are."""
+        self.check_split(split)
+        chosen = _chosen(domain, split, seed)
+        if not 0 <= n <= len(chosen):
+            raise UserError(
+                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {len(chosen)}; ask for "
+                f"{len(chosen)} or fewer{', or set a larger n_train' if split == 'train' else ''}"
+            )
+        return chosen[:n]
+
+
+def _chosen(domain: HardnessDomain, split: str, seed: int) -> Indices:
     return train_of(domain, seed) if split == "train" else tested_of(domain, seed)
