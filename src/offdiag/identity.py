@@ -78,9 +78,11 @@ class Identity(BaseModel):
 
     def canonical(self) -> dict[str, Json]:
         """The fields as plain JSON values, with the type's tag under ``"@"``."""
-        defaults = {name: type(self).model_fields[name].default for name in self.added}
         fields = dict(zip(_names(type(self)), self.field_values, strict=True))
-        shown = {name: to_json(value, name) for name, value in fields.items() if value != defaults.get(name, ...)}
+        for name, default in _added_defaults(type(self)).items():
+            if fields[name] == default:
+                del fields[name]
+        shown = {name: to_json(value, name) for name, value in fields.items()}
         return {"@": type(self).tag or type(self).__name__, **shown}
 
 
@@ -88,6 +90,11 @@ class Identity(BaseModel):
 def _names(cls: type[Identity]) -> tuple[str, ...]:
     """Names of the fields, found once a class: plans ask for them by the 100,000."""
     return tuple(cls.model_fields)
+
+
+@cache
+def _added_defaults(cls: type[Identity]) -> dict[str, Any]:
+    return {name: cls.model_fields[name].default for name in cls.added}
 
 
 def to_json(value: object, where: str = "value") -> Json:
@@ -129,8 +136,12 @@ def _text(value: Json) -> str:
             return "{" + ",".join([f"{_quoted(key)}:{_text(item)}" for key, item in sorted(value.items())]) + "}"
         case list():
             return "[" + ",".join(map(_text, value)) + "]"
-        case None | bool() | float():
-            return json.dumps(value, allow_nan=False)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case float():  # finite: to_json has seen to it
+            return float.__repr__(value)
     return int.__repr__(value)
 
 

@@ -17,7 +17,7 @@ from offdiag.steps import Examples, Grades, Measurement, Step, in_order
 from offdiag.store import State, Store
 from offdiag.study import Arm, Cell, Design, Study, StudyParams
 from offdiag.tasks import get_task
-from offdiag.tasks.data import data_at, data_dir
+from offdiag.tasks.data import data_at, data_dir, unchanging
 from offdiag.tasks.overlap import check_disjoint
 
 
@@ -133,9 +133,8 @@ class Plan:
 
     def survey(self, store: Store) -> list[StepState]:
         """What the store has of each step; a step is needed if it is not done and something unfinished wants it."""
-        store.refresh()
-        ours = frozenset(step.fingerprint for step in self.steps)
-        states = {step.fingerprint: store.state(step, ours) for step in self.steps}
+        states = store.states(self.steps)
+        ours = frozenset(states)
         needed: set[str] = set()
         for step in reversed(self.steps):
             target = isinstance(step, Grades | Measurement) or step.fingerprint in needed
@@ -148,6 +147,7 @@ class Plan:
         ]
 
     @with_its_data
+    @unchanging()
     def check(self) -> None:
         """See that there are enough examples (no model is loaded) and that nothing evaluated was taught.
 
@@ -177,6 +177,7 @@ class Plan:
 
 
 @without_collection()
+@unchanging()
 def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, object] | None = None) -> Plan:
     """Expand a study into its steps.
 

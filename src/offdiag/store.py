@@ -13,7 +13,7 @@ lease.json                     who is at work in here, with a heartbeat
 import json
 import os
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -72,13 +72,28 @@ class Store:
         """
         folder = self.folder(step)
         if not folder.exists():
-            return State.STALE if self.namesakes(step, besides) else State.MISSING
+            return self._undone(step, besides)
         if self.result(step) is not None:
             return State.DONE
         if held(folder / "lease.json"):
             return State.BUSY
         if (folder / "error.txt").exists():
             return State.FAILED
+        return self._undone(step, besides)
+
+    def states(self, steps: Sequence[Step]) -> dict[str, State]:
+        """The states of the steps of a plan, by fingerprint; most of them have no folder yet, which one look tells."""
+        self.refresh()
+        ours = frozenset(step.fingerprint for step in steps)
+        there = {(path.parent.name, path.name) for path in self.root.glob("*/*")}
+        return {
+            step.fingerprint: self.state(step, ours)
+            if (step.kind, step.folder_name) in there
+            else self._undone(step, ours)
+            for step in steps
+        }
+
+    def _undone(self, step: Step, besides: Collection[str]) -> State:
         return State.STALE if self.namesakes(step, besides) else State.MISSING
 
     def result(self, step: Step) -> dict[str, Any] | None:

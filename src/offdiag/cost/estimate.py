@@ -15,9 +15,11 @@ from offdiag.cost.throughput import Throughput
 from offdiag.planning import Plan, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import CostLine
+from offdiag.tasks.data import unchanging
 
 
 @with_its_data
+@unchanging()
 def estimate(
     plan: Plan,
     needed: Collection[str] | None = None,

@@ -9,15 +9,17 @@ from the innermost :func:`data_at`, which a plan and a run enter for what they d
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 ENV = "OFFDIAG_DATA"
 _HUB = "hub"
 _said: ContextVar[str] = ContextVar("data_dir", default="")
+_seen: ContextVar[dict[object, Any] | None] = ContextVar("seen", default=None)
+T = TypeVar("T")
 
 
 class Place(NamedTuple):
@@ -40,7 +42,9 @@ class Place(NamedTuple):
 
 def data_dir() -> str:
     """Where data lie here and now, as the text of a :class:`Place`; empty if nobody has said."""
-    said = _said.get() or os.environ.get(ENV, "")
+    if said := _said.get():
+        return said
+    said = os.environ.get(ENV, "")
     return str(Place.of(said)) if said else ""
 
 
@@ -56,3 +60,30 @@ def data_at(text: str) -> Iterator[None]:
         yield
     finally:
         _said.reset(token)
+
+
+@contextmanager
+def unchanging() -> Iterator[None]:
+    """Within it (``with``, or a decorator), data are taken not to change: for work of seconds, such as making a plan.
+
+    Whoever reads data looks at their files again and again, for an identity must be that of the data as they are.
+    A plan asks for thousands of identities of a few data sets, and looking at files would be most of its time.
+    """
+    seen = _seen.get()
+    token = _seen.set({} if seen is None else seen)
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
+
+def once(look: Callable[[], T], *key: object) -> T:
+    """What ``look`` finds in the data; within :func:`unchanging` it looks once for each key and place of data."""
+    seen = _seen.get()
+    if seen is None:
+        return look()
+    place = (_said.get() or os.environ.get(ENV, ""), *key)
+    if place not in seen:
+        seen[place] = look()
+    found: T = seen[place]
+    return found

@@ -1,5 +1,6 @@
 """Levels, and who trains on what and is tested on what."""
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_left_over_easy_items_train_too():
 
 def test_a_stratum_must_leave_fifty_items_where_it_is_tested():
     def check(train_on, test_on, n_train):
-        check_left_over(LEVELS, Request(scheme="rest", train_on=train_on, test_on=test_on, n_train=n_train))
+        check_left_over(Counter(LEVELS), Request(scheme="rest", train_on=train_on, test_on=test_on, n_train=n_train))
 
     check("hard", "hard", 150)
     check("hard", "easy", 200)

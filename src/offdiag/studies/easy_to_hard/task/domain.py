@@ -11,6 +11,7 @@ from offdiag.studies.easy_to_hard.task.prompts import Template
 from offdiag.studies.easy_to_hard.task.specs import NAMES, SPECS, DatasetSpec, Form
 from offdiag.studies.easy_to_hard.task.splits import Request, Scheme
 from offdiag.studies.easy_to_hard.task.strata import Pool, Stratum
+from offdiag.tasks.data import once
 from offdiag.tasks.domain import Domain, Scalar
 
 DEFAULT_PROMPT = "default"
@@ -122,6 +123,9 @@ class HardnessDomain(Domain):
         """
         if self.dataset == "synthetic" and split_name(self.hardness)[1] is None:
             return {}  # its generator is part of the data version
+        return dict(once(self._contents, "contents", self.dataset, self.hardness))
+
+    def _contents(self) -> dict[str, Json]:
         data = library.dataset(self.dataset)
         if split_name(self.hardness)[1] is None:
             return {"content": data.content}

@@ -1,5 +1,6 @@
 """From a domain and a seed to its items: the pool, the levels, the split, and examples of them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item, item_key
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, surface
 from offdiag.studies.easy_to_hard.task.splits import Indices, Split, check_left_over, permutation, split
-from offdiag.studies.easy_to_hard.task.strata import Strata, pool_items, stratify
+from offdiag.studies.easy_to_hard.task.strata import Level, Strata, pool_items, stratify
 from offdiag.studies.easy_to_hard.task.tables import Table
 from offdiag.tasks.domain import Scalar
 from offdiag.tasks.task import Example
@@ -27,6 +28,7 @@ class PoolView(NamedTuple):
         items: in their order. keys: of each item; its copies share it. strata: their levels where it has a measure.
         originals: of each item, where its first copy is ``[items]``.
         levels: of each item ``[items]``; without a measure, when only ``all`` can be asked for, they are all alike.
+        counts: items of each level that has any.
     """
 
     items: tuple[Item, ...]
@@ -34,6 +36,7 @@ class PoolView(NamedTuple):
     strata: Strata | None
     originals: NDArray[np.intp]
     levels: NDArray[np.str_]
+    counts: Mapping[Level, int]
 
 
 def pool_of(domain: HardnessDomain) -> PoolView:
@@ -63,7 +66,7 @@ def tested_of(domain: HardnessDomain, seed: int) -> Indices:
         UserError: as for :func:`train_of`, or training leaves too few of its stratum to test.
     """
     contents = canonical_json(domain.contents())
-    check_left_over(_pool(_setting(domain), contents).levels, domain.request)
+    check_left_over(_pool(_setting(domain), contents).counts, domain.request)
     return _split(domain, seed, contents).test
 
 
@@ -121,10 +124,10 @@ def _pool(domain: HardnessDomain, contents: str) -> PoolView:
     first: dict[str, int] = {}
     originals = np.array([first.setdefault(key, i) for i, key in enumerate(keys)], dtype=np.intp)
     if domain.hardness == NO_MEASURE:
-        return PoolView(items, keys, None, originals, np.full(len(items), "medium"))
+        return PoolView(items, keys, None, originals, np.full(len(items), "medium"), {"medium": len(items)})
     table = library.table(data, domain.hardness)
     strata = stratify(data, items, domain.hardness, table, (domain.easy_max, domain.hard_min))
-    return PoolView(items, keys, strata, originals, np.array(strata.levels))
+    return PoolView(items, keys, strata, originals, np.array(strata.levels), Counter(strata.levels))
 
 
 @lru_cache(maxsize=1024)  # a plan asks for each three times: its size, its keys and some of its items

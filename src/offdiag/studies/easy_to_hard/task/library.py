@@ -4,6 +4,7 @@ In a folder the official releases are in ``arc``, ``mmlu``, ``strategyqa`` and `
 annotations and measured hardness. What the data are is part of identities (:attr:`Dataset.content`).
 """
 
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from offdiag.studies.easy_to_hard.task.measures import AVERAGE, model_measures, 
 from offdiag.studies.easy_to_hard.task.sources import arc, gsm8k, mmlu, strategyqa, synthetic
 from offdiag.studies.easy_to_hard.task.specs import SPECS
 from offdiag.studies.easy_to_hard.task.tables import ByModel, Table, of_model, read_table, table_path
-from offdiag.tasks.data import ENV, Place, data_dir
+from offdiag.tasks.data import ENV, Place, data_dir, once
 
 _HALVES = ("arc_easy", "arc_challenge")
 _FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5"), **dict.fromkeys(_HALVES, ("arc",))}
@@ -50,6 +51,10 @@ def dataset(name: str) -> Dataset:
     """
     if name == "synthetic":
         return synthetic.load()
+    return once(lambda: _dataset(name), "dataset", name)
+
+
+def _dataset(name: str) -> Dataset:
     place = _place(name)
     if place.hub:
         return _from_hub(name, place.folder)

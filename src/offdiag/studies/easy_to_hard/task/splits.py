@@ -14,7 +14,7 @@ A smaller training set is always the beginning of a larger one, and no copy of a
 which items are tested is that of the data set and seed alone, so two conditions ask the same items first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal, TypeAlias
@@ -94,27 +94,25 @@ def split(
     return Split(train=train, test=test, dev=dev)
 
 
-def check_left_over(levels: Sequence[Level] | Levels, wanted: Request) -> None:
+def check_left_over(counts: Mapping[Level, int], wanted: Request) -> None:
     """Refuses to test where training leaves fewer than 50 items of its own strata.
 
     Only ``rest`` needs this; the other schemes set items aside before they train.
 
+    Args:
+        counts: items of each level that has any.
+
     Raises:
         UserError: too few are left; the message names the stratum's size.
     """
-    levels = np.asarray(levels)
-    if wanted.scheme != "rest" or not wanted.n_train or not _overlap(levels, wanted):
+    both = levels_of(wanted.train_on) & levels_of(wanted.test_on) & counts.keys()
+    if wanted.scheme != "rest" or not wanted.n_train or not both:
         return
     parts: tuple[Stratum, ...] = ("easy", "hard") if wanted.train_on == "easy_and_hard" else (wanted.train_on,)
     for part in parts:
-        taken, found = ceil(wanted.n_train / len(parts)), int(members(levels, part).sum())
+        taken, found = ceil(wanted.n_train / len(parts)), sum(counts.get(level, 0) for level in levels_of(part))
         if found - taken < LEAST_TEST:
             raise UserError(_too_small(wanted, found, f"{taken} to train and {LEAST_TEST} to test"))
-
-
-def _overlap(levels: Levels, wanted: Request) -> bool:
-    """Whether there are items that may both be trained on and tested."""
-    return bool((members(levels, wanted.train_on) & members(levels, wanted.test_on)).any())
 
 
 @dataclass(frozen=True)

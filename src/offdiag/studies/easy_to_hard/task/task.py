@@ -134,7 +134,6 @@ class EasyToHard(Task[HardnessDomain]):
         """The question (and its choices, where they belong to it), whatever its id."""
         return item_key(domain.spec, example.problem, example.choices)
 
-
     def _first(self, domain: HardnessDomain, split: str, n: int, seed: int) -> Indices:
         """Where in the pool the first ``n`` items of a split are."""
         self.check_split(split)
