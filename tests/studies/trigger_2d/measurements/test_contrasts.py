@@ -147,7 +147,7 @@ def test_the_columns_of_an_arm_are_those_of_its_cells():
     first = Arm(model=HUB.spec, method=FineTuning(n=400), train=foods)
     method = FineTuning(n=400, data_seed=3, recipe=recipe, proxy=Proxy(domain=foods, n=8))
     second = Arm(model=HUB.spec, method=method, train=joy, seed=2, init_from=first)
-    looked_at = second.model_copy(update={"at": 7})
+    looked_at = second.model_copy(update={"checkpoint": 7})
     zero = Arm(model=HUB.spec, method=ZeroShot())
     for arm in (first, second, looked_at, zero):
         factors = TriggerAblation.of(arm.predictor().weights, JOY, FOODS, n=20).factors()
