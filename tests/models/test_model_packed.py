@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from offdiag.models import ModelSpec
-from offdiag.models._packed import PackedLinear, pack_linears
+from offdiag.models._packed import PackedLinear, pack_linears, packed_dtypes
 from offdiag.models.loading import load_model
 from offdiag.runtime import Runtime
 from support.lms import tiny_lm
@@ -14,6 +14,8 @@ from support.lms import tiny_lm
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_packed_layer_multiplies_alike(bias: bool, dtype: torch.dtype) -> None:
+    if dtype not in packed_dtypes():
+        pytest.skip(f"oneDNN lays out no weights in {dtype} on this processor")
     linear = nn.Linear(24, 40, bias=bias, dtype=dtype)
     packed = PackedLinear(linear)
     for shape in [(1, 24), (7, 24), (2, 3, 24)]:
@@ -29,6 +31,14 @@ def test_packing_shares_the_parameters_and_keeps_their_names(tiny: Path) -> None
     after = dict(model.named_parameters())
     assert list(before) == list(after)
     assert all(before[name] is after[name] for name in before)
+
+
+def test_a_processor_without_a_layout_for_a_format_multiplies_as_it_is(tiny: Path, monkeypatch) -> None:
+    monkeypatch.setattr("offdiag.models._packed.packed_dtypes", lambda: (torch.float32,))
+    spec = ModelSpec(source=f"dir:{tiny}", dtype="bfloat16")
+    model = load_model(spec, tiny, Runtime(device="cpu"))
+    assert pack_linears(model) == 0
+    assert not any(isinstance(module, PackedLinear) for module in model.modules())
 
 
 def test_the_plain_path_is_left_as_it_was_loaded(tiny: Path) -> None:

@@ -12,7 +12,12 @@ from transformers import PreTrainedModel
 _TYPICAL_ROWS = 64
 # The blocks are a second copy of the weights; a model of more than this many bytes keeps to one.
 _MOST_BYTES = 4 << 30
-_DTYPES = (torch.float32, torch.bfloat16)
+
+
+def packed_dtypes() -> tuple[torch.dtype, ...]:
+    """Return the number formats that oneDNN can lay out on this processor: bfloat16 needs AVX-512 or AVX-NE-CONVERT."""
+    bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return (torch.float32, torch.bfloat16) if bf16 else (torch.float32,)
 
 
 class PackedLinear(nn.Linear):
@@ -35,10 +40,11 @@ def pack_linears(model: PreTrainedModel) -> int:
     nbytes = sum(parameter.nbytes for parameter in model.parameters())
     if model.device.type != "cpu" or nbytes > _MOST_BYTES or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return 0
+    dtypes = packed_dtypes()
     plain = [
         (name, module)
         for name, module in model.named_modules()
-        if type(module) is nn.Linear and module.weight.dtype in _DTYPES
+        if type(module) is nn.Linear and module.weight.dtype in dtypes
     ]
     for name, module in plain:
         model.set_submodule(name, PackedLinear(module))
