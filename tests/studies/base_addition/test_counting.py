@@ -5,10 +5,15 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.seeds import stream
-from offdiag.studies.base_addition.counting import CountingDomain
-from offdiag.studies.base_addition.counting.numbers import TRAIN_SIZE, evaluation_set, trailing, training_numbers
-from offdiag.studies.base_addition.counting.unboxed import last_numeral
-from offdiag.studies.base_addition.counting.wording import question
+from offdiag.studies.base_addition.counting import (
+    TRAIN_SIZE,
+    CountingDomain,
+    counting_question,
+    evaluation_set,
+    last_numeral,
+    rolling_digits,
+    training_numbers,
+)
 from offdiag.studies.base_addition.task.numerals import from_base, to_base
 from offdiag.tasks import get_task
 
@@ -35,9 +40,9 @@ def test_every_base_has_its_sets(base):
     assert len(drawn) == len(set(drawn)) == TRAIN_SIZE == TASK.size(CountingDomain(base=base), "train")
     assert set(drawn).isdisjoint(evaluated)
     for numbers in (evaluated, drawn):
-        assert sum(trailing(x, base) > 0 for x in numbers) == len(numbers) // 2
+        assert sum(rolling_digits(x, base) > 0 for x in numbers) == len(numbers) // 2
         assert all(x == to_base(from_base(x, base), base) for x in numbers)
-    assert {trailing(x, base) > 0 for x in drawn[::2]} == {True}
+    assert {rolling_digits(x, base) > 0 for x in drawn[::2]} == {True}
 
 
 def test_a_training_set_of_any_size_rolls_over_in_half_of_its_numbers():
@@ -67,7 +72,7 @@ def test_the_worked_reply_counts_up_to_the_number():
 
 def test_the_prompt_has_its_elements_and_cues_counting_only_step_by_step():
     for style in ("direct", "step-by-step"):
-        text = question("17", 8, style)
+        text = counting_question("17", 8, style)
         for element in ("mathematician", "base-8", '"01234567"', "after 17", r"\boxed{result}"):
             assert element in text
         assert ("Count" in text) == (style == "step-by-step")

@@ -154,7 +154,7 @@ def test_demonstrations_end_where_the_problems_do():
     chosen = TASK.demonstrations(domain, query, 530, 0)
     swapped = TASK.parse_problem(domain, "+".join(reversed(query.problem.split("+"))))
     assert TASK.key(domain, swapped) not in {TASK.key(domain, example) for example in chosen}
-    with pytest.raises(UserError, match="only 530 problems are left"):
+    with pytest.raises(UserError, match="it has 530 problems beside the evaluation set and the query"):
         TASK.demonstrations(domain, query, 531, 0)
 
 

@@ -8,7 +8,7 @@ from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.studies.base_addition.task import AdditionDomain, BaseAddition
 from offdiag.studies.base_addition.task.numerals import SYMBOLS, add, alphabet, carries, from_base, to_base
-from offdiag.studies.base_addition.task.rationale import rationale
+from offdiag.studies.base_addition.task.prompts import rationale
 
 TASK = BaseAddition()
 

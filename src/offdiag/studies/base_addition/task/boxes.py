@@ -1,4 +1,4 @@
-r"""Finding ``\boxed{...}`` in text, by matching braces."""
+r"""The ``\boxed{...}`` in a text, found by matching braces."""
 
 import re
 from itertools import pairwise
@@ -18,7 +18,7 @@ class Box(NamedTuple):
 
 
 def find_boxes(text: str) -> list[Box]:
-    r"""The outermost boxes, in order; linear in the length of the text.
+    r"""Return the outermost boxes in order, in time linear in the length of the text.
 
     \boxed{\text{174}}        one box, content ``\text{174}``
     \boxed{17 then \boxed{4}  two boxes: one never closed ends where the next begins, or with the text

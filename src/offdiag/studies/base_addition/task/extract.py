@@ -1,4 +1,4 @@
-r"""The answer in a completion: the last box that holds one, else what the text visibly ends with.
+r"""Extraction of the answer from a completion: the last box that holds one, else the end of the text.
 
 Boxes are found by matching braces in one pass, and every pattern below looks at a bounded piece of text, so the time
 stays linear on any input. Raise ``EXTRACTOR_VERSION`` with any change of an outcome.
@@ -42,14 +42,14 @@ _NEW_TURN = re.compile(r"\n[ #*<|]{0,8}(?:(?:user|human)\b|(?:question|problem|e
 
 
 class Extraction(NamedTuple):
-    """The answer found, upper case, or None; and remarks: ``unterminated``, ``leading-zero``, ``foreign-digit``."""
+    """The extracted answer, upper case, or None; and flags: ``unterminated``, ``leading-zero``, ``foreign-digit``."""
 
     answer: str | None
     flags: tuple[str, ...] = ()
 
 
 def extract(completion: str, base: int) -> Extraction:
-    r"""The answer that a completion gives in ``base``; never raises, whatever the text.
+    r"""Return the answer that a completion gives in ``base``; never raises, whatever the text.
 
     The rules, in their order: the last ``\boxed{...}`` that holds one alphanumeric token once units, equations and
     remarks are taken off (one marked as decimal only where nothing else is there); the token right after the last box,
@@ -73,7 +73,7 @@ def extract(completion: str, base: int) -> Extraction:
 
 
 def poses_another_problem(completion: str, problem: str) -> bool:
-    """Whether the completion runs on into a question of its own.
+    """Return whether the completion runs on into a question of its own.
 
     That is a line that opens a new turn, or a question about a sum other than ``problem`` and its columns (a solution
     may well ask itself for those).
@@ -89,7 +89,7 @@ def poses_another_problem(completion: str, problem: str) -> bool:
 
 
 def _from_boxes(text: str, boxes: list[Box], base: int) -> tuple[str | None, tuple[str, ...]]:
-    """The last valid box; one marked as decimal only if all valid ones are, or if the base is ten."""
+    """Return the last valid box; one marked as decimal only if all valid ones are, or if the base is ten."""
     decimal: tuple[str, Box] | None = None
     for box in reversed(boxes):
         content = text[box.start : box.end]
@@ -111,7 +111,7 @@ def _is_decimal(content: str, following: str) -> bool:
 
 
 def _normalise(content: str) -> str | None:
-    """The one token that a box holds, upper case; "" for an empty box or a placeholder, None for anything else."""
+    """Return the one token in a box, upper case; "" for an empty box or a placeholder, None for anything else."""
     for _ in range(4):  # wrappers within wrappers; deeper nesting is no answer
         content = _WRAPPER.sub(r"\1", content)
     content = content.rpartition("=")[2]
@@ -125,6 +125,7 @@ def _normalise(content: str) -> str | None:
 
 
 def _beside(text: str, box: Box, base: int) -> str | None:
+    """Return the number right after a box, or right before it where the box is empty."""
     after = _AFTER_BOX.match(text[box.after : box.after + _LONGEST])
     if after and (answer := _number(after[1], base)):
         return answer
@@ -135,6 +136,7 @@ def _beside(text: str, box: Box, base: int) -> str | None:
 
 
 def _at_the_end(text: str, base: int) -> str | None:
+    """Return the number that the text ends with, after ``=``, ``:`` or ``is``, or alone on its last line."""
     last_line = text.rpartition("\n")[2]
     found = _AT_THE_END.search(text[-_LONGEST:])
     if found is None and len(last_line) <= _LONGEST:
@@ -145,7 +147,7 @@ def _at_the_end(text: str, base: int) -> str | None:
 
 
 def _number(token: str, base: int) -> str | None:
-    """The token as an answer, unless it reads as a word: outside a box it needs a digit, or only the base's letters."""
+    """Return the token as an answer, unless it reads as a word: it needs a digit, or letters of the base only."""
     answer = token.replace(",", "").upper().removeprefix("0X")
     looks_like_one = any(symbol.isdigit() for symbol in answer) or set(answer) <= set(alphabet(base))
     return answer if answer and looks_like_one else None

@@ -1,4 +1,4 @@
-r"""Numbers as digit strings in bases 2 to 36, and the columns of a written addition."""
+"""Numbers as strings of digits in bases 2 to 36: conversion, sums, carries."""
 
 from offdiag.errors import UserError
 
@@ -7,7 +7,7 @@ MIN_BASE, MAX_BASE = 2, len(SYMBOLS)
 
 
 def alphabet(base: int) -> str:
-    """The digits of ``base`` in rising order, upper case.
+    """Return the digits of ``base`` in rising order, upper case.
 
     Raises:
         UserError: the base is outside 2..36.
@@ -18,7 +18,7 @@ def alphabet(base: int) -> str:
 
 
 def to_base(value: int, base: int) -> str:
-    """``value`` (at least 0) written in ``base``, without leading zeros.
+    """Return ``value`` (at least 0) written in ``base``, without leading zeros.
 
     >>> to_base(124, 8)
     '174'
@@ -31,7 +31,7 @@ def to_base(value: int, base: int) -> str:
 
 
 def from_base(digits: str, base: int) -> int:
-    """The value of a digit string, either case.
+    """Return the value of a digit string, in either case.
 
     Raises:
         UserError: the text is empty or has a symbol that is no digit of the base.
@@ -45,7 +45,7 @@ def from_base(digits: str, base: int) -> int:
 
 
 def add(left: str, right: str, base: int) -> str:
-    """The sum of two digit strings, as a digit string.
+    """Return the sum of two digit strings, as a digit string.
 
     >>> add("76", "76", 8)
     '174'
@@ -54,7 +54,7 @@ def add(left: str, right: str, base: int) -> str:
 
 
 def carries(left: str, right: str, base: int) -> tuple[bool, ...]:
-    """Whether each column carries into the next one, from the ones column on; the operands are equally long.
+    """Return whether each column carries into the next, from the ones on; both operands are equally long.
 
     A column that reaches the base only through the carry it receives counts too.
 

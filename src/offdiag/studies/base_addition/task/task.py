@@ -1,20 +1,20 @@
-"""Base addition as a task: problems such as ``76+76`` in base 8, graded by the digits of the sum."""
+"""The task base addition: problems such as ``76+76`` in base 8, graded by the digits of the sum."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.studies.base_addition.task import numerals, sampling
+from offdiag.studies.base_addition.task.boxed_task import BoxedTask
 from offdiag.studies.base_addition.task.extract import EXTRACTOR_VERSION, extract, poses_another_problem
-from offdiag.studies.base_addition.task.prompts import PROMPT_VERSION, question
-from offdiag.studies.base_addition.task.rationale import boxed, rationale
+from offdiag.studies.base_addition.task.prompts import PROMPT_VERSION, question, rationale
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.task import Example, Grade, PromptStyle, Task
+from offdiag.tasks.task import Example, Grade, PromptStyle
 
 MAX_DIGITS = 6
 _PROBLEM = re.compile(r"([0-9A-Za-z]+)\+([0-9A-Za-z]+)")
@@ -29,7 +29,7 @@ class AdditionDomain(Domain):
     digits: int = Field(default=2, ge=1, le=MAX_DIGITS)
 
 
-class BaseAddition(Task[AdditionDomain]):
+class BaseAddition(BoxedTask[AdditionDomain]):
     """Addition in an unusual base, where the habits of base ten give a wrong answer.
 
     Wu et al. (2024), "Reasoning or Reciting?", arXiv 2307.02477. Every base but 10 keeps only problems whose sum has
@@ -43,17 +43,17 @@ class BaseAddition(Task[AdditionDomain]):
     extractor_version: ClassVar[int] = EXTRACTOR_VERSION
 
     def domains(self) -> Sequence[AdditionDomain]:
-        """Bases 8, 9 and 10 with 2 to 4 digits; bases 11 and 16 with 2."""
-        own = [AdditionDomain(base=base, digits=digits) for base in (8, 9, 10) for digits in (2, 3, 4)]
-        return [*own, AdditionDomain(base=11), AdditionDomain(base=16)]
+        """Return bases 8, 9 and 10 with 2 to 4 digits, and bases 11 and 16 with 2."""
+        taught = [AdditionDomain(base=base, digits=digits) for base in (8, 9, 10) for digits in (2, 3, 4)]
+        return [*taught, AdditionDomain(base=11), AdditionDomain(base=16)]
 
     def size(self, domain: AdditionDomain, split: str) -> int:
-        """1000 for ``eval``; for ``train`` all other problems of the domain, each order of operands counted."""
+        """Return 1000 for ``eval``; for ``train`` the count of all other problems, in both orders of operands."""
         self.check_split(split)
         return sampling.EVAL_SIZE if split == "eval" else sampling.training_size(domain.base, domain.digits)
 
     def examples(self, domain: AdditionDomain, split: str, n: int, seed: int) -> list[Example]:
-        """The first ``n`` examples of a split.
+        """Return the first ``n`` examples of a split.
 
         ``eval`` is the published set of 1000 problems, repetitions included, so ``seed`` does not change it.
         ``train`` is drawn without replacement from all problems that are not in it in either order of operands.
@@ -70,7 +70,7 @@ class BaseAddition(Task[AdditionDomain]):
         return [_training_example(problem, domain.base) for problem in drawn]
 
     def demonstrations(self, domain: AdditionDomain, query: Example, k: int, seed: int) -> list[Example]:
-        """``k`` training problems of ``domain`` for this query, no two alike up to swapped operands.
+        """Return ``k`` training problems of ``domain`` for this query, no two alike up to swapped operands.
 
         The draw depends on the seed and the query's id; a smaller ``k`` gives the first of them. Neither the query nor
         any evaluation problem of the domain is among them, in either order of operands.
@@ -79,31 +79,16 @@ class BaseAddition(Task[AdditionDomain]):
             UserError: the domain has fewer than ``k`` such problems.
         """
         rng = stream(seed, self.name, str(domain), "demonstrations", query.id)
-        seen = {sampling.unordered(query.problem)}
-        chosen: list[Example] = []
-        problems = sampling.training_problems(domain.base, domain.digits, rng)
-        while len(chosen) < k:
-            problem = next(problems, None)
-            if problem is None:
-                raise UserError(
-                    f"{self.name} {domain}: {k} demonstrations asked for, but only {len(chosen)} problems are left "
-                    f"beside the evaluation set and the query; ask for k={len(chosen)} or fewer, or for more digits"
-                )
-            if sampling.unordered(problem) not in seen:
-                seen.add(sampling.unordered(problem))
-                chosen.append(_training_example(problem, domain.base))
-        return chosen
+        problems = _distinct(sampling.training_problems(domain.base, domain.digits, rng), query.problem)
+        chosen = self.first_problems(domain, problems, k, ", or for more digits")
+        return [_training_example(problem, domain.base) for problem in chosen]
 
     def prompt(self, domain: AdditionDomain, example: Example, style: PromptStyle) -> str:
-        """One paragraph that asks for the sum in a box."""
+        """Return one paragraph that asks for the sum in a box."""
         return question(example.problem, domain.base, style)
 
-    def response(self, domain: AdditionDomain, example: Example, *, rationale: bool) -> str:
-        r"""The worked solution that ends in the box, or ``\boxed{sum}`` alone."""
-        return example.rationale if rationale and example.rationale is not None else boxed(example.target)
-
     def grade(self, domain: AdditionDomain, example: Example, completion: str) -> Grade:
-        """Right if the extracted digits are those of the sum; leading zeros are not forgiven.
+        """Grade a completion: right if its digits are those of the sum; leading zeros are not forgiven.
 
         Flags: ``unterminated`` (the box was never closed), ``leading-zero``, ``foreign-digit`` (a symbol that the base
         does not have), ``runaway`` (the completion goes on to ask another question).
@@ -111,11 +96,10 @@ class BaseAddition(Task[AdditionDomain]):
         answer, flags = extract(completion, domain.base)
         if poses_another_problem(completion, example.problem):
             flags = (*flags, "runaway")
-        status: Literal["parsed", "unparsed"] = "unparsed" if answer is None else "parsed"
-        return Grade(parsed=answer, status=status, correct=answer == example.target, flags=flags)
+        return self.graded(example, answer, flags)
 
     def parse_problem(self, domain: AdditionDomain, problem: str) -> Example:
-        """The example that ``L+R`` states: operands of the domain's base, equally long, with 1 to 6 digits.
+        """Return the example that ``L+R`` states: operands of the domain's base, equally long, with 1 to 6 digits.
 
         Letters of either case are read, and the problem is kept in upper case. The number of digits may differ from
         the domain's, since the base alone decides what the problem means.
@@ -139,11 +123,20 @@ class BaseAddition(Task[AdditionDomain]):
         return _example(f"given/{left}+{right}", f"{left}+{right}", domain.base)
 
     def key(self, domain: AdditionDomain, example: Example) -> str:
-        """Base and unordered operands: ``8:14+57`` for ``57+14`` in base 8."""
+        """Return base and unordered operands: ``8:14+57`` for ``57+14`` in base 8."""
         return f"{domain.base}:{sampling.unordered(example.problem)}"
 
     def _sample(self, domain: AdditionDomain) -> str:
         return sampling.evaluation_set(domain.base, domain.digits)[0]
+
+
+def _distinct(problems: Iterator[str], query: str) -> Iterator[str]:
+    """Yield the problems in their order, each once up to swapped operands, and never the query."""
+    seen = {sampling.unordered(query)}
+    for problem in problems:
+        if (key := sampling.unordered(problem)) not in seen:
+            seen.add(key)
+            yield problem
 
 
 def _training_example(problem: str, base: int) -> Example:
