@@ -149,10 +149,8 @@ class Registry(Generic[T]):
         wanted = f"{self.base.__module__}.{self.base.__qualname__}"
         fits = isinstance(found, type) and issubclass(found, self.base) and not isabstract(found)
         if not (isinstance(found, self.base) if self.instances else fits):
-            lacks = sorted(getattr(found, "__abstractmethods__", ())) if isinstance(found, type) else []
-            what = f"is a class without {', '.join(lacks)}" if lacks else f"is {_article(type(found).__name__)}"
             expected = f"an instance of {wanted}" if self.instances else f"a complete class that extends {wanted}"
-            raise UserError(f"{self.kind} {name!r} of {where} {what}: expected {expected}")
+            raise UserError(f"{self.kind} {name!r} of {where} is {_described(found)}: expected {expected}")
         if self.named_by is not None and (own := getattr(found, self.named_by, None)) != name:
             raise UserError(f"{self.kind} {name!r} of {where} calls itself {own!r}: give it one name")
 
@@ -176,5 +174,10 @@ def _place(module: str) -> str:
     return str(getattr(sys.modules.get(module), "__file__", None) or module)
 
 
-def _article(noun: str) -> str:
+def _described(found: object) -> str:
+    """What an object of the wrong type is: ``an int``, or a class and what it lacks."""
+    if isinstance(found, type):
+        lacks = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
+        return f"the class {found.__qualname__}" + (f" without {lacks}" if lacks else "")
+    noun = type(found).__name__
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

@@ -1,0 +1,93 @@
+"""Modules beside study files: each study has its own, also after an edit, and none is confused with another."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from offdiag.errors import UserError
+from offdiag.study_files import forget_study_files, load_study
+
+STUDY = """
+from offdiag.study import Design, StudyParams, study
+from my_parts import TITLE
+class Params(StudyParams):
+    title: str = TITLE
+@study("mine", scales={"quick": Params()})
+def mine(p): return Design()
+"""
+
+
+def written(folder: Path, title: str) -> Path:
+    folder.mkdir()
+    (folder / "my_parts.py").write_text(f'TITLE = "{title}"\n')
+    (folder / "my_study.py").write_text(STUDY)
+    return folder / "my_study.py"
+
+
+def title_of(study: Path) -> str:
+    return str(load_study(study).params("quick").model_dump()["title"])
+
+
+@pytest.mark.parametrize("edited", ["my_parts.py", "my_study.py"])
+def test_an_edit_is_seen_by_the_next_load(tmp_path: Path, edited: str) -> None:
+    study = written(tmp_path / "a", "one")
+    assert title_of(study) == "one"
+    assert load_study(study) == load_study(study)
+    path = study.with_name(edited)
+    before = path.stat()
+    old, new = ("one", "two") if edited == "my_parts.py" else ("= TITLE", '="two"')
+    path.write_text(path.read_text().replace(old, new))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if edited at once, to the same length
+    assert title_of(study) == "two"
+
+
+def test_equally_named_modules_of_two_folders_are_not_confused(tmp_path: Path) -> None:
+    first, second = written(tmp_path / "a", "one"), written(tmp_path / "b", "two")
+    assert title_of(first) == "one"
+    with pytest.raises(UserError, match=r"b/my_study\.py imports .*b/my_parts\.py, but .*a/my_parts\.py: rename one"):
+        load_study(second)
+    assert title_of(first) == "one"
+    forget_study_files()
+    assert title_of(second) == "two"
+    forget_study_files()
+    assert "my_parts" not in sys.modules
+
+
+def test_a_name_that_is_imported_later_is_not_confused_either(tmp_path: Path) -> None:
+    lazy = STUDY.replace("from my_parts import TITLE", "def title():\n    from my_parts import TITLE\n    return TITLE")
+    lazy = lazy.replace("= TITLE", '= ""')
+    first, second = written(tmp_path / "a", "one"), written(tmp_path / "b", "two")
+    first.write_text(lazy)
+    load_study(first)
+    with pytest.raises(UserError, match="another module my_parts"):
+        load_study(second)
+
+
+def test_a_module_beside_that_has_the_name_of_a_loaded_one_is_refused(tmp_path: Path) -> None:
+    study = written(tmp_path / "a", "one")
+    study.with_name("my_parts.py").rename(study.with_name("pathlib.py"))
+    study.write_text(STUDY.replace("my_parts", "pathlib"))
+    with pytest.raises(
+        UserError, match=r"a/pathlib\.py, but this process has another module pathlib, .*pathlib.py: rename"
+    ):
+        load_study(study)
+
+
+def test_two_studies_of_a_folder_share_the_module_beside_them(tmp_path: Path) -> None:
+    first = written(tmp_path / "a", "one")
+    second = first.with_name("other.py")
+    second.write_text(STUDY.replace('"mine"', '"other"'))
+    assert title_of(first) == title_of(second) == "one"
+    assert load_study(first).name == "mine"
+
+
+def test_a_mistake_in_a_module_beside_is_one_line(tmp_path: Path) -> None:
+    study = written(tmp_path / "a", "one")
+    study.with_name("my_parts.py").write_text("TITLE = 1 / 0\n")
+    with pytest.raises(UserError, match=r"^[^\n]*a/my_parts\.py:1: ZeroDivisionError: division by zero$"):
+        load_study(study)
+    study.with_name("my_parts.py").write_text("TITLE = (\n")
+    with pytest.raises(UserError, match=r"^[^\n]*a/my_parts\.py:1: syntax error"):
+        load_study(study)

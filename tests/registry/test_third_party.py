@@ -1,0 +1,103 @@
+"""A package adds a task, a method, a measurement, an analysis, a figure and a study; so does a study file."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.cli_types import Said, cells
+from support.packages import PACKAGE
+
+SOURCE = PACKAGE / "src" / "offdiag_letters"
+PARTS = ("task", "method", "measurement", "analysis", "figure")
+Called = Callable[..., Said]
+
+
+def texts(*names: str) -> str:
+    """Modules of the package as one, with the task under ``@register`` instead of an entry point."""
+    text = "\n".join((SOURCE / f"{name}.py").read_text(encoding="utf-8") for name in names)
+    text = re.sub(r"^from offdiag_letters.*\n", "", text, flags=re.MULTILINE)
+    return text.replace("class Letters(", "@register\nclass Letters(").replace(
+        "import Domain, Example, Grade, PromptStyle, Task\n",
+        "import Domain, Example, Grade, PromptStyle, Task, register\n",
+    )
+
+
+def all_in_one(folder: Path) -> Path:
+    path = folder / "my_study.py"
+    path.write_text(texts(*PARTS, "study"), encoding="utf-8")
+    return path
+
+
+def with_a_module_beside(folder: Path) -> Path:
+    (folder / "my_parts.py").write_text(texts(*PARTS), encoding="utf-8")
+    path = folder / "my_study.py"
+    names = "AccuracyBars, Advised, LettersDomain, MeanSurprise, WordSurprise"
+    path.write_text(f"from my_parts import {names}\n{texts('study')}", encoding="utf-8")
+    return path
+
+
+def with_a_package_beside(folder: Path) -> Path:
+    package = folder / "offdiag_letters"
+    package.mkdir()
+    for name in ("__init__", *PARTS):
+        text = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+        (package / f"{name}.py").write_text(texts(name) if name == "task" else text, encoding="utf-8")
+    path = folder / "my_study.py"
+    path.write_text((SOURCE / "study.py").read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+def goes_all_the_way(called: Called, study: object, model: Path, tmp_path: Path, *of_study: object) -> None:
+    """Every command that reads the study or the task does its work."""
+    words = [study, "--set", f"model=dir:{model}", "--store", tmp_path / "store"]
+    planned = called("plan", *words, "--json")
+    assert (planned.code, planned.err) == (0, "")
+    plan = json.loads(planned.out)
+    assert (plan["cells"], plan["measurements"]) == (3, 1)
+    ran = called("run", *words, "--workers", 2)
+    assert (ran.code, ran.err) == (0, ""), ran
+    assert re.search(r"(\d+) of \1 steps done", ran.out)
+    assert "nats" in ran.out
+    (cell,) = cells(tmp_path / "store", "advice")
+    shown = called("show", cell.name, "--store", tmp_path / "store")
+    assert (shown.code, shown.err) == (0, "")
+    assert "Begin with the last letter." in shown.out
+    assert "Spell " in shown.out
+    drawn = called("data", "letters", "length=4", "--n", 2, *of_study)
+    assert (drawn.code, drawn.err) == (0, "")
+    assert [len(json.loads(line)["target"]) for line in drawn.out.splitlines()] == [4, 4]
+    graded = called("grade", "letters", *of_study, stdin='{"problem": "abc", "completion": "cba"}\n')
+    assert (graded.code, graded.err) == (0, "")
+    assert json.loads(graded.out)["correct"] is True
+    report = called("report", *words, "--to", tmp_path / "report")
+    assert (report.code, report.err) == (0, "")
+    assert len((tmp_path / "report" / "tables" / "mean-surprise.csv").read_text().splitlines()) == 2
+    assert list((tmp_path / "report").glob("**/bars*.png"))
+
+
+def test_a_package(called: Called, installed: Path, tiny_model: Path, tmp_path: Path) -> None:
+    def with_it(*words: object, stdin: str = "") -> Said:
+        return called(*words, packages=installed, stdin=stdin)
+
+    listed = with_it("studies", "--json")
+    assert (listed.code, listed.err) == (0, "")
+    assert {row["study"]: row["package"] for row in json.loads(listed.out)}["letters"] == "offdiag-letters"
+    assert re.search(r"^letters .*offdiag-letters$", with_it("studies").out, flags=re.MULTILINE)
+    goes_all_the_way(with_it, "letters", tiny_model, tmp_path)
+    gone = called("data", "letters")
+    assert gone.code == 2
+    assert "unknown task 'letters'" in gone.err
+
+
+@pytest.mark.parametrize("written", [all_in_one, with_a_module_beside, with_a_package_beside])
+def test_a_study_file(written: Callable[[Path], Path], called: Called, tiny_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    study = written(folder)
+    goes_all_the_way(called, study, tiny_model, tmp_path, "--study", study)
+    without = called("data", "letters")
+    assert without.code == 2
+    assert "type --study my_study.py" in without.err

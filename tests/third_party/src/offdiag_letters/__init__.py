@@ -1,0 +1,1 @@
+"""Spelling words backwards, with offdiag."""
