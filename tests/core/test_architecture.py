@@ -12,7 +12,7 @@ from offdiag.tasks import get_task, task_names
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "offdiag"
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| `([a-z_/ ]+)` \|", PAGE.split("## The rooms")[1].split("\n## ")[0], flags=re.MULTILINE)
+ROWS = re.findall(r"^\| `([a-z_/ ]+)` \|", PAGE.split("## The rooms")[1].split("\n### ")[0], flags=re.MULTILINE)
 LEVEL = {room.rstrip("/"): level for level, row in enumerate(ROWS) for room in row.split()}
 FAMILIES = sorted(path for path in (SOURCE / "studies").iterdir() if (path / "__init__.py").is_file())
 CONCRETE = ("offdiag.methods", "offdiag.measurements", "offdiag.studies")
