@@ -73,9 +73,9 @@ def test_nothing_is_done():
 
 def test_as_part_of_a_study_by_place_and_without():
     found = study(lambda _m, _s, i: i < 15, seeds=(0,), bases=(8, 9))
-    by_base = AccuracyByStratum(name="s", arms=ARMS).table(found)
+    by_base = AccuracyByStratum(name="s", stratum="carries", by="eval_base", arms=ARMS).table(found)
     assert by_base["eval_base"].tolist() == [8, 8, 9, 9] * 2
-    one = AccuracyByStratum(name="s", arms=ARMS, by=None, where={"eval_base": 9}).table(found)
+    one = AccuracyByStratum(name="s", stratum="carries", arms=ARMS, by=None, where={"eval_base": 9}).table(found)
     assert one["accuracy"].tolist() == by_base[by_base["eval_base"] == 9]["accuracy"].tolist()
 
 

@@ -24,12 +24,12 @@ def records(base=8, truth=TRUTH, n=250, ks=K, seed=0):
         accuracy = logistic(np.array([k]), np.array([0.0, *truth]))[0]
         method = "in-context" if k else "zero-shot"
         rows += [(base, method, k if k else None, f"e{i}", bool(d < accuracy)) for i, d in enumerate(difficulty)]
-    return pd.DataFrame(rows, columns=["eval_base", "method", "k", "example", "correct"])
+    return pd.DataFrame(rows, columns=["eval", "method", "k", "example", "correct"])
 
 
 def test_one_row_a_series_with_intervals_around_the_estimates():
     table = transition(pd.concat([records(8), records(9, (0.9, 1, 3.5))]), n_resamples=300)
-    assert table["eval_base"].tolist() == [8, 9]
+    assert table["eval"].tolist() == [8, 9]
     for name in ("plateau", "slope", "midpoint", "width_10_90", "fwhm", "k50"):
         assert (table[f"{name}_low"] < table[name]).all()
         assert (table[name] < table[f"{name}_high"]).all()
@@ -119,7 +119,7 @@ def test_a_missing_column_is_named():
 def test_no_records_give_an_empty_table():
     table = transition(pd.DataFrame())
     assert table.empty
-    assert {"eval_base", "midpoint", "midpoint_low", "note"} <= set(table)
+    assert {"eval", "midpoint", "midpoint_low", "note"} <= set(table)
 
 
 def test_other_methods_are_left_out():
@@ -131,7 +131,7 @@ def test_other_methods_are_left_out():
 
 
 def accuracies(table):
-    grouped = table.assign(k=table["k"].fillna(0)).groupby(["eval_base", "method", "k"])
+    grouped = table.assign(k=table["k"].fillna(0)).groupby(["eval", "method", "k"])
     return grouped["correct"].agg(accuracy="mean", n="size").reset_index()
 
 
@@ -173,14 +173,14 @@ def test_accuracies_of_several_seeds_are_averaged_and_their_items_do_not_add_up(
 
 def test_a_k_that_comes_twice_is_refused():
     table = accuracies(records())
-    with pytest.raises(UserError, match="eval_base 8: k = 2 is there more than once"):
+    with pytest.raises(UserError, match="eval 8: k = 2 is there more than once"):
         transition_from_accuracies(pd.concat([table, table[table["k"] == 2]]))
 
 
 def test_the_fit_with_a_floor_has_intervals_of_its_own():
     truth = {"floor_4p": 0.3, "plateau_4p": 0.944, "slope_4p": 1.5, "midpoint_4p": 2}
     exact = logistic(K, np.array([0.3, 0.644, 1.5, 2]))
-    table = pd.DataFrame({"eval_base": 8, "k": K, "accuracy": np.round(exact, 3), "n": 250})
+    table = pd.DataFrame({"eval": 8, "k": K, "accuracy": np.round(exact, 3), "n": 250})
     row = transition_from_accuracies(table, n_resamples=400).iloc[0]
     assert row["aic4"] < row["aic3"] - 2
     for name, value in truth.items():
@@ -200,17 +200,17 @@ def test_failed_refits_are_counted_and_more_than_the_tails_hold_leave_no_interva
 
 
 def cells(table, states):
-    planned = table[["eval_base", "method", "k", "cell"]].drop_duplicates()
+    planned = table[["eval", "method", "k", "cell"]].drop_duplicates()
     return planned.assign(state=[states.get(name, "done") for name in planned["cell"]])
 
 
 def test_in_a_study_only_finished_cells_count_and_every_planned_series_has_a_row():
     table = pd.concat([records(8, n=40), records(9, n=40)])
-    table["cell"] = table["eval_base"].astype(str) + "/" + table["k"].fillna(0).astype(str)
+    table["cell"] = table["eval"].astype(str) + "/" + table["k"].fillna(0).astype(str)
     states = {"8/12.0": "partial"} | {name: "missing" for name in table["cell"] if name.startswith("9/")}
     found = Transition(name="fits", n_resamples=0).table(framed(cells(table, states), table))
-    assert found["eval_base"].tolist() == [8, 9]
-    expected = transition(table[(table["eval_base"] == 8) & (table["k"] != 12)], n_resamples=0)
+    assert found["eval"].tolist() == [8, 9]
+    expected = transition(table[(table["eval"] == 8) & (table["k"] != 12)], n_resamples=0)
     assert found["midpoint"][0] == expected["midpoint"][0]
     assert found["note"][1] == "no cell is done"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from offdiag.analyses import ANALYSES, TABLE_ANALYSES
+from offdiag.analyses import ANALYSES, LINE_FORMATS, TABLE_ANALYSES
 from offdiag.engine import ENGINES
 from offdiag.exports import EXPORTS
 from offdiag.figures.figure import FIGURES
@@ -22,7 +22,18 @@ ROOT = Path(__file__).parents[2]
 LISTED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
 REGISTRIES = {
     registry.group: registry
-    for registry in (STUDIES, TASKS, METHODS, ANALYSES, FIGURES, MEASUREMENTS, EXPORTS, TABLE_ANALYSES, ENGINES)
+    for registry in (
+        STUDIES,
+        TASKS,
+        METHODS,
+        ANALYSES,
+        FIGURES,
+        MEASUREMENTS,
+        EXPORTS,
+        TABLE_ANALYSES,
+        LINE_FORMATS,
+        ENGINES,
+    )
 }
 
 

@@ -7,7 +7,7 @@ from offdiag.figures import ByStratum
 from support.framed import framed
 
 ARMS = {"untuned": {"method": "zero-shot"}, "tuned": {"method": "fine-tuning", "rationale": True}}
-FIGURE = ByStratum(name="carries", arms=ARMS, match_on=("base",))
+FIGURE = ByStratum(stratum="carries", panels="eval_base", name="carries", arms=ARMS, match_on=("base",))
 
 
 @pytest.fixture(autouse=True)

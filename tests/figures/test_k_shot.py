@@ -13,7 +13,7 @@ from support.framed import framed
 
 KS = [0, 1, 2, 4, 8, 16]
 RISING = [0.05, 0.2, 0.5, 0.8, 0.9, 0.9]
-FIGURE = KShot(name="k-shot")
+FIGURE = KShot(series="eval_base", name="k-shot")
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_sizes_and_intervals_are_written_below(k_shot):
 
 
 def test_zero_shot_cells_pass_a_filter_on_what_they_lack(k_shot):
-    figure = KShot(name="k", where={"rationale": True}).plot(framed(*k_shot({8: RISING}, KS)))
+    figure = KShot(series="eval_base", name="k", where={"rationale": True}).plot(framed(*k_shot({8: RISING}, KS)))
     assert marked(figure, "joined")[0].get_xdata()[0] == 0
 
 
@@ -143,7 +143,7 @@ def test_a_duplicate_cell_is_an_error(k_shot):
 
 def test_an_empty_selection_is_an_error(k_shot):
     with pytest.raises(UserError, match="eval_base = 7: the table has 8"):
-        KShot(name="k", where={"eval_base": 7}).plot(framed(*k_shot({8: RISING}, KS)))
+        KShot(series="eval_base", name="k", where={"eval_base": 7}).plot(framed(*k_shot({8: RISING}, KS)))
 
 
 def families(k_shot):
@@ -156,7 +156,7 @@ def families(k_shot):
 
 
 def test_families_stand_in_panels_with_one_axis_and_a_common_start(k_shot):
-    figure = KShot(name="k", panels="rationale").plot(families(k_shot))
+    figure = KShot(series="eval_base", name="k", panels="rationale").plot(families(k_shot))
     one, other = figure.axes[:2]
     assert (one.get_title(loc="left"), other.get_title(loc="left")) == ("rationale", "no rationale")
     assert one.get_ylim() == other.get_ylim()
@@ -167,7 +167,7 @@ def test_families_stand_in_panels_with_one_axis_and_a_common_start(k_shot):
 
 
 def test_each_panel_has_its_own_midpoints(k_shot):
-    figure = KShot(name="k", panels="rationale").plot(families(k_shot))
+    figure = KShot(series="eval_base", name="k", panels="rationale").plot(families(k_shot))
     names = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes if axes.get_legend()]
     assert len(names) == 2
     assert names[0][0].startswith("base 8 (midpoint")
@@ -176,14 +176,16 @@ def test_each_panel_has_its_own_midpoints(k_shot):
 
 def test_panels_need_their_factor(k_shot):
     with pytest.raises(UserError, match="no cell has a prompt"):
-        KShot(name="k", panels="prompt").plot(framed(*[f.assign(prompt=None) for f in k_shot({8: RISING}, KS)]))
+        KShot(series="eval_base", name="k", panels="prompt").plot(
+            framed(*[f.assign(prompt=None) for f in k_shot({8: RISING}, KS)])
+        )
 
 
 @pytest.mark.parametrize("ks", [[0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32], [*range(17), 32]])
 def test_labels_of_a_long_axis_do_not_overlap(k_shot, ks):
     cells, records = k_shot({8: [min(0.9, 0.1 * k) for k in ks]}, ks)
     for panels in (None, "rationale"):
-        figure = KShot(name="k", panels=panels).plot(framed(cells, records))
+        figure = KShot(series="eval_base", name="k", panels=panels).plot(framed(cells, records))
         figure.canvas.draw()
         axes = next(axes for axes in figure.axes if axes.get_xlabel())
         assert axes.get_xticks().tolist() == ks

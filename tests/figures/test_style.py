@@ -21,7 +21,9 @@ def test_importing_figures_and_analyses_loads_nothing_heavy():
 
 def test_files_are_the_same_bytes_each_time(k_shot, tmp_path):
     frames = k_shot({8: [0.0, 0.2, 0.6, 0.9, 0.9]}, [0, 1, 2, 4, 8])
-    written = [save(KShot(name="k").plot(framed(*frames)), tmp_path / run, "k") for run in ("a", "b")]
+    written = [
+        save(KShot(series="eval_base", name="k").plot(framed(*frames)), tmp_path / run, "k") for run in ("a", "b")
+    ]
     assert [path.name for path in written[0]] == ["k.png", "k.pdf"]
     for one, other in zip(*written, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -30,7 +32,7 @@ def test_files_are_the_same_bytes_each_time(k_shot, tmp_path):
 
 def test_drawing_leaves_the_global_style_alone(k_shot, tmp_path):
     before = dict(mpl.rcParams)
-    save(KShot(name="k").plot(framed(*k_shot({8: [0.1, 0.2]}, [0, 1]))), tmp_path, "k")
+    save(KShot(series="eval_base", name="k").plot(framed(*k_shot({8: [0.1, 0.2]}, [0, 1]))), tmp_path, "k")
     assert dict(mpl.rcParams) == before
 
 
@@ -63,4 +65,4 @@ def test_figures_are_identities_with_names_fit_for_files():
     one, other = KShot(name="k", where={"eval_digits": 2}), KShot(name="k", where={"eval_digits": 3})
     assert fingerprint(one) != fingerprint(other)
     with pytest.raises(ValidationError):
-        KShot(name="../k")
+        KShot(series="eval_base", name="../k")

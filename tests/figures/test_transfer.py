@@ -10,7 +10,7 @@ from offdiag.figures import Transfer
 from offdiag.figures.style import PALETTE
 from support.framed import framed
 
-FIGURE = Transfer(name="transfer")
+FIGURE = Transfer(name="transfer", panels="train_base", x="eval_base")
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,7 @@ def test_unfinished_seeds_are_counted(transfer):
 
 def test_a_single_bar_a_panel_needs_no_legend_of_variants(transfer):
     cells, records = transfer([8], [8, 9], typical, rationales=(True,))
-    figure = Transfer(name="t", bars=None).plot(framed(cells, records))
+    figure = Transfer(name="t", panels="train_base", x="eval_base", bars=None).plot(framed(cells, records))
     assert len(bars(figure.axes[0])) == 2
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["the taught domain"]
 
@@ -148,7 +148,9 @@ def test_transfer_across_lengths_stays_on_the_panels_own_base(transfer):
     cells, records = transfer([8, 9], [8, 9], typical)
     longer = cells[cells["method"] == "fine-tuning"].assign(eval_digits=3, difference=-0.3)
     longer["cell"] += "-long"
-    figure = Transfer(name="t", x="eval_digits", match_on=("base",)).plot(framed(pd.concat([cells, longer]), records))
+    figure = Transfer(name="t", panels="train_base", x="eval_digits", match_on=("base",)).plot(
+        framed(pd.concat([cells, longer]), records)
+    )
     assert [bar.get_height() for bar in bars(figure.axes[1])] == pytest.approx([60, 50, -30, -30])
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["2", "3"]
 
@@ -185,4 +187,6 @@ def test_a_spot_without_cell_is_an_error(transfer):
 
 def test_the_method_must_be_there(transfer):
     with pytest.raises(UserError, match="method = 'distillation'"):
-        Transfer(name="t", method="distillation").plot(framed(*transfer([8], [8], typical)))
+        Transfer(name="t", panels="train_base", x="eval_base", method="distillation").plot(
+            framed(*transfer([8], [8], typical))
+        )

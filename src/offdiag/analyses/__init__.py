@@ -3,7 +3,7 @@
 from offdiag.analyses.analysis import ANALYSES, StudyAnalysis
 from offdiag.analyses.answering_agreement import AnsweringAgreement
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.reading import read_table
+from offdiag.analyses.reading import LINE_FORMATS, LineFormat, read_table
 from offdiag.analyses.selection import select, with_shots
 from offdiag.analyses.strata import AccuracyByStratum, accuracy_by_stratum
 from offdiag.analyses.table_analysis import (
@@ -23,10 +23,12 @@ from offdiag.analyses.width_scaling_of import WidthScaling, WidthScalingOfTable
 
 __all__ = [
     "ANALYSES",
+    "LINE_FORMATS",
     "TABLE_ANALYSES",
     "AccuracyByStratum",
     "AnsweringAgreement",
     "Frames",
+    "LineFormat",
     "Matrix",
     "ScalingFit",
     "Spread",

@@ -1,31 +1,57 @@
-"""Tables that were made elsewhere, as frames of texts: comma-separated ones, and lines of the original's results."""
+"""Reading of tables made elsewhere, as frames of text: comma-separated values, or lines in a format of a package."""
 
 import csv
 import re
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from offdiag.errors import UserError
+from offdiag.registry import Registry
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# {model} {base} {cot} {n_digits} {n_shots} {icl_cot}: {accuracy}; a model may be any text, so it is what is left over.
-RESULT = re.compile(
-    r"(?P<model>.+) (?P<base>[0-9]+) (?P<cot>True|False) (?P<n_digits>[0-9]+) (?P<k>[0-9]+) "
-    r"(?P<icl_cot>True|False): (?P<accuracy>\S+)"
-)
-LINE_FACTORS = ("model", "base", "cot", "n_digits", "icl_cot")
+_ENDS_IN_A_RESULT = re.compile(r":\s*\S+\s*$")
+
+
+class LineFormat(ABC):
+    """A file format with one accuracy per line, such as the log of another program.
+
+    Subclass it and name the class in the entry points ``offdiag.line_formats`` of your package.
+
+    Attributes:
+        name: as registered.
+        pattern: matches a whole line; its named groups are the columns, ``k`` and ``accuracy`` among them.
+        expected: the form of a line in words, for messages.
+        series: the columns that tell curves over k apart.
+    """
+
+    name: ClassVar[str]
+    pattern: ClassVar[re.Pattern[str]]
+    expected: ClassVar[str]
+    series: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    @abstractmethod
+    def row(cls, match: re.Match[str]) -> dict[str, str | None]:
+        """Return the columns of a line: the texts of the groups, None where a text says nothing."""
+
+
+LINE_FORMATS = Registry[type[LineFormat]]("line format", "offdiag.line_formats", LineFormat, named_by="name")
+
+
+def line_formats() -> Iterator[type[LineFormat]]:
+    """Yield the formats of all packages that can be loaded, by name."""
+    yield from (kind for _, kind in LINE_FORMATS.usable() if isinstance(kind, type))
 
 
 def read_table(text: str) -> "pd.DataFrame":
-    """The rows of a table as texts, None where a field is empty; the index is the number of the line.
+    """Return the rows of a table as text, None where a field is empty; the index is the number of the line.
 
-    A file of lines ``{model} {base} {cot} {n_digits} {n_shots} {icl_cot}: {accuracy}`` gives the columns of
-    ``LINE_FACTORS``, ``k`` and ``accuracy``; its booleans are ``True`` and ``False`` and nothing else, lines that
-    repeat one another are taken once, and zero-shot lines have no ``icl_cot``, since nothing was shown.
-    Everything else is read as comma-separated values below a line of names; blank lines are skipped.
+    Lines in a :class:`LineFormat` give its columns; lines that repeat one another are taken once. Everything else is
+    read as comma-separated values below a line of names. Blank lines are skipped.
 
     Raises:
         UserError: no row, names that come twice, a row of another length, a line that is no result, or two lines that
@@ -35,12 +61,14 @@ def read_table(text: str) -> "pd.DataFrame":
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         raise UserError("the table is empty: expected a line of column names and rows below it")
-    if RESULT.fullmatch(first.rstrip()) or ("," not in first and re.search(r":\s*\S+\s*$", first)):
-        return _read_lines(lines)
-    return _read_csv(text.removeprefix("\ufeff"))
+    known = list(line_formats())
+    kind = next((kind for kind in known if kind.pattern.fullmatch(first.rstrip())), None)
+    if kind is None and known and "," not in first and _ENDS_IN_A_RESULT.search(first):
+        kind = known[0]  # no table either: its message says what a line should be
+    return _read_csv(text.removeprefix("\ufeff")) if kind is None else _read_lines(lines, kind)
 
 
-def _read_lines(lines: Sequence[str]) -> "pd.DataFrame":
+def _read_lines(lines: Sequence[str], kind: type[LineFormat]) -> "pd.DataFrame":
     import pandas as pd
 
     rows: dict[int, dict[str, str | None]] = {}
@@ -48,14 +76,9 @@ def _read_lines(lines: Sequence[str]) -> "pd.DataFrame":
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        if (match := RESULT.fullmatch(line.rstrip())) is None:
-            raise UserError(
-                f"line {number}: {line.strip()[:80]!r} is no result; "
-                "expected MODEL BASE True|False DIGITS SHOTS True|False: ACCURACY"
-            )
-        row: dict[str, str | None] = dict(match.groupdict())
-        if int(row["k"] or 0) == 0:
-            row["icl_cot"] = None
+        if (match := kind.pattern.fullmatch(line.rstrip())) is None:
+            raise UserError(f"line {number}: {line.strip()[:80]!r} is no result; expected {kind.expected}")
+        row = kind.row(match)
         key = tuple(value for name, value in row.items() if name != "accuracy")
         first = seen.setdefault(key, number)
         if first == number:

@@ -1,9 +1,9 @@
-"""Which rows of a table form one curve over k."""
+"""The series of a table: which of its rows form one curve over k."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from offdiag.analyses.reading import LINE_FACTORS
+from offdiag.analyses.reading import line_formats
 from offdiag.analyses.selection import IN_CONTEXT, ZERO_SHOT, require
 from offdiag.errors import UserError
 
@@ -15,7 +15,7 @@ _FIRST_RESULTS = ("accuracy", "state", "example")
 
 
 def curves_only(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The zero-shot (k = "0") and in-context rows of a table with a column ``method``; any other table as it is."""
+    """Return the zero-shot (k = "0") and in-context rows; a table without a column ``method`` as it is."""
     if "method" not in table:
         return table
     zero = table["method"] == ZERO_SHOT
@@ -26,18 +26,19 @@ def curves_only(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def series_columns(table: "pd.DataFrame") -> list[str]:
-    """The columns that tell curves apart, unless someone says which.
+    """Return the columns that tell curves apart where the user names none.
 
-    They are ``series``; in lines of the original's results all that such a line says; in the tables of a report all
-    factors that vary (a training factor only if it is not just the evaluated one).
+    They are ``series``; the ``series`` of a :class:`offdiag.analyses.reading.LineFormat` if the table has them; in the
+    tables of a report all factors that vary (a training factor only if it does not repeat the evaluated one).
 
     Raises:
         UserError: the table is none of these.
     """
     if "series" in table:
         return ["series"]
-    if set(LINE_FACTORS) <= set(table):
-        return list(LINE_FACTORS)
+    for kind in line_formats():
+        if set(kind.series) <= set(table):
+            return list(kind.series)
     if not {"cell", "method"} <= set(table):
         raise UserError(
             f"no column 'series': the table has {', '.join(table.columns)}; "
@@ -49,17 +50,17 @@ def series_columns(table: "pd.DataFrame") -> list[str]:
 
 
 def factors(table: "pd.DataFrame") -> list[str]:
-    """The columns before the results; in a report's table without names, k and seed."""
+    """Return the columns before the results; in a report's table without names, k and seed."""
     names = list(table.columns)
     end = min([names.index(name) for name in _FIRST_RESULTS if name in names], default=len(names))
     return [name for name in names[:end] if name not in _NO_FACTORS]
 
 
 def with_series(table: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
-    """The table with a column ``series``: the text of a single column, else ``base=8 cot=True``, without empty fields.
+    """Return the table with a column ``series``: the text of a single column, else ``base=8 cot=True``.
 
-    A row of k = 0 that lacks some of the columns belongs to every curve that agrees in the others: nothing was shown,
-    so it is the start of them all. ``k`` must be numbers.
+    Empty fields are left out of the name. A row of k = 0 that lacks some of the columns belongs to every curve that
+    agrees in the others: nothing was shown, so it is the start of them all. ``k`` must be numbers.
 
     Raises:
         UserError: a column is missing, or a row has none of them.
@@ -73,11 +74,11 @@ def with_series(table: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame"
     curves: list[dict[str, Any]] = [dict(zip(columns, values, strict=True)) for values in shown.to_numpy()]
     copies = [table[~zero]]
     for line, row in table[zero].iterrows():
-        own = {name: row[name] for name in columns if row[name] is not None}
-        joined = [curve for curve in curves if all(curve[name] == value for name, value in own.items())] or [own]
+        known = {name: row[name] for name in columns if row[name] is not None}
+        joined = [curve for curve in curves if all(curve[name] == value for name, value in known.items())] or [known]
         copies += [table.loc[[line]].assign(**curve) for curve in joined]
-    whole = pd.concat(copies).sort_index(kind="stable")
-    return whole.assign(series=[_name(line, row, columns) for line, row in whole[list(columns)].iterrows()])
+    named = pd.concat(copies).sort_index(kind="stable")
+    return named.assign(series=[_name(line, row, columns) for line, row in named[list(columns)].iterrows()])
 
 
 def _name(line: object, row: "pd.Series[Any]", columns: Sequence[str]) -> str:
@@ -94,7 +95,7 @@ def _absent(value: Any) -> bool:
 
 
 def _repeats(table: "pd.DataFrame", name: str) -> bool:
-    """Whether a training factor only says again what was evaluated."""
+    """Return whether a training factor repeats the evaluated one in every row."""
     evaluated = f"eval_{name.removeprefix('train_')}"
     if not name.startswith("train_") or evaluated not in table:
         return False

@@ -1,4 +1,4 @@
-"""Accuracy by strata of the items, such as the number of carries in a sum."""
+"""Accuracy by strata of the items, such as their length or their number of steps."""
 
 import math
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ class AccuracyByStratum(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "by-stratum"
-    stratum: str = "carries"
-    by: str | None = "eval_base"
+    stratum: str
+    by: str | None = "eval"
     arms: Mapping[str, Mapping[str, str | int | float | bool]]
 
     def table(self, frames: Frames) -> "pd.DataFrame":

@@ -27,7 +27,7 @@ class Transition(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "transition"
-    series: str = "eval_base"
+    series: str = "eval"
     n_resamples: int = Field(default=2000, ge=0)
     seed: int = 0
 
@@ -57,7 +57,7 @@ class _Curve(NamedTuple):
 
 def transition(
     records: "pd.DataFrame",
-    series: str = "eval_base",
+    series: str = "eval",
     k: str = "k",
     correct: str = "correct",
     item: str = "example",
@@ -99,7 +99,7 @@ def transition(
 
 def transition_from_accuracies(
     table: "pd.DataFrame",
-    series: str = "eval_base",
+    series: str = "eval",
     k: str = "k",
     accuracy: str = "accuracy",
     n: str = "n",

@@ -1,4 +1,4 @@
-"""Accuracy by strata of the items, such as the number of carries: one panel a place, one line an arm."""
+"""Figure of accuracy by strata of the items: one panel per evaluation, one line per arm."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -23,8 +23,8 @@ class ByStratum(StudyFigure):
     """
 
     tag: ClassVar[str] = "by-stratum"
-    stratum: str = "carries"
-    panels: str | None = "eval_base"
+    stratum: str
+    panels: str | None = "eval"
     arms: Mapping[str, Mapping[str, str | int | float | bool]]
 
     def plot(self, frames: Frames) -> "Figure":

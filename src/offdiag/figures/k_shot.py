@@ -38,7 +38,7 @@ class KShot(StudyFigure):
     """
 
     tag: ClassVar[str] = "k-shot"
-    series: str = "eval_base"
+    series: str = "eval"
     panels: str | None = None
 
     def plot(self, frames: Frames) -> "Figure":

@@ -125,7 +125,9 @@ def label(column: str, value: object) -> str:
 
 
 def noun(column: str) -> str:
-    """A column's name in words, without its side: ``base`` for ``train_base``."""
+    """A column's name in words, without its side: ``base`` for ``train_base``, ``domain`` for ``train``."""
+    if column in ("train", "eval"):
+        return "domain"
     return column.removeprefix("train_").removeprefix("eval_").replace("_", " ")
 
 

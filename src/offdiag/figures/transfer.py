@@ -29,8 +29,8 @@ class Transfer(StudyFigure):
     """
 
     tag: ClassVar[str] = "transfer"
-    panels: str = "train_base"
-    x: str = "eval_base"
+    panels: str = "train"
+    x: str = "eval"
     bars: str | None = "rationale"
     method: str = "fine-tuning"
 
