@@ -34,7 +34,22 @@ def test_what_computes_nothing_loads_nothing_heavy(finished: Finished, words: st
     verb, *rest = words.split()
     study = [*finished.words, "--store", str(finished.store)] if rest else []
     task = ["base_addition", "base=8"] if verb in ("data", "grade") else []
-    assert not loaded_by(verb, *study, *task) & HEAVY
+    light = verb in ("studies", "plan", "data", "grade")  # status and run make frames
+    assert not loaded_by(verb, *study, *task) & (HEAVY | ({"pandas", "scipy"} if light else set()))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import offdiag",
+        "from offdiag.study_files import STUDIES; assert STUDIES.names()",
+        "import offdiag; offdiag.plan('base-addition', model='hub:a/b')",
+    ],
+)
+def test_plans_and_names_in_python_load_no_library_of_frames(code: str) -> None:
+    words = [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & (HEAVY | {"pandas", "scipy"})
 
 
 @pytest.mark.parametrize("word", ["--help", "--version"])

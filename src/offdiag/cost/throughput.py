@@ -39,7 +39,8 @@ class Throughput:
 @with_its_data
 def measured(plan: Plan, store: Store) -> Throughput:
     """The rates at which the plan's finished steps went, from their results in the store."""
-    summaries = {s: (store.result(s) or {}).get("summary", {}) for s in plan.steps if s.group is not None}
+    finished = store.finished(step for step in plan.steps if step.group is not None)
+    summaries = {step: (store.result(step) or {}).get("summary", {}) for step in finished}
     timed = {step: summary for step, summary in summaries.items() if "seconds" in summary}
     return Throughput(
         generated=_rate(timed.values(), GENERATED), trained=_rate(timed.values(), TRAINED), read=_reading_rate(timed)

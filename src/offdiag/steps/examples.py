@@ -25,6 +25,11 @@ class Examples(Step):
     def name(self) -> str:
         return f"{self.domain.task}.{self.domain.short}.{self.split}.n{self.n}.s{self.seed}"
 
+    @property
+    def inputs(self) -> tuple[Step, ...]:
+        """None: a domain, which may be large, is not searched for steps."""
+        return ()
+
     def canonical(self) -> dict[str, Json]:
         return {
             **super().canonical(),
