@@ -25,7 +25,7 @@ DEFAULT_STORE = "offdiag-store"
 
 
 class Report(NamedTuple):
-    """The page of a report, and the results and tables of the analyses (by name) that it was made of."""
+    """A report's page, and the results and tables that it was made of."""
 
     page: Path
     results: "Results"
@@ -33,7 +33,7 @@ class Report(NamedTuple):
 
 
 def open_store(folder: str | Path | None = None) -> Store:
-    """The store in ``folder``, in ``$OFFDIAG_STORE``, or in ``offdiag-store`` below the current folder."""
+    """Open the store in ``folder``, ``$OFFDIAG_STORE``, or ``offdiag-store`` in the current folder."""
     return Store(Path(folder or os.environ.get("OFFDIAG_STORE") or DEFAULT_STORE))
 
 
@@ -66,7 +66,7 @@ def run(
 def load(
     study: str | Path | Study[Any] | Plan, scale: str = "quick", *, store: str | Path | None = None, **overrides: Any
 ) -> "Results":
-    """The results of a study so far, as pandas frames (``cells``, ``records``, ``steps``)."""
+    """Load the results of a study so far, as pandas frames (``cells``, ``records``, ``steps``)."""
     from offdiag.gather import gather
 
     wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
@@ -76,7 +76,7 @@ def load(
 def compare(
     study: str | Path | Study[Any] | Plan, scale: str = "quick", *, store: str | Path | None = None, **overrides: Any
 ) -> "pd.DataFrame":
-    """What the study measured so far beside what others published. See :func:`offdiag.comparison.comparison`.
+    """Compare what a study measured so far with what others published.
 
     Raises:
         UserError: the study has no published numbers.
@@ -102,7 +102,7 @@ def report(
 
 
 def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) -> Report:
-    """Write the report of a plan, for those who want to go on with what it says."""
+    """Write the report of a plan, and return its results and tables, too."""
     from offdiag.comparison import comparison
     from offdiag.gather import gather
     from offdiag.reporting import write_report
@@ -128,7 +128,7 @@ def export(
     store: str | Path | None = None,
     **overrides: Any,
 ) -> "list[Exported]":
-    """Write the files that a study leaves for others below the folder ``to``, as far as it has got.
+    """Write a study's files for other programs into ``to``, as far as it has got.
 
     Raises:
         UserError: the study leaves none.

@@ -1,4 +1,4 @@
-"""The columns of the frames of :class:`offdiag.results.Results`, and of the CSV files of a report.
+"""The columns of the frames of results, and of the CSV files of a report.
 
 The page ``docs/columns.md`` is made of this file: ``python -m offdiag.columns > docs/columns.md``.
 """
@@ -11,7 +11,7 @@ DTYPES: Mapping[Kind, str] = {"text": "string", "integer": "Int64", "number": "F
 
 
 class Column(NamedTuple):
-    """One column: its name, what its values are, their unit ("" for none), and what they say in one line."""
+    """One column of a frame: its name, type, unit ("" for none) and meaning."""
 
     name: str
     kind: Kind
@@ -115,12 +115,12 @@ MEASUREMENTS = (
 
 
 def names(columns: Iterable[Column]) -> tuple[str, ...]:
-    """The names of some columns."""
+    """Return the names of some columns."""
     return tuple(column.name for column in columns)
 
 
 def page() -> str:
-    """``docs/columns.md``."""
+    """Return the text of ``docs/columns.md``."""
     parts = [
         "# Columns of the results",
         "`offdiag.load` returns these frames, and a report keeps them in `tables/` as CSV files. What is not known or\n"

@@ -1,4 +1,4 @@
-"""The errors that reach a person: one line that says what, where, what was expected and what to type next."""
+"""Errors for people: one line that says what, where, what was expected and what to type next."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class OffdiagError(Exception):
-    """A failure that offdiag explains itself; the command line prints it without a traceback and exits with 1."""
+    """A failure that is explained in one line; the command line exits with 1, without a traceback."""
 
     exit_code = 1
 
@@ -26,7 +26,7 @@ class UserError(OffdiagError):
 
 
 class NoDataError(UserError):
-    """Data that are not built in, and that nobody has said where to find."""
+    """Data are needed that are not built in, and nobody has said where they are."""
 
 
 class StoreError(OffdiagError):
@@ -34,18 +34,18 @@ class StoreError(OffdiagError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``did you mean grade? `` for ``grad``; nothing where no known name is near."""
+    """Return ``did you mean grade? `` for ``grad``, or nothing where no known name is near."""
     near = get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]}? " if near else ""
 
 
 def complaints(error: "ValidationError") -> str:
-    """What pydantic found, in one line, for the message of a :class:`UserError`."""
+    """Return what pydantic found, in one line, for the message of a :class:`UserError`."""
     return "; ".join(_complaint(item) for item in error.errors(include_url=False))
 
 
 def reworded(message: str) -> str:
-    """A message of pydantic, in one line and without its jargon."""
+    """Return a message of pydantic in one line, without its jargon."""
     return " ".join(message.replace("Value error, ", "").replace("Input should be", "should be").split())
 
 
@@ -80,5 +80,5 @@ def _complaint(item: "ErrorDetails") -> str:
 
 
 def _dotted(path: tuple[int | str, ...]) -> str:
-    """``recipe.rank``, ``shots[1]``."""
+    """Return the place of an error as people write it: ``recipe.rank``, ``shots[1]``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")

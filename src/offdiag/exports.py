@@ -1,4 +1,4 @@
-"""The contract of an export."""
+"""The contract of an export: results as files that other programs read."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ Finished: TypeAlias = Callable[[Step], Path | None]
 
 
 class Exported(NamedTuple):
-    """A file that was written and what it holds; or None, and what is missing why."""
+    """A file that was written and what it holds; or None and what is missing."""
 
     path: Path | None
     about: str
 
 
 class StudyExport(Identity, ABC):
-    """Files that a study leaves for others."""
+    """Base of an export: files of a study that other programs read."""
 
     @abstractmethod
     def write(self, frames: Frames, finished: Finished, folder: Path) -> Iterator[Exported]:

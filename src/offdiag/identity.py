@@ -1,4 +1,4 @@
-"""What a result depends on, as canonical JSON and its hash.
+"""Identities: all that a result depends on, as canonical JSON and its hash.
 
 * An :class:`Identity` holds everything that a result depends on and nothing else. Device, batch size, workers and
   paths live in :class:`offdiag.runtime.Runtime`, which is not an Identity and so cannot be hashed.
@@ -22,7 +22,7 @@ Json: TypeAlias = Union[bool, int, float, str, list["Json"], dict[str, "Json"], 
 
 
 class Canonical(dict[str, Json]):
-    """The canonical form of an identity; its text is made once, however many identities contain it."""
+    """The canonical form of an identity, whose text is made once for all that contain it."""
 
     @cached_property
     def text(self) -> str:
@@ -50,7 +50,7 @@ class Identity(BaseModel):
 
     @cached_property
     def canonical_form(self) -> Canonical:
-        """What :meth:`canonical` returns, computed once: identities share their parts, and plans have thousands."""
+        """The result of :meth:`canonical`, computed once, since plans share thousands of parts."""
         return Canonical(self.canonical())
 
     @cached_property
@@ -59,7 +59,7 @@ class Identity(BaseModel):
         return tuple([getattr(self, name) for name in _names(type(self))])
 
     def __eq__(self, other: object) -> bool:
-        """Equal fields; what is computed once beside them does not matter."""
+        """Compare fields; values cached beside them do not matter."""
         if not isinstance(other, Identity) or type(self) is not type(other):
             return NotImplemented
         return self is other or self.field_values == other.field_values
@@ -72,12 +72,12 @@ class Identity(BaseModel):
         return hash((type(self), self.field_values))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A validated copy with other fields; pydantic's own would carry what is computed once along."""
+        """Return a validated copy with other fields; pydantic's own copy would keep cached values."""
         fields = dict(zip(_names(type(self)), self.field_values, strict=True))
         return type(self)(**{**fields, **(update or {})})
 
     def canonical(self) -> dict[str, Json]:
-        """The fields as plain JSON values, with the type's tag under ``"@"``."""
+        """Return the fields as plain JSON values, with the type's tag under ``"@"``."""
         fields = dict(zip(_names(type(self)), self.field_values, strict=True))
         for name, default in _added_defaults(type(self)).items():
             if fields[name] == default:
@@ -88,7 +88,7 @@ class Identity(BaseModel):
 
 @cache
 def _names(cls: type[Identity]) -> tuple[str, ...]:
-    """Names of the fields, found once a class: plans ask for them by the 100,000."""
+    """Return the names of the fields, cached per class, since plans ask 100,000 times."""
     return tuple(cls.model_fields)
 
 
@@ -98,7 +98,7 @@ def _added_defaults(cls: type[Identity]) -> dict[str, Any]:
 
 
 def to_json(value: object, where: str = "value") -> Json:
-    """``value`` as plain JSON values.
+    """Return ``value`` as plain JSON values.
 
     Raises:
         UserError: the value has no canonical form; the message names the field (``where``).
@@ -122,7 +122,7 @@ def to_json(value: object, where: str = "value") -> Json:
 
 
 def canonical_json(value: object) -> str:
-    """The one JSON text of ``value``: sorted keys, no white space, ASCII only."""
+    """Return the one JSON text of ``value``: sorted keys, no white space, ASCII only."""
     return _text(to_json(value))
 
 
@@ -149,7 +149,7 @@ _quoted = lru_cache(maxsize=4096)(json.dumps)
 
 
 def fingerprint(value: object) -> str:
-    """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
+    """Return the SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
 
 
@@ -165,7 +165,7 @@ class Difference(BaseModel):
 
 
 def differences(old: Json, new: Json) -> list[Difference]:
-    """The leaves in which two canonical values differ, by dotted field name."""
+    """Return the leaves in which two canonical values differ, by dotted field name."""
     before, after = dict(_leaves(old)), dict(_leaves(new))
     changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return [Difference(field=n, old=before.get(n, "—"), new=after.get(n, "—")) for n in changed]

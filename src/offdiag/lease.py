@@ -1,4 +1,4 @@
-"""A lease file with a heartbeat: keeps two runners off one folder, and outlives neither of them."""
+"""A lease file with a heartbeat, which keeps two runners off one folder."""
 
 import json
 import os
@@ -16,7 +16,7 @@ HEARTBEAT_S, EXPIRY_S = 5.0, 60.0
 
 @contextmanager
 def lease(path: Path) -> Iterator[bool]:
-    """Hold the lease file ``path`` for the time of the block; yields False if another live process holds it.
+    """Hold the lease file for the time of the block; yield False if another live process has it.
 
     A lease is dead when its process is (on this host) or when its heartbeat is older than a minute (anywhere).
     """
@@ -42,7 +42,7 @@ def lease(path: Path) -> Iterator[bool]:
 
 
 def held(path: Path) -> bool:
-    """Whether a live process holds the lease file ``path``."""
+    """Return whether a live process holds the lease file."""
     return path.exists() and not _dead(path)
 
 
@@ -61,7 +61,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _dead(path: Path) -> bool:
-    """Whether the file is there and its holder is not."""
+    """Return whether the file exists but its holder is gone."""
     try:
         age = time.time() - path.stat().st_mtime
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def _zombie(pid: int) -> bool:
 
 
 def _bury(path: Path) -> None:
-    """Remove a dead lease. A guard lets one runner at a time look again and remove it, so never one that is new."""
+    """Remove a dead lease, one runner at a time, so that nobody removes a new one."""
     guard = path.with_name(f"{path.name}.guard")
     try:
         guard.touch(exist_ok=False)

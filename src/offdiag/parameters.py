@@ -14,7 +14,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def check_each_once(lists: Mapping[str, Sequence[object]]) -> None:
-    """See that no list has a value twice.
+    """Check that no list has a value twice.
 
     Raises:
         UserError: one has; the message gives its name.
@@ -25,7 +25,7 @@ def check_each_once(lists: Mapping[str, Sequence[object]]) -> None:
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
-    """``["n_eval=60"]`` as a mapping of texts.
+    """Parse ``["n_eval=60"]`` to a mapping of texts.
 
     Raises:
         UserError: a pair has no ``=`` or a name comes twice.
@@ -42,7 +42,7 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def parse_sets(pairs: Iterable[str]) -> dict[str, object]:
-    """``["n_eval=60"]`` as values: ``{"n_eval": 60}``.
+    """Parse ``["n_eval=60"]`` to values: ``{"n_eval": 60}``.
 
     Raises:
         UserError: a pair has no ``=`` or a name comes twice.
@@ -51,7 +51,7 @@ def parse_sets(pairs: Iterable[str]) -> dict[str, object]:
 
 
 def parse_value(text: str) -> object:
-    """The value that a text stands for: JSON where it is JSON, otherwise the text itself."""
+    """Return the value of a text: JSON where it is JSON, otherwise the text itself."""
     try:
         value: object = json.loads(text)
     except ValueError:
@@ -60,7 +60,7 @@ def parse_value(text: str) -> object:
 
 
 def text_of(value: object, parameter: object = None) -> str:
-    """What to type after ``--set name=`` for a value.
+    """Return what to type after ``--set name=`` for a value.
 
     Args:
         value: as given to :func:`override`. parameter: what the parameter became; where that is a text, a value such as
@@ -72,7 +72,7 @@ def text_of(value: object, parameter: object = None) -> str:
 
 
 def override(params: M, values: Mapping[str, object]) -> M:
-    """The parameters with some of them set; ``a.b`` reaches into a nested one.
+    """Return the parameters with some of them set; ``a.b`` reaches into a nested one.
 
     A text for a parameter that has parts is read as on the command line: ``"8,10"`` is ``(8, 10)``, and JSON is what it
     says. NumPy's numbers and arrays count as Python's, paths as texts.
@@ -92,7 +92,7 @@ def override(params: M, values: Mapping[str, object]) -> M:
 
 
 def parameter(params: BaseModel, name: str) -> object:
-    """The parameter of that name, ``a.b`` for a nested one; None if there is none."""
+    """Return the parameter of that name, ``a.b`` for a nested one; None if there is none."""
     found: object = params
     for part in name.split("."):
         found = getattr(found, part, None)
@@ -100,7 +100,7 @@ def parameter(params: BaseModel, name: str) -> object:
 
 
 def plain(value: object) -> object:
-    """The value with Python's own numbers and lists, and paths as texts; a pydantic model stays one."""
+    """Return the value in Python's own numbers and lists, paths as texts; models stay as they are."""
     if isinstance(value, BaseModel | str):
         return value
     if hasattr(value, "tolist"):  # NumPy's numbers and arrays, which may not be imported for this
@@ -130,7 +130,7 @@ def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, val
 
 
 def _fitting(value: object, current: object) -> object:
-    """The value for a parameter that is now ``current``; for a sequence anything but a list is its only item."""
+    """Return the value as the parameter takes it; a sequence gets a lone value as its only item."""
     if not isinstance(current, tuple | Mapping | BaseModel):
         return value
     read = parse_value(value) if isinstance(value, str) else value

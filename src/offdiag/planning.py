@@ -1,4 +1,4 @@
-"""The plan: the steps that a study needs, each once, and what the store already has of them."""
+"""Plans: the steps that a study needs, each once, and what the store already has of them."""
 
 import shlex
 from collections import Counter
@@ -22,7 +22,7 @@ from offdiag.tasks.overlap import check_disjoint
 
 
 class StepState(NamedTuple):
-    """A step, what the store knows of it, whether it must run, and why it is stale or failed."""
+    """The state of a step in a store: whether it must run, and why it is stale or failed."""
 
     step: Step
     state: State
@@ -35,7 +35,7 @@ P = ParamSpec("P")
 
 
 def with_its_data(function: "Callable[Concatenate[Plan, P], T]") -> "Callable[Concatenate[Plan, P], T]":
-    """Decorate a function of a plan: it reads data from where the plan was made."""
+    """Decorate a method of a plan so that it reads data from the plan's own place."""
 
     @wraps(function)
     def reading(plan: "Plan", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -69,41 +69,41 @@ class Plan:
 
     @property
     def origin(self) -> dict[str, Json]:
-        """Who asked: written beside a step's identity, so that ``why`` can plan the same study again."""
+        """Study, scale and settings, written beside each result so that ``why`` can plan it again."""
         name = self.study.name if self.study.file is None else str(self.study.file)
         return {"study": name, "scale": self.scale, "set": dict(self.sets)}
 
     @property
     def command(self) -> str:
-        """The words after ``offdiag run`` that ask for this plan."""
+        """Return the words after ``offdiag run`` that ask for this plan."""
         sets = [word for name, value in self.sets.items() for word in ("--set", f"{name}={value}")]
         return shlex.join([str(self.origin["study"]), "--scale", self.scale, *sets])
 
     @cached_property
     def sets(self) -> Mapping[str, str]:
-        """The overrides as texts: what ``--set`` takes."""
+        """Return the overrides as the texts that ``--set`` takes."""
         return {name: text_of(value, parameter(self.params, name)) for name, value in self.overrides.items()}
 
     @cached_property
     def targets(self) -> Sequence[Step]:
-        """The steps that are asked for, as opposed to those that they need."""
+        """The steps of the cells and measurements, without those that they need."""
         return [*self.cells.values(), *self.measurements]
 
     @property
     def size(self) -> str:
-        """How much is asked for, in words: ``96 cells and 4 measurements``."""
+        """The number of cells and measurements in words: ``96 cells and 4 measurements``."""
         counts = ((len(self.cells), "cell"), (len(self.measurements), "measurement"))
         return " and ".join(f"{n} {word}{'s' if n != 1 else ''}" for n, word in counts if n) or "nothing"
 
     @cached_property
     def cell_names(self) -> Mapping[Cell, str]:
-        """A name for each cell that no other has: that of its step, with the hash where two differ in more."""
+        """A unique name per cell: that of its step, with the hash where two cells share it."""
         times = Counter(step.name for step in self.cells.values())
         return {cell: step.name if times[step.name] == 1 else step.folder_name for cell, step in self.cells.items()}
 
     @cached_property
     def first_replicates(self) -> Mapping[Arm, str]:
-        """The name of a learner's first draw, for each arm of the plan."""
+        """For each arm, the name of the first replicate of its learner."""
         first: dict[Arm, str] = {}
         for cell, step in self.cells.items():
             first.setdefault(cell.arm.learner, step.arm_name)
@@ -115,7 +115,7 @@ class Plan:
         return self.params.model_dump(mode="json")
 
     def select(self, words: str) -> "Plan":
-        """The part of the plan with targets whose name has all of ``words`` (separated by blanks), as ``-k`` does.
+        """Return the part of the plan whose targets have all ``words`` in their name, as ``-k`` does.
 
         Raises:
             UserError: no cell or measurement matches.
@@ -132,7 +132,7 @@ class Plan:
         return replace(self, cells=cells, measurements=measurements, steps=in_order([*cells.values(), *measurements]))
 
     def survey(self, store: Store) -> list[StepState]:
-        """What the store has of each step; a step is needed if it is not done and something unfinished wants it."""
+        """Return the state of each step; one is needed if an unfinished target depends on it."""
         states = store.states(self.steps)
         ours = frozenset(states)
         needed: set[str] = set()
@@ -149,7 +149,7 @@ class Plan:
     @with_its_data
     @unchanging()
     def check(self) -> None:
-        """See that there are enough examples (no model is loaded) and that nothing evaluated was taught.
+        """Check that there are enough examples and that no training set shares an item with an evaluation.
 
         Raises:
             UserError: a pool is too small, or a training set shares an item with an evaluation set.
@@ -167,7 +167,7 @@ class Plan:
                     check_held_out(taught, asked)
 
     def to_json(self) -> Json:
-        """The expanded study: parameters, and every step with its identity."""
+        """Return the expanded study as JSON: parameters, and every step with its identity."""
         steps = [
             {"kind": s.kind, "name": s.name, "fingerprint": s.fingerprint, "identity": s.canonical()}
             for s in self.steps
@@ -221,7 +221,7 @@ def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Map
 
 
 def check_held_out(taught: Examples, asked: Examples) -> None:
-    """See that two sets share no item, up to the task's symmetries.
+    """Check that two sets share no item, up to the task's symmetries.
 
     Raises:
         UserError: they do; the message names the item.
@@ -231,14 +231,14 @@ def check_held_out(taught: Examples, asked: Examples) -> None:
 
 
 def summarise(reasons: Sequence[Difference], most: int = 3) -> str:
-    """A line of the fields that changed."""
+    """Return the fields that changed, in one line."""
     shown = "; ".join(str(reason) for reason in reasons[:most])
     return shown + (f"; and {len(reasons) - most} more" if len(reasons) > most else "")
 
 
 @lru_cache(maxsize=512)
 def _keys(examples: Examples, fingerprint: str) -> frozenset[str]:
-    """The keys of the items; the fingerprint tells apart data that lie elsewhere or have changed."""
+    """Return the keys of the items; the fingerprint tells apart data that changed."""
     return get_task(examples.domain.task).keys(examples.domain, examples.split, examples.n, examples.seed)
 
 

@@ -1,4 +1,4 @@
-"""Registries: what packages add to offdiag, by name; each is an entry-point group of ``importlib.metadata``.
+"""Registries: the objects that packages add to offdiag, by name (entry points).
 
 The built-in ones are entry points like any other: ``pyproject.toml`` is the only list. A new line there is seen once
 the package is installed again (``pip install -e .``). Names are read from metadata; what a name stands for is imported
@@ -20,7 +20,7 @@ OWN = "offdiag"  # the distribution whose entry points are built in
 
 @cache
 def _groups() -> Mapping[str, Mapping[str, tuple[EntryPoint, ...]]]:
-    """The entry points of offdiag's groups, by group and name; the metadata of all packages is read once."""
+    """Return the entry points of offdiag's groups, by group and name, read once per process."""
     found, groups = entry_points(), dict[str, dict[str, tuple[EntryPoint, ...]]]()
     for group in found.groups:
         if group.startswith(f"{OWN}."):
@@ -53,18 +53,18 @@ class Registry(Generic[T]):
         return _groups().get(self.group, {})
 
     def names(self) -> list[str]:
-        """All names, sorted; nothing is imported."""
+        """Return all names, sorted; nothing is imported."""
         return sorted({*self._points, *self._added})
 
     def __contains__(self, name: object) -> bool:
         return name in self._points or name in self._added
 
     def packages(self, name: str) -> list[str]:
-        """The distributions that give this name: one, or several that collide; none for what a study file added."""
+        """Return the packages that give this name: one, or several that collide."""
         return [_package(point) for point in self._points.get(name, ())]
 
     def get(self, name: str) -> T:
-        """What the name stands for, imported if it was not yet.
+        """Return what the name stands for; import it if needed.
 
         Raises:
             UserError: nothing has this name, several packages give it, or it cannot be loaded; the message names the
@@ -80,7 +80,7 @@ class Registry(Generic[T]):
         raise UserError(f"unknown {self.kind} {name!r}: {did_you_mean(name, self.names())}{self.expected()}")
 
     def expected(self) -> str:
-        """``expected one of counting, world_map``, for the message on a name that nothing has."""
+        """Return ``expected one of counting, world_map``, for the message on an unknown name."""
         if not self.names():
             return f"no package gives any, not even offdiag: it is not installed whole; type: {_reinstall(OWN)}"
         return f"expected one of {', '.join(self.names())}"
@@ -111,7 +111,7 @@ class Registry(Generic[T]):
         self._added[name] = found
 
     def usable(self) -> Iterator[tuple[str, T | OffdiagError]]:
-        """Each name with what it stands for, or with the error that says why it cannot be used; loads all of them."""
+        """Yield each name with its object, or with the error that says why it cannot be used."""
         for name in self.names():
             try:
                 yield name, self.get(name)
@@ -141,7 +141,7 @@ class Registry(Generic[T]):
         return loaded
 
     def _check(self, name: str, found: object, where: str) -> None:
-        """See that an object is of the right type and goes by this name.
+        """Check that an object is of the right type and goes by this name.
 
         Raises:
             UserError: it is not.
@@ -170,7 +170,7 @@ def _top(module: str) -> str:
 
 
 def _place(module: str) -> str:
-    """The file of a loaded module, or its name."""
+    """Return the file of a loaded module, or its name."""
     return str(getattr(sys.modules.get(module), "__file__", None) or module)
 
 

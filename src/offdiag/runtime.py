@@ -1,4 +1,4 @@
-"""How a step is carried out. Nothing in here may change a result, and nothing in here can be fingerprinted."""
+"""How steps are carried out. Nothing here may change a result, so nothing is fingerprinted."""
 
 import gc
 import os
@@ -12,21 +12,21 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def available_cores() -> int:
-    """CPU cores that this process may use (the affinity mask, where the system has one)."""
+    """Return how many CPU cores this process may use (the affinity mask, where there is one)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def default_threads() -> int:
-    """What ``OMP_NUM_THREADS`` says, or all available cores."""
+    """Return the number that ``OMP_NUM_THREADS`` says, or all available cores."""
     said = os.environ.get("OMP_NUM_THREADS", "")
     return int(said) if said.isdigit() and int(said) > 0 else available_cores()
 
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Do not look for garbage in cycles, then or ever, among what is made meanwhile; ``with``, or a decorator.
+    """Turn the cyclic garbage collector off, and freeze what is made meanwhile, for good.
 
     A plan is made of a million objects that all stay: looking among them for cycles again and again takes as long as
     making them, and once more at the end.

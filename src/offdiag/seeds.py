@@ -1,4 +1,4 @@
-"""Named random streams.
+"""Named random streams: every random number comes from a root seed and a name.
 
 Every draw names its purpose: ``stream(seed, "base_addition", "base=8", "train")``. Two names never share a stream and
 adding a stream never moves another, which ``seed + i`` and a global generator cannot promise.
@@ -15,12 +15,12 @@ Name: TypeAlias = Union[str, int, bool, tuple["Name", ...]]
 
 
 def derive(seed: int, *names: Name) -> int:
-    """A 63-bit seed for the stream ``names`` under the root ``seed``, for libraries that want an integer."""
+    """Return a 63-bit seed for the stream ``names``, for libraries that want an integer."""
     digest = hashlib.sha256(canonical_json([seed, *names]).encode("ascii")).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def stream(seed: int, *names: Name) -> np.random.Generator:
-    """An independent NumPy generator for the stream ``names`` under the root ``seed``."""
+    """Return an independent NumPy generator for the stream ``names`` under the root ``seed``."""
     digest = hashlib.sha256(canonical_json([seed, *names]).encode("ascii")).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))

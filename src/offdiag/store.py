@@ -40,7 +40,7 @@ class State(StrEnum):
 
 
 class Store:
-    """The finished steps under ``root``; the folder is made on the first write.
+    """A folder of finished steps under ``root``, made on the first write.
 
     Raises:
         UserError: ``root`` is something else than a store.
@@ -61,11 +61,11 @@ class Store:
             raise UserError(f"{root} is not an offdiag store (it has no store.json): give another folder with --store")
 
     def folder(self, step: Step) -> Path:
-        """Where the step's artifacts are, or will be."""
+        """Return the folder of the step's artifacts, which may not exist yet."""
         return self.root / step.kind / step.folder_name
 
     def state(self, step: Step, besides: Collection[str] = ()) -> State:
-        """Whether the step is done, being worked on, failed, done under another identity, or missing.
+        """Return whether the step is done, busy, failed, stale or missing.
 
         ``besides`` are fingerprints of other steps of the plan: one of the same name, as in a sweep over a
         hyper-parameter, does not make this one stale.
@@ -82,7 +82,7 @@ class Store:
         return self._undone(step, besides)
 
     def states(self, steps: Sequence[Step]) -> dict[str, State]:
-        """The states of the steps of a plan, by fingerprint; most of them have no folder yet, which one look tells."""
+        """Return the states of many steps by fingerprint, listing the folders once."""
         self.refresh()
         ours = frozenset(step.fingerprint for step in steps)
         there = {(path.parent.name, path.name) for path in self.root.glob("*/*")}
@@ -96,7 +96,7 @@ class Store:
         }
 
     def finished(self, steps: Iterable[Step]) -> Iterator[Step]:
-        """Those of the steps that are finished now, found in one look."""
+        """Return those of the steps that are finished, listing the folders once."""
         folders = {(path.parts[-3], path.parts[-2]) for path in self.root.glob("*/*/result.json")}
         return (step for step in steps if folders and (step.kind, step.folder_name) in folders)
 
@@ -104,7 +104,7 @@ class Store:
         return State.STALE if self.namesakes(step, besides) else State.MISSING
 
     def result(self, step: Step) -> dict[str, Any] | None:
-        """The summary of a finished step, or None.
+        """Return the summary of a finished step, or None.
 
         Raises:
             StoreError: ``result.json`` cannot be read or belongs to another identity.
@@ -121,13 +121,13 @@ class Store:
         return result
 
     def error(self, step: Step) -> str:
-        """The last line of the traceback of a failed step."""
+        """Return the last line of the traceback of a failed step."""
         path = self.folder(step) / "error.txt"
         lines = path.read_text(encoding="utf-8").strip().splitlines() if path.exists() else []
         return lines[-1] if lines else ""
 
     def namesakes(self, step: Step, besides: Collection[str] = ()) -> list[dict[str, Any]]:
-        """The ``cell.json`` of finished steps with the same name and another identity, but for those ``besides``."""
+        """Return the ``cell.json`` of finished steps of the same name and another identity."""
         alike = self._finished.get((step.kind, _without_hash(step.folder_name)), [])
         similar = [read_json(path / "cell.json") for path in alike if path.name != step.folder_name]
         return [
@@ -137,17 +137,17 @@ class Store:
         ]
 
     def reasons(self, step: Step, besides: Collection[str] = ()) -> list[Difference]:
-        """The fields in which the step differs from the most similar finished step of its name."""
+        """Return the fields in which a step differs from the most similar finished one of its name."""
         return min((self.differences(step, other) for other in self.namesakes(step, besides)), key=len, default=[])
 
     @staticmethod
     def differences(step: Step, cell: dict[str, Any]) -> list[Difference]:
-        """The fields in which a step differs from the one that a ``cell.json`` describes."""
+        """Return the fields in which a step differs from the one that a ``cell.json`` describes."""
         return differences(cell["identity"], step.canonical())
 
     @contextmanager
     def claim(self, step: Step, origin: dict[str, Json]) -> Iterator[Path | None]:
-        """Take the step's folder to work in; yields None where another live process has it or has just finished it."""
+        """Lock the step's folder; yield it, or None where another process has it or just finished it."""
         self._mark()
         folder = self.folder(step)
         folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ class Store:
             yield folder
 
     def finish(self, step: Step, summary: dict[str, Json]) -> None:
-        """Write ``result.json``, last of all: from here on the step is done."""
+        """Write ``result.json``, the last of all files; from here on the step is done."""
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         result = {"fingerprint": step.fingerprint, "finished": finished, "summary": summary}
         write_json(self.folder(step) / "result.json", result)
@@ -173,7 +173,7 @@ class Store:
         (folder / "error.txt").write_text(traceback, encoding="utf-8", errors="backslashreplace")
 
     def find(self, text: str) -> Path:
-        """The one folder whose name, path or hash begins with ``text``; cells come before other steps.
+        """Return the one folder whose name, path or hash begins with ``text``; cells come first.
 
         Raises:
             UserError: none or several match; the message lists them.
@@ -198,7 +198,7 @@ class Store:
 
     @cached_property
     def _finished(self) -> dict[tuple[str, str], list[Path]]:
-        """The folders of finished steps by kind and name."""
+        """Return the folders of finished steps by kind and name."""
         found: dict[tuple[str, str], list[Path]] = {}
         for path in sorted(self.root.glob("*/*/result.json")):
             folder = path.parent
@@ -218,12 +218,12 @@ def _without_hash(folder_name: str) -> str:
 
 
 def _strangers(root: Path) -> bool:
-    """Whether the folder holds more than the beginnings of a store's marker."""
+    """Return whether the folder holds files that no store would have."""
     return any(not path.name.startswith("store.json") for path in root.iterdir())
 
 
 def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Read the object in a JSON file.
 
     Raises:
         StoreError: it cannot be read; the message says what to delete, or the other ``remedy``.
@@ -239,7 +239,7 @@ def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write under a temporary name and move into place."""
+    """Write JSON under a temporary name and move it into place."""
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, path)

@@ -23,7 +23,7 @@ from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
 
 class StudyParams(BaseModel):
-    """Base of a study's parameters: frozen, unknown names refused. ``--set name=value`` overrides a field.
+    """Base of a study's parameters: frozen, unknown names refused; ``--set`` overrides a field.
 
     A parameter ``data_dir`` says where the study's data lie (see :mod:`offdiag.tasks.data`): its plan is made and run
     with data from there, and the function of the study has nothing to do for it.
@@ -89,7 +89,7 @@ class Arm(Identity):
         return self.model_copy(update={"seed": 0, "train": train, "init_from": init_from})
 
     def factors(self) -> dict[str, Scalar]:
-        """The arm's columns in the results table."""
+        """Return the arm's columns of the results table."""
         trained = {} if self.train is None else {f"train_{k}": v for k, v in self.train.factors().items()}
         return {
             "model": self.model.short_name,
@@ -124,7 +124,7 @@ class Evaluation(Identity):
 
     @cached_property
     def examples(self) -> Examples:
-        """What is asked, the same object for all arms."""
+        """The examples, as a step; the same object for all arms."""
         return Examples(domain=self.domain, split=self.split, n=self.n, seed=self.seed)
 
 
@@ -136,7 +136,7 @@ class Cell(Identity):
     evaluation: Evaluation
 
     def step(self) -> Grades:
-        """The step whose result is this cell."""
+        """Return the step whose result is this cell."""
         arm, asked = self.arm, self.evaluation
         if arm.train is not None and arm.train.task == asked.domain.task and asked.split == "train":
             raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
@@ -145,7 +145,7 @@ class Cell(Identity):
         )
 
     def factors(self) -> dict[str, Scalar]:
-        """The cell's columns in the results table."""
+        """Return the cell's columns of the results table."""
         asked, taught = self.evaluation, self.arm.method.taught_style
         return {
             "task": get_task(asked.domain.task).name,
@@ -185,7 +185,7 @@ class Design:
     exports: tuple[StudyExport, ...] = ()
 
     def check_names(self) -> None:
-        """See that every table and every figure of a report has a name of its own.
+        """Check that every table and every figure of a report has a name of its own.
 
         Raises:
             UserError: one has that of another, of a measurement's table or of a table that every report has.
@@ -197,7 +197,7 @@ class Design:
                 raise UserError(f"{kind} {twice[0]!r} comes twice, or is one that all reports have: rename one of them")
 
     def baseline_of(self, cell: Cell) -> Cell | None:
-        """The cell that ``cell`` is compared with, or None (for the baseline itself, too)."""
+        """Return the cell that ``cell`` is compared with; None for the baseline itself."""
         if self.baseline is None or cell.arm.method == self.baseline:
             return None
         return Cell(arm=Arm(model=cell.arm.model, method=self.baseline), evaluation=cell.evaluation)
@@ -221,7 +221,7 @@ class Study(Generic[P]):
     file: Path | None = None
 
     def params(self, scale: str) -> P:
-        """The parameters of a scale.
+        """Return the parameters of a scale.
 
         Raises:
             UserError: there is no such scale.
@@ -232,7 +232,7 @@ class Study(Generic[P]):
 
 
 def study(name: str, *, scales: Mapping[str, P]) -> Callable[[Callable[[P], Design]], Study[P]]:
-    """Decorator that makes a study of a function; its docstring is the title (first line) and the claim (the rest)."""
+    """Make a study of a function (decorator); its docstring is the title and the claim."""
 
     def decorate(build: Callable[[P], Design]) -> Study[P]:
         title, _, claim = (getdoc(build) or name).partition("\n")

@@ -1,4 +1,4 @@
-"""Studies by name, or from any Python file that defines one, with the modules that lie beside it."""
+"""Load studies by name, or from any Python file that defines one and the modules beside it."""
 
 import ast
 import importlib.util
@@ -24,7 +24,7 @@ MODULES = "offdiag_study_"  # how the names of modules made of study files begin
 
 
 def load_study(name: str | Path) -> Study[Any]:
-    """A study that a package gives under this name, or the one study that a Python file defines.
+    """Load the study of this name, or the one study that a Python file defines.
 
     A file is loaded again if it or a module beside it was edited since. What it registers is known from then on.
 
@@ -45,7 +45,7 @@ def load_study(name: str | Path) -> Study[Any]:
 
 
 def forget_study_files() -> None:
-    """Drop all modules of study files and of what lies beside them, so that this process may load others."""
+    """Drop all modules of study files and those beside them, so that others can be loaded."""
     if _FILES.texts:
         _FILES.forget(*{path.parent for path in _FILES.texts})
 
@@ -59,7 +59,7 @@ def _study_in(module: ModuleType, where: str) -> Study[Any]:
 
 
 class _AsWritten(SourceFileLoader):
-    """Compiles what a file says now: Python's cache takes it for unchanged if its length and second are the same."""
+    """Compile a file as it is now; Python's cache would miss an edit within the same second."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -87,7 +87,7 @@ class _StudyFiles(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where a module beside a study file is, or one in a package beside it; None for all other modules."""
+        """Find a module beside a study file, or in a package beside it; None for all others."""
         top = fullname.partition(".")[0]
         if top not in self.homes:
             return None
@@ -96,7 +96,7 @@ class _StudyFiles(MetaPathFinder):
         return next((spec for spec in found if spec is not None), None)
 
     def read(self, path: Path, text: bytes, folder: Path) -> None:
-        """Note what a file says that is about to be compiled, and that the names it imports belong to its folder.
+        """Note the text of a file that is being compiled, and which names belong to its folder.
 
         Raises:
             UserError: it imports a module beside it whose name another module of this process has.
@@ -115,7 +115,7 @@ class _StudyFiles(MetaPathFinder):
             self.homes[name] = folder
 
     def _other(self, name: str, own: Path, folder: Path) -> Path | None:
-        """What else has the name: a module that was loaded before, or one beside a study file of another folder."""
+        """Return another module of that name: loaded before, or beside another study file."""
         loaded = Path(getattr(sys.modules.get(name), "__file__", None) or own)
         if loaded.resolve() != own.resolve():
             return loaded
@@ -123,11 +123,11 @@ class _StudyFiles(MetaPathFinder):
         return None if home == folder else home / own.relative_to(folder)
 
     def edited(self, folder: Path) -> bool:
-        """Whether a loaded file below the folder says something else now, or is gone."""
+        """Return whether a loaded file below the folder was edited or removed since."""
         return any(_text(path) != text for path, text in self.texts.items() if folder in path.parents)
 
     def forget(self, *folders: Path) -> None:
-        """Drop all that was loaded from below these folders, as if this process had never seen it."""
+        """Drop all modules that were loaded from below these folders."""
         below = set(folders)
         self.texts = {path: text for path, text in self.texts.items() if below.isdisjoint(path.parents)}
         self.homes = {name: home for name, home in self.homes.items() if home not in below}
@@ -141,7 +141,7 @@ _FILES = _StudyFiles()
 
 
 def _imported(text: bytes) -> set[str]:
-    """First parts of the names of all modules that a file imports; nothing of a file that is no Python."""
+    """Return the first parts of the names of all modules that a file imports."""
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError):
@@ -156,7 +156,7 @@ def _text(path: Path) -> bytes | None:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """Run the file as a module whose name depends on its path only, so that worker processes find its classes too."""
+    """Run a file as a module named after its path, so that worker processes find its classes."""
     if _FILES not in sys.meta_path:
         sys.meta_path.insert(0, _FILES)
     path = path.resolve()
@@ -182,14 +182,14 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _said(error: BaseException, path: Path) -> str:
-    """What went wrong in a study file or a module beside it, and where."""
+    """Return what went wrong in a study file or a module beside it, and where."""
     if isinstance(error, SyntaxError):
         return f"{error.filename or path}:{error.lineno}: syntax error: {error.msg}"
     return culprit(error) or f"{path}: {type(error).__name__}: {error}"
 
 
 def culprit(error: BaseException) -> str | None:
-    """``file:line: type: message`` of an error that passed through a study file or a module beside it, or None."""
+    """Return ``file:line: type: message`` of an error in a study file; None for other errors."""
     where = next(reversed(list(_lines(error))), None)
     if where is None:
         return None
@@ -198,7 +198,7 @@ def culprit(error: BaseException) -> str | None:
 
 
 def _lines(error: BaseException) -> Iterator[str]:
-    """``file:line`` of each place in study files that an error passed through, the outermost first."""
+    """Yield ``file:line`` of each place in study files that an error passed through."""
     for frame, line in walk_tb(error.__traceback__):
         if isinstance(frame.f_globals.get("__loader__"), _AsWritten):
             yield f"{frame.f_code.co_filename}:{line}"

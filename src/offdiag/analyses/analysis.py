@@ -1,4 +1,4 @@
-"""The contract of an analysis that a study asks for: frames in, one frame out, nothing else."""
+"""The contract of an analysis: frames in, one frame out, nothing else."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StudyAnalysis(Identity, ABC):
-    """An analysis with its settings.
+    """Base of an analysis; its fields are its settings.
 
     Attributes:
         terminal_columns: the columns that the terminal shows after a run; without any the table is in the report only.
@@ -33,13 +33,13 @@ class StudyAnalysis(Identity, ABC):
 
     @cached_property
     def table_key(self) -> Hashable:
-        """All that the table depends on besides the frames: the type and its settings, but not how it is called."""
+        """Return all that the table depends on besides the frames: type and settings, not the name."""
         settings = {name: getattr(self, name) for name in type(self).model_fields if name not in ("name", "caption")}
         return type(self), canonical_json(settings)
 
     @abstractmethod
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """Compute the table from the frames of a study at whatever state its run is; empty frames give an empty one.
+        """Compute the table from frames of a run at any state; empty frames give an empty table.
 
         Whoever wants the table of another analysis asks :meth:`Frames.table`, which computes it once for all. It does
         not depend on ``name`` and ``caption``.

@@ -1,4 +1,4 @@
-"""What analyses and figures read: the results of a study as pandas frames, and nothing else."""
+"""The frames that analyses and figures read: the results of a study, and nothing else."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Analysis(Protocol):
-    """What :meth:`Frames.table` asks of an analysis."""
+    """The part of an analysis that :meth:`Frames.table` uses."""
 
     @property
     def table_key(self) -> Hashable:
-        """Equal for two analyses that make the same table of the same frames."""
+        """Return a key that is equal for analyses with the same table of the same frames."""
 
     def table(self, frames: "Frames") -> "pd.DataFrame":
         """The table."""
@@ -53,7 +53,7 @@ class Frames:
         return {}
 
     def table(self, analysis: Analysis) -> "pd.DataFrame":
-        """The table of an analysis, computed once however many ask for it, and under whichever name.
+        """Return the table of an analysis, computed once however many ask for it.
 
         Each caller gets a copy: what it does to it, nobody else sees. (It is a lazy one, so that it costs nothing.)
         """
@@ -63,12 +63,12 @@ class Frames:
         return self._tables[key].copy(deep=False)
 
     def answers(self, cells: Iterable[str]) -> "pd.DataFrame":
-        """The records of these cells, each once and in their order; a cell without any adds nothing."""
+        """Return the records of these cells, each once, in the order of the frame."""
         places = [self._places[cell] for cell in dict.fromkeys(cells) if cell in self._places]
         return self.records.iloc[np.sort(np.concatenate(places))] if places else self.records.iloc[:0]
 
     def measured(self, table: str) -> "pd.DataFrame":
-        """The frame of one kind of measurement.
+        """Return the frame of one kind of measurement.
 
         Raises:
             UserError: the study measures nothing of that name.

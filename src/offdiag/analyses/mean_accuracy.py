@@ -1,4 +1,4 @@
-"""Mean accuracy of cells that differ in chance alone, with an interval over cells and items."""
+"""Mean accuracy of replicates, with an interval over cells and items."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def answer_grids(parts: "Sequence[pd.DataFrame]", frames: Frames, items: Where, name: str) -> list[FloatArray]:
-    """Verdicts on the items that count, ``[cells, items]`` each, of the same items; NaN where not asked.
+    """Return the verdicts on chosen items as ``[cells, items]`` grids; NaN where not asked.
 
     Raises:
         UserError: none of the cells has such an item.
@@ -47,7 +47,7 @@ def mean_accuracy(grid: FloatArray, names: tuple[str, ...]) -> Estimate:
 
 
 def matching(frame: "pd.DataFrame", wanted: Where) -> "pd.Series[bool]":
-    """Which rows have all the values; unlike :func:`select` it may be none.
+    """Return which rows have all the values; unlike with :func:`select`, none is no error.
 
     Raises:
         UserError: a column is missing.

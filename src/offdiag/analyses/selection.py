@@ -1,4 +1,4 @@
-"""Rows of a results table by what they are; a lookup that is ambiguous or empty is an error, never a first match."""
+"""Select rows of a results table; an ambiguous or empty selection is an error."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,7 +17,7 @@ IN_CONTEXT = "in-context"
 
 
 def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) -> "pd.DataFrame":
-    """The rows that have all the values of ``where``.
+    """Return the rows that have all the values of ``where``.
 
     Args:
         frame: cells or records.
@@ -48,7 +48,7 @@ def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) ->
 
 
 def with_shots(frame: "pd.DataFrame", k: str = "k") -> "pd.DataFrame":
-    """The zero-shot and in-context rows, with ``k`` as numbers; zero-shot is k = 0.
+    """Return the zero-shot and in-context rows, with ``k`` as numbers; zero-shot is k = 0.
 
     Raises:
         UserError: there is no column ``k``, or a k is missing or no number.
@@ -68,7 +68,7 @@ def with_shots(frame: "pd.DataFrame", k: str = "k") -> "pd.DataFrame":
 
 
 def one_per(rows: "pd.DataFrame", columns: Sequence[str], who: str, advice: str = "where=") -> None:
-    """See that no two rows are alike in all of ``columns``, so that each number has one cell behind it.
+    """Check that no two rows are alike in all of ``columns``: one cell behind each number.
 
     Args:
         rows: planned cells, or rows of a measurement.
@@ -107,7 +107,7 @@ def require(frame: "pd.DataFrame", column: str) -> None:
 
 
 def filled(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
-    """The frame with the gaps of some columns filled up: ``none`` among words, 0 among numbers.
+    """Return the frame with missing values of some columns filled: ``none`` for words, 0 for numbers.
 
     Raises:
         UserError: a column is missing.
@@ -120,7 +120,7 @@ def filled(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
 
 
 def _equal(column: "pd.Series[Any]", wanted: str | int | float | bool) -> "pd.Series[bool]":
-    """Equality in which NA equals nothing, True is not 1 and ``"True"`` is not True."""
+    """Compare with a value; NA equals nothing, True is not 1 and ``"True"`` is not True."""
     import pandas as pd
     from pandas.api.types import is_bool
 

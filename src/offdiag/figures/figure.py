@@ -1,4 +1,4 @@
-"""The contract of a figure: tables in, matplotlib figure out. Importing it does not import matplotlib."""
+"""The contract of a figure: frames in, matplotlib figure out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StudyFigure(Identity, ABC):
-    """A figure as part of a study.
+    """Base of a figure of a study; its fields are its settings.
 
     Attributes:
         name: names the file. caption: what the figure shows and which claim it tests.
@@ -32,14 +32,14 @@ class StudyFigure(Identity, ABC):
 
     @abstractmethod
     def plot(self, frames: Frames) -> "Figure":
-        """The figure, from the frames of a study at whatever state its run is.
+        """Plot the frames of a run at any state.
 
         Raises:
             UserError: the selection is empty, or two rows claim one spot of the figure.
         """
 
     def scene(self, frames: Frames) -> Scene | None:
-        """What an interactive page beside the figure shows; None where there is none."""
+        """Return what an interactive page beside the figure shows; None where there is none."""
         return None
 
 

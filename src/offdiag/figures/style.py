@@ -1,4 +1,4 @@
-"""How figures look, and how they are written; matplotlib loads when a function is called."""
+"""The style of figures: colours, legends, footnotes, and how they are written."""
 
 from collections.abc import Iterable, Mapping
 from itertools import cycle, islice
@@ -46,7 +46,7 @@ class Look(NamedTuple):
 
 
 def looks(n: int) -> list[Look]:
-    """Colours and markers for ``n`` series; past seven the pairing of colour and marker shifts before it repeats."""
+    """Return colours and markers for ``n`` series; past seven, their pairing shifts."""
     return [
         Look(colour, MARKERS[(i + i // len(PALETTE)) % len(MARKERS)])
         for i, colour in enumerate(islice(cycle(PALETTE), n))
@@ -54,21 +54,21 @@ def looks(n: int) -> list[Look]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of ``width`` x ``height`` inches that lays itself out; draw on it within :func:`styled`."""
+    """Return an empty figure of ``width`` x ``height`` inches; draw on it within :func:`styled`."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def styled() -> Any:
-    """A context in which axes take the common style; nothing outside of it changes."""
+    """Return a context in which axes take the common style; nothing outside changes."""
     from matplotlib import rc_context
 
     return rc_context(SETTINGS)
 
 
 def heading(figure: "Figure", title: str, footnote: str) -> None:
-    """A bold title flush left, and a quiet footnote on what the intervals and sizes are."""
+    """Set a bold title flush left, and a quiet footnote on what the intervals and sizes are."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
     figure.supxlabel(footnote, x=0.01, ha="left", fontsize=8.5, color=GREY)
 
@@ -118,21 +118,21 @@ def counted(values: Iterable[int], unit: str) -> str:
 
 
 def label(column: str, value: object) -> str:
-    """A factor's value in words: ``base 8`` for ``eval_base``, ``no rationale`` for False."""
+    """Return a factor's value in words: ``base 8`` for ``eval_base``, ``no rationale`` for False."""
     if isinstance(value, bool):
         return noun(column) if value else f"no {noun(column)}"
     return value if isinstance(value, str) else f"{noun(column)} {value}"
 
 
 def noun(column: str) -> str:
-    """A column's name in words, without its side: ``base`` for ``train_base``, ``domain`` for ``train``."""
+    """Return a column's name in words, without its side: ``base`` for ``train_base``."""
     if column in ("train", "eval"):
         return "domain"
     return column.removeprefix("train_").removeprefix("eval_").replace("_", " ")
 
 
 def values_of(column: "pd.Series[Any]") -> list[Any]:
-    """The distinct known values, sorted, as plain Python values; True before False."""
+    """Return the distinct known values, sorted, as plain Python values; True before False."""
     known = column.dropna().drop_duplicates().tolist()
     plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in known]
     return sorted(plain, key=lambda v: (str(type(v)), not v) if isinstance(v, bool) else (str(type(v)), v))

@@ -1,4 +1,4 @@
-"""Measurements: what a study measures besides answers; one file a measurement, each rows of a table of its own."""
+"""Measurements of use to any study; each gives rows of a table of its own."""
 
 from offdiag.measurements.training_history import TrainingHistory
 

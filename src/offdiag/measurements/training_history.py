@@ -13,7 +13,7 @@ LEFT_OUT = "seconds"
 
 
 class TrainingHistory(Measurement):
-    """One row an update, with what the training wrote about it.
+    """The losses of a training: one row per logged optimizer step.
 
     A fine-tuning writes ``response_loss`` (nats per token of the responses), ``text_loss`` (prompts included; not taken
     at every update), with a proxy ``task_loss, proxy_loss`` and, under a KL penalty, ``proxy_kl``; a training from
@@ -31,7 +31,7 @@ class TrainingHistory(Measurement):
 
     @classmethod
     def of(cls, weights: Weights, factors: Mapping[str, Scalar]) -> Self:
-        """The history of the training behind some weights; that of a snapshot is its training's.
+        """Return the history of the training behind some weights, or behind their snapshot.
 
         Raises:
             UserError: the weights are nobody's lesson.

@@ -1,4 +1,4 @@
-"""Where the data lie that are not built in: in a folder, or on the Hugging Face hub.
+"""The place of data that are not built in: a folder, or the Hugging Face hub.
 
 Where data lie is no part of any identity; what they are is, as a hash that the domain adds to its own. The place comes
 from the innermost :func:`data_at`, which a plan and a run enter for what they do, or from ``OFFDIAG_DATA``:
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The place that a text names; its folder is absolute, for processes that start elsewhere."""
+        """Parse a place; its folder becomes absolute, for processes that start elsewhere."""
         hub = text == _HUB or text.startswith(f"{_HUB}:")
         rest = text.partition(":")[2] if hub else text
         return cls(Path(rest).expanduser().absolute() if rest else None, hub)
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 
 def data_dir() -> str:
-    """Where data lie here and now, as the text of a :class:`Place`; empty if nobody has said."""
+    """Return where data are read from now, as the text of a :class:`Place`; empty if unknown."""
     if said := _said.get():
         return said
     said = os.environ.get(ENV, "")
@@ -50,7 +50,7 @@ def data_dir() -> str:
 
 @contextmanager
 def data_at(text: str) -> Iterator[None]:
-    """Within it, data are read from there. An empty text changes nothing.
+    """Read data from there within the ``with`` block; an empty text changes nothing.
 
     It holds for the code in the ``with`` block alone: not for other threads, nor for worker processes, which their
     :class:`offdiag.runtime.Runtime` tells.
@@ -64,7 +64,7 @@ def data_at(text: str) -> Iterator[None]:
 
 @contextmanager
 def unchanging() -> Iterator[None]:
-    """Within it (``with``, or a decorator), data are taken not to change: for work of seconds, such as making a plan.
+    """Take data as unchanging for a while (``with``, or a decorator), such as during one plan.
 
     Whoever reads data looks at their files again and again, for an identity must be that of the data as they are.
     A plan asks for thousands of identities of a few data sets, and looking at files would be most of its time.
@@ -78,7 +78,7 @@ def unchanging() -> Iterator[None]:
 
 
 def once(look: Callable[[], T], *key: object) -> T:
-    """What ``look`` finds in the data; within :func:`unchanging` it looks once for each key and place of data."""
+    """Return what ``look`` finds; within :func:`unchanging` it looks once per key and place."""
     seen = _seen.get()
     if seen is None:
         return look()

@@ -1,4 +1,4 @@
-"""What a set of examples looks like: sizes, balance, lengths, strata, overlap. Plain values, ready for JSON."""
+"""Describe a set of examples: sizes, balance, lengths, strata and overlap, ready for JSON."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _MOST_COMMON = 5
 def describe(
     task: Task[Any], domain: Domain, split: str, examples: Sequence[Example], seed: int = 0
 ) -> dict[str, Json]:
-    """Counts, balance, lengths in characters, strata and overlap of some examples of one split.
+    """Return counts, balance, lengths in characters, strata and overlap of some examples.
 
     Overlap is counted against the first 1000 examples (or as many as ``examples``, or as many as there are) of each
     other split, drawn with ``seed``: how many of

@@ -13,24 +13,24 @@ class Domain(Identity):
     task: ClassVar[str]
 
     def factors(self) -> dict[str, Scalar]:
-        """The parameters as columns of the results table."""
+        """Return the parameters as columns of the results table."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
     def __str__(self) -> str:
-        """``base=8,digits=2``: what the command line accepts for this domain; defaults are left out only if all are."""
+        """Return ``base=8,digits=2``, which the command line accepts for this domain."""
         return ",".join(f"{name}={value}" for name, value in self.factors().items())
 
     @property
     def tested_on(self) -> str:
-        """Columns of the matrix: evaluations that differ only in what they leave out, since it was taught, are one."""
+        """Label of the matrix column; evaluations that differ only in held-out items share one."""
         return str(self)
 
     @property
     def without_replicate(self) -> Self:
-        """Without the number of its draw: training sets that differ in chance alone share it."""
+        """The domain without its draw number: equal for training sets that differ in chance alone."""
         return self
 
     @property
     def short(self) -> str:
-        """How folders are named after it; not to be read back."""
+        """A short name for folders; it cannot be parsed back."""
         return str(self)

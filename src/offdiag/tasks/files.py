@@ -1,4 +1,4 @@
-"""A task's data as the folder of files in which the published study keeps it."""
+"""Write a task's data as the files in which the published study keeps them."""
 
 import json
 from pathlib import Path

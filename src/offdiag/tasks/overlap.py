@@ -1,4 +1,4 @@
-"""Training and evaluation examples must not meet."""
+"""Check that training and evaluation sets share no item."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from offdiag.tasks.task import Example, Task
 def shared_keys(
     task: Task[Any], domain_a: Domain, examples_a: Sequence[Example], domain_b: Domain, examples_b: Sequence[Example]
 ) -> set[str]:
-    """Keys of the items that two sets of examples have in common, up to the task's symmetries.
+    """Return the keys of items that two sets share, up to the task's symmetries.
 
     Domains of two different tasks share nothing: their keys do not mean the same.
     """
@@ -24,7 +24,7 @@ def shared_keys(
 def check_disjoint(
     task: Task[Any], domain_a: Domain, examples_a: Sequence[Example], domain_b: Domain, examples_b: Sequence[Example]
 ) -> None:
-    """Refuses two sets of examples, such as training and evaluation, that share an item.
+    """Refuse two sets of examples, such as training and evaluation, that share an item.
 
     Raises:
         UserError: they share at least one, up to the task's symmetries; the message names the first by both ids.

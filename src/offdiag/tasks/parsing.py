@@ -1,4 +1,4 @@
-"""The text form of a domain, ``base=8,digits=2``, as people type it."""
+"""Parse the text form of a domain, ``base=8,digits=2``, as people type it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from offdiag.tasks.task import Task
 
 
 def parse_domain(task: Task[Any], text: str) -> Domain:
-    """The domain of ``task`` that ``text`` names: ``name=value`` pairs with commas between, in any order.
+    """Parse ``name=value`` pairs with commas between, in any order, to a domain of ``task``.
 
     Parameters that are left out take their defaults; the empty text names the domain of all defaults. It reads back
     what ``str(domain)`` writes.

@@ -1,4 +1,4 @@
-"""Endless streams of token sequences, drawn as they are needed: what a model is pre-trained on. NumPy only."""
+"""Endless streams of token sequences for pre-training, drawn as they are needed."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
@@ -22,7 +22,7 @@ NO_TARGET = -100
 
 
 class Batch(NamedTuple):
-    """Token sequences and what is to be learnt from them, both ``[rows, columns]``; shorter ones are filled up.
+    """Token sequences and their targets, both ``[rows, columns]``; shorter ones are padded.
 
     Attributes:
         ids: tokens. targets: at each position the token that follows, or -100 where nothing is to be learnt.
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
 
 class Part(Identity):
-    """What a training learns, or a part of it.
+    """A part of what a training learns: a domain, and how much of it.
 
     Attributes:
         domain: a distribution of a task. name: what the part is there for, such as ``replay``.
@@ -82,20 +82,20 @@ class Stream(Identity, ABC):
 
     @abstractmethod
     def batch(self, seed: int, index: int, rows: int) -> Batch:
-        """Batch ``index`` (from 0) of the stream under ``seed``."""
+        """Return batch ``index`` (from 0) of the stream under ``seed``."""
 
     def sample(self, rows: int) -> Batch:
-        """About so many rows, as mixed as in training, for estimates; a stream that draws far more at once says how."""
+        """Return about ``rows`` rows, as mixed as in training, for estimates."""
         return self.batch(0, 0, rows)
 
     def mean_length(self) -> float:
-        """The mean number of columns of a row up to its last target; what fills a row up is not computed."""
+        """Return the mean number of columns up to the last target, without padding."""
         columns = np.arange(1, self.columns + 1)
         targets = self.sample(SAMPLED_ROWS).targets
         return float((columns * (targets != NO_TARGET)).max(axis=1).mean())
 
     def check_after(self, before: "Stream") -> None:
-        """Refuses to teach this stream to a model that was made by ``before``.
+        """Refuse to train a model on this stream that was trained on ``before``, if they do not fit.
 
         Raises:
             UserError: the tokens are others, or its sequences are longer.

@@ -1,4 +1,4 @@
-"""The contract of a task: a family of examples with prompts and a grader. NumPy only, never torch.
+"""The contract of a task: a family of examples with prompts and a grader; never torch.
 
 A task says what its domains are, draws examples of a named split, words a prompt and the ideal response, and grades a
 completion. Everything else (how a model meets the examples) is a method's business.
@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grade:
-    """What the grader makes of one completion.
+    """The grader's verdict on one completion.
 
     Attributes:
         parsed: the answer that was found, or None.
@@ -93,18 +93,18 @@ class Task(ABC, Generic[D]):
 
     @abstractmethod
     def domains(self) -> Sequence[D]:
-        """The domains that the published study uses; any other valid parameters work too."""
+        """Return the domains that the published study uses; other valid parameters work, too."""
 
     @abstractmethod
     def examples(self, domain: D, split: str, n: int, seed: int) -> list[Example]:
-        """The first ``n`` examples of a split; a longer request starts with the same examples.
+        """Return the first ``n`` examples of a split; a longer request starts with the same ones.
 
         Raises:
             UserError: the split is unknown, or the domain has fewer than ``n`` examples for it.
         """
 
     def size(self, domain: D, split: str) -> int | None:
-        """How many examples the split has; None where it does not run out.
+        """Return how many examples the split has; None where it does not run out.
 
         Raises:
             UserError: the split is unknown.
@@ -113,7 +113,7 @@ class Task(ABC, Generic[D]):
         return None
 
     def check_available(self, domain: D, split: str, n: int, otherwise: str = "") -> None:
-        """Refuses to ask for more examples than a split has.
+        """Refuse to ask for more examples than a split has.
 
         Raises:
             UserError: the split is unknown or has fewer than ``n``; ``otherwise`` ends the advice.
@@ -127,30 +127,30 @@ class Task(ABC, Generic[D]):
 
     @abstractmethod
     def demonstrations(self, domain: D, query: Example, k: int, seed: int) -> list[Example]:
-        """``k`` training examples drawn for this one query, never the query itself (up to the task's symmetries)."""
+        """Return ``k`` training examples drawn for one query, never the query itself."""
 
     @abstractmethod
     def prompt(self, domain: D, example: Example, style: PromptStyle) -> str:
-        """The user's turn that asks for this example."""
+        """Return the user's turn that asks for this example."""
 
     @abstractmethod
     def response(self, domain: D, example: Example, *, rationale: bool) -> str:
-        """The ideal reply: what fine-tuning teaches and what a demonstration shows."""
+        """Return the ideal reply, which fine-tuning teaches and a demonstration shows."""
 
     @abstractmethod
     def grade(self, domain: D, example: Example, completion: str) -> Grade:
-        """The verdict on one completion (the generated text alone, never the prompt)."""
+        """Grade one completion (the generated text alone, never the prompt)."""
 
     @abstractmethod
     def parse_problem(self, domain: D, problem: str) -> Example:
-        """The example that a bare problem states, for grading completions that were made elsewhere.
+        """Parse a bare problem to an example, for grading completions that were made elsewhere.
 
         Raises:
             UserError: the text is not a problem of this domain.
         """
 
     def row(self, domain: D, example: Example) -> dict[str, Json]:
-        """The example as a line of training data: the conversation, in the layout that chat trainers read."""
+        """Return the example as a line of training data, in the layout that chat trainers read."""
         return {
             "messages": [
                 {"role": "user", "content": self.prompt(domain, example, "direct")},
@@ -159,11 +159,11 @@ class Task(ABC, Generic[D]):
         }
 
     def files(self, domain: D, seed: int) -> dict[str, list[dict[str, Json]]]:
-        """The files in which a published study keeps this data, by their names without ``.jsonl``; mostly none."""
+        """Return the files of the published study with this data, by name without ``.jsonl``."""
         return {}
 
     def stream(self, parts: Sequence[Part], *, loss: Loss, data_seed: int) -> Stream:
-        """The parts as one stream of token sequences, for a model that knows no other tokens than the task's.
+        """Return the parts as one stream of token sequences, for a model trained from scratch.
 
         Args:
             parts: what is learnt. loss: whether it is on the answers only or on the whole text.
@@ -175,7 +175,7 @@ class Task(ABC, Generic[D]):
         raise UserError(f"{self.name} is worded for pretrained models: nothing can learn it from scratch")
 
     def key(self, domain: D, example: Example) -> str:
-        """Equal for two examples that are the same item up to the task's symmetries (such as swapped operands).
+        """Return a key that is equal for the same item up to symmetries, such as swapped operands.
 
         Keys are compared across the task's domains too, so whatever makes the same text another item (the base of an
         addition) belongs to the key.
@@ -183,7 +183,7 @@ class Task(ABC, Generic[D]):
         return example.problem
 
     def keys(self, domain: D, split: str, n: int, seed: int) -> frozenset[str]:
-        """The keys of the first ``n`` examples of a split; override it where they are known without the examples.
+        """Return the keys of the first ``n`` examples; override it where that needs no examples.
 
         Raises:
             UserError: as :meth:`examples` does.
@@ -191,11 +191,11 @@ class Task(ABC, Generic[D]):
         return frozenset(self.key(domain, example) for example in self.examples(domain, split, n, seed))
 
     def summary(self, domain: D) -> dict[str, Json]:
-        """What a person should know of the data behind a domain; nothing where the examples say it all."""
+        """Return what a person should know of the data behind a domain; mostly nothing."""
         return {}
 
     def check_split(self, split: str) -> None:
-        """Refuses a split that the task does not have.
+        """Refuse a split that the task does not have.
 
         Raises:
             UserError: the split is unknown; the message lists those there are.
@@ -209,7 +209,7 @@ T = TypeVar("T", bound=type[Task[Any]])
 
 
 def register(cls: T) -> T:
-    """Class decorator for a task of a study file, or of a module beside it: makes it known by its name.
+    """Register the task of a study file, or of a module beside it (class decorator).
 
     Raises:
         UserError: another task has this name.
@@ -219,12 +219,12 @@ def register(cls: T) -> T:
 
 
 def task_names() -> list[str]:
-    """Names of all known tasks, sorted; nothing is imported."""
+    """Return the names of all known tasks, sorted; nothing is imported."""
     return TASKS.names()
 
 
 def get_task(name: str) -> Task[Any]:
-    """The task ``name``, always the same object.
+    """Return the task ``name``, always the same object.
 
     Raises:
         UserError: no such task, or it cannot be loaded; the message lists those there are, or says why.
