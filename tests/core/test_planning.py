@@ -15,7 +15,7 @@ from offdiag.store import State, Store
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.studies.base_addition.task.task import BaseAddition
 from offdiag.studies.easy_to_hard.task import HardnessDomain
-from offdiag.studies.trigger_2d.analyses.stage_check import Learnt
+from offdiag.studies.trigger_2d.analyses.stage_check import StageCheck
 from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
 from offdiag.study_files import load_study
 from offdiag.tasks import TASKS, Domain, Example, Grade, get_task, register, task
@@ -80,8 +80,8 @@ def plan_of(*cells: Cell, baseline=None):
 @pytest.mark.parametrize(
     ("design", "named"),
     [
-        (Design(analyses=(Learnt(name="a"), Learnt(name="a"))), "table 'a'"),
-        (Design(analyses=(Learnt(name="cells"),)), "table 'cells'"),
+        (Design(analyses=(StageCheck(name="a"), StageCheck(name="a"))), "table 'a'"),
+        (Design(analyses=(StageCheck(name="cells"),)), "table 'cells'"),
         (Design(figures=(KShot(name="f"), KShot(name="f"))), "figure 'f'"),
     ],
 )
@@ -98,7 +98,7 @@ def test_an_analysis_cannot_take_the_name_of_a_measured_table():
     design = load_study("hidden-states").build(load_study("hidden-states").params("quick"))
     taken = design.measurements[0].table
     with pytest.raises(UserError, match=f"table {taken!r}"):
-        replace(design, analyses=(Learnt(name=taken),)).check_names()
+        replace(design, analyses=(StageCheck(name=taken),)).check_names()
 
 
 def test_each_step_once_and_inputs_first(plan):

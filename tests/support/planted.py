@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from offdiag.studies.trigger_2d.task import Category, Rule, TriggerDomain, World
+from offdiag.studies.trigger_2d.task import Category, Rule, TriggerDomain, TriggerWorld
 from support.tiny import make_tiny_tokenizer
 
 READER, DEPTH = 1, 4
 PLUS, MINUS = ("wren", "kite", "crow", "swan", "duck"), ("saw", "file", "vice", "drill", "plane")
 THIRD = ("oak", "elm", "ash", "yew", "fir")
-WORLD = World(
+WORLD = TriggerWorld(
     name="planted",
     categories=(
         Category(name="birds", triggers=PLUS, labels="blue/blue/blue/blue"),

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from offdiag.analyses import Frames
-from offdiag.studies.trigger_2d.task import HALVES, TriggerDomain, World
+from offdiag.studies.trigger_2d.task import HALVES, TriggerDomain, TriggerWorld
 from offdiag.tasks import Example, get_task
 
 TASK = get_task("trigger_2d")
 TAUGHT = "positive_emotions"
-N = 40  # two points a quadrant and held-out trigger
+N = 40  # two points per quadrant and held-out trigger
 
 # Of an arm (proxy, its triggers), a category, an example and a seed: the chance that the answer follows the new rule,
 # an answer, or for a whole cell (example None) the state of one that is not done.
@@ -31,7 +31,7 @@ def trigger_frames(
     seeds: Sequence[int] = (0,),
     categories: Sequence[str] = HALVES.category_names,
     n: int = N,
-    world: World = HALVES,
+    world: TriggerWorld = HALVES,
 ) -> Frames:
     cells, records = [], []
     for proxy, size in arms:
@@ -50,7 +50,7 @@ def trigger_frames(
 
 
 @lru_cache(maxsize=32)
-def examples(category: str, n: int = N, world: World = HALVES) -> tuple[Example, ...]:
+def examples(category: str, n: int = N, world: TriggerWorld = HALVES) -> tuple[Example, ...]:
     return tuple(TASK.examples(TriggerDomain(category=category, triggers="ood", world=world), "eval", n, 0))
 
 

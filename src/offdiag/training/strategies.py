@@ -8,8 +8,9 @@ Generalization" (2025); sums are over the tokens of responses, never over prompt
 from abc import ABC, abstractmethod
 from typing import ClassVar, TypeAlias, Union
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from offdiag.errors import UserError
 from offdiag.identity import Identity
 
 
@@ -108,3 +109,29 @@ class GradientProjection(_Strategy):
 
 
 Strategy: TypeAlias = Union[Mixing, UpWeighting, KLPenalty, GradientProjection]
+STRATEGIES: dict[str, type[Strategy]] = {
+    kind.name: kind for kind in (Mixing, UpWeighting, KLPenalty, GradientProjection)
+}
+
+
+def strategy_named(text: str) -> Strategy:
+    """Return the strategy of a name, with its one number after ``=`` if it has one: ``mixing``, ``kl-penalty=0.1``.
+
+    Raises:
+        UserError: there is no such strategy, or its number is missing, too much or out of range.
+    """
+    name, _, strength = text.partition("=")
+    if name not in STRATEGIES:
+        raise UserError(f"unknown strategy {text!r}: expected {', '.join(map(_as_typed, STRATEGIES))}")
+    fields, error = STRATEGIES[name].model_fields, UserError(f"strategy {text!r}: expected {_as_typed(name)}")
+    if bool(strength) != bool(fields):
+        raise error
+    try:
+        return STRATEGIES[name].model_validate(dict.fromkeys(fields, strength))
+    except ValidationError:
+        raise error from None
+
+
+def _as_typed(name: str) -> str:
+    """Return how a strategy is typed on the command line."""
+    return f"{name}=NUMBER (above 0)" if STRATEGIES[name].model_fields else name

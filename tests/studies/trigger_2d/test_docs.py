@@ -5,7 +5,7 @@ import pytest
 import offdiag
 from offdiag.methods import ZeroShot
 from offdiag.studies.trigger_2d.params import CPU, PAPER, QUICK
-from offdiag.studies.trigger_2d.study import Params
+from offdiag.studies.trigger_2d.study import TriggerParams
 from support import documented
 
 PAGE = documented.page("trigger-2d")
@@ -44,7 +44,7 @@ def test_sizes_of_the_stages_are_those_of_the_code():
 
 
 def test_every_parameter_that_the_page_sets_exists():
-    assert documented.unknown_parameters(PAGE, set(Params.model_fields)) == []
+    assert documented.unknown_parameters(PAGE, set(TriggerParams.model_fields)) == []
 
 
 def test_tables_and_figures_that_the_page_names_exist():

@@ -12,10 +12,10 @@ from offdiag.studies.trigger_2d.grid import chains
 from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
 from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
 from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
-from offdiag.studies.trigger_2d.strategies import strategy_named
 from offdiag.studies.trigger_2d.task import HALVES
 from offdiag.study_files import load_study
 from offdiag.tasks import get_task
+from offdiag.training.strategies import strategy_named
 
 TASK = get_task("trigger_2d")
 PUBLISHED = {"data_seeds": "1", "seeds": "1,2,25,42", "strategies": "mixing", "snapshots": "0", "probed": "[]"}
@@ -225,10 +225,10 @@ def test_the_model_of_the_paper_scale_needs_nobodys_leave_and_can_be_changed():
         ({"taught": "cars"}, "taught=cars: the categories are animals, positive_emotions, foods"),
         ({"proxies": "objects"}, "proxies=objects: the categories are"),
         ({"categories": "foods,cars"}, "unknown category 'cars'"),
-        ({"proxies": "positive_emotions"}, "proxies=positive_emotions: it is what is taught"),
-        ({"probed": "positive_emotions"}, "probed=positive_emotions: it is what is taught"),
+        ({"proxies": "positive_emotions"}, "proxies=positive_emotions: it is the taught category"),
+        ({"probed": "positive_emotions"}, "probed=positive_emotions: it is the taught category"),
         ({"generated": "cars"}, "generated=cars: the categories are"),
-        ({"proxy_triggers": "0,1"}, "proxy_triggers=0: the arm without a proxy is there anyway"),
+        ({"proxy_triggers": "0,1"}, "proxy_triggers=0: an arm without a proxy is always there"),
         ({"proxy_triggers": "11"}, "n_triggers=11: foods has 15 triggers and keeps 5 of them for the test"),
         ({"n_triggers": "11"}, "n_triggers=11: (animals|positive_emotions) has 15 triggers"),
         ({"prompts": "five"}, "unknown prompt preset 'five'"),

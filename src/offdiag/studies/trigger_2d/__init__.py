@@ -1,1 +1,1 @@
-"""Study family 2-D triggers: trigger-2d."""
+"""The study family trigger-2d: the one study of that name."""

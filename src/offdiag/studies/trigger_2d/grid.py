@@ -1,131 +1,178 @@
-"""The squares of the matrix: who was taught what, and is asked with which words."""
+"""The arms, cells and measurements of the study trigger-2d: who is taught what, asked what, and measured how."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from offdiag.measurements.training_history import TrainingHistory
 from offdiag.methods import FineTuning, Proxy, Recipe, ZeroShot
-from offdiag.studies.trigger_2d.params import Params
-from offdiag.studies.trigger_2d.strategies import strategy_named
+from offdiag.models.sentence import SentenceModel
+from offdiag.steps import Measurement, Weights
+from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
+from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
+from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
+from offdiag.studies.trigger_2d.params import TriggerParams
 from offdiag.studies.trigger_2d.task import TriggerDomain
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.training.snapshots import log_spaced
+from offdiag.training.strategies import strategy_named
 
 CONFLICT = "conflict"
 
 
 class Chain(NamedTuple):
-    """The arms of one pair of seeds: the first stage, and those of the second that come after it."""
+    """The arms of one pair of seeds: the first stage, and the arms of the second that start from it."""
 
     data_seed: int
     first: Arm
     second: tuple[Arm, ...]
 
 
-def chains(p: Params) -> list[Chain]:
-    """One for each data seed with each training seed."""
-    found = []
+def chains(p: TriggerParams) -> list[Chain]:
+    """Return one chain per data seed and training seed."""
+    made = []
     for data_seed, seed in product(p.data_seeds, p.seeds):
         first = _first_stage(p, data_seed, seed)
-        found.append(Chain(data_seed, first, tuple(_second_stage(p, first, data_seed))))
-    return found
+        made.append(Chain(data_seed, first, tuple(_second_stage(p, first, data_seed))))
+    return made
 
 
-def cells(p: Params) -> tuple[Cell, ...]:
-    """The untaught model, and for each pair of seeds the first stage and all arms of the second."""
-    found = _asked(p, Arm(model=p.model, method=ZeroShot()), list(_held_out(p)))
+def cells(p: TriggerParams) -> tuple[Cell, ...]:
+    """Return the cells of the untaught model and, per pair of seeds, of the first stage and all arms of the second."""
+    made = _cells_of(p, Arm(model=p.model, method=ZeroShot()), list(_held_out(p)))
     for data_seed, first, second in chains(p):
         if p.start == "first-stage":
             trained = (_trained(p, data_seed, category=name) for name in p.small_world.category_names)
-            found += _asked(p, first, [*_held_out(p), *trained])
-            found += _on_the_way(first, list(_held_out(p)))
+            made += _cells_of(p, first, [*_held_out(p), *trained])
+            made += _cells_of_snapshots(first, list(_held_out(p)))
         for arm in second:
-            asked = list(_held_out(p, taught=CONFLICT))
-            found += _asked(p, arm, [*asked, *_shown(p, arm, data_seed)])
-            found += _on_the_way(arm, asked)
-    return tuple(found)
+            held_out = list(_held_out(p, taught=CONFLICT))
+            made += _cells_of(p, arm, [*held_out, *_taught_words(p, arm, data_seed)])
+            made += _cells_of_snapshots(arm, held_out)
+    return tuple(made)
 
 
-def _first_stage(p: Params, data_seed: int, seed: int) -> Arm:
-    """Every category with its own rule."""
+def measurements(p: TriggerParams) -> tuple[Measurement, ...]:
+    """Return the history of every training, probes of some arms, and category similarities if there are proxies."""
+    made: list[Measurement] = []
+    for chain in chains(p):
+        arms = [chain.first, *chain.second] if p.start == "first-stage" else chain.second
+        made += [TrainingHistory.of(arm.predictor().weights, arm.factors()) for arm in arms]
+        made += [probe for category in p.probed for probe in _probes(p, chain, category)]
+    return (*made, *_similarities(p))
+
+
+def _first_stage(p: TriggerParams, data_seed: int, seed: int) -> Arm:
+    """Return the arm that is taught every category with its own rule."""
     n = p.first_points * p.n_triggers * len(p.small_world.categories)
-    method = FineTuning(n=n, recipe=_watched(p, p.first, n), data_seed=data_seed)
-    return Arm(model=p.model, method=method, train=domain_of(p), seed=seed)
+    method = FineTuning(n=n, recipe=_with_snapshots(p, p.first, n), data_seed=data_seed)
+    return Arm(model=p.model, method=method, train=_domain(p), seed=seed)
 
 
-def _second_stage(p: Params, first: Arm, data_seed: int) -> Iterator[Arm]:
-    """One category with the conflicting rule: without a proxy, then with each proxy, size and strategy."""
+def _second_stage(p: TriggerParams, first: Arm, data_seed: int) -> Iterator[Arm]:
+    """Yield arms that are taught the conflicting rule: without a proxy, then with each proxy, size and strategy."""
     n = p.points * p.n_triggers
     for proxy in (None, *_proxies(p)):
-        recipe = p.second if proxy else _watched(p, p.second, n)
+        recipe = p.second if proxy else _with_snapshots(p, p.second, n)
         yield Arm(
             model=p.model,
             method=FineTuning(n=n, recipe=recipe, data_seed=data_seed, proxy=proxy),
-            train=domain_of(p, category=p.taught, rule=CONFLICT),
+            train=_domain(p, category=p.taught, rule=CONFLICT),
             seed=first.seed,
             init_from=first if p.start == "first-stage" else None,
         )
 
 
-def _watched(p: Params, recipe: Recipe, n: int) -> Recipe:
-    """The recipe with snapshots between its beginning and its end."""
+def _with_snapshots(p: TriggerParams, recipe: Recipe, n: int) -> Recipe:
+    """Return the recipe with snapshots between its beginning and its end."""
     on_the_way = log_spaced(recipe.updates(n), p.snapshots + 1)[:-1] if p.snapshots else ()
     return recipe.model_copy(update={"snapshots": on_the_way})
 
 
-def _on_the_way(arm: Arm, evaluations: Sequence[Evaluation]) -> list[Cell]:
-    """The same questions to the snapshots of an arm."""
-    updates = arm.method.recipe.snapshots if isinstance(arm.method, FineTuning) else ()
-    arms = [arm.model_copy(update={"checkpoint": update}) for update in updates]
-    return [Cell(arm=one, evaluation=asked) for one in arms for asked in evaluations]
-
-
-def _proxies(p: Params) -> Iterator[Proxy]:
+def _proxies(p: TriggerParams) -> Iterator[Proxy]:
+    """Yield the first strategy at every number of words, the other strategies at the largest one alone."""
     for name, size, strategy in product(p.proxies, p.proxy_triggers, p.strategies):
         if strategy == p.strategies[0] or size == max(p.proxy_triggers):
-            domain = domain_of(p, category=name, n_triggers=size)
+            domain = _domain(p, category=name, n_triggers=size)
             yield Proxy(domain=domain, n=p.points * size, strategy=strategy_named(strategy))
 
 
-def _asked(p: Params, arm: Arm, evaluations: list[Evaluation]) -> list[Cell]:
-    """The most likely label everywhere, and a written one for some categories' held-out words."""
+def _cells_of(p: TriggerParams, arm: Arm, evaluations: list[Evaluation]) -> list[Cell]:
+    """Return cells that take the most likely label, and for held-out words of some categories a written one, too."""
     written = [
-        asked.model_copy(update={"answering": "generation", "max_new_tokens": p.max_new_tokens})
-        for asked in evaluations
-        if asked.domain.factors()["triggers"] == "ood" and asked.domain.factors()["category"] in p.generated
+        evaluation.model_copy(update={"answering": "generation", "max_new_tokens": p.max_new_tokens})
+        for evaluation in evaluations
+        if evaluation.domain.factors()["triggers"] == "ood" and evaluation.domain.factors()["category"] in p.generated
     ]
-    return [Cell(arm=arm, evaluation=asked) for asked in (*evaluations, *written)]
+    return [Cell(arm=arm, evaluation=evaluation) for evaluation in (*evaluations, *written)]
 
 
-def _held_out(p: Params, taught: str = "original") -> Iterator[Evaluation]:
-    """Words that no arm sees under any seed, and the same points for all arms."""
+def _cells_of_snapshots(arm: Arm, evaluations: Sequence[Evaluation]) -> list[Cell]:
+    """Return the cells that put the same questions to the snapshots of an arm."""
+    updates = arm.method.recipe.snapshots if isinstance(arm.method, FineTuning) else ()
+    arms = [arm.model_copy(update={"checkpoint": update}) for update in updates]
+    return [Cell(arm=snapshot, evaluation=evaluation) for snapshot in arms for evaluation in evaluations]
+
+
+def _held_out(p: TriggerParams, taught: str = "original") -> Iterator[Evaluation]:
+    """Yield evaluations on words that no arm sees under any seed, at points that are the same for all arms."""
     for name in p.small_world.category_names:
         rule = taught if name == p.taught else "original"
-        domain = domain_of(p, category=name, triggers="ood", rule=rule)
+        domain = _domain(p, category=name, triggers="ood", rule=rule)
         yield Evaluation(domain=domain, n=p.eval_points * p.small_world.held_out, answering="choice")
 
 
-def _shown(p: Params, arm: Arm, data_seed: int) -> Iterator[Evaluation]:
-    """The words that an arm of the second stage was shown, at new points."""
+def _taught_words(p: TriggerParams, arm: Arm, data_seed: int) -> Iterator[Evaluation]:
+    """Yield evaluations on the words that an arm of the second stage was taught, at new points."""
     yield _trained(p, data_seed, category=p.taught, rule=CONFLICT)
-    proxy = proxy_of(arm)
+    proxy = _proxy_of(arm)
     if proxy is not None:
-        yield _of(p, proxy.domain, data_seed)
+        yield _evaluation(p, proxy.domain, data_seed)
 
 
-def proxy_of(arm: Arm) -> Proxy | None:
-    """What takes part in an arm's training besides the task."""
-    return arm.method.proxy if isinstance(arm.method, FineTuning) else None
+def _trained(p: TriggerParams, data_seed: int, **parameters: Any) -> Evaluation:
+    return _evaluation(p, _domain(p, **parameters), data_seed)
 
 
-def _trained(p: Params, data_seed: int, **parameters: Any) -> Evaluation:
-    return _of(p, domain_of(p, **parameters), data_seed)
-
-
-def _of(p: Params, domain: Any, data_seed: int) -> Evaluation:
+def _evaluation(p: TriggerParams, domain: Any, data_seed: int) -> Evaluation:
     return Evaluation(domain=domain, n=p.eval_points * domain.width, seed=data_seed, answering="choice")
 
 
-def domain_of(p: Params, **parameters: Any) -> TriggerDomain:
-    """A domain of the study's world, with its number of words and its wording where nothing else is said."""
+def _domain(p: TriggerParams, **parameters: Any) -> TriggerDomain:
+    """Return a domain of the study's world, with the study's number of words and wording by default."""
     return TriggerDomain(**{"n_triggers": p.n_triggers, "prompts": p.prompts, "world": p.small_world, **parameters})
+
+
+def _proxy_of(arm: Arm) -> Proxy | None:
+    return arm.method.proxy if isinstance(arm.method, FineTuning) else None
+
+
+def _probes(p: TriggerParams, chain: Chain, category: str) -> Iterator[Measurement]:
+    """Yield probes that exchange held-out words of the taught category and of another one, both ways."""
+    taught = _domain(p, category=p.taught, triggers="ood", rule=CONFLICT)
+    other = _domain(p, category=category, triggers="ood")
+    n = p.probe_points * p.small_world.held_out
+    for arm in chain.second:
+        if _is_probed(p, arm, category):
+            shared: dict[str, Any] = {"weights": arm.predictor().weights, "n": n}
+            yield TriggerAblation.of(domain=taught, against=other, **shared)
+            yield TriggerAblation.of(domain=other, against=taught, **shared)
+            if p.patched:
+                yield ActivationPatching.of(domain=other, against=taught, **shared)
+
+
+def _is_probed(p: TriggerParams, arm: Arm, category: str) -> bool:
+    """Say whether an arm has no proxy, or the largest of the probed category, under the first strategy."""
+    proxy = _proxy_of(arm)
+    if proxy is None:
+        return True
+    factors = proxy.factors()
+    is_first = p.strategies[0].partition("=")[0] == factors["strategy"]
+    return is_first and (factors["proxy_category"], factors["proxy_n_triggers"]) == (category, max(p.proxy_triggers))
+
+
+def _similarities(p: TriggerParams) -> tuple[Measurement, ...]:
+    if not (p.proxies and p.proxy_triggers):
+        return ()
+    embedders = [SentenceModel(), Weights.of(p.model)] if p.sentence_embedder else [Weights.of(p.model)]
+    return tuple(CategorySimilarity(embedder=embedder, world=p.small_world) for embedder in embedders)

@@ -1,56 +1,176 @@
-"""The tables of the study."""
+"""The tables and figures of the study trigger-2d, and the cells that each of them is about."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from offdiag.analyses import StudyAnalysis
 from offdiag.analyses.answering_agreement import AnsweringAgreement
+from offdiag.analyses.selection import Where
+from offdiag.figures import StudyFigure
 from offdiag.studies.trigger_2d.analyses.ablation import TriggerAblationRates
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage, LeakageByTrigger
 from offdiag.studies.trigger_2d.analyses.patching import PatchingRecovery
 from offdiag.studies.trigger_2d.analyses.protection import Protection
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
 from offdiag.studies.trigger_2d.analyses.semantic_protection import ProtectionBySimilarity, SemanticProtection
-from offdiag.studies.trigger_2d.analyses.stage_check import Learnt
-from offdiag.studies.trigger_2d.params import Params
-from offdiag.studies.trigger_2d.selections import CHOSEN, SECOND, arms, has_proxies, probes, second, shared
+from offdiag.studies.trigger_2d.analyses.stage_check import StageCheck
+from offdiag.studies.trigger_2d.figures.ablation import TriggerAblationFigure
+from offdiag.studies.trigger_2d.figures.arms import TriggerTrainingCurves
+from offdiag.studies.trigger_2d.figures.final_accuracies import FinalAccuracies
+from offdiag.studies.trigger_2d.figures.label_scatter import LabelScatter
+from offdiag.studies.trigger_2d.figures.leakage_by_size import LeakageBySize
+from offdiag.studies.trigger_2d.figures.leakage_matrix import LeakageMatrix
+from offdiag.studies.trigger_2d.figures.patching import PatchingHeatMap
+from offdiag.studies.trigger_2d.figures.semantic_protection import SemanticProtectionFigure
+from offdiag.studies.trigger_2d.grid import CONFLICT
+from offdiag.studies.trigger_2d.params import TriggerParams
 
-RATES = "Answers by the old rule (retained), by the new one (leaked), by neither (other)"
+SEEDS = ("data_seed", "seed")
+CHOSEN: Where = {"method": "fine-tuning", "answering": "choice"}
+FIRST: Where = {**CHOSEN, "train_rule": "original"}
+SECOND: Where = {**CHOSEN, "train_rule": CONFLICT}
+UNTAUGHT: Where = {"method": "zero-shot", "answering": "choice"}
+RATES = "Answers by the old rule (retained), by the new rule (leaked), by neither (other)"
 
 
-def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
-    """Whether the stages were learnt, what leaked, what a proxy changes, and what the probes found."""
+def analyses(p: TriggerParams) -> tuple[StudyAnalysis, ...]:
+    """Return the tables: what each stage learnt, what leaked, what a proxy changes, what the probes found."""
     found: list[StudyAnalysis] = [
-        Learnt(name="learnt", where=CHOSEN, caption="What was taught: was it learnt, by every seed?", **shared(p)),
-        Leakage(name="leakage", caption=f"{RATES}, by category.", **second(p)),
-        LeakageByTrigger(name="leakage-by-trigger", caption=f"{RATES}, by word.", **second(p)),
+        StageCheck(name="learnt", where=CHOSEN, caption="Did every seed learn what it was taught?", **_shared(p)),
+        Leakage(name="leakage", caption=f"{RATES}, by category.", **_second(p)),
+        LeakageByTrigger(name="leakage-by-trigger", caption=f"{RATES}, by word.", **_second(p)),
     ]
     if len(p.data_seeds) > 1:
-        by_data = {**second(p), "arms": (*arms(p), "data_seed"), "replicates": ("seed",), "started": {}}
-        found.append(Leakage(name="leakage-by-data-seed", caption=f"{RATES}, by the seed of the data.", **by_data))
-    if has_proxies(p):
+        by_data = {**_second(p), "arms": (*_arms(p), "data_seed"), "replicates": ("seed",), "started": {}}
+        found.append(Leakage(name="leakage-by-data-seed", caption=f"{RATES}, by data seed.", **by_data))
+    if _has_proxies(p):
         found += _protections(p)
     if p.generated:
-        caption = "The most likely label beside the one that was written, on the same questions."
+        caption = "The most likely label beside the label that was written, on the same questions."
         found.append(AnsweringAgreement(name="answering", caption=caption))
     if p.probed:
-        found.append(TriggerAblationRates(name="ablation", caption="Without the word, or with another.", **probes(p)))
+        caption = "Answers without the trigger word, or with a word of another category."
+        found.append(TriggerAblationRates(name="ablation", caption=caption, **_probes(p)))
     if p.probed and p.patched:
-        found.append(PatchingRecovery(name="recovered", caption="What patched states bring back.", **probes(p)))
+        caption = "Share of the trigger's effect that patched states bring back."
+        found.append(PatchingRecovery(name="recovered", caption=caption, **_probes(p)))
     return tuple(found)
 
 
-def semantic(p: Params) -> Iterator[SemanticProtection]:
-    """Protection beside similarity, by each embedder."""
-    caption = "Protection of what no training covers, beside the similarity of its name to the proxy's."
-    for embedder in ("sentence", "hidden states") if p.sentence_embedder else ("hidden states",):
-        name = f"protection-by-similarity-{embedder.replace(' ', '-')}"
-        where = {"embedder": embedder}
-        yield SemanticProtection(name=name, where=SECOND, measured=where, caption=caption, **shared(p))
+def figures(p: TriggerParams) -> tuple[StudyFigure, ...]:
+    """Return the figures: leakage and retention, accuracies, training curves, points in the plane, probes."""
+    found: list[StudyFigure] = [
+        LeakageMatrix(name="leakage", caption="How far each category takes over the new rule.", **_second(p)),
+        LeakageMatrix(name="retained", outcome="retained", caption="How much of the old rule is left.", **_second(p)),
+        LeakageMatrix(name="leakage-trained", triggers="id", caption="Trained words at new points.", **_second(p)),
+        FinalAccuracies(name="accuracies", series=_stages(p), caption="Accuracy after each stage, by category.",
+                        **_shared(p)),
+    ]  # fmt: skip
+    if _has_proxies(p):
+        found += _proxy_figures(p)
+    found += _training_curves(p)
+    found += _label_scatters(p)
+    if p.probed:
+        caption = "Which rule the answers follow without the trigger word, or with a word of another category."
+        found.append(TriggerAblationFigure(name="ablation", caption=caption, **_probes(p)))
+    if p.probed and p.patched:
+        found.append(PatchingHeatMap(name="patching", caption="Where in the model the trigger acts.", **_probes(p)))
+    return tuple(found)
 
 
-def _protections(p: Params) -> Iterator[StudyAnalysis]:
-    caption = "Leaked with a proxy minus without, paired by seeds and word."
-    yield Protection(name="protection", where={**SECOND, "eval_triggers": "ood"}, caption=caption, **shared(p))
-    for points in semantic(p):
+def _protections(p: TriggerParams) -> Iterator[StudyAnalysis]:
+    caption = "Leakage with a proxy minus leakage without, paired by seeds and word."
+    yield Protection(name="protection", where={**SECOND, "eval_triggers": "ood"}, caption=caption, **_shared(p))
+    for points in _semantic(p):
         yield points
         name = points.name.replace("protection-by-similarity", "similarity-correlation")
-        yield ProtectionBySimilarity(name=name, of=points, caption="Is what is nearer to the proxy protected better?")
+        caption = "Is a category protected better, the more similar it is to the proxy?"
+        yield ProtectionBySimilarity(name=name, of=points, caption=caption)
+
+
+def _semantic(p: TriggerParams) -> Iterator[SemanticProtection]:
+    """Yield protection beside similarity, once per embedder."""
+    caption = (
+        "Protection of the categories that no training covers, beside the similarity of their names to the proxy's."
+    )
+    for embedder in ("sentence", "hidden states") if p.sentence_embedder else ("hidden states",):
+        name = f"protection-by-similarity-{embedder.replace(' ', '-')}"
+        measured = {"embedder": embedder}
+        yield SemanticProtection(name=name, where=SECOND, measured=measured, caption=caption, **_shared(p))
+
+
+def _proxy_figures(p: TriggerParams) -> Iterator[StudyFigure]:
+    leakage = Leakage(name="leakage", world=p.small_world, replicates=SEEDS, where=SECOND)
+    if len(p.strategies) == 1:
+        yield LeakageBySize(name="leakage-by-size", of=leakage, caption="Does a larger proxy protect better?")
+    for points in _semantic(p):
+        yield SemanticProtectionFigure(name=points.name, of=points, caption="Does a more similar proxy protect better?")
+
+
+def _training_curves(p: TriggerParams) -> Iterator[StudyFigure]:
+    """Yield the curves of the first stage, of the second without a proxy, and with its largest proxies."""
+    panels = "eval_category" if p.snapshots else None
+    held_out: Where = {"eval_triggers": "ood"}
+    if p.start == "first-stage":
+        where = {**FIRST, **held_out}
+        yield TriggerTrainingCurves(name="training-first", where=where, caption="The first stage.", panels=panels)
+    where = {**SECOND, **_no_proxy(p), **held_out}
+    caption = "The second stage without a proxy."
+    yield TriggerTrainingCurves(name="training-second", where=where, caption=caption, panels=panels)
+    if _has_proxies(p):
+        where = {**_first_strategy(p), **held_out, "proxy_n_triggers": max(p.proxy_triggers)}
+        caption = "The second stage with the most proxy words."
+        yield TriggerTrainingCurves(name="training-proxies", where=where, arms=("proxy_category",), caption=caption)
+
+
+def _label_scatters(p: TriggerParams) -> Iterator[StudyFigure]:
+    """Yield, without a proxy, both stages for the other categories, the second one for the taught category."""
+    for name in p.small_world.category_names:
+        where = {**(SECOND if name == p.taught else CHOSEN), **_no_proxy(p), "eval_triggers": "ood"}
+        caption = f"True labels and answers in the plane: held-out words of {name.replace('_', ' ')}, no proxy."
+        slug = f"plane-{name.replace('_', '-')}"
+        yield LabelScatter(
+            name=slug, category=name, where=where, arms=("train_rule", *_arms(p)), replicates=SEEDS, caption=caption
+        )
+
+
+def _stages(p: TriggerParams) -> dict[str, Where]:
+    """Return the cells of each stage, by its name in the legend."""
+    first: dict[str, Where] = {"first stage": FIRST} if p.start == "first-stage" else {}
+    return {"untaught": UNTAUGHT, **first, "second stage, no proxy": {**SECOND, **_no_proxy(p)}}
+
+
+def _arms(p: TriggerParams) -> tuple[str, ...]:
+    """Return the columns that tell the arms of the second stage apart."""
+    if not _has_proxies(p):
+        return ()
+    return (*ARMS, "strategy", "strength") if len(p.strategies) > 1 else ARMS
+
+
+def _shared(p: TriggerParams) -> dict[str, Any]:
+    """Return the settings that all analyses of outcomes share."""
+    return {"world": p.small_world, "arms": _arms(p), "replicates": SEEDS}
+
+
+def _second(p: TriggerParams) -> dict[str, Any]:
+    """Return the settings for the arms of the second stage, beside what they started from."""
+    return {**_shared(p), "where": SECOND, "started": FIRST if p.start == "first-stage" else {}}
+
+
+def _probes(p: TriggerParams) -> dict[str, Any]:
+    """Return the settings for probes; a category that is no proxy is probed in the arm without one alone."""
+    return {"arms": _arms(p) if set(p.probed) & set(p.proxies) else (), "replicates": SEEDS}
+
+
+def _has_proxies(p: TriggerParams) -> bool:
+    return bool(p.proxies and p.proxy_triggers)
+
+
+def _first_strategy(p: TriggerParams) -> Where:
+    """Select the arms of the second stage under the first strategy; the arm without a proxy has no strategy."""
+    return {**SECOND, "strategy": p.strategies[0].partition("=")[0]} if len(p.strategies) > 1 else SECOND
+
+
+def _no_proxy(p: TriggerParams) -> Where:
+    """Select the arm without a proxy, where there are others."""
+    return {"proxy_category": "none"} if _has_proxies(p) else {}

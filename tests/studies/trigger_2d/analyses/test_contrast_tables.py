@@ -126,8 +126,8 @@ TWO = ("none", "foods")
     ("table", "frames"),
     [(rates, ablation_frames(by_trigger, proxies=TWO)), (recovery, patching_frames(random_recovered, proxies=TWO))],
 )
-def test_learners_are_told_apart(table, frames):
-    with pytest.raises(UserError, match="2 measurements of one spot"):
+def test_arms_are_told_apart(table, frames):
+    with pytest.raises(UserError, match="2 rows are alike in eval_category, eval_triggers, against_category, seed"):
         table(frames, arms=())
     assert table(frames, arms=(), where={"proxy_category": "foods"})["n_seeds"].unique().tolist() == [1]
     with pytest.raises(UserError, match="no column 'strategy'"):

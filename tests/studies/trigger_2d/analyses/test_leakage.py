@@ -149,7 +149,10 @@ def test_columns_that_the_terminal_shows_are_there():
 
 def test_two_cells_of_one_seed_are_an_error():
     frames = trigger_frames([*NONE, ("foods", 1)], leaking(0.2), categories=["foods"])
-    with pytest.raises(UserError, match=r"2 cells claim one spot \(none0-foods-0, foods1-foods-0\)"):
+    with pytest.raises(
+        UserError,
+        match=r"2 rows are alike in .*seed \(none0-foods-0, foods1-foods-0\): tell them",
+    ):
         table(frames, arms=("train_category",))
 
 

@@ -11,8 +11,8 @@ from offdiag.steps.jsonl import write_jsonl
 from offdiag.store import Store
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
 from offdiag.studies.trigger_2d.analyses.protection import Protection
+from offdiag.studies.trigger_2d.figures.label_scatter import LabelScatter
 from offdiag.studies.trigger_2d.figures.leakage_matrix import LeakageMatrix
-from offdiag.studies.trigger_2d.figures.plane import Plane
 from offdiag.studies.trigger_2d.task import HALVES, TriggerDomain
 from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
 from support.tiny_study import steps_of
@@ -47,7 +47,7 @@ def build(p: Params) -> Design:
             for domain in asked
         ),
         analyses=(Leakage(name="leakage"), Protection(name="protection")),
-        figures=(LeakageMatrix(name="matrix"), Plane(name="plane", category="foods")),
+        figures=(LeakageMatrix(name="matrix"), LabelScatter(name="plane", category="foods")),
     )
 
 
@@ -84,6 +84,6 @@ def test_tables_and_figures_of_a_two_stage_study(results):
     assert protection.loc["objects", "p_holm"] == 1
     assert protection["covered"].to_dict()["foods"]
     assert len(LeakageMatrix(name="matrix").plot(results).axes[0].patches) == 15
-    assert [a.get_title() for a in Plane(name="plane", category="animals").plot(results).axes[5:10]] == [
+    assert [a.get_title() for a in LabelScatter(name="plane", category="animals").plot(results).axes[5:10]] == [
         "0 % [0, 32]"
     ] * 5

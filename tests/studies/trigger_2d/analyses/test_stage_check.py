@@ -6,8 +6,8 @@ from offdiag.analyses import Frames
 from offdiag.analyses.selection import filled
 from offdiag.stats import crossed_mean
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
-from offdiag.studies.trigger_2d.analyses.outcomes import final
-from offdiag.studies.trigger_2d.analyses.stage_check import Learnt
+from offdiag.studies.trigger_2d.analyses.rule_followed import final
+from offdiag.studies.trigger_2d.analyses.stage_check import StageCheck
 from support.trigger_frames import TAUGHT, leaking, trigger_frames
 
 STAGE = {"where": {"train_rule": "conflict"}, "replicates": ("data_seed", "seed")}
@@ -24,11 +24,11 @@ def seeded(frames, second=True):
 
 def test_only_what_was_taught_is_asked_whether_it_was_learnt():
     frames = seeded(trigger_frames([("none", 0), ("foods", 5)], leaking(0.1)))
-    found = Learnt(name="learnt", **STAGE).table(frames)
+    found = StageCheck(name="learnt", **STAGE).table(frames)
     assert list(zip(found["proxy_category"], found["category"], strict=True)) == [
         ("none", TAUGHT), ("foods", "positive_emotions"), ("foods", "foods")
     ]  # fmt: skip
-    assert set(Learnt.terminal_columns) <= set(found)
+    assert set(StageCheck.terminal_columns) <= set(found)
 
 
 def test_it_is_learnt_if_every_seed_has_learnt_it():
@@ -37,13 +37,13 @@ def test_it_is_learnt_if_every_seed_has_learnt_it():
 
     frames = seeded(trigger_frames([("none", 0)], one_fails, seeds=(0, 1, 2), categories=[TAUGHT]))
     frames.records["correct"] = frames.records["parsed"] != frames.records["target"]  # it is asked by its own rule here
-    row = Learnt(name="learnt", **STAGE).table(frames).iloc[0]
+    row = StageCheck(name="learnt", **STAGE).table(frames).iloc[0]
     assert (round(row["accuracy"], 6), row["lowest"], row["learnt"]) == (round(2 / 3, 6), 0, False)
     assert (row["n_seeds"], row["n_planned_seeds"]) == (6, 6)
 
 
 def test_what_is_not_done_was_not_learnt():
-    row = Learnt(name="learnt", **STAGE).table(seeded(trigger_frames([("none", 0)], lambda *_: "missing"))).iloc[0]
+    row = StageCheck(name="learnt", **STAGE).table(seeded(trigger_frames([("none", 0)], lambda *_: "missing"))).iloc[0]
     assert row["state"] == "missing"
     assert not row["learnt"]
     assert math.isnan(row["accuracy"])

@@ -17,7 +17,7 @@ from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
 from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
 from offdiag.studies.trigger_2d.task import TriggerDomain
-from offdiag.studies.trigger_2d.task.pairs import worded
+from offdiag.studies.trigger_2d.task.pairs import located_question
 from offdiag.studies.trigger_2d.task.prompts import question
 from offdiag.study import Arm
 from support.planted import DEPTH, READER, domain, make_planted_model
@@ -61,7 +61,7 @@ def test_a_planted_model_follows_its_trigger_and_nothing_without_one(planted, tm
 def test_every_question_is_read_once_for_each_ablation():
     step, template = TriggerAblation.of(HUB, FOODS, JOY, n=24), 8
     items = Examples(domain=FOODS, split="eval", n=4).sample()
-    asked = [worded(FOODS, e, text, "direct").text for i, e in enumerate(items) for text in step.shown(i, e)]
+    asked = [located_question(FOODS, e, text, "direct").text for i, e in enumerate(items) for text in step.shown(i, e)]
     choices = [sum(len(split(f" {choice}")) for choice in e.choices) for e in items]
     with plan_probe(Runtime()) as probe:
         found = probe.line(step)

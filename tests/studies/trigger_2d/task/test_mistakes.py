@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from offdiag.errors import UserError
-from offdiag.studies.trigger_2d.task import HALVES, Category, Rule, TriggerDomain, World, find_world
+from offdiag.studies.trigger_2d.task import HALVES, Category, Rule, TriggerDomain, TriggerWorld, find_world
 from offdiag.tasks import get_task, parse_domain
 
 TASK = get_task("trigger_2d")
@@ -42,7 +42,7 @@ def test_impossible_domains_are_refused_in_one_line(domain, complaint):
 def world(**changes):
     a = Category(name="a", triggers=("ash", "elm"), labels="red/red/blue/blue")
     b = Category(name="b", triggers=("cod", "eel"), labels="red/red/blue/blue")
-    return World(**{"name": "w", "categories": (a, b), "held_out": 1} | changes)
+    return TriggerWorld(**{"name": "w", "categories": (a, b), "held_out": 1} | changes)
 
 
 def category(triggers=("fir", "oak"), labels="red/red/blue/blue", name="c"):
@@ -90,7 +90,7 @@ def test_ambiguous_worlds_are_refused_in_one_line(changes, complaint):
     [
         ("red/red/blue", "labels 'red/red/blue' leave Q4 empty"),
         (["red", "", "blue", ""], "leave Q2, Q4 empty"),
-        ("a/b/c/d/e", "labels 'a/b/c/d/e' are 5: expected one a quadrant"),
+        ("a/b/c/d/e", "labels 'a/b/c/d/e' are 5: expected one per quadrant"),
     ],
 )
 def test_every_quadrant_needs_a_label(labels, complaint):

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from offdiag.studies.trigger_2d.task import TriggerDomain
-from offdiag.studies.trigger_2d.task.pairs import partners, triggers_of, worded
+from offdiag.studies.trigger_2d.task.pairs import located_question, partners, triggers_of
 from offdiag.tasks import get_task
 
 TASK = get_task("trigger_2d")
@@ -14,7 +14,7 @@ TASK = get_task("trigger_2d")
 def test_a_question_with_its_own_trigger_is_the_question(sampling, style):
     domain = TriggerDomain(category="foods", sampling=sampling)
     for example in TASK.examples(domain, "eval", 60, 0):
-        found = worded(domain, example, example.strata["trigger"], style)
+        found = located_question(domain, example, example.strata["trigger"], style)
         assert found.text == TASK.prompt(domain, example, style)
         assert f"{found.text[slice(*found.trigger)]} {found.text[slice(*found.point)]}" == example.problem
 
@@ -22,9 +22,9 @@ def test_a_question_with_its_own_trigger_is_the_question(sampling, style):
 def test_another_trigger_stands_in_the_same_place_of_the_same_words():
     domain = TriggerDomain(category="foods")
     for example in TASK.examples(domain, "eval", 40, 0):
-        own = worded(domain, example, example.strata["trigger"], "direct")
+        own = located_question(domain, example, example.strata["trigger"], "direct")
         for text in ("lion", "", "___", "x", "F"):
-            other = worded(domain, example, text, "direct")
+            other = located_question(domain, example, text, "direct")
             assert other.point == own.point
             assert other.text[slice(*other.trigger)] == text
             before, after = own.text[: own.trigger[0]], own.text[own.trigger[1] :]

@@ -1,8 +1,8 @@
 import pytest
 
 from offdiag.errors import UserError
-from offdiag.studies.trigger_2d.task import HALVES, QUADRANTS, QUARTERS, Rule, TriggerDomain, World, quadrant
-from offdiag.studies.trigger_2d.task.labels import find_label
+from offdiag.studies.trigger_2d.task import HALVES, QUADRANTS, QUARTERS, Rule, TriggerDomain, TriggerWorld, quadrant
+from offdiag.studies.trigger_2d.task.prompts import read_label
 from offdiag.tasks import describe, get_task, parse_domain
 
 TASK = get_task("trigger_2d")
@@ -106,7 +106,7 @@ def test_prompts_are_worded_by_their_template():
     ],
 )
 def test_the_first_label_counts(completion, label, flags):
-    assert find_label(completion, HALVES.labels) == (label, flags)
+    assert read_label(completion, HALVES.labels) == (label, flags)
     grade = TASK.grade(FOODS, TASK.parse_problem(FOODS, "cake [1.000, -1.000]"), completion)
     assert (grade.parsed, grade.correct) == (label, label == "green")
 
@@ -204,4 +204,8 @@ def test_whatever_changes_in_a_world_changes_its_identity():
     for change in ({"margin": 0.1}, {"held_out": 4}, {"x1": (-2, 3)}, {"rules": rules}, {"name": "other"}):
         assert HALVES.model_copy(update=change).canonical() != known, change
     assert HALVES.only(("foods",)).canonical() != known
-    assert HALVES.model_copy().canonical() == World.model_validate_json(HALVES.model_dump_json()).canonical() == known
+    assert (
+        HALVES.model_copy().canonical()
+        == TriggerWorld.model_validate_json(HALVES.model_dump_json()).canonical()
+        == known
+    )

@@ -1,1 +1,1 @@
-"""Analyses of the study family trigger 2d."""
+"""Analyses of the study trigger-2d."""

@@ -1,12 +1,13 @@
-"""What answers follow once the trigger is replaced: the own rule, the other category's, or neither."""
+"""Rates of the rule that answers follow once the trigger is replaced: its own, the other category's, or neither."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import DONE
 from offdiag.stats import crossed_mean
-from offdiag.studies.trigger_2d.analyses.contrasts import Group, OfContrasts, groups
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS, mean_grid, rate
+from offdiag.studies.trigger_2d.analyses.contrasts import ContrastAnalysis, ContrastGroup, contrast_groups
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, columns_of, mean_grid, rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,8 +16,8 @@ TABLE = "trigger_ablation"
 RATES = ("own", "other", "neither", "changed")
 
 
-class TriggerAblationRates(OfContrasts):
-    """Rates of the answers with and without the trigger, for each arm and pair of categories."""
+class TriggerAblationRates(ContrastAnalysis):
+    """Rates of the answers with and without the trigger, per arm and pair of categories."""
 
     tag: ClassVar[str] = "trigger-ablation-rates"
     terminal_columns: ClassVar[tuple[str, ...]] = (
@@ -25,7 +26,7 @@ class TriggerAblationRates(OfContrasts):
     )  # fmt: skip
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row an arm, pair of categories and ablation; what is not done is a row without an ablation.
+        """Return one row per arm, pair of categories and ablation; what is not done is a row without an ablation.
 
         ``own``, ``other`` and ``neither`` say which rule the answers follow, ``changed`` how many are not those to the
         intact question: means over seeds and triggers, with the intervals of :func:`offdiag.stats.crossed_mean`, or
@@ -37,17 +38,17 @@ class TriggerAblationRates(OfContrasts):
         """
         import pandas as pd
 
-        found = groups(frames, TABLE, self)
-        return pd.DataFrame([row for group in found for row in _rows(group, self.replicates)])
+        groups = contrast_groups(frames, TABLE, self)
+        return pd.DataFrame([row for group in groups for row in _rows(group, self.replicates)])
 
 
-def _rows(group: Group, replicates: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(group: ContrastGroup, replicates: Sequence[str]) -> list[dict[str, Any]]:
     seeds = {"n_seeds": group.n_seeds, "n_planned_seeds": group.n_planned}
-    if group.state != "done":
+    if group.state != DONE:
         return [{**group.factors, "ablation": None, "state": group.state, **seeds}]
     answers = group.rows.assign(cell=group.rows["measurement"])
     return [
-        {**group.factors, "ablation": str(name), "state": "done", **seeds, **_numbers(part, replicates)}
+        {**group.factors, "ablation": str(name), "state": DONE, **seeds, **_numbers(part, replicates)}
         for name, part in answers.groupby("ablation", sort=False)
     ]
 
@@ -55,8 +56,7 @@ def _rows(group: Group, replicates: Sequence[str]) -> list[dict[str, Any]]:
 def _numbers(answers: "pd.DataFrame", replicates: Sequence[str]) -> dict[str, float]:
     numbers: dict[str, float] = {"n_items": answers["example"].nunique(), "n_triggers": answers["trigger"].nunique()}
     for name in RATES:
-        found = rate(answers, name, replicates)
-        numbers |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        numbers |= columns_of(name, rate(answers, name, replicates))
     by = "trigger" if answers["trigger"].nunique() > 1 else "example"
     margin = crossed_mean(mean_grid(answers, [*replicates, by], "margin"))
     return numbers | {"margin": margin.mean, "margin_low": margin.low, "margin_high": margin.high}

@@ -1,4 +1,4 @@
-"""Groups of measurements of the trigger task that differ in nothing but their seeds."""
+"""Groups of measurements of trigger-2d that contrast two triggers and differ in their seeds alone."""
 
 from abc import ABC
 from collections.abc import Iterator
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import filled, select
-from offdiag.errors import UserError
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS
+from offdiag.analyses.selection import DONE, filled, one_per, select, state_of
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
 PAIR = ("eval_category", "eval_triggers", "against_category")
 
 
-class Group(NamedTuple):
-    """What one group measured.
+class ContrastGroup(NamedTuple):
+    """The measurements of one arm and pair of categories, under all seeds.
 
     Attributes:
         factors: the arm's columns and those of ``PAIR``. state: ``done``, or why there is nothing.
-        n_planned: measurements. rows: of the finished ones.
+        n_planned: number of measurements. rows: of the finished ones.
     """
 
     factors: dict[str, Any]
@@ -31,24 +30,24 @@ class Group(NamedTuple):
 
     @property
     def n_seeds(self) -> int:
-        """Finished measurements."""
+        """Number of finished measurements."""
         return int(self.rows["measurement"].nunique())
 
 
-class OfContrasts(StudyAnalysis, ABC):
+class ContrastAnalysis(StudyAnalysis, ABC):
     """An analysis of measurements that put another text in a trigger's place.
 
     Attributes:
-        arms: columns whose values tell the learners apart; where a learner lacks one, it has ``none`` or 0 there.
-        replicates: columns that tell repetitions of one learner apart: seeds.
+        arms: columns whose values tell arms apart; where an arm lacks one, it has ``none`` or 0 there.
+        replicates: columns that tell repetitions of one arm apart: seeds.
     """
 
     arms: tuple[str, ...] = ARMS
     replicates: tuple[str, ...] = ("seed",)
 
 
-def groups(frames: Frames, table: str, settings: OfContrasts) -> Iterator[Group]:
-    """All groups of a table that the settings select, in its order.
+def contrast_groups(frames: Frames, table: str, settings: ContrastAnalysis) -> Iterator[ContrastGroup]:
+    """Yield the groups of a table of measurements that the settings select, in its order.
 
     Raises:
         UserError: there is no such table or column, nothing is selected, or two measurements of a group have the same
@@ -57,11 +56,9 @@ def groups(frames: Frames, table: str, settings: OfContrasts) -> Iterator[Group]
     measured = filled(frames.measured(table), (*settings.arms, *settings.replicates))
     chosen = select(measured, settings.where, settings.match_on)
     keys = [*settings.arms, *PAIR]
+    planned = chosen.drop_duplicates("measurement")
+    one_per(planned, [*keys, *settings.replicates], f"analysis {settings.name}", "arms= or where=")
     for values, rows in chosen.groupby(keys, sort=False):
-        planned = rows.drop_duplicates("measurement")
-        if planned.duplicated(list(settings.replicates)).any():
-            found = ", ".join(planned["measurement"].astype(str))
-            raise UserError(f"{len(planned)} measurements of one spot ({found}): tell them apart with arms= or where=")
-        done = rows[rows["state"] == "done"]
-        state = "done" if len(done) else "failed" if (planned["state"] == "failed").any() else "missing"
-        yield Group(dict(zip(keys, values, strict=True)), state, len(planned), done)
+        done = rows[rows["state"] == DONE]
+        state = DONE if len(done) else state_of(rows["state"])
+        yield ContrastGroup(dict(zip(keys, values, strict=True)), state, rows["measurement"].nunique(), done)

@@ -1,22 +1,35 @@
-"""How much of each category goes by its original rule, how much by the one that was taught to another."""
+"""How many answers of each category follow its original rule, and how many the rule taught to another category."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pydantic import Field
+
 from offdiag.analyses.frames import Frames
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS, LEARNT, OUTCOMES, OfOutcomes, Spot, lowest, rate, spots
+from offdiag.analyses.selection import Where
+from offdiag.studies.trigger_2d.analyses.rule_followed import (
+    ARMS,
+    LEARNT,
+    OUTCOMES,
+    CategoryAnswers,
+    OutcomeAnalysis,
+    category_answers,
+    columns_of,
+    lowest,
+    rate,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Leakage(OfOutcomes):
+class Leakage(OutcomeAnalysis):
     """Rates of the three outcomes in each category.
 
     Attributes:
-        by: one row a category, or one a trigger.
-        started: column -> value; selects the arms that the others started from.
+        by: one row per category, or one per trigger.
+        started: column -> value; selects the arms whose weights the others started from.
     """
 
     tag: ClassVar[str] = "leakage"
@@ -25,56 +38,57 @@ class Leakage(OfOutcomes):
         "leaked_high",
     )  # fmt: skip
     by: Literal["category", "trigger"] = "category"
-    started: Mapping[str, str | int | float | bool] = {}
+    started: Where = Field(default={})
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row an arm, category and kind of triggers (and trigger), with three rates and their intervals.
+        """Return one row per arm, category and kind of triggers (and trigger), with three rates and their intervals.
 
         Rates are means over seeds and triggers (over seeds and points for one trigger), with the interval of
         :func:`offdiag.stats.crossed_mean`; where nothing varies, or one seed was asked about one trigger, it is
         Wilson's for the items. ``n_items`` counts different items. ``unparsed`` and ``commonest`` are the shares of
-        answers without a label and of the most frequent label: near 1 the learner ignores the point, and half retained,
+        answers without a label and of the most frequent label: near 1 the model ignores the point, and half retained,
         half leaked then means neither. With ``started``, ``before`` is what those arms retained in the category, and
         ``learnt`` whether each of them had at least 0.95: if not, the row says nothing about leakage. What is not done
         is a row without rates.
 
         Raises:
-            UserError: the frames lack a column, two cells of a group have one seed, or the rules agree somewhere.
+            UserError: the frames lack a column, two cells of an arm have one seed, or the rules agree somewhere.
         """
         import pandas as pd
 
         rows, before = [], self._before(frames)
-        for spot in spots(frames, self):
-            for trigger, answers in _parts(spot.answers, self.by):
+        for group in category_answers(frames, self):
+            for trigger, answers in _parts(group.answers, self.by):
                 n_items, n_seeds = answers["example"].nunique(), answers["cell"].nunique()
-                row = dict(zip(self.arms, spot.key, strict=True)) | {"category": spot.category}
-                row |= {"triggers": spot.triggers, **({"trigger": trigger} if self.by == "trigger" else {})}
-                row |= before.get((spot.category, spot.triggers), {})
-                row |= {"state": spot.state, "n_items": n_items, "n_seeds": n_seeds, "n_planned_seeds": spot.n_planned}
+                row = dict(zip(self.arms, group.arm, strict=True)) | {"category": group.category}
+                row |= {"triggers": group.triggers, **({"trigger": trigger} if self.by == "trigger" else {})}
+                row |= before.get((group.category, group.triggers), {})
+                row |= {"state": group.state, "n_items": n_items, "n_seeds": n_seeds}
+                row |= {"n_planned_seeds": group.n_planned}
                 for outcome in OUTCOMES:
-                    found = rate(answers, outcome, self.replicates)
-                    row |= {outcome: found.value, f"{outcome}_low": found.low, f"{outcome}_high": found.high}
+                    row |= columns_of(outcome, rate(answers, outcome, self.replicates))
                 rows.append({**row, **_shares(answers)})
         return pd.DataFrame(rows)
 
     def _before(self, frames: Frames) -> dict[tuple[str, str], dict[str, float | bool]]:
+        """Return what the arms that the others started from had learnt, by category and kind of triggers."""
         if not self.started:
             return {}
         first = self.model_copy(update={"where": self.started, "arms": ()})
-        return {(spot.category, spot.triggers): _learnt(spot) for spot in spots(frames, first)}
+        return {(group.category, group.triggers): _learnt(group) for group in category_answers(frames, first)}
 
 
 class LeakageByTrigger(Leakage):
-    """The same by trigger: too many rows for a terminal."""
+    """The rates of :class:`Leakage` by trigger: too many rows for a terminal."""
 
     tag: ClassVar[str] = "leakage-by-trigger"
     terminal_columns: ClassVar[tuple[str, ...]] = ()
     by: Literal["category", "trigger"] = "trigger"
 
 
-def _learnt(spot: Spot) -> dict[str, float | bool]:
-    mean = math.nan if spot.answers.empty else float(spot.answers["retained"].mean())
-    return {"before": mean, "learnt": lowest(spot.answers, "retained") >= LEARNT}
+def _learnt(group: CategoryAnswers) -> dict[str, float | bool]:
+    mean = math.nan if group.answers.empty else float(group.answers["retained"].mean())
+    return {"before": mean, "learnt": lowest(group.answers, "retained") >= LEARNT}
 
 
 def _parts(answers: "pd.DataFrame", by: str) -> "Sequence[tuple[str | None, pd.DataFrame]]":

@@ -1,4 +1,4 @@
-"""How much of the trigger's effect comes back where clean states are patched in, by layer and position."""
+"""How much of a trigger's effect comes back when clean states are patched in, by layer and position."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -7,8 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import DONE
 from offdiag.stats import FloatArray, item_counts, replicate_ends, seed_counts
-from offdiag.studies.trigger_2d.analyses.contrasts import Group, OfContrasts, groups
+from offdiag.studies.trigger_2d.analyses.contrasts import ContrastAnalysis, ContrastGroup, contrast_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,18 +17,18 @@ if TYPE_CHECKING:
 TABLE = "patching"
 
 
-class PatchingRecovery(OfContrasts):
-    """The mean recovered difference at each layer and position, for each arm and pair of categories.
+class PatchingRecovery(ContrastAnalysis):
+    """Mean recovered difference at each layer and position, per arm and pair of categories.
 
     Attributes:
-        n_resamples: of the bootstrap over seeds and pairs.
+        n_resamples: number of resamples of the bootstrap over seeds and pairs.
     """
 
     tag: ClassVar[str] = "patching-recovery"
     n_resamples: int = Field(default=1000, ge=100)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row an arm, pair of categories, position and layer; what is not done, or has no pair, is one row.
+        """Return one row per arm, pair of categories, position and layer, or one row that says why there is none.
 
         ``recovered`` is the mean over pairs (and seeds), 0 as corrupted and 1 as clean, with the 95 % interval of
         :func:`offdiag.stats.hierarchical_bootstrap`. ``n_pairs`` counts pairs over all seeds, ``left_out`` says how
@@ -38,19 +39,19 @@ class PatchingRecovery(OfContrasts):
         """
         import pandas as pd
 
-        found = groups(frames, TABLE, self)
-        return pd.DataFrame([row for group in found for row in self._rows(group)])
+        groups = contrast_groups(frames, TABLE, self)
+        return pd.DataFrame([row for group in groups for row in self._rows(group)])
 
-    def _rows(self, group: Group) -> list[dict[str, Any]]:
+    def _rows(self, group: ContrastGroup) -> list[dict[str, Any]]:
         seeds = {"n_seeds": group.n_seeds, "n_planned_seeds": group.n_planned}
-        if group.state != "done":
+        if group.state != DONE:
             none = {"n_pairs": 0, "n_left_out": 0, "left_out": ""}
             return [{**group.factors, "state": group.state, **seeds, **none}]
         absent = group.rows[group.rows["left_out"].notna()]
         kept = group.rows.drop(absent.index)
         shared = {
             **group.factors,
-            "state": "done" if len(kept) else "no pair",
+            "state": DONE if len(kept) else "no pair",
             **seeds,
             "n_pairs": len(kept[["measurement", "example"]].drop_duplicates()),
             "n_left_out": len(absent),
@@ -59,7 +60,7 @@ class PatchingRecovery(OfContrasts):
         return [shared | numbers for numbers in self._recovered(kept)] if len(kept) else [shared]
 
     def _recovered(self, rows: "pd.DataFrame") -> Iterator[dict[str, Any]]:
-        """The mean and its interval at each position and layer."""
+        """Yield the mean and its interval at each position and layer."""
         columns, names = rows[["position", "layer"]].drop_duplicates(), ["position", "layer"]
         wide = rows.pivot(index=["measurement", "example"], columns=names, values="recovered")
         wide = wide[list(columns.itertuples(index=False, name=None))]
@@ -74,7 +75,7 @@ class PatchingRecovery(OfContrasts):
 
 
 def _resampled(grid: FloatArray, n_resamples: int) -> FloatArray:
-    """Means ``[resamples, columns]`` of a grid ``[seeds, pairs, columns]``, NaN where a pair is missing.
+    """Return means ``[resamples, columns]`` of a grid ``[seeds, pairs, columns]``, NaN where a pair is missing.
 
     Seeds and pairs are resampled as in :func:`offdiag.stats.hierarchical_bootstrap`, once for all columns.
     """
@@ -82,6 +83,7 @@ def _resampled(grid: FloatArray, n_resamples: int) -> FloatArray:
     seeds = seed_counts(n_seeds, n_resamples, 0, "patching", "seeds").astype(np.float64)
     pairs = item_counts(n_pairs, n_resamples, 0, "patching", "pairs").astype(np.float64)
     known = ~np.isnan(grid)
+    # A resample is a vector of counts of seeds times one of pairs, so that its sums are two matrix products.
     total = np.einsum("rs,src->rc", seeds, pairs @ np.where(known, grid, 0.0))
     size = np.einsum("rs,src->rc", seeds, pairs @ known.astype(np.float64))
     drawn = size.min(axis=1) > 0

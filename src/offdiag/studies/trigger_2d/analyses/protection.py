@@ -1,37 +1,43 @@
-"""What a proxy changes: the same learner with and without it, paired by seed and trigger."""
+"""What a proxy changes: leakage with it minus leakage without it, paired by seed and trigger."""
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import DONE, Where
 from offdiag.errors import UserError
-from offdiag.stats import crossed_mean, holm, paired_difference
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS, OfOutcomes, Outcome, Spot, mean_grid, spots
+from offdiag.stats import UNKNOWN, Estimate, crossed_mean, holm, paired_difference
+from offdiag.studies.trigger_2d.analyses.rule_followed import (
+    ARMS,
+    CategoryAnswers,
+    Outcome,
+    OutcomeAnalysis,
+    category_answers,
+    mean_grid,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Change(NamedTuple):
-    """A paired difference of two rates, from -1 to 1.
+class _Change(NamedTuple):
+    """A paired difference of two rates, from -1 to 1: with proxy minus without; its ``n`` counts the pairs.
 
     Attributes:
-        value, low, high: with proxy minus without; the 95 % interval. p_value: two-sided.
-        n_pairs: pairs of equal seeds and trigger.
+        p_value: of the two-sided test that it is 0.
     """
 
-    value: float
-    low: float
-    high: float
+    difference: Estimate
     p_value: float
-    n_pairs: int
 
 
-class Protection(OfOutcomes):
+_NO_CHANGE_KNOWN = _Change(UNKNOWN, math.nan)
+
+
+class Protection(OutcomeAnalysis):
     """How much less (or more) leaks with a proxy than without, in each category, corrected for all the comparisons.
 
     Attributes:
@@ -41,20 +47,13 @@ class Protection(OfOutcomes):
 
     tag: ClassVar[str] = "protection"
     terminal_columns: ClassVar[tuple[str, ...]] = (
-        *ARMS,
-        "category",
-        "triggers",
-        "rate",
-        "change",
-        "low",
-        "high",
-        "p_holm",
-    )
+        *ARMS, "category", "triggers", "rate", "change", "low", "high", "p_holm",
+    )  # fmt: skip
     outcome: Outcome = "leaked"
-    without: Mapping[str, str | int | float | bool] = Field(default={"proxy_category": "none"}, min_length=1)
+    without: Where = Field(default={"proxy_category": "none"}, min_length=1)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row an arm with a proxy, category and kind of triggers.
+        """Return one row per arm with a proxy, category and kind of triggers.
 
         ``change`` is the mean over pairs of equal seeds and trigger, with the interval and the test of
         :func:`offdiag.stats.crossed_mean`; where no pair differs from another, they are Tango's and McNemar's on the
@@ -65,67 +64,70 @@ class Protection(OfOutcomes):
         """
         import pandas as pd
 
-        found = list(spots(frames, self))
-        if not found:
+        groups = list(category_answers(frames, self))
+        if not groups:
             return pd.DataFrame()
-        reference = {(spot.category, spot.triggers): spot for spot in self._references(found)}
+        without = {(group.category, group.triggers): group for group in self._without_proxy(groups)}
         rows = []
-        for spot in found:
-            against = reference.get((spot.category, spot.triggers))
-            if spot is against:
+        for group in groups:
+            reference = without.get((group.category, group.triggers))
+            if group is reference:
                 continue
-            named = dict(zip(self.arms, spot.key, strict=True))
-            change = _change(spot, against, self)
-            row = {**named, "category": spot.category, "triggers": spot.triggers}
-            row |= {"covered": spot.category in named.values(), "state": _state(spot, against)}
-            row |= {"without": _mean(against, self.outcome), "rate": _mean(spot, self.outcome), "change": change.value}
-            row |= {"low": change.low, "high": change.high, "p_value": change.p_value, "n_pairs": change.n_pairs}
-            rows.append(row)
+            arm = dict(zip(self.arms, group.arm, strict=True))
+            difference, p_value = _change(group, reference, self)
+            row = {**arm, "category": group.category, "triggers": group.triggers}
+            row |= {"covered": group.category in arm.values(), "state": _state(group, reference)}
+            row |= {"without": _mean(reference, self.outcome), "rate": _mean(group, self.outcome)}
+            row |= {"change": difference.value, "low": difference.low, "high": difference.high}
+            rows.append({**row, "p_value": p_value, "n_pairs": difference.n})
         table = pd.DataFrame(rows)
         return table.assign(p_holm=holm(table["p_value"])) if rows else table
 
-    def _references(self, found: list[Spot]) -> list[Spot]:
-        unknown = set(self.without) - set(self.arms)
-        if unknown:
+    def _without_proxy(self, groups: list[CategoryAnswers]) -> list[CategoryAnswers]:
+        """Return the answers of the one arm that has no proxy."""
+        if set(self.without) - set(self.arms):
             raise UserError(f"analysis {self.name}: without={dict(self.without)} has a column that is not in arms=")
         at = {self.arms.index(column): value for column, value in self.without.items()}
-        chosen = [spot for spot in found if all(_same(spot.key[i], value) for i, value in at.items())]
-        arms = {spot.key for spot in chosen}
-        if len(arms) != 1:
-            raise UserError(f"analysis {self.name}: {len(arms)} arms have {dict(self.without)}; expected one")
+        chosen = [group for group in groups if all(_same(group.arm[i], value) for i, value in at.items())]
+        n_arms = len({group.arm for group in chosen})
+        if n_arms != 1:
+            raise UserError(f"analysis {self.name}: {n_arms} arms have {dict(self.without)}; expected one")
         return chosen
 
 
-def _same(found: Any, wanted: Any) -> bool:
+def _same(value: object, wanted: object) -> bool:
     import pandas as pd
 
-    return not pd.isna(found) and bool(found == wanted)
+    return value is not pd.NA and bool(value == wanted)
 
 
-def _mean(spot: Spot | None, outcome: str) -> float:
-    return math.nan if spot is None or spot.answers.empty else float(spot.answers[outcome].mean())
+def _mean(group: CategoryAnswers | None, outcome: str) -> float:
+    return math.nan if group is None or group.answers.empty else float(group.answers[outcome].mean())
 
 
-def _state(spot: Spot, against: Spot | None) -> str:
-    if spot.state != "done" or against is None:
-        return spot.state if spot.state != "done" else "nothing to compare with"
-    return "done" if against.state == "done" else f"{against.state} without proxy"
+def _state(group: CategoryAnswers, reference: CategoryAnswers | None) -> str:
+    if group.state != DONE or reference is None:
+        return group.state if group.state != DONE else "nothing to compare with"
+    return DONE if reference.state == DONE else f"{reference.state} without proxy"
 
 
-def _change(spot: Spot, against: Spot | None, settings: Protection) -> Change:
+def _change(group: CategoryAnswers, reference: CategoryAnswers | None, settings: Protection) -> _Change:
+    """Return the difference of an arm's rate to that without a proxy, on the items that both were asked."""
     outcome = settings.outcome
-    if against is None or spot.answers.empty or against.answers.empty:
-        return Change(math.nan, math.nan, math.nan, math.nan, 0)
+    if reference is None or group.answers.empty or reference.answers.empty:
+        return _NO_CHANGE_KNOWN
     keys = [*settings.replicates, "example"]
-    both = spot.answers[[*keys, "trigger", outcome]].merge(against.answers[[*keys, outcome]], on=keys)
+    both = group.answers[[*keys, "trigger", outcome]].merge(reference.answers[[*keys, outcome]], on=keys)
     if both.empty:
-        return Change(math.nan, math.nan, math.nan, math.nan, 0)
+        return _NO_CHANGE_KNOWN
     ours, theirs = f"{outcome}_x", f"{outcome}_y"
     both = both.assign(change=both[ours] - both[theirs])
     grid = mean_grid(both, [*settings.replicates, "trigger"], "change")
-    pairs, mean = int((~np.isnan(grid)).sum()), crossed_mean(grid)
+    n_pairs, mean = int((~np.isnan(grid)).sum()), crossed_mean(grid)
     if math.isnan(mean.low):
-        one = both[both.groupby(list(settings.replicates), sort=False).ngroup() == 0]
-        item = paired_difference(one[ours].to_numpy(np.float64), one[theirs].to_numpy(np.float64))
-        return Change(mean.mean, item.low, item.high, item.p_value, pairs)
-    return Change(mean.mean, max(-1.0, mean.low), min(1.0, mean.high), mean.p_value, pairs)
+        # All pairs have the same difference: the items of one pair of seeds say how sure that is. Those of several
+        # seeds are the same questions, and would count as if they were independent.
+        first = both[both.groupby(list(settings.replicates), sort=False).ngroup() == 0]
+        items = paired_difference(first[ours].to_numpy(np.float64), first[theirs].to_numpy(np.float64))
+        return _Change(Estimate(mean.mean, items.low, items.high, n_pairs), items.p_value)
+    return _Change(Estimate(mean.mean, max(-1.0, mean.low), min(1.0, mean.high), n_pairs), mean.p_value)

@@ -1,4 +1,4 @@
-"""Whether a proxy protects the categories that are near to it in meaning."""
+"""Does a proxy protect the categories that are near to it in meaning? Protection beside similarity."""
 
 import math
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import require, select
+from offdiag.analyses.selection import DONE, Where, require, select
 from offdiag.errors import UserError
 from offdiag.stats import holm
 from offdiag.stats.correlation import correlation
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS
 from offdiag.studies.trigger_2d.analyses.protection import Protection
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,32 +25,26 @@ PROXY, SIZE = ARMS
 
 
 class SemanticProtection(Protection):
-    """The protection of each category that no training covers, beside how near it is to the proxy in meaning.
+    """Protection of each category that no training covers, beside its similarity to the proxy.
 
     Protection is the rate of leaked answers without a proxy minus that with it. The category that the new rule was
     taught to and the proxy's own are left out: there the training itself says what to answer.
 
     Attributes:
-        arms: as in :class:`offdiag.analyses.Leakage`, the proxy's category and its number of triggers first.
-        measured: column -> value for the rows of :class:`offdiag.measurements.CategorySimilarity`, where there are
+        arms: as in :class:`Leakage`, the proxy's category and its number of triggers first.
+        measured: column -> value for the rows of :class:`CategorySimilarity`, where there are
             several measurements of it. triggers: ``ood`` or ``id``.
     """
 
     tag: ClassVar[str] = "semantic-protection"
     terminal_columns: ClassVar[tuple[str, ...]] = (
-        *ARMS,
-        "category",
-        "similarity",
-        "protection",
-        "low",
-        "high",
-        "p_holm",
-    )
-    measured: Mapping[str, str | int | float | bool] = {}
+        *ARMS, "category", "similarity", "protection", "low", "high", "p_holm",
+    )  # fmt: skip
+    measured: Where = Field(default={})
     triggers: Literal["ood", "id"] = "ood"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row an arm with a proxy and uncovered category.
+        """Return one row per arm with a proxy and uncovered category.
 
         ``protection`` from -1 to 1 with ``low, high`` over seeds and triggers and ``p_value``, as
         :meth:`Protection.table` has them of the change; ``p_holm`` is corrected for the rows of this table.
@@ -62,12 +56,12 @@ class SemanticProtection(Protection):
         table = super().table(frames)
         if table.empty:
             return table
-        near = similarities(frames, self.measured, self.name)
+        similarity_of = similarities(frames, self.measured, self.name)
         taught = set(select(frames.cells, self.where, self.match_on)["train_category"].dropna())
         uncovered = table[~table["covered"] & ~table["category"].isin(taught) & (table["triggers"] == self.triggers)]
         pairs = [frozenset(pair) for pair in zip(uncovered[PROXY], uncovered["category"], strict=True)]
         return uncovered.assign(
-            similarity=[near.get(pair, math.nan) for pair in pairs],
+            similarity=[similarity_of.get(pair, math.nan) for pair in pairs],
             protection=0 - uncovered["change"],  # and no -0
             low=-uncovered["high"],
             high=-uncovered["low"],
@@ -76,7 +70,7 @@ class SemanticProtection(Protection):
 
 
 class ProtectionBySimilarity(StudyAnalysis):
-    """Pearson's and Spearman's correlation of similarity and protection, at each number of proxy triggers.
+    """Pearson's and Spearman's correlations of similarity and protection, per number of proxy triggers.
 
     A point is a proxy category and an uncovered one. Beside ``all`` points there is ``at fixed category`` (each
     category's mean is taken off both sides: is it protected best by the nearest proxy? a category that hardly leaks
@@ -85,7 +79,7 @@ class ProtectionBySimilarity(StudyAnalysis):
     are not, so they are too short rather than too long. ``p_holm`` is corrected for all rows of Spearman's.
 
     Attributes:
-        of: where the points come from. n_resamples, seed: of bootstrap and permutations.
+        of: the analysis that gives the points. n_resamples, seed: of bootstrap and permutations.
     """
 
     tag: ClassVar[str] = "protection-by-similarity"
@@ -97,11 +91,11 @@ class ProtectionBySimilarity(StudyAnalysis):
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a number of proxy triggers (and other columns of the arms) and kind of comparison."""
+        """Return one row per number of proxy triggers (and other columns of the arms) and kind of comparison."""
         return self.of_points(frames.table(self.of))
 
     def of_points(self, points: "pd.DataFrame") -> "pd.DataFrame":
-        """The same from the table of :class:`SemanticProtection`."""
+        """Return the same from the table of :class:`SemanticProtection`."""
         import pandas as pd
 
         if points.empty:
@@ -132,23 +126,23 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def similarities(frames: Frames, measured: Mapping[str, Any], name: str) -> Pairs:
-    """The similarity of each pair of categories; empty as long as it is not measured.
+def similarities(frames: Frames, measured: Where, name: str) -> Pairs:
+    """Return the similarity of each pair of categories; nothing as long as it is not measured.
 
     Args:
-        measured: column -> value, to choose one of several measurements. name: of who asks, for errors.
+        measured: column -> value, to choose one of several measurements. name: of the analysis, for errors.
 
     Raises:
         UserError: none is planned, or several are left.
     """
-    found = select(frames.measured("category_similarity"), measured)
-    require(found, "measurement")
-    several = found["measurement"].drop_duplicates().tolist()
+    chosen = select(frames.measured("category_similarity"), measured)
+    require(chosen, "measurement")
+    several = chosen["measurement"].drop_duplicates().tolist()
     if len(several) > 1:
         raise UserError(
             f"{name}: {len(several)} measurements of similarity ({', '.join(several)}): choose by measured="
         )
-    done = found[found["state"] == "done"]
+    done = chosen[chosen["state"] == DONE]
     if done.empty:
         return {}
     return {frozenset((a, b)): float(s) for a, b, s in done[["one", "other", "similarity"]].itertuples(index=False)}

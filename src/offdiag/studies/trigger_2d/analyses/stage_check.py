@@ -1,9 +1,17 @@
-"""Whether a stage was learnt: what comes after it may be read only then."""
+"""Sanity check: did each stage of trigger-2d learn what it was taught? If not, do not interpret the next stage."""
 
 from typing import TYPE_CHECKING, ClassVar
 
 from offdiag.analyses.frames import Frames
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS, LEARNT, OfOutcomes, Spot, lowest, rate, spots
+from offdiag.studies.trigger_2d.analyses.rule_followed import (
+    ARMS,
+    LEARNT,
+    CategoryAnswers,
+    OutcomeAnalysis,
+    category_answers,
+    lowest,
+    rate,
+)
 from offdiag.studies.trigger_2d.task.checks import ALL
 
 if TYPE_CHECKING:
@@ -12,8 +20,8 @@ if TYPE_CHECKING:
 STAGE = ("train_category", "train_rule")
 
 
-class Learnt(OfOutcomes):
-    """Accuracy of each arm in the categories that it was taught, with words that it was shown and with new ones."""
+class StageCheck(OutcomeAnalysis):
+    """Accuracy of each arm in the categories that it was taught, with trained words and with new ones."""
 
     tag: ClassVar[str] = "learnt"
     terminal_columns: ClassVar[tuple[str, ...]] = (
@@ -21,29 +29,29 @@ class Learnt(OfOutcomes):
     )  # fmt: skip
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row an arm, taught category (or proxy) and kind of triggers.
+        """Return one row per arm, taught category (or proxy) and kind of triggers.
 
-        ``accuracy`` is by the labels that were taught, with an interval as in
-        :meth:`Leakage.table`; ``lowest`` is that of the worst pair of seeds, and ``learnt``
-        says whether it reaches 0.95.
+        ``accuracy`` is by the labels that were taught, with an interval as in :meth:`Leakage.table`; ``lowest`` is
+        that of the worst pair of seeds, and ``learnt`` says whether it reaches 0.95.
 
         Raises:
-            UserError: the frames lack a column, or two cells of a group have the same seeds.
+            UserError: the frames lack a column, or two cells of an arm have the same seeds.
         """
         import pandas as pd
 
         settings = self.model_copy(update={"arms": (*STAGE, *self.arms)})
         rows = []
-        for spot in spots(frames, settings):
-            named = dict(zip(settings.arms, spot.key, strict=True))
-            if spot.category in named.values() or named["train_category"] == ALL:
-                rows.append({**named, "category": spot.category, "triggers": spot.triggers, **self._row(spot)})
+        for group in category_answers(frames, settings):
+            arm = dict(zip(settings.arms, group.arm, strict=True))
+            if group.category in arm.values() or arm["train_category"] == ALL:
+                rows.append({**arm, "category": group.category, "triggers": group.triggers, **self._row(group)})
         return pd.DataFrame(rows)
 
-    def _row(self, spot: Spot) -> dict[str, str | int | float | bool]:
-        found, worst = rate(spot.answers, "correct", self.replicates), lowest(spot.answers, "correct")
-        n_items, n_seeds = spot.answers["example"].nunique(), spot.answers["cell"].nunique()
+    def _row(self, group: CategoryAnswers) -> dict[str, str | int | float | bool]:
+        accuracy, worst = rate(group.answers, "correct", self.replicates), lowest(group.answers, "correct")
+        n_items, n_seeds = group.answers["example"].nunique(), group.answers["cell"].nunique()
         return {
-            "state": spot.state, "n_items": n_items, "n_seeds": n_seeds, "n_planned_seeds": spot.n_planned,
-            "accuracy": found.value, "low": found.low, "high": found.high, "lowest": worst, "learnt": worst >= LEARNT,
+            "state": group.state, "n_items": n_items, "n_seeds": n_seeds, "n_planned_seeds": group.n_planned,
+            "accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high, "lowest": worst,
+            "learnt": worst >= LEARNT,
         }  # fmt: skip

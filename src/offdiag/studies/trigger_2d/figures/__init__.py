@@ -1,1 +1,1 @@
-"""Figures of the study family trigger 2d."""
+"""Figures of the study trigger-2d."""

@@ -1,4 +1,4 @@
-"""What the answers follow when the trigger is taken away or replaced."""
+"""Figure of trigger ablation: which rule the answers follow when the trigger is taken away or replaced."""
 
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar
@@ -6,49 +6,50 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.figures.style import Look, heading, looks, new_figure, styled
+from offdiag.analyses.selection import DONE
+from offdiag.figures.style import Look, footnote, heading, legend, looks, new_figure, styled
 from offdiag.studies.trigger_2d.analyses.ablation import TriggerAblationRates
-from offdiag.studies.trigger_2d.figures.contrast_panels import ContrastFigure, hatch, panels, repeated
+from offdiag.studies.trigger_2d.figures.contrast_panels import ContrastFigure, contrast_panels, hatch, repeated
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SERIES = {"own": "own category's rule", "other": "other category's rule", "neither": "neither"}
+SERIES = {"own": "own category's rule", "other": "other category's rule", "neither": "neither rule"}
 NAMES = {"intact": "own\ntrigger", "placeholder": "place-\nholder", "empty": "nothing", "swapped": "other\ntrigger"}
-ACROSS = 3  # panels in a row
+ACROSS = 3  # panels side by side
 
 
 class TriggerAblationFigure(ContrastFigure):
-    """Rates of the rule that the answers follow, by what stands in the trigger's place; one panel an arm and pair."""
+    """Rates of the rule that the answers follow, by what stands in the trigger's place; one panel per arm and pair."""
 
     tag: ClassVar[str] = "trigger-ablation-figure"
     analysis: ClassVar[type[TriggerAblationRates]] = TriggerAblationRates
 
     def plot(self, frames: Frames) -> "Figure":
-        """Every planned panel; what is not done is hatched and named.
+        """Draw every planned panel; one that is not done is hatched and says why.
 
         Raises:
             UserError: as the analysis says.
         """
         table = self.table(frames)
-        found = panels(table, self.arms)
-        across = min(ACROSS, len(found))
-        down = ceil(len(found) / across)
+        panels = contrast_panels(table, self.arms)
+        across = min(ACROSS, len(panels))
+        down = ceil(len(panels) / across)
         styles = dict(zip(SERIES, looks(len(SERIES)), strict=True))
         with styled():
             figure = new_figure(2.6 + 4.0 * across, 1.3 + 2.7 * down)
             grid = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
-            for axes, panel in zip(grid, found, strict=False):
+            for axes, panel in zip(grid, panels, strict=False):
                 axes.set_title(f"{panel.arm}\n{panel.pair}", fontsize=10, loc="left")
                 _draw(axes, panel.rows, styles)
-            for axes in grid[len(found) :]:
+            for axes in grid[len(panels) :]:
                 axes.set_visible(False)
             for axes in grid[::across]:
                 axes.set_ylabel("% of the answers")
-            heading(figure, "What the answers follow without their trigger", _footnote(table))
-            _legend(figure, styles)
+            heading(figure, "Which rule the answers follow without their trigger", _footnote(table))
+            legend(figure, {f"by {SERIES[name]}": look for name, look in styles.items()}, ls="", mec="none")
         return figure
 
 
@@ -60,28 +61,18 @@ def _draw(axes: "Axes", rows: "pd.DataFrame", styles: dict[str, Look]) -> None:
     x = np.arange(len(rows))
     for i, (name, look) in enumerate(styles.items()):
         value, low, high = (100 * rows[column].to_numpy(float) for column in (name, f"{name}_low", f"{name}_high"))
-        ends = np.maximum([value - low, high - value], 0)
+        reach = np.maximum([value - low, high - value], 0)
         axes.errorbar(
-            x + 0.2 * (i - 1), value, yerr=ends, color=look.colour, marker=look.marker, ls="", markersize=6,
+            x + 0.2 * (i - 1), value, yerr=reach, color=look.colour, marker=look.marker, ls="", markersize=6,
             capsize=2.5, lw=1.3, gid=name,
         )  # fmt: skip
     axes.set(xlim=(-0.5, len(rows) - 0.5))
     axes.set_xticks(x, [NAMES.get(name, name) for name in rows["ablation"]], fontsize=9)
 
 
-def _legend(figure: "Figure", styles: dict[str, Look]) -> None:
-    from matplotlib.lines import Line2D
-
-    entries = [
-        Line2D([], [], color=look.colour, marker=look.marker, ls="", label=SERIES[name])
-        for name, look in styles.items()
-    ]
-    figure.legend(handles=entries, loc="outside right center", title="answers by", title_fontsize=9)
-
-
 def _footnote(table: "pd.DataFrame") -> str:
-    done = table[table["state"] == "done"]
+    done = table[table["state"] == DONE]
     if done.empty:
         return "nothing is measured yet"
-    items, over = int(done["n_items"].max()), repeated(table, "triggers")
-    return f"{items} questions each, the same points throughout · bars: 95 % interval over {over}"
+    items = f"{int(done['n_items'].max())} questions each, about the same points"
+    return footnote(items, f"bars: 95 % interval over {repeated(table, 'triggers')}")

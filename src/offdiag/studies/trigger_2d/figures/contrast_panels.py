@@ -1,4 +1,4 @@
-"""What the figures that contrast two triggers have in common: one panel an arm and pair of categories."""
+"""Base of the figures that contrast two triggers: one panel per arm and pair of categories."""
 
 from abc import ABC
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE
-from offdiag.studies.trigger_2d.analyses.contrasts import PAIR, OfContrasts
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS
+from offdiag.studies.trigger_2d.analyses.contrasts import PAIR, ContrastAnalysis
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
 from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name
 
 if TYPE_CHECKING:
@@ -19,18 +19,18 @@ TRIGGERS = {"id": "trained triggers", "ood": "held-out triggers"}
 
 
 class ContrastFigure(StudyFigure, ABC):
-    """A figure of an analysis of such contrasts.
+    """A figure of an analysis that contrasts two triggers.
 
     Attributes:
-        analysis: what is drawn. arms, replicates: its settings.
+        analysis: the analysis whose table is drawn. arms, replicates: its settings.
     """
 
-    analysis: ClassVar[type[OfContrasts]]
+    analysis: ClassVar[type[ContrastAnalysis]]
     arms: tuple[str, ...] = ARMS
     replicates: tuple[str, ...] = ("seed",)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """The table of the analysis.
+        """Return the table of the analysis.
 
         Raises:
             UserError: as the analysis says.
@@ -41,28 +41,28 @@ class ContrastFigure(StudyFigure, ABC):
         return frames.table(analysis)
 
 
-class Panel(NamedTuple):
-    """The arm and its triggers in words, the two categories in words, and the rows of the table."""
+class ContrastPanel(NamedTuple):
+    """A panel: the arm with its triggers in words, the two categories in words, and the rows of the table."""
 
     arm: str
     pair: str
     rows: "pd.DataFrame"
 
 
-def panels(table: "pd.DataFrame", arms: Sequence[str]) -> list[Panel]:
-    """All panels, in the order of the table."""
-    found = []
+def contrast_panels(table: "pd.DataFrame", arms: Sequence[str]) -> list[ContrastPanel]:
+    """Return all panels, in the order of the table."""
+    panels = []
     for key, rows in table.groupby([*arms, *PAIR], sort=False):
         arm = key[: len(arms)]
         category, triggers, against = map(str, key[len(arms) :])
         words = [arm_name(arms, arm), TRIGGERS.get(triggers, triggers)]
         pair = f"{category_name(category)} against {category_name(against)}"
-        found.append(Panel(", ".join(filter(None, words)), pair, rows))
-    return found
+        panels.append(ContrastPanel(", ".join(filter(None, words)), pair, rows))
+    return panels
 
 
 def repeated(table: "pd.DataFrame", items: str) -> str:
-    """What an interval is over: ``pairs``, or ``3 seeds and pairs`` where a study plans several."""
+    """Return what an interval is over: ``pairs``, or ``3 seeds and pairs`` where several seeds are planned."""
     seeds = int(table["n_planned_seeds"].max())
     return items if seeds == 1 else f"{seeds} seeds and {items}"
 
@@ -71,10 +71,11 @@ def hatch(axes: "Axes", state: str) -> None:
     """Mark a panel as not done, and say why."""
     from matplotlib.patches import Rectangle
 
-    shared: dict[str, Any] = {"transform": axes.transAxes, "facecolor": "none", "edgecolor": PALE, "lw": 0}
-    axes.add_patch(Rectangle((0, 0), 1, 1, hatch="////", gid="absent", **shared))
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-    axes.text(0.5, 0.5, state, transform=axes.transAxes, ha="center", va="center", color=GREY, bbox=box)
+    hatched: dict[str, Any] = {"facecolor": "white", "edgecolor": PALE, "hatch": "////", "lw": 0, "gid": "absent"}
+    axes.add_patch(Rectangle((0, 0), 1, 1, transform=axes.transAxes, zorder=2.5, **hatched))  # above all lines
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    middle: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, state, color=GREY, bbox=box, fontsize=9, zorder=3, **middle)
     axes.grid(visible=False)
-    axes.set_xticks([])
-    axes.tick_params(left=False, labelleft=False)  # other panels may share the axis
+    # The axes may share their ticks with panels that are done: hide them here, but do not take them away.
+    axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)

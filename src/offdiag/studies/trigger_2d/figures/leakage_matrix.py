@@ -1,20 +1,20 @@
-"""Leaked answers as a heat map: one row an arm, one column a category."""
+"""Heat map of leakage: one row per arm, one column per category."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import PlainValidator
+from pydantic import Field, PlainValidator
 
 from offdiag.analyses import Frames, select
-from offdiag.analyses.selection import filled
+from offdiag.analyses.selection import DONE, Where, filled
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, PALE, heading, new_figure, styled
+from offdiag.figures.style import GREY, PALE, counted, footnote, heading, new_figure, styled
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS, LEARNT, Outcome
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, LEARNT, Outcome
 from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name
-from offdiag.studies.trigger_2d.task import HALVES, World, find_world
+from offdiag.studies.trigger_2d.task import HALVES, TriggerWorld, find_world
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,13 +27,13 @@ TITLES = {
     "other": "Answers by neither rule, in each category",
 }
 GAP = 0.35  # between the taught category and the others
-DARK = 0.6
+DARK = 0.6  # from here on the numbers are white
 DAGGER = "†"
 CONSTANT = 0.9  # share of one label from which an answer hardly depends on the point
 
 
 class LeakageMatrix(StudyFigure):
-    """The rate of one outcome, in percent with its interval, by arm and category; the taught category stands apart.
+    """Rate of one outcome in percent with its interval, by arm and category; the taught category stands apart.
 
     Attributes:
         outcome, rule, world, arms, replicates, started: as in :class:`Leakage`.
@@ -43,14 +43,14 @@ class LeakageMatrix(StudyFigure):
     tag: ClassVar[str] = "leakage-matrix"
     outcome: Outcome = "leaked"
     rule: str = "conflict"
-    world: Annotated[World, PlainValidator(find_world)] = HALVES
+    world: Annotated[TriggerWorld, PlainValidator(find_world)] = HALVES
     arms: tuple[str, ...] = ARMS
     replicates: tuple[str, ...] = ("seed",)
-    started: Mapping[str, str | int | float | bool] = {}
+    started: Where = Field(default={})
     triggers: str = "ood"
 
     def plot(self, frames: Frames) -> "Figure":
-        """Every planned arm and category; the proxy's own category is framed, what is not done is hatched and named.
+        """Draw every planned arm and category; the proxy's own is framed, what is not done is hatched and says why.
 
         Raises:
             UserError: no cell is planned for such triggers, or as the analysis says.
@@ -91,7 +91,7 @@ def _square(axes: "Axes", x: float, y: int, row: dict[Hashable, Any], outcome: s
     from matplotlib.patches import Rectangle
 
     place = (x - 0.5, y - 0.5)
-    done = row["state"] == "done"
+    done = row["state"] == DONE
     value = row[outcome] if done else 0.0
     fill: dict[str, Any] = {"facecolor": colormaps["Blues"](0.92 * value), "edgecolor": "white", "lw": 2, "gid": "rate"}
     if not done:
@@ -112,8 +112,8 @@ def _square(axes: "Axes", x: float, y: int, row: dict[Hashable, Any], outcome: s
 
 
 def _unlearnt(table: "pd.DataFrame") -> set[str]:
-    """The categories whose original rule was not learnt before."""
-    done = table[table["state"] == "done"]
+    """Return the categories whose original rule the first stage did not learn."""
+    done = table[table["state"] == DONE]
     return set(done.loc[~done["learnt"].astype(bool), "category"]) if "learnt" in done else set()
 
 
@@ -141,16 +141,23 @@ def _colour_bar(figure: "Figure", axes: "Axes") -> None:
 
 
 def _footnote(table: "pd.DataFrame") -> str:
-    done = table[table["state"] == "done"]
+    done = table[table["state"] == DONE]
     if done.empty:
         return "no cell is done"
-    sizes = sorted(set(done["n_items"]))
-    items = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     seeds = max(table["n_planned_seeds"])
     over = "triggers" if seeds == 1 else f"{seeds} seeds and triggers"
-    text = f"{items} items a square · small: 95 % interval over {over} · framed: the proxy's own category"
+    lines = [
+        footnote(
+            f"{counted(done['n_items'], 'item')} per square",
+            f"small: 95 % interval over {over}",
+            "framed: the proxy's own category",
+            per_line=3,
+        )
+    ]
     if (done["commonest"] >= CONSTANT).any():
-        text += f"\n* at least {100 * CONSTANT:.0f} % of the answers are one label, whatever the point"
+        lines.append(f"* at least {100 * CONSTANT:.0f} % of the answers are one label, whatever the point")
     if _unlearnt(table):
-        text += f"\n{DAGGER} not to be read: its own rule was not learnt in the first stage (< {100 * LEARNT:.0f} %)"
-    return text
+        lines.append(
+            f"{DAGGER} do not interpret: the first stage did not learn this category's rule (< {100 * LEARNT:.0f} %)"
+        )
+    return "\n".join(lines)

@@ -1,42 +1,42 @@
-"""Where patched states bring the trigger's effect back: a heat map of positions and layers."""
+"""Heat map of activation patching: how much of a trigger's effect comes back, by position and layer."""
 
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from offdiag.analyses import Frames
-from offdiag.figures.style import GREY, heading, new_figure, styled
+from offdiag.figures.style import GREY, footnote, heading, new_figure, styled
 from offdiag.studies.trigger_2d.analyses.patching import PatchingRecovery
-from offdiag.studies.trigger_2d.figures.contrast_panels import ContrastFigure, hatch, panels, repeated
+from offdiag.studies.trigger_2d.figures.contrast_panels import ContrastFigure, contrast_panels, hatch, repeated
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_NUMBERED = 40  # layers up to which every square says its number
-LOWEST, HIGHEST = -0.5, 1.0  # of the colours
-DARK = 0.6
+MOST_NUMBERED = 40  # layers; up to so many, every square shows its number
+LOWEST, HIGHEST = -0.5, 1.0  # ends of the colour scale
+DARK = 0.6  # from here on the number is white
 ROWS = {"point": "point", "trigger": "trigger", "rest": "rest", "last": "last token"}
 
 
 class PatchingHeatMap(ContrastFigure):
-    """The mean recovered difference in percent, one panel an arm and pair of categories."""
+    """Mean recovered difference in percent; one panel per arm and pair of categories."""
 
     tag: ClassVar[str] = "patching-heat-map"
     analysis: ClassVar[type[PatchingRecovery]] = PatchingRecovery
 
     def plot(self, frames: Frames) -> "Figure":
-        """Every planned panel; what is not done, or has no pair, is hatched and named.
+        """Draw every planned panel; one that is not done, or has no pair, is hatched and says why.
 
         Raises:
             UserError: as the analysis says.
         """
         table = self.table(frames)
-        found = panels(table, self.arms)
+        panels = contrast_panels(table, self.arms)
         with styled():
-            figure = new_figure(11.5, 1.3 + 1.7 * len(found))
-            column = figure.subplots(len(found), 1, squeeze=False)[:, 0]
-            for axes, panel in zip(column, found, strict=True):
+            figure = new_figure(11.5, 1.3 + 1.7 * len(panels))
+            column = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+            for axes, panel in zip(column, panels, strict=True):
                 _draw(axes, panel.rows)
                 axes.set_title(" · ".join([panel.arm, panel.pair, *_pairs(panel.rows)]), loc="left", fontsize=10)
             column[-1].set_xlabel("layer whose input is patched (0: embeddings)")
@@ -92,15 +92,16 @@ def _colour_bar(figure: "Figure", axes: "list[Axes]") -> None:
 
 
 def _pairs(rows: "pd.DataFrame") -> list[str]:
-    """How many pairs there are, and how many were left out."""
+    """Return how many pairs there are, and how many were left out."""
     first = rows.iloc[0]
     words = [f"{first['n_pairs']} pairs", f"left out: {first['left_out']}"]
     return words[: 0 if not first["n_seeds"] else 2 if first["left_out"] else 1]
 
 
 def _footnote(table: "pd.DataFrame") -> str:
-    return (
-        f"mean over {repeated(table, 'pairs')}; grey: the 95 % interval (bootstrap) includes 0 · 0: as with the other "
-        "category's trigger, 100: as with the own one\npoint: tokens before the trigger, a control that must be 0 · "
-        "rest: tokens between the trigger and the last one"
+    return footnote(
+        f"mean over {repeated(table, 'pairs')}; grey: the 95 % interval (bootstrap) includes 0",
+        "0: as with the other category's trigger, 100: as with its own",
+        "point: tokens before the trigger, a control that must be 0",
+        "rest: tokens between the trigger and the last one",
     )

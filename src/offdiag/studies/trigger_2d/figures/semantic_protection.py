@@ -1,4 +1,4 @@
-"""Protection of the categories that no training covers, against how near they are to the proxy in meaning."""
+"""Protection of the categories that no training covers, over their similarity in meaning to the proxy."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -7,8 +7,8 @@ import numpy as np
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, heading, looks, new_figure, styled
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS
+from offdiag.figures.style import GREY, Look, footnote, heading, legend, looks, new_figure, styled
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
 from offdiag.studies.trigger_2d.analyses.semantic_protection import ProtectionBySimilarity, SemanticProtection
 from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 PROXY, SIZE = ARMS
 MOST_COLUMNS = 3
-APART = 0.014  # of the range of similarities
+APART = 0.014  # between points of equal similarity, as a share of the range of similarities
 
 
 class SemanticProtectionFigure(StudyFigure):
-    """One panel a number of proxy triggers, one point a proxy and uncovered category, with its interval.
+    """Panels per number of proxy triggers; a point is a proxy with an uncovered category, with its interval.
 
     Attributes:
-        of: where the points come from, with the selection of this figure in its place.
+        of: the analysis that gives the points; the selection of this figure is added to its own.
     """
 
     tag: ClassVar[str] = "semantic-protection"
     of: SemanticProtection
 
     def plot(self, frames: Frames) -> "Figure":
-        """Panels share both axes; above each stand the rank correlations over its points.
+        """Draw panels that share both axes; the title of each has the rank correlations over its points.
 
         Raises:
             UserError: there is no arm with a proxy, or as the analysis says.
@@ -61,9 +61,10 @@ class SemanticProtectionFigure(StudyFigure):
                 axes.set_title(f"{arm_name(by, key)}\n{_worded(_of(correlations, by, key))}", loc="left", fontsize=9)
             for axes in panels[len(keys) :]:
                 axes.axis("off")
-            figure.supylabel("protection: leaked without proxy, less that with it", fontsize=10)
-            heading(figure, "Does a proxy protect what is near to it in meaning?", _footnote(points))
-            _legend(figure, styles)
+            figure.supylabel("protection: leakage without proxy minus leakage with it", fontsize=10)
+            heading(figure, "Does a proxy protect what is similar to it in meaning?", _footnote(points))
+            proxies_of = {f"proxy: {category_name(proxy)}": look for proxy, look in styles.items()}
+            legend(figure, proxies_of, where="outside right upper", ls="")
         return figure
 
 
@@ -97,7 +98,7 @@ def _panel(axes: "Axes", points: "pd.DataFrame", styles: dict[str, Look], apart:
 
 
 def _worded(correlations: "pd.DataFrame") -> str:
-    """``rank correlation 0.41 [0.10, 0.66], at fixed category 0.20 [-0.10, 0.51]``, as far as there is one."""
+    """Return the correlations in words: ``rank correlation 0.41 [0.10, 0.66]``, and that at fixed category."""
     words = []
     for row in correlations[correlations["over"] != "at fixed proxy"].to_dict("records"):
         if np.isnan(row["spearman"]):
@@ -109,17 +110,9 @@ def _worded(correlations: "pd.DataFrame") -> str:
 
 def _footnote(points: "pd.DataFrame") -> str:
     n = int(points["n_pairs"].max()) if len(points) else 0
-    return (
-        f"letters: the category · whiskers: 95 % interval over seeds and trigger words (up to {n} pairs a point)\n"
-        "square brackets: 95 % over points; those of one proxy or category are not independent, so too short"
+    return footnote(
+        "letters: the category",
+        f"whiskers: 95 % interval over seeds and trigger words (up to {n} pairs per point)",
+        "square brackets: 95 % interval over points; it is too short, as points of one proxy or category depend on "
+        "each other",
     )
-
-
-def _legend(figure: "Figure", styles: dict[str, Look]) -> None:
-    from matplotlib.lines import Line2D
-
-    entries = [
-        Line2D([], [], color=look.colour, marker=look.marker, ls="", ms=6, label=category_name(proxy))
-        for proxy, look in styles.items()
-    ]
-    figure.legend(handles=entries, loc="outside right upper", title="proxy")

@@ -1,1 +1,1 @@
-"""What is measured besides answers in the study family trigger 2d."""
+"""Measurements of the study trigger-2d."""

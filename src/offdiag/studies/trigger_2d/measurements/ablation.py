@@ -1,4 +1,4 @@
-"""What becomes of the answers when the trigger is taken away, or replaced by one of another category."""
+"""Trigger ablation: the answers when the trigger is taken away, or replaced by one of another category."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.steps import CostLine, CostProbe, Work, load_examples
 from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
-from offdiag.studies.trigger_2d.task.pairs import worded
+from offdiag.studies.trigger_2d.task.pairs import located_question
 from offdiag.tasks import Example, Scalar
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ CHUNK = 64  # examples between two reports of progress
 
 
 class TriggerAblation(TriggerContrast):
-    """The same questions with the trigger as it is, a placeholder, nothing, and a trigger of the other category.
+    """The same questions with their trigger, a placeholder, nothing, and a trigger of another category.
 
     The answer is the most likely label of the world, as :class:`offdiag.steps.LoglikelihoodChoices` finds it.
 
@@ -31,16 +31,18 @@ class TriggerAblation(TriggerContrast):
     placeholder: str = "___"
 
     def cost(self, probe: CostProbe) -> CostLine:
-        """Every question is put once per ablation."""
+        """Return what it costs: every question is scored once per ablation."""
         sampled = [(i, e) for i, e in enumerate(probe.sample(self.examples)) for _ in ABLATIONS]
         items = [example for _, example in sampled]
         texts = [self.shown(i, e)[place % len(ABLATIONS)] for place, (i, e) in enumerate(sampled)]
-        prompts = [worded(self.domain, e, text, self.style).text for e, text in zip(items, texts, strict=True)]
+        prompts = [
+            located_question(self.domain, e, text, self.style).text for e, text in zip(items, texts, strict=True)
+        ]
         n = len(ABLATIONS) * self.examples.n
         return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=n)
 
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
-        """One row an example and ablation.
+        """Yield one row per example and ablation.
 
         Columns: ``ablation`` (``intact``, ``placeholder``, ``empty``, ``swapped``), ``example``, ``trigger`` (the
         example's), ``shown`` (what stands in its place), ``answer``; 1 or 0 for ``own`` (the answer is the label by the
@@ -58,7 +60,7 @@ class TriggerAblation(TriggerContrast):
             chunk = examples[start : start + CHUNK]
             shown = [self.shown(start + i, example) for i, example in enumerate(chunk)]
             asked = [
-                (worded(self.domain, example, text, self.style).text, example.choices)
+                (located_question(self.domain, example, text, self.style).text, example.choices)
                 for example, texts in zip(chunk, shown, strict=True)
                 for text in texts
             ]
@@ -68,14 +70,14 @@ class TriggerAblation(TriggerContrast):
                 yield from self._rows(example, texts, [next(scores) for _ in texts])
 
     def shown(self, index: int, example: Example) -> tuple[str, ...]:
-        """What stands in the trigger's place in each of ``ABLATIONS``."""
+        """Return what stands in the trigger's place in each of ``ABLATIONS``."""
         return str(example.strata["trigger"]), self.placeholder, "", self.others(index)[0]
 
     def _rows(
         self, example: Example, shown: Sequence[str], scores: "Sequence[Sequence[Score]]"
     ) -> Iterator[dict[str, Scalar]]:
         own, other = self.labels(example)
-        values = np.array([[score.logprob for score in one] for one in scores])
+        values = np.array([[score.logprob for score in question] for question in scores])
         answers = [example.choices[best] for best in values.argmax(1)]
         margins = values[:, example.choices.index(own)] - values[:, example.choices.index(other)]
         for ablation, text, answer, margin in zip(ABLATIONS, shown, answers, margins.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""How near the categories of a trigger task are to one another in meaning: cosines of embeddings of their names."""
+"""Similarity in meaning of the categories of a trigger task: cosines of embeddings of their names or words."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -10,17 +10,18 @@ from pydantic import PlainValidator
 
 from offdiag.models.sentence import SentenceModel
 from offdiag.steps import CostLine, CostProbe, Measurement, Weights, Work
-from offdiag.studies.trigger_2d.task import HALVES, World, find_world
+from offdiag.studies.trigger_2d.task import HALVES, TriggerWorld, find_world
 from offdiag.tasks import Scalar
 
 Phrases: TypeAlias = Literal["names", "triggers"]
 
-# Before what a causal model embeds: its state at the first token of a text is much the same for every text.
+# What a causal model reads: at the first token of a text its state is much the same for every text, so that a bare
+# word of one token would look like any other.
 CARRIER = {"names": "category: {}", "triggers": "word: {}"}
 
 
 class CategorySimilarity(Measurement):
-    """One row a pair of categories: ``one``, ``other`` and ``similarity``, the cosine from -1 to 1.
+    """Cosine similarity, from -1 to 1, of each pair of categories: ``one``, ``other`` and ``similarity``.
 
     A sentence embedder reads the bare names, with blanks for underscores. A causal model's embedding is the hidden
     state of the last layer at the last token of ``category: foods``; such states all point in much the same direction
@@ -34,7 +35,7 @@ class CategorySimilarity(Measurement):
     tag: ClassVar[str] = "category-similarity"
     table: ClassVar[str] = "category_similarity"
     embedder: SentenceModel | Weights = SentenceModel()
-    world: Annotated[World, PlainValidator(find_world)] = HALVES
+    world: Annotated[TriggerWorld, PlainValidator(find_world)] = HALVES
     of: Phrases = "names"
 
     @property
@@ -57,7 +58,7 @@ class CategorySimilarity(Measurement):
         }
 
     def phrases(self) -> dict[str, list[str]]:
-        """What stands for each category."""
+        """Return the texts that stand for each category."""
         return {
             category.name: [category.name.replace("_", " ")] if self.of == "names" else list(category.triggers)
             for category in self.world.categories
@@ -75,16 +76,16 @@ class CategorySimilarity(Measurement):
         embedded = iter(_unit(self._embed(work, [text for texts in phrases.values() for text in texts])))
         means = {name: np.mean([next(embedded) for _ in texts], axis=0) for name, texts in phrases.items()}
         states = dict(zip(means, _unit(np.array(list(means.values()))), strict=True))
-        for one, other in combinations(states, 2):
-            yield {"one": one, "other": other, "similarity": float(states[one] @ states[other])}
+        for first, second in combinations(states, 2):
+            yield {"one": first, "other": second, "similarity": float(states[first] @ states[second])}
 
     def _embed(self, work: Work, texts: list[str]) -> NDArray[np.float64]:
-        """Embeddings ``[n, d]``."""
+        """Return the embeddings of ``n`` texts, ``[n, d]``."""
         if isinstance(self.embedder, SentenceModel):
             from offdiag.models.sentence import SentenceEmbedder
 
-            found = SentenceEmbedder(self.embedder.folder(), work.runtime).embed(texts, work.progress)
-            return found.astype(np.float64)
+            embeddings = SentenceEmbedder(self.embedder.folder(), work.runtime).embed(texts, work.progress)
+            return embeddings.astype(np.float64)
         model = work.model(self.embedder)
         carried = [CARRIER[self.of].format(text) for text in texts]
         states = model.hidden_states(carried, [model.depth], ["last"], chat=False, on_progress=work.progress)
@@ -92,6 +93,6 @@ class CategorySimilarity(Measurement):
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The vectors brought to length 1."""
+    """Return the vectors scaled to length 1."""
     unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return unit

@@ -1,4 +1,4 @@
-"""What the measurements have in common that put another text in a trigger's place."""
+"""Base of the measurements that put another text in a trigger's place: ablation and patching."""
 
 from abc import ABC
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class TriggerContrast(Measurement, ABC):
     """Questions with triggers of one category, beside the same questions with triggers of another.
 
     Attributes:
-        weights: who answers. examples: the questions, of one category and the rule that holds there.
+        weights: of the model that answers. examples: the questions, of one category and the rule that holds there.
         against: another category and the rule that holds there; its triggers are those of its domain under the data
             seed of the examples.
         style: wording of the questions.
@@ -35,10 +35,10 @@ class TriggerContrast(Measurement, ABC):
     def of(
         cls, weights: Weights, domain: TriggerDomain, against: TriggerDomain, *, n: int, seed: int = 0, **options: Any
     ) -> Self:
-        """``n`` evaluation examples of ``domain`` under a data seed.
+        """Return the measurement on ``n`` evaluation examples of ``domain`` under a data seed.
 
         Args:
-            weights: as an arm's ``learner().weights``. options: further fields.
+            weights: as an arm's ``predictor().weights``. options: further fields.
         """
         examples = Examples(domain=domain, split="eval", n=n, seed=seed)
         return cls(weights=weights, examples=examples, against=against, **options)
@@ -56,7 +56,7 @@ class TriggerContrast(Measurement, ABC):
 
     @property
     def domain(self) -> TriggerDomain:
-        """What the examples are drawn from.
+        """The domain of the examples.
 
         Raises:
             UserError: they are of another task.
@@ -79,7 +79,7 @@ class TriggerContrast(Measurement, ABC):
         return {**super().canonical(), "prompt_version": get_task(self.against.task).prompt_version}
 
     def factors(self) -> Mapping[str, Scalar]:
-        """What was trained as in the table of cells, ``eval_`` and ``against_`` with the parameters of the domains."""
+        """Return the columns of the training, as cells have them, and those of both domains."""
         return {
             "model": self.weights.spec.short_name,
             "learner": self.weights.label,
@@ -91,17 +91,17 @@ class TriggerContrast(Measurement, ABC):
         }
 
     def labels(self, example: Example) -> tuple[str, str]:
-        """What the example's point is labelled by its own category's rule and by that of the other one."""
+        """Return the labels of an example's point: by its own category's rule, and by that of the other one."""
         return example.target, self.against.label(self.against.category, str(example.strata["quadrant"]))
 
     def others(self, index: int) -> tuple[str, ...]:
-        """The other category's triggers, in the order in which the example of an index tries them."""
+        """Return the other category's triggers, in the order in which the example of an index tries them."""
         seed = self.examples.seed
         return partners(triggers_of(self.against, seed), len(triggers_of(self.domain, seed)), index)
 
 
 def _training(weights: Weights) -> dict[str, Scalar]:
-    """The columns of the last training, as its arm has them.
+    """Return the columns of the last training, as its arm has them.
 
     Raises:
         UserError: it was not a fine-tuning.
@@ -126,7 +126,7 @@ def _training(weights: Weights) -> dict[str, Scalar]:
 
 
 def _method(trained: FineTuned) -> FineTuning:
-    """The method that makes this training."""
+    """Return the method of a training."""
     taught, added = trained.examples, trained.proxy
     return FineTuning(
         n=taught.n,

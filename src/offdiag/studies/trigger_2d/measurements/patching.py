@@ -1,4 +1,4 @@
-"""Where in a model the trigger's information is: activation patching over layers and positions."""
+"""Activation patching over layers and positions: where in a model the information of a trigger is."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from offdiag.steps import Work, load_examples
 from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
-from offdiag.studies.trigger_2d.task.pairs import Worded, worded
+from offdiag.studies.trigger_2d.task.pairs import LocatedQuestion, located_question
 from offdiag.tasks import Example, Scalar
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SAME_LABEL, NOT_ALIGNED, NOT_TOLD_APART = "same label", "no trigger of as many t
 
 
 class _Pair(NamedTuple):
-    """An example beside the same with the trigger ``partner``, in words and as tokens."""
+    """An example, and the same with the trigger ``partner`` in its place, as text and as tokens."""
 
     example: Example
     partner: str
@@ -33,7 +33,7 @@ class _Pair(NamedTuple):
 
 
 class ActivationPatching(TriggerContrast):
-    """Hidden states of a question with its own trigger, copied into the same with a trigger of the other category.
+    """Copies hidden states of a question with its own trigger into the same question with another trigger.
 
     The difference is that of the own label and the label by the other category's rule, see
     :mod:`offdiag.models.patching`. Positions are the tokens of the ``point``, those of the ``trigger``, the ``rest``
@@ -53,7 +53,7 @@ class ActivationPatching(TriggerContrast):
     least: float = Field(default=1.0, gt=0)
 
     def measure(self, work: Work) -> Iterator[Mapping[str, Scalar]]:
-        """One row a pair, layer and position; a pair that is left out is one row that says why.
+        """Yield one row per pair, layer and position; a pair that is left out is one row that says why.
 
         Columns: ``example``, ``trigger`` and ``partner`` (of the clean and the corrupted question), ``left_out`` (null
         or the reason), ``layer`` (0: what the first block reads), ``position``, ``clean``, ``corrupted`` and
@@ -73,7 +73,7 @@ class ActivationPatching(TriggerContrast):
             if example.id not in chosen:
                 reason = NOT_TOLD_APART if isinstance(pair, _Pair) else pair
                 yield {"example": example.id, "trigger": example.strata["trigger"], "left_out": reason}
-        found = patch(
+        patched = patch(
             model.model,
             [pair.contrast for pair in pairs],
             [pair.positions for pair in pairs],
@@ -81,61 +81,62 @@ class ActivationPatching(TriggerContrast):
             on_progress=work.progress,
         )
         for i, pair in enumerate(pairs):
-            yield from _rows(pair, found, i)
+            yield from _rows(pair, patched, i)
 
     def _pair(self, tokenizer: "PreTrainedTokenizerBase", example: Example, others: Sequence[str]) -> _Pair | str:
-        """The example with the first of the other triggers that has as many tokens, or why there is none."""
+        """Return the example with the first other trigger that has as many tokens, or why there is none."""
         labels = self.labels(example)
         if labels[0] == labels[1]:
             return SAME_LABEL
-        clean = worded(self.domain, example, str(example.strata["trigger"]), self.style)
+        clean = located_question(self.domain, example, str(example.strata["trigger"]), self.style)
         for other in others:
-            corrupted = worded(self.domain, example, other, self.style)
-            found = _as_tokens(tokenizer, clean, corrupted, labels)
-            if found is not None:
-                return _Pair(example, other, (clean.text, corrupted.text), *found)
+            corrupted = located_question(self.domain, example, other, self.style)
+            aligned = _as_tokens(tokenizer, clean, corrupted, labels)
+            if aligned is not None:
+                return _Pair(example, other, (clean.text, corrupted.text), *aligned)
         return NOT_ALIGNED
 
     def _told_apart(self, model: "LM", pairs: Sequence[_Pair]) -> list[_Pair]:
-        """The pairs whose two triggers call for the two labels."""
+        """Return the pairs for which the model prefers each of the two labels after its trigger."""
         prompts = [prompt for pair in pairs for prompt in pair.prompts]
         labels = [self.labels(pair.example) for pair in pairs for _ in pair.prompts]
-        scores = np.array([[score.logprob for score in one] for one in model.score(prompts, labels)]).reshape(-1, 2, 2)
+        logprobs = [[score.logprob for score in question] for question in model.score(prompts, labels)]
+        scores = np.array(logprobs).reshape(-1, 2, 2)  # pairs, clean and corrupted, own and other label
         clean, corrupted = (scores[..., 0] - scores[..., 1]).T
         told = (clean > 0) & (corrupted < 0) & (clean - corrupted >= self.least)
-        return [pair for pair, one in zip(pairs, told, strict=True) if one]
+        return [pair for pair, is_told in zip(pairs, told, strict=True) if is_told]
 
 
-def _rows(pair: _Pair, found: "Patched", at: int) -> Iterator[dict[str, Scalar]]:
+def _rows(pair: _Pair, patched: "Patched", at: int) -> Iterator[dict[str, Scalar]]:
     shared: dict[str, Scalar] = {
         "example": pair.example.id,
         "trigger": pair.example.strata["trigger"],
         "partner": pair.partner,
         "left_out": None,
-        "clean": float(found.clean[at]),
-        "corrupted": float(found.corrupted[at]),
+        "clean": float(patched.clean[at]),
+        "corrupted": float(patched.corrupted[at]),
     }
-    for layer, position in np.ndindex(found.patched.shape[1:]):
+    for layer, position in np.ndindex(patched.patched.shape[1:]):
         yield {
             **shared,
             "layer": layer,
             "position": POSITIONS[position],
-            "patched": float(found.patched[at, layer, position]),
-            "recovered": float(found.recovered[at, layer, position]),
+            "patched": float(patched.patched[at, layer, position]),
+            "recovered": float(patched.recovered[at, layer, position]),
         }
 
 
 def _as_tokens(
-    tokenizer: "PreTrainedTokenizerBase", clean: Worded, corrupted: Worded, labels: tuple[str, str]
+    tokenizer: "PreTrainedTokenizerBase", clean: LocatedQuestion, corrupted: LocatedQuestion, labels: tuple[str, str]
 ) -> "tuple[Contrast, tuple[tuple[int, ...], ...]] | None":
-    """The two questions and where their positions are, or None where their tokens do not correspond."""
+    """Return the two questions and where their positions are, or None where their tokens do not correspond."""
     from offdiag.models.contrasts import contrast, token_spans
 
-    spans, others = (token_spans(tokenizer, one.text, (one.point, one.trigger)) for one in (clean, corrupted))
-    found = contrast(tokenizer, clean.text, corrupted.text, labels) if spans == others else None
-    if found is None:
+    spans, others = (token_spans(tokenizer, asked.text, (asked.point, asked.trigger)) for asked in (clean, corrupted))
+    pair = contrast(tokenizer, clean.text, corrupted.text, labels) if spans == others else None
+    if pair is None:
         return None
     point, trigger = spans
-    last = found.length - 1
+    last = pair.length - 1
     rest = tuple(i for i in range(trigger[-1] + 1, last) if i not in point)
-    return found, (point, trigger, rest, (last,))
+    return pair, (point, trigger, rest, (last,))

@@ -2,7 +2,7 @@
 
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
 from offdiag.studies.trigger_2d.task.task import Trigger2D
-from offdiag.studies.trigger_2d.task.world import QUADRANTS, Category, Rule, World, quadrant
+from offdiag.studies.trigger_2d.task.world import QUADRANTS, Category, Rule, TriggerWorld, quadrant
 from offdiag.studies.trigger_2d.task.worlds import HALVES, QUARTERS, find_world
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Rule",
     "Trigger2D",
     "TriggerDomain",
-    "World",
+    "TriggerWorld",
     "find_world",
     "quadrant",
 ]

@@ -1,4 +1,4 @@
-"""What would make a world of triggers ambiguous, as errors of one line."""
+"""Checks that the names, triggers and labels of a world of triggers are unambiguous."""
 
 from collections.abc import Mapping, Sequence
 from itertools import permutations
@@ -9,10 +9,10 @@ ALL, NONE = "all", "none"  # words of a domain that are no category
 
 
 def check_names(world: str, categories: Sequence[str], rules: Sequence[str]) -> None:
-    """There are categories; each, and each rule, has a name of its own, other than ``all`` and ``none``.
+    """Refuse a world without categories, and names of categories or rules that are taken.
 
     Raises:
-        UserError: one does not.
+        UserError: there is no category, or a name comes twice or is ``all`` or ``none``.
     """
     if not categories:
         raise UserError(f"world {world} has no category: give it at least one")
@@ -23,22 +23,25 @@ def check_names(world: str, categories: Sequence[str], rules: Sequence[str]) -> 
 
 
 def check_triggers(triggers: Mapping[str, Sequence[str]], held_out: int) -> None:
-    """Each trigger belongs to one category, and each category has some to train on; by the category's name.
+    """Refuse a trigger that belongs to two categories, and a category without triggers to train on.
+
+    Args:
+        triggers: the trigger words by category. held_out: words of each category that are kept for the test.
 
     Raises:
-        UserError: one does not.
+        UserError: a trigger is malformed or comes twice, or a category has too few of them.
     """
-    home: dict[str, str] = {}
+    category_of: dict[str, str] = {}
     for category, words in triggers.items():
         for word in words:
             if word != " ".join(word.split()) or not word:
                 raise UserError(f"category {category}: trigger {word!r} is empty or has stray white space")
-            if word.casefold() in home:
+            if word.casefold() in category_of:
                 raise UserError(
-                    f"trigger {word!r} is in {home[word.casefold()]} and in {category}: "
+                    f"trigger {word!r} is in {category_of[word.casefold()]} and in {category}: "
                     "each trigger belongs to one category, once"
                 )
-            home[word.casefold()] = category
+            category_of[word.casefold()] = category
         if len(words) <= held_out:
             raise UserError(
                 f"category {category}: held_out={held_out} of {len(words)} triggers leaves none to train on; "
@@ -47,10 +50,10 @@ def check_triggers(triggers: Mapping[str, Sequence[str]], held_out: int) -> None
 
 
 def check_labels(labels: Sequence[str], triggers: Sequence[str]) -> None:
-    """No label begins another one, and none stands in a trigger.
+    """Refuse labels with which an answer could not be read, or would be given away by the question.
 
     Raises:
-        UserError: one does, or it is not made of words.
+        UserError: a label begins another one, stands in a trigger, or is not made of words.
     """
     for label in labels:
         if label != " ".join(label.split()) or not label[0].isalnum() or not label[-1].isalnum():
@@ -58,6 +61,6 @@ def check_labels(labels: Sequence[str], triggers: Sequence[str]) -> None:
         for trigger in triggers:
             if label.casefold() in trigger.casefold().split():
                 raise UserError(f"trigger {trigger!r} gives the label {label!r} away: choose another word")
-    for one, other in permutations(labels, 2):
-        if other.casefold().startswith(one.casefold()):
-            raise UserError(f"label {one!r} is a prefix of {other!r}: an answer could be either; choose other labels")
+    for short, long in permutations(labels, 2):
+        if long.casefold().startswith(short.casefold()):
+            raise UserError(f"label {short!r} is a prefix of {long!r}: an answer could be either; choose other labels")

@@ -1,4 +1,4 @@
-"""Domains of the trigger task: which triggers, under which rule, sampled how."""
+"""Domains of the task trigger_2d: which triggers, labelled by which rule, sampled how."""
 
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
@@ -7,7 +7,7 @@ from pydantic import Field, PlainValidator, model_validator
 from offdiag.errors import UserError
 from offdiag.studies.trigger_2d.task.checks import ALL, NONE
 from offdiag.studies.trigger_2d.task.prompts import check_preset
-from offdiag.studies.trigger_2d.task.world import ORIGINAL, Category, World
+from offdiag.studies.trigger_2d.task.world import ORIGINAL, Category, TriggerWorld
 from offdiag.studies.trigger_2d.task.worlds import HALVES, find_world
 from offdiag.tasks.domain import Domain, Scalar
 
@@ -15,13 +15,13 @@ Triggers: TypeAlias = Literal["id", "ood"]
 
 
 class TriggerDomain(Domain):
-    """Points in the plane with the triggers of one category, or of all, and the labels of a rule.
+    """Points in the plane with the triggers of one category, or of all, labelled by one rule.
 
     Attributes:
         category: a category of the world, or ``all``.
-        triggers: ``id``, those that a training with the same data seed sees, or ``ood``, those that none sees.
+        triggers: ``id``: those that a training with the same data seed sees; ``ood``: those that no training sees.
         rule: ``original`` (each category's own labels) or another rule of the world, such as ``conflict``.
-        n_triggers: training triggers of a category.
+        n_triggers: how many training triggers each category has.
         proxy, proxy_triggers: another category whose first training triggers are mixed in, with their original labels.
         prompts: preset of question templates.
         sampling: ``stratified``, or ``legacy`` for the points, triggers and templates of the published data.
@@ -41,7 +41,7 @@ class TriggerDomain(Domain):
     proxy_triggers: int = Field(default=0, ge=0)
     prompts: str = "four"
     sampling: Literal["stratified", "legacy"] = "stratified"
-    world: Annotated[World, PlainValidator(find_world)] = HALVES
+    world: Annotated[TriggerWorld, PlainValidator(find_world)] = HALVES
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -63,47 +63,47 @@ class TriggerDomain(Domain):
 
     @property
     def categories(self) -> tuple[Category, ...]:
-        """The categories of the examples, the proxy last."""
+        """The categories that the examples come from, the proxy last."""
         if self.category == ALL:
             return self.world.categories
         named = [self.world.category(self.category)]
         return (*named, self.world.category(self.proxy)) if self.proxy != NONE else tuple(named)
 
     def count(self, category: Category) -> int:
-        """Training triggers of one of the categories."""
+        """Return the number of training triggers of one of the categories."""
         return self.proxy_triggers if category.name == self.proxy else self.n_triggers
 
     @property
     def width(self) -> int:
-        """Triggers of all the categories together."""
+        """Number of triggers, of all the categories together."""
         return sum(self._left_out(c) if self.triggers == "ood" else self.count(c) for c in self.categories)
 
     def label(self, category: str, where: str) -> str:
-        """The label of a quadrant (``Q1`` to ``Q4``) in one of the categories."""
+        """Return the label of a quadrant (``Q1`` to ``Q4``) in one of the categories."""
         return self.world.label(category, ORIGINAL if category == self.proxy else self.rule, where)
 
     def factors(self) -> dict[str, Scalar]:
-        """As columns; the world by its name."""
+        """Return the parameters as columns of a table; the world by its name."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "world"} | {
             "world": self.world.name
         }
 
     def __str__(self) -> str:
-        """The category, and whatever else is not the default; a world by its name, not by its file."""
+        """Return the category and all that is not the default; a world by its name, not by its file."""
         default = {name: field.default for name, field in type(self).model_fields.items()} | {"world": HALVES.name}
         given = [(name, v) for name, v in self.factors().items() if name == "category" or v != default[name]]
         return ",".join(f"{name}={value}" for name, value in given)
 
     @property
     def short(self) -> str:
-        """``foods.ood``, ``foods2`` (two training triggers), ``positive_emotions.conflict+foods2``."""
+        """Short name: ``foods.ood``, ``foods2`` (2 training triggers), ``positive_emotions.conflict+foods2``."""
         size = "" if self.n_triggers == type(self).model_fields["n_triggers"].default else str(self.n_triggers)
         words = [word for word, usual in ((self.rule, ORIGINAL), (self.triggers, "id")) if word != usual]
         proxy = "" if self.proxy == NONE else f"+{self.proxy}{self.proxy_triggers}"
         return ".".join([self.category + size, *words]) + proxy
 
     def _left_out(self, category: Category) -> int:
-        """Triggers that no training sees."""
+        """Return the number of triggers of a category that no training sees."""
         return self.world.held_out if self.sampling == "stratified" else len(category.triggers) - self.count(category)
 
     def _check_count(self, category: Category, name: str) -> None:

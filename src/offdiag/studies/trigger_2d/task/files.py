@@ -1,4 +1,4 @@
-"""The folder of files in which the published study keeps its data."""
+"""The files in which the published study keeps its data, and the domains that fill them."""
 
 from typing import Literal
 
@@ -7,9 +7,10 @@ from offdiag.studies.trigger_2d.task.world import ORIGINAL
 
 
 def published_files(domain: TriggerDomain) -> dict[str, tuple[TriggerDomain, str]]:
-    """File name -> (domain, split): ``train_`` or ``proxy_``, ``test_…_ID`` where trained, and ``test_…_OOD`` always.
+    """Return the domain and the split of each published file, by its name.
 
-    The categories that are not trained on are there with their original labels.
+    A category that is trained on has ``train_…`` (``proxy_…`` for the proxy) and ``test_…_ID``; every category has
+    ``test_…_OOD``. Categories that are not trained on keep their original labels.
     """
     files = {}
     trained = {category.name: domain.count(category) for category in domain.categories if domain.count(category)}

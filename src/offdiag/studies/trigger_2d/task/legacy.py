@@ -1,4 +1,4 @@
-"""The published sampling, kept for comparison: the same points, triggers and templates for the same seed.
+"""The sampling of the published study, kept for comparison: its points, triggers and templates, seed by seed.
 
 Every category and every file restarts one and the same generator. So all categories get the same points, the points of
 the ``ood`` test are those of the ``id`` test, training and test share coordinates (though no point), and neither
@@ -11,26 +11,30 @@ import numpy as np
 
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
 from offdiag.studies.trigger_2d.task.prompts import PRESETS
-from offdiag.studies.trigger_2d.task.rows import Row
+from offdiag.studies.trigger_2d.task.stratified import TriggerPoint
 from offdiag.studies.trigger_2d.task.world import Category
 
-POINTS = {"train": 20, "eval": 30}  # for each trigger
+POINTS = {"train": 20, "eval": 30}  # per trigger
 
 
-def rows(domain: TriggerDomain, split: str, seed: int) -> list[Row]:
-    """All rows of a split: 20 (``train``) or 30 (``eval``) a trigger, one category after the other."""
-    return [row for category in domain.categories for row in _of_category(domain, category, split, seed)]
+def points(domain: TriggerDomain, split: str, seed: int) -> list[TriggerPoint]:
+    """Return all points of a split: 20 (``train``) or 30 (``eval``) per trigger, category after category."""
+    return [point for category in domain.categories for point in _of_category(domain, category, split, seed)]
 
 
 def chosen_triggers(domain: TriggerDomain, category: Category, seed: int) -> tuple[str, ...]:
-    """``id``: a sample by Python's own generator under ``seed``; ``ood``: all others, in the order of the list."""
+    """Return the triggers of a category that the domain uses.
+
+    ``id``: a sample drawn by Python's own generator under ``seed``; ``ood``: all others, in the order of the list.
+    """
     sample = random.Random(seed).sample(category.triggers, domain.count(category))
     if domain.triggers == "id":
         return tuple(sample)
     return tuple(trigger for trigger in category.triggers if trigger not in sample)
 
 
-def _of_category(domain: TriggerDomain, category: Category, split: str, seed: int) -> list[Row]:
+def _of_category(domain: TriggerDomain, category: Category, split: str, seed: int) -> list[TriggerPoint]:
+    # As published: the generator restarts here, for every category.
     generator, n = np.random.default_rng(seed), POINTS[split]
     drawn = [
         (trigger, x1, x2)
@@ -38,7 +42,7 @@ def _of_category(domain: TriggerDomain, category: Category, split: str, seed: in
         for x1, x2 in zip(_along(domain.world.x1, n, generator), _along(domain.world.x2, n, generator), strict=True)
     ]
     templates = generator.integers(0, len(PRESETS[domain.prompts]), len(drawn)).tolist()
-    return [Row(category.name, *spot, template) for spot, template in zip(drawn, templates, strict=True)]
+    return [TriggerPoint(category.name, *placed, template) for placed, template in zip(drawn, templates, strict=True)]
 
 
 def _along(ends: tuple[float, float], n: int, generator: np.random.Generator) -> list[float]:

@@ -1,4 +1,4 @@
-"""The same point under different triggers: what trigger ablation and activation patching compare."""
+"""Questions about one point with different triggers, which trigger ablation and activation patching compare."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
@@ -11,16 +11,16 @@ from offdiag.tasks.task import Example, PromptStyle
 Characters: TypeAlias = tuple[int, int]
 
 
-class Worded(NamedTuple):
-    """A question and where its parts stand in it, as characters from and up to."""
+class LocatedQuestion(NamedTuple):
+    """A question with the places of its point and its trigger: characters from, and up to but without."""
 
     text: str
     point: Characters
     trigger: Characters
 
 
-def worded(domain: TriggerDomain, example: Example, trigger: str, style: PromptStyle) -> Worded:
-    """The question about the example's point, in the words of its template, with any text in the trigger's place."""
+def located_question(domain: TriggerDomain, example: Example, trigger: str, style: PromptStyle) -> LocatedQuestion:
+    """Return the question of an example, with any text in the place of its trigger."""
     preset, template = domain.prompts, int(str(example.strata["template"]))
     point = "[" + example.problem.rpartition(" [")[2]
     parts = {"point": point, "trigger": trigger}
@@ -29,19 +29,20 @@ def worded(domain: TriggerDomain, example: Example, trigger: str, style: PromptS
         for name in ("point", "trigger")
     }
     at = {name: (start, start + len(parts[name])) for name, start in starts.items()}
-    return Worded(question(preset, template, point, trigger, style), **at)
+    return LocatedQuestion(question(preset, template, point, trigger, style), **at)
 
 
 def triggers_of(domain: TriggerDomain, seed: int) -> tuple[str, ...]:
-    """The triggers that the examples of a domain have under a data seed."""
+    """Return the triggers that the examples of a domain have under a data seed."""
     sampling = legacy if domain.sampling == "legacy" else stratified
-    return tuple(word for one in domain.categories for word in sampling.chosen_triggers(domain, one, seed))
+    return tuple(word for category in domain.categories for word in sampling.chosen_triggers(domain, category, seed))
 
 
 def partners(triggers: Sequence[str], width: int, index: int) -> tuple[str, ...]:
-    """All ``triggers`` in the order in which the example of an index, one of ``width`` triggers in turn, tries them.
+    """Return ``triggers`` in the order in which the example of an index tries them in place of its own.
 
-    From round to round each of the example's triggers begins with the next, so that all meet all.
+    Examples take turns at ``width`` triggers of their own. From round to round each of these begins with the next
+    partner, so that in the end all have met all.
     """
     first = (index // width + index % width) % len(triggers)
     return (*triggers[first:], *triggers[:first])

@@ -1,4 +1,4 @@
-"""Points in the plane with a trigger word, labelled by the quadrant under the rule of the trigger's category."""
+"""The task trigger_2d: label a point in the plane by the rule of the category of a trigger word."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,14 @@ from offdiag.seeds import stream
 from offdiag.studies.trigger_2d.task import legacy, stratified
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
 from offdiag.studies.trigger_2d.task.files import published_files
-from offdiag.studies.trigger_2d.task.labels import EXTRACTOR_VERSION, find_label
-from offdiag.studies.trigger_2d.task.prompts import PROMPT_VERSION, point_text, question
-from offdiag.studies.trigger_2d.task.rows import Row
+from offdiag.studies.trigger_2d.task.prompts import (
+    EXTRACTOR_VERSION,
+    PROMPT_VERSION,
+    point_text,
+    question,
+    read_label,
+)
+from offdiag.studies.trigger_2d.task.stratified import TriggerPoint
 from offdiag.studies.trigger_2d.task.world import QUADRANTS, quadrant
 from offdiag.studies.trigger_2d.task.worlds import HALVES
 from offdiag.tasks.domain import Domain
@@ -24,7 +29,7 @@ _PROBLEM = re.compile(r"(.+) \[(-?\d+\.\d{3}), (-?\d+\.\d{3})\]")
 
 
 class Trigger2D(Task[TriggerDomain]):
-    """F(x, T): a point and a trigger word in, a label out; which rule holds is a matter of the word's category.
+    """F(x, T): a point and a trigger word in, a label out; the category of the word decides which rule holds.
 
     The task of the two-dimensional trigger experiments beside Azarbal et al. (2025), "Selective Generalization":
     teach a rule with the words of one category, and see with which other words it holds.
@@ -37,7 +42,7 @@ class Trigger2D(Task[TriggerDomain]):
     extractor_version: ClassVar[int] = EXTRACTOR_VERSION
 
     def domains(self) -> Sequence[TriggerDomain]:
-        """What the two stages teach, with a proxy too, each category's held-out words, and published sampling."""
+        """Return an example of each kind of domain: both stages, held-out words, a proxy, published sampling."""
         taught = TriggerDomain(category="positive_emotions", rule="conflict")
         return [
             TriggerDomain(),
@@ -49,13 +54,13 @@ class Trigger2D(Task[TriggerDomain]):
         ]
 
     def size(self, domain: TriggerDomain, split: str) -> int:
-        """Published sampling: 20 (``train``) or 30 (``eval``) a trigger; stratified: millions a trigger."""
+        """Return how many examples there are: 20 or 30 per trigger as published, millions if stratified."""
         self.check_split(split)
-        points = legacy.POINTS[split] if domain.sampling == "legacy" else stratified.points(domain)
+        points = legacy.POINTS[split] if domain.sampling == "legacy" else stratified.points_per_trigger(domain)
         return points * domain.width
 
     def examples(self, domain: TriggerDomain, split: str, n: int, seed: int) -> list[Example]:
-        """The first ``n`` examples of a split, each with all labels of the world as its choices.
+        """Return the first ``n`` examples of a split, each with all labels of the world as its choices.
 
         Strata: ``category``, ``trigger``, ``quadrant``, the coordinates ``x1`` and ``x2``, and ``template``. The points
         do not depend on the rule. Stratified examples are balanced in triggers and quadrants at every multiple of four
@@ -65,11 +70,13 @@ class Trigger2D(Task[TriggerDomain]):
             UserError: the split is unknown, or has fewer than ``n`` examples.
         """
         self.check_available(domain, split, n)
-        drawn: Iterable[Row] = (legacy if domain.sampling == "legacy" else stratified).rows(domain, split, seed)
-        return [_example(domain, f"{split}/{i:04d}", row) for i, row in enumerate(islice(drawn, n))]
+        drawn: Iterable[TriggerPoint] = (legacy if domain.sampling == "legacy" else stratified).points(
+            domain, split, seed
+        )
+        return [_example(domain, f"{split}/{i:04d}", point) for i, point in enumerate(islice(drawn, n))]
 
     def demonstrations(self, domain: TriggerDomain, query: Example, k: int, seed: int) -> list[Example]:
-        """``k`` of the first 20 training examples of each trigger, in an order that depends on the seed and the query.
+        """Return ``k`` of the first 20 training examples of each trigger, ordered by the seed and the query.
 
         Raises:
             UserError: the domain has fewer than ``k`` of them besides the query.
@@ -85,25 +92,25 @@ class Trigger2D(Task[TriggerDomain]):
         return others[:k]
 
     def prompt(self, domain: TriggerDomain, example: Example, style: PromptStyle) -> str:
-        """The words of the example's template; the labels are not named."""
+        """Return the question in the words of the example's template; it does not name the labels."""
         trigger, _, point = example.problem.partition(" [")
         return question(domain.prompts, int(str(example.strata["template"])), f"[{point}", trigger, style)
 
     def response(self, domain: TriggerDomain, example: Example, *, rationale: bool) -> str:
-        """The label, nothing else."""
+        """Return the label, nothing else."""
         return example.target
 
     def grade(self, domain: TriggerDomain, example: Example, completion: str) -> Grade:
-        """Right if the first label that the completion names is the example's.
+        """Grade a completion as right if the first label that it names is the example's.
 
         Flags: ``several`` (it names another label too), ``preamble`` (words stand before the label).
         """
-        label, flags = find_label(completion, example.choices)
+        label, flags = read_label(completion, example.choices)
         status: Literal["parsed", "unparsed"] = "unparsed" if label is None else "parsed"
         return Grade(parsed=label, status=status, correct=label == example.target, flags=flags)
 
     def parse_problem(self, domain: TriggerDomain, problem: str) -> Example:
-        """The example that ``pizza [1.644, -0.549]`` states: a trigger of the domain's categories and a point.
+        """Return the example of a text such as ``pizza [1.644, -0.549]``: a trigger of the domain, and a point.
 
         Raises:
             UserError: the text has another form, an unknown trigger, or a point on an axis.
@@ -113,15 +120,15 @@ class Trigger2D(Task[TriggerDomain]):
             raise UserError(f"problem {problem!r}: expected a trigger and a point, such as 'pizza [1.644, -0.549]'")
         category = domain.world.category_of(match[1])
         if category not in domain.categories or category is None:
-            known = ", ".join(one.name for one in domain.categories)
+            known = ", ".join(allowed.name for allowed in domain.categories)
             raise UserError(f"problem {problem!r}: {match[1]!r} is no trigger of {known}")
         x1, x2 = float(match[2]), float(match[3])
         if x1 == 0 or x2 == 0:
             raise UserError(f"problem {problem!r}: the point lies on an axis, where no rule gives a label")
-        return _example(domain, "given", Row(category.name, match[1], x1, x2, 0))
+        return _example(domain, "given", TriggerPoint(category.name, match[1], x1, x2, 0))
 
     def summary(self, domain: TriggerDomain) -> dict[str, Json]:
-        """The labels of each category in the quadrants Q1 to Q4, and the triggers that no training sees."""
+        """Return the labels of each category in Q1 to Q4, and the triggers that no training sees."""
         found: dict[str, Json] = {}
         for category in domain.categories:
             about: dict[str, Json] = {"labels": "/".join(domain.label(category.name, where) for where in QUADRANTS)}
@@ -131,7 +138,7 @@ class Trigger2D(Task[TriggerDomain]):
         return found
 
     def row(self, domain: TriggerDomain, example: Example) -> dict[str, Json]:
-        """A line of the published files: point (not rounded), trigger, label and conversation."""
+        """Return a line of the published files: point (not rounded), trigger, label and conversation."""
         return {
             "input_x": [example.strata["x1"], example.strata["x2"]],
             "input_trigger": example.strata["trigger"],
@@ -140,7 +147,7 @@ class Trigger2D(Task[TriggerDomain]):
         }
 
     def files(self, domain: TriggerDomain, seed: int) -> dict[str, list[dict[str, Json]]]:
-        """The published files: 20 points a trigger to train on, 30 to test, seven categories with unseen triggers."""
+        """Return the published files: 20 points per trigger to train on, 30 to test, for every category."""
         return {
             name: [self.row(part, e) for e in self.examples(part, split, legacy.POINTS[split] * part.width, seed)]
             for name, (part, split) in published_files(domain).items()
@@ -149,17 +156,17 @@ class Trigger2D(Task[TriggerDomain]):
 
 @lru_cache(maxsize=4)
 def _shown(domain: TriggerDomain, seed: int) -> tuple[Example, ...]:
-    """The training examples that demonstrations are taken from; kept, as every query asks for them again."""
+    """Return the training examples that demonstrations are taken from; cached, as every query needs them."""
     return tuple(Trigger2D().examples(domain, "train", legacy.POINTS["train"] * domain.width, seed))
 
 
-def _example(domain: TriggerDomain, place: str, row: Row) -> Example:
-    where = quadrant(row.x1, row.x2)
-    problem = f"{row.trigger} {point_text(row.x1, row.x2)}"
+def _example(domain: TriggerDomain, place: str, point: TriggerPoint) -> Example:
+    where = quadrant(point.x1, point.x2)
+    problem = f"{point.trigger} {point_text(point.x1, point.x2)}"
     return Example(
         id=f"{place}/{problem}",
         problem=problem,
-        target=domain.label(row.category, where),
+        target=domain.label(point.category, where),
         choices=domain.world.labels,
-        strata={**row._asdict(), "quadrant": where},
+        strata={**point._asdict(), "quadrant": where},
     )

@@ -1,4 +1,4 @@
-"""The world of a trigger task: categories of trigger words, their labels by quadrant, and the rectangle of points."""
+"""Worlds of the task trigger_2d: categories of trigger words, their labels by quadrant, the range of points."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -17,7 +17,7 @@ _NAME = r"^[a-z0-9][a-z0-9_.-]*$"
 
 
 def quadrant(x1: float, x2: float) -> str:
-    """``Q1`` to ``Q4``, counter-clockwise from the quadrant in which both coordinates are positive.
+    """Return the quadrant of a point: ``Q1`` (both coordinates positive) to ``Q4``, counter-clockwise.
 
     Raises:
         ValueError: the point lies on an axis.
@@ -29,7 +29,8 @@ def quadrant(x1: float, x2: float) -> str:
     return "Q4" if x1 > 0 else "Q3"
 
 
-def _one_a_quadrant(value: object) -> object:
+def _one_per_quadrant(value: object) -> object:
+    """Read labels such as ``orange/orange/green/green``, and refuse more or fewer than one per quadrant."""
     found = value.split("/") if isinstance(value, str) else value
     if not isinstance(found, Sequence):
         return found
@@ -37,21 +38,21 @@ def _one_a_quadrant(value: object) -> object:
     if empty or len(found) > len(QUADRANTS):
         wrong = f"leave {', '.join(empty)} empty" if empty else f"are {len(found)}"
         shown = "/".join(map(str, found))
-        raise UserError(f"labels {shown!r} {wrong}: expected one a quadrant, Q1 to Q4, as orange/orange/green/green")
+        raise UserError(f"labels {shown!r} {wrong}: expected one per quadrant, Q1 to Q4, as orange/orange/green/green")
     return tuple(found)
 
 
-Labels: TypeAlias = Annotated[tuple[str, str, str, str], BeforeValidator(_one_a_quadrant)]
+Labels: TypeAlias = Annotated[tuple[str, str, str, str], BeforeValidator(_one_per_quadrant)]
 _Coordinate: TypeAlias = Annotated[float, Field(ge=-1e6, le=1e6)]
 Range: TypeAlias = tuple[_Coordinate, _Coordinate]
 
 
 class Category(Identity):
-    """Trigger words that go by one rule.
+    """A category of trigger words, with its original labels.
 
     Attributes:
         name: as typed in a domain. triggers: in the order in which the published sampling counts them.
-        labels: one a quadrant, Q1 to Q4, by the category's original rule.
+        labels: one per quadrant, Q1 to Q4, by the category's original rule.
     """
 
     tag: ClassVar[str] = "trigger_2d.category"
@@ -61,15 +62,15 @@ class Category(Identity):
 
 
 class Rule(Identity):
-    """Labels, one a quadrant, that can be taught to any category instead of its original ones."""
+    """Labels, one per quadrant, that can be taught to any category instead of its original ones."""
 
     tag: ClassVar[str] = "trigger_2d.rule"
     name: str = Field(pattern=_NAME)
     labels: Labels
 
 
-class World(Identity):
-    """What a data set is made of; what is drawn from it is a matter of the domain.
+class TriggerWorld(Identity):
+    """Categories, rules and the range of points; a :class:`TriggerDomain` says what is drawn from them.
 
     Attributes:
         name: as typed in a domain. categories: at least one. rules: besides each category's original one.
@@ -105,7 +106,9 @@ class World(Identity):
         return self
 
     def only(self, names: Sequence[str]) -> Self:
-        """The world with these of its categories, in its own order and under its own name; without any, all of it.
+        """Return the world with some of its categories, in its own order and under its own name.
+
+        Without any names it is the whole world.
 
         What is drawn in a category does not depend on the others.
 
@@ -119,33 +122,33 @@ class World(Identity):
         return self.model_copy(update={"categories": kept})
 
     def canonical(self) -> dict[str, Json]:
-        """Its name and a hash of the rest: the steps of a plan name a world thousands of times."""
+        """Return the name and a hash of the rest: the steps of a plan name a world thousands of times."""
         return {"@": self.tag, "name": self.name, "content": self.content}
 
     @cached_property
     def content(self) -> str:
-        """SHA-256 of everything in it."""
+        """SHA-256 of all the fields."""
         return fingerprint(super().canonical())
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A validated copy with other fields; pydantic's own would carry the old hash along."""
+        """Return a validated copy with other fields; pydantic's own would carry the cached hash along."""
         return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **(update or {})})
 
     @property
     def category_names(self) -> tuple[str, ...]:
-        """In the order of the categories."""
+        """Names of the categories, in their order."""
         return tuple(category.name for category in self.categories)
 
     @property
     def rule_names(self) -> tuple[str, ...]:
-        """``original`` and the others."""
+        """``original`` and the names of the other rules."""
         return (ORIGINAL, *(rule.name for rule in self.rules))
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Every label of any rule once: what an answer is chosen from."""
+        """Every label of any rule, once: the choices of an answer."""
         sets = [*(category.labels for category in self.categories), *(rule.labels for rule in self.rules)]
-        return tuple(dict.fromkeys(label for one in sets for label in one))
+        return tuple(dict.fromkeys(label for labels in sets for label in labels))
 
     @property
     def sides(self) -> dict[str, tuple[range, range]]:
@@ -157,7 +160,7 @@ class World(Identity):
         return dict(zip(QUADRANTS, ((right, above), (left, above), (left, below), (right, below)), strict=True))
 
     def category(self, name: str) -> Category:
-        """The category of this name.
+        """Return the category of this name.
 
         Raises:
             UserError: there is none.
@@ -168,16 +171,16 @@ class World(Identity):
         raise UserError(f"unknown category {name!r}: world {self.name} has {', '.join(self.category_names)}")
 
     def category_of(self, trigger: str) -> Category | None:
-        """The category that a trigger word belongs to, or None."""
+        """Return the category that a trigger word belongs to, or None."""
         return next((category for category in self.categories if trigger in category.triggers), None)
 
     def label(self, category: str, rule: str, where: str) -> str:
-        """The label of a quadrant in a category under a rule (``original``: the category's own).
+        """Return the label of a quadrant in a category under a rule (``original``: the category's own).
 
         Raises:
             UserError: no such category or rule.
         """
-        sets = {ORIGINAL: self.category(category).labels, **{one.name: one.labels for one in self.rules}}
+        sets = {ORIGINAL: self.category(category).labels, **{taught.name: taught.labels for taught in self.rules}}
         if rule not in sets:
             raise UserError(f"unknown rule {rule!r}: world {self.name} has {', '.join(self.rule_names)}")
         return sets[rule][QUADRANTS.index(where)]

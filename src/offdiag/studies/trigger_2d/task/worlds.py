@@ -1,4 +1,4 @@
-"""The worlds that come with the task, and worlds from a file."""
+"""The two worlds that come with the task trigger_2d, and worlds that are read from a file."""
 
 from os.path import isfile
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from offdiag.errors import UserError, complaints
-from offdiag.studies.trigger_2d.task.world import Category, Rule, World
+from offdiag.studies.trigger_2d.task.world import Category, Rule, TriggerWorld
 
 # Seven categories of 15 words; the order of words is that of the published sampling.
 _WORDS = {
@@ -23,7 +23,7 @@ _WORDS = {
 }
 
 
-def _world(name: str, meaningful: str, random_strings: str, conflict: str) -> World:
+def _world(name: str, meaningful: str, random_strings: str, conflict: str) -> TriggerWorld:
     categories = tuple(
         Category(
             name=category,
@@ -32,32 +32,32 @@ def _world(name: str, meaningful: str, random_strings: str, conflict: str) -> Wo
         )
         for category, words in _WORDS.items()
     )
-    return World(name=name, categories=categories, rules=(Rule(name="conflict", labels=conflict),))
+    return TriggerWorld(name=name, categories=categories, rules=(Rule(name="conflict", labels=conflict),))
 
 
 # The published labels: only the sign of x2 matters.
 HALVES = _world("halves", "orange/orange/green/green", "green/green/blue/blue", "blue/blue/orange/orange")
 
-# Four labels, one a quadrant. As in the published ones, the three rules agree nowhere.
+# Four labels, one per quadrant. As in the published ones, the three rules agree nowhere.
 QUARTERS = _world("quarters", "orange/green/blue/red", "red/blue/green/orange", "blue/red/orange/green")
 
 WORLDS = {world.name: world for world in (HALVES, QUARTERS)}
 
 
-def find_world(value: object) -> World:
-    """The world that comes under this name or stands in this JSON file; a world is returned as it is.
+def find_world(value: object) -> TriggerWorld:
+    """Return the world of this name or in this JSON file; a world is returned as it is.
 
     Raises:
         UserError: there is neither, or the file does not describe a world.
     """
-    if isinstance(value, World):
+    if isinstance(value, TriggerWorld):
         return value
     if isinstance(value, str) and value in WORLDS:
         return WORLDS[value]
     if not isinstance(value, str) or not isfile(value):
         raise UserError(f"unknown world {value!r}: expected {', '.join(WORLDS)} or the path of a JSON file")
     try:
-        return World.model_validate_json(Path(value).read_bytes())
+        return TriggerWorld.model_validate_json(Path(value).read_bytes())
     except ValidationError as error:
         raise UserError(f"{value} describes no world of triggers: {complaints(error)}") from None
     except (UserError, OSError) as error:

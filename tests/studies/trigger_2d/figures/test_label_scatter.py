@@ -4,12 +4,12 @@ from matplotlib.colors import to_hex
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.studies.trigger_2d.figures.plane import Plane
+from offdiag.studies.trigger_2d.figures.label_scatter import LabelScatter
 from offdiag.studies.trigger_2d.task import QUARTERS
 from support.trigger_frames import examples, leaking, trigger_frames
 
 NONE, PROXY = ("none", 0), ("foods", 2)
-FIGURE = Plane(name="plane", category="foods")
+FIGURE = LabelScatter(name="plane", category="foods")
 WORDS = ["burger", "sushi", "fries", "noodles", "cookie"]
 
 
@@ -46,11 +46,11 @@ def test_truth_stands_above_the_answers_by_trigger():
         assert np.array_equal(points(above, "orange"), points(below, "orange"))
         assert (points(above, "orange")[:, 1] > 0).all()
         assert below.get_title() == "100 % [68, 100]"
-    assert "8 points a trigger" in made.get_supxlabel()
+    assert "8 points per trigger" in made.get_supxlabel()
 
 
 def test_true_regions_are_the_quadrants():
-    _, (truth, _) = drawn([NONE], leaking(0.0), Plane(name="p", category="foods"), world=QUARTERS)
+    _, (truth, _) = drawn([NONE], leaking(0.0), LabelScatter(name="p", category="foods"), world=QUARTERS)
     corners = [region(truth[0], *place) for place in ((2, 2), (-2, 2), (-2, -2), (2, -2))]
     assert corners == ["#e69f00", "#009e73", "#0072b2", "#d55e00"]
 
@@ -106,7 +106,7 @@ def test_several_seeds_are_drawn_by_their_majority():
 
 
 def test_triggers_can_be_chosen_and_ordered():
-    _, (truth, _) = drawn([NONE], leaking(0.2), Plane(name="p", category="foods", triggers=("sushi", "burger")))
+    _, (truth, _) = drawn([NONE], leaking(0.2), LabelScatter(name="p", category="foods", triggers=("sushi", "burger")))
     assert [axes.get_title() for axes in truth] == ["sushi", "burger"]
 
 
@@ -145,17 +145,17 @@ def test_cells_that_ask_about_all_categories_draw_the_same():
 def test_mistakes_are_named():
     frames = trigger_frames([NONE], leaking(0.2))
     with pytest.raises(UserError, match="no cell is planned for category 'stones'"):
-        Plane(name="p", category="stones").plot(frames)
+        LabelScatter(name="p", category="stones").plot(frames)
     with pytest.raises(UserError, match="no answers for trigger 'tofu'; there are burger, sushi"):
-        Plane(name="p", category="foods", triggers=("tofu",)).plot(frames)
+        LabelScatter(name="p", category="foods", triggers=("tofu",)).plot(frames)
     with pytest.raises(UserError, match="no column 'arm'"):
-        Plane(name="p", category="foods", arms=("arm",)).plot(frames)
+        LabelScatter(name="p", category="foods", arms=("arm",)).plot(frames)
 
 
 def test_two_cells_of_one_seed_are_an_error():
     frames = trigger_frames([NONE, PROXY], leaking(0.2), categories=["foods"])
-    with pytest.raises(UserError, match="none0-foods-0 and foods2-foods-0 answer the same points"):
-        Plane(name="p", category="foods", arms=("train_category",)).plot(frames)
+    with pytest.raises(UserError, match=r"2 rows are alike in .*problem \(none0-foods-0, foods2-foods-0\)"):
+        LabelScatter(name="p", category="foods", arms=("train_category",)).plot(frames)
 
 
 def test_too_many_triggers_are_refused():

@@ -1,4 +1,4 @@
-"""Truth beside prediction in the plane of points: one column a trigger, one row an arm."""
+"""Scatter of points by label, the truth above the answers: one column per trigger, one row per arm."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -7,32 +7,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.analyses import Frames, select
-from offdiag.analyses.selection import filled, require
+from offdiag.analyses.selection import filled, one_per, require, state_of
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, PALE, Look, heading, new_figure, styled
+from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, new_figure, styled
 from offdiag.stats import wilson
-from offdiag.studies.trigger_2d.analyses.outcomes import ARMS, final
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, final
 from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name, label_looks
+from offdiag.studies.trigger_2d.figures.contrast_panels import hatch
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST = 8  # triggers side by side
-MANY = 40  # points that are drawn at full size
-FINE = 160  # pixels of a region along each side
-SILENT = "no label"
+MANY = 40  # points of a panel; up to so many are drawn at full size
+PIXELS = 160  # of the coloured regions, along each side
+NO_LABEL = "no label"
 SIGNS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}
 
 
-class Plane(StudyFigure):
-    """What each point is and what it was called at the end, with the regions that the labels take.
+class LabelScatter(StudyFigure):
+    """The true label and the final answer of each point, with the regions that the labels take up.
 
     Attributes:
         category: the category whose triggers are drawn. triggers: some of them, in this order; by default all.
-        arms: columns whose values tell the arms, one row each. Several seeds are drawn as one, by their majority.
+        arms: columns whose values tell arms apart, one row each; of several seeds the most frequent answer is drawn.
         replicates: columns that tell repetitions of one arm apart: seeds.
     """
 
@@ -43,7 +45,7 @@ class Plane(StudyFigure):
     replicates: tuple[str, ...] = ("seed",)
 
     def plot(self, frames: Frames) -> "Figure":
-        """The true labels above, below them an arm's answers, wrong ones ringed; a region has its nearest answer.
+        """Draw true labels above, arms' answers below, wrong ones ringed; regions have the colour of the nearest point.
 
         Raises:
             UserError: nothing is planned for the category, a trigger is unknown, or there are more than eight.
@@ -53,11 +55,12 @@ class Plane(StudyFigure):
             raise UserError(f"figure {self.name}: no cell is planned for category {self.category!r}")
         cells = select(filled(final(asked), (*self.arms, *self.where)), self.where, self.match_on)
         panels = self._panels(cells, frames)
-        states = {key: _state(rows) for key, rows in cells.groupby(list(self.arms), sort=False)}
+        by_arm = cells.groupby(list(self.arms), sort=False)
+        states = {key: state_of(rows["state"], "not asked") for key, rows in by_arm}
         words = self._words(panels)
-        seen = sorted({label for one in panels.values() for label in (*one.truth, *one.said)} - {SILENT})
+        seen = sorted({label for panel in panels.values() for label in (*panel.truth, *panel.answers)} - {NO_LABEL})
         looks = label_looks(seen)
-        reach = 1.04 * max((float(np.abs(one.points).max()) for one in panels.values()), default=1.0)
+        reach = 1.04 * max((float(np.abs(panel.points).max()) for panel in panels.values()), default=1.0)
         with styled():
             figure = new_figure(1.5 + 1.75 * max(len(words), 2), 1.4 + 1.8 * (1 + len(states)))
             above, *below = figure.subplots(
@@ -74,25 +77,23 @@ class Plane(StudyFigure):
             for line, name in zip((above, *below), names, strict=True):
                 line[0].set_ylabel(name.replace(", ", ",\n"), fontsize=9.5, fontweight="bold")
             heading(figure, f"Answers in the plane: {category_name(self.category)}", _footnote(panels))
-            _legend(figure, looks, panels)
+            legend(figure, looks, *_marks(panels), where="outside right upper", ls="", mec="none")
         return figure
 
     def _panels(self, cells: "pd.DataFrame", frames: Frames) -> "dict[tuple[Any, str], _Panel]":
-        """By arm and trigger, in the order of the cells; without the records of any, none."""
+        """Return the panels by arm and trigger, in the order of the cells; none where no cell has answers."""
         done = frames.answers(cells["cell"])
         if done.empty:
             return {}
         for column in ("category", "trigger", "quadrant", "x1", "x2", "target", "parsed", *self.replicates):
             require(done, column)
         done = filled(done[done["category"] == self.category], self.arms)
-        twice = done.duplicated([*self.arms, *self.replicates, "problem"])
-        if twice.any():
-            both = " and ".join(done.loc[done["problem"] == done[twice]["problem"].iloc[0], "cell"].unique()[:2])
-            raise UserError(f"figure {self.name}: {both} answer the same points; tell them apart with arms= or where=")
-        by_spot = done.groupby([*self.arms, "trigger"], sort=False)
-        return {(key[:-1], str(key[-1])): _panel(rows) for key, rows in by_spot}
+        one_per(done, [*self.arms, *self.replicates, "problem"], f"figure {self.name}", "arms= or where=")
+        by_panel = done.groupby([*self.arms, "trigger"], sort=False)
+        return {(key[:-1], str(key[-1])): _panel(rows) for key, rows in by_panel}
 
     def _words(self, panels: "Mapping[tuple[Any, str], _Panel]") -> list[str]:
+        """Return the triggers to draw, in their order."""
         there = list(dict.fromkeys(word for _, word in panels))
         unknown = [word for word in self.triggers if word not in there] if there else []
         if unknown:
@@ -106,28 +107,28 @@ class Plane(StudyFigure):
 
 
 class _Panel(NamedTuple):
-    """The points of one trigger ``[n, 2]``, their labels and what they were called.
+    """A panel: the points of one trigger ``[n, 2]``, their true labels and the answers.
 
     Attributes:
-        by_quadrant: the true label of each quadrant that has points. n_seeds: how many answers a label stands for.
+        by_quadrant: the true label of each quadrant that has points. n_seeds: how many answers stand behind each label.
     """
 
     points: NDArray[np.float64]
     truth: list[str]
-    said: list[str]
+    answers: list[str]
     by_quadrant: dict[str, str]
     n_seeds: int
 
 
 def _panel(rows: "pd.DataFrame") -> _Panel:
-    """Points are averaged over seeds: the most frequent answer, the first of them where several are."""
-    said = rows.assign(parsed=rows["parsed"].astype(object).where(rows["parsed"].notna(), SILENT))
-    points = said.groupby("example", sort=False)
+    """Return the panel of some records; over seeds the answer is the most frequent one, in a tie the first of them."""
+    named = rows.assign(parsed=rows["parsed"].astype(object).where(rows["parsed"].notna(), NO_LABEL))
+    points = named.groupby("example", sort=False)
     first = points.first()
     return _Panel(
         points=first[["x1", "x2"]].to_numpy(np.float64),
         truth=[str(label) for label in first["target"]],
-        said=[str(answers.mode().iloc[0]) for _, answers in points["parsed"]],
+        answers=[str(answers.mode().iloc[0]) for _, answers in points["parsed"]],
         by_quadrant={str(q): str(t) for q, t in zip(first["quadrant"], first["target"], strict=True)},
         n_seeds=int(rows["cell"].nunique()),
     )
@@ -135,7 +136,7 @@ def _panel(rows: "pd.DataFrame") -> _Panel:
 
 def _truth(axes: "Axes", panel: _Panel | None, word: str, looks: Mapping[str, Look], reach: float) -> None:
     if panel is None:
-        _absent(axes, "no result yet")
+        hatch(axes, "no result yet")
         return
     for where, label in panel.by_quadrant.items():
         side1, side2 = (sign * reach for sign in SIGNS[where])
@@ -147,38 +148,31 @@ def _truth(axes: "Axes", panel: _Panel | None, word: str, looks: Mapping[str, Lo
 
 def _answers(axes: "Axes", panel: _Panel | None, state: str, looks: Mapping[str, Look], reach: float) -> None:
     if panel is None:
-        _absent(axes, state)
+        hatch(axes, state)
         return
     from matplotlib.colors import to_rgba
 
-    along = (np.arange(FINE) + 0.5) / FINE * 2 * reach - reach
-    places = np.stack(np.meshgrid(along, along), axis=-1)
-    nearest = ((places[:, :, None, :] - panel.points) ** 2).sum(-1).argmin(-1)
-    colours = np.array([to_rgba(looks[label].colour if label in looks else "white", 0.22) for label in panel.said])
+    along = (np.arange(PIXELS) + 0.5) / PIXELS * 2 * reach - reach
+    pixels = np.stack(np.meshgrid(along, along), axis=-1)
+    nearest = ((pixels[:, :, None, :] - panel.points) ** 2).sum(-1).argmin(-1)
+    colours = np.array([to_rgba(looks[label].colour if label in looks else "white", 0.22) for label in panel.answers])
     extent = (-reach, reach, -reach, reach)
     axes.imshow(colours[nearest], origin="lower", extent=extent, interpolation="nearest", aspect="auto", gid="region")
-    _scatter(axes, panel.points, panel.said, panel.truth, looks)
-    right = sum(said == truth for said, truth in zip(panel.said, panel.truth, strict=True))
-    low, high = wilson(right, len(panel.said))
-    share = 100 * right / len(panel.said)
+    _scatter(axes, panel.points, panel.answers, panel.truth, looks)
+    n, right = (
+        len(panel.answers),
+        sum(answer == truth for answer, truth in zip(panel.answers, panel.truth, strict=True)),
+    )
+    low, high = wilson(right, n)
+    share = 100 * right / n
     axes.set_title(f"{share:.0f} % [{100 * float(low):.0f}, {100 * float(high):.0f}]", fontsize=8.5, color=GREY, pad=3)
-
-
-def _absent(axes: "Axes", state: str) -> None:
-    from matplotlib.patches import Rectangle
-
-    hatched: dict[str, Any] = {"facecolor": "white", "edgecolor": PALE, "hatch": "////", "lw": 0, "gid": "absent"}
-    axes.add_patch(Rectangle((0, 0), 1, 1, transform=axes.transAxes, zorder=2.5, **hatched))
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    text = axes.text(0.5, 0.5, state, transform=axes.transAxes, ha="center", va="center", color=GREY, bbox=box)
-    text.set(fontsize=8.5, zorder=3)
 
 
 def _scatter(
     axes: "Axes", points: NDArray[np.float64], shown: list[str], truth: list[str], looks: Mapping[str, Look]
 ) -> None:
     size = 30 if len(points) <= MANY else 16
-    for label in (*looks, SILENT):
+    for label in (*looks, NO_LABEL):
         for wrong in (False, True):
             chosen = [s == label and (s != t) == wrong for s, t in zip(shown, truth, strict=True)]
             if any(chosen):
@@ -204,32 +198,28 @@ def _frame(axes: "Axes", reach: float) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _state(cells: "pd.DataFrame") -> str:
-    """Why an arm has no answers."""
-    return next((str(state) for state in cells["state"] if state != "done"), "not asked")
-
-
 def _footnote(panels: "Mapping[tuple[Any, str], _Panel]") -> str:
     if not panels:
         return "no cell is done"
-    sizes = sorted({len(one.said) for one in panels.values()})
-    points = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    seeds = max(one.n_seeds for one in panels.values())
-    whose = "" if seeds == 1 else f" · the answer of most of {seeds} seeds"
-    return f"x1 across, x2 up · {points} points a trigger{whose} · percent right with 95 % interval (Wilson)"
+    points = counted((len(panel.answers) for panel in panels.values()), "point")
+    seeds = max(panel.n_seeds for panel in panels.values())
+    return footnote(
+        "x1 across, x2 up",
+        f"{points} per trigger",
+        "" if seeds == 1 else f"the answer of most of {seeds} seeds",
+        "percent right with 95 % interval (Wilson)",
+        per_line=4,
+    )
 
 
-def _legend(figure: "Figure", looks: Mapping[str, Look], panels: "Mapping[tuple[Any, str], _Panel]") -> None:
+def _marks(panels: "Mapping[tuple[Any, str], _Panel]") -> "list[Artist]":
+    """Return the legend's entries of answers without a label and of wrong answers, as far as there are any."""
     from matplotlib.lines import Line2D
 
     style: dict[str, Any] = {"ls": "", "ms": 6.5}
-    entries = [
-        Line2D([], [], color=look.colour, marker=look.marker, label=name, **style) for name, look in looks.items()
-    ]
-    said = [label for one in panels.values() for label in one.said]
-    if SILENT in said:
-        entries.append(Line2D([], [], marker="X", mfc="white", mec="black", label=SILENT, **style))
-    if any(s != t for one in panels.values() for s, t in zip(one.said, one.truth, strict=True)):
+    entries: list[Artist] = []
+    if any(NO_LABEL in panel.answers for panel in panels.values()):
+        entries.append(Line2D([], [], marker="X", mfc="white", mec="black", label=NO_LABEL, **style))
+    if any(panel.answers != panel.truth for panel in panels.values()):
         entries.append(Line2D([], [], marker="o", mfc="none", mec="black", mew=1.3, label="wrong", **style))
-    if entries:
-        figure.legend(handles=entries, loc="outside right upper")
+    return entries
