@@ -12,12 +12,11 @@ from offdiag.studies.easy_to_hard.task import draws, library
 from offdiag.studies.easy_to_hard.task.sources import synthetic
 from offdiag.studies.easy_to_hard.task.specs import SPECS
 
-REMEMBERED = (
+CACHED = (
     synthetic.load,
     library._read_table,
     draws._pool,
     draws._split,
-    draws._strata,
     draws._model_free,
     planning._keys,
 )
@@ -25,15 +24,15 @@ REMEMBERED = (
 
 @contextmanager
 def small_items(per_steps: int, held_out: int) -> Iterator[None]:
-    """Six times ``per_steps`` items, of which ``held_out`` are set aside."""
+    """Make the data set ``6 * per_steps`` items, of which ``held_out`` are held out."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "PER_STEPS", per_steps)
         patch.setitem(SPECS, "synthetic", replace(SPECS["synthetic"], official=6 * per_steps, held_out=held_out))
-        _forget()
+        _clear()
         yield
-    _forget()
+    _clear()
 
 
-def _forget() -> None:
-    for remembered in REMEMBERED:
-        remembered.cache_clear()
+def _clear() -> None:
+    for function in CACHED:
+        function.cache_clear()

@@ -78,6 +78,7 @@ def legend(
     series: Mapping[Any, Look],
     *extra: "Artist",
     where: "LegendLocType" = "outside right center",
+    title: str | None = None,
     **style: Any,
 ) -> None:
     """Draw the legend beside the panels: an entry per series, then ``extra`` ones, none without any.
@@ -85,6 +86,7 @@ def legend(
     Args:
         figure: the whole figure. series: colour and marker by the name of each series.
         extra: other entries, such as :func:`absent_entry`. where: place, as matplotlib names it.
+        title: of the legend.
         style: properties of all series' lines, such as ``ls=""`` for markers alone.
     """
     from matplotlib.lines import Line2D
@@ -95,7 +97,7 @@ def legend(
         for name, look in series.items()
     ]
     if entries or extra:
-        figure.legend(handles=[*entries, *extra], loc=where)
+        figure.legend(handles=[*entries, *extra], loc=where, title=title)
 
 
 def absent_entry() -> "Artist":

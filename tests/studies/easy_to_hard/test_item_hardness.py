@@ -48,10 +48,10 @@ def test_all_of_arc_is_measured_by_what_is_not_taught(real):
     ("sets", "complaint"),
     [
         ({"datasets": "gsm8k", "measures": "zero_shot_mdl"}, "gsm8k has no choices to compare; it allows question"),
-        ({"datasets": "mmlu", "measures": "probe_mdl"}, "mmlu holds no items out to learn from; it allows zero_shot"),
+        ({"datasets": "mmlu", "measures": "probe_mdl"}, "mmlu holds no items out to train on; it allows zero_shot"),
         ({"datasets": "synthetic,gsm8k", "measures": "finetuned_mdl"}, "measures=finetuned_mdl: gsm8k has no choices"),
         ({"datasets": "arc", "measures": "reasoning_nll"}, "arc has no reasoning to read"),
-        ({"sizes": "5,901"}, "sizes=5,901: expected numbers from 1 to 900, what synthetic has to learn from"),
+        ({"sizes": "5,901"}, "sizes=5,901: expected numbers from 1 to 900, the items that synthetic has to train on"),
         ({"sizes": "0,5"}, "expected numbers from 1 to 900"),
         ({"models": "hub:a/b,hub:c/b"}, "models: a value stands there twice"),
         ({"datasets": "trivia"}, "unknown data set 'trivia': expected synthetic, arc"),

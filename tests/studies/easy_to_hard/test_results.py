@@ -10,7 +10,7 @@ from offdiag import planning
 from offdiag.methods import Recipe
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
-from offdiag.studies.easy_to_hard.analyses.gap_recovered import supervision_gap
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import supervision_gap
 from offdiag.studies.easy_to_hard.study import Params
 from offdiag.studies.easy_to_hard.task import draws
 from offdiag.studies.easy_to_hard.task.sources import synthetic

@@ -8,8 +8,7 @@ from offdiag.methods import FineTuning, InContext, LinearProbe, ZeroShot
 from offdiag.planning import make_plan
 from offdiag.steps import HiddenStates, ProbeFits
 from offdiag.studies.easy_to_hard.grid import settings
-from offdiag.studies.easy_to_hard.params import PAPER, Params
-from offdiag.studies.easy_to_hard.settings import LISTS, measures_of
+from offdiag.studies.easy_to_hard.params import LISTS, PAPER, Params, measures_of
 from offdiag.study_files import load_study
 from offdiag.tasks import get_task
 from offdiag.tasks.data import ENV

@@ -1,4 +1,4 @@
-"""Hidden states of models on the data sets of the study easy-to-hard, kept and written to files."""
+"""The study hidden-states: hidden states of models on the data sets of easy-to-hard, kept and written to files."""
 
 from itertools import product
 from typing import Literal, Self
@@ -10,7 +10,7 @@ from offdiag.models import ModelSpec
 from offdiag.parameters import check_each_once
 from offdiag.steps import Examples, HiddenStates, Weights
 from offdiag.steps.hidden_states import Layer
-from offdiag.studies.easy_to_hard.analyses.state_sizes import StatesKept
+from offdiag.studies.easy_to_hard.analyses.saved_activations import SavedActivations
 from offdiag.studies.easy_to_hard.exports.states_file import StatesFile
 from offdiag.studies.easy_to_hard.measurements.state_sizes import StateSizes
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
@@ -19,10 +19,12 @@ from offdiag.study import Design, StudyParams, study
 
 
 class Params(StudyParams):
-    """The defaults are the published grid: all items of a data set, or what of it is not held out.
+    """Parameters of the study hidden-states; the defaults are the published grid.
 
     Attributes:
-        models, datasets, data_dir, pool: as in the study easy-to-hard, whose probes use the same states.
+        models, datasets, data_dir: as in the study easy-to-hard.
+        pool: ``main`` leaves out the items that are held out to estimate hardness; probes of easy-to-hard on the same
+            pool use the same states.
         layers: ``middle`` and ``last``, see :class:`offdiag.steps.HiddenStates`.
     """
 
@@ -34,7 +36,7 @@ class Params(StudyParams):
 
     @field_validator("datasets")
     @classmethod
-    def _by_their_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+    def _own_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         names = tuple(dataset_named(name) for name in given)
         for name in names:
             if "choices" not in SPECS[name].forms:
@@ -64,17 +66,17 @@ PAPER = Params(
 
 @study("hidden-states", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
 def hidden_states(p: Params) -> Design:
-    """What models make of every choice of every item, for whoever wants to fit something of their own.
+    """Hidden states of models for every choice of every item, to fit probes of your own.
 
-    The states of the last token of each choice as the reply to its question, in two layers and half precision, encoded
-    once and kept; probes of the study easy-to-hard on the same items read the same. The command export writes a file a
-    model and data set. Nothing is claimed of them.
+    A state is that of the last token of a choice as the reply to its question, in two layers and half precision. The
+    states are encoded once and kept; probes of the study easy-to-hard on the same items read the same ones. The command
+    export writes one file per model and data set. The study makes no claim.
     """
     sizes = tuple(_sizes(p, model, dataset) for model, dataset in product(p.models, p.datasets))
     return Design(
         measurements=sizes,
-        analyses=(StatesKept(name="kept", caption="The states that are kept: their shape and size by layer."),),
-        exports=tuple(StatesFile(of=one) for one in sizes),
+        analyses=(SavedActivations(name="kept", caption="Shape and size of the hidden states, by layer."),),
+        exports=tuple(StatesFile(of=size) for size in sizes),
     )
 
 

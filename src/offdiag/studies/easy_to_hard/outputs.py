@@ -1,73 +1,86 @@
-"""What is made of the results: tables and figures."""
+"""Tables and figures of the study easy-to-hard."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from offdiag.analyses import StudyAnalysis
+from offdiag.analyses.selection import Where
 from offdiag.figures import StudyFigure
+from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import AccuracyByHardness
 from offdiag.studies.easy_to_hard.analyses.accuracy_grid import AccuracyGrid
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import AccuracyOverDraws
 from offdiag.studies.easy_to_hard.analyses.generalisation_gap import GeneralisationGap
+from offdiag.studies.easy_to_hard.analyses.measure_correlations import MeasureCorrelations
 from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
 from offdiag.studies.easy_to_hard.analyses.supervision_tests import SupervisionTests
-from offdiag.studies.easy_to_hard.bars import ASKED, all_to_all, by_model, by_training, from_elsewhere
+from offdiag.studies.easy_to_hard.figures.by_hardness import ByHardness
+from offdiag.studies.easy_to_hard.figures.correlation_heat_map import CorrelationHeatMap
+from offdiag.studies.easy_to_hard.figures.hardness_histograms import HardnessHistograms
 from offdiag.studies.easy_to_hard.figures.over_draws import OverDraws
 from offdiag.studies.easy_to_hard.figures.supervision_gap import SupervisionGapFigure
-from offdiag.studies.easy_to_hard.grid import methods_for
-from offdiag.studies.easy_to_hard.hardness import correlations, of_items, over_hardness
+from offdiag.studies.easy_to_hard.figures.training_bars import TrainingBars
+from offdiag.studies.easy_to_hard.grid import Setting, common_test, methods_for, noises, settings
 from offdiag.studies.easy_to_hard.params import Params
-from offdiag.studies.easy_to_hard.selections import (
+from offdiag.studies.easy_to_hard.row_filters import (
     HARD,
     LEARNER,
     UNTRAINED,
-    Place,
-    Where,
+    ModelAndDataset,
     has_gap,
     has_levels,
     least_noise,
+    models_and_datasets,
     most_data,
-    places,
     sources,
     varying,
     with_untrained,
     without_untrained,
 )
+from offdiag.studies.easy_to_hard.task.draws import pool_of
+from offdiag.studies.easy_to_hard.task.measures import value_name
+
+TESTED = ("all", "easy", "hard")
+SCHOOL = {"easy": value_name("school", 0), "hard": value_name("school", 1)}
+MOST_STEPS = {"num_steps": 8.0}  # few items have more
+CORRELATIONS = MeasureCorrelations(
+    name="correlations", caption="Spearman's rank correlation of every two measures of hardness over the items."
+)
 
 
 def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
-    """The gap and its tests, accuracies on all items and on those of a level, what is lost between levels."""
-    found: list[StudyAnalysis] = [_gap(p), _tests(p)] if has_gap(p) else []
-    found.append(_accuracies(p, "accuracy", {}, levels=ASKED if has_levels(p) else ()))
+    """Return the tables: the gap and its tests, accuracies, the gap between levels, correlations of measures."""
+    tables: list[StudyAnalysis] = [_recovered(p), _tests(p)] if has_gap(p) else []
+    tables.append(_accuracies(p, levels=TESTED if has_levels(p) else ()))
     if has_levels(p) and set(p.train_on) - {"hard"} and any(methods_for(p, dataset) for dataset in p.datasets):
         by = (*LEARNER, "train_level", *varying(p))
-        caption = "Accuracy on hard items less that on items of the level that was learnt from."
-        found.append(GeneralisationGap(name="gap", by=by, caption=caption))
+        caption = "Accuracy on hard items minus accuracy on items of the training level."
+        tables.append(GeneralisationGap(name="gap", by=by, caption=caption))
     if p.hardness == ("none",):
-        of = _accuracies(p, "accuracy", {})
-        caption = "Data sets by methods, in per cent with 95 % intervals."
-        found.append(AccuracyGrid(name="all-to-all", of=of, rows=("model", "learner", *varying(p)), caption=caption))
-    return (*found, correlations())
+        caption = "Accuracy by method and data set, in per cent with 95 % intervals."
+        rows = ("model", "learner", *varying(p))
+        tables.append(AccuracyGrid(name="all-to-all", of=_accuracies(p), rows=rows, caption=caption))
+    return (*tables, CORRELATIONS)
 
 
 def figures(p: Params) -> tuple[StudyFigure, ...]:
-    """The gap; bars by what was learnt from; curves over size, cost and label noise; accuracy over hardness; items."""
-    found: list[StudyFigure] = []
+    """Return the figures: the gap, bars or curves by training data, accuracy over hardness, measures of the items."""
+    drawn: list[StudyFigure] = []
     if has_gap(p) and not varying(p):
-        caption = "How much of what hard training data teach is taught by easy ones, too, on hard items."
+        caption = "How much of the gain from hard training data easy training data give, too, on hard items."
         groups = sources(p) or ("eval_dataset", "eval_hardness")
-        found.append(
-            SupervisionGapFigure(name="recovered", of=_gap(p), groups=groups, series="learner", caption=caption)
+        drawn.append(
+            SupervisionGapFigure(name="recovered", of=_recovered(p), groups=groups, series="learner", caption=caption)
         )
     if not varying(p):
-        found += from_elsewhere(p) if p.asked else by_model(p) if has_levels(p) else [all_to_all(p)]
-    for place in () if p.asked else places(p):
+        drawn += _from_elsewhere(p) if p.asked else _by_model(p) if has_levels(p) else [_all_to_all(p)]
+    for one in () if p.asked else models_and_datasets(p):
         if has_levels(p):
-            found += _curves(p, place) if varying(p) else by_training(p, place)
-        found.append(over_hardness(p, place))
-    return (*found, *of_items(p))
+            drawn += _curves(p, one) if varying(p) else _by_training(p, one)
+        drawn.append(_over_hardness(p, one))
+    return (*drawn, *_of_items(p))
 
 
-def _gap(p: Params) -> SupervisionGapRecovered:
+def _recovered(p: Params) -> SupervisionGapRecovered:
     return SupervisionGapRecovered(
         name="recovered",
         by=(*LEARNER, *sources(p), *varying(p)),
@@ -88,41 +101,149 @@ def _tests(p: Params) -> SupervisionTests:
 
 
 def _accuracies(
-    p: Params, name: str, items: Where, where: Where | None = None, levels: tuple[str, ...] = ()
+    p: Params, items: Where | None = None, where: Where | None = None, levels: tuple[str, ...] = ()
 ) -> AccuracyOverDraws:
-    asked = f"{items['level']} items" if items else "all items that were asked"
-    each = ", and on those of a level" if levels else ""
+    tested = f"{items['level']} items" if items else "all test items"
+    by_level = ", and on those of a level" if levels else ""
     return AccuracyOverDraws(
-        name=name,
+        name="accuracy",
         by=(*LEARNER, *sources(p), "train_level", *varying(p)),
-        items=items,
+        items=items or {},
         where=where or {},
         levels=levels,
-        caption=f"Mean accuracy over draws of training data, on {asked}{each}.",
+        caption=f"Mean accuracy over draws of training data, on {tested}{by_level}.",
     )
 
 
-def _curves(p: Params, place: Place) -> Iterator[StudyFigure]:
-    """Over sizes, over what they cost if hard items cost twice as much, and over label noise."""
-    for name in methods_for(p, place.dataset):
-        slug, where = f"{name.replace('+', '-')}-{place.slug}", {**place.where, **with_untrained(p, name)}
+def _by_training(p: Params, one: ModelAndDataset) -> Iterator[StudyFigure]:
+    """Yield bars of one model on one data set: accuracy by training level, and the gap from there to hard items."""
+    if not methods_for(p, one.dataset):
+        return
+    yield TrainingBars(
+        name=f"by-training-{one.slug}",
+        of=_accuracies(p, where=one.where, levels=TESTED),
+        rows="asked",
+        title=f"Accuracy on {one.dataset} by training data",
+        caption="Accuracy on all items, on easy and on hard ones, by the level of the training data.",
+    )
+    if set(p.train_on) - {"hard"}:
+        yield TrainingBars(
+            name=f"gap-{one.slug}",
+            of=GeneralisationGap(name="gap", where=one.where),
+            title=f"From the training level to hard items of {one.dataset}",
+            caption="Accuracy on hard items minus accuracy on items of the training level; below 0 is a loss.",
+        )
+
+
+def _by_model(p: Params) -> Iterator[StudyFigure]:
+    """Yield, for several models, bars of the accuracy on hard items of each data set; one column per model."""
+    for dataset in p.datasets if len(p.models) > 1 else ():
+        if methods_for(p, dataset):
+            yield TrainingBars(
+                name=f"models-{dataset}",
+                of=_accuracies(p, HARD, {"eval_dataset": dataset}),
+                rows="learner",
+                columns="model",
+                title=f"Accuracy on hard items of {dataset}, by model",
+                caption="By the level of the training data; columns are models, rows are methods.",
+            )
+
+
+def _from_elsewhere(p: Params) -> Iterator[StudyFigure]:
+    """Yield bars of the accuracy on the hard items of one data set, by the data set and level of training."""
+    common = common_test(p)
+    if common is not None and any(methods_for(p, dataset) for dataset in p.datasets):
+        yield TrainingBars(
+            name=f"from-elsewhere-{p.asked}",
+            of=_accuracies(p),
+            groups=(*sources(p), "train_level"),
+            words={f"{s.dataset} {s.measure} {level}": _words(s, level) for s in settings(p) for level in s.strata()},
+            title=f"Accuracy on {_words(common, 'hard')} items",
+            caption="By training data; rows are models, columns are methods.",
+        )
+
+
+def _all_to_all(p: Params) -> OverDraws:
+    """Return accuracies of training and testing on all levels: data sets by methods."""
+    return OverDraws(
+        name="all-to-all",
+        of=_accuracies(p),
+        x="eval_dataset",
+        series="learner",
+        panels="model",
+        title="Trained and tested on all levels",
+        x_label="data set",
+        caption="Accuracy without levels of hardness, of every method on every data set.",
+    )
+
+
+def _curves(p: Params, one: ModelAndDataset) -> Iterator[StudyFigure]:
+    """Yield curves over training sizes, over their cost (a hard item costs two easy ones), and over label noise."""
+    for name in methods_for(p, one.dataset):
+        slug, where = f"{name.replace('+', '-')}-{one.slug}", {**one.where, **with_untrained(p, name)}
         on_hard = f"{name}: accuracy on hard items over"
         if name.startswith("in-context"):
             if "k" in varying(p):
-                shown = {**place.where, **without_untrained(name), **least_noise(p)}
-                yield _curve(p, f"shots-{slug}", shown, "k", f"{on_hard} demonstrations")
+                trained = {**one.where, **without_untrained(name), **least_noise(p)}
+                yield _curve(p, f"shots-{slug}", trained, "k", f"{on_hard} demonstrations")
         elif "n_train" in varying(p):
-            taught = {**where, **least_noise(p)}
-            yield _curve(p, f"sizes-{slug}", taught, "n_train", f"{on_hard} training items")
-            yield _curve(p, f"cost-{slug}", taught, "n_train", f"{on_hard} cost",
+            one_noise = {**where, **least_noise(p)}
+            yield _curve(p, f"sizes-{slug}", one_noise, "n_train", f"{on_hard} training items")
+            yield _curve(p, f"cost-{slug}", one_noise, "n_train", f"{on_hard} cost",
                          factors={"hard": 2.0}, x_label="cost, in easy items (a hard one costs 2)")  # fmt: skip
         if "noise" in varying(p):
             x_label = f"random labels among easy items (hard ones: {p.hard_noise:g} times as many)"
-            yield _curve(p, f"noise-{slug}", {**where, **most_data(p, place, name)}, "noise", f"{on_hard} label noise",
-                         factors={"hard": 1 / p.hard_noise if p.hard_noise else 1.0}, x_label=x_label,
-                         labelled=True)  # fmt: skip
+            largest = {**where, **most_data(p, one.dataset, name)}
+            yield _curve(p, f"noise-{slug}", largest, "noise", f"{on_hard} label noise", x_label=x_label,
+                         factors={"hard": 1 / p.hard_noise if p.hard_noise else 1.0}, labelled=True)  # fmt: skip
 
 
 def _curve(p: Params, name: str, where: Where, x: str, title: str, **settings: Any) -> OverDraws:
-    of = _accuracies(p, "accuracy", HARD, where)
-    return OverDraws(name=name, of=of, x=x, title=title, caption=f"{title}.", **settings)
+    return OverDraws(name=name, of=_accuracies(p, HARD, where), x=x, title=title, caption=f"{title}.", **settings)
+
+
+def _over_hardness(p: Params, one: ModelAndDataset) -> ByHardness:
+    """Return accuracy over the values of all measures: untrained, and by training level with the first method."""
+    learners = " and ".join(["untrained", *methods_for(p, one.dataset)[:1]])
+    of = AccuracyByHardness(
+        name="by-hardness", dataset=one.dataset, arms=_arms(p, one.dataset), where={"model": one.model}, most=MOST_STEPS
+    )
+    caption = f"Accuracy over each measure of hardness of {one.dataset}, {learners}; nine values or more are binned."
+    return ByHardness(name=f"by-hardness-{one.slug}", of=of, title=f"Accuracy over hardness, {one.dataset}",
+                      caption=caption)  # fmt: skip
+
+
+def _arms(p: Params, dataset: str) -> dict[str, Where]:
+    arms: dict[str, Where] = {"untrained": {"method": "zero-shot"}}
+    levels = dict.fromkeys(level for setting in settings(p) if setting.dataset == dataset for level in setting.strata())
+    for name in methods_for(p, dataset)[:1]:
+        for level in levels:
+            drawn: Where = {"train_level": level, "noise": noises(p, level)[0]}
+            words = f"{name.replace('+', ' + ')}, {level.replace('_', ' ')}"
+            arms[words] = {**without_untrained(name), **most_data(p, dataset, name), **drawn}
+    return arms
+
+
+def _of_items(p: Params) -> Iterator[StudyFigure]:
+    """Yield the heat map and the histograms of the measures of each data set; they need no model."""
+    for dataset in p.datasets:
+        yield CorrelationHeatMap(
+            name=f"correlations-{dataset}", of=CORRELATIONS, dataset=dataset,
+            caption=f"Rank correlations of the measures of hardness of {dataset}; no model is needed for them.",
+        )  # fmt: skip
+        yield HardnessHistograms(
+            name=f"histograms-{dataset}", dataset=dataset,
+            caption=f"Number of items of {dataset} by each measure of hardness, and where these are cut into levels.",
+        )  # fmt: skip
+
+
+def _words(setting: Setting, level: str) -> str:
+    """Return a level in words: ``arc: grade up to 3``, or the name of a school."""
+    if setting.measure == "school":
+        return f"{setting.dataset}: {SCHOOL.get(level, level)}"
+    strata = pool_of(setting.domain(n_train=0)).strata
+    measure = setting.measure.replace("_", " ")
+    if strata is None or level not in ("easy", "hard"):
+        return f"{setting.dataset}: {level.replace('_', ' ')} by {measure}"
+    ends = {"easy": f"up to {strata.cutoffs.easy_max:g}", "hard": f"from {strata.cutoffs.hard_min:g} on"}
+    return f"{setting.dataset}: {measure} {ends[level]}"

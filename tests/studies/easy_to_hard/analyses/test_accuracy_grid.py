@@ -32,5 +32,5 @@ def test_what_is_missing_says_so_and_two_numbers_for_one_place_are_refused():
     undone = [f"in-context.mmlu.grade.all.{b}" for b in range(3)]
     assert GRID.table(frames(undone=undone)).set_index("learner").loc["in-context", "mmlu"] == "missing"
     both = joined(frames(), hardness_frames({("in-context", "easy"): 0.5}, suffix=".x"))
-    with pytest.raises(UserError, match="rows that agree in model, learner, eval_dataset claim one place"):
+    with pytest.raises(UserError, match="2 rows are alike in model, learner, eval_dataset"):
         GRID.table(both)

@@ -47,7 +47,7 @@ def test_what_is_not_done_and_what_cannot_be():
     assert (found.loc["easy", "state"], found.loc["hard", "n_draws"]) == ("missing", 2)
     assert np.isnan(found.loc["easy", "accuracy"])
     assert OVER.table(Frames(cells=pd.DataFrame(), records=pd.DataFrame())).empty
-    with pytest.raises(UserError, match="claim one draw"):
+    with pytest.raises(UserError, match="rows are alike in train_bootstrap, seed"):
         OVER.model_copy(update={"by": ("method",)}).table(joined(frames, hardness_frames(ACCURACIES, dataset="mmlu")))
     with pytest.raises(UserError, match="name others with items="):
         OVER.model_copy(update={"items": {"level": "none"}}).table(frames)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offdiag.stats import item_counts, seed_counts
-from offdiag.studies.easy_to_hard.analyses.gap_recovered import supervision_gap
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import supervision_gap
 
 NAN = np.nan
 
@@ -62,7 +62,7 @@ def test_the_joint_bootstrap_is_that_of_a_slow_loop():
 def test_blocks_of_resamples_change_nothing_but_the_draw(monkeypatch):
     grids = answers(1, 60, -0.5, 0)[0], answers(3, 60, 0.3, 1), answers(3, 60, 0.8, 2)
     whole = supervision_gap(*grids)
-    monkeypatch.setattr("offdiag.studies.easy_to_hard.analyses.gap_recovered._BLOCK", 60 * 1000)
+    monkeypatch.setattr("offdiag.studies.easy_to_hard.analyses.supervision_gap._BLOCK", 60 * 1000)
     apart = supervision_gap(*grids)
     assert apart.recovered.value == whole.recovered.value
     np.testing.assert_allclose(apart.recovered, whole.recovered, atol=0.03)

@@ -65,5 +65,5 @@ def test_what_is_not_done_and_what_cannot_be():
     assert np.isnan(found.loc["easy", "gap"])
     assert GAP.table(Frames(cells=pd.DataFrame(), records=pd.DataFrame())).empty
     twice = joined(hardness_frames(ACCURACIES), hardness_frames(ACCURACIES, suffix=".again"))
-    with pytest.raises(UserError, match="claim one draw"):
+    with pytest.raises(UserError, match="rows are alike in train_bootstrap, seed"):
         GAP.table(twice)

@@ -4,8 +4,7 @@ import pytest
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.studies.easy_to_hard.analyses.gap_recovered import supervision_gap
-from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered, supervision_gap
 from support.hardness_frames import hardness_frames, joined
 
 ACCURACIES = {
@@ -98,7 +97,7 @@ def test_data_sets_are_rows_of_their_own():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"by": ("model",)}, "claim one draw of train_bootstrap, seed"),
+        ({"by": ("model",)}, "rows are alike in train_bootstrap, seed"),
         ({"by": ("colour",)}, "no column 'colour'"),
         ({"items": {"level": "impossible"}}, r"has \{'level': 'impossible'\}: name others"),
         ({"draws": ("draw",)}, "no column 'draw'"),

@@ -6,8 +6,8 @@ import pytest
 from offdiag.errors import UserError
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import AccuracyOverDraws
 from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
-from offdiag.studies.easy_to_hard.figures.levels import LEVEL_LOOKS
 from offdiag.studies.easy_to_hard.figures.over_draws import OverDraws
+from offdiag.studies.easy_to_hard.figures.style import LEVEL_LOOKS
 from offdiag.studies.easy_to_hard.figures.supervision_gap import SupervisionGapFigure
 from support.hardness_frames import hardness_frames, joined
 
@@ -58,7 +58,7 @@ def test_what_means_nothing_or_lies_beyond_or_is_missing_is_said():
 
 def test_two_rows_on_one_spot_are_refused():
     of = GAPS.of.model_copy(update={"by": ("model", "method", "eval_dataset", "eval_hardness", "n_train")})
-    with pytest.raises(UserError, match="differ in n_train claim one spot"):
+    with pytest.raises(UserError, match="rows are alike in eval_dataset, eval_hardness, method, model"):
         GAPS.model_copy(update={"of": of}).plot(curves())
     with pytest.raises(UserError, match="nothing is trained on both"):
         GAPS.plot(hardness_frames({("zero-shot", None): 0.3}))
@@ -93,7 +93,7 @@ def test_mistakes_in_a_curve():
         COST.model_copy(update={"x": "colour"}).plot(curves())
     frames = joined(curves(), curves(dataset="mmlu"))
     of = OVER.model_copy(update={"by": (*OVER.by, "eval_dataset")})
-    with pytest.raises(UserError, match="differ in method, eval_dataset claim one spot"):
+    with pytest.raises(UserError, match="rows are alike in n_train, train_level, eval_hardness"):
         COST.model_copy(update={"of": of}).plot(frames)
 
 

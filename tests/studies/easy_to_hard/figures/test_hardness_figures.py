@@ -11,7 +11,7 @@ from offdiag.studies.easy_to_hard.analyses.measure_correlations import MeasureCo
 from offdiag.studies.easy_to_hard.figures.by_hardness import ByHardness
 from offdiag.studies.easy_to_hard.figures.correlation_heat_map import CorrelationHeatMap
 from offdiag.studies.easy_to_hard.figures.hardness_histograms import HardnessHistograms
-from offdiag.studies.easy_to_hard.figures.levels import LEVEL_LOOKS
+from offdiag.studies.easy_to_hard.figures.style import LEVEL_LOOKS
 from support.hardness_frames import hardness_frames
 from support.item_frames import of_items, with_hardness
 
@@ -125,7 +125,7 @@ def test_bins_that_say_little_and_measures_that_never_differ_are_left_out_and_na
     assert [axes.get_xlabel() for axes in figure.axes if axes.axison] == ["words (items)"]
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["0 to 19\n(n = 235)"]
     footnote = figure.get_supxlabel()
-    assert "left out: bins with a standard error of 0.1 and more (1 points)" in footnote
+    assert "left out: bins with a standard error of 0.1 or more (1 point)" in footnote
     assert "the same for all items: letters" in footnote
 
 

@@ -112,5 +112,5 @@ def test_mistakes():
         BARS.plot(hardness_frames({("zero-shot", None): 0.3}))
     of = OVER.model_copy(update={"by": (*BY, "n_train")})
     parts = [hardness_frames(ACCURACIES, suffix=f".{n}", n_train=n) for n in (10, 20)]
-    with pytest.raises(UserError, match="2 rows claim the bar of"):
+    with pytest.raises(UserError, match="2 rows are alike in train_level, model, learner, eval_hardness"):
         BARS.model_copy(update={"of": of}).plot(joined(*parts))

@@ -60,7 +60,7 @@ def measured(raw, values):
 def test_a_measured_table_cuts_levels_and_is_part_of_the_identity(raw):
     task = get_task("easy_to_hard")
     domain = parse_domain(task, "dataset=strategyqa,hardness=zero_shot_mdl@tiny,level=hard,n_train=0")
-    with pytest.raises(UserError, match="zero_shot_mdl.csv: what a model finds hard has to be measured first"):
+    with pytest.raises(UserError, match="zero_shot_mdl.csv: measure what a model finds hard with offdiag run"):
         task.size(domain, "eval")
     measured(raw, {1: 0.1, 2: 0.9, 3: 0.2, 4: 0.8, 5: 0.3})
     assert {example.id for example in task.examples(domain, "eval", 2, 0)} == {"q2", "q4"}

@@ -1,4 +1,4 @@
-"""Accuracy over the values of each measure of hardness."""
+"""Accuracy over the values of each measure of hardness, in bins where there are many values."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -9,18 +9,18 @@ import numpy as np
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.mean_accuracy import answer_grids, mean_accuracy
-from offdiag.analyses.selection import select
+from offdiag.analyses.selection import DONE, Where, select, state_of
 from offdiag.stats import FloatArray, normal_quantile
-from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import DRAWS, one_learner, state_of, with_learners
-from offdiag.studies.easy_to_hard.analyses.hardness import hardness_of, measured_values
+from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import DRAWS, one_learner, with_learners
+from offdiag.studies.easy_to_hard.analyses.item_hardness import hardness_of, measured_values
 from offdiag.studies.easy_to_hard.task.measures import value_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MANY = 9  # distinct values, from which on a measure is cut into bins
+MANY = 9  # a measure with as many distinct values, or more, is cut into bins
 N_BINS = 4
-LARGEST_ERROR = 0.1
+LARGEST_ERROR = 0.1  # standard error of a bin, from which on its accuracy says little
 UNSURE = "interval too long"
 NO_ITEM = "no item"
 COLUMNS = (
@@ -29,8 +29,8 @@ COLUMNS = (
 )
 
 
-class Place(NamedTuple):
-    """Items of like hardness: the middle of their values, in words, and which they are."""
+class _Bin(NamedTuple):
+    """Items of like hardness: the middle of their values, their name, and their ids."""
 
     middle: float
     label: str
@@ -38,29 +38,29 @@ class Place(NamedTuple):
 
 
 class AccuracyByHardness(StudyAnalysis):
-    """The accuracy of some arms over each measure: one place a value, or four bins of equal width of nine or more.
+    """The accuracy of some arms over each measure: one bin per value, or four of equal width for nine values or more.
 
     Attributes:
-        dataset: whose items. measures: which, all that are measured by default.
-        arms: name -> (column -> value). Cells of one arm are its draws; those that were asked for the sake of a measure
-            count for it, and where none was, all of them.
-        most: measure -> the value from which on all count as one.
+        dataset: the data set of the items. measures: names; all that are measured by default.
+        arms: name -> (column -> value). Cells of one arm are its draws. Cells whose test was cut by a measure count for
+            that measure; where no cell was, all cells count.
+        most: measure -> a value; larger values count as this one.
     """
 
     tag: ClassVar[str] = "accuracy-by-hardness"
     dataset: str
     measures: tuple[str, ...] = ()
-    arms: Mapping[str, Mapping[str, str | int | float | bool]]
+    arms: Mapping[str, Where]
     most: Mapping[str, float] = {}
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a measure, arm and place.
+        """Return one row per measure, arm and bin.
 
         Columns: ``measure, arm, stratum`` (the value, or the middle of the bin), ``label`` (in words), ``state``
         (``done``; why there is no number; ``no item``; or ``interval too long`` where the standard error of a bin
-        reaches 0.1), ``n_items`` that any arm was asked, ``n_seeds`` (draws that are done) and ``n_planned_seeds``,
-        ``accuracy`` with its 95 % interval ``ci_low, ci_high`` (:func:`mean_accuracy`). What has
-        no place yet is one row without a stratum.
+        reaches 0.1), ``n_items`` that any arm answered, ``n_seeds`` (draws that are done) and ``n_planned_seeds``,
+        ``accuracy`` (0 to 1) with its 95 % interval ``ci_low, ci_high`` (:func:`mean_accuracy`). A measure or arm
+        without results that has no bins yet is one row without a stratum.
 
         Raises:
             UserError: an arm selects nothing, or the hardness of the data set is not measured by the study.
@@ -72,18 +72,17 @@ class AccuracyByHardness(StudyAnalysis):
         hardness = hardness_of(frames, self.dataset)
         states = dict(zip(hardness["measure"], hardness["state"], strict=True))
         values = measured_values(hardness)
-        own = {**self.where, "eval_dataset": self.dataset}
+        shared = {**self.where, "eval_dataset": self.dataset}
         arms = {
-            name: with_learners(select(frames.cells, {**own, **wanted}, self.match_on))
-            for name, wanted in self.arms.items()
+            name: with_learners(select(frames.cells, {**shared, **where}, self.match_on))
+            for name, where in self.arms.items()
         }
         rows = []
         for measure in self.measures or states:
-            if states[measure] != "done":
+            if states[measure] != DONE:
                 rows += [_row(measure, name, None, str(states[measure]), len(cells)) for name, cells in arms.items()]
             else:
-                here = _asked_for(arms, measure)
-                rows += self._rows(measure, values[measure].dropna(), here, frames)
+                rows += self._rows(measure, values[measure].dropna(), _cells_for(arms, measure), frames)
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _rows(
@@ -91,26 +90,26 @@ class AccuracyByHardness(StudyAnalysis):
     ) -> Iterator[dict[str, Any]]:
         import pandas as pd
 
-        done = {name: cells[cells["state"] == "done"] for name, cells in arms.items()}
+        done = {name: cells[cells["state"] == DONE] for name, cells in arms.items()}
         answers = frames.answers(cell for cells in done.values() for cell in cells["cell"])
-        asked = values[values.index.isin(answers["example"])] if len(answers) else values.iloc[:0]
+        tested = values[values.index.isin(answers["example"])] if len(answers) else values.iloc[:0]
         most = self.most.get(measure, math.inf)
-        asked = asked.clip(upper=most)
-        places = list(_places(asked, measure, most))
+        tested = tested.clip(upper=most)
+        bins = list(_bins(tested, measure, most))
         for name, cells in arms.items():
             planned = len(cells)
-            if done[name].empty or not places:
-                state = state_of([cells])
-                nowhere: list[Place | None] = [*places] or [None]
-                yield from (_row(measure, name, place, state, planned) for place in nowhere)
+            if done[name].empty or not bins:
+                state = state_of(cells["state"], "not planned")
+                rows: list[_Bin | None] = [*bins] or [None]
+                yield from (_row(measure, name, one, state, planned) for one in rows)
                 continue
             grid = self._grid(done[name], frames)
-            for place in places:
-                known = grid.loc[:, grid.columns.isin(place.items)].dropna(axis=1, how="all")
-                yield _estimate(measure, name, place, pd.DataFrame(known), planned, binned=_is_binned(asked))
+            for one in bins:
+                known = grid.loc[:, grid.columns.isin(one.items)].dropna(axis=1, how="all")
+                yield _estimate(measure, name, one, pd.DataFrame(known), planned, binned=_is_binned(tested))
 
     def _grid(self, done: "pd.DataFrame", frames: Frames) -> "pd.DataFrame":
-        """Verdicts ``[draws, items]`` with the items' ids; untrained cells are one draw, asked in parts."""
+        """Return verdicts ``[draws, items]`` with the items' ids; untrained cells are one draw, tested in parts."""
         import pandas as pd
 
         (grid,) = answer_grids([done], frames, {}, self.name)
@@ -120,8 +119,8 @@ class AccuracyByHardness(StudyAnalysis):
         return pd.DataFrame(grid, columns=ids)
 
 
-def _asked_for(arms: Mapping[str, "pd.DataFrame"], measure: str) -> dict[str, "pd.DataFrame"]:
-    """The cells that were asked for the sake of the measure, of the arms that have some; all where no arm has any."""
+def _cells_for(arms: Mapping[str, "pd.DataFrame"], measure: str) -> dict[str, "pd.DataFrame"]:
+    """Return the cells whose test was cut by the measure, of arms that have some; all cells where no arm has any."""
     own = {name: cells[(cells["eval_hardness"] == measure).fillna(False).astype(bool)] for name, cells in arms.items()}
     return {name: cells for name, cells in own.items() if not cells.empty} or dict(arms)
 
@@ -130,11 +129,11 @@ def _is_binned(values: "pd.Series[float]") -> bool:
     return values.nunique() >= MANY
 
 
-def _places(values: "pd.Series[float]", measure: str, most: float) -> Iterator[Place]:
+def _bins(values: "pd.Series[float]", measure: str, most: float) -> Iterator[_Bin]:
     if not _is_binned(values):
         for value in sorted(values.unique()):
             label = value_name(measure, value) + ("+" if value == most else "")
-            yield Place(float(value), label, values[values == value].index)
+            yield _Bin(float(value), label, values[values == value].index)
         return
     edges = np.linspace(float(values.min()), float(values.max()), N_BINS + 1)
     number = np.clip(np.searchsorted(edges, values.to_numpy(np.float64), side="right") - 1, 0, N_BINS - 1)
@@ -143,22 +142,22 @@ def _places(values: "pd.Series[float]", measure: str, most: float) -> Iterator[P
         if len(items):
             low, high = float(values[items].min()), float(values[items].max())
             label = f"{low:.3g} to {high:.3g}" if low < high else f"{low:.3g}"
-            yield Place(float(edges[i : i + 2].mean()), label, items)
+            yield _Bin(float(edges[i : i + 2].mean()), label, items)
 
 
 def _estimate(
-    measure: str, arm: str, place: Place, known: "pd.DataFrame", planned: int, *, binned: bool
+    measure: str, arm: str, one: _Bin, known: "pd.DataFrame", planned: int, *, binned: bool
 ) -> dict[str, Any]:
     grid: FloatArray = known.dropna(axis=0, how="all").to_numpy(np.float64)
     if not grid.size:
-        return _row(measure, arm, place, NO_ITEM, planned)
-    mean, low, high, _ = mean_accuracy(grid, ("accuracy by hardness", measure, arm, place.label))
+        return _row(measure, arm, one, NO_ITEM, planned)
+    mean, low, high, _ = mean_accuracy(grid, ("accuracy by hardness", measure, arm, one.label))
     unsure = binned and (high - low) / (2 * normal_quantile(0.95)) >= LARGEST_ERROR
     numbers = {"accuracy": mean, "ci_low": low, "ci_high": high, "n_seeds": len(grid)}
-    return {**_row(measure, arm, place, UNSURE if unsure else "done", planned), **numbers}
+    return {**_row(measure, arm, one, UNSURE if unsure else DONE, planned), **numbers}
 
 
-def _row(measure: str, arm: str, place: Place | None, state: str, planned: int) -> dict[str, Any]:
-    where = (None, None, 0) if place is None else (place.middle, place.label, len(place.items))
-    row = (measure, arm, *where[:2], state, where[2], 0, planned, math.nan, math.nan, math.nan)
+def _row(measure: str, arm: str, one: _Bin | None, state: str, planned: int) -> dict[str, Any]:
+    middle, label, n_items = (None, None, 0) if one is None else (one.middle, one.label, len(one.items))
+    row = (measure, arm, middle, label, state, n_items, 0, planned, math.nan, math.nan, math.nan)
     return dict(zip(COLUMNS, row, strict=True))

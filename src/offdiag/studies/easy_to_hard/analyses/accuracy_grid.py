@@ -1,10 +1,10 @@
-"""Accuracies laid out as in a paper: a row a learner, a column a data set."""
+"""Accuracies laid out as in a paper: one row per learner, one column per data set."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.errors import UserError
+from offdiag.analyses.selection import DONE, one_per
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import AccuracyOverDraws
 
 if TYPE_CHECKING:
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class AccuracyGrid(StudyAnalysis):
-    """``61.2 [55.1, 67.0]`` (per cent, 95 % interval) for each, or why there is none.
+    """Accuracies as texts, ``61.2 [55.1, 67.0]`` (per cent, 95 % interval), or why there is none.
 
     Attributes:
-        of: the accuracies. rows, columns: columns of it.
+        of: the accuracies. rows, columns: columns of its table.
     """
 
     tag: ClassVar[str] = "accuracy-grid"
@@ -24,17 +24,15 @@ class AccuracyGrid(StudyAnalysis):
     columns: str = "eval_dataset"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a combination of ``rows``, one column a value of ``columns``; empty where nothing is planned.
+        """Return one row per combination of ``rows`` and one column per value of ``columns``; empty if not planned.
 
         Raises:
-            UserError: two accuracies claim one place.
+            UserError: two accuracies have the same row and column.
         """
         import pandas as pd
 
         table = frames.table(self.of)
-        keys = [*self.rows, self.columns]
-        if table.duplicated(keys).any():
-            raise UserError(f"{self.name}: rows that agree in {', '.join(keys)} claim one place; name more in rows=")
+        one_per(table, [*self.rows, self.columns], self.name, "rows=")
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for row in table.to_dict("records"):
             key = tuple(row[name] for name in self.rows)
@@ -44,7 +42,7 @@ class AccuracyGrid(StudyAnalysis):
 
 
 def _text(row: dict[Any, Any]) -> str:
-    if row["state"] != "done":
+    if row["state"] != DONE:
         return str(row["state"])
     value, low, high = (100 * row[name] for name in ("accuracy", "low", "high"))
     return f"{value:.1f} [{low:.1f}, {high:.1f}]"

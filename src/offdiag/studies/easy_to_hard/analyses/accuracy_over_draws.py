@@ -1,16 +1,16 @@
-"""Accuracies over several draws of training data, on some of the items that were asked."""
+"""Mean accuracies over draws of training data, on all test items or on those of a level."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.mean_accuracy import answer_grids, mean_accuracy
-from offdiag.analyses.selection import ZERO_SHOT, Where, require, select
-from offdiag.errors import UserError
+from offdiag.analyses.selection import DONE, ZERO_SHOT, Where, one_per, require, select, state_of
 from offdiag.stats import FloatArray
 from offdiag.stats.means import mean_interval
 
@@ -24,15 +24,15 @@ COLUMNS = ("state", "accuracy", "low", "high", "n_items", "n_draws", "n_planned"
 
 
 class AccuracyOverDraws(StudyAnalysis):
-    """The accuracy of learners that were trained on several draws: learning, cost and noise curves, bars by training.
+    """The accuracy of learners as a mean over draws of training data and items.
 
     Attributes:
-        by: columns with one row of the table a combination; untrained cells lack some of them (NA), which counts as a
-            value. ``learner`` is the method and whether it was taught to reason.
+        by: columns; the table has one row per combination of their values. Untrained cells lack some of them (NA),
+            which counts as a value. ``learner`` is the method, and whether it was trained to reason.
         draws: columns that tell apart the draws within a row.
         items: column -> value, of the records that count; all by default.
-        levels: of the items that are asked, with a row each for every combination, in the column ``asked``; ``all`` for
-            those of every level.
+        levels: levels of the test items, with one row each per combination, in the column ``asked``; ``all`` stands for
+            all levels.
     """
 
     tag: ClassVar[str] = "accuracy-over-draws"
@@ -43,17 +43,17 @@ class AccuracyOverDraws(StudyAnalysis):
     value: ClassVar[str] = "accuracy"
     by: tuple[str, ...] = ("model", "method", "eval_dataset", "eval_hardness", "train_level")
     draws: tuple[str, ...] = DRAWS
-    items: Mapping[str, str | int | float | bool] = {}
+    items: Where = Field(default={})
     levels: tuple[str, ...] = ()
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a combination of ``by`` in order of appearance.
+        """Return one row per combination of ``by``, in order of appearance.
 
-        ``accuracy`` is the mean over draws and items with its 95 % interval ``low, high`` (:func:`mean_accuracy`).
-        ``state`` is ``done`` as soon as one draw is.
+        ``accuracy`` (0 to 1) is the mean over draws and items with its 95 % interval ``low, high``
+        (:func:`mean_accuracy`). ``state`` is ``done`` as soon as one draw is; ``n_planned`` counts the draws planned.
 
         Raises:
-            UserError: a column is missing, two cells claim one draw, or finished cells have no such items.
+            UserError: a column is missing, two cells are the same draw, or finished cells have no such items.
         """
         import pandas as pd
 
@@ -76,22 +76,22 @@ class AccuracyOverDraws(StudyAnalysis):
         return table.astype(dict(table[list(self.by)].convert_dtypes().dtypes))
 
     def _row(self, cells: "pd.DataFrame", frames: Frames, items: Where) -> dict[str, Any]:
-        done = cells[cells["state"] == "done"]
+        done = cells[cells["state"] == DONE]
         counts = {"n_draws": len(done), "n_planned": len(cells)}
         if done.empty:
             nothing = dict.fromkeys(("accuracy", "low", "high"), math.nan)
-            return {"state": state_of([cells]), **nothing, "n_items": 0, **counts}
+            return {"state": state_of(cells["state"], "not planned"), **nothing, "n_items": 0, **counts}
         (grid,) = answer_grids([done], frames, items, self.name)
         if done[list(self.draws)].isna().all(axis=None):
             grid = one_learner(grid)
         mean, low, high, n = mean_accuracy(grid, ("accuracy over draws", *sorted(map(str, done["cell"]))))
-        return {"state": "done", "accuracy": mean, "low": low, "high": high, "n_items": n, **counts}
+        return {"state": DONE, "accuracy": mean, "low": low, "high": high, "n_items": n, **counts}
 
 
 def with_learners(cells: "pd.DataFrame") -> "pd.DataFrame":
-    """The cells with a column ``learner``: the method, and whether it was taught to reason.
+    """Return the cells with a column ``learner``: the method, and whether it was trained to reason.
 
-    Where nothing is trained at all, the columns of training data are there without a value.
+    Where no cell is trained at all, the columns of training data are added without a value.
     """
     if (cells["method"] == ZERO_SHOT).all():
         cells = cells.assign(**dict.fromkeys((name for name in TRAINING if name not in cells), None))
@@ -102,28 +102,16 @@ def with_learners(cells: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def check_draws(cells: "pd.DataFrame", draws: Sequence[str], name: str) -> None:
-    """See that no two cells are the same draw; untrained ones have none.
+    """Check that no two cells are the same draw; untrained cells have none.
 
     Raises:
-        UserError: two are, or a column is missing.
+        UserError: two cells are, or a column is missing.
     """
     for column in draws:
         require(cells, column)
-    drawn = cells[cells[list(draws)].notna().any(axis=1)]
-    if drawn.duplicated(list(draws)).any():
-        found = ", ".join(drawn["cell"].astype(str))
-        raise UserError(
-            f"{name}: {len(drawn)} cells claim one draw of {', '.join(draws)} ({found}): tell them apart with by= or "
-            "where="
-        )
+    one_per(cells[cells[list(draws)].notna().any(axis=1)], draws, name, "by= or where=")
 
 
 def one_learner(grid: FloatArray) -> FloatArray:
-    """Several untrained cells as the one learner that they are, asked in parts: ``[1, items]``."""
+    """Return the mean verdict per item, ``[1, items]``: several untrained cells are one learner, tested in parts."""
     return np.asarray(mean_interval(grid.T).mean[None])
-
-
-def state_of(parts: "Sequence[pd.DataFrame]") -> str:
-    """Why there is no number: ``failed`` before all else, ``missing``, or ``not planned``."""
-    states = [str(state) for cells in parts for state in cells["state"] if state != "done"]
-    return "failed" if "failed" in states else states[0] if states else "not planned"

@@ -1,4 +1,4 @@
-"""What a learner loses between items like those that it learnt from and hard ones."""
+"""Generalisation gap: accuracy on hard items minus accuracy on items of the training level."""
 
 import math
 from collections.abc import Mapping
@@ -9,27 +9,27 @@ import numpy as np
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.mean_accuracy import answer_grids
-from offdiag.analyses.selection import require, select
+from offdiag.analyses.selection import DONE, require, select, state_of
 from offdiag.stats import FloatArray
 from offdiag.stats.contrast import contrast
-from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import ALL, DRAWS, check_draws, state_of, with_learners
+from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import ALL, DRAWS, check_draws, with_learners
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TAUGHT = "train_level"
-BOTH = {"easy_and_hard": ("easy", "hard")}  # strata that are levels half and half
+TRAIN_LEVEL = "train_level"
+BOTH = {"easy_and_hard": ("easy", "hard")}  # training data of two levels, half and half
 NUMBERS = ("tested", "own", "gap", "low", "high")
 COLUMNS = ("state", *NUMBERS, "n_items", "n_draws", "n_planned")
 
 
 class GeneralisationGap(StudyAnalysis):
-    """Accuracy on items of one level minus that on the level that was learnt from, by the same learners.
+    """Accuracy on items of one level minus that on the training level, by the same learners.
 
     Attributes:
-        by: columns with one row of the table a combination; the level that was learnt from is among them.
+        by: columns; the table has one row per combination of their values. The training level is among them.
         draws: columns that tell apart the draws of training data within a row.
-        tested: the level that all are compared on.
+        tested: the level on which all learners are compared.
     """
 
     tag: ClassVar[str] = "generalisation-gap"
@@ -38,24 +38,24 @@ class GeneralisationGap(StudyAnalysis):
         "learner",
         "eval_dataset",
         "eval_hardness",
-        TAUGHT,
+        TRAIN_LEVEL,
         *NUMBERS,
     )
     value: ClassVar[str] = "gap"
-    by: tuple[str, ...] = ("model", "learner", "eval_dataset", "eval_hardness", TAUGHT)
+    by: tuple[str, ...] = ("model", "learner", "eval_dataset", "eval_hardness", TRAIN_LEVEL)
     draws: tuple[str, ...] = DRAWS
     tested: str = "hard"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a combination of ``by`` that is trained on another level.
+        """Return one row per combination of ``by`` that is trained on another level than ``tested``.
 
-        Columns: ``by``, ``state``, the accuracies ``tested`` (on the level that is compared) and ``own`` (on the level
-        that was learnt from: all items for ``all``, the mean of both for ``easy_and_hard``), ``gap`` (tested minus own)
-        with its 95 % interval ``low, high`` (see :func:`offdiag.stats.contrast.contrast`), ``n_items`` of both, and the
-        draws that are done and planned.
+        Columns: ``by``, ``state``, the accuracies ``tested`` (on the level that is compared) and ``own`` (on the
+        training level: all items for ``all``, the mean of both levels for ``easy_and_hard``), ``gap`` (tested minus
+        own) with its 95 % interval ``low, high`` (:func:`offdiag.stats.contrast.contrast`), ``n_items`` of both, and
+        the draws that are done and planned.
 
         Raises:
-            UserError: a column is missing, two cells claim one draw, or finished cells have no such items.
+            UserError: a column is missing, two cells are the same draw, or finished cells have no such items.
         """
         import pandas as pd
 
@@ -63,20 +63,25 @@ class GeneralisationGap(StudyAnalysis):
         if frames.cells.empty:
             return pd.DataFrame(columns=columns)
         cells = with_learners(select(frames.cells, self.where, self.match_on))
-        for column in (*self.by, TAUGHT):
+        for column in (*self.by, TRAIN_LEVEL):
             require(cells, column)
         rows = []
-        cells = cells[cells[TAUGHT].notna() & (cells[TAUGHT] != self.tested)]
+        cells = cells[cells[TRAIN_LEVEL].notna() & (cells[TRAIN_LEVEL] != self.tested)]
         for key, group in cells.groupby(list(self.by), sort=False, dropna=False):
             check_draws(group, self.draws, self.name)
             rows.append({**dict(zip(self.by, key, strict=True)), **self._row(group, frames)})
         return pd.DataFrame(rows, columns=columns)
 
     def _row(self, cells: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
-        done = cells[cells["state"] == "done"]
+        done = cells[cells["state"] == DONE]
         counts = {"n_draws": len(done), "n_planned": len(cells)}
         if done.empty:
-            return {"state": state_of([cells]), **dict.fromkeys(NUMBERS, math.nan), "n_items": 0, **counts}
+            return {
+                "state": state_of(cells["state"], "not planned"),
+                **dict.fromkeys(NUMBERS, math.nan),
+                "n_items": 0,
+                **counts,
+            }
         levels = self._levels(done, frames)
         grids = {
             level: answer_grids([done], frames, {"level": level}, self.name)[0] for level in {self.tested: 0, **levels}
@@ -85,18 +90,18 @@ class GeneralisationGap(StudyAnalysis):
         weights = _weights(levels, grids)
         own = sum(weight * means[level] for level, weight in weights.items())
         sums = [float(level == self.tested) - weights.get(level, 0.0) for level in grids]
-        found = contrast(list(grids.values()), sums, names=tuple(sorted(map(str, done["cell"]))))
+        difference = contrast(list(grids.values()), sums, names=tuple(sorted(map(str, done["cell"]))))
         n_items = sum(int((~np.isnan(grid)).any(axis=0).sum()) for grid in grids.values())
-        numbers = (means[self.tested], own, found.value, found.low, found.high)
-        return {"state": "done", **dict(zip(NUMBERS, numbers, strict=True)), "n_items": n_items, **counts}
+        numbers = (means[self.tested], own, difference.value, difference.low, difference.high)
+        return {"state": DONE, **dict(zip(NUMBERS, numbers, strict=True)), "n_items": n_items, **counts}
 
     def _levels(self, done: "pd.DataFrame", frames: Frames) -> dict[str, float | None]:
-        """The levels that were learnt from, and the weight of each; None for its share of the answers."""
-        taught = str(done[TAUGHT].iloc[0])
-        if taught == ALL:
-            asked = frames.answers(done["cell"])["level"]
-            return dict.fromkeys(sorted(asked.dropna().unique()))
-        levels = BOTH.get(taught, (taught,))
+        """Return the training levels with their weights; None stands for the level's share of the answers."""
+        trained_on = str(done[TRAIN_LEVEL].iloc[0])
+        if trained_on == ALL:
+            tested = frames.answers(done["cell"])["level"]
+            return dict.fromkeys(sorted(tested.dropna().unique()))
+        levels = BOTH.get(trained_on, (trained_on,))
         return dict.fromkeys(levels, 1 / len(levels))
 
 

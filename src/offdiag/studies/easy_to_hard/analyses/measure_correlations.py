@@ -1,4 +1,4 @@
-"""How the measures of hardness go together."""
+"""Rank correlations of the measures of hardness."""
 
 from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar
@@ -8,7 +8,7 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats import UNKNOWN
 from offdiag.stats.rank_correlation import rank_correlation
-from offdiag.studies.easy_to_hard.analyses.hardness import TABLE, hardness_of, measured_values
+from offdiag.studies.easy_to_hard.analyses.item_hardness import TABLE, hardness_of, measured_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,21 +17,21 @@ COLUMNS = ("dataset", "first", "second", "state", "spearman", "low", "high", "it
 
 
 class MeasureCorrelations(StudyAnalysis):
-    """Spearman's correlation of every two measures over the items of a data set.
+    """Spearman's rank correlation of every two measures over the items of a data set.
 
     Attributes:
-        datasets: which; all that are measured by default.
+        datasets: names of data sets; all that are measured by default.
     """
 
     tag: ClassVar[str] = "measure-correlations"
     datasets: tuple[str, ...] = ()
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a pair of measures of a data set, in the order in which these are measured.
+        """Return one row per pair of measures of a data set, in the order in which these are measured.
 
         Columns: ``dataset, first, second``, ``state`` (done, missing, failed), ``spearman`` (NaN where a measure is the
-        same for all items) with its 95 % interval (:func:`offdiag.stats.rank_correlation.rank_correlation`), and
-        ``items`` that have both.
+        same for all items) with its 95 % interval ``low, high``
+        (:func:`offdiag.stats.rank_correlation.rank_correlation`), and ``items`` that have both.
         """
         import pandas as pd
 
@@ -43,6 +43,6 @@ class MeasureCorrelations(StudyAnalysis):
             values = measured_values(hardness)
             for first, second in combinations(states, 2):
                 state = state_of([states[first], states[second]])
-                found = rank_correlation(values[first], values[second]) if state == DONE else UNKNOWN
-                rows.append((dataset, first, second, state, *found))
+                estimate = rank_correlation(values[first], values[second]) if state == DONE else UNKNOWN
+                rows.append((dataset, first, second, state, *estimate))
         return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,12 +1,14 @@
-"""What analyses of easy and of hard training data share: learners from either, and the untrained one."""
+"""Learners of easy and of hard training data beside the untrained one: the base of analyses that compare them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.mean_accuracy import matching
-from offdiag.analyses.selection import require, select
+from offdiag.analyses.selection import Where, require, select
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import DRAWS, check_draws, with_learners
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Supervised(NamedTuple):
-    """A combination of ``by`` (column -> value) and the cells of its three learners, whatever their states."""
+    """The cells of three learners to compare, whatever their states, and the values of ``by`` that they share."""
 
     key: dict[str, Any]
     untrained: "pd.DataFrame"
@@ -22,29 +24,29 @@ class Supervised(NamedTuple):
     hard: "pd.DataFrame"
 
 
-class OfSupervision(StudyAnalysis):
-    """Settings of analyses of learners that are trained on easy and on hard items.
+class SupervisionAnalysis(StudyAnalysis):
+    """Settings of analyses that compare learners of easy items, of hard items, and the untrained one.
 
     Attributes:
-        by: columns with one combination of learners a combination of values. The untrained cell has the same values,
-            but in the columns that it lacks and in those of ``unsupervised``.
-        unsupervised, easy, hard: column -> value, of the cells of the three.
+        by: columns; learners are compared within each combination of their values. The untrained cell has the same
+            values, but for columns that it lacks and those of ``unsupervised``.
+        unsupervised, easy, hard: column -> value, of the cells of the three learners.
         draws: columns that tell apart the draws of training data within a combination.
         items: column -> value, of the records that count: the hard items.
     """
 
     by: tuple[str, ...] = ("model", "method", "eval_dataset", "eval_hardness")
-    unsupervised: Mapping[str, str | int | float | bool] = {"method": "zero-shot"}
-    easy: Mapping[str, str | int | float | bool] = {"train_level": "easy"}
-    hard: Mapping[str, str | int | float | bool] = {"train_level": "hard"}
+    unsupervised: Where = Field(default={"method": "zero-shot"})
+    easy: Where = Field(default={"train_level": "easy"})
+    hard: Where = Field(default={"train_level": "hard"})
     draws: tuple[str, ...] = DRAWS
-    items: Mapping[str, str | int | float | bool] = {"level": "hard"}
+    items: Where = Field(default={"level": "hard"})
 
     def learners(self, frames: Frames) -> Iterator[Supervised]:
-        """Each combination that is trained on both, in order of appearance.
+        """Yield each combination that is trained on both easy and hard items, in order of appearance.
 
         Raises:
-            UserError: a column is missing, or two cells claim one draw.
+            UserError: a column is missing, or two cells are the same draw.
         """
         if frames.cells.empty:
             return
@@ -53,10 +55,10 @@ class OfSupervision(StudyAnalysis):
             require(cells, column)
         untrained = matching(cells, self.unsupervised)
         for key, group in cells[~untrained].groupby(list(self.by), sort=False, dropna=False):
-            easy, hard = (group[matching(group, wanted)] for wanted in (self.easy, self.hard))
+            easy, hard = (group[matching(group, where)] for where in (self.easy, self.hard))
             if not easy.empty and not hard.empty:
-                for taught in (easy, hard):
-                    check_draws(taught, self.draws, self.name)
+                for trained in (easy, hard):
+                    check_draws(trained, self.draws, self.name)
                 before = self._untrained_of(cells[untrained], key)
                 yield Supervised(dict(zip(self.by, key, strict=True)), before, easy, hard)
 

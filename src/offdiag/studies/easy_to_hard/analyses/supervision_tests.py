@@ -1,4 +1,4 @@
-"""Do easy training data teach anything, and do hard ones teach more? Paired tests on hard items."""
+"""Paired tests on hard items: easy training data against none, and hard against easy."""
 
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -7,10 +7,11 @@ import numpy as np
 
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.mean_accuracy import answer_grids
+from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats import holm
 from offdiag.stats.learner_difference import learner_difference
-from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import one_learner, state_of
-from offdiag.studies.easy_to_hard.analyses.supervision import OfSupervision
+from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import one_learner
+from offdiag.studies.easy_to_hard.analyses.supervision import SupervisionAnalysis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +21,8 @@ NUMBERS = ("first", "second", "difference", "low", "high", "p_value")
 COLUMNS = ("comparison", "state", *NUMBERS, "p_holm", "n_items", "n_draws")
 
 
-class SupervisionTests(OfSupervision):
-    """:func:`offdiag.stats.learner_difference.learner_difference` of every two that are worth comparing."""
+class SupervisionTests(SupervisionAnalysis):
+    """Differences of two learners on shared items (:func:`offdiag.stats.learner_difference.learner_difference`)."""
 
     tag: ClassVar[str] = "supervision-tests"
     terminal_columns: ClassVar[tuple[str, ...]] = (
@@ -30,36 +31,37 @@ class SupervisionTests(OfSupervision):
     )
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """Two rows a combination of ``by``: easy data against none, and hard data against easy.
+        """Return two rows per combination of ``by``: easy data against none, and hard data against easy.
 
-        Columns: ``by``, ``comparison``, ``state`` (``done``; otherwise of the cells that are not), the accuracies
-        ``first`` and ``second`` on the items that both were asked, ``difference`` (first minus second) with its 95 %
+        Columns: ``by``, ``comparison``, ``state`` (``done``, or that of cells that are not), the accuracies ``first``
+        and ``second`` on the items that both answered, ``difference`` (first minus second) with its 95 %
         interval, ``p_value``, ``p_holm`` (adjusted for all tests of the table by Holm's method), ``n_items`` and
         ``n_draws`` (of training data, of both together).
 
         Raises:
-            UserError: a column is missing, two cells claim one draw, or finished cells have no such items.
+            UserError: a column is missing, two cells are the same draw, or finished cells have no such items.
         """
         import pandas as pd
 
         rows = []
-        for found in self.learners(frames):
+        for learners in self.learners(frames):
             for name, (first, second) in COMPARISONS.items():
-                compared = self._compared(getattr(found, first), getattr(found, second), frames)
-                rows.append({**found.key, "comparison": name, **compared})
+                compared = self._compared(getattr(learners, first), getattr(learners, second), frames)
+                rows.append({**learners.key, "comparison": name, **compared})
         table = pd.DataFrame(rows, columns=[*self.by, *COLUMNS])
         return table.assign(p_holm=holm(table["p_value"].to_numpy(np.float64)))
 
     def _compared(self, first: "pd.DataFrame", second: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
-        parts = [cells[cells["state"] == "done"] for cells in (first, second)]
+        parts = [cells[cells["state"] == DONE] for cells in (first, second)]
         n_draws = sum(int(done[list(self.draws)].notna().any(axis=1).sum()) for done in parts)
         if any(done.empty for done in parts):
             nothing = dict.fromkeys(NUMBERS, math.nan)
-            return {"state": state_of([first, second]), **nothing, "n_items": 0, "n_draws": n_draws}
+            state = state_of([*first["state"], *second["state"]], "not planned")
+            return {"state": state, **nothing, "n_items": 0, "n_draws": n_draws}
         grids = answer_grids(parts, frames, self.items, self.name)
         if parts[1][list(self.draws)].isna().all(axis=None):
             grids[1] = one_learner(grids[1])
         names = tuple(sorted(str(name) for done in parts for name in done["cell"]))
-        found = learner_difference(grids[0], grids[1], names=names)
-        return {"state": "done", **{name: getattr(found, name) for name in NUMBERS}, "n_items": found.n_items,
-                "n_draws": n_draws}  # fmt: skip
+        difference = learner_difference(grids[0], grids[1], names=names)
+        numbers = {name: getattr(difference, name) for name in NUMBERS}
+        return {"state": DONE, **numbers, "n_items": difference.n_items, "n_draws": n_draws}

@@ -1,4 +1,4 @@
-"""Measured hardness, as the tables that ``easy_to_hard`` reads beside its data."""
+"""Measured hardness as the CSV tables that the task ``easy_to_hard`` reads beside its data."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,17 +6,17 @@ from typing import ClassVar
 
 from offdiag.analyses import Frames
 from offdiag.exports import Exported, Finished, StudyExport
-from offdiag.studies.easy_to_hard.analyses.hardness import TABLE
+from offdiag.studies.easy_to_hard.analyses.item_hardness import TABLE
 from offdiag.studies.easy_to_hard.task import library
 from offdiag.studies.easy_to_hard.task.measures import AVERAGE, split_name
 from offdiag.studies.easy_to_hard.task.tables import table_path, write_table
 
 
 class HardnessTables(StudyExport):
-    """``FOLDER/hardness/DATASET/MEASURE.csv``, see :mod:`offdiag.studies.easy_to_hard.task.tables`.
+    """Files ``FOLDER/hardness/DATASET/MEASURE.csv``, see :mod:`offdiag.studies.easy_to_hard.task.tables`.
 
-    What a model has not finished is not written. Rows of other models stay as they are; the items themselves are never
-    touched. Averages are not written: the task makes them of what is there.
+    A measure that a model has not finished is not written. Rows of other models stay as they are; the items are never
+    touched. Averages are not written: the task computes them from the tables that are there.
     """
 
     tag: ClassVar[str] = "hardness-tables"

@@ -1,4 +1,4 @@
-"""Hidden states as one file, with all that is needed to know what they are."""
+"""Hidden states as one safetensors file per model and data set, with metadata that say what they are."""
 
 import json
 import os
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class StatesFile(StudyExport):
-    """``FOLDER/DATASET-MODEL.safetensors`` of one model and data set.
+    """The file ``FOLDER/DATASET-MODEL.safetensors`` of one model and data set.
 
     Tensors: ``states`` float16 ``[items, choices, layers, d]``, the state of the last token of each choice as the reply
-    to its question (0 where an item has fewer choices), and ``choices`` int64 ``[items]``, how many each item has.
+    to its question (0 where an item has fewer choices); ``choices`` int64 ``[items]``, the number of choices per item.
     Metadata (texts): ``model``, ``revision`` (of the hub, or the release of a wheel; empty where none was named),
     ``dtype``, ``quantization``, ``dataset``, ``prompt`` (its four digits), ``style``, ``items`` (JSON, ids in the order
     of the rows), ``layers`` (JSON, names), ``blocks`` (JSON, whose outputs they are, from 1) and ``fingerprint``.
@@ -42,25 +42,26 @@ class StatesFile(StudyExport):
         domain = states.examples.domain
         assert isinstance(domain, HardnessDomain)
         name = f"{domain.dataset}-{states.weights.label}"
-        done, drawn = finished(states), finished(states.examples)
+        folder_of_states, folder_of_examples = finished(states), finished(states.examples)
         sizes = frames.measured(self.of.table)
         rows = sizes[(sizes["measurement"] == self.of.name) & (sizes["state"] == "done")]
-        if done is None or drawn is None or rows.empty:
+        if folder_of_states is None or folder_of_examples is None or rows.empty:
             yield Exported(None, f"{name}: not encoded yet")
             return
-        found = load_states(done)
+        loaded = load_states(folder_of_states)
         path = folder / f"{name}.safetensors"
         part = path.with_name(path.name + ".part")
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {
-            "states": np.ascontiguousarray(found.features.reshape(*found.present.shape, len(states.layers), -1)),
-            "choices": found.present.sum(axis=1),
+            "states": np.ascontiguousarray(loaded.features.reshape(*loaded.present.shape, len(states.layers), -1)),
+            "choices": loaded.present.sum(axis=1),
         }
-        save_file(tensors, part, self._about(domain, [e.id for e in load_examples(drawn)], rows))
+        ids = [example.id for example in load_examples(folder_of_examples)]
+        save_file(tensors, part, self._metadata(domain, ids, rows))
         os.replace(part, path)
         yield Exported(path, f"{' x '.join(map(str, tensors['states'].shape))} (items, choices, layers, d), float16")
 
-    def _about(self, domain: HardnessDomain, items: list[str], rows: "pd.DataFrame") -> dict[str, str]:
+    def _metadata(self, domain: HardnessDomain, items: list[str], rows: "pd.DataFrame") -> dict[str, str]:
         states = self.of.states
         weights = states.weights
         release = "" if weights.converted is None else weights.converted.release

@@ -1,4 +1,4 @@
-"""Accuracy over each measure of hardness: one panel a measure, one line an arm."""
+"""Figure of accuracy over each measure of hardness: one panel per measure, one line per arm."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -9,9 +9,9 @@ from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.grids import panels, shape
 from offdiag.figures.stratum_panels import footnote, legend, panel, scale
-from offdiag.figures.style import Look, heading, looks, new_figure, noun, styled
+from offdiag.figures.style import Look, counted, heading, looks, new_figure, noun, styled
 from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import NO_ITEM, UNSURE, AccuracyByHardness
-from offdiag.studies.easy_to_hard.figures.levels import UNTRAINED, series_looks
+from offdiag.studies.easy_to_hard.figures.style import UNTRAINED, series_looks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class ByHardness(StudyFigure):
-    """Lines over the values of a measure, or over bins of it, with the number of items below.
+    """Lines of accuracy over the values or bins of each measure, with the number of items below.
 
     Attributes:
-        of: what is drawn; its ``where`` and ``own`` are those that count. title: in words.
+        of: the table to draw; its ``where`` and ``match_on`` count, those of the figure do not. title: of the figure.
     """
 
     tag: ClassVar[str] = "by-hardness"
@@ -30,12 +30,16 @@ class ByHardness(StudyFigure):
     title: str
 
     def plot(self, frames: Frames) -> "Figure":
-        """The lines; what is not done is a cross, a bin with too long an interval is left out."""
+        """Draw the lines: a cross where there is no result yet; bins whose interval is too long are left out.
+
+        Raises:
+            UserError: no measure of the data set is planned.
+        """
         table = frames.table(self.of)
         if table.empty:
             raise UserError(f"figure {self.name}: no measure of {self.of.dataset} is planned")
-        places = table.groupby("measure", sort=False)["stratum"].nunique()
-        measures = list(places[places != 1].index)
+        n_bins = table.groupby("measure", sort=False)["stratum"].nunique()
+        measures = list(n_bins[n_bins != 1].index)
         styles = _styles(self.of.arms)
         shown = table[table["measure"].isin(measures) & ~table["state"].isin([UNSURE, NO_ITEM])]
         rows, columns = shape(len(measures))
@@ -44,18 +48,17 @@ class ByHardness(StudyFigure):
             for number, (axes, measure) in enumerate(
                 zip(panels(figure, len(measures), same_height=True), measures, strict=True)
             ):
-                here = shown[shown["measure"] == measure]
-                panel(axes, here, styles, noun(measure))
+                panel(axes, shown[shown["measure"] == measure], styles, noun(measure))
                 if not number % columns:
                     scale(axes, shown)
-            heading(figure, self.title, _footnote(table, list(places[places == 1].index)))
+            heading(figure, self.title, _footnote(table, list(n_bins[n_bins == 1].index)))
             legend(figure, shown, styles)
         return figure
 
 
 def _styles(arms: Mapping[str, Where]) -> dict[str, Look]:
-    """Those of the levels that were learnt from, where these tell the arms apart."""
-    levels = [str(wanted.get("train_level", UNTRAINED)) for wanted in arms.values()]
+    """Return the looks of the training levels, where these tell the arms apart; else any looks."""
+    levels = [str(where.get("train_level", UNTRAINED)) for where in arms.values()]
     if len(set(levels)) < len(levels):
         return dict(zip(arms, looks(len(arms)), strict=True))
     return dict(zip(arms, series_looks(levels).values(), strict=True))
@@ -63,6 +66,8 @@ def _styles(arms: Mapping[str, Where]) -> dict[str, Look]:
 
 def _footnote(table: "pd.DataFrame", same: list[str]) -> str:
     left_out = int((table["state"] == UNSURE).sum())
-    remarks = [f"left out: bins with a standard error of 0.1 and more ({left_out} points)"] if left_out else []
+    remarks = (
+        [f"left out: bins with a standard error of 0.1 or more ({counted([left_out], 'point')})"] if left_out else []
+    )
     remarks += [f"the same for all items: {', '.join(map(noun, same))}"] if same else []
     return "\n".join([footnote(table), " · ".join(remarks)] if remarks else [footnote(table)])

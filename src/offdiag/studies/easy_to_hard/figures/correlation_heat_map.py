@@ -1,13 +1,14 @@
-"""How measures of hardness go together: a heat map of rank correlations."""
+"""Heat map of the rank correlations of measures of hardness."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from offdiag.analyses import Frames, StudyAnalysis
+from offdiag.analyses.selection import DONE
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, PALE, heading, new_figure, noun, styled
+from offdiag.figures.style import GREY, PALE, counted, footnote, heading, new_figure, noun, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = "RdBu"  # red for -1, white for 0, blue for 1
-DARK = 0.6  # from which size on a square is so dark that its text is white
+DARK = 0.6  # absolute correlation from which on the square is dark and its text white
 
 
 class CorrelationHeatMap(StudyFigure):
-    """One square a pair of measures with its coefficient and interval, below the diagonal.
+    """One square per pair of measures with its coefficient and interval, below the diagonal.
 
     Attributes:
         of: a table with ``dataset, first, second, spearman, low, high, items``, and ``state`` where some are missing.
-        dataset: whose rows are drawn.
+        dataset: the data set to draw.
     """
 
     tag: ClassVar[str] = "correlation-heat-map"
@@ -31,7 +32,7 @@ class CorrelationHeatMap(StudyFigure):
     dataset: str
 
     def plot(self, frames: Frames) -> "Figure":
-        """The squares; hatched what is not measured, or has no correlation as one of the two is the same throughout.
+        """Draw the squares; those without a correlation (not measured, or the same for all items) are hatched.
 
         Raises:
             UserError: fewer than two measures are planned.
@@ -39,7 +40,7 @@ class CorrelationHeatMap(StudyFigure):
         table = frames.table(self.of)
         table = table[table["dataset"] == self.dataset]
         if "state" not in table:
-            table = table.assign(state="done")
+            table = table.assign(state=DONE)
         if table.empty:
             raise UserError(f"figure {self.name}: a correlation needs two measures of {self.dataset}")
         names = list(dict.fromkeys([*table["first"], *table["second"]]))
@@ -75,7 +76,7 @@ def _square(axes: "Axes", x: int, y: int, row: dict[Any, Any]) -> None:
     if np.isnan(row["spearman"]):
         fill: dict[str, Any] = {"facecolor": "none", "edgecolor": PALE, "hatch": "////", "lw": 0, "gid": "absent"}
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **fill))
-        word = "none" if row["state"] == "done" else row["state"]
+        word = "none" if row["state"] == DONE else row["state"]
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
         axes.text(x, y, word, ha="center", va="center", fontsize=8, color=GREY, bbox=box)
         return
@@ -89,10 +90,11 @@ def _square(axes: "Axes", x: int, y: int, row: dict[Any, Any]) -> None:
 
 
 def _footnote(table: "pd.DataFrame") -> str:
-    done = table[table["state"] == "done"]
+    done = table[table["state"] == DONE]
     if done.empty:
         return "nothing is measured yet"
-    return (
-        f"{int(done['items'].max())} items · small: 95 % interval (Fisher's z, variance of Bonett and Wright)\n"
-        "bold: the interval leaves out 0"
+    return footnote(
+        counted([int(done["items"].max())], "item"),
+        "small: 95 % interval (Fisher's z, variance of Bonett and Wright)",
+        "bold: the interval excludes 0",
     )

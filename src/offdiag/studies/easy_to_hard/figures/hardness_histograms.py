@@ -1,4 +1,4 @@
-"""How many items are how hard by each measure, and where they are cut into levels."""
+"""Histograms of the items of a data set by each measure of hardness, with the cuts between levels."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames, StudyAnalysis
+from offdiag.analyses.selection import DONE
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.grids import panels, shape
-from offdiag.figures.style import GREY, heading, new_figure, noun, styled
+from offdiag.figures.style import GREY, footnote, heading, legend, new_figure, noun, styled
 from offdiag.stats import FloatArray
 from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import MANY
-from offdiag.studies.easy_to_hard.analyses.hardness import hardness_of
-from offdiag.studies.easy_to_hard.figures.levels import LEVEL_LOOKS, UNTRAINED
+from offdiag.studies.easy_to_hard.analyses.item_hardness import hardness_of
+from offdiag.studies.easy_to_hard.figures.style import LEVEL_LOOKS, UNTRAINED, level_entry
 from offdiag.studies.easy_to_hard.task.measures import value_name
 from offdiag.studies.easy_to_hard.task.strata import LEVELS
 
@@ -27,12 +28,12 @@ WIDTH = 0.8  # of a bar that stands for one value
 
 
 class HardnessHistograms(StudyFigure):
-    """One panel a measure, on a scale of its own; lines where levels end, and the items of each level.
+    """Histograms, one panel per measure on a scale of its own, with the counts and cuts of the levels.
 
     Attributes:
         of: a table with ``dataset, item, measure, value`` and, if items are cut into levels, ``level``; by default the
             rows of the measurement of hardness.
-        dataset: whose items.
+        dataset: the data set of the items.
     """
 
     tag: ClassVar[str] = "hardness-histograms"
@@ -40,7 +41,7 @@ class HardnessHistograms(StudyFigure):
     dataset: str
 
     def plot(self, frames: Frames) -> "Figure":
-        """One bar a value, or bins of equal width of nine values or more; a panel says why it has none.
+        """Draw one bar per value, or bins of equal width for nine values or more; a panel without values says why.
 
         Raises:
             UserError: the study measures no hardness of the data set.
@@ -54,21 +55,21 @@ class HardnessHistograms(StudyFigure):
                 _panel(axes, measure, hardness[hardness["measure"] == measure])
                 axes.set_title(noun(measure), loc="left", pad=16)
             cut = "level" in hardness
-            footnote = "dashed: where a level ends and the next begins" if cut else "larger is harder"
-            heading(figure, f"Hardness of the items of {self.dataset}", f"number of items by value · {footnote}")
+            note = "dashed: where a level ends and the next begins" if cut else "larger is harder"
+            heading(figure, f"Hardness of the items of {self.dataset}", footnote("number of items by value", note))
             if cut:
-                _legend(figure)
+                legend(figure, {}, *map(level_entry, LEVELS), where="outside right upper")
         return figure
 
     def _rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        found = table[table["dataset"] == self.dataset]
-        if found.empty:
+        rows = table[table["dataset"] == self.dataset]
+        if rows.empty:
             raise UserError(f"figure {self.name}: no item of {self.dataset} has a measure")
-        return found.assign(state="done")
+        return rows.assign(state=DONE)
 
 
 def _panel(axes: "Axes", measure: str, rows: "pd.DataFrame") -> None:
-    done = rows[rows["state"] == "done"]
+    done = rows[rows["state"] == DONE]
     if done.empty:
         axes.text(0.5, 0.5, str(rows["state"].iloc[0]), transform=axes.transAxes, ha="center", color=GREY)
         axes.set(xticks=[], yticks=[])
@@ -100,12 +101,12 @@ def _panel(axes: "Axes", measure: str, rows: "pd.DataFrame") -> None:
 
 
 def _edges(values: FloatArray) -> FloatArray:
-    """Halfway between the values where these are few, else bins of equal width."""
+    """Return the edges of bars: halfway between the values where these are few, else of equal width."""
     distinct = np.unique(values)
     if len(distinct) >= MANY:
         low, high = float(distinct[0]), float(distinct[-1])
         whole = bool(np.all(distinct == np.round(distinct)))
-        if whole:  # bins of as many whole numbers each
+        if whole:  # each bin has as many whole numbers, or bars would differ by the numbers in them
             width = max(1, round((high - low + 1) / N_BINS))
             return np.arange(low - 0.5, high + width, width)
         return np.linspace(low, high, N_BINS + 1)
@@ -117,14 +118,6 @@ def _edges(values: FloatArray) -> FloatArray:
 
 
 def _cuts(parts: dict[str, FloatArray]) -> list[float]:
-    """Halfway between the largest value of a level and the smallest of the next."""
+    """Return the cuts: halfway between the largest value of a level and the smallest of the next."""
     known = [part for part in parts.values() if len(part)]
     return [float(one.max() + other.min()) / 2 for one, other in pairwise(known)]
-
-
-def _legend(figure: "Figure") -> None:
-    from matplotlib.patches import Patch
-
-    looks = {level: LEVEL_LOOKS[level] for level in LEVELS}
-    entries = [Patch(fc=look.colour, hatch=look.hatch, ec="white", label=str(level)) for level, look in looks.items()]
-    figure.legend(handles=entries, loc="outside right upper")

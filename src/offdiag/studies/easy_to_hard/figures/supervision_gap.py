@@ -1,32 +1,34 @@
-"""The supervision gap recovered, beside one another for data sets, measures of hardness and methods."""
+"""Figure of the supervision gap recovered, by data set, measure of hardness and method."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from offdiag.analyses import Frames
+from offdiag.analyses.selection import DONE, one_per
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, PALE, Look, heading, looks, new_figure, styled
-from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
+from offdiag.figures.style import GREY, PALE, Look, counted, footnote, heading, legend, looks, new_figure, styled
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import NOT_SIGNIFICANT, SupervisionGapRecovered
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-VIEW = (-0.3, 1.6)
-DODGE = 0.2
+VIEW = (-0.3, 1.6)  # limits of the y axis
+DODGE = 0.2  # distance of series from each other; 1 from group to group
 
 
 class SupervisionGapFigure(StudyFigure):
-    """Points with intervals at 0 (as good as untrained) to 1 (easy training data are as good as hard ones).
+    """Points with intervals: 0 is as good as untrained, 1 is as good as hard training data.
 
     Attributes:
-        of: what is drawn; its ``where`` and ``own`` are those that count.
-        groups: columns of it whose combinations stand side by side. series: column with a colour and marker a value.
-        panels: column with one panel a value.
+        of: the table to draw; its ``where`` and ``match_on`` count, those of the figure do not.
+        groups: columns of it whose combinations stand side by side.
+        series: column with one colour and marker per value. panels: column with one panel per value.
     """
 
     tag: ClassVar[str] = "supervision-gap-figure"
@@ -36,40 +38,39 @@ class SupervisionGapFigure(StudyFigure):
     panels: str = "model"
 
     def plot(self, frames: Frames) -> "Figure":
-        """The points; hollow and pale where the gap is not significant, at the edge where the ratio is beyond it."""
+        """Draw the points: hollow and pale where the gap is not significant, at the edge where the ratio is beyond it.
+
+        Raises:
+            UserError: nothing is trained on both easy and hard items, or two rows have the same point.
+        """
         table = frames.table(self.of)
         if table.empty:
             raise UserError(f"figure {self.name}: nothing is trained on both easy and hard items")
-        self._check(table)
-        places = list(dict.fromkeys(table[list(self.groups)].itertuples(index=False, name=None)))
+        keys = (*self.groups, self.series, self.panels)
+        one_per(table, keys, f"figure {self.name}", "where= of its table")
+        groups = list(dict.fromkeys(table[list(self.groups)].itertuples(index=False, name=None)))
         methods, models = (list(dict.fromkeys(table[column])) for column in (self.series, self.panels))
         styles = dict(zip(methods, looks(len(methods)), strict=True))
         with styled():
-            width = max(1.35, 0.45 * len(methods)) * len(places)
+            width = max(1.35, 0.45 * len(methods)) * len(groups)
             figure = new_figure(max(7.2, 3.9 + width), 1.2 + 3.2 * len(models))
             for axes, model in zip(figure.subplots(len(models), 1, squeeze=False).flat, models, strict=True):
-                here = table[table[self.panels] == model]
+                panel = table[table[self.panels] == model]
                 for number, (method, look) in enumerate(styles.items()):
-                    rows = here[here[self.series] == method]
-                    keys = rows[list(self.groups)].itertuples(index=False, name=None)
-                    x = np.array([places.index(key) for key in keys]) + DODGE * (number - (len(styles) - 1) / 2)
+                    rows = panel[panel[self.series] == method]
+                    of_points = rows[list(self.groups)].itertuples(index=False, name=None)
+                    x = np.array([groups.index(group) for group in of_points]) + DODGE * (
+                        number - (len(styles) - 1) / 2
+                    )
                     _points(axes, x, rows, look)
-                _finish(axes, places, str(model))
+                _finish(axes, groups, str(model))
             heading(figure, "Supervision gap recovered by easy training data", _footnote(table))
-            _legend(figure, table, styles)
+            legend(figure, styles, *_other_entries(table), ls="")
         return figure
-
-    def _check(self, table: "pd.DataFrame") -> None:
-        columns = [*self.groups, self.series, self.panels]
-        if table.duplicated(columns).any():
-            raise UserError(
-                f"figure {self.name}: rows that differ in {', '.join(set(self.of.by) - set(columns))} claim one spot: "
-                "single one out with where= of its table"
-            )
 
 
 def _points(axes: "Axes", x: Any, rows: "pd.DataFrame", look: Look) -> None:
-    done = (rows["state"] == "done").to_numpy() & rows["recovered"].notna().to_numpy()
+    done = (rows["state"] == DONE).to_numpy() & rows["recovered"].notna().to_numpy()
     sure = done & (rows["note"] == "").to_numpy()
     value, low, high = (rows[name].to_numpy(np.float64) for name in ("recovered", "low", "high"))
     for chosen, colour, face in ((sure, look.colour, look.colour), (done & ~sure, PALE, "white")):
@@ -80,53 +81,43 @@ def _points(axes: "Axes", x: Any, rows: "pd.DataFrame", look: Look) -> None:
         axes.plot(x[chosen], value[chosen].clip(*VIEW), ls="", marker=look.marker, ms=7, mfc=face, mec=edge, zorder=3,
                   clip_on=False)  # fmt: skip
         for at in np.flatnonzero(chosen & ((value < VIEW[0]) | (value > VIEW[1]))):
-            _say_beyond(axes, float(x[at]), float(value[at]))
+            _write_value(axes, float(x[at]), float(value[at]))
     axes.plot(x[~done], [VIEW[0] + 0.06] * int((~done).sum()), "x", color=look.colour, ms=6, gid="absent")
 
 
-def _say_beyond(axes: "Axes", x: float, value: float) -> None:
+def _write_value(axes: "Axes", x: float, value: float) -> None:
     above = value > VIEW[1]
     axes.annotate(f"{value:.1f}", (x, VIEW[int(above)]), xytext=(6, 3 if above else 7), textcoords="offset points",
                   va="center", fontsize=8, color=GREY, gid="beyond")  # fmt: skip
 
 
-def _finish(axes: "Axes", places: Sequence[tuple[Any, ...]], model: str) -> None:
+def _finish(axes: "Axes", groups: Sequence[tuple[Any, ...]], model: str) -> None:
     for height, words in ((0, "untrained"), (1, "hard training data")):
         axes.axhline(height, color=GREY, lw=1, ls="--", zorder=1)
         axes.annotate(words, (1, height), xycoords=("axes fraction", "data"), xytext=(3, 0), textcoords="offset points",
                       va="center", fontsize=8.5, color=GREY)  # fmt: skip
-    axes.set_xticks(range(len(places)), ["\n".join(str(part).replace("_", " ") for part in place) for place in places])
-    axes.set(ylim=VIEW, xlim=(-0.5, len(places) - 0.5), ylabel="recovered")
+    axes.set_xticks(range(len(groups)), ["\n".join(str(part).replace("_", " ") for part in group) for group in groups])
+    axes.set(ylim=VIEW, xlim=(-0.5, len(groups) - 0.5), ylabel="recovered")
     axes.set_title(model, loc="left", pad=12)  # above the numbers of points beyond the edge
 
 
 def _footnote(table: "pd.DataFrame") -> str:
-    done = table[table["state"] == "done"]
+    done = table[table["state"] == DONE]
     if done.empty:
         return "no result yet"
-    items = (
-        f"{done['n_items'].min()} to {done['n_items'].max()}"
-        if done["n_items"].nunique() > 1
-        else done["n_items"].iloc[0]
-    )
-    draws = sorted({int(n) for column in ("n_easy", "n_hard") for n in done[column]})
-    drawn = f"{draws[0]} to {draws[-1]}" if len(draws) > 1 else draws[0]
-    return (
-        f"(easy - untrained) / (hard - untrained) on {items} hard items, {drawn} draws of training data\n"
-        "lines: 95 % of a joint bootstrap over items and draws · numbers: points beyond the edge"
+    draws = counted((int(n) for column in ("n_easy", "n_hard") for n in done[column]), "draw")
+    return footnote(
+        f"(easy - untrained) / (hard - untrained) on {counted(done['n_items'], 'hard item')}, {draws} of training data",
+        "lines: 95 % interval, joint bootstrap over items and draws",
+        "numbers: points beyond the edge",
+        per_line=1,
     )
 
 
-def _legend(figure: "Figure", table: "pd.DataFrame", styles: dict[Any, Look]) -> None:
+def _other_entries(table: "pd.DataFrame") -> "Iterator[Artist]":
     from matplotlib.lines import Line2D
 
-    entries = [
-        Line2D([], [], color=look.colour, ls="", marker=look.marker, ms=7, label=str(method))
-        for method, look in styles.items()
-    ]
-    done = table[table["state"] == "done"]
-    if (done["note"] != "").any():
-        entries.append(Line2D([], [], color=PALE, marker="o", mfc="white", mec=GREY, ms=7, label="gap not significant"))
+    if (table.loc[table["state"] == DONE, "note"] != "").any():
+        yield Line2D([], [], color=PALE, marker="o", mfc="white", mec=GREY, ms=7, label=NOT_SIGNIFICANT)
     if table["recovered"].isna().any():
-        entries.append(Line2D([], [], color=GREY, ls="", marker="x", label="no result yet, or no gap"))
-    figure.legend(handles=entries, loc="outside right center")
+        yield Line2D([], [], color=GREY, ls="", marker="x", label="no result yet, or no gap")

@@ -1,4 +1,4 @@
-"""Who is asked what: everything that is measured, of every model."""
+"""Cells and measurements of the study item-hardness."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -7,7 +7,7 @@ from typing import NamedTuple, get_args
 from offdiag.methods import FineTuning, LinearProbe, Method, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.steps import Examples, Measurement, ProbeGrid, Weights
-from offdiag.studies.easy_to_hard.item_hardness.params import TAUGHT, Measure, Params
+from offdiag.studies.easy_to_hard.item_hardness.params import TRAINED, Measure, Params
 from offdiag.studies.easy_to_hard.measurements.average_hardness import AverageHardness
 from offdiag.studies.easy_to_hard.measurements.choice_hardness import ChoiceHardness
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
@@ -26,81 +26,81 @@ TEXTS: tuple[TextMeasure, ...] = get_args(TextMeasure)
 
 
 def cells(p: Params) -> tuple[Cell, ...]:
-    """The choices of every model: untrained, and after each draw and size by each method."""
-    return tuple(cell for model, name in product(p.models, p.datasets) for cell in _Asking(p, model, name).cells())
+    """Return the choices of every model: untrained, and per draw and size of training data by each method."""
+    return tuple(cell for model, name in product(p.models, p.datasets) for cell in _ModelGrid(p, model, name).cells())
 
 
 def measurements(p: Params, planned: Sequence[Cell]) -> tuple[Measurement, ...]:
-    """For each data set what needs no model; then each measure by each model, and by all on average."""
-    return tuple(one for dataset in p.datasets for one in _measurements(p, dataset, planned))
+    """Return, per data set, the measures that need no model, each measure by each model, and its mean over models."""
+    return tuple(measured for dataset in p.datasets for measured in _measurements(p, dataset, planned))
 
 
 def _measurements(p: Params, dataset: str, planned: Sequence[Cell]) -> Iterator[Measurement]:
-    asked = _items(dataset, p.pool)
+    items = _items(dataset, p.pool)
     for name in (*SPECS[dataset].human, *SPECS[dataset].surface):
-        yield ItemHardness(domain=asked.model_copy(update={"hardness": name}))
+        yield ItemHardness(domain=items.model_copy(update={"hardness": name}))
     for measure in p.of(dataset):
-        parts = tuple(_by_model(measure, model, asked, planned) for model in p.models)
+        parts = tuple(_by_model(measure, model, items, planned) for model in p.models)
         yield from parts
         if len(parts) > 1:
             yield AverageHardness(parts=parts)
 
 
 def _by_model(
-    measure: Measure, model: ModelSpec, asked: HardnessDomain, planned: Sequence[Cell]
+    measure: Measure, model: ModelSpec, items: HardnessDomain, planned: Sequence[Cell]
 ) -> ChoiceHardness | TextHardness:
     if measure in TEXTS:
-        examples = Examples(domain=asked, split="eval", n=_size(asked))
+        examples = Examples(domain=items, split="eval", n=_size(items))
         return TextHardness(of=measure, weights=Weights.of(model), examples=examples)
-    answers = [cell.step().answers for cell in planned if _is_of(cell, model, asked.dataset, METHODS[measure])]
+    answers = [cell.step().answers for cell in planned if _is_of(cell, model, items.dataset, METHODS[measure])]
     return ChoiceHardness(of=measure, answers=tuple(answers))
 
 
 def _is_of(cell: Cell, model: ModelSpec, dataset: str, method: type[Method]) -> bool:
-    asked = cell.evaluation.domain.factors()["dataset"]
-    return (cell.arm.model, asked) == (model, dataset) and isinstance(cell.arm.method, method)
+    tested = cell.evaluation.domain.factors()["dataset"]
+    return (cell.arm.model, tested) == (model, dataset) and isinstance(cell.arm.method, method)
 
 
-class _Asking(NamedTuple):
-    """A model that is asked the items of a data set."""
+class _ModelGrid(NamedTuple):
+    """The cells of one model on one data set."""
 
     p: Params
     model: ModelSpec
     dataset: str
 
     def cells(self) -> Iterator[Cell]:
-        wanted = self.p.of(self.dataset)
-        if "zero_shot_mdl" in wanted:
+        measures = self.p.of(self.dataset)
+        if "zero_shot_mdl" in measures:
             yield self._cell(Arm(model=self.model, method=ZeroShot()), self.p.pool)
-        if not set(TAUGHT) & set(wanted):
+        if not set(TRAINED) & set(measures):
             return
         draws = tuple(self._draw(b) for b in range(self.p.bootstraps))
         together = ProbeGrid(trains=draws, sizes=self.p.sizes)
         for (b, train), n in product(enumerate(draws), self.p.sizes):
-            if "probe_mdl" in wanted:
+            if "probe_mdl" in measures:
                 probe = LinearProbe(n=n, pools=self._pools, beside=together)
                 yield self._cell(Arm(model=self.model, method=probe, train=train))
-            if "finetuned_mdl" in wanted:
+            if "finetuned_mdl" in measures:
                 tuning = FineTuning(n=n, recipe=self.p.recipe_for(n))
                 yield self._cell(Arm(model=self.model, method=tuning, train=train, seed=b))
 
     def _cell(self, arm: Arm, pool: Pool = "main") -> Cell:
-        asked = _items(self.dataset, pool)
-        return Cell(arm=arm, evaluation=Evaluation(domain=asked, n=_size(asked), answering="choice"))
+        items = _items(self.dataset, pool)
+        return Cell(arm=arm, evaluation=Evaluation(domain=items, n=_size(items), answering="choice"))
 
     def _draw(self, bootstrap: int) -> HardnessDomain:
-        """The largest training set, of what is held out; smaller ones are its beginnings."""
+        """Return the largest training set of a draw from the held-out items; smaller ones are its beginnings."""
         return HardnessDomain(dataset=self.dataset, pool="held_out", bootstrap=bootstrap, n_train=max(self.p.sizes))
 
     @property
     def _pools(self) -> tuple[HardnessDomain, ...]:
-        """All that is taught or asked, as other studies of the same pool have encoded it."""
+        """The pools of training and test, as other studies encode them, so that hidden states are shared."""
         pools: tuple[Pool, ...] = ("whole",) if self.p.pool == "whole" else ("main", "held_out")
         return tuple(_items(self.dataset, pool) for pool in pools)
 
 
 def _items(dataset: str, pool: Pool) -> HardnessDomain:
-    """All items of a pool; the whole data set where nothing is held out."""
+    """Return all items of a pool; the whole data set where no item is held out."""
     return HardnessDomain(dataset=dataset, pool=pool if SPECS[dataset].held_out else "whole", n_train=0)
 
 

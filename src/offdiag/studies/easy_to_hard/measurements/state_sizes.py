@@ -1,4 +1,4 @@
-"""What hidden states that are kept are like: their shape and size, layer by layer."""
+"""Shape and size of kept hidden states, layer by layer."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
@@ -11,14 +11,14 @@ from offdiag.tasks import Scalar
 
 
 class StateSizes(Measurement):
-    """One row a layer of the hidden states of one model and one set of examples.
+    """Shape and size per layer of the hidden states of one model on one set of examples.
 
-    Rows have ``layer`` (its name), ``block`` (whose output it is, from 1), ``items``, ``choices`` (the most that an
+    The rows have ``layer`` (its name), ``block`` (whose output it is, from 1), ``items``, ``choices`` (the most that an
     item has), ``width``, ``norm`` and ``norm_sd`` (mean and standard deviation of the Euclidean norm over all choices
     of all items) and ``largest`` (the largest component; half precision ends at 65504).
 
     Attributes:
-        states: the step that keeps them.
+        states: the step that keeps the hidden states.
     """
 
     tag: ClassVar[str] = "state-sizes"

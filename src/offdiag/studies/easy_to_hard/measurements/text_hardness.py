@@ -1,4 +1,4 @@
-"""How hard items are for a model that only reads: how unlikely it finds their texts."""
+"""Hardness of items for a model that only reads: the negative log-likelihood of a text of each item."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -9,7 +9,7 @@ from offdiag.errors import UserError
 from offdiag.steps import CostLine, CostProbe, Examples, Measurement, Weights, Work, load_examples
 from offdiag.steps.chunks import in_chunks
 from offdiag.steps.measurement import PARTIAL
-from offdiag.studies.easy_to_hard.measurements.hardness_rows import TABLE, hardness_rows
+from offdiag.studies.easy_to_hard.measurements.item_hardness import TABLE, hardness_rows
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Example, Scalar
 
@@ -17,10 +17,10 @@ TextMeasure: TypeAlias = Literal["question_nll", "answer_nll", "reasoning_nll"]
 
 
 class TextHardness(Measurement):
-    """One row an item: the negative log-likelihood of one of its texts after the begin token, without any prompt.
+    """The negative log-likelihood of one text per item after the begin token, without any prompt.
 
-    In nats, and summed over the tokens, so that a longer text has more (Hase et al. 2024, arXiv 2401.06751, section 3).
-    Rows are as those of :class:`offdiag.measurements.ItemHardness`.
+    In nats, summed over the tokens, so that a longer text has more (Hase et al. 2024, arXiv 2401.06751, section 3). The
+    rows have the columns of :class:`offdiag.studies.easy_to_hard.measurements.item_hardness.ItemHardness`.
 
     Attributes:
         of: the text: the question without its choices, the right answer, or the reasoning that leads to it.
@@ -42,13 +42,13 @@ class TextHardness(Measurement):
 
     @property
     def domain(self) -> HardnessDomain:
-        """Whose items."""
+        """The domain whose items are measured."""
         assert isinstance(self.examples.domain, HardnessDomain)
         return self.examples.domain
 
     @property
     def model(self) -> str:
-        """Whose hardness, by its short name."""
+        """Short name of the model."""
         return self.weights.spec.short_name
 
     @property
@@ -67,7 +67,7 @@ class TextHardness(Measurement):
         return probe.read(self, self.weights, self.examples.n * probe.tokens(texts))
 
     def measure(self, work: Work) -> Iterator[Mapping[str, Scalar]]:
-        """Likelihoods are kept chunk by chunk; a killed run goes on behind the last whole chunk.
+        """Yield one row per item; likelihoods are kept in chunks, and a killed run goes on after the last whole one.
 
         Raises:
             UserError: an item has no such text, or one that is longer than the model's context.
@@ -79,12 +79,12 @@ class TextHardness(Measurement):
             scores = work.model(self.weights).score_texts([texts[i] for i in chunk])
             return [{"item": examples[i].id, "nll": -s.logprob} for i, s in zip(chunk, scores, strict=True)]
 
-        found = in_chunks(work.folder / PARTIAL, len(texts), read, work.progress)
-        values = {row["item"]: row["nll"] for row in found}
+        scored = in_chunks(work.folder / PARTIAL, len(texts), read, work.progress)
+        values = {row["item"]: row["nll"] for row in scored}
         yield from hardness_rows(self.domain, f"{self.of}@{self.model}", values)
 
     def text(self, example: Example) -> str:
-        """What the model reads of an item.
+        """Return the text of an item that the model reads.
 
         Raises:
             UserError: the item has no such text.

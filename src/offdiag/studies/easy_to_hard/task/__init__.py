@@ -1,4 +1,4 @@
-"""Train on easy questions, ask hard ones: Hase et al. (2024, arXiv 2401.06751)."""
+"""The task easy_to_hard: train on easy questions, test on hard ones (Hase et al. 2024, arXiv 2401.06751)."""
 
 from offdiag.studies.easy_to_hard.task.answers import extract
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain

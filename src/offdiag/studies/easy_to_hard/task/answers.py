@@ -1,8 +1,8 @@
-"""Reading the answer out of a completion.
+"""Extract the answer from a completion.
 
-A choice, word for word, is the answer; so it is where the most likely choice counts. Any other completion ends, for
-us, where the model begins another question. Within it the answer stands after the first "the answer is"; where that is
-missing, after "the final answer is" or at a line that begins "Answer:"; else at the start:
+A completion that is a choice, word for word, is the answer; so it is where the most likely choice counts. Any other
+completion is cut where the model begins another question. The answer is what follows the first "the answer is"; without
+that, what follows "the final answer is" or a line that begins "Answer:"; else the start of the text:
 
     so 9 * 2 = 18 dollars. So the answer is $18.     after the words            18
      18                                              at the beginning           18     flag no-trigger
@@ -31,18 +31,18 @@ _LETTER = re.compile(r"\W*([A-H])\s*(?:[).:]|$)")
 _EDGES = " \t\n\r.\"'*`"
 
 
-class Found(NamedTuple):
-    """The answer as it is compared with the target, and remarks on how it was found."""
+class ExtractedAnswer(NamedTuple):
+    """The answer as it is compared with the target, and flags that say how it was found."""
 
     answer: str | None
     flags: tuple[str, ...]
 
 
-def extract(completion: str, kind: AnswerKind, choices: Sequence[str]) -> Found:
-    """The answer that a completion gives.
+def extract(completion: str, kind: AnswerKind, choices: Sequence[str]) -> ExtractedAnswer:
+    """Return the answer that a completion gives.
 
     Args:
-        kind: what an answer is, where there are no ``choices``: a number or a yes or no.
+        kind: kind of answer where there are no ``choices``: a number, or yes or no.
         choices: if not empty, the answer is one of them, given by its text or by its letter (A for the first).
 
     Returns:
@@ -50,7 +50,7 @@ def extract(completion: str, kind: AnswerKind, choices: Sequence[str]) -> Found:
         (found without such words), ``runaway`` (the completion goes on to ask another question).
     """
     if completion.strip() in choices:
-        return Found(completion.strip(), ())
+        return ExtractedAnswer(completion.strip(), ())
     ended = _NEXT.search(completion)
     text = completion if ended is None else completion[: ended.start()]
     flags = () if ended is None else ("runaway",)
@@ -59,11 +59,11 @@ def extract(completion: str, kind: AnswerKind, choices: Sequence[str]) -> Found:
     answer = _read(text if said is None else said, kind, choices, triggered=triggered)
     if answer is not None and not triggered:
         flags = (*flags, "no-trigger")
-    return Found(answer, flags)
+    return ExtractedAnswer(answer, flags)
 
 
 def _after_trigger(text: str) -> str | None:
-    """What stands between the first trigger and the next one or the end; None without a trigger."""
+    """Return the text from the first trigger to the next one or the end; None without a trigger."""
     for trigger in _TRIGGERS:
         parts = trigger.split(text, maxsplit=2)
         if len(parts) > 1:
@@ -82,7 +82,7 @@ def _read(text: str, kind: AnswerKind, choices: Sequence[str], *, triggered: boo
 
 
 def _choice(text: str, choices: Sequence[str]) -> str | None:
-    """All of the text, its first line, a letter, or the longest choice that it begins with.
+    """Return the choice that is all of the text, its first line, a letter, or the longest beginning of the text.
 
     Case counts only where choices differ in nothing else ("BB", "Bb").
     """

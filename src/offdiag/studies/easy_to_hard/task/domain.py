@@ -1,4 +1,4 @@
-"""The parameters of one distribution: data set, measure, level, split, form and prompt."""
+"""Domains of the task easy_to_hard: data set, measure, level, split, form and prompt."""
 
 from typing import Any, ClassVar, Self
 
@@ -24,14 +24,14 @@ class HardnessDomain(Domain):
         dataset: ``synthetic`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``, or the test items of half of
             ARC, ``arc_easy`` or ``arc_challenge``; published names work too.
         form: ``choices`` or ``free``; by default the data set's first.
-        hardness: a measure of the data set, or ``none``. level: the stratum that is asked, or trained on.
-        train_on: the stratum that the training set is drawn from; by default the level itself. An evaluation names
-            it to ask nothing that was taught.
+        hardness: a measure of the data set, or ``none``. level: the level to test, or to train on.
+        train_on: the level that the training set is drawn from; by default ``level``. An evaluation names it to leave
+            the training items out.
         bootstrap: number of the draw. n_train: the largest training set of the run; smaller ones are its beginnings,
-            and evaluations leave all of it out, so that all methods and sizes are asked the same items.
+            and evaluations leave all of it out, so that all methods and sizes are tested on the same items.
         n_test: items to test, balanced over the levels; 0 for all that are left. scheme: see
             :mod:`offdiag.studies.easy_to_hard.task.splits`.
-        pool: all items (``whole``), or those that are ``held_out`` to estimate hardness, or the others (``main``).
+        pool: all items (``whole``), those that are ``held_out`` to estimate hardness, or the others (``main``).
         easy_max, hard_min: cut-offs instead of the table's.
         prompt: four digits, see :mod:`offdiag.studies.easy_to_hard.task.prompts`; by default the data set's own.
     """
@@ -54,8 +54,8 @@ class HardnessDomain(Domain):
 
     @model_validator(mode="before")
     @classmethod
-    def _filled_in(cls, values: Any) -> Any:
-        """Form and training stratum that were not given: those that follow from the data set and the level."""
+    def _fill_in(cls, values: Any) -> Any:
+        """Add the form and training level that are not given: the data set's first form, and ``level``."""
         if not isinstance(values, dict):
             return values
         spec = SPECS.get(NAMES.get(str(values.get("dataset", "synthetic")), ""))
@@ -93,22 +93,22 @@ class HardnessDomain(Domain):
 
     @property
     def spec(self) -> DatasetSpec:
-        """What is known of the data set."""
+        """The specification of the data set."""
         return SPECS[self.dataset]
 
     @property
     def request(self) -> Request:
-        """How the pool is to be split."""
+        """How to split the pool."""
         return Request(
             scheme=self.scheme, train_on=self.train_on, test_on=self.level, n_train=self.n_train, n_test=self.n_test
         )
 
     def template(self, *, reasoned: bool) -> Template:
-        """The prompt, with or without reasoning before the answer."""
+        """Return the prompt template, with or without reasoning before the answer."""
         return Template(self.spec.prompts[self.form][int(reasoned)] if self.prompt == DEFAULT_PROMPT else self.prompt)
 
     def canonical(self) -> dict[str, Json]:
-        """The parameters, and the content of the data that they speak of, wherever those lie.
+        """Return the parameters with hashes of the data they refer to, wherever the data lie.
 
         Raises:
             UserError: the data are not there.
@@ -116,7 +116,7 @@ class HardnessDomain(Domain):
         return {**super().canonical(), **self.contents()}
 
     def contents(self) -> dict[str, Json]:
-        """Hashes of the data, and of the model-based measure if it is one; nothing where all of it is built in.
+        """Return hashes of the data and of a model-based measure; nothing where all data are built in.
 
         Raises:
             UserError: the data are not there.
@@ -133,17 +133,17 @@ class HardnessDomain(Domain):
 
     @property
     def tested_on(self) -> str:
-        """Without the training set that an evaluation leaves out."""
+        """Label of the domain as a test, whichever training set it leaves out."""
         untaught = {"train_on": self.level, "n_train": type(self).model_fields["n_train"].default}
         return str(self.without_replicate.model_copy(update=untaught))
 
     @property
     def without_replicate(self) -> Self:
-        """The first draw."""
+        """The domain with the first draw."""
         return self.model_copy(update={"bootstrap": 0})
 
     def __str__(self) -> str:
-        """The data set and whatever is not at its default."""
+        """Return the data set and all parameters that are not at their defaults."""
         shown: dict[str, Scalar] = {"dataset": self.dataset}
         plain = HardnessDomain(dataset=self.dataset, level=self.level, hardness=self.hardness)
         for name, value in self.factors().items():

@@ -1,4 +1,4 @@
-"""From a domain and a seed to its items: the pool, the levels, the split, and examples of them."""
+"""Items of a domain for a seed: its pool with levels, its split, and examples."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -22,13 +22,13 @@ from offdiag.tasks.task import Example
 
 
 class PoolView(NamedTuple):
-    """The items of a domain's pool.
+    """The items of a domain's pool with their levels.
 
     Attributes:
-        items: in their order. keys: of each item; its copies share it. strata: their levels where it has a measure.
-        originals: of each item, where its first copy is ``[items]``.
-        levels: of each item ``[items]``; without a measure, when only ``all`` can be asked for, they are all alike.
-        counts: items of each level that has any.
+        items: in their order. keys: one per item; copies share it. strata: their levels, where there is a measure.
+        originals: the place of each item's first copy, ``[items]``.
+        levels: the level of each item, ``[items]``; without a measure all are the same, since only ``all`` is split.
+        counts: number of items per level that has any.
     """
 
     items: tuple[Item, ...]
@@ -40,7 +40,7 @@ class PoolView(NamedTuple):
 
 
 def pool_of(domain: HardnessDomain) -> PoolView:
-    """The domain's pool.
+    """Return the domain's pool.
 
     Raises:
         UserError: the data or the measure are not there or not as they should be.
@@ -49,7 +49,7 @@ def pool_of(domain: HardnessDomain) -> PoolView:
 
 
 def train_of(domain: HardnessDomain, seed: int) -> Indices:
-    """Where in the pool the domain's training items are, in their order.
+    """Return the places in the pool of the domain's training items, in their order.
 
     A pure function of (seed, data set, pool, measure, train_on, bootstrap) and the scheme.
 
@@ -60,10 +60,10 @@ def train_of(domain: HardnessDomain, seed: int) -> Indices:
 
 
 def tested_of(domain: HardnessDomain, seed: int) -> Indices:
-    """Where in the pool the items are that are tested, in their order, which is the same for every training set.
+    """Return the places in the pool of the test items, in an order that is the same for every training set.
 
     Raises:
-        UserError: as for :func:`train_of`, or training leaves too few of its stratum to test.
+        UserError: as for :func:`train_of`, or training leaves too few items of its level to test.
     """
     contents = canonical_json(domain.contents())
     check_left_over(_pool(_setting(domain), contents).counts, domain.request)
@@ -71,7 +71,7 @@ def tested_of(domain: HardnessDomain, seed: int) -> Indices:
 
 
 def examples_of(domain: HardnessDomain, indices: Iterable[int]) -> list[Example]:
-    """Some items of the domain's pool as examples; strata are all measures that need no model, and the level."""
+    """Return some items of the pool as examples; their strata are all model-free measures and the level."""
     pool = pool_of(domain)
     data = library.dataset(domain.dataset)
     tables = _model_free(domain.dataset, data.content)
@@ -91,7 +91,7 @@ def _example(domain: HardnessDomain, item: Item, strata: Mapping[str, Scalar]) -
 
 
 def _strata(pool: PoolView, i: int, tables: Mapping[str, Table]) -> dict[str, Scalar]:
-    """What an item of a pool is reported by."""
+    """Return the properties of an item by which results are split."""
     item, strata = pool.items[i], pool.strata
     values: dict[str, Scalar] = {name: _plain(table[item.id]) for name, table in tables.items()}
     level = {} if strata is None else {"level": strata.levels[i], "hardness": _plain(strata.values[i])}
@@ -100,13 +100,13 @@ def _strata(pool: PoolView, i: int, tables: Mapping[str, Table]) -> dict[str, Sc
 
 
 def _plain(value: float) -> int | float:
-    """Whole numbers as such, so that they are counted one by one."""
+    """Return whole numbers as integers, so that reports count each value."""
     return int(value) if value.is_integer() else value
 
 
 @lru_cache(maxsize=1024)
 def _setting(domain: HardnessDomain) -> HardnessDomain:
-    """The domain but for what does not shape its pool, so that all draws of a setting share one."""
+    """Return the domain with only the parameters that shape its pool, so that all its draws share one pool."""
     return HardnessDomain(
         dataset=domain.dataset,
         hardness=domain.hardness,

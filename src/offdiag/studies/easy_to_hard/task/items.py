@@ -1,4 +1,4 @@
-"""Items of a data set: what was asked and what is right. Nothing about hardness."""
+"""Data sets and their items: question, right answer, choices, and the hardness that people gave."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from offdiag.studies.easy_to_hard.task.specs import DatasetSpec
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One question of a data set, as it was published.
+    """One question of a data set, as published.
 
     Attributes:
         id: unique within the data set and the same in every split, so that results can be joined on it.
@@ -32,11 +32,12 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """All items of a data set, and what people have said of their hardness.
+    """All items of a data set, with the measures of hardness that people gave.
 
     Attributes:
-        human: one table for each human measure: value by item id.
-        remarks: what a reader should know, such as items that were left out.
+        spec: specification of the data set. items: in the published order.
+        human: value by item id, per human measure.
+        remarks: notes for readers, such as items that are left out.
     """
 
     spec: DatasetSpec
@@ -46,7 +47,7 @@ class Dataset:
 
     @cached_property
     def content(self) -> str:
-        """SHA-256 of items (in order) and human measures: wherever equal data lie, equal is their content."""
+        """SHA-256 of the items (in order) and human measures; it does not depend on where the data lie."""
         digest = hashlib.sha256()
         for item in self.items:
             fields = [getattr(item, name) for name in Item.__slots__]  # astuple copies deeply, ten times as slow
@@ -61,7 +62,7 @@ class Dataset:
 
 
 def item_key(spec: DatasetSpec, question: str, choices: tuple[str, ...]) -> str:
-    """Equal for two items that ask the same, whatever their ids: white space and the order of choices do not count.
+    """Return a key that is equal for two items that ask the same; white space and the order of choices do not count.
 
     Choices tell items apart only where they belong to the question ("Which of these is true?").
     """

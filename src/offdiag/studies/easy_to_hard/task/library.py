@@ -1,7 +1,7 @@
-"""Data sets by name, from where :mod:`offdiag.tasks.data` says that they lie.
+"""Load data sets and measures by name, from where :mod:`offdiag.tasks.data` says that they lie.
 
-In a folder the official releases are in ``arc``, ``mmlu``, ``strategyqa`` and ``gsm8k``. The hub lacks ARC's
-annotations and measured hardness. What the data are is part of identities (:attr:`Dataset.content`).
+A folder has the official releases in ``arc``, ``mmlu``, ``strategyqa`` and ``gsm8k``. The hub lacks ARC's annotations
+and measured hardness. A hash of the data is part of identities (:attr:`Dataset.content`).
 """
 
 import os
@@ -63,7 +63,7 @@ def _dataset(name: str) -> Dataset:
 
 
 def table(data: Dataset, measure: str) -> Table:
-    """A hardness measure of all items of a data set: value by item id.
+    """Return a measure of hardness of all items of a data set: value by item id.
 
     Raises:
         UserError: it is model-based and its file is missing or wrong; see :mod:`tables`.
@@ -82,7 +82,7 @@ def table(data: Dataset, measure: str) -> Table:
 
 
 def measured(data: Dataset) -> list[str]:
-    """The model-based measures that lie beside the data, as ``name@model``; of several models their average, too."""
+    """Return the model-based measures beside the data, as ``name@model``; for several models their average, too."""
     found: list[str] = []
     if (folder := _data_folder()) is None:
         return found

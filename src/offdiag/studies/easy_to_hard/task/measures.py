@@ -1,7 +1,7 @@
-"""Hardness measures: their names, which data set has which, and the one table of cut-offs.
+"""Measures of hardness: their names, which data set has which, and the one table of cut-offs.
 
-A measure is typed as its name (``grade``), a model-based one with whose it is: ``zero_shot_mdl@SmolLM2-135M``, or
-``@average`` for the mean over all models that were measured.
+A measure is typed by its name (``grade``), a model-based one with its model: ``zero_shot_mdl@SmolLM2-135M``, or
+``@average`` for the mean over all models in the table.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ OF_TEXTS = ("question_nll", "answer_nll", "reasoning_nll")
 
 
 class Bounds(NamedTuple):
-    """Easy up to ``easy_max``, hard from ``hard_min`` on, medium between."""
+    """Cut-offs: easy up to ``easy_max``, hard from ``hard_min`` on, medium between."""
 
     easy_max: float
     hard_min: float
@@ -62,13 +62,13 @@ _ALIASES = {
 
 
 def split_name(measure: str) -> tuple[str, str | None]:
-    """``("zero_shot_mdl", "SmolLM2-135M")`` for a model-based measure, ``("grade", None)`` for others."""
+    """Split a name: ``("zero_shot_mdl", "SmolLM2-135M")`` if model-based, else ``("grade", None)``."""
     name, at, model = measure.partition("@")
     return _ALIASES.get(name, name), model if at else None
 
 
 def checked_name(spec: DatasetSpec, measure: str) -> str:
-    """The measure's own name (aliases of the published columns are understood).
+    """Return the measure's own name; names of published columns are understood, too.
 
     Raises:
         ValueError: the data set has no such measure; the message lists those that it has.
@@ -88,18 +88,18 @@ def checked_name(spec: DatasetSpec, measure: str) -> str:
 
 
 def value_name(measure: str, value: float) -> str:
-    """What a value of a measure is called: ``college`` for 1 of ``school``, else the number."""
+    """Return a value in words: ``college`` for 1 of ``school``, else the number."""
     return _VALUES.get((measure, value), f"{value:g}")
 
 
 def model_measures(spec: DatasetSpec) -> tuple[str, ...]:
-    """The model-based measures that make sense for a data set."""
+    """Return the model-based measures that a data set allows."""
     of_choices = OF_CHOICES if "choices" in spec.forms else ()
     return (*of_choices, *(name for name in OF_TEXTS if spec.reasoning or name != "reasoning_nll"))
 
 
 def surface(items: Iterable[Item], measure: str) -> dict[str, float]:
-    """A surface measure of all items: words are what stands between white space."""
+    """Return a surface measure by item id, in words (split at white space) or characters."""
     return {item.id: float(_surface(item, measure)) for item in items}
 
 

@@ -1,4 +1,4 @@
-r"""Prompts by a number of four digits: instruction, question, choices, label; each digit picks one wording.
+r"""Prompt templates by a number of four digits: instruction, question, choices, label; a digit picks one wording.
 
     0040   Question: <q>          0306   Q: <q>        0305   Q: <q>
            A) <c1>                       A: <label>           A: <reasoning> So the answer is <label>
@@ -7,8 +7,8 @@ r"""Prompts by a number of four digits: instruction, question, choices, label; e
            Answer: <label>
 
 The numbering is that of Hase et al. (2024, arXiv 2401.06751), as released; short labels are theirs, the words of
-instructions 1 to 11 are our own. One function words examples and queries, so no stray blank tells them apart, and a
-query never ends in one: the blank (or line break) belongs to the continuation that is scored, taught or generated.
+instructions 1 to 11 are our own. One function writes examples and queries, so that no stray blank tells them apart. A
+query never ends in a blank: the blank (or line break) belongs to the continuation that is scored, trained or generated.
 """
 
 import re
@@ -63,7 +63,7 @@ _ID = re.compile(r"[0-9]{4}")
 
 @dataclass(frozen=True)
 class Template:
-    """A prompt by its number.
+    """A prompt template by its number.
 
     Attributes:
         id: four digits: instruction (0-9), question (0-6), choices (0-7; 0 shows none), label (0-7).
@@ -80,33 +80,33 @@ class Template:
             )
 
     def query(self, question: str, choices: Sequence[str], *, reasoned: bool) -> str:
-        """What is asked, up to where the model goes on; no white space at either end.
+        """Return the question up to where the model continues, without white space at either end.
 
         Args:
-            question, choices: the item. reasoned: whether reasoning is to come before the answer.
+            question, choices: of the item. reasoned: whether reasoning comes before the answer.
         """
         return f"{self._asked(question, choices)}{_PREFACE if reasoned else self._label('')}".strip()
 
     def continuation(self, answer: str, reasoning: str | None = None) -> str:
-        """What follows a query, with the blank or line break that begins it: the answer, after its reasoning if any."""
+        """Return what follows a query, from its blank or line break on: the reasoning, if any, and the answer."""
         if reasoning is None:
-            lead = self._label("")
-            return f"{lead[len(lead.rstrip()) :] or ' '}{answer}"
+            label = self._label("")
+            return f"{label[len(label.rstrip()) :] or ' '}{answer}"
         return f" {reasoning}{self._label(answer)}"
 
     def shown(self, question: str, choices: Sequence[str], answer: str, reasoning: str | None = None) -> str:
-        """A solved example: query and continuation in one."""
+        """Return a solved example: query and continuation."""
         query = self.query(question, choices, reasoned=reasoning is not None)
         return query + self.continuation(answer, reasoning)
 
     @property
     def instruction(self) -> str:
-        """What stands once before everything, with the line break after it, or nothing."""
+        """The instruction before all else, with the line break after it; empty for digit 0."""
         text = _INSTRUCTIONS[int(self.id[0])]
         return f"{text}\n" if text else ""
 
     def prompt(self, query: str, examples: Sequence[str] = ()) -> str:
-        """Instruction, examples and query with a blank line between; k examples begin what k + 1 make."""
+        """Return instruction, examples and query with blank lines between; k examples are the beginning of k + 1."""
         return (self.instruction + "\n\n".join([*examples, query])).strip()
 
     def _asked(self, question: str, choices: Sequence[str]) -> str:
@@ -115,7 +115,7 @@ class Template:
         return f"{asked}{'' if offered.startswith(chr(10)) or not offered else ' '}{offered}"
 
     def _label(self, answer: str) -> str:
-        """The label with what separates it from the text before it."""
+        """Return the label with the blank or line break that separates it from the text before."""
         label = _LABELS[int(self.id[3])].format(answer)
         return label if label.startswith("\n") else f" {label}"
 

@@ -1,17 +1,17 @@
-"""Who trains on what and is tested on what: pure functions of levels and two random orders.
+"""Splits of a pool into training and test items: pure functions of the levels and two random orders.
 
 Schemes, after Hase et al. (2024, arXiv 2401.06751), as released:
 
-    rest         train: n items of a stratum; test: every other item, of all levels or one
+    rest         train: n items of a level; test: every other item, of all levels or one
     shares       all items: a tenth for development, a fifth (at least 50) to test, the rest to train
-    one_level    a fifth (at least 50) of the tested level is set aside; train on what the stratum has left. Between
-                 two different levels all of the tested one is asked; easy_and_hard leaves half of the tested one
+    one_level    a fifth (at least 50) of the tested level is set aside to test, the rest of the training level trains.
+                 Between two different levels all of the tested one is the test; easy_and_hard sets half of it aside
     equal        test and training pools of one size in every condition: a quarter of the scarcer of easy and hard, and
                  the other three
     equal_extra  as equal, and all easy items that are left over train too
 
 A smaller training set is always the beginning of a larger one, and no copy of a trained item is tested. The order in
-which items are tested is that of the data set and seed alone, so two conditions ask the same items first.
+which items are tested is that of the data set and seed alone, so two conditions test the same items first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from offdiag.studies.easy_to_hard.task.strata import LEVELS, Level, Stratum, lev
 Scheme: TypeAlias = Literal["rest", "shares", "one_level", "equal", "equal_extra"]
 Indices: TypeAlias = NDArray[np.intp]
 Levels: TypeAlias = NDArray[np.str_]
-Keys: TypeAlias = NDArray[Any]  # equal for items that are copies of one another
+Keys: TypeAlias = NDArray[Any]  # equal for copies of one item
 
 LEAST_TEST = 50
 NONE: Indices = np.zeros(0, dtype=np.intp)
@@ -36,12 +36,12 @@ NONE: Indices = np.zeros(0, dtype=np.intp)
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be split, and how.
+    """How to split a pool.
 
     Attributes:
-        scheme: see the module. train_on: the stratum that is learned from. test_on: the stratum that is asked.
+        scheme: see the module. train_on: the level to train on. test_on: the level to test.
         n_train: items to train on, at most (``rest``: exactly). n_test: items to test, balanced over the levels; 0 for
-            all there are.
+            all that are left.
     """
 
     scheme: Scheme
@@ -53,7 +53,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Indices into the pool: what to train on (in order), to test and to develop on."""
+    """Places in the pool of the items to train on (in order), to test and to develop on."""
 
     train: Indices
     test: Indices
@@ -67,14 +67,14 @@ def split(
     train_order: Sequence[int] | Indices,
     test_order: Sequence[int] | Indices,
 ) -> Split:
-    """The split of a pool.
+    """Return the split of a pool.
 
     Args:
-        levels: level of each item. keys: of each item, equal for items that are copies of one another.
-        train_order, test_order: two permutations of the pool; items are taken in this order.
+        levels: the level of each item. keys: one per item, equal for copies of one item.
+        wanted: how to split. train_order, test_order: two permutations of the pool; items are taken in this order.
 
     Raises:
-        UserError: a stratum is smaller than what is asked of it, or the scheme does not go with the strata.
+        UserError: a level has too few items, or the scheme does not go with the levels.
     """
     levels, keys = np.asarray(levels), np.asarray(keys)
     strata = _Orders(levels, np.asarray(train_order), np.asarray(test_order))
@@ -87,23 +87,23 @@ def split(
     else:
         train, test, dev = _equal(strata, wanted)
     train = _distinct(train, keys)[: wanted.n_train]
-    untaught = ~np.isin(keys, keys[train])
-    test, dev = test[untaught[test]], dev[untaught[dev]]
+    untrained = ~np.isin(keys, keys[train])  # a copy of a training item would be answered from memory
+    test, dev = test[untrained[test]], dev[untrained[dev]]
     if wanted.n_test:
         test = _balanced(levels, test, wanted.n_test)
     return Split(train=train, test=test, dev=dev)
 
 
 def check_left_over(counts: Mapping[Level, int], wanted: Request) -> None:
-    """Refuses to test where training leaves fewer than 50 items of its own strata.
+    """Refuse to test where training leaves fewer than 50 items of its own level.
 
     Only ``rest`` needs this; the other schemes set items aside before they train.
 
     Args:
-        counts: items of each level that has any.
+        counts: number of items per level that has any.
 
     Raises:
-        UserError: too few are left; the message names the stratum's size.
+        UserError: too few are left; the message names the size of the level.
     """
     both = levels_of(wanted.train_on) & levels_of(wanted.test_on) & counts.keys()
     if wanted.scheme != "rest" or not wanted.n_train or not both:
@@ -117,14 +117,14 @@ def check_left_over(counts: Mapping[Level, int], wanted: Request) -> None:
 
 @dataclass(frozen=True)
 class _Orders:
-    """The members of a stratum, in the order of training or of testing."""
+    """The items of a level, in the order of training or of testing."""
 
     levels: Levels
     train_order: Indices
     test_order: Indices
 
     def train(self, stratum: Stratum, without: Indices = NONE) -> Indices:
-        """Members to train on; ``easy_and_hard`` takes turns between the two, so that every beginning is mixed."""
+        """Return items to train on; ``easy_and_hard`` alternates between both, so that every beginning is mixed."""
         if stratum != "easy_and_hard":
             wanted = members(self.levels, stratum)
             wanted[without] = False
@@ -185,9 +185,10 @@ def _equal(strata: _Orders, wanted: Request) -> tuple[Indices, Indices, Indices]
 
 
 def _balanced(levels: Levels, test: Indices, n: int) -> Indices:
-    """``n`` items, as evenly from the levels as there are items, in the order of ``test``."""
+    """Return ``n`` items in the order of ``test``, as evenly from the levels as these have items."""
     if len(test) < n:
         raise UserError(f"n_test={n}: only {len(test)} items are left to test; type n_test={len(test)} or fewer")
+    # The level with fewest items comes first: what it lacks is shared among the levels after it.
     by_level = sorted((np.flatnonzero(levels[test] == level) for level in LEVELS), key=len)
     chosen = NONE
     for place, available in enumerate(by_level):
@@ -197,7 +198,7 @@ def _balanced(levels: Levels, test: Indices, n: int) -> Indices:
 
 
 def _distinct(order: Indices, keys: Keys) -> Indices:
-    """The first of each set of copies."""
+    """Return the order without later copies of an item."""
     _, first = np.unique(keys[order], return_index=True)
     return order[np.sort(first)]
 
@@ -214,5 +215,5 @@ def _too_small(wanted: Request, found: int, needs: str) -> str:
 
 
 def permutation(rng: np.random.Generator, size: int) -> Indices:
-    """A random order of ``size`` items."""
+    """Return a random order of ``size`` items."""
     return rng.permutation(size)

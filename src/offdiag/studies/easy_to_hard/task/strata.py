@@ -1,4 +1,4 @@
-"""Easy, medium and hard: cut-offs, disjoint levels, and the pool of items over which they are taken."""
+"""Levels of hardness: the pool of items, its cut-offs, and the disjoint levels easy, medium and hard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ HELD_OUT_SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Strata:
-    """A measure over the items of a pool.
+    """The values and levels of a measure over the items of a pool.
 
     Attributes:
-        values: the measure of each item, in the order of the pool. cutoffs: where they are cut.
+        values: the measure of each item, in the order of the pool. cutoffs: of the levels.
         levels: the level of each item.
     """
 
@@ -34,15 +34,15 @@ class Strata:
     levels: tuple[Level, ...]
 
     def counts(self) -> dict[str, int]:
-        """How many items each level has."""
+        """Return the number of items per level."""
         return {level: self.levels.count(level) for level in LEVELS}
 
 
 def pool_items(data: Dataset, pool: Pool) -> tuple[Item, ...]:
-    """The items of a pool, in the order of the data set but for ``held_out``, which keeps the order of its draw.
+    """Return the items of a pool in the order of the data set; ``held_out`` keeps the order of its draw.
 
     ``held_out`` are the items on which probes and fine-tuned models estimate hardness, ``main`` all others; they are
-    drawn as published, by ``numpy.random.default_rng(0).choice``, so the counts of the paper come out.
+    drawn as published, by ``numpy.random.default_rng(0).choice``, so that counts agree with the paper.
 
     Raises:
         UserError: the data set has too few items to hold any out.
@@ -62,14 +62,14 @@ def pool_items(data: Dataset, pool: Pool) -> tuple[Item, ...]:
 def stratify(
     data: Dataset, items: Sequence[Item], measure: str, table: Table, override: tuple[float | None, float | None]
 ) -> Strata:
-    """The levels of a pool's items by one measure.
+    """Return the levels of a pool's items by one measure.
 
     Easy is everything up to the lower cut-off, hard everything from the upper one on that is not easy already, so the
     levels are disjoint even where both quantiles are one number. Human measures have fixed cut-offs, all others the
     30 and 70 per cent quantiles (linear interpolation) of the pool.
 
     Args:
-        override: cut-offs to use instead (easy up to, hard from), each None to keep the table's.
+        override: cut-offs to use instead (largest easy value, smallest hard one); None keeps the table's.
 
     Raises:
         UserError: an item has no value, or the lower cut-off lies above the upper one.
@@ -93,12 +93,12 @@ def stratify(
 
 
 def levels_of(stratum: Stratum) -> frozenset[Level]:
-    """The levels that a stratum takes items of."""
+    """Return the levels whose items a stratum takes."""
     if stratum == "all":
         return frozenset(LEVELS)
     return frozenset(("easy", "hard") if stratum == "easy_and_hard" else (stratum,))
 
 
 def members(levels: NDArray[np.str_], stratum: Stratum) -> NDArray[np.bool_]:
-    """Whether each item belongs to a stratum ``[items]``."""
+    """Return whether each item belongs to a stratum, ``[items]``."""
     return np.isin(levels, list(levels_of(stratum)))

@@ -1,4 +1,4 @@
-"""What a data set is made of: items, levels and cut-offs of each measure, and how the measures go together."""
+"""Summary of a data set: items, levels and cut-offs of each measure, and correlations of the measures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ _NO_OVERRIDE = (None, None)
 
 
 def summary(data: Dataset, pool: Pool, overridden: Mapping[str, tuple[float | None, float | None]]) -> dict[str, Json]:
-    """Counts over a pool, as plain values: items, content hash, measures, Spearman correlations and remarks.
+    """Return counts over a pool as plain values: items, content hash, measures, Spearman correlations and remarks.
 
     Args:
-        overridden: cut-offs to use instead of a measure's own. Model-based measures that lie beside the data are
-            described where all items of the pool have one.
+        overridden: cut-offs to use instead of a measure's own. Model-based measures beside the data are described
+            where all items of the pool have a value.
     """
     items = pool_items(data, pool)
     named = [*data.spec.human, *data.spec.surface, *library.measured(data)]
@@ -47,7 +47,7 @@ def summary(data: Dataset, pool: Pool, overridden: Mapping[str, tuple[float | No
 
 
 def spearman(columns: Mapping[str, Sequence[float]]) -> dict[str, Json]:
-    """Rank correlations of all pairs of columns, ties at their average rank; None where a column is constant."""
+    """Return rank correlations of all pairs of columns, ties at average rank; None where a column is constant."""
     ranks = {name: _ranks(np.asarray(values)) for name, values in columns.items()}
     names = list(ranks)
     return {

@@ -1,4 +1,4 @@
-"""Model-based hardness as a table: one row for each item and model, in a file or from a step that measured it.
+"""Tables of model-based hardness: one row per item and model, in a CSV file or from a measurement.
 
     FOLDER/hardness/arc/zero_shot_mdl.csv
         item,model,value
@@ -37,14 +37,14 @@ class TableRow(BaseModel):
 
 
 def table_from_rows(rows: Iterable[Mapping[str, Any]], known: Iterable[str], where: str) -> ByModel:
-    """The rows as one table for each model.
+    """Return the rows as one table per model.
 
     Args:
         rows: mappings with ``item``, ``model`` and ``value`` (a finite number; larger is harder).
         known: ids of the data set's items. where: the file or step, for messages; rows are numbered from 1.
 
     Raises:
-        UserError: a column is missing, a value is no number, an item is unknown or comes twice for a model.
+        UserError: a column is missing, a value is no number, an item is unknown or occurs twice for a model.
     """
     ids = frozenset(known)
     found: dict[str, dict[str, float]] = {}
@@ -64,7 +64,7 @@ def table_from_rows(rows: Iterable[Mapping[str, Any]], known: Iterable[str], whe
 
 
 def read_table(path: Path, known: Iterable[str]) -> ByModel:
-    """The table in a CSV file with a header.
+    """Read a CSV file with a header.
 
     Raises:
         UserError: there is no such file, or :func:`table_from_rows` refuses a row (numbered without the header).
@@ -73,19 +73,19 @@ def read_table(path: Path, known: Iterable[str]) -> ByModel:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(
-            f"no file {path}: what a model finds hard has to be measured first, by offdiag run item-hardness, and put "
-            f"there by offdiag export item-hardness (columns {', '.join(_COLUMNS)}); or choose another measure"
+            f"no file {path}: measure what a model finds hard with offdiag run item-hardness, and write it there "
+            f"with offdiag export item-hardness (columns {', '.join(_COLUMNS)}); or choose another measure"
         ) from None
     return table_from_rows(csv.DictReader(text.splitlines()), known, str(path))
 
 
 def write_table(path: Path, found: ByModel, known: Iterable[str]) -> None:
-    """Put the values of some models into a file; what it has of other models stays, what it had of these goes.
+    """Write the values of some models into a file; rows of other models stay, older rows of these models go.
 
-    The file is replaced in one move, so that a reader never sees half of it.
+    The file is replaced at once, so that a reader never sees half of it.
 
     Raises:
-        UserError: what is there is no table of this data set.
+        UserError: the file that is there is no table of this data set.
     """
     tables = {**(read_table(path, known) if path.exists() else {}), **found}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,18 +98,18 @@ def write_table(path: Path, found: ByModel, known: Iterable[str]) -> None:
 
 
 def table_path(folder: Path, dataset: str, measure: str) -> Path:
-    """Where a measure of a data set lies below the folder of the data."""
+    """Return the path of a measure's table below the folder of the data."""
     return folder / "hardness" / dataset / f"{measure}.csv"
 
 
 def of_model(tables: ByModel, model: str, where: str) -> Table:
-    """The values of one model, or their mean over all models.
+    """Return the values of one model, or their mean over all models.
 
     ``average`` is the mean of the raw values, ``normed_average`` that of each model's values scaled to 0 .. 1.
 
     Raises:
-        UserError: the model is unknown, or the mean is asked for and an item lacks the value of some model (it would
-            be a mean over others, without saying so).
+        UserError: the model is unknown, or the mean is asked for and an item lacks the value of some model (the
+            mean would silently be over other models).
     """
     if model in tables:
         return tables[model]

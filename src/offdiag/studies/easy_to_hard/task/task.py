@@ -1,4 +1,4 @@
-"""Easy-to-hard generalisation as a task: four published data sets and a built-in one, cut by how hard an item is."""
+"""The task easy_to_hard: four published data sets and a built-in one, cut into levels of hardness."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -22,10 +22,10 @@ DATA_VERSION = 1
 
 
 class EasyToHard(Task[HardnessDomain]):
-    """Questions that are easy, medium or hard by a measure of one's choice.
+    """Questions that are easy, medium or hard by a measure that you choose; train on one level, test on another.
 
-    Hase et al. (2024), "The Unreasonable Effectiveness of Easy Training Data for Hard Tasks", arXiv 2401.06751. Train
-    on one level, ask another. Data sets other than the built-in one are read from where :mod:`offdiag.tasks.data` says.
+    Hase et al. (2024), "The Unreasonable Effectiveness of Easy Training Data for Hard Tasks", arXiv 2401.06751.
+    Data sets other than the built-in one are read from where :mod:`offdiag.tasks.data` says.
     """
 
     name: ClassVar[str] = "easy_to_hard"
@@ -39,7 +39,7 @@ class EasyToHard(Task[HardnessDomain]):
     reads_data: ClassVar[bool] = True
 
     def domains(self) -> Sequence[HardnessDomain]:
-        """Levels of the built-in data set, in both forms: what needs no data. Others are named by their parameters."""
+        """Return levels of the built-in data set in both forms; other domains are named by their parameters."""
         easy = {"hardness": "num_steps", "level": "easy"}
         hard = {"hardness": "num_steps", "level": "hard", "train_on": "easy"}
         return [
@@ -47,21 +47,21 @@ class EasyToHard(Task[HardnessDomain]):
         ]
 
     def summary(self, domain: HardnessDomain) -> dict[str, Json]:
-        """Items, levels and cut-offs of each measure, and their rank correlations, over the domain's pool."""
+        """Return items, levels and cut-offs of each measure, and rank correlations, over the domain's pool."""
         overridden = {domain.hardness: (domain.easy_max, domain.hard_min)}
         return summary(library.dataset(domain.dataset), domain.pool, overridden)
 
     def size(self, domain: HardnessDomain, split: str) -> int:
-        """How many items the domain's split leaves to train on, or to test, with data seed 0.
+        """Return the number of items that the domain's split leaves to train on, or to test, with data seed 0.
 
-        Copies of trained items are not tested, so in a data set that has copies another seed may leave a few more or
+        Copies of training items are not tested, so in a data set with copies another seed may leave a few more or
         fewer: vary ``bootstrap`` instead, which is part of the domain.
         """
         self.check_split(split)
         return len(_chosen(domain, split, 0))
 
     def examples(self, domain: HardnessDomain, split: str, n: int, seed: int) -> list[Example]:
-        """The first ``n`` items of a split; one seed gives the same split to every method.
+        """Return the first ``n`` items of a split; one seed gives the same split to every method.
 
         Raises:
             UserError: the split is unknown or has fewer than ``n`` items, a stratum is too small, or the data set is
@@ -70,12 +70,12 @@ class EasyToHard(Task[HardnessDomain]):
         return examples_of(domain, self._first(domain, split, n, seed))
 
     def keys(self, domain: HardnessDomain, split: str, n: int, seed: int) -> frozenset[str]:
-        """Those of the pool; no examples are made of its items."""
+        """Return the keys of the first ``n`` items of a split, without making examples of them."""
         keys = pool_of(domain).keys
         return frozenset([keys[i] for i in self._first(domain, split, n, seed).tolist()])
 
     def demonstrations(self, domain: HardnessDomain, query: Example, k: int, seed: int) -> list[Example]:
-        """``k`` of the domain's training items in an order of this query's own; a smaller ``k`` gives the first.
+        """Return ``k`` of the domain's training items in an order of the query's own; a smaller ``k`` gives the first.
 
         Raises:
             UserError: the training set has fewer than ``k`` items beside the query.
@@ -91,19 +91,19 @@ class EasyToHard(Task[HardnessDomain]):
         return examples_of(domain, indices)
 
     def prompt(self, domain: HardnessDomain, example: Example, style: PromptStyle) -> str:
-        """The item in the domain's prompt; step-by-step leaves the reply open for reasoning."""
+        """Return the prompt for an item; step-by-step leaves the reply open for reasoning."""
         reasoned = style == "step-by-step"
         template = domain.template(reasoned=reasoned)
         return template.prompt(template.query(example.problem, example.choices, reasoned=reasoned))
 
     def response(self, domain: HardnessDomain, example: Example, *, rationale: bool) -> str:
-        """The answer's text, after the reasoning and "So the answer is" where the item has a rationale."""
+        """Return the answer, after the reasoning and "So the answer is" where the item has a rationale."""
         reasoning = example.rationale if rationale else None
         template = domain.template(reasoned=reasoning is not None)
         return template.continuation(example.target, reasoning).strip()
 
     def grade(self, domain: HardnessDomain, example: Example, completion: str) -> Grade:
-        """Right if the extracted choice, number or yes or no is the target; numbers are compared by value.
+        """Grade a completion: right if its choice, number, or yes or no is the target; numbers are compared by value.
 
         Flags: ``no-trigger`` (found without "the answer is"), ``runaway`` (goes on to ask another question).
         """
@@ -114,7 +114,7 @@ class EasyToHard(Task[HardnessDomain]):
         return Grade(parsed=answer, status=status, correct=answer == example.target, flags=flags)
 
     def parse_problem(self, domain: HardnessDomain, problem: str) -> Example:
-        """The item of the domain's pool that asks ``problem``, or that has this id.
+        """Return the item of the domain's pool that asks ``problem``, or that has this id.
 
         Raises:
             UserError: no item does, or several do (with other choices).
@@ -131,11 +131,11 @@ class EasyToHard(Task[HardnessDomain]):
         return examples_of(domain, asking[:1])[0]
 
     def key(self, domain: HardnessDomain, example: Example) -> str:
-        """The question (and its choices, where they belong to it), whatever its id."""
+        """Return the question (with its choices, where they belong to it), whatever its id."""
         return item_key(domain.spec, example.problem, example.choices)
 
     def _first(self, domain: HardnessDomain, split: str, n: int, seed: int) -> Indices:
-        """Where in the pool the first ``n`` items of a split are."""
+        """Return the places in the pool of the first ``n`` items of a split."""
         self.check_split(split)
         chosen = _chosen(domain, split, seed)
         if not 0 <= n <= len(chosen):

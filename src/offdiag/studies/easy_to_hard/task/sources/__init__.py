@@ -1,1 +1,1 @@
-"""Where items come from: one file for each data set, and readers of files and of the hub."""
+"""Readers of the data sets: one module per data set, and readers of files and of the hub."""

@@ -61,7 +61,7 @@ class _Question(BaseModel):
     choices: list[_Choice]
 
 
-class OfficialRow(BaseModel):
+class _OfficialRow(BaseModel):
     """A row of the released files."""
 
     id: str
@@ -74,7 +74,7 @@ class _Choices(BaseModel):
     label: list[str]
 
 
-class HubRow(BaseModel):
+class _HubRow(BaseModel):
     """A row of ``allenai/ai2_arc``."""
 
     id: str
@@ -84,7 +84,7 @@ class HubRow(BaseModel):
 
 
 def load(folder: Path) -> Dataset:
-    """The annotated items of the six released files, Easy before Challenge; 4521 of the official ones.
+    """Load the annotated items of the six released files, Easy before Challenge; the official release has 4521.
 
     Raises:
         UserError: a file or one of its rows is not as released.
@@ -93,12 +93,12 @@ def load(folder: Path) -> Dataset:
 
 
 def load_hub(folder: Path) -> Dataset:
-    """The same items from the hub; the annotations, which it does not have, from ``folder``."""
+    """Load the same items from the hub, and the annotations, which it does not have, from ``folder``."""
     return _annotated(unique(_from_hub()), folder / ANNOTATIONS)
 
 
 def load_test(name: str, folder: Path) -> Dataset:
-    """All test items of ``arc_easy`` or ``arc_challenge``, from its released file; 2376 or 1172 of the official ones.
+    """Load all test items of ``arc_easy`` or ``arc_challenge`` from its released file; officially 2376 or 1172.
 
     Raises:
         UserError: the file or one of its rows is not as released.
@@ -107,14 +107,14 @@ def load_test(name: str, folder: Path) -> Dataset:
 
 
 def load_test_hub(name: str) -> Dataset:
-    """The same items from the hub."""
+    """Load the same items from the hub."""
     return Dataset(spec=SPECS[name], items=unique(_from_hub([_TESTS[name]])), human={})
 
 
 def _official(folder: Path, parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]:
     for part in parts:
         for row in json_lines(folder / part.file):
-            found = checked(OfficialRow, row)
+            found = checked(_OfficialRow, row)
             choices = found.question.choices
             texts, labels = [choice.text for choice in choices], [choice.label for choice in choices]
             yield row, _item(row, part.prefix + found.id, found.question.stem, texts, labels, found.answerKey)
@@ -123,7 +123,7 @@ def _official(folder: Path, parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[L
 def _from_hub(parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]:
     for part in parts:
         for row in hub_rows(_REPOSITORY, part.config, part.split):
-            found = checked(HubRow, row)
+            found = checked(_HubRow, row)
             choices = found.choices
             name = part.prefix + found.id
             yield row, _item(row, name, found.question, choices.text, choices.label, found.answerKey)
@@ -156,7 +156,7 @@ def _annotated(items: tuple[Item, ...], path: Path) -> Dataset:
 
 
 def _values(entry: Any, where: str) -> dict[str, float] | None:
-    """The measures of one entry; None where one is missing."""
+    """Return the measures of one entry; None where one is missing."""
     if not isinstance(entry, dict):
         raise UserError(f"{where}: found {type(entry).__name__}, expected an object with grade and others; {REMEDY}")
     grade = _GRADE.fullmatch(str(entry.get("grade")))

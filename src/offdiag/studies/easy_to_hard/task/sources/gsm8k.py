@@ -1,6 +1,6 @@
 """GSM8K: word problems with worked solutions and a number as the answer.
 
-Cobbe et al. (2021, arXiv 2110.14168). One JSON object a line; the answer ends in a line ``#### 1,080``, and what
+Cobbe et al. (2021, arXiv 2110.14168). One JSON object per line; the answer ends in a line ``#### 1,080``, and what
 stands before it is the solution, with its calculator marks ``<<9*120=1080>>``.
 """
 
@@ -21,7 +21,7 @@ _MARK = "####"
 _SPLITS = ("train", "test")
 
 
-class Row(BaseModel):
+class _Row(BaseModel):
     """A row, in the files and on the hub alike."""
 
     question: str
@@ -29,7 +29,7 @@ class Row(BaseModel):
 
 
 def load(folder: Path) -> Dataset:
-    """All items of ``train.jsonl`` and ``test.jsonl``; 8792 of the official ones.
+    """Load all items of ``train.jsonl`` and ``test.jsonl``; the official release has 8792.
 
     Raises:
         UserError: a file or one of its rows is not as released.
@@ -39,7 +39,7 @@ def load(folder: Path) -> Dataset:
 
 
 def load_hub() -> Dataset:
-    """The same items from the hub."""
+    """Load the same items from the hub."""
     return _dataset((split, row) for split in _SPLITS for row in hub_rows("openai/gsm8k", "main", split))
 
 
@@ -50,7 +50,7 @@ def _dataset(rows: Iterable[tuple[str, Located]]) -> Dataset:
 
 
 def _item(split: str, row: Located) -> Item:
-    found = checked(Row, row)
+    found = checked(_Row, row)
     solution, mark, answer = (part.strip() for part in found.answer.partition(_MARK))
     if not mark or not solution or number_in(answer) is None:
         raise UserError(f"{row.where}: the answer does not end in a solution and `{_MARK} NUMBER`; {REMEDY}")

@@ -1,4 +1,4 @@
-"""Rows of data sets on the Hugging Face hub, by name, through the package ``datasets`` where it is installed."""
+"""Read rows of data sets on the Hugging Face hub through the package ``datasets``, if it is installed."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -8,7 +8,7 @@ from offdiag.studies.easy_to_hard.task.sources.reading import Located
 
 
 def hub_rows(repository: str, config: str | None, split: str, revision: str | None = None) -> Iterator[Located]:
-    """The rows of one split, of the newest revision unless another is named.
+    """Yield the rows of one split, of the newest revision unless another is named.
 
     Raises:
         UserError: ``datasets`` is not installed, or the hub does not give this split.

@@ -25,7 +25,7 @@ PARTS = tuple(
 )
 
 
-class HubRow(BaseModel):
+class _HubRow(BaseModel):
     """A row of ``cais/mmlu`` or ``tasksource/mmlu``."""
 
     question: str
@@ -34,7 +34,7 @@ class HubRow(BaseModel):
 
 
 def load(folder: Path) -> Dataset:
-    """The validation and test items of the ten released subjects; 1746 of the official ones.
+    """Load the validation and test items of the ten released subjects; the official release has 1746.
 
     Raises:
         UserError: a file or one of its rows is not as released.
@@ -43,7 +43,7 @@ def load(folder: Path) -> Dataset:
 
 
 def load_hub() -> Dataset:
-    """The same items from the hub."""
+    """Load the same items from the hub."""
     return _dataset(unique(_from_hub()))
 
 
@@ -59,7 +59,7 @@ def _official(folder: Path) -> Iterator[tuple[Located, Item]]:
 def _from_hub() -> Iterator[tuple[Located, Item]]:
     for subject, split in PARTS:
         for row in hub_rows(_REPOSITORY, subject, "validation" if split == "val" else split):
-            found = checked(HubRow, row)
+            found = checked(_HubRow, row)
             yield row, _item(subject, split, row.number, found.question, found.choices, found.answer)
 
 

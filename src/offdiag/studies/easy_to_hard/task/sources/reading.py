@@ -1,4 +1,4 @@
-"""Rows of published files, with where they stand, and one-line errors for what is wrong with them."""
+"""Read rows of published files, with their places for one-line errors."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Located(NamedTuple):
-    """A row as it was read: where it stands, in words, and its number in its part (from 0)."""
+    """A row as it was read: its place in words, its number within its part (from 0), and its value."""
 
     where: str
     number: int
@@ -26,10 +26,10 @@ class Located(NamedTuple):
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8.
+    """Read the text of a file in UTF-8.
 
     Raises:
-        UserError: it is missing or no such text.
+        UserError: the file is missing or not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The one JSON value of a file.
+    """Read the one JSON value of a file.
 
     Raises:
         UserError: the file is missing, cut off or no JSON.
@@ -55,7 +55,7 @@ def read_json(path: Path) -> Any:
 
 
 def json_lines(path: Path) -> Iterator[Located]:
-    """The values of a file with one JSON value a line, as ``row 1`` onwards."""
+    """Yield the values of a file with one JSON value per line, from ``row 1`` on."""
     for number, line in enumerate(_some(path, read_text(path).splitlines())):
         where = f"{path}, row {number + 1}"
         try:
@@ -65,7 +65,7 @@ def json_lines(path: Path) -> Iterator[Located]:
 
 
 def json_list(path: Path) -> Iterator[Located]:
-    """The values of a file that is one JSON list."""
+    """Yield the values of a file that is one JSON list."""
     found = read_json(path)
     if not isinstance(found, list):
         raise UserError(f"{path}: found a JSON {type(found).__name__}, expected a list of items; {REMEDY}")
@@ -74,7 +74,7 @@ def json_list(path: Path) -> Iterator[Located]:
 
 
 def csv_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Located]:
-    """The rows of a CSV file without a header, as mappings; a row counts as one even if its fields span lines."""
+    """Yield the rows of a CSV file without a header as mappings; a row is one row even if it spans lines."""
     for number, fields in enumerate(_some(path, list(csv.reader(StringIO(read_text(path), newline=""))))):
         where = f"{path}, row {number + 1}"
         if len(fields) != len(columns):
@@ -85,7 +85,7 @@ def csv_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Located]:
 
 
 def checked(model: type[M], row: Located) -> M:
-    """The row as ``model``.
+    """Return the row as ``model``.
 
     Raises:
         UserError: a column is missing or of another type.
@@ -99,10 +99,10 @@ def checked(model: type[M], row: Located) -> M:
 
 
 def unique(placed: Iterable[tuple[Located, Item]]) -> tuple[Item, ...]:
-    """The items.
+    """Return the items, each of which must have an id of its own.
 
     Raises:
-        UserError: two have the same id.
+        UserError: two items have the same id.
     """
     first: dict[str, str] = {}
     items: list[Item] = []

@@ -19,7 +19,7 @@ CHOICES = ("yes", "no")
 _AS_TABLE = "refs/convert/parquet"  # the repository itself holds a script, which `datasets` no longer runs
 
 
-class Row(BaseModel):
+class _Row(BaseModel):
     """A row, in the files and on the hub alike."""
 
     qid: str
@@ -30,7 +30,7 @@ class Row(BaseModel):
 
 
 def load(folder: Path) -> Dataset:
-    """All items of ``train.json`` and ``dev.json``; 2290 of the official ones.
+    """Load all items of ``train.json`` and ``dev.json``; the official release has 2290.
 
     Raises:
         UserError: a file or one of its rows is not as released.
@@ -39,18 +39,18 @@ def load(folder: Path) -> Dataset:
 
 
 def load_hub() -> Dataset:
-    """The same questions from the hub, under other ids and in another order."""
+    """Load the same questions from the hub, under other ids and in another order."""
     return _dataset(hub_rows("wics/strategy-qa", None, "test", _AS_TABLE))
 
 
 def _dataset(rows: Iterable[Located]) -> Dataset:
-    read = [(row, checked(Row, row)) for row in rows]
+    read = [(row, checked(_Row, row)) for row in rows]
     steps = {found.qid: float(len(found.decomposition)) for _, found in read}
     items = unique((row, _item(found)) for row, found in read)
     return Dataset(spec=SPECS["strategyqa"], items=items, human={"num_steps": steps})
 
 
-def _item(found: Row) -> Item:
+def _item(found: _Row) -> Item:
     return Item(
         id=found.qid,
         question=found.question,

@@ -1,8 +1,8 @@
 """A built-in data set: short stories about a number of things, solved in 1 to 6 steps.
 
-Made by a fixed generator, so that everything runs where no data can be had, and the number of steps is known. Up to
-four idle sentences make the length of a question another thing than its number of steps. The answer, a number of two
-digits, never stands in its own question.
+A fixed generator makes them, so that everything runs without downloads and the number of steps is known. Up to four
+idle sentences make the length of a question independent of its number of steps. The answer, a number of two digits,
+never stands in its question.
 """
 
 from functools import lru_cache
@@ -37,7 +37,7 @@ class _Story(NamedTuple):
 
 @lru_cache(maxsize=1)
 def load() -> Dataset:
-    """1500 items, 250 for each number of steps, in an order that mixes them."""
+    """Return 1500 items, 250 per number of steps, with the numbers of steps in turn."""
     rng = stream(0, "easy_to_hard", "synthetic")
     seen: set[str] = set()
     items: list[Item] = []
@@ -68,7 +68,7 @@ def _item(name: str, n: int, rng: np.random.Generator) -> Item:
 
 
 def _story(person: str, things: str, n: int, rng: np.random.Generator) -> _Story:
-    """A story whose totals all have two digits."""
+    """Return a story whose totals all have two digits."""
     total = int(rng.integers(_LEAST, 60))
     story = _Story([f"{person} has {total} {things}."], [], [total])
     while len(story.working) < n:
@@ -89,7 +89,7 @@ def _story(person: str, things: str, n: int, rng: np.random.Generator) -> _Story
 
 
 def _choices(answer: int, totals: list[int], rng: np.random.Generator) -> tuple[str, ...]:
-    """The answer among three other numbers: totals on the way to it first, then numbers close to it."""
+    """Return the answer among three wrong numbers: totals on the way to it first, then numbers close to it."""
     near = rng.permutation([answer + by for by in (-10, -2, -1, 1, 2, 10)]).tolist()
     wrong = [value for value in dict.fromkeys([*totals[-2::-1], *near]) if value != answer and value > 0]
     offered = [answer, *wrong[: _CHOICES - 1]]

@@ -1,21 +1,20 @@
-"""Which rows of the results a table or a figure is about."""
+"""Which rows of the results the tables and figures of the study easy-to-hard are about."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from offdiag.analyses.selection import Where
 from offdiag.studies.easy_to_hard.grid import methods_for
-from offdiag.studies.easy_to_hard.params import Learning, Params
-
-Where: TypeAlias = Mapping[str, str | int | float | bool]
+from offdiag.studies.easy_to_hard.params import MethodName, Params
 
 UNTRAINED: Where = {"method": "zero-shot", "learner": "zero-shot", "k": 0}
 HARD: Where = {"level": "hard"}
 LEARNER = ("model", "learner", "eval_dataset", "eval_hardness")
 
 
-class Place(NamedTuple):
-    """A model and the data set that it is asked about: one set of figures."""
+class ModelAndDataset(NamedTuple):
+    """A model and the data set that it is tested on: one set of figures."""
 
     model: str
     dataset: str
@@ -27,15 +26,15 @@ class Place(NamedTuple):
         return {"model": self.model, "eval_dataset": self.dataset}
 
 
-def places(p: Params) -> Iterator[Place]:
-    """Each model with each data set that is asked; the model is in the slug where there are several."""
+def models_and_datasets(p: Params) -> Iterator[ModelAndDataset]:
+    """Yield each model with each data set that is a test; where there are several models the slug names it."""
     for model, dataset in product(p.models, (p.asked,) if p.asked else p.datasets):
         name = f"{dataset}-{model.short_name}" if len(p.models) > 1 else dataset
-        yield Place(model.short_name, dataset, name.lower())
+        yield ModelAndDataset(model.short_name, dataset, name.lower())
 
 
 def varying(p: Params) -> tuple[str, ...]:
-    """What besides the method tells learners of one draw apart, as columns."""
+    """Return the columns beside the method in which the learners of one draw differ."""
     several = {
         "k": len(p.shots) > 1,
         "n_train": len(p.sizes) > 1,
@@ -45,24 +44,27 @@ def varying(p: Params) -> tuple[str, ...]:
 
 
 def has_levels(p: Params) -> bool:
-    """Whether items of several levels are asked."""
+    """Return whether items of several levels are tested."""
     return p.hardness != ("none",) and not p.asked
 
 
 def has_gap(p: Params) -> bool:
-    """Whether learners from easy and from hard items are compared."""
+    """Return whether there are learners of easy and of hard items to compare."""
     return (
         p.hardness != ("none",) and {"easy", "hard"} <= set(p.train_on) and any(methods_for(p, d) for d in p.datasets)
     )
 
 
 def sources(p: Params) -> tuple[str, ...]:
-    """What tells apart what was learnt from besides the level."""
+    """Return the columns beside the level that tell sources of training data apart."""
     return ("train_dataset", "train_hardness") if p.asked else ()
 
 
-def with_untrained(p: Params, name: Learning) -> Where:
-    """Learners by one method, with the untrained one: columns that it lacks, so that it passes."""
+def with_untrained(p: Params, name: MethodName) -> Where:
+    """Return the filter for learners of one method and the untrained one.
+
+    It names only columns that the untrained cell lacks: ``select`` lets zero-shot rows pass where a column is NA.
+    """
     match name:
         case "linear-probe":
             return {"layers": "middle+last"}
@@ -73,17 +75,17 @@ def with_untrained(p: Params, name: Learning) -> Where:
             return {"adapter": recipe.adapter, "rationale": name.endswith("+rationale")}
 
 
-def without_untrained(name: Learning) -> Where:
-    """Learners by one method alone."""
+def without_untrained(name: MethodName) -> Where:
+    """Return the filter for learners of one method alone."""
     method, _, rationale = name.partition("+")
     return {"method": method} if name == "linear-probe" else {"method": method, "rationale": bool(rationale)}
 
 
-def most_data(p: Params, place: Place, name: Learning) -> Where:
-    """The most that one method learns from."""
-    return {"k": max(p.of(place.dataset).shots)} if name.startswith("in-context") else {"n_train": max(p.sizes)}
+def most_data(p: Params, dataset: str, name: MethodName) -> Where:
+    """Return the filter for the largest training set of a method."""
+    return {"k": max(p.of(dataset).shots)} if name.startswith("in-context") else {"n_train": max(p.sizes)}
 
 
 def least_noise(p: Params) -> Where:
-    """One share of label noise, where there are several."""
+    """Return the filter for the first share of label noise, where there are several."""
     return {"noise": p.noises[0]} if "noise" in varying(p) else {}
