@@ -121,6 +121,16 @@ def test_names_are_never_broken_on_a_terminal(finished: Finished) -> None:
         assert all(folder.name in shown for folder in cells(finished.store))
 
 
+@pytest.mark.parametrize("words", ["studies", "plan base-addition --set model=hub:org/some-model-7b"])
+def test_tables_fit_on_a_terminal_of_eighty_columns(words: str, tmp_path: Path) -> None:
+    code, shown = on_a_terminal(80, *words.split(), OFFDIAG_STORE=str(tmp_path / "store"))
+    assert code == 0
+    lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip() for line in shown.splitlines()]
+    tables = lines[lines.index("Studies" if words == "studies" else "Steps") :]
+    assert len(tables) > 20
+    assert [line for line in tables if len(line) > 80 and not line.startswith("Next: ")] == []
+
+
 def test_no_color_means_none(finished: Finished) -> None:
     words = ("plan", *finished.words, "--store", finished.store, "--set", "recipe.learning_rate=0.5")
     coloured = re.compile(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[9[0-7]m")

@@ -22,7 +22,11 @@ def row(line: CostLine) -> dict[str, str]:
 
 
 def _between(low: str, high: str) -> str:
-    return low if low == high else f"{low} … {high}"
+    """``12.9 … 20.4 TFLOP``; a unit that both share is told once."""
+    if low == high:
+        return low
+    number, _, unit = low.partition(" ")
+    return f"{number if high.endswith(f' {unit}') else low} … {high}"
 
 
 @dataclass(frozen=True, kw_only=True)

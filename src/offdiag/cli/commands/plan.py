@@ -1,12 +1,13 @@
 """``offdiag plan``: what is done, and what the rest will cost."""
 
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, command, planned
-from offdiag.cli.tables import show_json, show_table
+from offdiag.cli.tables import show_json, show_stacked, show_table
 from offdiag.runtime import without_collection
 
 if TYPE_CHECKING:
@@ -67,11 +68,15 @@ def _show_reasons(survey: "list[StepState]") -> None:
 
 
 def _show_cost(cost: "Cost") -> None:
-    for title, rows in (("Cost of what is to be done", cost.rows()), ("Memory", cost.memory_rows())):
+    tables = (("Cost of what is to be done", "steps", cost.rows()), ("Memory", "model", cost.memory_rows()))
+    for title, heading, rows in tables:
         if rows:
             columns = list(rows[0])
+            narrow = [name for name in columns if name != heading]
             typer.echo("")
-            show_table(title, columns, [list(row.values()) for row in rows], right=columns[1:])
+            show_stacked(
+                title, columns, [list(row.values()) for row in rows], narrow, itemgetter(heading), right=columns[1:]
+            )
     for note in cost.notes:
         typer.echo(f"  {note}")
 

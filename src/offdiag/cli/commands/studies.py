@@ -27,9 +27,10 @@ def studies(as_json: AsJson = False) -> None:
             for s, package in found
         ])  # fmt: skip
     else:
-        rows = [[s.name, s.title, ", ".join(s.scales), package] for s, package in found]
-        columns = ["study", "title", "scales", *(["package"] if {row[-1] for row in rows} > {OWN} else [])]
-        show_table("Studies", columns, [row[: len(columns)] for row in rows], prose=["title"])
+        from_others = {package for _, package in found} > {OWN}
+        columns = ["study", "scales", *(["package"] if from_others else []), "title"]  # the longest last, for pipes
+        rows = [[s.name, ", ".join(s.scales), *([package] if from_others else []), s.title] for s, package in found]
+        show_table("Studies", columns, rows, prose=["title"])
         first = found[0][0]
         typer.echo(f"\nNext: offdiag plan {first.name} --scale {next(iter(first.scales))}")
     for line in broken:
