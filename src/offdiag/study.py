@@ -64,7 +64,7 @@ class Arm(Identity):
     @cached_property
     def _predictor(self) -> Predictor:
         predictor = self.method.predictor(self._start(), self.train, self.seed)
-        if predictor.weights.trained is None and self.model.scheme == "scratch":
+        if predictor.weights.trained is None and self.model.origin.from_scratch:
             raise UserError(f"model {self.model.source} has no weights yet: give its arm the method PreTraining")
         if self.checkpoint is not None:
             return predictor._replace(weights=predictor.weights.at(self.checkpoint))

@@ -13,6 +13,7 @@ from offdiag.engine import ENGINES
 from offdiag.exports import EXPORTS
 from offdiag.figures.figure import FIGURES
 from offdiag.methods.method import METHODS
+from offdiag.models.source import MODEL_SOURCES
 from offdiag.steps.measurement import MEASUREMENTS
 from offdiag.study import Study
 from offdiag.study_files import STUDIES
@@ -32,6 +33,7 @@ REGISTRIES = {
         EXPORTS,
         TABLE_ANALYSES,
         LINE_FORMATS,
+        MODEL_SOURCES,
         ENGINES,
     )
 }

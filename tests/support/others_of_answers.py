@@ -24,7 +24,7 @@ OF_ANSWERS: list[Others] = [
     (DOMAIN, {"base": 9, "digits": 3}),
     (HUB, {"source": "hub:org/name@main", "dtype": "bfloat16", "quantization": "nf4"}),
     (EVAL, {"domain": OTHER_DOMAIN, "split": "train", "n": 4, "seed": 1}),
-    (ConvertedModel(distribution="a", release="1"), {"distribution": "b", "release": "2"}),
+    (ConvertedModel(distribution="a", release="1"), {"distribution": "b", "release": "2", "scheme": "other"}),
     (
         WEIGHTS,
         {

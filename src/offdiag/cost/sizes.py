@@ -61,7 +61,8 @@ class Size:
 
 def size_of(spec: ModelSpec) -> Size:
     """The size of a model: from its folder's ``config.json``, the table of known models, or the number in its name."""
-    shape = _from_config(Path(spec.location).expanduser() / "config.json") if spec.scheme == "dir" else None
+    config = spec.origin.config()
+    shape = None if config is None else _from_config(config)
     shape = shape or KNOWN.get(_plain_name(spec.short_name))
     if shape is not None:
         return Size(shape.parameters, shape)

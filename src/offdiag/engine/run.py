@@ -75,12 +75,9 @@ def run_plan(
 
 
 def _check_models(steps: list[Step]) -> None:
-    """See that what must be downloaded can be, before anything runs."""
+    """See that the models are here or can be had, before anything runs."""
     for spec in dict.fromkeys(spec for step in steps for spec in step.models()):
-        if spec.scheme == "hub":
-            from offdiag.models.hub import require_reachable
-
-            require_reachable(spec)
+        spec.origin.require_available()
 
 
 def _of_plan(runtime: Runtime, plan: Plan) -> Runtime:

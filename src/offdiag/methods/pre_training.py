@@ -26,7 +26,7 @@ class PreTraining(Method):
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("pre-training needs a training domain: set train=")
-        if model.spec.scheme != "scratch":
+        if not model.spec.origin.from_scratch:
             raise UserError(
                 f"pre-training of {model.spec.source}, which has weights: name the model scratch:{model.label}"
             )

