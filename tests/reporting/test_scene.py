@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from offdiag.figures.scene import Film, Scene
 from offdiag.reporting import write_report
 from offdiag.reporting.scene import render_scene
-from offdiag.studies.world_map.figures.maps import CityMaps
+from offdiag.studies.world_map.figures.decoded_maps import CityMaps
 from support import synthetic
 from support.city_frames import city_maps
 

@@ -20,7 +20,7 @@ from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
 from offdiag.studies.world_map.measurements.coordinate_map import CityMap
-from offdiag.studies.world_map.measurements.representations import Encoded
+from offdiag.studies.world_map.measurements.representations import LabelledStates
 from offdiag.studies.world_map.task import World
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import Scalar
@@ -113,7 +113,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         Anchoring.of(HUB, SUMS, (2,), n=2),
         CategorySimilarity(embedder=weights_of(HUB)),
-        CityMap(states=Encoded.of(weights_of(HUB), CITIES, [0]), layer=0),
+        CityMap(states=LabelledStates.of(weights_of(HUB), CITIES, [0]), layer=0),
         AGREEMENT,
     ],
     ids=lambda measurement: type(measurement).__name__,

@@ -20,7 +20,7 @@ from offdiag.studies.trigger_2d.task import QUARTERS, TriggerDomain
 from offdiag.studies.world_map.measurements.alignment import CityAlignment
 from offdiag.studies.world_map.measurements.coordinate_map import CityMap
 from offdiag.studies.world_map.measurements.coordinate_probe import CityProbe
-from offdiag.studies.world_map.measurements.representations import Encoded, Representations
+from offdiag.studies.world_map.measurements.representations import LabelledStates, Representations
 from offdiag.studies.world_map.task import World
 from support.identities import DOMAIN, HUB, OTHER_DOMAIN, SCRATCH, TRAIN, TUNED, WEIGHTS, Others
 
@@ -33,8 +33,8 @@ OTHER_TRIGGERS: dict[str, object] = {
     "style": "step-by-step",
 }
 CITIES = Representations(weights=WEIGHTS, world=World(count=20), layers=(0, 1))
-ENCODED = Encoded(representations=CITIES, factors=(("seed", 0),))
-OTHER_ENCODED = Encoded(representations=CITIES, factors=(("seed", 1),))
+ENCODED = LabelledStates(representations=CITIES, factors=(("seed", 0),))
+OTHER_ENCODED = LabelledStates(representations=CITIES, factors=(("seed", 1),))
 ITEMS = Examples(domain=HardnessDomain(n_train=0), split="eval", n=3)
 CHOSEN = (LoglikelihoodChoices(weights=WEIGHTS, examples=ITEMS, style="direct"),)
 ELSEWHERE = Weights(spec=ModelSpec(source="hub:org/other"))

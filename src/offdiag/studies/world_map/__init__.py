@@ -1,1 +1,1 @@
-"""Study family world map: width-ablation, new-cities, convergence, scattered, held-out-region."""
+"""Study family world map: a transformer forms a map of cities that it is never shown (Park 2026)."""

@@ -1,6 +1,6 @@
-"""Do models that learn different questions come to hold the same map?"""
+"""Study convergence: do models trained on different questions come to represent the cities alike?"""
 
-from offdiag.studies.world_map.grid import alignments, maps, own_cells, probes, snapshot_cells
+from offdiag.studies.world_map.grid import alignments, maps, pretrained_cells, probes, snapshot_cells
 from offdiag.studies.world_map.outputs import converging, learning
 from offdiag.studies.world_map.params import SMALL, TINY, MapParams, changed
 from offdiag.studies.world_map.task import NAMES
@@ -25,16 +25,16 @@ PAPER = changed(MapParams(), taught=TAUGHT, seeds=(0, 1, 2), snapshots=12, **NO_
 
 @study("convergence", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
 def convergence(p: MapParams) -> Design:
-    """Different questions, one map: do models with disjoint tasks hold the cities more alike the more tasks each knows?
+    """Different questions, one map: do models without a common task agree more, the more tasks each has?
 
-    The claim: models that learnt one question hold the cities each in a way of their own; with two or three questions
-    each, models that share none of them come to agree. Figure convergence tests it by centred kernel alignment (CKA)
-    over pairs of models with disjoint tasks; figure alignment shows every two trainings. Every model sees as many rows,
-    however many questions they are spread over.
+    The claim: models trained on one question represent the cities each in a way of their own; with two or three
+    questions each, models that share none of them come to agree. Figure convergence tests it by centred kernel
+    alignment (CKA) over pairs of models without a common task; figure alignment shows every two trainings. Every model
+    sees equally many rows, however many questions they are spread over.
     """
     made = learning(p).and_(converging(p))
     return Design(
-        cells=(*own_cells(p), *snapshot_cells(p)),
+        cells=(*pretrained_cells(p), *snapshot_cells(p)),
         measurements=(*probes(p), *alignments(p), *maps(p)),
         analyses=made.analyses,
         figures=made.figures,

@@ -1,4 +1,4 @@
-"""The models of the map, and what each of them is asked."""
+"""Grid of the world map studies: the models to train, and the evaluations and measurements of each."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -11,7 +11,7 @@ from offdiag.steps import Measurement
 from offdiag.studies.world_map.measurements.alignment import CityAlignment
 from offdiag.studies.world_map.measurements.coordinate_map import CityMap
 from offdiag.studies.world_map.measurements.coordinate_probe import CityProbe
-from offdiag.studies.world_map.measurements.representations import Encoded
+from offdiag.studies.world_map.measurements.representations import LabelledStates
 from offdiag.studies.world_map.params import FACTORS, MapParams, Width
 from offdiag.studies.world_map.task import NAMES, World, WorldMapDomain, available
 from offdiag.study import Arm, Cell, Evaluation
@@ -24,13 +24,13 @@ ENOUGH_CITIES = 500  # from here on no evaluation runs out of rows
 
 
 def starts(p: MapParams) -> list[Arm]:
-    """The pre-trained models: every width, group of new cities, set of geometries and seed."""
+    """Return the pre-trained models: every width, group of new cities, set of geometries and seed."""
     chosen = product(p.widths, p.groups, p.taught, p.seeds)
     return [pretrained(p, width, group, taught, seed) for width, group, taught, seed in chosen]
 
 
 def pretrained(p: MapParams, width: Width, group: str, taught: str, seed: int) -> Arm:
-    """A model of a width that knows the ordinary cities of a world."""
+    """Return a model of one width, pre-trained on questions about the ordinary cities of a world."""
     world = p.world.model_copy(update={"new": group})
     return Arm(
         model=ModelSpec(source=f"scratch:{width}"),
@@ -41,13 +41,13 @@ def pretrained(p: MapParams, width: Width, group: str, taught: str, seed: int) -
 
 
 def fine_tuned(p: MapParams, start: Arm) -> list[Arm]:
-    """All that is made of one pre-trained model."""
+    """Return all models that are fine-tuned from one pre-trained model."""
     matched = [tuned(p, start, pair, step_matched=True) for pair in p.pairs if p.step_matched]
     return [*(tuned(p, start, taught) for taught in (*p.singles, *p.pairs)), *matched]
 
 
 def tuned(p: MapParams, start: Arm, taught: str, *, step_matched: bool = False) -> Arm:
-    """A model that was told of the new cities through some geometries only."""
+    """Return a model fine-tuned on new cities with questions of some geometries only."""
     world = world_of(start)
     target = domain(world, taught, "atlantis")
     share = len(target.geometries) if step_matched else 1
@@ -64,7 +64,7 @@ def tuned(p: MapParams, start: Arm, taught: str, *, step_matched: bool = False) 
 
 
 def transfer_cells(p: MapParams) -> tuple[Cell, ...]:
-    """Fifteen evaluations of every model: each geometry with and without new cities, and all of them mixed."""
+    """Return fifteen evaluations per model: each geometry with and without new cities, and all of them mixed."""
     return tuple(
         Cell(arm=arm, evaluation=asked)
         for start in starts(p)
@@ -75,72 +75,75 @@ def transfer_cells(p: MapParams) -> tuple[Cell, ...]:
 
 
 def snapshot_cells(p: MapParams) -> tuple[Cell, ...]:
-    """What every model could do on its way: the geometries that it was taught, on ordinary cities."""
+    """Return the cells of all snapshots: the geometries that each was trained on, with ordinary cities."""
     return tuple(
-        Cell(arm=arm, evaluation=asked) for start in starts(p) for arm in snapshots(start) for asked in _own(p, start)
+        Cell(arm=arm, evaluation=asked)
+        for start in starts(p)
+        for arm in snapshots(start)
+        for asked in _trained(p, start)
     )
 
 
-def own_cells(p: MapParams) -> tuple[Cell, ...]:
-    """What every pre-trained model can do of what it was taught."""
-    return tuple(Cell(arm=start, evaluation=asked) for start in starts(p) for asked in _own(p, start))
+def pretrained_cells(p: MapParams) -> tuple[Cell, ...]:
+    """Return the cells of all pre-trained models on the geometries that they were trained on."""
+    return tuple(Cell(arm=start, evaluation=asked) for start in starts(p) for asked in _trained(p, start))
 
 
 def probes(p: MapParams) -> tuple[Measurement, ...]:
-    """Where linear probes put the cities of every model, on its way and at its end, and of what is made of it."""
+    """Return linear probes of coordinates of all pre-trained models, their snapshots and their fine-tuned models."""
     arms = [arm for start in starts(p) for arm in (*snapshots(start), start, *fine_tuned(p, start))]
-    return tuple(CityProbe(states=encoded(p, arm)) for arm in arms)
+    return tuple(CityProbe(states=city_states(p, arm)) for arm in arms)
 
 
 def maps(p: MapParams) -> tuple[Measurement, ...]:
-    """The cities as each pre-trained model of the first seed holds them, on its way and at its end.
+    """Return decoded maps of the pre-trained models of the first seed, with their snapshots.
 
     At the last layer but one, where the published pictures were taken.
     """
     first = (start for start in starts(p) if start.seed == p.seeds[0])
     arms = (arm for start in first for arm in (*snapshots(start), start))
-    return tuple(CityMap(states=encoded(p, arm), layer=p.layers[-2]) for arm in arms)
+    return tuple(CityMap(states=city_states(p, arm), layer=p.layers[-2]) for arm in arms)
 
 
 def alignments(p: MapParams) -> tuple[Measurement, ...]:
-    """How alike two models hold the cities: all pairs of pre-trained models of a width."""
-    by_width = [[encoded(p, arm) for arm in starts(p) if arm.model.short_name == width] for width in p.widths]
+    """Return the alignment (CKA) of all pairs of pre-trained models of one width."""
+    by_width = [[city_states(p, arm) for arm in starts(p) if arm.model.short_name == width] for width in p.widths]
     return tuple(CityAlignment(first=a, second=b) for same in by_width for a, b in combinations(same, 2))
 
 
-def encoded(p: MapParams, arm: Arm) -> Encoded:
-    """The cities as a model holds them, in the beginning of a question of the first geometry that it was taught."""
+def city_states(p: MapParams, arm: Arm) -> LabelledStates:
+    """Return the states of the cities in a model, read in a question of the first geometry that it was trained on."""
     taught = _taught(arm)
     asked = taught.geometries[0]
-    return Encoded.of(arm.predictor().weights, taught.world, p.layers, geometry=asked, factors=arm.factors())
+    return LabelledStates.of(arm.predictor().weights, taught.world, p.layers, geometry=asked, factors=arm.factors())
 
 
 def snapshots(start: Arm) -> Iterator[Arm]:
-    """The same model on its way."""
+    """Yield the model at each of its snapshots."""
     trained = start.predictor().weights.trained
     for update in trained.snapshots if trained else ():
         yield start.model_copy(update={"checkpoint": update})
 
 
 def evaluations(p: MapParams, world: World) -> tuple[Evaluation, ...]:
-    """Ordinary cities, one evaluation a geometry, then those with a new city in every row, then the mixed one."""
+    """Return the evaluations of a world: each geometry on ordinary cities, each with a new city, and all mixed."""
     single = [domain(world, name, cities) for cities in ("real", "atlantis") for name in NAMES]
     return tuple(_asked(p, one) for one in (*single, domain(world, "all", "real")))
 
 
 def world_of(arm: Arm) -> World:
-    """The world that an arm is trained in."""
+    """Return the world that an arm is trained in."""
     return _taught(arm).world
 
 
 @cache
 def domain(world: World, geometry: str, cities: str) -> WorldMapDomain:
-    """Some geometries on some cities of a world."""
+    """Return the domain of some geometries on some cities of a world."""
     return WorldMapDomain(**world.model_dump(), geometry=geometry, cities=cities)
 
 
 def decoder(p: MapParams, width: Width) -> Decoder:
-    """The decoder of a width: more heads or fewer, of the same size.
+    """Return the decoder of a width: more heads or fewer, of the same size.
 
     Raises:
         UserError: that would take half a head.
@@ -151,7 +154,8 @@ def decoder(p: MapParams, width: Width) -> Decoder:
     return p.decoder.model_copy(update={"width": int(p.decoder.width * factor), "heads": int(heads * factor)})
 
 
-def _own(p: MapParams, start: Arm) -> tuple[Evaluation, ...]:
+def _trained(p: MapParams, start: Arm) -> tuple[Evaluation, ...]:
+    """Return the evaluations of the geometries that a model was trained on, with ordinary cities."""
     return tuple(_asked(p, domain(world_of(start), name, "real")) for name in _taught(start).geometries)
 
 

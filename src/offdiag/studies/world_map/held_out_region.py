@@ -1,4 +1,4 @@
-"""Real cities as the new ones: a region that pre-training never saw."""
+"""Study held-out-region: the new cities are those of a real region that pre-training never saw."""
 
 from offdiag.studies.world_map.grid import maps, probes, transfer_cells
 from offdiag.studies.world_map.outputs import learning, probing, transfer
@@ -23,9 +23,9 @@ SMALL_WORLD = World(count=48, sample="random", per_degree=1, id_digits=2, new="c
 def held_out_region(p: MapParams) -> Design:
     """A real region held out of pre-training: do real cities transfer as made-up ones do?
 
-    The claim: what holds for an Atlantis holds for North Africa, North India and the Middle East, each left out of
-    the pre-training of a world of its own (figure single, one panel a region): trained geometries above the others,
-    distance handing on least. Small scales hold out regions of which a few dozen cities have enough.
+    The claim: what holds for a made-up Atlantis holds for North Africa, North India and the Middle East, each left out
+    of the pre-training of a world of its own (figure single, one panel per region): trained geometries above the
+    others, and least transfer from distance. Small scales hold out regions that have enough of a few dozen cities.
     """
     made = learning(p).and_(transfer(p), probing(p))
     return Design(

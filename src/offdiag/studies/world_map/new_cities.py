@@ -1,4 +1,4 @@
-"""New cities through every question and every two of them."""
+"""Study new-cities: fine-tune on new cities with every geometry and every pair of geometries."""
 
 from itertools import combinations
 
@@ -17,15 +17,15 @@ PAPER = MapParams(pairs=ALL_PAIRS, alone=NAMES, snapshots=40)
 
 @study("new-cities", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
 def new_cities(p: MapParams) -> Design:
-    """New cities through every question and every two: which of them hands on what it was told?
+    """New cities learnt through every question and every pair: which question transfers to the others?
 
-    The claim: what a model learns of new cities through one question serves the others to a degree that depends on the
-    question, most for angle, least for distance, which also leaves the new cities off the map that the ordinary ones
-    lie on (figure probe-errors). The 21 pairs split by distance: those with it fall behind their specialists. Whether
-    models of one geometry each that hold the cities alike hand on more to each other is figure alignment-transfer.
+    The claim: how far what a model learns of new cities through one question serves the others depends on the
+    question: most for angle, least for distance, which also leaves the new cities off the map that the ordinary ones
+    lie on (figure probe-errors). The 21 pairs differ by distance: those with it fall behind their better specialist.
+    Figure alignment-transfer asks whether geometries whose models represent cities alike transfer more to each other.
     """
-    likeness = (aligned(p),) if p.alone else ()
-    made = learning(p).and_(transfer(p), probing(p), *likeness)
+    alignment = (aligned(p),) if p.alone else ()
+    made = learning(p).and_(transfer(p), probing(p), *alignment)
     return Design(
         cells=(*transfer_cells(p), *snapshot_cells(p)),
         measurements=(*probes(p), *maps(p), *alignments(changed(p, taught=p.alone))),

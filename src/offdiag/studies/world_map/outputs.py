@@ -1,4 +1,4 @@
-"""What is made of the results: tables and figures, for the studies to choose from."""
+"""Tables and figures of the world map studies, in groups that each study chooses from."""
 
 from typing import NamedTuple
 
@@ -13,29 +13,29 @@ from offdiag.studies.world_map.analyses.probe_generalisation import ProbeGeneral
 from offdiag.studies.world_map.analyses.task_learning import TaskLearning
 from offdiag.studies.world_map.analyses.transfer_improvement import TransferImprovement
 from offdiag.studies.world_map.analyses.transfer_statistics import TransferStatistics
-from offdiag.studies.world_map.analyses.transfer_to_untrained import HandedOn
+from offdiag.studies.world_map.analyses.transfer_to_untrained import TransferToUntrained
 from offdiag.studies.world_map.figures.alignment_matrix import AlignmentMatrix
 from offdiag.studies.world_map.figures.alignment_transfer import AlignmentTransferFigure
+from offdiag.studies.world_map.figures.city_map import WorldMapFigure
 from offdiag.studies.world_map.figures.convergence import ConvergenceFigure
+from offdiag.studies.world_map.figures.decoded_maps import CityMaps
 from offdiag.studies.world_map.figures.difference_split import DifferenceSplit
 from offdiag.studies.world_map.figures.emergence import Emergence
 from offdiag.studies.world_map.figures.geometry_learning import GeometryLearning
-from offdiag.studies.world_map.figures.maps import CityMaps
 from offdiag.studies.world_map.figures.probe_errors import ProbeErrors
 from offdiag.studies.world_map.figures.transfer_by_arm import TransferByArm
 from offdiag.studies.world_map.figures.transfer_matrices import TransferMatrixFigure
-from offdiag.studies.world_map.figures.world import WorldMapFigure
 from offdiag.studies.world_map.params import MapParams
 
 
 class Outputs(NamedTuple):
-    """Tables and figures that belong together."""
+    """A group of tables and figures."""
 
     analyses: tuple[StudyAnalysis, ...] = ()
     figures: tuple[StudyFigure, ...] = ()
 
     def and_(self, *others: "Outputs") -> "Outputs":
-        """These and then those of the others."""
+        """Return this group followed by the others, as one."""
         parts = (self, *others)
         return Outputs(
             tuple(analysis for part in parts for analysis in part.analyses),
@@ -44,9 +44,9 @@ class Outputs(NamedTuple):
 
 
 def learning(p: MapParams) -> Outputs:
-    """The worlds, what the pre-trained models learnt of them, and when."""
+    """Return the maps of the worlds, and what the pre-trained models learnt of them over training."""
     middle: Where = {"layer": p.layers[-2]}
-    taught = (*arms(p), "train_geometry") if len(p.taught) > 1 else arms(p)
+    trainings = (*arms(p), "train_geometry") if len(p.taught) > 1 else arms(p)
     worlds = tuple(
         WorldMapFigure(
             name="world" if len(p.groups) == 1 else f"world-{group}",
@@ -55,38 +55,49 @@ def learning(p: MapParams) -> Outputs:
         )
         for group in p.groups
     )
-    on_the_way: tuple[StudyFigure, ...] = (
-        GeometryLearning(name="learning", arms=taught, caption="What pre-trained models can do, by update."),
-        Emergence(name="emergence", where=middle, caption="How well linear probes read coordinates off, by update."),
+    over_training: tuple[StudyFigure, ...] = (
+        GeometryLearning(
+            name="learning",
+            arms=trainings,
+            caption="Accuracy or error of pre-trained models on each geometry, by update.",
+        ),
+        Emergence(name="emergence", where=middle, caption="How well linear probes decode coordinates, by update."),
     )
-    maps = CityMaps(name="maps", caption="The cities, and where a probe and principal components put them.")
+    maps = CityMaps(name="maps", caption="True places, and where a probe and principal components put the cities.")
+    caption = "Accuracy or error of pre-trained models on each geometry, beside guessing."
     return Outputs(
-        (TaskLearning(name="learning", arms=taught, caption="What pre-trained models can do, beside guessing."),),
-        (*worlds, *(on_the_way if p.snapshots else ()), maps),
+        (TaskLearning(name="learning", arms=trainings, caption=caption),),
+        (*worlds, *(over_training if p.snapshots else ()), maps),
     )
 
 
 def transfer(p: MapParams) -> Outputs:
-    """The three matrices of every width, as published and with equally many updates."""
+    """Return the transfer matrices of every width: single, pair and difference, with their statistics."""
     published: Where = {"n_train": p.rows}
     matched: Where = {"updates": p.tuning.updates}
     analyses: list[StudyAnalysis] = [
         TransferStatistics(
             name="transfer", arms=arms(p), where=published,
-            caption="Normalised improvement on new cities; two tasks beside their best specialist.",
+            caption="Mean normalised improvement on new cities; pairs of geometries beside their better specialist.",
         ),
-        HandedOn(name="handed-on", arms=arms(p), where=published, caption="Improvement on what was not taught."),
-        TransferImprovement(name="improvement", arms=arms(p), where=published, caption="Every square of the matrices."),
-        PairDifferences(name="pair-differences", arms=arms(p), where=published, caption="Pairs minus specialists."),
-        Forgetting(name="forgetting", arms=arms(p), where=published, caption="Ordinary cities before and after."),
+        TransferToUntrained(
+            name="handed-on", arms=arms(p), where=published, caption="Mean improvement on the untrained geometries."
+        ),
+        TransferImprovement(name="improvement", arms=arms(p), where=published, caption="Improvement per matrix cell."),
+        PairDifferences(
+            name="pair-differences", arms=arms(p), where=published, caption="Pairs minus their better specialist."
+        ),
+        Forgetting(
+            name="forgetting", arms=arms(p), where=published, caption="Ordinary cities before and after fine-tuning."
+        ),
     ]  # fmt: skip
     if p.step_matched and p.pairs:
-        caption = "The same with half the rows of each of two tasks, so that all have as many updates."
+        caption = "The same where pairs have half the rows of each geometry, so that all models have as many updates."
         analyses.append(TransferStatistics(name="transfer-matched", arms=arms(p), where=matched, caption=caption))
     captions = {
-        "single": "Improvement on new cities by what they were taught through (T: trained).",
-        "pair": "The same, taught through two geometries.",
-        "difference": "Two geometries minus the better of their specialists: red hinders, blue helps.",
+        "single": "Improvement on new cities, by the geometry that was trained on (T: trained).",
+        "pair": "The same after training on two geometries.",
+        "difference": "Two geometries minus the better specialist: red is interference, blue is synergy.",
     }
     figures: list[StudyFigure] = [
         TransferMatrixFigure(name=name, matrix=name, arms=arms(p), where=published, caption=caption)
@@ -94,45 +105,49 @@ def transfer(p: MapParams) -> Outputs:
         if p.pairs or name == "single"
     ]
     if p.pairs:
-        caption = "Every square of the difference, with distance and without."
+        caption = "Every cell of the difference matrix, for pairs with distance and without."
         figures.append(DifferenceSplit(name="split", arms=arms(p), where=published, caption=caption))
     if len(p.widths) * len(p.groups) > 1:
-        caption = "Trained, transfer and difference, model by model."
+        caption = "Means of trained and transfer cells and of the difference, per model."
         figures.append(TransferByArm(name="by-model", arms=arms(p), where=published, caption=caption))
     return Outputs(tuple(analyses), tuple(figures))
 
 
 def probing(p: MapParams) -> Outputs:
-    """Whether new cities come to lie on the map of the others."""
+    """Return probe errors: do new cities come to lie on the map of the others?"""
     middle: Where = {"layer": p.layers[-2], "n_train": p.rows}
     return Outputs(
         (
             ProbeGeneralisation(
-                name="probes", arms=arms(p), where=middle, caption="Errors of probes of ordinary cities, by training."
+                name="probes", arms=arms(p), where=middle, caption="Errors of linear probes of ordinary cities."
             ),
         ),
-        (ProbeErrors(name="probe-errors", arms=arms(p), where=middle, caption="The same for every training."),),
+        (ProbeErrors(name="probe-errors", arms=arms(p), where=middle, caption="The same errors per training."),),
     )
 
 
 def converging(p: MapParams) -> Outputs:
-    """Whether models that share no task hold the cities alike."""
+    """Return alignment by number of tasks: do models without a common task represent cities alike?"""
     middle: Where = {"layer": p.layers[-2]}
     return Outputs(
-        (Convergence(name="convergence", caption="Alignment of models with disjoint tasks, by how many each knows."),),
+        (
+            Convergence(
+                name="convergence", caption="Alignment (CKA) of models without a common task, by tasks per model."
+            ),
+        ),
         (
             ConvergenceFigure(
-                name="convergence", caption="Alignment of models with disjoint tasks, by number of tasks."
+                name="convergence", caption="Alignment of models without a common task, by tasks per model."
             ),
-            AlignmentMatrix(name="alignment", where=middle, caption="Alignment of every two trainings."),
+            AlignmentMatrix(name="alignment", where=middle, caption="Alignment (CKA) of every two trainings."),
         ),
     )
 
 
 def aligned(p: MapParams) -> Outputs:
-    """Whether geometries that lead to like maps hand on more to each other."""
+    """Return alignment against transfer: do geometries with aligned representations transfer more to each other?"""
     where, measured = {"n_train": p.rows}, {"layer": p.layers[-2]}
-    caption = "Alignment of models of one geometry each, and improvement of one on the other."
+    caption = "Alignment (CKA) of models of one geometry each, against transfer from one to the other."
     return Outputs(
         (AlignmentTransfer(name="alignment-transfer", where=where, measured=measured, caption=caption),),
         (AlignmentTransferFigure(name="alignment-transfer", where=where, measured=measured, caption=caption),),
@@ -140,5 +155,5 @@ def aligned(p: MapParams) -> Outputs:
 
 
 def arms(p: MapParams) -> tuple[str, ...]:
-    """What tells the models of a study apart: their width, and their new cities if there are several groups."""
+    """Return the columns that tell the models of a study apart: width, and new cities if there are several groups."""
     return ("model",) if len(p.groups) == 1 else ("model", "train_new")

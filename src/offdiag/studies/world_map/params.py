@@ -1,4 +1,4 @@
-"""What can be varied in the studies of the map, and what their scales have in common."""
+"""Parameters of the world map studies, and the small scales that they share."""
 
 from typing import Literal, Self, TypeAlias
 
@@ -17,23 +17,24 @@ PAPER_PAIRS = (
 
 
 class MapParams(StudyParams):
-    """The defaults are the published sizes.
+    """Parameters of a world map study; the defaults are the published sizes.
 
     Attributes:
-        world: the cities. groups: of new cities, which fine-tuning is about; each makes a world and models of its own.
+        world: the cities.
+        groups: groups of new cities, which fine-tuning is about; each makes a world and models of its own.
         decoder: the base width; the other widths keep its layers and the size of a head.
-        widths: the models, by the published names.
-        taught: what is pre-trained, one model a set of geometries (names joined by ``+``, or ``all``).
-        alone: geometries on which more models are pre-trained, each alone, to set their likeness beside transfer.
-        pretraining: of the base width. flop_matched: other widths train so long that all cost the same arithmetic.
-        tuning: of a fine-tuning on one geometry; one on two goes on for twice as many updates.
-        singles, pairs: geometries that new cities are taught through, one fine-tuned model each.
-        rows: with a new city, for each of its geometries. replay: rows without, for each of its geometries.
+        widths: of the models, by the published names.
+        taught: geometries of each pre-training, one model per set (names joined by ``+``, or ``all``).
+        alone: geometries on each of which one more model is pre-trained, to compare alignment (CKA) with transfer.
+        pretraining: recipe of the base width. flop_matched: other widths take as many operations, not updates.
+        tuning: recipe of a fine-tuning on one geometry; one on two geometries takes twice as many updates.
+        singles, pairs: geometries that fine-tuning on new cities takes, one model each.
+        rows: fine-tuning rows with a new city, per geometry. replay: rows with ordinary cities only, per geometry.
         elicitation: rows of each of the seven geometries. elicitation_cities: whether these have a new city.
-        step_matched: every pair once more with half the rows and as many updates as a single one.
-        seeds: of all that is drawn in a training. n_eval: rows of an evaluation, fewer where a small world has fewer.
-        snapshots: number of log-spaced updates of the pre-training at which tasks and representations are looked at.
-        layers: whose hidden states are read, counted from the embeddings (0); the last but one is shown.
+        step_matched: train every pair once more with half the rows and as many updates as a single geometry.
+        seeds: of all random draws in a training. n_eval: rows per evaluation; a small world may have fewer.
+        snapshots: number of log-spaced updates of the pre-training at which tasks and representations are evaluated.
+        layers: whose hidden states are read, counted from the embeddings (0); figures show the last but one.
     """
 
     world: World = World()
@@ -70,11 +71,11 @@ class MapParams(StudyParams):
 
 
 def changed(params: MapParams, **changes: object) -> MapParams:
-    """A checked copy with other values."""
+    """Return a validated copy with other values."""
     return type(params)(**{**dict(params), **changes})
 
 
-# Small enough to be learnt in minutes: ids of two digits, whole degrees.
+# Two-digit ids and whole degrees: small enough to be learnt in minutes on two cores.
 SMALL = MapParams(
     world=World(count=40, sample="random", per_degree=1, id_digits=2, new_count=8, eval_share=0.2),
     decoder=Decoder(architecture="qwen2", width=64, depth=3, heads=4, expansion=4, initial_std=0.1),

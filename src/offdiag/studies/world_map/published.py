@@ -1,4 +1,4 @@
-"""What was recorded of the original models; ``docs/studies/world-map.md`` says how the numbers were obtained."""
+"""Published numbers of the original models; ``docs/studies/world-map.md`` says how they were obtained."""
 
 from collections.abc import Collection, Sequence
 from importlib.resources import files
@@ -13,9 +13,9 @@ IN_UNITS = ("distance", "trianglearea", "perimeter")  # geometries whose errors 
 
 
 def published(p: MapParams, widths: Sequence[Width], pairs: Collection[str]) -> tuple[Published, ...]:
-    """The recorded numbers of some widths, taught through single geometries and these pairs.
+    """Return the published numbers of some widths, trained on single geometries or on one of these pairs.
 
-    A length or an area stands beside nothing that a world of other units has.
+    Lengths and areas are compared only where a unit of the world is 0.1 degrees, as in the original.
     """
     trainings = {*NAMES, *pairs}
     numbers = [_of_width(number) for number in RECORDED]
@@ -26,7 +26,7 @@ def published(p: MapParams, widths: Sequence[Width], pairs: Collection[str]) -> 
 
 
 def _of_width(number: Published) -> Published:
-    """Whom a source measured begins with the name of the width, which is a factor of ours."""
+    """Return the number with its width as a factor: the first word of the model that a source measured."""
     return number.model_copy(update={"where": {"model": number.model.partition(" ")[0], **number.where}})
 
 

@@ -1,4 +1,4 @@
-"""New cities in one place, and new cities all over the map."""
+"""Study scattered: new cities in one place against new cities all over the map."""
 
 from offdiag.studies.world_map.grid import maps, probes, transfer_cells
 from offdiag.studies.world_map.outputs import learning, probing, transfer
@@ -17,11 +17,11 @@ GROUPS = ("clustered", "scattered")
     },
 )
 def scattered(p: MapParams) -> Design:
-    """New cities all over the map: is it their being in one place that keeps them off the map of the others?
+    """New cities all over the map: do they stay off the map of the others only because they lie in one place?
 
-    The claim: the difference between questions that carry new cities onto the map and distance, which does not, is
-    there too where the new cities are scattered among the ordinary ones (figures single and probe-errors, one panel a
-    group). Each group of new cities makes a world, and models, of its own.
+    The claim: other questions put new cities on the map and distance does not, also where the new cities are scattered
+    among the ordinary ones (figures single and probe-errors, one panel per group). Each group of new cities makes a
+    world, and models, of its own.
     """
     made = learning(p).and_(transfer(p), probing(p))
     return Design(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from offdiag.analyses import Frames
-from offdiag.studies.world_map.analyses.alignment_transfer import AlignmentTransfer, fitted, mantel
+from offdiag.studies.world_map.analyses.alignment_transfer import AlignmentTransfer, fit_line, mantel_p_value
 from support.city_frames import alignment_pairs
 from support.city_study import improved
 
@@ -57,7 +57,7 @@ def test_the_numbers_of_the_points():
 
 def test_the_line_and_r_are_those_of_least_squares():
     found = some_points()
-    fit = fitted(found)
+    fit = fit_line(found)
     slope, intercept = np.polyfit(found["alignment"], found["improvement"], 1)
     assert (fit.slope.value, fit.intercept) == pytest.approx((slope, intercept))
     assert fit.r.value == pytest.approx(np.corrcoef(found["alignment"], found["improvement"])[0, 1])
@@ -70,7 +70,7 @@ def test_the_interval_leaves_out_one_geometry_at_a_time():
         rest = found[(found["train"] != name) & (found["other"] != name)]
         left.append(np.polyfit(rest["alignment"], rest["improvement"], 1)[0])
     half = 3.1824 * np.sqrt(3 / 4 * np.sum((left - np.mean(left)) ** 2))  # t with 3 degrees of freedom
-    fit = fitted(found)
+    fit = fit_line(found)
     assert fit.slope.high - fit.slope.value == pytest.approx(half, rel=1e-4)
 
 
@@ -84,14 +84,14 @@ def test_p_counts_orders_of_the_geometries():
         return np.corrcoef([alignment[new[a], new[b]] for a, b in pairs], found["improvement"])[0, 1]
 
     every = [abs(correlation(order)) for order in permutations("abcd")]
-    assert mantel(found) == pytest.approx(np.mean([value >= every[0] - 1e-9 for value in every]))
-    assert np.isnan(mantel(found.iloc[1:]))  # a pair is missing
+    assert mantel_p_value(found) == pytest.approx(np.mean([value >= every[0] - 1e-9 for value in every]))
+    assert np.isnan(mantel_p_value(found.iloc[1:]))  # a pair is missing
 
 
 def test_too_few_or_flat_points_give_no_fit():
-    assert np.isnan(fitted(some_points("abc")).r.value)
+    assert np.isnan(fit_line(some_points("abc")).r.value)
     flat = some_points().assign(improvement=0.5)
-    assert np.isnan(fitted(flat).r.value)
+    assert np.isnan(fit_line(flat).r.value)
 
 
 def test_what_is_not_done_is_no_point():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from offdiag.errors import UserError
+from offdiag.studies.world_map.analyses.city_measurements import mean_over_seeds, tasks_of
 from offdiag.studies.world_map.analyses.probe_generalisation import ProbeGeneralisation
-from offdiag.studies.world_map.analyses.rows import over_seeds, tasks_of
 from support.city_frames import frames_of, probe_row, tuned_probes
 
 TABLE = ProbeGeneralisation(name="g")
@@ -36,10 +36,12 @@ def test_the_pretrained_model_is_no_fine_tuned_one():
 
 def test_layers_and_models_must_be_told_apart():
     rows = [probe_row("angle", 0, "new", layer=layer) for layer in (1, 2)]
-    with pytest.raises(UserError, match="probes of layers 1, 2; choose one with where="):
+    with pytest.raises(UserError, match="analysis g: layers 1, 2; choose one with where="):
         TABLE.table(frames_of(city_probes=rows))
     twice = [probe_row("angle", 0, "new", width=width) for width in (32, 64)]
-    with pytest.raises(UserError, match="two models of one model, train_geometry, seed"):
+    with pytest.raises(
+        UserError, match="analysis g: 2 rows are alike in model, train_geometry, seed, group .*arms= or where="
+    ):
         TABLE.table(frames_of(city_probes=twice))
     assert len(ProbeGeneralisation(name="g", where={"width": 32}).table(frames_of(city_probes=twice))) == 1
 
@@ -55,7 +57,7 @@ def test_tasks_come_in_their_usual_order():
 
 def test_over_seeds_adds_the_spread_of_seeds_to_that_of_cities():
     rows = frames_of(p=[probe_row("angle", seed, "new", error=10.0 + 2 * seed) for seed in (0, 1)]).measured("p")
-    row = over_seeds(rows, "error", "train_geometry").iloc[0]
+    row = mean_over_seeds(rows, "error", "train_geometry").iloc[0]
     cities = np.mean([(2.0 / (2 * 1.959964)) ** 2, (2.4 / (2 * 1.959964)) ** 2])
     seeds = 2.0 / 2
     freedom = (cities + seeds) ** 2 / (seeds**2 / 1 + cities**2 / 7)
@@ -63,5 +65,5 @@ def test_over_seeds_adds_the_spread_of_seeds_to_that_of_cities():
 
     assert row["value"] == 11
     assert row["high"] - 11 == pytest.approx(t.ppf(0.975, freedom) * np.sqrt(cities + seeds), rel=1e-6)
-    alone = over_seeds(rows[rows["seed"] == 1], "error", "train_geometry").iloc[0]
+    alone = mean_over_seeds(rows[rows["seed"] == 1], "error", "train_geometry").iloc[0]
     assert (alone["low"], alone["high"], alone["n_seeds"]) == (pytest.approx(10.8), pytest.approx(13.2), 1)

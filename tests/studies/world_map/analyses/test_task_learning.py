@@ -102,7 +102,7 @@ def test_models_that_learnt_different_geometries_are_told_apart():
     study = CityStudy()
     for taught in ("distance", "distance+angle"):
         study.add("base", 1, None, "distance", "real", [1.0, 2.0], train_geometry=taught, arm=taught, cell=taught)
-    with pytest.raises(UserError, match=r"two cells claim one place \(distance, distance\+angle\): .*arms="):
+    with pytest.raises(UserError, match=r"2 rows are alike in .* \(distance, distance\+angle\): .*arms="):
         TABLE.table(study.frames())
     apart = TaskLearning(name="learning", arms=("model", "train_geometry")).table(study.frames())
     assert apart["train_geometry"].tolist() == ["distance", "distance+angle"]

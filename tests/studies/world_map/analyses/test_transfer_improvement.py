@@ -140,7 +140,7 @@ def test_other_cells_are_not_read():
 def test_two_arms_in_one_place_are_refused_until_they_are_told_apart():
     found = study([100.0], [1000.0], [100.0])
     found.add("base", 1, "distance", "distance", "atlantis", [1000.0], elicitation=8)
-    with pytest.raises(UserError, match=r"two cells claim one place .*arms= or where="):
+    with pytest.raises(UserError, match=r"2 rows are alike in .*arms= or where="):
         TABLE.table(found.frames())
     apart = TransferImprovement(name="improvement", where={"elicitation": 8})
     assert only(found.frames(), apart)["improvement"] == 0.0

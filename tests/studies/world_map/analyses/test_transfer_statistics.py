@@ -7,7 +7,7 @@ import pytest
 from offdiag.analyses import Frames
 from offdiag.stats import crossed_mean
 from offdiag.studies.world_map.analyses.transfer_statistics import TransferStatistics
-from offdiag.studies.world_map.analyses.transfer_to_untrained import HandedOn
+from offdiag.studies.world_map.analyses.transfer_to_untrained import TransferToUntrained
 from offdiag.studies.world_map.task import NAMES
 from support.city_study import improved
 from support.recorded import RECORDED_TRANSFER
@@ -121,7 +121,7 @@ def test_nothing_gives_an_empty_table():
 
 def test_what_is_handed_on_is_the_mean_of_the_squares_that_were_not_taught():
     found = wanted("base", "base", seeds=(42, 1))
-    table = HandedOn(name="handed-on").table(improved(found, n=200).frames()).set_index("trained")
+    table = TransferToUntrained(name="handed-on").table(improved(found, n=200).frames()).set_index("trained")
     others = [name for name in NAMES if name != "distance"]
     values = [[found["base", seed, "distance"][name] for name in others] for seed in (42, 1)]
     expected, of = crossed_mean(values), table.loc["distance"]

@@ -5,11 +5,11 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.figures import save
-from offdiag.studies.world_map.analyses.maps import read_maps, turned
+from offdiag.studies.world_map.analyses.decoded_maps import read_maps, rotate_to_map
 from offdiag.studies.world_map.figures.alignment_matrix import AlignmentMatrix
 from offdiag.studies.world_map.figures.convergence import ConvergenceFigure
+from offdiag.studies.world_map.figures.decoded_maps import CityMaps
 from offdiag.studies.world_map.figures.emergence import Emergence
-from offdiag.studies.world_map.figures.maps import CityMaps
 from offdiag.studies.world_map.figures.probe_errors import ProbeErrors
 from offdiag.studies.world_map.task import NAMES, World
 from support.city_frames import WORLD, alignment_pairs, city_maps, emerging_probes, frames_of, tuned_probes
@@ -55,7 +55,7 @@ def test_emergence_has_a_curve_a_training_over_updates():
     assert curves[0].get_xdata().tolist() == [0, 1, 4, 16, 64, 256, 1024, 4096]
     assert min(curve.get_ydata().min() for curve in curves) == -0.5
     assert drawn.axes[0].get_xscale() == "symlog"
-    with pytest.raises(UserError, match="two probes of one"):
+    with pytest.raises(UserError, match="2 rows are alike in layer, model, update, seed"):
         Emergence(name="e", series=("model",)).plot(emerging_probes())
 
 
@@ -63,7 +63,11 @@ def test_curves_are_named_by_what_sets_them_apart():
     rows = emerging_probes(trainings=("+".join(NAMES),)).measured("city_probes")
     both = [{**row, "model": model} for model in ("narrow", "wide") for row in rows.to_dict("records")]
     drawn = Emergence(name="e").plot(frames_of(city_probes=both))
-    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["narrow", "wide", "knows nothing"]
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == [
+        "narrow",
+        "wide",
+        "no better than\nthe mean place",
+    ]
     drawn = Emergence(name="e").plot(frames_of(city_probes=rows.to_dict("records")))
     assert drawn.legends[0].get_texts()[0].get_text() == "all tasks"
 
@@ -82,7 +86,7 @@ def test_probe_errors_have_a_panel_a_model():
     both = frames_of(city_probes=[{**row, "model": model} for model in ("narrow", "wide") for row in rows])
     drawn = ProbeErrors(name="p").plot(both)
     assert [axes.get_ylabel() for axes in drawn.axes] == [f"{m}\nmedian error (units)" for m in ("narrow", "wide")]
-    with pytest.raises(UserError, match="two models of one layer, train_geometry, seed"):
+    with pytest.raises(UserError, match="rows are alike in layer, train_geometry, seed, group"):
         ProbeErrors(name="p", arms=("layer",)).plot(both)
 
 
@@ -116,7 +120,7 @@ def test_maps_are_drawn_at_the_end_of_the_training():
 
 def test_components_are_turned_to_the_map_and_never_stretched():
     step = read_maps(city_maps(), {}, "maps")[""][-1]
-    flat = turned(step, 2)
+    flat = rotate_to_map(step, 2)
     old = ~step.new
     error = np.hypot(*(flat - step.true)[old].T).mean()
     assert error < 15
@@ -145,7 +149,7 @@ def test_the_first_four_models_are_drawn_and_all_are_on_the_page():
     frames = city_maps(updates=(1,), models=tuple("abcde"))
     drawn = MAPS.plot(frames)
     assert len(drawn.axes) == 12
-    assert "1 more on the interactive page" in drawn._supxlabel.get_text()
+    assert "1 more models on the interactive page" in drawn._supxlabel.get_text()
     assert len(MAPS.scene(frames).films) == 10
 
 

@@ -143,7 +143,7 @@ def test_means_by_width():
 
 def test_only_single_geometries_make_one_panel_of_means():
     figure = TransferByArm(name="m").plot(frames(wanted(seeds=(1,), trained=NAMES)))
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["one geometry taught"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["trained on one geometry"]
     assert figure.get_supxlabel() == "a mean of one seed has no whisker"
 
 
@@ -178,7 +178,7 @@ def test_learning_goes_from_the_first_snapshot_to_the_end():
     assert having(inside, "curve")[0].get_ydata().tolist() == [0.5, 0.5, 1.0]
     assert [float(having(axes, "guess")[0].get_ydata()[0]) for axes in (distance, inside)] == [25.0, 0.5]
     assert (distance.get_yscale(), inside.get_yscale(), distance.get_xscale()) == ("log", "linear", "symlog")
-    assert "10 items a point, 2 seeds" in figure.get_supxlabel()
+    assert "10 items per point, 2 seeds" in figure.get_supxlabel()
 
 
 def test_learning_with_gaps_and_unparsed_answers():

@@ -18,7 +18,12 @@ from offdiag.store import State, Store
 from offdiag.studies.world_map.measurements.alignment import CityAlignment
 from offdiag.studies.world_map.measurements.coordinate_map import CityMap
 from offdiag.studies.world_map.measurements.coordinate_probe import CityProbe
-from offdiag.studies.world_map.measurements.representations import Encoded, Representations, city_prompts, load_states
+from offdiag.studies.world_map.measurements.representations import (
+    LabelledStates,
+    Representations,
+    city_prompts,
+    load_representations,
+)
 from offdiag.studies.world_map.task import World, WorldMapDomain
 from offdiag.study import Design, Study, StudyParams
 from support.city_model import make_city_model
@@ -36,7 +41,7 @@ def folders(tmp_path_factory):
 
 def encoded(folder, seed=0, world=WORLD, layers=LAYERS, **options):
     weights = Weights.of(ModelSpec(source=f"dir:{folder}"))
-    return Encoded.of(weights, world, layers, factors={"train_geometry": "distance", "seed": seed}, **options)
+    return LabelledStates.of(weights, world, layers, factors={"train_geometry": "distance", "seed": seed}, **options)
 
 
 def plan_of(*measurements):
@@ -83,12 +88,12 @@ def test_states_are_those_of_both_tokens_in_one_text(ran, folders):
     with torch.inference_mode():
         found = model.model(torch.tensor(ids), output_hidden_states=True).hidden_states
     for layer in LAYERS:
-        states = load_states(store.folder(source), layer)
+        states = load_representations(store.folder(source), layer)
         assert states.dtype == np.float32
         expected = torch.cat([found[layer][:, -2], found[layer][:, -1]], dim=1).numpy()
         np.testing.assert_allclose(states, expected, atol=1e-5)
     with pytest.raises(UserError, match="layer 7 of .*only layers 0, 1, 2"):
-        load_states(store.folder(source), 7)
+        load_representations(store.folder(source), 7)
 
 
 def test_each_model_is_asked_once(ran):
@@ -130,7 +135,7 @@ def test_a_map_has_a_row_a_city(ran):
     cities = WORLD.build()
     assert frame["city"].tolist() == cities.name.tolist()
     assert frame["new"].tolist() == cities.new.tolist()
-    states = load_states(store.folder(one.representations), 1).astype(float)
+    states = load_representations(store.folder(one.representations), 1).astype(float)
     states -= states.mean(0)
     variance = np.linalg.eigvalsh(states.T @ states)[::-1]
     found = frame[["pc1", "pc2", "pc3"]].to_numpy(float)
@@ -143,13 +148,13 @@ def test_a_killed_encoding_is_done_again(folders, tmp_path):
     store = Store(tmp_path / "store")
     plan = plan_of(CityMap(states=encoded(folders[0]), layer=1))
     assert run_plan(plan, store, RUNTIME).complete
-    before = load_states(store.folder(step), 1)
+    before = load_representations(store.folder(step), 1)
     for done in (step, plan.measurements[0]):
         (store.folder(done) / "result.json").unlink()
     (store.folder(step) / "states.safetensors.part").write_bytes(b"half")
     assert store.state(step) is not State.DONE
     assert run_plan(plan, store, RUNTIME).complete
-    np.testing.assert_array_equal(load_states(store.folder(step), 1), before)
+    np.testing.assert_array_equal(load_representations(store.folder(step), 1), before)
     assert not (store.folder(step) / "states.safetensors.part").exists()
 
 

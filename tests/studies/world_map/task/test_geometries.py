@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offdiag.studies.world_map.task import GEOMETRIES, NAMES, World, WorldMapDomain
-from offdiag.studies.world_map.task.sampling import Batch
+from offdiag.studies.world_map.task.sampling import CityBatch
 from support import world_map_by_rows as by_rows
 
 every_geometry = pytest.mark.parametrize("name", NAMES)
@@ -101,7 +101,7 @@ def test_lines_agree_with_the_definition(name):
         words = GEOMETRIES[name].words
         found[row] = words.index(answer) if words else answer
         expected.append(by_rows.line(name, ids, answer))
-    characters = Batch(domain, chosen, sizes.astype(np.int32), found).characters()
+    characters = CityBatch(domain, chosen, sizes.astype(np.int32), found).characters()
     assert characters.lines() == expected
     assert characters.total.tolist() == [len(line) for line in expected]
     assert characters.prompt.tolist() == [line.index("=") + 1 for line in expected]
@@ -113,7 +113,7 @@ def test_lines_are_written_as_in_the_definition_of_the_task():
     ids = world.build().id
     assert GEOMETRIES["inside"].written(["c_9012", "c_3456", "c_7890"]) == "inside(c_9012;c_3456,c_7890)="
     assert GEOMETRIES["crossing"].written(list("abcd")) == "cross(a,b;c,d)="
-    batch = Batch(
+    batch = CityBatch(
         WorldMapDomain(geometry="distance", count=4, new_count=1),
         np.array([[0, 1]], np.int32),
         np.array([2], np.int32),

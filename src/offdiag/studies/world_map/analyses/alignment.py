@@ -1,4 +1,4 @@
-"""How alike models represent cities, by what they were trained on."""
+"""Tables of representation alignment (CKA): per pair of trainings, and by number of trained tasks."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -9,7 +9,7 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where, require
 from offdiag.stats.pairs import pair_mean
-from offdiag.studies.world_map.analyses.rows import TRAINED, ended_rows, tasks_of
+from offdiag.studies.world_map.analyses.city_measurements import TRAINED, final_rows, tasks_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ Quantity: TypeAlias = Literal["debiased", "cka"]
 
 
 def model_pairs(frames: Frames, where: Where, quantity: Quantity) -> "pd.DataFrame":
-    """One row a pair of different models and layer, at the end of their trainings.
+    """Return one row per pair of different models and layer, at the end of their trainings.
 
     Columns: ``layer``; ``train, other`` (what they were trained on); ``same_seed``; ``first, second`` (which models);
     ``value, low, high`` of ``quantity`` (the interval is over cities).
@@ -32,7 +32,7 @@ def model_pairs(frames: Frames, where: Where, quantity: Quantity) -> "pd.DataFra
     """
     import pandas as pd
 
-    rows = ended_rows(frames, TABLE, where)
+    rows = final_rows(frames, TABLE, where)
     if rows.empty:
         return pd.DataFrame(columns=PAIRS)
     for column in (TRAINED, "seed"):
@@ -56,10 +56,10 @@ def model_pairs(frames: Frames, where: Where, quantity: Quantity) -> "pd.DataFra
 
 
 def cka_table(frames: Frames, where: Where, quantity: Quantity = "debiased") -> "pd.DataFrame":
-    """Mean CKA over all pairs of seeds, one row a layer and ordered pair of trainings ``train, other``.
+    """Return mean CKA over all pairs of seeds, one row per layer and ordered pair of trainings ``train, other``.
 
-    Columns besides: ``value, low, high`` (95 % over models where three or more are paired, over cities where there is
-    one pair) and ``n_pairs``. A training beside itself is there if it has two seeds.
+    Other columns: ``value, low, high`` (95 % over models where three or more are paired, over cities where there is
+    one pair), ``n_pairs`` and ``n_models``. A training is paired with itself if it has two seeds.
 
     Raises:
         UserError: as :func:`model_pairs`.
@@ -80,12 +80,12 @@ class Convergence(StudyAnalysis):
     """Mean CKA of models that share no task, by how many tasks each was trained on.
 
     Only pairs in which both were trained on equally many tasks count. Models of one seed began with the same random
-    weights, which may make them alike without any map, so they are apart (``seeds``). ``low, high``: 95 % over models
-    (tasks and seeds alike), see :func:`offdiag.stats.pairs.pair_mean`.
+    weights, which may make them alike without any map, so they have rows of their own (``seeds``). ``low, high``:
+    95 % over models (tasks and seeds alike), see :func:`offdiag.stats.pairs.pair_mean`.
 
     Attributes:
         quantity: ``debiased`` or ``cka``, see :class:`offdiag.stats.alignment.Alignment`.
-        aside: tasks that may form no map on their own; a second set of rows leaves out all models that know one.
+        aside: tasks that may form no map on their own; a second set of rows leaves out all models trained on one.
     """
 
     tag: ClassVar[str] = "convergence"
@@ -96,7 +96,7 @@ class Convergence(StudyAnalysis):
     aside: tuple[str, ...] = ("crossing",)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a number of tasks, set of models (``all`` or ``without crossing``), ``seeds`` and layer."""
+        """Return one row per layer, ``seeds``, set of models (``all`` or ``without crossing``) and number of tasks."""
         import pandas as pd
 
         columns = [*self.terminal_columns[:-2], "lowest", "highest", *self.terminal_columns[-2:]]
@@ -104,20 +104,20 @@ class Convergence(StudyAnalysis):
 
     def _rows(self, pairs: "pd.DataFrame") -> Iterator[dict[str, Any]]:
         sets = {"all": pairs}
-        known = [
+        has_aside = [
             bool({*tasks_of(a), *tasks_of(b)} & {*self.aside})
             for a, b in zip(pairs["train"], pairs["other"], strict=True)
         ]
-        if any(known):
-            sets[f"without {', '.join(self.aside)}"] = pairs[~np.array(known)]
+        if any(has_aside):
+            sets[f"without {', '.join(self.aside)}"] = pairs[~np.array(has_aside)]
         for name, chosen in sets.items():
             for (layer, same, n_tasks), group in chosen.groupby(["layer", "same_seed", "n_tasks"], sort=True):
-                of = {"layer": layer, "seeds": SEEDS[bool(same)], "models": name, "n_tasks": n_tasks}
-                yield {**of, **_mean(group), "lowest": group["value"].min(), "highest": group["value"].max()}
+                factors = {"layer": layer, "seeds": SEEDS[bool(same)], "models": name, "n_tasks": n_tasks}
+                yield {**factors, **_mean(group), "lowest": group["value"].min(), "highest": group["value"].max()}
 
 
 def disjoint(pairs: "pd.DataFrame") -> "pd.DataFrame":
-    """The pairs that were trained on equally many tasks and share none, with ``n_tasks``."""
+    """Return the pairs of models trained on equally many tasks of which they share none, with ``n_tasks``."""
     sizes = [
         len(tasks_of(a)) if len(tasks_of(a)) == len(tasks_of(b)) and not {*tasks_of(a)} & {*tasks_of(b)} else 0
         for a, b in zip(pairs["train"], pairs["other"], strict=True)
@@ -127,6 +127,7 @@ def disjoint(pairs: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _mean(group: "pd.DataFrame") -> dict[str, Any]:
+    """Return the mean of some pairs with its interval: over models, or over cities where there is one pair."""
     value, low, high, _ = pair_mean(group["value"].to_numpy(), group["first"].tolist(), group["second"].tolist())
     if len(group) == 1:
         low, high = (float(group[name].iloc[0]) for name in ("low", "high"))

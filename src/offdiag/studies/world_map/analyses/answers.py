@@ -1,4 +1,4 @@
-"""What the seeds of an arm answered to each item about cities."""
+"""Collect the answers of cells item by item, and score the best fixed guess on the same items."""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
@@ -7,26 +7,26 @@ import numpy as np
 
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray
-from offdiag.studies.world_map.analyses.cells import floats, measure_of
+from offdiag.studies.world_map.analyses.city_cells import floats, measure_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def answers_by_cell(records: "pd.DataFrame", cells: Collection[str]) -> "dict[str, pd.DataFrame]":
-    """The records of each of the named cells.
+    """Return the records of each of the named cells.
 
     Raises:
         UserError: one has none.
     """
-    found = {str(name): rows for name, rows in records[records["cell"].isin(cells)].groupby("cell", sort=False)}
-    if absent := set(cells) - set(found):
+    by_cell = {str(name): rows for name, rows in records[records["cell"].isin(cells)].groupby("cell", sort=False)}
+    if absent := set(cells) - set(by_cell):
         raise UserError(f"no records of {', '.join(sorted(absent))}: an average over items needs them")
-    return found
+    return by_cell
 
 
 def answer_grid(answers: "Mapping[str, pd.DataFrame]", cells: "pd.Series[str]", geometry: str) -> "pd.DataFrame":
-    """Verdicts (0 or 1) or errors, one row a cell and one column an item; NaN where an item has none."""
+    """Return verdicts (0 or 1) or errors ``[cells, items]``, items as columns; NaN where an item has none."""
     import pandas as pd
 
     column = "correct" if measure_of(geometry) == "accuracy" else "error"
@@ -35,7 +35,7 @@ def answer_grid(answers: "Mapping[str, pd.DataFrame]", cells: "pd.Series[str]", 
 
 
 def guesses(records: "pd.DataFrame", geometry: str, by: str | None = None) -> "pd.Series[float]":
-    """What the best fixed answer earns on each item (by ``example``): 0 or 1 for words, its error for numbers.
+    """Score the best fixed answer on each item (by ``example``): 0 or 1 for words, its error for numbers.
 
     It is the commonest word or the median of the right answers of these very items, or of those with the same ``by``.
     """
@@ -51,5 +51,5 @@ def guesses(records: "pd.DataFrame", geometry: str, by: str | None = None) -> "p
 
 
 def as_array(grid: "pd.DataFrame") -> FloatArray:
-    """``[cells, items]``."""
+    """Return an answer grid as float64 ``[cells, items]``."""
     return grid.to_numpy(np.float64)

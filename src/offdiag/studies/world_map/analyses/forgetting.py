@@ -1,15 +1,23 @@
-"""What fine-tuning on new cities takes away from the ordinary ones."""
+"""Table of forgetting: accuracy or error on ordinary cities before and after fine-tuning on new ones."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import DONE
 from offdiag.stats import FloatArray, hierarchical_bootstrap
 from offdiag.studies.world_map.analyses.answers import answer_grid, answers_by_cell, as_array
-from offdiag.studies.world_map.analyses.cells import REAL, OfCities, floats, measure_of, state_of, tuned
-from offdiag.studies.world_map.analyses.resamples import CityResamples, over_seeds
-from offdiag.studies.world_map.analyses.scores import FLOOR, is_taught
+from offdiag.studies.world_map.analyses.city_cells import (
+    REAL,
+    CityAnalysis,
+    fine_tuned,
+    floats,
+    measure_of,
+    state_of_rows,
+)
+from offdiag.studies.world_map.analyses.improvement import SMALLEST_ERROR, is_taught
+from offdiag.studies.world_map.analyses.resamples import CityResamples, replicate_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,29 +25,30 @@ if TYPE_CHECKING:
 MEDIANS = {"before": "before_median_error", "after": "median_error"}
 
 
-class Forgetting(OfCities):
+class Forgetting(CityAnalysis):
     """Accuracy or error on ordinary cities before and after fine-tuning, for every geometry."""
 
     tag: ClassVar[str] = "forgetting"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a fine-tuned arm and geometry, averaged over seeds.
+        """Return one row per fine-tuned arm and geometry, averaged over seeds.
 
         ``before, after`` are accuracies or mean errors of the parsed answers; ``change`` is after minus before on the
         items that both answered, with the 95 % interval ``low, high`` over items and seeds: below 0 is forgetting
         for an accuracy, above 0 for an error. ``factor`` is the error after over that before (geometric mean over
         seeds, errors below half a unit count as that), empty for accuracies. ``unparsed`` is the share of answers
-        after fine-tuning that were none.
+        after fine-tuning that could not be read.
 
         Raises:
-            UserError: as :func:`offdiag.studies.world_map.analyses.cells.tuned`, or a finished cell has no records.
+            UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`, or a finished cell has no
+                records.
         """
         import pandas as pd
 
-        cells = tuned(frames.cells, self, REAL, (("before", REAL),))
+        cells = fine_tuned(frames.cells, self, REAL, (("before", REAL),))
         if cells.empty:
             return pd.DataFrame()
-        done = (cells[["state", "before_state"]] == "done").all(axis=1)
+        done = (cells[["state", "before_state"]] == DONE).all(axis=1)
         asked = {str(name) for column in ("cell", "before_cell") for name in cells.loc[done, column]}
         answers = answers_by_cell(frames.records, asked)
         resamples = CityResamples(answers, self.n_resamples, self.seed)
@@ -54,7 +63,7 @@ class Forgetting(OfCities):
         trained, geometry = str(key[-2]), str(key[-1])
         row = dict(zip((*self.arms, "trained", "geometry"), key, strict=True))
         row |= {"taught": is_taught(trained, geometry), "measure": measure_of(geometry)}
-        row |= {"state": state_of(cells.to_dict("records"), ("state", "before_state")), **_NOTHING}
+        row |= {"state": state_of_rows(cells.to_dict("records"), ("state", "before_state")), **_NOTHING}
         done = cells[cells["done"]]
         row |= {"n_seeds": len(done), "n_planned_seeds": len(cells)}
         if done.empty:
@@ -81,18 +90,23 @@ _NOTHING: dict[str, Any] = dict.fromkeys(
 
 
 def _factor(done: "pd.DataFrame", resamples: CityResamples) -> dict[str, float]:
+    """Return the factor by which the error grew, with its interval; nothing where no seed has both errors.
+
+    Computed on the logarithm, on which an interval of a ratio is symmetric.
+    """
+
     def logarithm(after: Any, before: Any) -> FloatArray:
-        return np.asarray(np.log(np.maximum(after, FLOOR) / np.maximum(before, FLOOR)))
+        return np.asarray(np.log(np.maximum(after, SMALLEST_ERROR) / np.maximum(before, SMALLEST_ERROR)))
 
     values = logarithm(floats(done["mean_error"]), floats(done["before_mean_error"]))
     known = ~np.isnan(values)
     rows = [row for row, there in zip(done.to_dict("records"), known, strict=True) if there]
-    drawn = [logarithm(*(resamples.of(str(row[name])) for name in ("cell", "before_cell"))) for row in rows]
+    by_seed = [logarithm(*(resamples.of(str(row[name])) for name in ("cell", "before_cell"))) for row in rows]
     if not rows:
         return {}
-    low, high = over_seeds(values[known], drawn, resamples.seed)
-    point = float(values[known].mean())
-    return {"factor": float(np.exp(point)), "factor_low": float(np.exp(low)), "factor_high": float(np.exp(high))}
+    low, high = replicate_interval(values[known], by_seed, resamples.seed)
+    mean = float(values[known].mean())
+    return {"factor": float(np.exp(mean)), "factor_low": float(np.exp(low)), "factor_high": float(np.exp(high))}
 
 
 def _mean(values: FloatArray) -> float:

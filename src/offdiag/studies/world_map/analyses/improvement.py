@@ -1,15 +1,40 @@
-"""Normalised improvement: a score between what a model could do before (0) and what it does where it is at home (1)."""
+"""Normalised improvement (Park 2026): 0 = score before fine-tuning, 1 = the pretrained score on familiar cities."""
 
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import DONE
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray
+from offdiag.studies.world_map.analyses.answers import answers_by_cell
+from offdiag.studies.world_map.analyses.city_cells import (
+    NEW,
+    REAL,
+    Centre,
+    CityAnalysis,
+    fine_tuned,
+    floats,
+    measure_of,
+    result_column,
+    state_of_rows,
+)
+from offdiag.studies.world_map.analyses.resamples import CityResamples
 
-LOWEST, HIGHEST = 0.0, 1.5
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOWEST, HIGHEST = 0.0, 1.5  # a published score is clipped to this range
+SMALLEST_ERROR = 0.5  # half a unit: the answers are whole numbers, so nothing smaller can be told from 0
+BASELINES = (("before", NEW), ("reference", REAL))
+CELLS = ("cell", "before_cell", "reference_cell")
+STATES = ("state", "before_state", "reference_state")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +59,16 @@ def normalised_improvement(
     measure: Literal["accuracy", "error"],
     floor: float = 0.0,
 ) -> Improvement:
-    """How far ``value`` is on the way from ``before`` to ``reference``; Park (2026), arXiv 2602.00533.
+    """Return how far ``value`` is on the way from ``before`` to ``reference``; Park (2026), arXiv 2602.00533.
 
     An accuracy is placed linearly, (v - a) / (s - a), and 0 where s <= a. An error is placed by ratios,
     ln(a / v) / ln(a / s); where a, v or s is 0, or s >= a, it is 0 for v >= a, 1 for v <= s and linear between.
 
     Args:
         value: v, of the model now. before: a, of the model before. reference: s, of the model before on what it knows.
-        measure: which of the two, at least 0. floor: errors below it count as this much: 0.5 for answers that are
-            rounded to whole numbers keeps an error of zero on the scale.
+        measure: which of the two, at least 0.
+        floor: errors below it count as this much: 0.5 for answers that are rounded to whole numbers keeps an error of
+            zero on the scale.
 
     Raises:
         UserError: a number is negative, or the floor is.
@@ -61,12 +87,123 @@ def normalised_improvement(
     return Improvement(unclipped, unclipped.clip(LOWEST, HIGHEST), defined)
 
 
+@dataclass(frozen=True)
+class ArmScores:
+    """The improvement of one fine-tuned arm on one geometry, for each of its seeds.
+
+    Attributes:
+        key: values of the arm's columns.
+        trained: the geometries that it was fine-tuned on, joined by ``+``.
+        evaluated: the geometry that it is asked about.
+        rows: of :func:`cell_scores`, one per planned seed.
+    """
+
+    key: tuple[Any, ...]
+    trained: str
+    evaluated: str
+    rows: Sequence[Mapping[Hashable, Any]]
+
+    @cached_property
+    def done(self) -> Mapping[int, Mapping[Hashable, Any]]:
+        """The rows that have an improvement, by seed."""
+        return {row["seed"]: row for row in self.rows if not math.isnan(row["unclipped"])}
+
+    @property
+    def taught(self) -> bool:
+        """Whether the model was fine-tuned on the geometry that it is asked about."""
+        return is_taught(self.trained, self.evaluated)
+
+    @property
+    def state(self) -> str:
+        """``done``, or why there is no improvement."""
+        if self.done:
+            return DONE
+        state = state_of_rows(self.rows, STATES)
+        return "no answers" if state == DONE else state
+
+    def values(self, column: str) -> FloatArray:
+        """Return a column of the rows that have an improvement, ``[seeds]``."""
+        return np.array([row[column] for row in self.done.values()], np.float64)
+
+    def mean(self, column: str) -> float:
+        """Return the mean of a column over seeds; NaN if none has an improvement."""
+        return float(self.values(column).mean()) if self.done else np.nan
+
+
+def arm_scores(cells: "pd.DataFrame", settings: CityAnalysis, centre: Centre = "mean") -> list[ArmScores]:
+    """Return the improvements of all fine-tuned arms on all geometries of new cities, in the order of the cells.
+
+    Raises:
+        UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`.
+    """
+    table = cell_scores(cells, settings, centre)
+    columns = [*settings.arms, "train_geometry", "eval_geometry"]
+    if table.empty:
+        return []
+    groups: dict[tuple[Any, ...], list[Mapping[Hashable, Any]]] = {}
+    for row in table.to_dict("records"):
+        groups.setdefault(tuple(row[column] for column in columns), []).append(row)
+    return [ArmScores(key[:-2], str(key[-2]), str(key[-1]), rows) for key, rows in groups.items()]
+
+
+def cell_scores(cells: "pd.DataFrame", settings: CityAnalysis, centre: Centre = "mean") -> "pd.DataFrame":
+    """Return the fine-tuned cells with ``value, before, reference`` and ``unclipped, clipped, defined``.
+
+    These are NaN where the cell or one of its baselines is not done.
+
+    Raises:
+        UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`.
+    """
+    import pandas as pd
+
+    table = fine_tuned(cells, settings, NEW, BASELINES)
+    if table.empty:
+        return table
+    parts = [_with_scores(rows, str(geometry), centre) for geometry, rows in table.groupby("eval_geometry", sort=False)]
+    return pd.concat(parts).sort_index()
+
+
+def score_resamples(scores: Sequence[ArmScores], frames: Frames, settings: CityAnalysis) -> CityResamples:
+    """Return resamples of all answers that the scores are made of."""
+    cells = {str(row[name]) for score in scores for row in score.done.values() for name in CELLS}
+    return CityResamples(answers_by_cell(frames.records, cells), settings.n_resamples, settings.seed)
+
+
+def replicates(
+    row: Mapping[Hashable, Any], resamples: CityResamples, centre: Centre, *, clipped: bool = False
+) -> FloatArray:
+    """Return the improvement of one cell in each resample of the items, ``[n_resamples]``."""
+    value, before, reference = (resamples.of(str(row[name]), centre) for name in CELLS)
+    geometry = str(row["eval_geometry"])
+    score = normalised_improvement(value, before, reference, measure=measure_of(geometry), floor=_floor(geometry))
+    return score.clipped if clipped else score.unclipped
+
+
+def is_taught(trained: str, evaluated: str) -> bool:
+    """Return whether a geometry is among those of a fine-tuning."""
+    return evaluated in trained.split("+")
+
+
+def _floor(geometry: str) -> float:
+    return SMALLEST_ERROR if measure_of(geometry) == "error" else 0.0
+
+
+def _with_scores(rows: "pd.DataFrame", geometry: str, centre: Centre) -> "pd.DataFrame":
+    done = (rows[list(STATES)] == DONE).all(axis=1)
+    column = result_column(geometry, centre)
+    sources = {"value": column, "before": f"before_{column}", "reference": f"reference_{column}"}
+    numbers = {name: floats(rows[source].where(done)) for name, source in sources.items()}
+    score = normalised_improvement(*numbers.values(), measure=measure_of(geometry), floor=_floor(geometry))
+    return rows.assign(**numbers, unclipped=score.unclipped, clipped=score.clipped, defined=score.defined)
+
+
 def _by_ratio(v: FloatArray, a: FloatArray, s: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(a / v) / np.log(a / s)
 
 
 def _by_steps(v: FloatArray, a: FloatArray, s: FloatArray) -> FloatArray:
+    """Return 0 at ``a`` and above, 1 at ``s`` and below, and linear values between, where no logarithm exists."""
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (a - v) / (a - s)
     return np.where(v >= a, 0.0, np.where(v <= s, 1.0, between))

@@ -1,4 +1,4 @@
-"""Whether new cities come to lie on the map of the others, by what the model learnt about them."""
+"""Table of probe errors on ordinary and new cities: do probes of ordinary cities work for new ones?"""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -8,11 +8,10 @@ from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import Where, require
-from offdiag.errors import UserError
-from offdiag.stats import CrossedMean, crossed_mean, independent_difference
-from offdiag.stats.intervals import Estimate
-from offdiag.studies.world_map.analyses.rows import TRAINED, ended_rows, tasks_of
+from offdiag.analyses.selection import Where, one_per, require
+from offdiag.stats import CrossedMean, Estimate, crossed_mean, independent_difference
+from offdiag.studies.world_map.analyses.city_cells import ADVICE
+from offdiag.studies.world_map.analyses.city_measurements import TRAINED, final_rows, require_one_layer, tasks_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,23 +20,20 @@ PROBES = "city_probes"
 GROUPS = ("ordinary", "new")
 
 
-def probe_rows(frames: Frames, where: Where, arms: Sequence[str], name: str) -> "pd.DataFrame":
-    """The probes of fine-tuned models at one layer, one row an arm, training, seed and group of cities.
+def probe_rows(frames: Frames, where: Where, arms: Sequence[str], who: str) -> "pd.DataFrame":
+    """Return the probes of fine-tuned models at one layer, one row per arm, training, seed and group of cities.
 
     Raises:
-        UserError: the study has no probes, several layers are left, or two models claim one place.
+        UserError: the study has no probes, several layers are left, or two rows are alike.
     """
-    rows = ended_rows(frames, PROBES, where)
+    rows = final_rows(frames, PROBES, where)
     if rows.empty:
         return rows
     for column in (TRAINED, "seed", *arms):
         require(rows, column)
     tuned = rows[rows["after"].notna()] if "after" in rows else rows
-    layers = sorted(tuned["layer"].unique())
-    if len(layers) > 1:
-        raise UserError(f"{name}: probes of layers {', '.join(map(str, layers))}; choose one with where={{'layer': …}}")
-    if tuned.duplicated(spot := [*arms, TRAINED, "seed", "group"]).any():
-        raise UserError(f"{name}: two models of one {', '.join(spot[:-1])}: tell them apart with arms= or where=")
+    require_one_layer(tuned, who)
+    one_per(tuned, [*arms, TRAINED, "seed", "group"], who, ADVICE)
     return tuned
 
 
@@ -50,7 +46,7 @@ class ProbeGeneralisation(StudyAnalysis):
 
     Attributes:
         arms: columns whose values tell models apart besides what they were trained on.
-        split_by: the task. error: of a model, over its cities.
+        split_by: the task. error: of a model over its cities, their mean (``error``) or ``median``.
     """
 
     tag: ClassVar[str] = "probe-generalisation"
@@ -62,15 +58,18 @@ class ProbeGeneralisation(StudyAnalysis):
     error: Literal["error", "median"] = "error"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a group of cities and of trainings, with ``blind``, the error of one guess for all cities."""
+        """Return one row per arm, group of cities and group of trainings.
+
+        ``blind`` is the error of guessing the centre of the ordinary cities for every city.
+        """
         import pandas as pd
 
         columns = ["cities", "trained", "value", "low", "high", "blind", "n_models", "n_trainings", "n_seeds"]
-        rows = probe_rows(frames, self.where, self.arms, self.name)
+        rows = probe_rows(frames, self.where, self.arms, f"analysis {self.name}")
         found = [
             {**dict(zip(self.arms, key, strict=True)), **row}
-            for key, few in (rows.groupby(list(self.arms), sort=False) if len(rows) else ())
-            for row in self._rows(few)
+            for key, of_arm in (rows.groupby(list(self.arms), sort=False) if len(rows) else ())
+            for row in self._rows(of_arm)
         ]
         return pd.DataFrame(found, columns=[*self.arms, *columns])
 
@@ -95,8 +94,9 @@ class ProbeGeneralisation(StudyAnalysis):
                     "n_seeds": mean.shape[1],
                 }
             if len(means) == 2:
-                one, other = (
+                having, lacking = (
                     Estimate(means[which].mean, means[which].low, means[which].high) for which in (True, False)
                 )
-                ends = independent_difference(one, other)._asdict()
+                difference = independent_difference(having, lacking)
+                ends = {"value": difference.value, "low": difference.low, "high": difference.high}
                 yield {"cities": cities, "trained": "difference", **ends}

@@ -1,4 +1,4 @@
-"""Resampled means and medians of the answers about cities; cells with the same items share their draws."""
+"""Bootstrap the answers about cities: resampled means and medians per cell, and their interval over seeds."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -7,67 +7,74 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offdiag.stats import FloatArray, item_counts, replicate_ends, seed_counts
-from offdiag.studies.world_map.analyses.cells import Centre, floats, measure_of
+from offdiag.studies.world_map.analyses.city_cells import Centre, floats, measure_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class CityResamples:
-    """Resamples of the items of an evaluation, the same for all that answered it, whoever they are.
+    """Resamples of the items of each evaluation, the same for every cell that answered it.
+
+    A ratio or difference of two cells then compares them on the same items in every resample, which keeps its interval
+    as short as the pairing allows.
 
     Args:
-        answers: the records of each cell that is asked for, with ``eval_geometry``, ``eval_cities``, ``example``,
-            ``correct`` and ``error``.
+        answers: the records of each cell, with ``eval_geometry``, ``eval_cities``, ``example``, ``correct``, ``error``.
+        n_resamples, seed: of the bootstrap.
     """
 
     def __init__(self, answers: "Mapping[str, pd.DataFrame]", n_resamples: int, seed: int) -> None:
         self.n_resamples, self.seed = n_resamples, seed
         self._answers = answers
-        self._known: dict[tuple[str, Centre], FloatArray] = {}
-        self._drawn: dict[tuple[str, str], NDArray[np.uint16]] = {}
-        self._places = {
+        self._results: dict[tuple[str, Centre], FloatArray] = {}
+        self._item_counts: dict[tuple[str, str], NDArray[np.uint16]] = {}
+        self._evaluations = {
             cell: (str(rows["eval_geometry"].iloc[0]), str(rows["eval_cities"].iloc[0]))
             for cell, rows in answers.items()
         }
         items: dict[tuple[str, str], set[str]] = {}
         for cell, rows in answers.items():
-            items.setdefault(self._places[cell], set()).update(rows["example"])
-        self._items = {place: {item: i for i, item in enumerate(sorted(found))} for place, found in items.items()}
+            items.setdefault(self._evaluations[cell], set()).update(rows["example"])
+        # Sorted, so that an item has the same column, and hence the same count, whichever cells were read.
+        self._items = {asked: {item: i for i, item in enumerate(sorted(names))} for asked, names in items.items()}
 
     def of(self, cell: str, centre: Centre = "mean") -> FloatArray:
-        """Accuracy, or the mean or median error of the parsed answers, of each resample: ``[n_resamples]``."""
-        if (cell, centre) not in self._known:
-            values = self._answered(cell)
-            there = ~np.isnan(values)
-            median = centre == "median" and measure_of(self._places[cell][0]) == "error"
+        """Return the accuracy, or mean or median error of the parsed answers, of each resample ``[n_resamples]``."""
+        if (cell, centre) not in self._results:
+            values = self._values(cell)
+            known = ~np.isnan(values)
+            median = centre == "median" and measure_of(self._evaluations[cell][0]) == "error"
             summary = _medians if median else _means
-            self._known[cell, centre] = summary(values[there], self._counts(cell)[:, there].astype(np.float32))
-        return self._known[cell, centre]
+            self._results[cell, centre] = summary(values[known], self._counts(cell)[:, known].astype(np.float32))
+        return self._results[cell, centre]
 
-    def _answered(self, cell: str) -> FloatArray:
+    def _values(self, cell: str) -> FloatArray:
+        """Return the verdicts or errors of a cell ``[items]``, NaN for items that it has none of."""
         rows = self._answers[cell]
-        items = self._items[self._places[cell]]
+        items = self._items[self._evaluations[cell]]
         values = np.full(len(items), np.nan)
-        found = rows["correct" if measure_of(self._places[cell][0]) == "accuracy" else "error"]
-        values[[items[str(item)] for item in rows["example"]]] = floats(found)
+        answers = rows["correct" if measure_of(self._evaluations[cell][0]) == "accuracy" else "error"]
+        values[[items[str(item)] for item in rows["example"]]] = floats(answers)
         return values
 
     def _counts(self, cell: str) -> NDArray[np.uint16]:
-        place = self._places[cell]
-        if place not in self._drawn:
-            counts = item_counts(len(self._items[place]), self.n_resamples, self.seed, "cities", *place)
-            self._drawn[place] = counts.astype(np.uint16)
-        return self._drawn[place]
+        """Return how often each item of a cell's evaluation is drawn, ``[n_resamples, items]``."""
+        asked = self._evaluations[cell]
+        if asked not in self._item_counts:
+            counts = item_counts(len(self._items[asked]), self.n_resamples, self.seed, "cities", *asked)
+            self._item_counts[asked] = counts.astype(np.uint16)
+        return self._item_counts[asked]
 
 
-def over_seeds(
+def replicate_interval(
     by_seed: ArrayLike, replicates: list[FloatArray], seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
-    """Ends of the interval of a mean over seeds, from resampled seeds and items.
+    """Return the ends of the interval of a mean over seeds, from resampled seeds and items.
 
     Args:
-        by_seed: ``[seeds]``, the values. replicates: for each seed its value in each resample of the items.
+        by_seed: ``[seeds]``, the values.
+        replicates: for each seed, its value in each resample of the items ``[n_resamples]``.
         seed: of the draw of seeds. level: coverage.
 
     Returns:
@@ -77,8 +84,8 @@ def over_seeds(
     if not len(values):
         return np.nan, np.nan
     grid = np.stack(replicates, axis=1)
-    drawn = seed_counts(len(values), len(grid), seed, "cities", "seeds")
-    means = (drawn * grid).sum(axis=1) / drawn.sum(axis=1)
+    counts = seed_counts(len(values), len(grid), seed, "cities", "seeds")
+    means = (counts * grid).sum(axis=1) / counts.sum(axis=1)
     means = means[~np.isnan(means)]
     if not len(means):
         return np.nan, np.nan
@@ -86,12 +93,17 @@ def over_seeds(
 
 
 def _means(values: FloatArray, counts: NDArray[np.float32]) -> FloatArray:
+    """Return the mean of ``values`` ``[items]`` in each resample, given the counts ``[n_resamples, items]``."""
     with np.errstate(invalid="ignore"):
         return np.asarray((counts @ values) / counts.sum(axis=1), np.float64)
 
 
 def _medians(values: FloatArray, counts: NDArray[np.float32]) -> FloatArray:
-    """The medians of resampled values, halfway between the middle two where their number is even."""
+    """Return the median of ``values`` ``[items]`` in each resample, without repeating a value.
+
+    With the values sorted, the cumulated counts say at which one half of the drawn items is reached; where their
+    number is even, the median is halfway between the middle two.
+    """
     if not len(values):
         return np.full(len(counts), np.nan)
     order = np.argsort(values)

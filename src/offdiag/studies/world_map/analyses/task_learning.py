@@ -1,14 +1,14 @@
-"""What pretrained models have learnt of each geometry, against what needs no map at all."""
+"""Table of what pretrained models learnt of each geometry, beside what a fixed guess scores."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import require
-from offdiag.stats import hierarchical_bootstrap
+from offdiag.analyses.selection import DONE, require
+from offdiag.stats import BootstrapMean, FloatArray, hierarchical_bootstrap
 from offdiag.studies.world_map.analyses.answers import answer_grid, answers_by_cell, as_array, guesses
-from offdiag.studies.world_map.analyses.cells import OfCities, floats, measure_of, pretrained, state_of
+from offdiag.studies.world_map.analyses.city_cells import CityAnalysis, floats, measure_of, pretrained, state_of_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SIZE = "n_cities"  # stratum of the records: how many cities the question names
 
 
-class TaskLearning(OfCities):
+class TaskLearning(CityAnalysis):
     """Accuracy or error of the pretrained models, on ordinary and on new cities, beside two ways of guessing.
 
     ``constant`` is the best fixed answer (the commonest word, or the median number, whose mean error is the smallest),
@@ -24,7 +24,7 @@ class TaskLearning(OfCities):
     themselves, which favours them.
 
     Attributes:
-        over_training: snapshots count too: one row for each ``update`` at which a model was looked at.
+        over_training: snapshots count too: one row per ``update`` at which a model was evaluated.
     """
 
     tag: ClassVar[str] = "task-learning"
@@ -34,7 +34,7 @@ class TaskLearning(OfCities):
     over_training: bool = False
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a pretrained arm, group of cities and geometry.
+        """Return one row per pretrained arm, group of cities and geometry.
 
         ``result`` is the accuracy, or the mean error of the parsed answers, over seeds with the 95 % interval
         ``low, high`` (``median_error`` beside it); ``margin`` is how much better it is than ``by_size`` on the same
@@ -45,12 +45,12 @@ class TaskLearning(OfCities):
         """
         import pandas as pd
 
-        cells = pretrained(frames.cells, self, on_the_way=self.over_training)
+        cells = pretrained(frames.cells, self, snapshots=self.over_training)
         if cells.empty:
             return pd.DataFrame()
         columns = [*self.arms, *(("update",) if self.over_training else ()), "eval_cities", "eval_geometry"]
         groups = cells.groupby(columns, sort=False, dropna=False)
-        answers = answers_by_cell(frames.records, cells.loc[cells["state"] == "done", "cell"].tolist())
+        answers = answers_by_cell(frames.records, cells.loc[cells["state"] == DONE, "cell"].tolist())
         return pd.DataFrame([self._row(key, rows, answers) for key, rows in groups])
 
     def _row(self, key: tuple[Any, ...], cells: "pd.DataFrame", answers: "dict[str, pd.DataFrame]") -> dict[str, Any]:
@@ -59,15 +59,16 @@ class TaskLearning(OfCities):
         geometry = str(key[-1])
         update = ("update",) if self.over_training else ()
         row = dict(zip((*self.arms, *update, "cities", "geometry"), key, strict=True))
-        row |= {"measure": measure_of(geometry), "state": state_of(cells.to_dict("records")), **_NOTHING}
-        done = cells[cells["state"] == "done"]
+        row |= {"measure": measure_of(geometry), "state": state_of_rows(cells.to_dict("records")), **_NOTHING}
+        done = cells[cells["state"] == DONE]
         row |= {"n_seeds": len(done), "n_planned_seeds": len(cells)}
         if done.empty:
             return row
         grid = answer_grid(answers, done["cell"], geometry)
-        own = pd.concat([answers[str(name)] for name in done["cell"]])
-        require(own, SIZE)
-        constant, by_size = (guesses(own, geometry, by).reindex(grid.columns) for by in (None, SIZE))
+        records = pd.concat([answers[str(name)] for name in done["cell"]])
+        require(records, SIZE)
+        constant, by_size = (guesses(records, geometry, by).reindex(grid.columns) for by in (None, SIZE))
+        # Paired by item: each answer against the guess on the same question, so that hard questions cancel out.
         sign = 1 if measure_of(geometry) == "accuracy" else -1
         result = self._mean(as_array(grid))
         margin = self._mean(sign * (as_array(grid) - by_size.to_numpy(np.float64)))
@@ -82,7 +83,8 @@ class TaskLearning(OfCities):
             "n_items": grid.shape[1],
         }
 
-    def _mean(self, values: Any) -> Any:
+    def _mean(self, values: FloatArray) -> BootstrapMean:
+        """Return the mean of ``values`` ``[seeds, items]`` with its interval."""
         return hierarchical_bootstrap(values, self.n_resamples, seed=self.seed, names=("task-learning",))
 
 

@@ -1,80 +1,80 @@
-"""What fine-tuning on some geometries of new cities does for every geometry of theirs, as normalised improvement."""
+"""Table of the normalised improvement of each fine-tuned arm on each geometry of new cities."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from offdiag.analyses.frames import Frames
-from offdiag.studies.world_map.analyses.cells import Centre, OfCities, measure_of
-from offdiag.studies.world_map.analyses.resamples import CityResamples, over_seeds
-from offdiag.studies.world_map.analyses.scores import Scored, is_taught, replicates, resamples_of, scored, state
+from offdiag.analyses.selection import DONE
+from offdiag.studies.world_map.analyses.city_cells import Centre, CityAnalysis, measure_of
+from offdiag.studies.world_map.analyses.improvement import ArmScores, arm_scores, replicates, score_resamples
+from offdiag.studies.world_map.analyses.resamples import CityResamples, replicate_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class TransferImprovement(OfCities):
+class TransferImprovement(CityAnalysis):
     """Normalised improvement of every fine-tuned arm on every geometry of new cities.
 
     0 is the model before fine-tuning on new cities, 1 the model before fine-tuning on ordinary ones, each of the same
-    width and seed (Park 2026, arXiv 2602.00533); see :func:`offdiag.analyses.normalised_improvement`.
+    width and seed (Park 2026, arXiv 2602.00533); see
+    :func:`offdiag.studies.world_map.analyses.improvement.normalised_improvement`.
     """
 
     tag: ClassVar[str] = "transfer-improvement"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row an arm and geometry, averaged over seeds.
+        """Return one row per arm and geometry, averaged over seeds.
 
         ``value, before, reference`` are accuracies or mean errors of the parsed answers, ``unparsed, before_unparsed,
-        reference_unparsed`` the shares of answers that were none. ``improvement`` is not clipped and has the 95 %
-        interval ``low, high`` over items (the same for all three, where they are the same) and seeds; ``clipped`` is
-        the mean of what each seed has from 0 to 1.5. ``by_median`` and its ends are the same from median errors;
-        empty for words. ``n_undefined`` counts seeds whose model before was no better on ordinary cities. What is not
-        done is a row without numbers, with its ``state``.
+        reference_unparsed`` the shares of answers that could not be read. ``improvement`` is not clipped and has the
+        95 % interval ``low, high`` over items (the same for all three, where they are the same) and seeds; ``clipped``
+        is the mean over seeds of the improvement clipped to 0 … 1.5. ``by_median`` and its ends are the same from
+        median errors; empty for words. ``n_undefined`` counts seeds whose model before was no better on ordinary
+        cities. What is not done is a row without numbers, with its ``state``.
 
         Raises:
-            UserError: as :func:`offdiag.studies.world_map.analyses.cells.tuned`, or a finished cell has no records.
+            UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`, or a finished cell has no
+                records.
         """
         import pandas as pd
 
-        found = scored(frames.cells, self)
-        if not found:
+        scores = arm_scores(frames.cells, self)
+        if not scores:
             return pd.DataFrame()
-        resamples = resamples_of(found, frames, self)
-        medians = {_place(one): one for one in scored(frames.cells, self, "median")}
-        return pd.DataFrame([self._row(one, medians[_place(one)], resamples) for one in found])
+        resamples = score_resamples(scores, frames, self)
+        medians = {_place(score): score for score in arm_scores(frames.cells, self, "median")}
+        return pd.DataFrame([self._row(score, medians[_place(score)], resamples) for score in scores])
 
-    def _row(self, one: Scored, median: Scored, resamples: CityResamples) -> dict[str, Any]:
-        numbers = measure_of(one.evaluated) == "error"
-        low, high = _interval(one, resamples, "mean")
-        middle = _interval(median, resamples, "median") if numbers else (np.nan, np.nan)
-        row = dict(zip(self.arms, one.key, strict=True)) | {"trained": one.trained, "evaluated": one.evaluated}
-        row |= {"taught": is_taught(one.trained, one.evaluated), "measure": measure_of(one.evaluated)}
-        row |= {"state": state(one), "improvement": _mean(one, "unclipped"), "low": low, "high": high}
-        row |= {"clipped": _mean(one, "clipped")}
-        row |= {"by_median": _mean(median, "unclipped") if numbers else np.nan}
-        row |= {"by_median_low": middle[0], "by_median_high": middle[1]}
-        row |= {name: _mean(one, name) for name in ("value", "before", "reference")}
-        row |= {f"{name}unparsed": _unparsed(one, name) for name in ("", "before_", "reference_")}
-        row |= {"n_items": int(max(one.values("n"), default=0)), "n_seeds": len(one.done)}
-        return row | {"n_planned_seeds": len(one.rows), "n_undefined": int((one.values("defined") == 0).sum())}
-
-
-def _interval(one: Scored, resamples: CityResamples, centre: Centre) -> tuple[float, float]:
-    drawn = [replicates(row, resamples, centre) for row in one.done.values()]
-    return over_seeds(one.values("unclipped"), drawn, resamples.seed)
+    def _row(self, mean: ArmScores, median: ArmScores, resamples: CityResamples) -> dict[str, Any]:
+        """Return the row of one arm and geometry, from its scores by mean and by median errors."""
+        numbers = measure_of(mean.evaluated) == "error"
+        low, high = _interval(mean, resamples, "mean")
+        median_low, median_high = _interval(median, resamples, "median") if numbers else (np.nan, np.nan)
+        row = dict(zip(self.arms, mean.key, strict=True)) | {"trained": mean.trained, "evaluated": mean.evaluated}
+        row |= {"taught": mean.taught, "measure": measure_of(mean.evaluated)}
+        row |= {"state": mean.state, "improvement": mean.mean("unclipped"), "low": low, "high": high}
+        row |= {"clipped": mean.mean("clipped")}
+        row |= {"by_median": median.mean("unclipped") if numbers else np.nan}
+        row |= {"by_median_low": median_low, "by_median_high": median_high}
+        row |= {name: mean.mean(name) for name in ("value", "before", "reference")}
+        row |= {f"{name}unparsed": _unparsed(mean, name) for name in ("", "before_", "reference_")}
+        row |= {"n_items": int(max(mean.values("n"), default=0)), "n_seeds": len(mean.done)}
+        return row | {"n_planned_seeds": len(mean.rows), "n_undefined": int((mean.values("defined") == 0).sum())}
 
 
-def _place(one: Scored) -> tuple[Any, ...]:
-    return (*one.key, one.trained, one.evaluated)
+def _interval(scores: ArmScores, resamples: CityResamples, centre: Centre) -> tuple[float, float]:
+    by_seed = [replicates(row, resamples, centre) for row in scores.done.values()]
+    return replicate_interval(scores.values("unclipped"), by_seed, resamples.seed)
 
 
-def _mean(one: Scored, column: str) -> float:
-    return float(one.values(column).mean()) if one.done else np.nan
+def _place(scores: ArmScores) -> tuple[Any, ...]:
+    return (*scores.key, scores.trained, scores.evaluated)
 
 
-def _unparsed(one: Scored, prefix: str) -> float:
-    """Share of all answers, also where none of them can be scored."""
-    done = [row for row in one.rows if row[f"{prefix}state"] == "done"]
+def _unparsed(scores: ArmScores, prefix: str) -> float:
+    """Return the share of answers that could not be read; cells count even where none of their answers has a score."""
+    done = [row for row in scores.rows if row[f"{prefix}state"] == DONE]
     asked = sum(row[f"{prefix}n"] for row in done)
     return sum(row[f"{prefix}n_unparsed"] for row in done) / asked if asked else np.nan

@@ -1,15 +1,14 @@
-"""How alike models of different trainings represent cities: a heat map."""
+"""Heat map of representation alignment (CKA) between models of different trainings."""
 
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import PALE, heading, new_figure, styled
+from offdiag.figures.style import PALE, footnote, heading, new_figure, styled
 from offdiag.studies.world_map.analyses.alignment import Quantity, cka_table
-from offdiag.studies.world_map.analyses.rows import tasks_of
+from offdiag.studies.world_map.analyses.city_measurements import require_one_layer, tasks_of
 from offdiag.studies.world_map.task import NAMES
 
 if TYPE_CHECKING:
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMED = {"debiased": "Debiased CKA", "cka": "CKA"}
+QUANTITY_LABELS = {"debiased": "Debiased CKA", "cka": "CKA"}
 
 
 class AlignmentMatrix(StudyFigure):
-    """Mean CKA of every two trainings over their seeds; along the diagonal, that of seeds of one training.
+    """Mean CKA of every two trainings over their seeds; on the diagonal, that of different seeds of one training.
 
     Attributes:
         quantity: ``debiased`` or ``cka``, see :class:`offdiag.stats.alignment.Alignment`.
@@ -31,34 +30,31 @@ class AlignmentMatrix(StudyFigure):
     quantity: Quantity = "debiased"
 
     def plot(self, frames: Frames) -> "Figure":
-        """One square a pair of trainings, with its interval below the number; hatched where nothing is measured.
+        """Draw a cell per pair of trainings, its interval below the mean; hatched where nothing is measured.
 
         Raises:
             UserError: several layers are left: choose one with ``where``.
         """
         table = cka_table(frames, self.where, self.quantity)
-        layers = table["layer"].unique().tolist()
-        if len(layers) > 1:
-            raise UserError(
-                f"figure {self.name}: layers {', '.join(map(str, layers))}; choose one with where={{'layer': …}}"
-            )
-        names = sorted({*table["train"], *table["other"]}, key=_place)
+        require_one_layer(table, f"figure {self.name}")
+        names = sorted({*table["train"], *table["other"]}, key=_position)
         size = max(len(names), 2)
         with styled():
             figure = new_figure(3.4 + 0.72 * size, 2.2 + 0.66 * size)
             axes = figure.subplots()
-            _squares(axes, table, names)
-            at = f" at layer {layers[0]}" if layers else ""
-            heading(figure, f"{NAMED[self.quantity]} of city representations{at}", _footnote(table))
+            _draw_cells(axes, table, names)
+            at = f" at layer {table['layer'].iloc[0]}" if len(table) else ""
+            heading(figure, f"{QUANTITY_LABELS[self.quantity]} of city representations{at}", _footnote(table))
         return figure
 
 
-def _place(trained: str) -> tuple[int, ...]:
+def _position(trained: str) -> tuple[int, ...]:
+    """Return a sort key: by number of tasks, then in the order of ``NAMES``."""
     tasks = tasks_of(trained)
     return (len(tasks), *(NAMES.index(name) for name in tasks))
 
 
-def _squares(axes: "Axes", table: "pd.DataFrame", names: list[str]) -> None:
+def _draw_cells(axes: "Axes", table: "pd.DataFrame", names: list[str]) -> None:
     grid = np.full((len(names), len(names)), np.nan)
     axes.grid(visible=False)
     for row in table.to_dict("records"):
@@ -88,7 +84,5 @@ def _footnote(table: "pd.DataFrame") -> str:
     if table.empty:
         return "nothing is measured yet"
     most = int(table["n_pairs"].max())
-    return (
-        f"mean over up to {most} pairs of seeds; below it the 95 % interval over models (one pair: over cities)\n"
-        "diagonal: different seeds of one training · hatched: not measured"
-    )
+    interval = f"mean over up to {most} pairs of seeds; below it the 95 % interval over models (one pair: over cities)"
+    return f"{interval}\n{footnote('diagonal: different seeds of one training', 'hatched: not measured')}"

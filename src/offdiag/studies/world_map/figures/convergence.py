@@ -1,4 +1,4 @@
-"""Whether models that share no task come to represent the world alike, by how much they were taught."""
+"""Figure of the alignment (CKA) of models without a common task, against the number of tasks each was trained on."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import Look, heading, looks, new_figure, styled
+from offdiag.figures.style import Look, heading, legend, looks, new_figure, styled
 from offdiag.studies.world_map.analyses.alignment import SEEDS, Convergence, Quantity, disjoint, model_pairs
-from offdiag.studies.world_map.figures.alignment_matrix import NAMED
+from offdiag.studies.world_map.figures.alignment_matrix import QUANTITY_LABELS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class ConvergenceFigure(StudyFigure):
-    """Mean CKA over pairs of models with disjoint task sets, against tasks a model; one panel a layer.
+    """Mean CKA over pairs of models with disjoint task sets, against tasks per model; one panel per layer.
 
     Pairs of different seeds are drawn, those of one seed only where there are no others.
 
     Attributes:
-        quantity, aside: see :class:`offdiag.analyses.Convergence`.
+        quantity, aside: see :class:`Convergence`.
     """
 
     tag: ClassVar[str] = "convergence-figure"
@@ -30,7 +30,7 @@ class ConvergenceFigure(StudyFigure):
     aside: tuple[str, ...] = ("crossing",)
 
     def plot(self, frames: Frames) -> "Figure":
-        """Means with 95 % whiskers, behind them every pair as a dot."""
+        """Draw means with 95 % whiskers, and every pair as a dot behind them."""
         settings = Convergence(name=self.name, where=self.where, quantity=self.quantity, aside=self.aside)
         table = frames.table(settings)
         pairs = disjoint(model_pairs(frames, self.where, self.quantity))
@@ -53,10 +53,10 @@ class ConvergenceFigure(StudyFigure):
                 axes.set_xlabel("tasks of each model")
                 axes.set_xticks(sorted(table["n_tasks"].unique().tolist()))
                 axes.margins(x=0.2)
-            row[0].set_ylabel(f"{NAMED[self.quantity]} of disjointly taught models")
+            row[0].set_ylabel(f"{QUANTITY_LABELS[self.quantity]} of models without a common task")
             row[0].set_ylim(bottom=min(0.0, *(pairs["value"].tolist() or [0.0])) - 0.03, top=1.03)
-            heading(figure, "Do models that share no task agree on the map?", _footnote(table))
-            _legend(figure, style)
+            heading(figure, "Do models without a common task represent cities alike?", _footnote(table))
+            legend(figure, {"all models" if name == "all" else name: look for name, look in style.items()})
         return figure
 
 
@@ -74,25 +74,14 @@ def _draw_trend(axes: "Axes", rows: "pd.DataFrame", look: Look, shift: float) ->
 def _footnote(table: "pd.DataFrame") -> str:
     if table.empty:
         return "no pair of models with equally many and disjoint tasks is measured yet"
-    whole = table[table["models"] == "all"]
-    first = whole[whole["layer"] == whole["layer"].iloc[0]]
-    counts = ", ".join(f"{row.n_pairs} ({row.n_tasks})" for row in first.itertuples())
+    of_all = table[table["models"] == "all"]
+    first_layer = of_all[of_all["layer"] == of_all["layer"].iloc[0]]
+    counts = ", ".join(f"{row.n_pairs} ({row.n_tasks})" for row in first_layer.itertuples())
     return (
-        f"small dots: pairs of models of {_seeds(table)}; numbers of them (by tasks): {counts}\n"
+        f"small dots: pairs of models of {_seeds(table)}; number of pairs (by tasks): {counts}\n"
         "whiskers: 95 % over models, each left out in turn with all its pairs"
     )
 
 
 def _seeds(table: "pd.DataFrame") -> str:
-    return "one seed, which began alike" if (table["seeds"] == SEEDS[True]).all() else "different seeds"
-
-
-def _legend(figure: "Figure", style: dict[str, Look]) -> None:
-    from matplotlib.lines import Line2D
-
-    entries = [
-        Line2D([], [], color=look.colour, marker=look.marker, label="all models" if name == "all" else name)
-        for name, look in style.items()
-    ]
-    if entries:
-        figure.legend(handles=entries, loc="outside right center")
+    return "one seed, with the same first weights" if (table["seeds"] == SEEDS[True]).all() else "different seeds"

@@ -1,4 +1,4 @@
-"""What two geometries give beyond the better specialist, by whether one of them is a named one."""
+"""Figure of the synergy of geometry pairs (pair minus better single), split by whether they contain one geometry."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -7,101 +7,109 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.figures.style import GREY, heading, looks, new_figure, styled
-from offdiag.studies.world_map.analyses.transfer_means import Part, split
-from offdiag.studies.world_map.analyses.transfer_statistics import matrices
-from offdiag.studies.world_map.figures.of_matrices import OfMatricesFigure
+from offdiag.figures.style import GREY, footnote, heading, legend, looks, new_figure, styled
+from offdiag.studies.world_map.analyses.transfer_statistics import matrices_by_arm
+from offdiag.studies.world_map.figures.transfer_figure import CellGroup, TransferFigure, by_task
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BIN = 0.05  # of the differences, for the dots that pile up
 
 
-class DifferenceSplit(OfMatricesFigure):
-    """All squares of the difference matrix as piles of dots, with and without one geometry, one panel an arm.
+class DifferenceSplit(TransferFigure):
+    """All cells of the difference matrix as stacked dots, with and without one geometry, one panel per arm.
 
-    For its attributes see :class:`OfMatricesFigure`.
+    For its attributes see :class:`TransferFigure`.
     """
 
     tag: ClassVar[str] = "difference-split"
 
     def plot(self, frames: Frames) -> "Figure":
-        """Dots are squares (hollow: transfer, full: taught), diamonds their means with 95 % whiskers over seeds."""
-        found = {key: each for key, each in matrices(frames.cells, self.settings).items() if each.difference.rows}
-        if not found:
+        """Draw cells as dots (hollow: transfer, full: trained), their means as diamonds with 95 % whiskers over seeds.
+
+        Raises:
+            UserError: no fine-tuning on two geometries is planned.
+        """
+        by_arm = matrices_by_arm(frames.cells, self.settings)
+        by_arm = {key: matrices for key, matrices in by_arm.items() if matrices.difference.rows}
+        if not by_arm:
             raise UserError(f"figure {self.name}: no arm is planned that was fine-tuned on two geometries")
-        parts = list(split(found, self.split_by))
+        groups = list(by_task(by_arm, self.split_by))
         with styled():
-            figure = new_figure(8.6, 1.5 + 2.1 * len(found))
-            column = list(figure.subplots(len(found), 1, sharex=True, squeeze=False).flat)
-            reach = max([0.5, *(abs(v) for part in parts for v in part.values[~np.isnan(part.values)])]) + BIN
-            for axes, key in zip(column, found, strict=True):
-                own = [part for part in parts if part.key == key]
-                for level, part in enumerate(own):
-                    _pile(axes, part, level)
-                _frame(axes, own, " ".join(map(str, key)), reach)
+            figure = new_figure(8.6, 1.5 + 2.1 * len(by_arm))
+            column = list(figure.subplots(len(by_arm), 1, sharex=True, squeeze=False).flat)
+            reach = max([0.5, *(abs(v) for group in groups for v in group.values[~np.isnan(group.values)])]) + BIN
+            for axes, key in zip(column, by_arm, strict=True):
+                of_arm = [group for group in groups if group.key == key]
+                for level, group in enumerate(of_arm):
+                    _stack(axes, group, level)
+                _frame(axes, of_arm, " ".join(map(str, key)), reach)
             column[-1].set_xlabel("improvement of two minus that of the better specialist")
-            heading(figure, f"Synergy and interference, with and without {self.split_by}", _footnote(parts))
-            _legend(figure)
+            heading(figure, f"Synergy and interference, with and without {self.split_by}", _footnote(groups))
+            legend(figure, {}, *_entries())
         return figure
 
 
-def _pile(axes: "Axes", part: Part, level: int) -> None:
-    """Dots at their value, piled up from ``level`` where several fall into one bin."""
-    known = ~np.isnan(part.values)
-    values, taught = part.values[known], part.taught[known]
+def _stack(axes: "Axes", group: CellGroup, level: int) -> None:
+    """Draw dots at their value, stacked from ``level`` upwards where several fall into one bin."""
+    known = ~np.isnan(group.values)
+    values, taught = group.values[known], group.taught[known]
     order = np.lexsort((values, taught))[::-1]
     bins: dict[int, int] = {}
     tallest = max(4, max(np.unique(np.round(values / BIN), return_counts=True)[1], default=0))
-    look = looks(4)[2 + level]  # as in the figure of the means
+    look = looks(4)[2 + level]  # the colours of the same groups in the figure of means by arm
     for i in order:
         place = round(values[i] / BIN)
         height = bins[place] = bins.get(place, 0) + 1
         y = level + 0.1 + 0.62 * height / tallest
         fill = look.colour if taught[i] else "white"
         axes.plot(values[i], y, "o", ms=4.2, mfc=fill, mec=look.colour, mew=0.9, gid="square")
-    mean = part.spread
+    mean = group.spread
     if mean.n_cells:
         mark: dict[str, Any] = {"color": look.colour, "mec": "black", "mew": 0.7, "capsize": 3, "elinewidth": 1.5}
         half = mean.high - mean.mean
         axes.errorbar(mean.mean, level - 0.02, xerr=half, fmt="D", ms=6.5, zorder=4, gid="mean", **mark)
 
 
-def _frame(axes: "Axes", parts: Sequence[Part], name: str, reach: float) -> None:
+def _frame(axes: "Axes", groups: Sequence[CellGroup], name: str, reach: float) -> None:
     axes.axvline(0, color=GREY, lw=0.9, zorder=1)
-    axes.set(xlim=(-reach, reach), ylim=(-0.25, len(parts) - 0.1))
-    axes.set_yticks([level + 0.2 for level in range(len(parts))], [_label(part) for part in parts], fontsize=9)
+    axes.set(xlim=(-reach, reach), ylim=(-0.25, len(groups) - 0.1))
+    axes.set_yticks([level + 0.2 for level in range(len(groups))], [_label(group) for group in groups], fontsize=9)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False)
     axes.spines["left"].set_visible(False)
     axes.set_title(name, loc="left", fontsize=11, fontweight="bold")
 
 
-def _label(part: Part) -> str:
-    mean = part.spread
+def _label(group: CellGroup) -> str:
+    mean = group.spread
     if not mean.n_cells:
-        return f"{part.name}\n{'no result' if mean.n_missing else 'none planned'}"
+        return f"{group.name}\n{'no result' if mean.n_missing else 'none planned'}"
     ends = "" if np.isnan(mean.low) else f"\n[{mean.low:+.2f}, {mean.high:+.2f}]"
-    return f"{part.name}\n{mean.mean:+.2f}{ends}"
+    return f"{group.name}\n{mean.mean:+.2f}{ends}"
 
 
-def _footnote(parts: Sequence[Part]) -> str:
-    seeds = max(part.spread.n_seeds for part in parts)
-    over = "means over seeds · " if seeds > 1 else ""
-    whiskers = "whiskers and [ ]: 95 % interval over seeds" if seeds > 1 else "one seed: no interval over seeds"
-    missing = sum(part.spread.n_missing for part in parts)
-    return f"{over}{whiskers}" + (f" · {missing} squares have no result" if missing else "")
+def _footnote(groups: Sequence[CellGroup]) -> str:
+    seeds = max(group.spread.n_seeds for group in groups)
+    missing = sum(group.spread.n_missing for group in groups)
+    return footnote(
+        "means over seeds" if seeds > 1 else "",
+        "whiskers and [ ]: 95 % interval over seeds" if seeds > 1 else "one seed: no interval over seeds",
+        f"{missing} cells have no result" if missing else "",
+        per_line=3,
+    )
 
 
-def _legend(figure: "Figure") -> None:
+def _entries() -> "list[Artist]":
+    """Return the legend entries of the marks."""
     from matplotlib.lines import Line2D
 
     shared: dict[str, Any] = {"ls": "", "color": GREY}
-    entries = [
-        Line2D([], [], marker="o", mfc=GREY, ms=4.5, label="square, taught", **shared),
-        Line2D([], [], marker="o", mfc="white", ms=4.5, label="square, transfer", **shared),
+    return [
+        Line2D([], [], marker="o", mfc=GREY, ms=4.5, label="cell, trained", **shared),
+        Line2D([], [], marker="o", mfc="white", ms=4.5, label="cell, transfer", **shared),
         Line2D([], [], marker="D", mfc=GREY, mec="black", ms=6.5, label="mean", **shared),
     ]
-    figure.legend(handles=entries, loc="outside right center")

@@ -1,4 +1,4 @@
-"""When the map appears in a model: how well coordinates can be read off its states, over its training."""
+"""Figure of the accuracy (R²) of linear probes of coordinates, over pre-training."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -6,15 +6,21 @@ import numpy as np
 from pydantic import Field
 
 from offdiag.analyses import Frames
-from offdiag.analyses.selection import require
-from offdiag.errors import UserError
+from offdiag.analyses.selection import one_per
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, heading, label, looks, new_figure, noun, styled, values_of
+from offdiag.figures.style import GREY, Look, heading, label, legend, looks, new_figure, noun, styled, values_of
+from offdiag.studies.world_map.analyses.city_measurements import (
+    TRAINED,
+    UPDATE,
+    done_rows,
+    mean_over_seeds,
+    training_label,
+)
 from offdiag.studies.world_map.analyses.probe_generalisation import PROBES
-from offdiag.studies.world_map.analyses.rows import TRAINED, UPDATE, done_rows, over_seeds, trained_words
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -23,10 +29,10 @@ FLOOR = -0.5  # a probe that does worse is drawn here
 
 
 class Emergence(StudyFigure):
-    """Held-out R2 of linear probes against updates, on a logarithmic axis.
+    """Held-out R² of linear probes against updates, on a logarithmic axis.
 
     Attributes:
-        series: columns with one curve for each of their values. panels: column with one panel a value.
+        series: columns with one curve per combination of values. panels: column with one panel per value.
         group: of cities.
     """
 
@@ -36,18 +42,15 @@ class Emergence(StudyFigure):
     panels: str = "layer"
 
     def plot(self, frames: Frames) -> "Figure":
-        """Means over seeds, a thin line each seed; without snapshots, or before any is measured, an empty frame.
+        """Draw means over seeds and a thin line per seed; empty axes where no snapshot is measured yet.
 
         Raises:
-            UserError: two probes of one seed claim one point, or nothing is selected.
+            UserError: two probes are alike, or nothing is selected.
         """
         rows = done_rows(frames, PROBES, self.where)
         rows = rows[rows[UPDATE].notna() & (rows["group"] == self.group)] if UPDATE in rows and len(rows) else rows[:0]
-        for column in (*self.series, self.panels, "seed") if len(rows) else ():
-            require(rows, column)
-        spot = [self.panels, *self.series, UPDATE, "seed"]
-        if len(rows) and rows.duplicated(spot).any():
-            raise UserError(f"figure {self.name}: two probes of one {', '.join(spot)}: tell them apart with where=")
+        if len(rows):
+            one_per(rows, [self.panels, *self.series, UPDATE, "seed"], f"figure {self.name}", "series= or where=")
         rows = rows.assign(**{CURVE: self._names(rows)})
         names = rows[CURVE].drop_duplicates().tolist()
         panels = values_of(rows[self.panels]) if len(rows) else [None]
@@ -61,15 +64,15 @@ class Emergence(StudyFigure):
                     _draw_curve(axes, here[here[CURVE] == name], look)
                 _finish(axes, here, "no snapshot is measured yet" if panel is None else f"{noun(self.panels)} {panel}")
             row[0].set_ylabel(f"held-out R² of coordinates, {self.group} cities")
-            heading(figure, "How far coordinates are linear in the states, over training", _footnote(rows))
-            _legend(figure, style)
+            heading(figure, "How well linear probes decode coordinates, over training", _footnote(rows))
+            legend(figure, style, _chance_entry())
         return figure
 
     def _names(self, rows: "pd.DataFrame") -> list[str]:
-        """What sets the curve of each row apart from the others."""
+        """Return the name of each row's curve: what tells it apart from the others."""
         varying = [column for column in self.series if len(rows) and rows[column].nunique() > 1] or [TRAINED]
         return [
-            ", ".join(trained_words(str(row[c])) if c == TRAINED else label(c, row[c]) for c in varying)
+            ", ".join(training_label(str(row[c])) if c == TRAINED else label(c, row[c]) for c in varying)
             for row in rows.to_dict("records")
         ]
 
@@ -77,12 +80,12 @@ class Emergence(StudyFigure):
 def _draw_curve(axes: "Axes", rows: "pd.DataFrame", look: Look) -> None:
     if rows.empty:
         return
-    table = over_seeds(rows, "r2", UPDATE)
+    table = mean_over_seeds(rows, "r2", UPDATE)
     x, y, low, high = (table[name].to_numpy(np.float64) for name in (UPDATE, "value", "low", "high"))
-    for _, one in rows.groupby("seed") if rows["seed"].nunique() > 1 else ():
-        own = one.sort_values(UPDATE)
-        height = np.maximum(own["r2"].to_numpy(np.float64), FLOOR)
-        axes.plot(own[UPDATE].to_numpy(np.float64), height, color=look.colour, lw=0.7, alpha=0.5, gid="seed")
+    for _, of_seed in rows.groupby("seed") if rows["seed"].nunique() > 1 else ():
+        of_seed = of_seed.sort_values(UPDATE)
+        height = np.maximum(of_seed["r2"].to_numpy(np.float64), FLOOR)
+        axes.plot(of_seed[UPDATE].to_numpy(np.float64), height, color=look.colour, lw=0.7, alpha=0.5, gid="seed")
     axes.fill_between(x, np.maximum(low, FLOOR), high.clip(FLOOR, 1), color=look.colour, alpha=0.16, lw=0)
     mark: dict[str, Any] = {"marker": look.marker, "markersize": 4.5}
     axes.plot(x, np.maximum(y, FLOOR), color=look.colour, lw=1.8, gid="curve", **mark)
@@ -111,9 +114,8 @@ def _footnote(rows: "pd.DataFrame") -> str:
     return "\n".join(lines)
 
 
-def _legend(figure: "Figure", style: dict[str, Look]) -> None:
+def _chance_entry() -> "Artist":
+    """Return the legend entry of the line at R² 0."""
     from matplotlib.lines import Line2D
 
-    entries = [Line2D([], [], color=look.colour, marker=look.marker, label=name) for name, look in style.items()]
-    entries.append(Line2D([], [], color=GREY, ls=":", label="knows nothing"))
-    figure.legend(handles=entries, loc="outside right center")
+    return Line2D([], [], color=GREY, ls=":", label="no better than\nthe mean place")

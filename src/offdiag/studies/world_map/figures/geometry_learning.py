@@ -1,4 +1,4 @@
-"""How the geometries were learnt: accuracy or error over pre-training, beside what guessing earns."""
+"""Figure of accuracy or error per geometry over pre-training, beside what guessing scores."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -7,8 +7,8 @@ import numpy as np
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, heading, looks, new_figure, styled
-from offdiag.studies.world_map.analyses.cells import ARMS, Cities
+from offdiag.figures.style import GREY, Look, counted, footnote, heading, looks, new_figure, styled
+from offdiag.studies.world_map.analyses.city_cells import ARMS, Cities
 from offdiag.studies.world_map.analyses.task_learning import TaskLearning
 from offdiag.studies.world_map.task import NAMES
 
@@ -22,10 +22,10 @@ LEAST_ERROR = 0.05  # where an error of zero is drawn
 
 
 class GeometryLearning(StudyFigure):
-    """One panel a geometry: accuracy, or mean error of the parsed answers, against updates, one curve an arm.
+    """One panel per geometry: accuracy, or mean error of the parsed answers, against updates; one curve per arm.
 
     Attributes:
-        arms: columns whose values make a curve each. cities: which ones are asked about.
+        arms: columns with one curve per combination of values. cities: which ones are asked about.
     """
 
     tag: ClassVar[str] = "geometry-learning"
@@ -33,7 +33,11 @@ class GeometryLearning(StudyFigure):
     cities: Cities = "real"
 
     def plot(self, frames: Frames) -> "Figure":
-        """Means over seeds with 95 % bands; dotted: the best guess from the number of cities in the question."""
+        """Draw means over seeds with 95 % bands; dotted: the best guess from the number of cities in the question.
+
+        Raises:
+            UserError: no pre-trained arm is asked about these cities.
+        """
         settings = TaskLearning(
             name=self.name, where=self.where, match_on=self.match_on, arms=self.arms, over_training=True
         )
@@ -41,21 +45,21 @@ class GeometryLearning(StudyFigure):
         table = table[table["cities"] == self.cities] if len(table) else table
         if table.empty:
             raise UserError(f"figure {self.name}: no pre-trained arm is asked about cities={self.cities}")
-        places = [name for name in NAMES if name in set(table["geometry"])]
+        geometries = [name for name in NAMES if name in set(table["geometry"])]
         keys = list(dict.fromkeys(table[list(self.arms)].itertuples(index=False, name=None)))
         style = dict(zip(keys, looks(len(keys)), strict=True))
-        across = min(ACROSS, len(places))
-        down = -(-len(places) // across)
+        across = min(ACROSS, len(geometries))
+        down = -(-len(geometries) // across)
         with styled():
-            figure = new_figure(0.9 + 2.75 * across + (0 if across * down > len(places) else 1.8), 1.0 + 2.5 * down)
+            figure = new_figure(0.9 + 2.75 * across + (0 if across * down > len(geometries) else 1.8), 1.0 + 2.5 * down)
             panels = list(figure.subplots(down, across, squeeze=False, sharex=True).flat)
-            for axes, place in zip(panels, places, strict=False):
-                here = table[table["geometry"] == place]
+            for axes, geometry in zip(panels, geometries, strict=False):
+                here = table[table["geometry"] == geometry]
                 for key, look in style.items():
                     _curve(axes, here[(here[list(self.arms)] == list(key)).all(axis=1)], look)
-                _frame(axes, here, place)
-            _legend(figure, panels[len(places) :], {" ".join(map(str, key)): look for key, look in style.items()})
-            for axes in panels[max(0, len(places) - across) : len(places)]:
+                _frame(axes, here, geometry)
+            _legend(figure, panels[len(geometries) :], {" ".join(map(str, key)): look for key, look in style.items()})
+            for axes in panels[max(0, len(geometries) - across) : len(geometries)]:
                 axes.tick_params(axis="x", labelbottom=True)
                 axes.set_xlabel("updates")
             group = "ordinary" if self.cities == "real" else "new"
@@ -68,15 +72,15 @@ def _curve(axes: "Axes", rows: "pd.DataFrame", look: Look) -> None:
     x = rows["update"].to_numpy(np.float64)
     value, low, high = (rows[name].to_numpy(np.float64) for name in ("result", "low", "high"))
     if len(rows) and rows["measure"].iloc[0] == "error":
-        value, low, high = (np.maximum(each, LEAST_ERROR) for each in (value, low, high))
+        value, low, high = (np.maximum(part, LEAST_ERROR) for part in (value, low, high))
     axes.fill_between(x, low, high, color=look.colour, alpha=0.13, lw=0, gid="band")
     axes.plot(x, value, color=look.colour, marker=look.marker, ms=4, mec="white", mew=0.5, lw=1.5, gid="curve")
 
 
-def _frame(axes: "Axes", rows: "pd.DataFrame", place: str) -> None:
+def _frame(axes: "Axes", rows: "pd.DataFrame", geometry: str) -> None:
     from matplotlib.ticker import NullLocator
 
-    axes.set_title("triangle area" if place == "trianglearea" else place, loc="left")
+    axes.set_title("triangle area" if geometry == "trianglearea" else geometry, loc="left")
     guess = rows["by_size"].dropna()
     if len(guess):
         axes.axhline(float(guess.mean()), color=GREY, ls=":", lw=1.3, zorder=1, gid="guess")
@@ -98,9 +102,10 @@ def _frame(axes: "Axes", rows: "pd.DataFrame", place: str) -> None:
 
 
 def _legend(figure: "Figure", spare: "list[Axes]", style: dict[str, Look]) -> None:
+    """Draw the legend into the first panel that is left over, or beside the panels where none is."""
     from matplotlib.lines import Line2D
 
-    entries = [Line2D([], [], color=one.colour, marker=one.marker, ms=5, label=name) for name, one in style.items()]
+    entries = [Line2D([], [], color=look.colour, marker=look.marker, ms=5, label=n) for n, look in style.items()]
     entries.append(Line2D([], [], color=GREY, ls=":", lw=1.3, label="best guess from\nthe number of cities"))
     for axes in spare:
         axes.set_axis_off()
@@ -114,11 +119,12 @@ def _footnote(table: "pd.DataFrame") -> str:
     done = table[table["n_seeds"] > 0]
     if done.empty:
         return "no cell is done"
-    seeds, items = sorted(set(done["n_seeds"])), sorted(set(done["n_items"]))
-    over = "items" if seeds == [1] else "seeds and items"
-    spans = [f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}" for each in (items, seeds)]
+    over = "items" if set(done["n_seeds"]) == {1} else "seeds and items"
     worst = float(done["unparsed"].max())
-    failed = f" · up to {100 * worst:.0f} % of the answers unparsed, left out of errors" if worst else ""
-    gaps = f" · {len(table) - len(done)} of {len(table)} points have no result" if len(done) < len(table) else ""
-    plural = "" if seeds == [1] else "s"
-    return f"{spans[0]} items a point, {spans[1]} seed{plural} · bands: 95 % interval over {over}{failed}{gaps}"
+    return footnote(
+        f"{counted(done['n_items'], 'item')} per point, {counted(done['n_seeds'], 'seed')}",
+        f"bands: 95 % interval over {over}",
+        f"up to {100 * worst:.0f} % of the answers unparsed, left out of errors" if worst else "",
+        f"{len(table) - len(done)} of {len(table)} points have no result" if len(done) < len(table) else "",
+        per_line=4,
+    )

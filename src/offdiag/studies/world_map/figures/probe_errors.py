@@ -1,4 +1,4 @@
-"""How far off linear probes put ordinary and new cities, for each training."""
+"""Figure of the errors of linear probes on ordinary and new cities, per training."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -7,25 +7,27 @@ from pydantic import Field
 
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, heading, label, new_figure, styled
+from offdiag.figures.style import GREY, Look, counted, footnote, heading, label, legend, new_figure, styled
+from offdiag.stats import Estimate
+from offdiag.studies.world_map.analyses.city_measurements import TRAINED, mean_over_seeds, tasks_of
 from offdiag.studies.world_map.analyses.probe_generalisation import GROUPS, probe_rows
-from offdiag.studies.world_map.analyses.rows import TRAINED, over_seeds, tasks_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LOOKS = {"ordinary": Look("#0072B2", "o"), "new": Look("#D55E00", "D")}
-WORDS = {"ordinary": "ordinary cities, held out", "new": "new cities"}
+GROUP_LABELS = {"ordinary": "ordinary cities, held out", "new": "new cities"}
 
 
 class ProbeErrors(StudyFigure):
     """Euclidean error of probes of ordinary cities, on both groups; trainings with one task apart from the others.
 
     Attributes:
-        arms: columns with one panel for each of their values.
-        split_by: the task. error: of a model, over its cities.
+        arms: columns with one panel per combination of values.
+        split_by: the task. error: of a model over its cities, their mean (``error``) or ``median``.
     """
 
     tag: ClassVar[str] = "probe-errors"
@@ -34,7 +36,7 @@ class ProbeErrors(StudyFigure):
     error: Literal["error", "median"] = "median"
 
     def plot(self, frames: Frames) -> "Figure":
-        """One place a training, in one order for all panels; means over seeds, a small dot each seed.
+        """Draw each training at one place along x, the same in all panels: means over seeds, a small dot per seed.
 
         Raises:
             UserError: see :func:`offdiag.studies.world_map.analyses.probe_generalisation.probe_rows`.
@@ -46,30 +48,32 @@ class ProbeErrors(StudyFigure):
         with styled():
             figure = new_figure(max(6.8, 3.4 + 0.42 * len(order)), 1.7 + 3.0 * len(panels))
             column = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-            for axes, (key, few) in zip(column, panels, strict=True):
-                for spot in self._spots(few):
-                    _draw_spot(axes, spot, order.index(spot.trained))
-                self._finish(axes, few, order)
+            for axes, (key, of_arm) in zip(column, panels, strict=True):
+                for error in self._errors(of_arm):
+                    _draw_error(axes, error, order.index(error.trained))
+                self._finish(axes, of_arm, order)
                 name = ", ".join(label(*each) for each in zip(self.arms, key, strict=True))
                 axes.set_ylabel((f"{name}\n" if len(panels) > 1 else "") + f"{what.lower()} error (units)")
             column[-1].set_xlabel("fine-tuned on")
             heading(figure, f"{what} distance between true and decoded place", _footnote(rows))
-            _legend(figure)
+            style = {GROUP_LABELS[group]: look for group, look in LOOKS.items()}
+            legend(figure, style, _blind_entry(), ls="", mec="black", mew=0.5)
         return figure
 
     def _order(self, rows: "pd.DataFrame") -> list[str]:
-        """Trainings without the task first, then by the error on new cities."""
+        """Return the trainings: those without the task first, then by the error on new cities."""
         new = rows[rows["group"] == "new"] if len(rows) else rows
         at = new.groupby(TRAINED)[self.error].mean().to_dict() if len(new) else {}
         return sorted(map(str, at), key=lambda trained: (self._has(trained), float(at[trained])))
 
-    def _spots(self, rows: "pd.DataFrame") -> "Iterator[_Spot]":
+    def _errors(self, rows: "pd.DataFrame") -> "Iterator[_ProbeError]":
         for group in GROUPS if len(rows) else ():
             here = rows[rows["group"] == group]
-            for row in over_seeds(here, self.error, TRAINED).to_dict("records"):
-                few = here.loc[here[TRAINED] == row[TRAINED], self.error]
+            for row in mean_over_seeds(here, self.error, TRAINED).to_dict("records"):
+                by_seed = here.loc[here[TRAINED] == row[TRAINED], self.error]
                 value, low, high = (float(row[name]) for name in ("value", "low", "high"))
-                yield _Spot(str(row[TRAINED]), group, value, low, high, tuple(map(float, few)))
+                mean = Estimate(value, low, high, len(by_seed))
+                yield _ProbeError(str(row[TRAINED]), group, mean, tuple(map(float, by_seed)))
 
     def _has(self, trained: str) -> bool:
         return self.split_by in tasks_of(trained)
@@ -93,28 +97,26 @@ class ProbeErrors(StudyFigure):
             axes.axhline(blind, color=LOOKS[group].colour, lw=1, ls=":", gid="blind")
 
 
-class _Spot(NamedTuple):
-    """The error of one training on one group of cities: the mean with its interval, and each seed's."""
+class _ProbeError(NamedTuple):
+    """The error of one training on one group of cities: the mean with its interval, and the error of each seed."""
 
     trained: str
     group: str
-    value: float
-    low: float
-    high: float
+    mean: Estimate
     by_seed: tuple[float, ...]
 
 
-def _draw_spot(axes: "Axes", spot: _Spot, place: int) -> None:
-    look = LOOKS[spot.group]
-    x = place + (-0.14 if spot.group == "ordinary" else 0.14)
+def _draw_error(axes: "Axes", error: _ProbeError, position: int) -> None:
+    look, mean = LOOKS[error.group], error.mean
+    x = position + (-0.14 if error.group == "ordinary" else 0.14)
     # an interval of a few seeds can reach below 0, where a logarithmic axis has no place
-    low = max(spot.low, min(spot.by_seed) / 3)
-    reach = [[max(spot.value - low, 0)], [max(spot.high - spot.value, 0)]]
+    low = max(mean.low, min(error.by_seed) / 3)
+    reach = [[max(mean.value - low, 0)], [max(mean.high - mean.value, 0)]]
     mark: dict[str, Any] = {"fmt": look.marker, "ms": 6, "color": look.colour, "mec": "black", "mew": 0.5}
-    axes.errorbar(x, spot.value, yerr=reach, capsize=2.5, lw=1.2, zorder=3, **mark)
-    if len(spot.by_seed) > 1:
+    axes.errorbar(x, mean.value, yerr=reach, capsize=2.5, lw=1.2, zorder=3, **mark)
+    if len(error.by_seed) > 1:
         dots: dict[str, Any] = {"ls": "", "marker": "o", "ms": 2.6, "color": look.colour, "alpha": 0.7}
-        axes.plot([x + 0.1] * len(spot.by_seed), spot.by_seed, gid="seeds", **dots)
+        axes.plot([x + 0.1] * len(error.by_seed), error.by_seed, gid="seeds", **dots)
 
 
 def _footnote(rows: "pd.DataFrame") -> str:
@@ -122,21 +124,17 @@ def _footnote(rows: "pd.DataFrame") -> str:
         return "nothing is measured yet"
     n = {group: int(rows.loc[rows["group"] == group, "n"].max()) for group in GROUPS}
     seeds = rows["seed"].nunique()
-    whiskers = (
-        f"{seeds} seeds (dots), whiskers: 95 % over seeds and cities" if seeds > 1 else "whiskers: 95 % over cities"
-    )
-    return (
-        f"probes are fitted to ordinary cities only; {n['ordinary']} ordinary and {n['new']} new cities\n{whiskers}\n"
-        "dotted: the mean error of placing every city at the centre of the ordinary ones"
+    dots, over = (f"{counted([seeds], 'seed')} (dots), ", "seeds and cities") if seeds > 1 else ("", "cities")
+    return footnote(
+        f"probes are fitted to ordinary cities only; {n['ordinary']} ordinary and {n['new']} new cities",
+        f"{dots}whiskers: 95 % over {over}",
+        "dotted: the mean error of placing every city at the centre of the ordinary ones",
+        per_line=1,
     )
 
 
-def _legend(figure: "Figure") -> None:
+def _blind_entry() -> "Artist":
+    """Return the legend entry of the error that needs no probe."""
     from matplotlib.lines import Line2D
 
-    entries = [
-        Line2D([], [], color=look.colour, marker=look.marker, ls="", mec="black", mew=0.5, label=WORDS[group])
-        for group, look in LOOKS.items()
-    ]
-    entries.append(Line2D([], [], color=GREY, ls=":", label="one place for all"))
-    figure.legend(handles=entries, loc="outside right center")
+    return Line2D([], [], color=GREY, ls=":", label="one place for all")

@@ -1,4 +1,4 @@
-"""Transfer and synergy by arm (width, say): the means of the matrices, side by side."""
+"""Figure of mean transfer and synergy per arm, such as per model width."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -7,10 +7,9 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.figures.style import GREY, Look, heading, looks, new_figure, styled
-from offdiag.studies.world_map.analyses.transfer_means import Part, halves, split
-from offdiag.studies.world_map.analyses.transfer_statistics import matrices
-from offdiag.studies.world_map.figures.of_matrices import OfMatricesFigure
+from offdiag.figures.style import GREY, Look, counted, footnote, heading, looks, new_figure, styled
+from offdiag.studies.world_map.analyses.transfer_statistics import matrices_by_arm
+from offdiag.studies.world_map.figures.transfer_figure import CellGroup, TransferFigure, by_task, by_training
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,31 +18,35 @@ if TYPE_CHECKING:
 DODGE = 0.2
 
 
-class TransferByArm(OfMatricesFigure):
-    """Mean improvement where was trained and where was not, of one and of two geometries, and their difference.
+class TransferByArm(TransferFigure):
+    """Mean improvement on trained and untrained geometries, after one geometry and after two, and their difference.
 
-    For its attributes see :class:`OfMatricesFigure`.
+    For its attributes see :class:`TransferFigure`.
     """
 
     tag: ClassVar[str] = "transfer-by-arm"
 
     def plot(self, frames: Frames) -> "Figure":
-        """Means with 95 % whiskers over seeds, and the seeds; a mean of one seed has no whisker."""
-        found = matrices(frames.cells, self.settings)
-        if not found:
+        """Draw means with 95 % whiskers over seeds, and each seed; a mean of one seed has no whisker.
+
+        Raises:
+            UserError: no fine-tuned arm is planned.
+        """
+        by_arm = matrices_by_arm(frames.cells, self.settings)
+        if not by_arm:
             raise UserError(f"figure {self.name}: no fine-tuned arm is planned")
         panels = {
-            "one geometry taught": list(halves(found, "single")),
-            "two taught": list(halves(found, "pair")),
-            "two minus the better specialist": list(split(found, self.split_by)),
+            "trained on one geometry": list(by_training(by_arm, "single")),
+            "trained on two": list(by_training(by_arm, "pair")),
+            "two minus the better specialist": list(by_task(by_arm, self.split_by)),
         }
-        panels = {title: parts for title, parts in panels.items() if any(_planned(part) for part in parts)}
+        panels = {title: groups for title, groups in panels.items() if any(_planned(group) for group in groups)}
         with styled():
-            figure = new_figure(1.6 + len(panels) * (1.6 + 0.62 * len(found)), 4.3)
+            figure = new_figure(1.6 + len(panels) * (1.6 + 0.62 * len(by_arm)), 4.3)
             row = figure.subplots(1, len(panels), squeeze=False)[0]
-            for axes, (title, parts) in zip(row, panels.items(), strict=True):
+            for axes, (title, groups) in zip(row, panels.items(), strict=True):
                 colours = looks(4)[:2] if "minus" not in title else looks(4)[2:]
-                draw_parts(axes, parts, list(found), dict(zip(_names(parts), colours, strict=True)))
+                _draw_groups(axes, groups, list(by_arm), dict(zip(_names(groups), colours, strict=True)))
                 axes.set_title(title, loc="left")
                 axes.axhline(0, color=GREY, lw=0.8, zorder=1)
                 axes.legend(loc="best", fontsize=8)
@@ -52,25 +55,27 @@ class TransferByArm(OfMatricesFigure):
             for axes in levels:
                 axes.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
             row[0].set_ylabel("normalised improvement")
-            shown = [part for parts in panels.values() for part in parts]
-            heading(figure, f"Transfer by {' and '.join(self.arms)}", _footnote(shown))
+            drawn = [group for groups in panels.values() for group in groups]
+            heading(figure, f"Transfer by {' and '.join(self.arms)}", _footnote(drawn))
         return figure
 
 
-def draw_parts(axes: "Axes", parts: Sequence[Part], keys: Sequence[tuple[Any, ...]], style: dict[str, Look]) -> None:
-    """Means with whiskers and seeds, dodged by name, over the arms."""
+def _draw_groups(
+    axes: "Axes", groups: Sequence[CellGroup], keys: Sequence[tuple[Any, ...]], style: dict[str, Look]
+) -> None:
+    """Draw the means of all arms along x with whiskers and seeds; groups of different names side by side."""
     for i, (name, look) in enumerate(style.items()):
         shift = (i - (len(style) - 1) / 2) * DODGE
-        own = [part for part in parts if part.name == name and part.spread.n_cells]
-        x = np.array([keys.index(part.key) + shift for part in own])
-        mean = np.array([part.spread.mean for part in own])
-        reach = np.array([part.spread.high - part.spread.mean for part in own])
+        named = [group for group in groups if group.name == name and group.spread.n_cells]
+        x = np.array([keys.index(group.key) + shift for group in named])
+        mean = np.array([group.spread.mean for group in named])
+        reach = np.array([group.spread.high - group.spread.mean for group in named])
         mark: dict[str, Any] = {"color": look.colour, "marker": look.marker, "ms": 7, "mec": "white", "ls": ""}
         axes.errorbar(x, mean, yerr=reach, capsize=3, elinewidth=1.3, zorder=3, label=name, gid="mean", **mark)
-        for at, part in zip(x, own, strict=True):
-            seeds = part.by_seed if len(part.by_seed) > 1 else np.empty(0)
+        for at, group in zip(x, named, strict=True):
+            seeds = group.by_seed if len(group.by_seed) > 1 else np.empty(0)
             axes.plot([at + 0.07] * len(seeds), seeds, "o", ms=3, mfc="white", mec=look.colour, zorder=4, gid="seed")
-    absent = [key for key in keys if not any(part.spread.n_cells for part in parts if part.key == key)]
+    absent = [key for key in keys if not any(group.spread.n_cells for group in groups if group.key == key)]
     for key in absent:
         place = (keys.index(key), 0.5)
         axes.text(*place, "no result", transform=axes.get_xaxis_transform(), rotation=90, ha="center", va="center",
@@ -79,19 +84,22 @@ def draw_parts(axes: "Axes", parts: Sequence[Part], keys: Sequence[tuple[Any, ..
     axes.set_xlim(-0.5, len(keys) - 0.5)
 
 
-def _names(parts: Iterable[Part]) -> list[str]:
-    return list(dict.fromkeys(part.name for part in parts))
+def _names(groups: Iterable[CellGroup]) -> list[str]:
+    return list(dict.fromkeys(group.name for group in groups))
 
 
-def _planned(part: Part) -> bool:
-    return part.spread.n_cells + part.spread.n_missing > 0
+def _planned(group: CellGroup) -> bool:
+    return group.spread.n_cells + group.spread.n_missing > 0
 
 
-def _footnote(parts: Sequence[Part]) -> str:
-    seeds = sorted({part.spread.n_seeds for part in parts if part.spread.n_cells})
-    several = [f"{n}" for n in seeds if n > 1]
-    missing = sum(part.spread.n_missing for part in parts)
-    text = f"whiskers: 95 % interval over {' to '.join(several)} seeds (small dots)" if several else ""
-    alone = "a mean of one seed has no whisker" if 1 in seeds else ""
-    gaps = f"{missing} squares have no result" if missing else ""
-    return " · ".join(filter(None, (text, alone, gaps))) or "no cell is done"
+def _footnote(groups: Sequence[CellGroup]) -> str:
+    seeds = {group.spread.n_seeds for group in groups if group.spread.n_cells}
+    several = seeds - {0, 1}
+    missing = sum(group.spread.n_missing for group in groups)
+    said = footnote(
+        f"whiskers: 95 % interval over {counted(several, 'seed')} (small dots)" if several else "",
+        "a mean of one seed has no whisker" if 1 in seeds else "",
+        f"{missing} cells have no result" if missing else "",
+        per_line=3,
+    )
+    return said or "no cell is done"

@@ -1,4 +1,4 @@
-"""Heat maps of transfer between geometries: one taught, two taught, and two minus the better of their specialists."""
+"""Heat maps of transfer between geometries: trained on one, on two, and two minus the better specialist."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -8,18 +8,18 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.figures.style import heading, new_figure, styled
-from offdiag.studies.world_map.figures.of_matrices import OfMatricesFigure
-from offdiag.studies.world_map.figures.transfer_squares import (
+from offdiag.figures.style import counted, footnote, heading, new_figure, styled
+from offdiag.studies.world_map.figures.transfer_cells import (
     COLOURS,
-    Square,
+    MatrixCell,
     Which,
-    draw_square,
+    draw_cell,
+    matrix_cells,
     row_order,
     short_name,
-    squares,
     trained_name,
 )
+from offdiag.studies.world_map.figures.transfer_figure import TransferFigure
 from offdiag.studies.world_map.task import NAMES
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = {
-    "single": "New cities taught through one geometry",
-    "pair": "New cities taught through two geometries",
+    "single": "New cities learnt through one geometry",
+    "pair": "New cities learnt through two geometries",
     "difference": "Two geometries minus the better specialist",
 }
 BARS = {
@@ -40,25 +40,29 @@ BARS = {
 GAP = 0.3  # between pairs with and without the geometry that splits them
 
 
-class TransferMatrixFigure(OfMatricesFigure):
-    """One panel an arm (a width, say): rows are what was taught, columns what is asked, with statistics above.
+class TransferMatrixFigure(TransferFigure):
+    """One panel per arm, such as a width: rows are trained geometries, columns evaluated ones, statistics above.
 
     Attributes:
-        matrix: which of the three.
+        matrix: ``single``, ``pair``, or their ``difference``.
     """
 
     tag: ClassVar[str] = "transfer-matrix"
     matrix: Which = "single"
 
     def plot(self, frames: Frames) -> "Figure":
-        """Every planned square; trained ones have a ``T``, what is not done is hatched and named."""
+        """Draw every planned cell; trained ones have a ``T``, what is not done is hatched and says why.
+
+        Raises:
+            UserError: no fine-tuned arm is planned for this matrix.
+        """
         settings = self.settings
-        found = squares(frames, settings, self.matrix)
-        if not found:
+        cells = matrix_cells(frames, settings, self.matrix)
+        if not cells:
             raise UserError(f"figure {self.name}: no fine-tuned arm is planned for a {self.matrix} matrix")
         statistics = frames.table(settings)
-        rows, n_having = row_order(found, self.split_by)
-        keys = list(dict.fromkeys(square.key for square in found))
+        rows, n_having = row_order(cells, self.split_by)
+        keys = list(dict.fromkeys(cell.key for cell in cells))
         with styled():
             figure, panels = _canvas(len(keys), len(rows), self.matrix)
             for i, (axes, key) in enumerate(zip(panels, keys, strict=True)):
@@ -66,12 +70,12 @@ class TransferMatrixFigure(OfMatricesFigure):
                 text = _statistics(chosen[chosen["matrix"] == self.matrix], self.split_by, self.matrix)
                 _frame(axes, rows, n_having, labelled=i % 2 == 0)
                 axes.set_title(text, loc="left", fontsize=8, color="#333333", linespacing=1.35)
-                own = [square for square in found if square.key == key]
-                _name(axes, f"{' '.join(map(str, key))} · {_seeds(own)}", text)
-                for square in own:
-                    y = _height(rows.index(square.trained), n_having)
-                    draw_square(axes, NAMES.index(square.evaluated), y, square, self.matrix)
-            heading(figure, TITLES[self.matrix], _footnote(found, self.matrix))
+                of_arm = [cell for cell in cells if cell.key == key]
+                _name(axes, f"{' '.join(map(str, key))} · {_seeds(of_arm)}", text)
+                for cell in of_arm:
+                    y = _height(rows.index(cell.trained), n_having)
+                    draw_cell(axes, NAMES.index(cell.evaluated), y, cell, self.matrix)
+            heading(figure, TITLES[self.matrix], _footnote(cells, self.matrix))
             _colour_bar(figure, panels, self.matrix)
         return figure
 
@@ -95,8 +99,8 @@ def _frame(axes: "Axes", rows: Sequence[str], n_having: int, *, labelled: bool) 
     axes.set(xlim=(-0.5, len(NAMES) - 0.5), ylim=(heights[-1] + 0.5, -0.5))
     axes.set_xticks(range(len(NAMES)), [short_name(name) for name in NAMES], fontsize=8.5)
     axes.set_yticks(heights, [trained_name(row) for row in rows] if labelled else [], fontsize=8.5)
-    axes.set_xlabel("asked about new cities", fontsize=9)
-    axes.set_ylabel("taught about new cities" if labelled else "", fontsize=9)
+    axes.set_xlabel("evaluated on, new cities", fontsize=9)
+    axes.set_ylabel("trained on, new cities" if labelled else "", fontsize=9)
     axes.tick_params(length=0)
     axes.grid(visible=False)
     for spine in axes.spines.values():
@@ -104,7 +108,7 @@ def _frame(axes: "Axes", rows: Sequence[str], n_having: int, *, labelled: bool) 
 
 
 def _name(axes: "Axes", name: str, text: str) -> None:
-    """The arm above its statistics."""
+    """Write the arm above its statistics."""
     lines = text.count("\n") + 1
     axes.annotate(
         name, (0, 1), (0, 8 + 11.5 * lines), xycoords="axes fraction", textcoords="offset points", fontsize=11,
@@ -113,7 +117,7 @@ def _name(axes: "Axes", name: str, text: str) -> None:
 
 
 def _statistics(table: "pd.DataFrame", split_by: str, which: Which) -> str:
-    """Two or four numbers in words."""
+    """Return the means of the matrix in words, a line each."""
     by = table.set_index(["rows", "cells"]).to_dict("index")
     lines = {"trained": ("all", "trained"), "transfer": ("all", "transfer")}
     if which == "difference":
@@ -142,18 +146,20 @@ def _colour_bar(figure: "Figure", panels: "Sequence[Axes]", which: Which) -> Non
     bar.outline.set_visible(False)
 
 
-def _seeds(found: Sequence[Square]) -> str:
-    planned, done = max(s.n_planned_seeds for s in found), max(s.n_seeds for s in found)
-    return f"{done} of {planned} seeds" if 0 < done < planned else f"{planned} seed{'s' * (planned > 1)}"
+def _seeds(cells: Sequence[MatrixCell]) -> str:
+    planned, done = max(cell.n_planned_seeds for cell in cells), max(cell.n_seeds for cell in cells)
+    return f"{done} of {planned} seeds" if 0 < done < planned else counted([planned], "seed")
 
 
-def _footnote(found: Sequence[Square], which: Which) -> str:
-    parts = ["T: taught", "±: spread over squares"]
-    parts += ["[ ]: 95 % interval over seeds"] if max(square.n_seeds for square in found) > 1 else []
+def _footnote(cells: Sequence[MatrixCell], which: Which) -> str:
+    marks = footnote(
+        "T: trained",
+        "±: spread over cells",
+        "[ ]: 95 % interval over seeds" if max(cell.n_seeds for cell in cells) > 1 else "",
+        "bold: the interval over items (and seeds, if several) leaves out 0" if which == "difference" else "",
+        "*: clipped to 0 or 1.5 in a seed" if any(cell.cut for cell in cells) else "",
+        per_line=4,
+    )
     if which == "difference":
-        parts.append("bold: the interval over items (and seeds, where there are some) leaves out 0")
-    elif any(square.cut for square in found):
-        parts.append("*: clipped to 0 or 1.5 in a seed")
-    line = " · ".join(parts)
-    zero = "0: before, new cities · 1: before, ordinary cities" if which != "difference" else ""
-    return f"{zero}\n{line}" if zero else line
+        return marks
+    return f"{footnote('0: before fine-tuning, new cities', '1: before fine-tuning, ordinary cities')}\n{marks}"

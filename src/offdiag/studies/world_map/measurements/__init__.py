@@ -1,1 +1,1 @@
-"""What is measured besides answers in the study family world map."""
+"""Measurements of the world map studies: hidden states of cities, linear probes, maps and alignment."""

@@ -1,4 +1,4 @@
-"""Where a model puts its cities: coordinates for pictures, so that these need no states."""
+"""Maps decoded from hidden states: probed coordinates and principal components of every city, for figures."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Self
@@ -11,29 +11,31 @@ from offdiag.errors import UserError
 from offdiag.stats import FloatArray
 from offdiag.stats.coordinate_probe import fit_probe, held_out_places
 from offdiag.steps import Measurement, Work
-from offdiag.studies.world_map.measurements.representations import Encoded, load_states
+from offdiag.studies.world_map.measurements.representations import LabelledStates, load_representations
 from offdiag.tasks import Scalar
 
 COMPONENTS = 3
 
 
 class CityMap(Measurement):
-    """One row a city, at one layer.
+    """Decoded map of the cities in one model at one layer, one row per city.
+
+    Figures are drawn from these rows alone, so that they need no hidden states, which are large.
 
     Columns: ``layer``; ``city, region, country, new, x, y`` (true place, in units); ``pc1, pc2, pc3`` (principal
-    components of all cities' states, in the states' own unit) and ``pc_share`` (share of the variance that they hold);
+    components of all cities' states, in the unit of the states) and ``pc_share`` (their share of the variance);
     ``probe_x, probe_y`` (where linear probes of the ordinary cities put it: probes that have not seen it) and ``rest``
     (first principal component of what is left of the states without the directions of the probe of all ordinary
     cities).
 
     Attributes:
         states: of the cities. layer: which. n_folds, penalty, seed: of the probes, see
-            :class:`offdiag.measurements.CityProbe`.
+            :class:`offdiag.studies.world_map.measurements.coordinate_probe.CityProbe`.
     """
 
     tag: ClassVar[str] = "city-map"
     table: ClassVar[str] = "city_maps"
-    states: Encoded
+    states: LabelledStates
     layer: int
     n_folds: int = Field(default=10, ge=2)
     penalty: float | None = Field(default=None, ge=0)
@@ -57,10 +59,10 @@ class CityMap(Measurement):
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
         source = self.states.representations
         cities = source.world.build()
-        features = load_states(work.output(source), self.layer).astype(np.float64)
+        features = load_representations(work.output(source), self.layer).astype(np.float64)
         places = np.column_stack([cities.x, cities.y]).astype(np.float64)
         components, share = principal_components(features, COMPONENTS)
-        placed, rest = self._probed(features, places, cities.new)
+        probed, rest = self._probed(features, places, cities.new)
         for i in range(len(cities)):
             yield {
                 "layer": self.layer,
@@ -72,30 +74,31 @@ class CityMap(Measurement):
                 "y": int(cities.y[i]),
                 **{f"pc{k + 1}": float(components[i, k]) for k in range(COMPONENTS)},
                 "pc_share": share,
-                "probe_x": float(placed[i, 0]),
-                "probe_y": float(placed[i, 1]),
+                "probe_x": float(probed[i, 0]),
+                "probe_y": float(probed[i, 1]),
                 "rest": float(rest[i]),
             }
 
     def _probed(
         self, features: FloatArray, places: FloatArray, new: NDArray[np.bool_]
     ) -> tuple[FloatArray, FloatArray]:
-        """Held-out places ``[n, 2]``, and the first component of what the probe does not see, ``[n]``."""
+        """Return held-out places ``[n, 2]``, and the first component of what the probe does not see, ``[n]``."""
         probe = fit_probe(features[~new], places[~new], self.penalty)
-        placed = probe(features)
-        placed[~new] = held_out_places(
+        probed = probe(features)
+        probed[~new] = held_out_places(
             features[~new], places[~new], n_folds=self.n_folds, seed=self.seed, penalty=self.penalty
         )
-        directions = np.linalg.qr(probe.weights)[0]
+        directions = np.linalg.qr(probe.weights)[0]  # an orthonormal basis of the plane that the probe reads
         unseen = features - probe.centre
         unseen -= unseen @ directions @ directions.T
-        return placed, principal_components(unseen, 1)[0][:, 0]
+        return probed, principal_components(unseen, 1)[0][:, 0]
 
 
 def principal_components(features: FloatArray, n: int) -> tuple[FloatArray, float]:
-    """The first ``n`` components ``[items, n]`` and their share of the variance.
+    """Return the first ``n`` principal components ``[items, n]`` and their share of the variance.
 
-    Each points to where its largest value is positive. Components that do not exist are 0.
+    Singular vectors have no sign, so each component is turned to where its largest value is positive: equal states
+    then give equal pictures. Components that do not exist are 0.
     """
     left, values, _ = np.linalg.svd(features - features.mean(0), full_matrices=False)
     found = np.zeros((len(features), n))

@@ -1,4 +1,4 @@
-"""Whether the places of cities can be read off a model's states by a straight line."""
+"""Linear probes that decode the coordinates of cities from hidden states."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,16 +11,16 @@ from pydantic import Field
 from offdiag.stats import FloatArray
 from offdiag.stats.coordinate_probe import fit_probe, held_out_places, probe_quality
 from offdiag.steps import Measurement, Work
-from offdiag.studies.world_map.measurements.representations import Encoded, load_states
+from offdiag.studies.world_map.measurements.representations import LabelledStates, load_representations
 from offdiag.tasks import Scalar
 
-Group: TypeAlias = Literal["ordinary", "new"]
+CityGroup: TypeAlias = Literal["ordinary", "new"]
 
 N_RESAMPLES = 1000
 
 
 class CityProbe(Measurement):
-    """Linear probes of coordinates, one row a layer and group of cities.
+    """Linear probes of coordinates, one row per layer and group of cities.
 
     An ordinary city is placed by a probe fitted to the ordinary cities of the other folds; a new one by a probe fitted
     to all ordinary cities, so that it says whether new cities lie on the map that the others form. With thousands of
@@ -41,7 +41,7 @@ class CityProbe(Measurement):
 
     tag: ClassVar[str] = "city-probe"
     table: ClassVar[str] = "city_probes"
-    states: Encoded
+    states: LabelledStates
     n_folds: int = Field(default=10, ge=2)
     penalty: float | None = Field(default=None, ge=0)
     seed: int = 0
@@ -59,32 +59,34 @@ class CityProbe(Measurement):
         places = np.column_stack([cities.x, cities.y]).astype(np.float64)
         blind_at = places[~cities.new].mean(0)
         for layer in source.layers:
-            features = load_states(work.output(source), layer).astype(np.float64)
-            for group, found, fit in self._placed(features, places, ~cities.new):
+            features = load_representations(work.output(source), layer).astype(np.float64)
+            for group, predicted, fit in self._predictions(features, places, ~cities.new):
                 truth = places[cities.new if group == "new" else ~cities.new]
-                quality = self._quality(truth, found, source.world.per_degree)
+                quality = self._quality(truth, predicted, source.world.per_degree)
                 blind = float(np.hypot(*(truth - blind_at).T).mean())
                 yield {"layer": layer, "group": group, "n": len(truth), **fit, **quality, "blind": blind}
 
-    def _placed(
-        self, features: FloatArray, places: FloatArray, old: NDArray[np.bool_]
-    ) -> Iterator[tuple[Group, FloatArray, dict[str, Scalar]]]:
-        """For each group of cities where it was placed, and by what kind of fit."""
-        probe, n = fit_probe(features[old], places[old], self.penalty), int(old.sum())
-        found = held_out_places(features[old], places[old], n_folds=self.n_folds, seed=self.seed, penalty=self.penalty)
+    def _predictions(
+        self, features: FloatArray, places: FloatArray, ordinary: NDArray[np.bool_]
+    ) -> Iterator[tuple[CityGroup, FloatArray, dict[str, Scalar]]]:
+        """Yield each group of cities with its predicted places ``[cities, 2]`` and what is known of the fit."""
+        x, y = features[ordinary], places[ordinary]
+        probe, n = fit_probe(x, y, self.penalty), int(ordinary.sum())
+        held_out = held_out_places(x, y, n_folds=self.n_folds, seed=self.seed, penalty=self.penalty)
         fit: dict[str, Scalar] = {"n_fitted": n - math.ceil(n / self.n_folds), "penalty": probe.penalty}
-        yield "ordinary", found, fit
-        yield "new", probe(features[~old]), {**fit, "n_fitted": n}
+        yield "ordinary", held_out, fit
+        yield "new", probe(features[~ordinary]), {**fit, "n_fitted": n}
 
-    def _quality(self, truth: FloatArray, found: FloatArray, per_degree: int) -> dict[str, Scalar]:
-        quality = probe_quality(truth, found, n_resamples=N_RESAMPLES, seed=self.seed)._asdict()
-        ends = {
+    def _quality(self, truth: FloatArray, predicted: FloatArray, per_degree: int) -> dict[str, Scalar]:
+        """Return the columns on how far ``predicted`` is from ``truth``, both ``[cities, 2]`` in units."""
+        quality = probe_quality(truth, predicted, n_resamples=N_RESAMPLES, seed=self.seed)._asdict()
+        estimates = {
             **quality,
             "error_degrees": np.divide(quality["error"], per_degree),
             "median_degrees": np.divide(quality["median"], per_degree),
         }
         return {
             f"{name}{suffix}": float(value) if math.isfinite(value) else None
-            for name, estimate in ends.items()
+            for name, estimate in estimates.items()
             for suffix, value in zip(("", "_low", "_high"), estimate[:3], strict=True)
         }

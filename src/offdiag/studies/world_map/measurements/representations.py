@@ -1,4 +1,4 @@
-"""What a model makes of every city of a world: hidden states, kept so that whatever asks for them need not run it."""
+"""Hidden states of all cities of a world in one model, saved so that measurements need not run the model again."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,22 +19,22 @@ from offdiag.tasks import Scalar
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Place = Literal["digit", "delimiter"]
+TokenPosition = Literal["digit", "delimiter"]
 FILE = "states.safetensors"
 
 
 class Representations(Step):
-    """Hidden states of all cities of a world, each in the beginning of a question that asks about it first.
+    """Hidden states (activations) of all cities of a world, each at the beginning of a question about it.
 
     Of ``dist(c_0865,`` and what the tokenizer puts before a text, the states of the last digit of the id and of the
-    delimiter after it stand beside each other. Ids are padded as in training. Every place is the last token of a text
-    of its own, so none is counted; in a causal model its state is the same in the longer one.
+    delimiter after it are concatenated. Ids are padded as in training. Each position is read as the last token of a
+    text of its own, so that no token has to be counted; in a causal model its state is the same in a longer text.
 
     Attributes:
         weights: of the model. world: whose cities; ordinary ones first, then new ones, as in ``world.build()``.
-        geometry: whose question begins the text; one that the model was trained on.
+        geometry: whose question the text begins; one that the model was trained on.
         layers: 0 for the embeddings, i for the output of block i; the last one is after the final norm.
-        places: of the tokens.
+        places: positions of the tokens, see above.
     """
 
     kind: ClassVar[str] = "representations"
@@ -42,7 +42,7 @@ class Representations(Step):
     world: World
     geometry: Name = "distance"
     layers: tuple[int, ...] = Field(min_length=1)
-    places: tuple[Place, ...] = Field(default=("digit", "delimiter"), min_length=1)
+    places: tuple[TokenPosition, ...] = Field(default=("digit", "delimiter"), min_length=1)
 
     @field_validator("world")
     @classmethod
@@ -61,16 +61,16 @@ class Representations(Step):
         return {**super().canonical(), "prompt_version": TEXT_VERSION}
 
     def cost(self, probe: CostProbe) -> CostLine:
-        """One text per city and place; the texts of all cities are as long, since their ids are padded."""
+        """Count one text per city and position; the texts of all cities are of one length, since ids are padded."""
         (city,) = names(np.zeros(1, np.int64), self.world.id_digits)
         texts = [_beginning(city, self.geometry, place) for place in self.places]
         return probe.read(self, self.weights, self.world.n_cities * len(texts) * probe.tokens(texts))
 
     def run(self, work: Work) -> dict[str, Json]:
-        """Write one array a layer, float32 ``[cities, places x width]``.
+        """Write one array per layer, float32 ``[cities, positions x width]``.
 
         Raises:
-            UserError: a layer that the model does not have, or a tokenizer that does not know the texts.
+            UserError: the model lacks a layer, or its tokenizer does not know the characters of the texts.
         """
         from safetensors.numpy import save_file
 
@@ -80,21 +80,22 @@ class Representations(Step):
         _check_tokens(model.tokenizer, texts, self.weights.label)
         states = model.hidden_states(texts, self.layers, ["last"], chat=False, on_progress=work.progress)
         cities = len(texts) // len(self.places)
-        by_place = states[:, 0].reshape(len(self.places), cities, len(self.layers), -1)
-        features = by_place.transpose(2, 1, 0, 3).reshape(len(self.layers), cities, -1)
-        part = work.folder / f"{FILE}.part"
+        by_position = states[:, 0].reshape(len(self.places), cities, len(self.layers), -1)
+        features = by_position.transpose(2, 1, 0, 3).reshape(len(self.layers), cities, -1)
+        part = work.folder / f"{FILE}.part"  # renamed when it is whole, so that a killed run leaves no broken file
         save_file({str(layer): f for layer, f in zip(self.layers, features, strict=True)}, part)
         part.replace(work.folder / FILE)
         summary: dict[str, Json] = {"cities": cities, "features": features.shape[-1]}
         return {**summary, "seconds": round(time.monotonic() - started, 3)}
 
 
-class Encoded(Identity):
-    """Representations, and what is known of the model that they are of.
+class LabelledStates(Identity):
+    """Saved hidden states with the factors of their model, which become columns of each table made from them.
 
     Attributes:
-        factors: columns of every table that is made of them, such as those of the model's arm; they say which models
-            differ in what, and are no part of the representations.
+        representations: the step that saves the states.
+        factors: (column, value) pairs, such as those of the model's arm. They tell models apart and are not part of
+            the representations' identity, so that two arms can share one computation.
     """
 
     tag: ClassVar[str] = "encoded"
@@ -110,27 +111,27 @@ class Encoded(Identity):
         *,
         geometry: Name = "distance",
         factors: Mapping[str, Scalar] | None = None,
-    ) -> "Encoded":
-        """The cities of ``world`` in ``weights``, told apart from others by ``factors``, such as those of an arm."""
+    ) -> "LabelledStates":
+        """Return the states of the cities of ``world`` in ``weights``, labelled with ``factors``."""
         states = Representations(weights=weights, world=world, layers=tuple(layers), geometry=geometry)
         return cls(representations=states, factors=tuple((factors or {}).items()))
 
 
-def city_prompts(world: World, geometry: Name, place: Place) -> list[str]:
-    """``dist(c_0865`` (``digit``) or ``dist(c_0865,`` (``delimiter``) for each city of the world, in its order."""
-    return [_beginning(name, geometry, place) for name in names(world.build().id, world.id_digits)]
+def city_prompts(world: World, geometry: Name, position: TokenPosition) -> list[str]:
+    """Return ``dist(c_0865`` (``digit``) or ``dist(c_0865,`` (``delimiter``) per city of the world, in its order."""
+    return [_beginning(name, geometry, position) for name in names(world.build().id, world.id_digits)]
 
 
-def _beginning(city: str, geometry: Name, place: Place) -> str:
-    """The beginning of a question about a city, up to a place."""
+def _beginning(city: str, geometry: Name, position: TokenPosition) -> str:
+    """Return the beginning of a question about a city, up to the token at ``position``."""
     asked = GEOMETRIES[geometry]
     question = asked.written([city] * min(asked.sizes))
     end = question.index(city) + len(city)
-    return question[: end if place == "digit" else end + 1]
+    return question[: end if position == "digit" else end + 1]
 
 
-def load_states(folder: Path, layer: int) -> NDArray[np.float32]:
-    """The states of one layer ``[cities, features]`` that :class:`Representations` wrote to its folder.
+def load_representations(folder: Path, layer: int) -> NDArray[np.float32]:
+    """Return the states of one layer ``[cities, features]`` that :class:`Representations` wrote to its folder.
 
     Raises:
         UserError: the layer was not kept.
@@ -146,6 +147,7 @@ def load_states(folder: Path, layer: int) -> NDArray[np.float32]:
 
 
 def _check_tokens(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], label: str) -> None:
+    """Raise a UserError unless the last token of each text is its last character, which is where states are read."""
     from offdiag.models.chat import plain_ids
 
     for text in texts:

@@ -1,10 +1,10 @@
-"""Geometry over cities known by ids: Park (2026, arXiv 2602.00533). Worlds, seven geometries, batches on the fly."""
+"""Task world_map: geometry questions about cities known by ids (Park 2026, arXiv 2602.00533)."""
 
 from offdiag.studies.world_map.task.domain import WorldMapDomain
 from offdiag.studies.world_map.task.evaluation import available, evaluation_rows
 from offdiag.studies.world_map.task.geometries import GEOMETRIES, NAMES, Geometry, Name
 from offdiag.studies.world_map.task.grading import absolute_error
-from offdiag.studies.world_map.task.sampling import Batch, draw
+from offdiag.studies.world_map.task.sampling import CityBatch, draw
 from offdiag.studies.world_map.task.stream import MapStream
 from offdiag.studies.world_map.task.task import WorldMap
 from offdiag.studies.world_map.task.text import Characters
@@ -13,9 +13,9 @@ from offdiag.studies.world_map.task.world import Cities, World
 __all__ = [
     "GEOMETRIES",
     "NAMES",
-    "Batch",
     "Characters",
     "Cities",
+    "CityBatch",
     "Geometry",
     "MapStream",
     "Name",

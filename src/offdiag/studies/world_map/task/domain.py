@@ -1,4 +1,4 @@
-"""What is asked, about which cities of which world."""
+"""Domains of the task world_map: geometries asked about cities of a world."""
 
 from functools import cached_property
 from typing import ClassVar, Literal, cast
@@ -12,12 +12,14 @@ from offdiag.tasks.domain import Domain
 ALL = "all"
 
 
-class _Asked(Domain):
+class _Question(Domain):
+    """The two fields that a domain adds to its world; they come first in its text."""
+
     geometry: str
     cities: Literal["real", "atlantis", "mixed"] = "real"
 
 
-class WorldMapDomain(World, _Asked):
+class WorldMapDomain(World, _Question):
     """One or more geometries over the cities of a :class:`World`, whose fields are parameters too.
 
     Attributes:
@@ -55,23 +57,23 @@ class WorldMapDomain(World, _Asked):
 
     @property
     def geometries(self) -> tuple[Name, ...]:
-        """What is asked, one by one, in the order of ``NAMES``."""
+        """The names of the geometries that are asked, in the order of ``NAMES``."""
         return cast("tuple[Name, ...]", tuple(self.geometry.split("+")))
 
     @property
     def geometry_label(self) -> str:
-        """``geometry`` as it is shortest."""
+        """The shortest text for ``geometry``: ``all`` for all seven."""
         return ALL if self.geometries == NAMES else self.geometry
 
     @property
     def question(self) -> Geometry:
-        """The geometry of a domain that has one."""
+        """The geometry of a domain that asks for one only."""
         (name,) = self.geometries
         return GEOMETRIES[name]
 
     @property
     def single(self) -> tuple["WorldMapDomain", ...]:
-        """The same cities, one domain a geometry."""
+        """The same cities, one domain per geometry."""
         return (self,) if len(self.geometries) == 1 else self._parts
 
     @cached_property
@@ -85,6 +87,6 @@ class WorldMapDomain(World, _Asked):
     @cached_property
     def _text(self) -> str:
         fields = type(self).model_fields
-        shown = {k: v for k, v in self.factors().items() if k in _Asked.model_fields or v != fields[k].default}
+        shown = {k: v for k, v in self.factors().items() if k in _Question.model_fields or v != fields[k].default}
         shown["geometry"] = self.geometry_label
         return ",".join(f"{name}={value}" for name, value in shown.items())

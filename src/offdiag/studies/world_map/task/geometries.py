@@ -1,7 +1,7 @@
-"""The seven questions about tuples of cities: their answers on the plane, and how they are written.
+"""The seven geometry questions about tuples of cities: their answers on the plane, and their text.
 
-All geometry is Euclidean on integer coordinates. Coordinates come as two int32 arrays of shape (cities, rows), one row
-of them for each place in the question; an answer is an int32 array of shape (rows,).
+All geometry is Euclidean on integer coordinates. Coordinates come as two int32 arrays of shape (cities, rows): the
+first axis is the position in the question; an answer is an int32 array of shape (rows,).
 """
 
 from collections.abc import Callable
@@ -16,48 +16,52 @@ from offdiag.studies.world_map.task.world import Ints
 
 Name: TypeAlias = Literal["distance", "trianglearea", "angle", "compass", "inside", "perimeter", "crossing"]
 NAMES: tuple[Name, ...] = get_args(Name)
-Answer: TypeAlias = Callable[[Ints, Ints], Ints]
+AnswerFunction: TypeAlias = Callable[[Ints, Ints], Ints]
 TRUTH = ("FALSE", "TRUE")
 COMPASS = ("E", "NE", "N", "NW", "W", "SW", "S", "SE")
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """One question.
+    """One kind of question.
 
     Attributes:
-        call: the word before the parenthesis. sizes: how many cities it takes, each number as often as the others.
-        answer: the answers; whole numbers, or positions in ``words``. words: the possible answers, () for numbers.
+        call: the word before the parenthesis. sizes: how many cities it takes; all sizes are equally frequent.
+        answer: computes the answers: whole numbers, or positions in ``words``.
+        words: the possible answers, () for numbers.
         head: how many cities stand before the semicolon, 0 where there is none.
-        balanced: whether the answers are drawn to be equally frequent, for each size of its own.
+        balanced: whether the answers are drawn to be equally frequent, within each size.
     """
 
     call: str
     sizes: tuple[int, ...]
-    answer: Answer
+    answer: AnswerFunction
     words: tuple[str, ...] = ()
     head: int = 0
     balanced: bool = False
 
     def written(self, cities: list[str]) -> str:
-        """``inside(c_9012;c_3456,c_7890,c_1234)=`` from the four names."""
+        """Return the question as text: ``inside(c_9012;c_3456,c_7890,c_1234)=`` from the four names."""
         parts = [cities[: self.head], cities[self.head :]] if self.head else [cities]
         return f"{self.call}({';'.join(','.join(part) for part in parts)})="
 
 
 def distance(x: Ints, y: Ints) -> Ints:
-    """Distance of two cities, rounded."""
+    """Return the distance of two cities, rounded."""
     return _rounded(_length(x[1] - x[0], y[1] - y[0]))
 
 
 def trianglearea(x: Ints, y: Ints) -> Ints:
-    """Area of the triangle of three cities, halves rounded to even."""
+    """Return the area of the triangle of three cities, halves rounded to even."""
     twice = np.abs(_cross(x[1] - x[0], y[1] - y[0], x[2] - x[0], y[2] - y[0]))
     return _rounded(twice * 0.5)
 
 
 def angle(x: Ints, y: Ints) -> Ints:
-    """Degrees (0 to 180) at the second of three cities, rounded; 0 where it coincides with another one."""
+    """Return the angle at the second of three cities in degrees, 0 to 180, rounded.
+
+    0 where it coincides with another one.
+    """
     ax, ay, bx, by = x[0] - x[1], y[0] - y[1], x[2] - x[1], y[2] - y[1]
     lengths = _length(ax, ay) * _length(bx, by)
     cosine = (ax * bx + ay * by) / np.where(lengths > 0, lengths, 1)
@@ -66,17 +70,18 @@ def angle(x: Ints, y: Ints) -> Ints:
 
 
 def compass(x: Ints, y: Ints) -> Ints:
-    """Direction from the first to the second city in sectors of 45 degrees; N where they coincide."""
+    """Return the direction from the first to the second city in sectors of 45 degrees; N where they coincide."""
     dx, dy = x[1] - x[0], y[1] - y[0]
     sector = _rounded(np.arctan2(dy, dx) * (4 / np.pi)) % 8
     return np.where((dx == 0) & (dy == 0), np.int32(COMPASS.index("N")), sector)
 
 
 def inside(x: Ints, y: Ints) -> Ints:
-    """Whether the first city lies in the convex hull of the others; its boundary counts, a hull without area does not.
+    """Return whether the first city is in the convex hull of the others, boundary included; hulls have an area.
 
-    It lies outside if all others, seen from it, are within less than half a turn counter-clockwise of one of them.
-    Where all are on one line through it, the hull has no area.
+    Computed without a hull, by signs of integer cross products, so that it is exact and vectorised: the city lies
+    outside if all others, seen from it, are within less than half a turn counter-clockwise of one of them. Where all
+    are on one line through it, the hull has no area and nothing is inside.
     """
     dx, dy = x[1:] - x[0], y[1:] - y[0]
     n, rows = dx.shape
@@ -94,7 +99,7 @@ def inside(x: Ints, y: Ints) -> Ints:
 
 
 def perimeter(x: Ints, y: Ints) -> Ints:
-    """Length of the closed path through the cities in their order, rounded once; of two cities their distance."""
+    """Return the length of the closed path through the cities in order, rounded once; of two cities their distance."""
     if len(x) == 2:
         return distance(x, y)
     total = _length(x[0] - x[-1], y[0] - y[-1])
@@ -104,7 +109,7 @@ def perimeter(x: Ints, y: Ints) -> Ints:
 
 
 def crossing(x: Ints, y: Ints) -> Ints:
-    """Whether the segment of the first two cities properly crosses that of the last two; touching does not count."""
+    """Return whether the segment of the first two cities crosses that of the last two; touching does not count."""
 
     def side(a: int, b: int, c: int) -> Ints:
         return _cross(x[b] - x[a], y[b] - y[a], x[c] - x[a], y[c] - y[a])
@@ -128,7 +133,7 @@ def _length(dx: Ints, dy: Ints) -> NDArray[np.float64]:
 
 
 def _cross(ax: Ints, ay: Ints, bx: Ints, by: Ints) -> Ints:
-    """Twice the signed area of two vectors; at most 4 * 3600 * 1800 in size, so int32 holds it."""
+    """Return the cross product: twice a signed area, at most 4 * 3600 * 1800, so int32 holds it."""
     return ax * by - ay * bx
 
 

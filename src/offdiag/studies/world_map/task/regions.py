@@ -32,13 +32,13 @@ REGION_OF = {code: region for region, codes in _COUNTRIES.items() for code in co
 
 
 class HeldOut(NamedTuple):
-    """What belongs to a held-out region: cities of these countries, north of ``south`` (degrees of latitude)."""
+    """A region that can be held out: cities of these countries, north of ``south`` (degrees of latitude)."""
 
     countries: frozenset[str]
     south: float = -90.0
 
     def has(self, country: str, latitude: float) -> bool:
-        """Whether a city lies in it."""
+        """Return whether a city lies in the region."""
         return country in self.countries and latitude > self.south
 
 

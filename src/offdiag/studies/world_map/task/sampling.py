@@ -1,9 +1,10 @@
-"""Rows drawn on the fly: each batch is a pure function of the domain, the split, a seed and the number of the batch.
+"""Draw question rows on the fly: each batch is a pure function of domain, split, seed and batch number.
 
 * The split of a row is that of its unordered tuple of cities: a hash of the tuple sends ``eval_share`` of all tuples to
   evaluation, whatever is asked about them. So no tuple that is evaluated was ever trained on, in any geometry.
-* A geometry's sizes, and the answers of a balanced one within each size, come equally often: the places of the cities
-  are fixed first, and rows are drawn until every such stratum is full, so none is short.
+* A geometry's sizes, and the answers of a balanced one within each size, come equally often: rows are drawn until
+  every such stratum is full, so none is short. The order of the cities in a question is fixed before its answer is
+  computed, so that balancing cannot be undone by a later shuffle.
 """
 
 from collections.abc import Iterator
@@ -22,19 +23,19 @@ from offdiag.studies.world_map.task.text import Characters, written
 from offdiag.studies.world_map.task.world import Cities, Ints
 
 DATA_VERSION = 1
-CHUNK = 8192  # candidates at once: their columns stay in the cache
+CHUNK = 8192  # candidates at once: few enough for their columns to stay in the processor's cache
 HARDEST = 1 << 18  # candidates; an answer that is not among so many cannot be balanced
 
 
 class Stratum(NamedTuple):
-    """Rows of ``size`` cities; with this ``answer``, or with any."""
+    """A kind of rows that all kinds are as frequent as: ``size`` cities, with this ``answer`` or (None) with any."""
 
     size: int
     answer: int | None
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class CityBatch:
     """Rows of one geometry.
 
     Attributes:
@@ -50,24 +51,24 @@ class Batch:
     def __len__(self) -> int:
         return len(self.answers)
 
-    def __getitem__(self, rows: "slice | NDArray[np.int64]") -> "Batch":
-        return Batch(self.domain, self.cities[rows], self.sizes[rows], self.answers[rows])
+    def __getitem__(self, rows: "slice | NDArray[np.int64]") -> "CityBatch":
+        return CityBatch(self.domain, self.cities[rows], self.sizes[rows], self.answers[rows])
 
     def characters(self) -> Characters:
-        """The rows as text, in the world's ids."""
+        """Return the rows as text, in the world's ids."""
         ids, digits = self.domain.build().id, self.domain.id_digits
         return written(self.domain.question, ids, digits, self.cities, self.sizes, self.answers)
 
 
 def strata(domain: WorldMapDomain) -> list[Stratum]:
-    """What comes equally often."""
+    """Return the strata of a domain, which are equally frequent."""
     geometry = domain.question
     answers = range(len(geometry.words)) if geometry.balanced else (None,)
     return [Stratum(size, answer) for size in geometry.sizes for answer in answers]
 
 
-def draw(domain: WorldMapDomain, split: str, rows: int, seed: int, number: int) -> Batch:
-    """Batch ``number`` of ``rows`` rows of ``train`` or ``eval``; a tuple can come again, as in any random draw.
+def draw(domain: WorldMapDomain, split: str, rows: int, seed: int, number: int) -> CityBatch:
+    """Draw batch ``number`` of ``rows`` rows of ``train`` or ``eval``; a tuple can come again, as in any random draw.
 
     The strata differ by one row at most. Larger batches are cheaper: thousands of rows cost a few milliseconds.
 
@@ -75,36 +76,36 @@ def draw(domain: WorldMapDomain, split: str, rows: int, seed: int, number: int) 
         UserError: a stratum has no row in this world and split.
     """
     rng = stream(seed, "world_map", str(domain), split, rows, number)
-    wanted = strata(domain)
-    quotas = np.full(len(wanted), rows // len(wanted))
-    quotas[rng.permutation(len(wanted))[: rows % len(wanted)]] += 1
-    cities = np.full((rows, max(stratum.size for stratum in wanted)), -1, np.int32)
+    kinds = strata(domain)
+    quotas = np.full(len(kinds), rows // len(kinds))
+    quotas[rng.permutation(len(kinds))[: rows % len(kinds)]] += 1
+    cities = np.full((rows, max(stratum.size for stratum in kinds)), -1, np.int32)
     sizes, answers = np.empty(rows, np.int32), np.empty(rows, np.int32)
-    order = rng.permutation(rows) if len(wanted) > 1 else np.arange(rows)
+    order = rng.permutation(rows) if len(kinds) > 1 else np.arange(rows)
     start = 0
     for size in domain.question.sizes:
-        need = {stratum.answer: int(n) for stratum, n in zip(wanted, quotas, strict=True) if stratum.size == size}
-        for tuples, found in _filled(domain, split, size, need, rng):
-            place = order[start : start + len(found)]
-            cities[place, :size], sizes[place], answers[place] = tuples.T, size, found
-            start += len(found)
-    return Batch(domain, cities, sizes, answers)
+        need = {stratum.answer: int(n) for stratum, n in zip(kinds, quotas, strict=True) if stratum.size == size}
+        for tuples, their_answers in _filled(domain, split, size, need, rng):
+            place = order[start : start + len(their_answers)]
+            cities[place, :size], sizes[place], answers[place] = tuples.T, size, their_answers
+            start += len(their_answers)
+    return CityBatch(domain, cities, sizes, answers)
 
 
-def tuple_keys(batch: Batch) -> list[bytes]:
-    """Each row's cities without their order, as bytes that only the same cities give."""
+def tuple_keys(batch: CityBatch) -> list[bytes]:
+    """Return a key per row: its cities without their order, as bytes that only the same cities give."""
     ordered = np.sort(batch.cities, axis=1)
-    whole, width = ordered.tobytes(), ordered.shape[1] * ordered.itemsize
-    return [whole[start : start + width] for start in range(0, len(whole), width)]
+    data, width = ordered.tobytes(), ordered.shape[1] * ordered.itemsize
+    return [data[start : start + width] for start in range(0, len(data), width)]
 
 
 def _filled(
     domain: WorldMapDomain, split: str, size: int, need: dict[int | None, int], rng: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.int64], Ints]]:
-    """Tuples (size, n) and their answers until every answer has as many as it needs."""
+    """Yield tuples ``(size, n)`` and their answers ``(n,)`` until every answer has as many as it needs."""
     rates = _rates(domain, split, size)
     while left := {answer: n for answer, n in need.items() if n > 0}:
-        likely = max(n / rates[answer] for answer, n in left.items())
+        likely = max(n / rates[answer] for answer, n in left.items())  # candidates that the scarcest answer takes
         tuples, answers, fits = _candidates(domain, split, size, min(CHUNK, int(1.05 * likely) + 32), rng)
         for answer, n in left.items():
             chosen = np.flatnonzero(fits if answer is None else fits & (answers == answer))[:n]
@@ -114,7 +115,7 @@ def _filled(
 
 @lru_cache(maxsize=256)
 def _rates(domain: WorldMapDomain, split: str, size: int) -> dict[int | None, float]:
-    """How often a candidate serves each stratum of this size.
+    """Return the share of candidates that serve each stratum of this size, estimated from a sample.
 
     Raises:
         UserError: one of them never does, or a held-out region leaves fewer cities than the largest tuple has.
@@ -126,12 +127,12 @@ def _rates(domain: WorldMapDomain, split: str, size: int) -> dict[int | None, fl
             f"{available}; raise count"
         )
     rng = stream(domain.world_seed, "world_map", str(domain), split, size, "rates")
-    wanted = [stratum.answer for stratum in strata(domain) if stratum.size == size]
-    counts, tried = dict.fromkeys(wanted, 0), 0
+    possible = [stratum.answer for stratum in strata(domain) if stratum.size == size]
+    counts, tried = dict.fromkeys(possible, 0), 0
     while tried < HARDEST and min(counts.values()) < 8:
         _, answers, fits = _candidates(domain, split, size, CHUNK, rng)
         tried += CHUNK
-        for answer in wanted:
+        for answer in possible:
             counts[answer] += int((fits if answer is None else fits & (answers == answer)).sum())
     for answer, count in counts.items():
         if not count:
@@ -151,7 +152,7 @@ def _refuse(domain: WorldMapDomain, split: str, size: int, answer: int | None) -
 def _candidates(
     domain: WorldMapDomain, split: str, size: int, n: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Ints, NDArray[np.bool_]]:
-    """Random tuples (size, n), their answers, and which of them belong to the split and repeat no city."""
+    """Return random tuples ``(size, n)``, their answers, and which of them are of the split and repeat no city."""
     world = domain.build()
     tuples = rng.integers(0, _available(domain), (size, n), np.int32).astype(np.int64)
     if domain.cities == "atlantis":
@@ -169,7 +170,11 @@ def _available(domain: WorldMapDomain) -> int:
 
 
 def _evaluated(world: Cities, domain: WorldMapDomain, tuples: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a tuple is kept for evaluation; the order of its cities does not matter."""
+    """Return whether each tuple is kept for evaluation; the order of its cities does not matter.
+
+    A sum of random 64-bit numbers, one per city, is the same in any order; mixing it spreads the sums of small tuples
+    over the whole range, so that the share below the threshold is ``eval_share``.
+    """
     hashes = _city_hashes(domain.world_seed, len(world))[tuples].sum(axis=0)
     hashes = (hashes ^ (hashes >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)  # as SplitMix64 mixes
     hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

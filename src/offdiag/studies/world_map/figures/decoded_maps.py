@@ -1,4 +1,4 @@
-"""The map that a model has made of its cities, beside the true one."""
+"""Figure and 3-D animation of the maps decoded from hidden states, beside the true map."""
 
 from collections.abc import Iterator
 from textwrap import fill
@@ -9,11 +9,11 @@ import numpy as np
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.scene import Film, Scene
-from offdiag.figures.style import heading, new_figure, styled
+from offdiag.figures.style import footnote, heading, new_figure, styled
 from offdiag.stats import FloatArray
 from offdiag.stats.coordinate_probe import probe_quality
-from offdiag.studies.world_map.analyses.maps import Step, read_maps, turned
-from offdiag.studies.world_map.figures.world import COLOURS, LEGEND_SIZE, NEW, named
+from offdiag.studies.world_map.analyses.decoded_maps import MapSnapshot, read_maps, rotate_to_map
+from offdiag.studies.world_map.figures.city_map import COLOURS, LEGEND_SIZE, NEW, region_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,19 +24,19 @@ NEW_CITIES = "new cities"
 
 
 class CityMaps(StudyFigure):
-    """Every city where it is, where linear probes put it, and where the first principal components do.
+    """Every city at its true place, where linear probes put it, and where the first principal components do.
 
-    The interactive page has all snapshots: the first three components turned to the map, and the two probe directions
-    with the first component of the rest. The figure has the end of each training, of the first four models.
+    The interactive page has all snapshots: the first three components rotated to the map, and the two probe directions
+    with the first component of the rest. The figure shows the end of each training, for the first four models.
     """
 
     tag: ClassVar[str] = "city-maps"
 
     def plot(self, frames: Frames) -> "Figure":
-        """One row a model: true places, decoded places, principal components turned and scaled to the map.
+        """Draw a row per model: true places, decoded places, principal components rotated and scaled to the map.
 
         Raises:
-            UserError: see :func:`offdiag.studies.world_map.analyses.maps.read_maps`.
+            UserError: see :func:`offdiag.studies.world_map.analyses.decoded_maps.read_maps`.
         """
         models = read_maps(frames, self.where, f"figure {self.name}")
         left_out = max(len(models) - MOST, 0)
@@ -44,8 +44,8 @@ class CityMaps(StudyFigure):
         with styled():
             figure = new_figure(12.6, 1.2 + max(len(models), 1) * (0.7 + 3.3 * _proportion(models)))
             grid = figure.subplots(max(len(models), 1), 3, sharex=True, sharey=True, squeeze=False)
-            for row, (name, steps) in zip(grid, models.items(), strict=False):
-                _draw_model(row, steps[-1])
+            for row, (name, snapshots) in zip(grid, models.items(), strict=False):
+                _draw_model(row, snapshots[-1])
                 row[0].set_ylabel(f"{fill(name, 22)}\nunits north" if len(models) > 1 else "units north")
             if not models:
                 grid[0, 0].set_title("nothing is measured yet")
@@ -63,9 +63,10 @@ class CityMaps(StudyFigure):
         models = read_maps(frames, self.where, f"figure {self.name}")
         if not models:
             return None
-        films = [film for name, steps in models.items() for film in _films(name, steps)]
+        films = [film for name, snapshots in models.items() for film in _films(name, snapshots)]
         seen = {group for film in films for group in film.groups}
-        colours = {named(region): colour for region, colour in COLOURS.items() if named(region) in seen}
+        labels = {region_label(region): colour for region, colour in COLOURS.items()}
+        colours = {label: colour for label, colour in labels.items() if label in seen}
         return Scene(
             title=self.caption.partition(".")[0] or "The map in the states",
             colours=colours | {NEW_CITIES: NEW},
@@ -74,34 +75,34 @@ class CityMaps(StudyFigure):
         )
 
 
-def _draw_model(row: "list[Axes]", step: Step) -> None:
-    old = ~step.new
-    quality = probe_quality(step.true[old], step.probed[old], n_resamples=1000).r2
+def _draw_model(row: "list[Axes]", snapshot: MapSnapshot) -> None:
+    ordinary = ~snapshot.new
+    quality = probe_quality(snapshot.true[ordinary], snapshot.probed[ordinary], n_resamples=1000).r2
     panels = {
-        "true places": step.true,
+        "true places": snapshot.true,
         f"decoded: R² {quality.value:.2f} [{quality.low:.2f}, {quality.high:.2f}]".replace(
             "-", "\N{MINUS SIGN}"
-        ): step.probed,
-        f"components 1 and 2 (first three: {step.share:.0%})": turned(step, 2),
+        ): snapshot.probed,
+        f"components 1 and 2 (first three: {snapshot.share:.0%})": rotate_to_map(snapshot, 2),
     }
     for axes, (title, places) in zip(row, panels.items(), strict=True):
-        _dots(axes, step, places)
+        _dots(axes, snapshot, places)
         axes.set_title(title)
         axes.set_aspect("equal")
         axes.grid(visible=True, axis="both")
-    low, high = _reach(step)
+    low, high = _reach(snapshot)
     row[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
 
 
-def _reach(step: Step) -> tuple[FloatArray, FloatArray]:
-    """West and south, east and north ends of what is drawn, ``[2]`` each."""
-    low, high = step.true.min(0), step.true.max(0)
+def _reach(snapshot: MapSnapshot) -> tuple[FloatArray, FloatArray]:
+    """Return the west and south, and the east and north ends of what is drawn, ``[2]`` each."""
+    low, high = snapshot.true.min(0), snapshot.true.max(0)
     margin = 0.1 * float((high - low).max())
     return low - margin, high + margin
 
 
-def _proportion(models: dict[str, list[Step]]) -> float:
-    """Height over width of a panel."""
+def _proportion(models: dict[str, list[MapSnapshot]]) -> float:
+    """Return height over width of a panel."""
     if not models:
         return 0.5
     low, high = _reach(next(iter(models.values()))[-1])
@@ -109,16 +110,17 @@ def _proportion(models: dict[str, list[Step]]) -> float:
     return float(height / width)
 
 
-def _dots(axes: "Axes", step: Step, places: FloatArray) -> None:
+def _dots(axes: "Axes", snapshot: MapSnapshot, places: FloatArray) -> None:
+    """Draw each city at its row of ``places`` ``[cities, 2]``."""
     size = float(np.clip(12_000 / len(places), 3, 30))
-    region = np.array(step.region)
+    region = np.array(snapshot.region)
     for name, colour in COLOURS.items():
-        here = (region == name) & ~step.new
+        here = (region == name) & ~snapshot.new
         if here.any():
             x, y = places[here].T
-            axes.scatter(x, y, s=size, color=colour, lw=0, label=named(name), gid=name)
+            axes.scatter(x, y, s=size, color=colour, lw=0, label=region_label(name), gid=name)
     mark: dict[str, Any] = {"marker": "D", "s": 1.6 * size, "color": NEW, "edgecolor": "white", "linewidth": 0.3}
-    x, y = places[step.new].T
+    x, y = places[snapshot.new].T
     axes.scatter(x, y, label=NEW_CITIES, gid="new", zorder=3, **mark)
 
 
@@ -131,48 +133,51 @@ def _legend(figure: "Figure", axes: "Axes") -> None:
             handle.set_sizes([LEGEND_SIZE])
 
 
-def _footnote(models: dict[str, list[Step]], left_out: int) -> str:
+def _footnote(models: dict[str, list[MapSnapshot]], left_out: int) -> str:
     if not models:
         return "nothing is measured yet"
-    step = next(iter(models.values()))[-1]
-    return (
-        f"{(~step.new).sum():,} ordinary and {step.new.sum():,} new cities · decoded by linear probes of ordinary "
-        "cities that have not seen the city; R² of the ordinary ones with its 95 % interval over cities\n"
-        "components are turned and scaled as a whole to the ordinary cities, never stretched; "
-        "what lies outside the frame is not drawn" + (f" · {left_out} more on the interactive page" if left_out else "")
+    new = next(iter(models.values()))[-1].new
+    return footnote(
+        f"{(~new).sum():,} ordinary and {new.sum():,} new cities",
+        "decoded by linear probes of ordinary cities that have not seen the city; R² of the ordinary ones with its "
+        "95 % interval over cities",
+        "components are rotated and scaled as a whole to the ordinary cities, never stretched; what lies outside the "
+        "frame is not drawn",
+        f"{left_out} more models on the interactive page" if left_out else "",
     )
 
 
-def _films(name: str, steps: list[Step]) -> Iterator[Film]:
-    """Both views of a model, in units of the spread of the true places."""
-    true = steps[-1].true
+def _films(name: str, snapshots: list[MapSnapshot]) -> Iterator[Film]:
+    """Yield both views of a model, in units of the spread of the true places."""
+    last = snapshots[-1]
+    true = last.true
     middle, unit = true.mean(0), float(np.sqrt(np.mean(np.sum((true - true.mean(0)) ** 2, 1))))
     goal = np.column_stack([(true - middle) / unit, np.zeros(len(true))])
 
-    def flat(places: FloatArray, third: FloatArray) -> FloatArray:
+    def scaled(places: FloatArray, third: FloatArray) -> FloatArray:
         return np.column_stack([(places - middle) / unit, third])
 
-    captions = [_when(step.update) for step in steps]
-    turns = [turned(step, 3) for step in steps]
-    rests = [step.rest / (2 * float(np.std(step.rest)) or 1.0) for step in steps]
-    before, last = f"{name}: " if name else "", steps[-1]
-    cast: dict[str, Any] = {
+    captions = [_when(snapshot.update) for snapshot in snapshots]
+    components = [rotate_to_map(snapshot, 3) for snapshot in snapshots]
+    rests = [snapshot.rest / (2 * float(np.std(snapshot.rest)) or 1.0) for snapshot in snapshots]
+    prefix = f"{name}: " if name else ""
+    points: dict[str, Any] = {
         "names": [f"{city} ({country})" for city, country in zip(last.city, last.country, strict=True)],
-        "groups": [NEW_CITIES if new else named(r) for r, new in zip(last.region, last.new, strict=True)],
+        "groups": [NEW_CITIES if new else region_label(r) for r, new in zip(last.region, last.new, strict=True)],
         "marked": last.new.tolist(),
         "goal": goal,
     }
     yield Film(
-        label=f"{before}principal components 1 to 3",
-        axes=("turned to east", "turned to north", "third direction"),
-        steps=[(c, flat(turn[:, :2], turn[:, 2] / unit)) for c, turn in zip(captions, turns, strict=True)],
-        **cast,
+        label=f"{prefix}principal components 1 to 3",
+        axes=("rotated to east", "rotated to north", "third direction"),
+        steps=[(c, scaled(xyz[:, :2], xyz[:, 2] / unit)) for c, xyz in zip(captions, components, strict=True)],
+        **points,
     )
     yield Film(
-        label=f"{before}decoded places and the rest",
+        label=f"{prefix}decoded places and the rest",
         axes=("decoded east", "decoded north", "first component of the rest"),
-        steps=[(c, flat(s.probed, rest)) for c, s, rest in zip(captions, steps, rests, strict=True)],
-        **cast,
+        steps=[(c, scaled(s.probed, rest)) for c, s, rest in zip(captions, snapshots, rests, strict=True)],
+        **points,
     )
 
 

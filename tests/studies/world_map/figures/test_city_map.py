@@ -4,7 +4,7 @@ import pytest
 
 from offdiag.analyses import Frames
 from offdiag.figures import save
-from offdiag.studies.world_map.figures.world import COLOURS, WorldMapFigure, draw_world
+from offdiag.studies.world_map.figures.city_map import COLOURS, WorldMapFigure, draw_city_map
 from offdiag.studies.world_map.task import World
 from offdiag.studies.world_map.task.regions import REGIONS
 
@@ -18,7 +18,7 @@ def dots(figure):
 
 @pytest.mark.parametrize("world", [World(**SMALL), World(**SMALL, per_degree=1), World(count=60, new="china")])
 def test_every_city_is_one_dot_in_degrees(world):
-    cities, drawn = world.build(), dots(draw_world(world))
+    cities, drawn = world.build(), dots(draw_city_map(world))
     assert sum(map(len, drawn.values())) == len(cities)
     new = np.stack([cities.x, cities.y], axis=1)[cities.new] / world.per_degree
     assert np.allclose(drawn["new"], new)
@@ -27,7 +27,7 @@ def test_every_city_is_one_dot_in_degrees(world):
 
 
 def test_the_legend_counts_and_the_title_tells():
-    figure = draw_world(World(count=60, new="china"))
+    figure = draw_city_map(World(count=60, new="china"))
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     n_new = int(World(count=60, new="china").build().new.sum())
     assert f"New: China ({n_new})" in texts

@@ -1,4 +1,4 @@
-"""A world on a map: every city a dot in the colour of its region."""
+"""Map of the cities of a world: every city is a dot in the colour of its region."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Neighbours differ in hue or lightness; the new group is red and drawn larger, so no region may be.
+# Neighbouring regions differ in hue or lightness; new cities are red and drawn larger, so no region is red.
 COLOURS = {
     "north-america": "#0072B2",
     "south-america": "#009E73",
@@ -46,12 +46,12 @@ class WorldMapFigure(StudyFigure):
     world: World = World()
 
     def plot(self, frames: Frames) -> "Figure":
-        """See :func:`draw_world`."""
-        return draw_world(self.world)
+        """Draw the map; see :func:`draw_city_map`."""
+        return draw_city_map(self.world)
 
 
-def draw_world(world: World) -> "Figure":
-    """The map of a world: one dot a city, degrees on both axes, new cities as red diamonds.
+def draw_city_map(world: World) -> "Figure":
+    """Draw the map of a world: one dot per city, degrees on both axes, new cities as red diamonds.
 
     Raises:
         UserError: the world cannot be built.
@@ -77,8 +77,8 @@ def draw_world(world: World) -> "Figure":
     return figure
 
 
-def named(region: str) -> str:
-    """``Western Europe`` for ``western-europe``."""
+def region_label(region: str) -> str:
+    """Return a region in words: ``Western Europe`` for ``western-europe``."""
     return region.replace("-", " ").title()
 
 
@@ -88,11 +88,11 @@ def _dots(axes: "Axes", cities: Cities, world: World) -> None:
     for region, colour in COLOURS.items():
         here = (cities.region == region) & ~cities.new
         if here.any():
-            name = f"{named(region)} ({here.sum():,})"
+            name = f"{region_label(region)} ({here.sum():,})"
             axes.scatter(x[here], y[here], s=size, color=colour, lw=0, label=name, gid=region)
     new = cities.new
     marks: dict[str, Any] = {"marker": "D", "s": 1.6 * size, "color": NEW, "edgecolor": "white", "linewidth": 0.3}
-    group = "Atlantis" if world.new in SYNTHETIC else named(world.new)
+    group = "Atlantis" if world.new in SYNTHETIC else region_label(world.new)
     axes.scatter(x[new], y[new], label=f"New: {group} ({new.sum():,})", gid="new", zorder=3, **marks)
 
 
