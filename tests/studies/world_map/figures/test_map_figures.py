@@ -55,7 +55,7 @@ def test_emergence_has_a_curve_a_training_over_updates():
     assert curves[0].get_xdata().tolist() == [0, 1, 4, 16, 64, 256, 1024, 4096]
     assert min(curve.get_ydata().min() for curve in curves) == -0.5
     assert drawn.axes[0].get_xscale() == "symlog"
-    with pytest.raises(UserError, match="2 rows are alike in layer, model, update, seed"):
+    with pytest.raises(UserError, match="figure e: 3 rows are alike in layer, model, update, seed"):
         Emergence(name="e", series=("model",)).plot(emerging_probes())
 
 
