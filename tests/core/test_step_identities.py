@@ -74,7 +74,13 @@ def test_a_runtime_cannot_be_fingerprinted():
 def test_no_field_of_the_runtime_moves_a_step(model_stub, monkeypatch, tmp_path):
     plan = tiny_study.tiny_plan(model_stub)
     before = [step.fingerprint for step in plan.steps]
-    others = {"device": "cpu", "token_budget": 7, "threads": 1, "study_files": (tmp_path / "study.py",)}
+    others = {
+        "device": "cpu",
+        "token_budget": 7,
+        "threads": 1,
+        "study_files": (tmp_path / "study.py",),
+        "data_dir": str(tmp_path),
+    }
     assert set(others) == {field.name for field in fields(Runtime)}
     for name, other in others.items():
         monkeypatch.setattr(tiny_study, "RUNTIME", Runtime(**{name: other}))
