@@ -6,7 +6,7 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import Look, heading, legend, looks, new_figure, styled
+from offdiag.figures.style import Look, footnote, heading, legend, looks, new_figure, styled
 from offdiag.studies.world_map.analyses.alignment import SEEDS, Convergence, Quantity, disjoint, model_pairs
 from offdiag.studies.world_map.figures.alignment_matrix import QUANTITY_LABELS
 
@@ -53,9 +53,9 @@ class ConvergenceFigure(StudyFigure):
                 axes.set_xlabel("tasks of each model")
                 axes.set_xticks(sorted(table["n_tasks"].unique().tolist()))
                 axes.margins(x=0.2)
-            row[0].set_ylabel(f"{QUANTITY_LABELS[self.quantity]} of models without a common task")
+            row[0].set_ylabel(f"{QUANTITY_LABELS[self.quantity]} of two models")
             row[0].set_ylim(bottom=min(0.0, *(pairs["value"].tolist() or [0.0])) - 0.03, top=1.03)
-            heading(figure, "Do models without a common task represent cities alike?", _footnote(table))
+            heading(figure, "Alignment without a common task", _footnote(table))
             legend(figure, {"all models" if name == "all" else name: look for name, look in style.items()})
         return figure
 
@@ -77,11 +77,13 @@ def _footnote(table: "pd.DataFrame") -> str:
     of_all = table[table["models"] == "all"]
     first_layer = of_all[of_all["layer"] == of_all["layer"].iloc[0]]
     counts = ", ".join(f"{row.n_pairs} ({row.n_tasks})" for row in first_layer.itertuples())
-    return (
-        f"small dots: pairs of models of {_seeds(table)}; number of pairs (by tasks): {counts}\n"
-        "whiskers: 95 % over models, each left out in turn with all its pairs"
+    return footnote(
+        f"small dots: pairs of models of {_seeds(table)}",
+        f"number of pairs (by tasks): {counts}",
+        "whiskers: 95 % over models (jackknife)",
+        per_line=1,
     )
 
 
 def _seeds(table: "pd.DataFrame") -> str:
-    return "one seed, with the same first weights" if (table["seeds"] == SEEDS[True]).all() else "different seeds"
+    return "one seed (same first weights)" if (table["seeds"] == SEEDS[True]).all() else "different seeds"
