@@ -70,14 +70,14 @@ def test_a_difference_without_baseline():
 
 
 def test_two_cells_in_one_spot_are_an_error():
-    with pytest.raises(UserError, match=r"2 cells claim one spot \(c0, c1\)"):
+    with pytest.raises(UserError, match=r"accuracy: 2 rows are alike in seed \(c0, c1\): tell them apart with where="):
         estimate(cells("done", "done", seed=0), records())
-    with pytest.raises(UserError, match="2 cells claim one spot"):
+    with pytest.raises(UserError, match="2 rows are alike in seed"):
         estimate(cells("done", "done", seed=None), records())
 
 
 def test_no_cell_is_an_error():
-    with pytest.raises(UserError, match=r"0 cells claim one spot \(none\)"):
+    with pytest.raises(UserError, match="accuracy: no cell is selected, expected one for each seed"):
         estimate(cells("done")[:0], records())
 
 

@@ -98,5 +98,5 @@ def test_mistakes_are_named():
     with pytest.raises(UserError, match="method = 'tuning': the table has"):
         accuracy_by_stratum(found, "carries", "eval_base", {"x": {"method": "tuning"}})
     twice = Frames(cells=pd.concat([found.cells, found.cells.assign(cell="again")]), records=found.records)
-    with pytest.raises(UserError, match="2 cells claim one spot"):
+    with pytest.raises(UserError, match="arm untuned, eval_base = .*2 rows are alike in seed"):
         accuracy_by_stratum(twice, "carries", "eval_base", {"untuned": {"method": "zero-shot"}})

@@ -137,7 +137,7 @@ def test_nullable_columns_draw_the_same(k_shot):
 
 def test_a_duplicate_cell_is_an_error(k_shot):
     cells, records = k_shot({8: RISING}, KS)
-    with pytest.raises(UserError, match="2 cells claim one spot"):
+    with pytest.raises(UserError, match="2 rows are alike in seed"):
         FIGURE.plot(framed(pd.concat([cells, cells[3:4].assign(cell="again")]), records))
 
 

@@ -71,7 +71,7 @@ def test_the_points_are_the_measured_ones(k_shot):
 
 
 def test_two_curves_are_an_error(k_shot):
-    with pytest.raises(UserError, match="2 cells claim one spot"):
+    with pytest.raises(UserError, match="2 rows are alike in seed"):
         FIGURE.plot(framed(*k_shot({8: RISING, 9: RISING}, KS)))
     chosen = FIGURE.model_copy(update={"where": {"eval_base": 9}})
     assert marked(chosen.plot(framed(*k_shot({8: RISING, 9: RISING}, KS))), "fit")

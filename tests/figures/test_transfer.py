@@ -175,7 +175,7 @@ def test_nullable_columns_draw_the_same(transfer):
 
 def test_a_duplicate_cell_is_an_error(transfer):
     cells, records = transfer([8], [8, 9], typical)
-    with pytest.raises(UserError, match="2 cells claim one spot"):
+    with pytest.raises(UserError, match="2 rows are alike in seed"):
         FIGURE.plot(framed(pd.concat([cells, cells[-1:].assign(cell="again")]), records))
 
 

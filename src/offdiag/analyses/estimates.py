@@ -1,10 +1,11 @@
-"""One number of a figure or a table from the cells behind it: one cell, or the same cell under several seeds."""
+"""Accuracy, or its difference to the baseline, of one cell or of the same cell under several seeds."""
 
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from offdiag.analyses.selection import DONE, one_per, state_of
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray, hierarchical_bootstrap
 
@@ -38,7 +39,7 @@ class CellEstimate(NamedTuple):
 def estimate(
     cells: "pd.DataFrame", records: "pd.DataFrame", quantity: Literal["accuracy", "difference"] = "accuracy"
 ) -> CellEstimate:
-    """The accuracy, or the paired difference to the baseline, of cells that differ in nothing but their seed.
+    """Return the accuracy, or the paired difference to the baseline, of cells that differ only in their seed.
 
     One finished cell keeps its own interval (Wilson, or paired); several are averaged, with the hierarchical bootstrap
     over seeds and items of ``records``.
@@ -46,33 +47,26 @@ def estimate(
     Raises:
         UserError: no cell, two cells of one seed, or a finished cell without records.
     """
-    if cells.empty or cells["seed"].duplicated().any():
-        found = ", ".join(cells["cell"].astype(str))
-        raise UserError(
-            f"{len(cells)} cells claim one spot ({found or 'none'}): expected one for each seed; "
-            "tell them apart with where="
-        )
+    if cells.empty:
+        raise UserError(f"{quantity}: no cell is selected, expected one for each seed: choose others with where=")
+    one_per(cells, ("seed",), quantity)
     n_items = int(cells["n_planned"].max())
-    done = cells[(cells["state"] == "done") & cells[quantity].notna()]
+    done = cells[(cells["state"] == DONE) & cells[quantity].notna()]
     if done.empty:
-        return CellEstimate(math.nan, math.nan, math.nan, _state(cells), 0, len(cells), n_items)
+        return CellEstimate(
+            math.nan, math.nan, math.nan, state_of(cells["state"], "no baseline"), 0, len(cells), n_items
+        )
     if len(done) == 1:
         value, low, high = (float(done[name].iloc[0]) for name in (quantity, *COLUMNS[quantity]))
     else:
         names = tuple(sorted(done["cell"].astype(str)))
         result = hierarchical_bootstrap(_grid(done, records, quantity), names=(quantity, *names))
         value, low, high = result.mean, result.low, result.high
-    return CellEstimate(value, low, high, "done", len(done), len(cells), n_items, tuple(done[quantity].astype(float)))
-
-
-def _state(cells: "pd.DataFrame") -> str:
-    """Why there is nothing to show."""
-    states = [state for state in cells["state"] if state != "done"]
-    return "failed" if "failed" in states else states[0] if states else "no baseline"
+    return CellEstimate(value, low, high, DONE, len(done), len(cells), n_items, tuple(done[quantity].astype(float)))
 
 
 def _grid(done: "pd.DataFrame", records: "pd.DataFrame", quantity: str) -> FloatArray:
-    """Verdicts, or their differences to the baseline's, as ``[seeds, items]``; NaN where an item is not shared."""
+    """Return verdicts, or their differences to the baseline's, ``[seeds, items]``; NaN where an item is not shared."""
     wanted = {*done["cell"], *(done["baseline"] if quantity == "difference" else ())}
     absent = wanted - set(records["cell"])
     if absent:

@@ -1,4 +1,4 @@
-"""Accuracy by strata of the items, such as their length or their number of steps."""
+"""Table of accuracy by strata of the items, such as their length or their number of steps."""
 
 import math
 from collections.abc import Mapping
@@ -9,8 +9,7 @@ import numpy as np
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.estimates import CellEstimate
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import Where, require, select
-from offdiag.errors import UserError
+from offdiag.analyses.selection import DONE, Where, one_per, require, select, state_of
 from offdiag.stats import hierarchical_bootstrap, wilson
 
 if TYPE_CHECKING:
@@ -24,17 +23,17 @@ class AccuracyByStratum(StudyAnalysis):
 
     Attributes:
         stratum: column of the records whose values are the strata.
-        by: column with one set of rows a value, None for none.
-        arms: the arms to compare: name -> (column -> value). Each must leave one cell a seed for each value of ``by``.
+        by: column whose values are tables of their own, one below the other; None for one table.
+        arms: the arms to compare: name -> (column -> value). Each must leave one cell per seed and value of ``by``.
     """
 
     tag: ClassVar[str] = "by-stratum"
     stratum: str
     by: str | None = "eval"
-    arms: Mapping[str, Mapping[str, str | int | float | bool]]
+    arms: Mapping[str, Where]
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row an arm, value of ``by`` and stratum."""
+        """Return one row per arm, value of ``by`` and stratum."""
         return accuracy_by_stratum(frames, self.stratum, self.by, self.arms, self.where, self.match_on)
 
 
@@ -46,15 +45,15 @@ def accuracy_by_stratum(
     where: Where | None = None,
     match_on: tuple[str, ...] = (),
 ) -> "pd.DataFrame":
-    """The accuracy of each arm on the items of each stratum.
+    """Return the accuracy of each arm on the items of each stratum.
 
     One cell has Wilson's interval; cells that differ in their seed are averaged, with the hierarchical bootstrap over
     seeds and items. The items of a stratum are those that any finished cell with the same value of ``by`` was asked.
 
     Returns:
-        One row an arm, value of ``by`` and stratum, with :data:`COLUMNS` (and ``by``): ``n_items`` is the number of
-        items in the stratum, ``state`` is ``done`` or why there is no number. An arm without any finished cell, in
-        a place where nothing else is finished either, is one row with the stratum NA.
+        One row per arm, value of ``by`` and stratum, with :data:`COLUMNS` (and ``by``): ``n_items`` is the number of
+        items in the stratum, ``state`` is ``done`` or why there is no number. Where no arm has a
+        finished cell, each arm is one row with the stratum NA.
 
     Raises:
         UserError: an arm selects nothing, or several cells of one seed and value of ``by``; the records of finished
@@ -64,7 +63,7 @@ def accuracy_by_stratum(
 
     chosen = {name: select(frames.cells, {**(where or {}), **wanted}, match_on) for name, wanted in arms.items()}
     places = _places(chosen, by)
-    done = {cell for cells in chosen.values() for cell in cells.loc[cells["state"] == "done", "cell"]}
+    done = {cell for cells in chosen.values() for cell in cells.loc[cells["state"] == DONE, "cell"]}
     records = frames.answers(done)
     if done:
         require(records, stratum)
@@ -91,27 +90,24 @@ def _places(chosen: Mapping[str, "pd.DataFrame"], by: str | None) -> list[Any]:
 
 
 def _estimate(cells: "pd.DataFrame", asked: "pd.DataFrame", place: str) -> CellEstimate:
-    """The accuracy of the finished ones of ``cells`` among the answers ``asked`` in this stratum."""
-    if cells["seed"].duplicated().any():
-        found = ", ".join(cells["cell"].astype(str))
-        raise UserError(f"arm {place}: {len(cells)} cells claim one spot ({found}); expected one for each seed")
+    """Return the accuracy of the finished ones of ``cells`` among the answers ``asked`` in this stratum."""
+    one_per(cells, ("seed",), f"arm {place}", "where= or arms=")
     n_items = int(asked["example"].nunique())
-    match_on = asked[asked["cell"].isin(cells.loc[cells["state"] == "done", "cell"])]
-    n_done = int(match_on["cell"].nunique())
+    answers = asked[asked["cell"].isin(cells.loc[cells["state"] == DONE, "cell"])]
+    n_done = int(answers["cell"].nunique())
     if not n_done:
-        states = [str(state) for state in cells["state"] if state != "done"]
-        state = "failed" if "failed" in states else states[0] if states else "no item"
+        state = state_of(cells["state"], "no item")
         return CellEstimate(math.nan, math.nan, math.nan, state, 0, len(cells), n_items)
-    wide = match_on.assign(correct=match_on["correct"].astype(float)).pivot(
+    wide = answers.assign(correct=answers["correct"].astype(float)).pivot(
         index="cell", columns="example", values="correct"
     )
     by_seed = tuple(wide.mean(axis=1).tolist())
     if n_done == 1:
         low, high = wilson(float(wide.sum(axis=1).iloc[0]), wide.shape[1])
-        return CellEstimate(by_seed[0], float(low), float(high), "done", 1, len(cells), n_items, by_seed)
+        return CellEstimate(by_seed[0], float(low), float(high), DONE, 1, len(cells), n_items, by_seed)
     result = hierarchical_bootstrap(wide.to_numpy(np.float64), names=("strata", *map(str, wide.index)))
     ends = max(result.low, 0.0), min(result.high, 1.0)
-    return CellEstimate(result.mean, *ends, "done", n_done, len(cells), n_items, by_seed)
+    return CellEstimate(result.mean, *ends, DONE, n_done, len(cells), n_items, by_seed)
 
 
 def _numbers(spot: CellEstimate) -> tuple[Any, ...]:

@@ -86,18 +86,17 @@ def legend(
     Args:
         figure: the whole figure. series: colour and marker by the name of each series.
         extra: other entries, such as :func:`absent_entry`. where: place, as matplotlib names it.
-        title: of the legend.
-        style: properties of all series' lines, such as ``ls=""`` for markers alone.
+        title: stands above the entries.
+        style: properties of all series' lines, such as ``ls=""`` for markers alone or ``marker=""`` for lines alone.
     """
     from matplotlib.lines import Line2D
 
-    shape = {"ms": 6.5, "mec": "white", **style}
-    entries: list[Artist] = [
-        Line2D([], [], color=look.colour, marker=look.marker, label=str(name).replace("_", " "), **shape)
-        for name, look in series.items()
-    ]
+    entries: list[Artist] = []
+    for name, look in series.items():
+        shape = {"color": look.colour, "marker": look.marker, "ms": 6.5, "mec": "white", **style}
+        entries.append(Line2D([], [], label=str(name).replace("_", " "), **shape))
     if entries or extra:
-        figure.legend(handles=[*entries, *extra], loc=where, title=title)
+        figure.legend(handles=[*entries, *extra], loc=where, title=title, alignment="left")
 
 
 def absent_entry() -> "Artist":
@@ -114,9 +113,10 @@ def footnote(*parts: str, per_line: int = 2) -> str:
 
 
 def counted(values: Iterable[int], unit: str) -> str:
-    """Return a number or a range of numbers with its unit: ``3 seeds``, ``1 seed``, ``20 to 24 items``."""
+    """Return a number or a range of numbers with its unit: ``1 seed``, ``2 queries``, ``20 to 24 items``."""
     low, high = min(values := list(values)), max(values)
-    return f"{low if low == high else f'{low} to {high}'} {unit}{'' if high == 1 else 's'}"
+    plural = f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"
+    return f"{low if low == high else f'{low} to {high}'} {unit if high == 1 else plural}"
 
 
 def label(column: str, value: object) -> str:

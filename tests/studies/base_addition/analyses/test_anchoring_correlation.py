@@ -85,6 +85,6 @@ def test_what_is_not_there_is_counted():
 
 def test_cells_that_claim_one_point_are_an_error():
     two = pd.concat([cells(), cells(prompt="direct").assign(cell=lambda f: f["cell"] + "d")])
-    with pytest.raises(UserError, match="accuracy at eval_base = 8, k = 2: 2 cells claim one spot"):
+    with pytest.raises(UserError, match="accuracy at eval_base = 8, k = 2: accuracy: 2 rows are alike in seed"):
         table(two, anchored(score))
     assert not table(two, anchored(score), where={"prompt": "direct"}).empty

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.studies.base_addition.analyses.anchoring import AnchoringScores
-from offdiag.studies.base_addition.analyses.anchoring_curves import layer_curves
+from offdiag.studies.base_addition.analyses.anchoring_curves import layer_curves, summarise_layers
 from support.anchored import anchored
 
 NOTHING = pd.DataFrame()
@@ -79,7 +81,7 @@ def test_a_layer_that_one_seed_lacks_is_not_averaged_over_the_others():
 
 def test_two_measurements_of_one_place_are_an_error():
     both = pd.concat([anchored(hill), anchored(hill, bases=(8, 9), train_base=10).assign(measurement="other")])
-    with pytest.raises(UserError, match="2 measurements claim one curve .*where= or match_on="):
+    with pytest.raises(UserError, match="anchoring scores: 2 rows are alike in .*where= or match_on="):
         scores(both)
     assert len(scores(both, match_on=("base",), where={"k": 2, "pooling": "last"})) == 3
 
@@ -87,3 +89,21 @@ def test_two_measurements_of_one_place_are_an_error():
 def test_a_study_without_the_measurement():
     with pytest.raises(UserError, match="no measurement 'anchoring'"):
         AnchoringScores(name="s").table(Frames(cells=NOTHING, records=NOTHING))
+
+
+def test_the_highest_layer_and_the_area():
+    found = summarise_layers([0, 4, 2])
+    assert found == (4, 1, 2.5, 0)  # (0 + 4) / 2 / 2 + (4 + 2) / 2 / 2
+    assert summarise_layers([3.0] * 7).area == 3
+    deeper = summarise_layers(np.interp(np.linspace(0, 2, 9), [0, 1, 2], [0, 4, 2]))
+    assert deeper.area == pytest.approx(2.5)
+
+
+def test_layers_without_a_score_are_counted():
+    assert summarise_layers([np.nan, 1, np.nan, 3]) == (3, 3, 2, 2)
+    alone = summarise_layers([np.nan, 1])
+    assert alone[:2] == (1, 1)
+    assert math.isnan(alone.area)
+    none = summarise_layers([np.nan, np.nan])
+    assert (none.layer, none.n_undefined) == (-1, 2)
+    assert math.isnan(none.highest)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from offdiag.errors import UserError
-from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, threshold
-from offdiag.studies.base_addition.analyses.threshold import half_crossing, isotonic
+from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, half_crossing, isotonic, threshold
 from offdiag.studies.base_addition.analyses.thresholds import Thresholds, ThresholdSlopes
 from support.episode_frames import KNOWN, N, episode_frames, rises
 
@@ -140,7 +139,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
         right = (generator.random((1, 100, 14)) < truth).astype(float)
         curve = EpisodeCurve(base=8, share=0.1, n_planned=1, k=k, correct=right, expected=right[0],
                              n_resamples=200, seed=trial)  # fmt: skip
-        value, low, high = threshold(k, curve.model)
+        value, low, high, _ = threshold(k, curve.model)
         covered += low <= 4.3 <= high
         assert low <= value <= high
     assert 0.90 <= covered / 200 <= 0.99
@@ -154,6 +153,6 @@ def test_intervals_over_seeds_cover_a_truth_that_seeds_scatter_around():
         right = np.stack([generator.random((60, 14)) < rises(one, k) for one in thresholds]).astype(float)
         curve = EpisodeCurve(base=8, share=0.1, n_planned=4, k=k, correct=right, expected=right[0],
                              n_resamples=200, seed=trial)  # fmt: skip
-        _, low, high = threshold(k, curve.model)
+        _, low, high, _ = threshold(k, curve.model)
         covered += low <= 4.3 <= high
     assert covered / 200 >= 0.88

@@ -1,4 +1,4 @@
-"""The anchoring score as a table: one row a series, k, form and pooling."""
+"""Table of the anchoring score: one row per series, k, form and pooling."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -6,6 +6,8 @@ import numpy as np
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import DONE
+from offdiag.stats import Estimate
 from offdiag.studies.base_addition.analyses.anchoring_curves import PLANNED, LayerCurve, layer_curves
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ NUMBERS = (
 
 
 class AnchoringScores(StudyAnalysis):
-    """S at the last layer, its largest value over layers and the area under its curve.
+    """The anchoring score S at the last layer, its largest value over layers, and the area under its curve.
 
     ``score, density, mismatch, k50_ratio`` are those of the last layer, after the final norm; ``k50_ratio`` is d / rho,
     to which the midpoint of accuracy over k should be proportional. ``score_max`` is the highest point of the averaged
@@ -28,14 +30,14 @@ class AnchoringScores(StudyAnalysis):
     (``n_undefined_layers``; ``note`` says why) are left out of both.
 
     Attributes:
-        series: column with one row a value.
+        series: column with one row per value.
     """
 
     tag: ClassVar[str] = "anchoring-scores"
     series: str = "eval_base"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a curve; a measurement that is not done is one row without numbers."""
+        """Return one row per curve; a measurement that is not done is one row without numbers."""
         import pandas as pd
 
         rows = [_row(curve) for curve in layer_curves(frames, self.where, self.match_on, self.series)]
@@ -46,15 +48,15 @@ class AnchoringScores(StudyAnalysis):
 
 def _row(curve: LayerCurve) -> dict[str, Any]:
     row: dict[str, Any] = {**curve.factors, "state": curve.state, "note": curve.note}
-    if curve.state != "done":
+    if curve.state != DONE:
         return row
     highest, index, area, undefined = curve.summary
     numbers = {
-        **dict(zip(("score", "score_low", "score_high"), curve.at("last"), strict=True)),
+        **_columns("score", curve.at("last")),
         "density": curve.density[-1],
         "mismatch": curve.mismatch[-1],
         "k50_ratio": curve.k50_ratio[-1],
-        **dict(zip(("score_max", "score_max_low", "score_max_high"), curve.at("max"), strict=True)),
+        **_columns("score_max", curve.at("max")),
         "max_layer": curve.layers[index] if np.isfinite(highest) else None,
         "n_layers": curve.layers[-1],
         "ausn": area,
@@ -63,3 +65,7 @@ def _row(curve: LayerCurve) -> dict[str, Any]:
         "n_undefined_layers": undefined,
     }
     return row | numbers
+
+
+def _columns(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

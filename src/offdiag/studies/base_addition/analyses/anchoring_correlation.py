@@ -1,7 +1,7 @@
-"""Whether the anchoring score goes with accuracy: one point a series and k."""
+"""Correlation of the anchoring score with accuracy: one point per series and k."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from pydantic import Field
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import IN_CONTEXT, require, select
+from offdiag.analyses.selection import DONE, IN_CONTEXT, Where, require, select
 from offdiag.errors import UserError
 from offdiag.stats.correlation import correlation
 from offdiag.studies.base_addition.analyses.anchoring_curves import LayerCurve, layer_curves
@@ -22,8 +22,12 @@ KEYS = ("model", "learner", "embedder", "form", "query_form", "pooling", "ration
 ANSWERS = {"rationale": True, "answer": False}  # what the demonstrations show that a form of anchors stands for
 
 
-class Point(NamedTuple):
-    """One series and k: the curve of its score, and the accuracy with as many demonstrations of a kind."""
+class AnchoringPoint(NamedTuple):
+    """One series and k: its curve of scores, and the accuracy with k demonstrations of one kind.
+
+    Attributes:
+        rationale: whether the demonstrations show a worked solution.
+    """
 
     curve: LayerCurve
     series: Any
@@ -33,7 +37,7 @@ class Point(NamedTuple):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """The points that are compared with one another share this: the values of ``KEYS``."""
+        """The values of ``KEYS``: points with the same key are compared with one another."""
         return tuple(self.rationale if name == "rationale" else self.curve.factors[name] for name in KEYS)
 
 
@@ -49,21 +53,22 @@ class AnchoringCorrelation(StudyAnalysis):
     three independent witnesses.
 
     Attributes:
-        series: column that is the same on both sides. measured: column -> value for the rows of the measurement;
-            ``where`` and ``own`` are for the cells. n_resamples, seed: of bootstrap and permutations.
+        series: column that both tables have, and that tells points apart.
+        measured: column -> value for the rows of the measurement; ``where`` chooses the cells.
+        n_resamples, seed: of bootstrap and permutations.
     """
 
     tag: ClassVar[str] = "anchoring-correlation"
     series: str = "eval_base"
-    measured: Mapping[str, str | int | float | bool] = {}
+    measured: Where = Field(default_factory=dict)
     n_resamples: int = Field(default=2000, ge=100)
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a learner, form, pooling and demonstrations, by ``at`` (which S) and ``over`` (which points)."""
+        """Return a row per learner, form, pooling, demonstrations, ``at`` (which S) and ``over`` (which points)."""
         import pandas as pd
 
-        points = joined(frames, self.where, self.match_on, self.measured, self.series)
+        points = anchoring_points(frames, self.where, self.match_on, self.measured, self.series)
         rows = []
         for key, group in grouped(points).items():
             for at, scores in _scores(group).items():
@@ -72,15 +77,17 @@ class AnchoringCorrelation(StudyAnalysis):
                     rows.append({**dict(zip(KEYS, key, strict=True)), "at": at, "over": over, **row})
         return pd.DataFrame(rows, columns=[*KEYS, "at", "over", *_COLUMNS])
 
-    def _row(self, scores: list[float], group: Sequence[Point], over: str, names: tuple[str, ...]) -> dict[str, Any]:
+    def _row(
+        self, scores: list[float], group: Sequence[AnchoringPoint], over: str, names: tuple[str, ...]
+    ) -> dict[str, Any]:
         strata = {"all": None, "at fixed k": [p.k for p in group], "at fixed series": [p.series for p in group]}[over]
         accuracies = [point.accuracy.value for point in group]
-        found = correlation(
+        result = correlation(
             scores, accuracies, strata, n_resamples=self.n_resamples, seed=self.seed, names=(*names, over)
         )
-        there = [p for p, s in zip(group, scores, strict=True) if np.isfinite(s) and np.isfinite(p.accuracy.value)]
-        counts = (found.n, len({p.series for p in there}), len({p.k for p in there}), len(group) - len(there))
-        return dict(zip(_COLUMNS, (*found.spearman, *found.pearson, *counts, found.note), strict=True))
+        known = [p for p, s in zip(group, scores, strict=True) if np.isfinite(s) and np.isfinite(p.accuracy.value)]
+        counts = (result.n, len({p.series for p in known}), len({p.k for p in known}), len(group) - len(known))
+        return dict(zip(_COLUMNS, (*result.spearman, *result.pearson, *counts, result.note), strict=True))
 
 
 _COLUMNS = (
@@ -89,40 +96,37 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def joined(
-    frames: Frames,
-    where: Mapping[str, str | int | float | bool],
-    match_on: Sequence[str],
-    measured: Mapping[str, str | int | float | bool],
-    series: str,
-) -> list[Point]:
-    """Every measured curve with the accuracy of the cells that it stands for; one that has no such cell is left out.
+def anchoring_points(
+    frames: Frames, where: Where, match_on: Sequence[str], measured: Where, series: str
+) -> list[AnchoringPoint]:
+    """Return the measured curves with the accuracy of their in-context cells; a curve without cells is left out.
 
     Raises:
-        UserError: nothing is selected on one of the sides, or two cells of one seed claim a point.
+        UserError: nothing is selected in one of the two tables, or two cells of one seed belong to one point.
     """
     cells = select(frames.cells, {"method": IN_CONTEXT, **where}, match_on)
     for column in (series, "k", "rationale"):
         require(cells, column)
     points = []
     for curve in layer_curves(frames, measured, match_on, series):
-        if curve.state == "done":
+        if curve.state == DONE:
             points += _points(curve, cells, frames.records, series)
     return points
 
 
-def grouped(points: Sequence[Point]) -> dict[tuple[Any, ...], list[Point]]:
-    """The points by what is compared with one another, each group in order of series and k."""
-    groups: defaultdict[tuple[Any, ...], list[Point]] = defaultdict(list)
+def grouped(points: Sequence[AnchoringPoint]) -> dict[tuple[Any, ...], list[AnchoringPoint]]:
+    """Return the points by their key, each group in order of series and k."""
+    groups: defaultdict[tuple[Any, ...], list[AnchoringPoint]] = defaultdict(list)
     for point in sorted(points, key=lambda p: (str(p.key), str(p.series).zfill(9), p.k)):
         groups[point.key].append(point)
     return dict(groups)
 
 
-def _points(curve: LayerCurve, cells: "pd.DataFrame", records: "pd.DataFrame", series: str) -> list[Point]:
+def _points(curve: LayerCurve, cells: "pd.DataFrame", records: "pd.DataFrame", series: str) -> list[AnchoringPoint]:
+    """Return the points of one curve: one per kind of demonstrations that its anchors stand for."""
     value, k, form = curve.factors[series], int(curve.factors["k"]), str(curve.factors["form"])
     here = cells[(cells[series] == value) & (cells["k"] == k)]
-    if curve.factors["embedder"] != "sentence":  # those see with their own eyes, which a training changes
+    if curve.factors["embedder"] != "sentence":  # hidden states explain their own model only, as it was when measured
         here = here[(here["model"] == curve.factors["model"]) & (curve.factors["learner"] == curve.factors["model"])]
     points = []
     for rationale, rows in here.groupby("rationale"):
@@ -132,14 +136,14 @@ def _points(curve: LayerCurve, cells: "pd.DataFrame", records: "pd.DataFrame", s
             accuracy = estimate(rows, records)
         except UserError as error:
             raise UserError(f"accuracy at {series} = {value}, k = {k}: {error}") from error
-        points.append(Point(curve, value, k, bool(rationale), accuracy))
+        points.append(AnchoringPoint(curve, value, k, bool(rationale), accuracy))
     return points
 
 
-def _scores(group: Sequence[Point]) -> dict[str, list[float]]:
-    """S of each point, by where it is read; a single layer is read once."""
-    found = {"last layer": [point.curve.at("last")[0] for point in group]}
+def _scores(group: Sequence[AnchoringPoint]) -> dict[str, list[float]]:
+    """Return S of each point by the layer at which it is read; of a single layer once."""
+    scores = {"last layer": [point.curve.at("last").value for point in group]}
     if max(point.curve.layers.size for point in group) > 1:
-        found["highest layer"] = [point.curve.at("max")[0] for point in group]
-        found["area"] = [point.curve.summary.area for point in group]
-    return found
+        scores["highest layer"] = [point.curve.at("max").value for point in group]
+        scores["area"] = [point.curve.summary.area for point in group]
+    return scores

@@ -1,4 +1,4 @@
-"""The curves of the controlled replica: accuracy over k of the models and the ideal observer, with their resamples."""
+"""Accuracy over k of the models and the ideal observer of base-thresholds, with resamples and thresholds."""
 
 import math
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import DONE
 from offdiag.errors import UserError
-from offdiag.stats import FloatArray, item_counts, percentile_ends, replicate_ends, seed_counts
-from offdiag.studies.base_addition.analyses.threshold import half_crossing
+from offdiag.stats import (
+    Estimate,
+    FloatArray,
+    Interval,
+    item_counts,
+    percentile_ends,
+    replicate_ends,
+    seed_counts,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = "episodes"
-
-
-class Band(NamedTuple):
-    """A statistic and the ends of its interval, numbers or arrays."""
-
-    value: FloatArray
-    low: FloatArray
-    high: FloatArray
 
 
 class Replicates(NamedTuple):
@@ -36,10 +36,10 @@ class Replicates(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpisodeCurve:
-    """What was asked in episodes of one base, of the models in whose stream it had one share.
+    """The answers in episodes of one base, by the models in whose training stream it had one share.
 
     Attributes:
-        base, share: which. n_planned: models planned, one a seed. n_resamples, seed: of the bootstrap.
+        base, share: of the episodes. n_planned: models planned, one per seed. n_resamples, seed: of the bootstrap.
         k: ``[K]``. correct: ``[S, n, K]``, verdicts of S models on n sequences; S is 0 where none is done.
         expected: ``[n, K]``, the ideal observer's chance of being right.
     """
@@ -55,6 +55,7 @@ class EpisodeCurve:
 
     @property
     def done(self) -> bool:
+        """Whether a model of this share has answered."""
         return len(self.correct) > 0
 
     @property
@@ -64,7 +65,10 @@ class EpisodeCurve:
 
     @cached_property
     def model(self) -> Replicates:
-        """Resamples of seeds and sequences, crossed: a sequence is drawn for all seeds together."""
+        """The mean curve of the models, with resamples of seeds and sequences.
+
+        The two are crossed: a sequence is drawn for all seeds together.
+        """
         seeds, n, size = self.correct.shape
         counts = seed_counts(seeds, self.n_resamples, self.seed, "episodes", "seeds")
         weights = counts / counts.sum(axis=1, keepdims=True)
@@ -75,18 +79,18 @@ class EpisodeCurve:
 
     @cached_property
     def ideal(self) -> Replicates:
-        """Resamples of the same sequences."""
+        """The curve of the ideal observer, with resamples of the same sequences."""
         curve = self.expected.mean(axis=0)
         return Replicates(curve, self._items @ self.expected / len(self.expected), curve[None])
 
     @cached_property
     def _items(self) -> FloatArray:
-        # named by the base: its sequences are the same whatever its share, and so are their resamples
+        # The random stream has the base's name: its sequences are the same whatever its share, so are the resamples.
         return item_counts(len(self.expected), self.n_resamples, self.seed, "episodes", self.base).astype(np.float64)
 
 
 def read_curves(frames: Frames, *, n_resamples: int = 2000, seed: int = 0) -> list[EpisodeCurve]:
-    """All planned curves, by base and share.
+    """Return all planned curves, sorted by base and share.
 
     Raises:
         UserError: the study measures no episodes, or a measurement lacks questions.
@@ -94,7 +98,7 @@ def read_curves(frames: Frames, *, n_resamples: int = 2000, seed: int = 0) -> li
     frame = frames.measured(TABLE)
     curves = []
     for shares, group in frame.groupby("shares"):
-        done = group[group["state"] == "done"]
+        done = group[group["state"] == DONE]
         for base, share in (item.split("=") for item in str(shares).split(",")):
             rows = done[done["base"] == int(base)] if len(done) else done
             k, correct, expected = _verdicts(rows, f"base {base} of {shares}")
@@ -113,8 +117,20 @@ def read_curves(frames: Frames, *, n_resamples: int = 2000, seed: int = 0) -> li
     return sorted(curves, key=lambda curve: (curve.base, curve.share))
 
 
-def band(replicates: Replicates) -> Band:
-    """The curve with its interval at each k, ``[K]`` each, within [0, 1]."""
+def planned_curves(frames: Frames, name: str, *, n_resamples: int, seed: int) -> list[EpisodeCurve]:
+    """Return the curves that the figure ``name`` draws, whether they are done or not.
+
+    Raises:
+        UserError: as :func:`read_curves`, or the study plans no episodes.
+    """
+    curves = read_curves(frames, n_resamples=n_resamples, seed=seed)
+    if not curves:
+        raise UserError(f"figure {name}: no episodes are planned; give the study at least one seed")
+    return curves
+
+
+def interval(replicates: Replicates) -> Interval:
+    """Return the 95 % interval of the curve at each k, ``[K]`` each end, within [0, 1]."""
     ends = [
         replicate_ends(float(value), resampled, by_seed)
         for value, resampled, by_seed in zip(
@@ -122,25 +138,58 @@ def band(replicates: Replicates) -> Band:
         )
     ]
     low, high = np.clip(np.array(ends).T, 0, 1)
-    return Band(replicates.curve, low, high)
+    return Interval(low, high)
 
 
-def threshold(k: FloatArray, replicates: Replicates) -> tuple[float, float, float]:
-    """k50 of a curve and its interval; ``k[0]`` means at most that, an infinity that it is never reached."""
+def threshold(k: FloatArray, replicates: Replicates) -> Estimate:
+    """Return k50 of a curve with its interval; ``k[0]`` means at most that, infinity that it is never reached."""
     value = float(half_crossing(k, replicates.curve))
     resampled = half_crossing(k, replicates.resampled)
+    # Infinite resamples have no spread, but they have percentiles, as long as few enough of them are infinite.
     if not k[0] < value < math.inf or np.isinf(resampled).any():
-        return value, *percentile_ends(resampled)
+        return Estimate(value, *percentile_ends(resampled))
     low, high = replicate_ends(value, resampled, within(k, half_crossing(k, replicates.by_seed)))
-    return value, max(low, float(k[0])), high
+    return Estimate(value, max(low, float(k[0])), high)
+
+
+def isotonic(accuracy: FloatArray) -> FloatArray:
+    """Return the least-squares fit that never falls, along the last axis (equal weights).
+
+    The max-min formula (Robertson, Wright and Dykstra 1988, section 1.4): the largest, over all beginnings up to k, of
+    the smallest mean from there to an end at or after k.
+    """
+    size = accuracy.shape[-1]
+    sums = np.concatenate([np.zeros_like(accuracy[..., :1]), np.cumsum(accuracy, axis=-1)], axis=-1)
+    begin, end = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")
+    lengths = np.where(end >= begin, end - begin + 1, 1)
+    means = np.where(end >= begin, (sums[..., None, 1:] - sums[..., :-1, None]) / lengths, np.inf)
+    smallest = np.minimum.accumulate(means[..., ::-1], axis=-1)[..., ::-1]
+    return np.asarray(np.where(begin <= end, smallest, -np.inf).max(axis=-2))
+
+
+def half_crossing(k: FloatArray, accuracy: FloatArray) -> FloatArray:
+    """Return k50 ``[...]``: where the isotonic fit to ``accuracy`` ``[..., K]`` at ``k`` ``[K]`` first reaches 1/2.
+
+    Lines join the points of the fit. k50 is ``k[0]`` where the fit is at 1/2 or above from the start, so that only an
+    upper bound is known, and infinite where 1/2 is never reached.
+    """
+    fit = isotonic(accuracy)
+    above = fit >= 0.5
+    after = np.argmax(above, axis=-1)
+    before = np.maximum(after - 1, 0)
+    low, high = (np.take_along_axis(fit, at[..., None], axis=-1)[..., 0] for at in (before, after))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        within = k[before] + (0.5 - low) / (high - low) * (k[after] - k[before])
+    return np.asarray(np.where(above[..., 0], k[0], np.where(above.any(axis=-1), within, np.inf)))
 
 
 def within(k: FloatArray, k50: FloatArray) -> FloatArray:
-    """Thresholds with those that are not known held at the ends of the measured k."""
+    """Return the thresholds, those that are bounds only moved to the ends of the measured k."""
     return np.clip(k50, k[0], k[-1])
 
 
 def _verdicts(rows: "pd.DataFrame", where: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return k ``[K]``, the models' verdicts ``[S, n, K]`` and the ideal observer's chances ``[n, K]``."""
     if rows.empty:
         return np.zeros(0), np.zeros((0, 0, 0)), np.zeros((0, 0))
     rows = rows.sort_values(["seed", "sequence", "k"])

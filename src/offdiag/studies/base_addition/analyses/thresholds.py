@@ -1,4 +1,4 @@
-"""k-shot thresholds against how often a base was seen: those of the models beside those of the ideal observer."""
+"""Tables of k-shot thresholds against the base's share of the training, for models and the ideal observer."""
 
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -9,22 +9,22 @@ from pydantic import Field
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.transition_fit import fit_transition
-from offdiag.stats import FloatArray, replicate_ends
+from offdiag.stats import UNKNOWN, Estimate, FloatArray, replicate_ends
 from offdiag.studies.base_addition.analyses.episode_curves import (
     EpisodeCurve,
     Replicates,
+    half_crossing,
     read_curves,
     threshold,
     within,
 )
-from offdiag.studies.base_addition.analyses.threshold import half_crossing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class Thresholds(StudyAnalysis):
-    """One row a base and share: k50 of the models and of the ideal observer, each with its interval.
+    """k50 of the models and of the ideal observer with their intervals, one row per base and share.
 
     k50 is where the isotonic fit to the accuracy over k, averaged over seeds, reaches one half
     (:func:`half_crossing`): it needs no shape, and noise makes no second crossing. Where the
@@ -46,6 +46,7 @@ class Thresholds(StudyAnalysis):
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":
+        """Return one row per base and share, also where nothing is trained yet; ``note`` says so."""
         import pandas as pd
 
         curves = read_curves(frames, n_resamples=self.n_resamples, seed=self.seed)
@@ -53,7 +54,7 @@ class Thresholds(StudyAnalysis):
 
 
 class ThresholdSlopes(StudyAnalysis):
-    """How k50 grows with ``-ln(share)``: one row for the models, the ideal observer, and their difference.
+    """The slope of k50 against ``-ln(share)``, one row each for the models, the ideal observer and their difference.
 
     ``slope`` is demonstrations per nat of prior odds, least squares over bases and shares with an intercept for each
     base where a base has several shares (so that the bases' own difficulty does not enter), else over all of them;
@@ -78,14 +79,15 @@ class ThresholdSlopes(StudyAnalysis):
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":
+        """Return the three rows: ``model``, ``ideal`` and ``model - ideal``."""
         import pandas as pd
 
         curves = [c for c in read_curves(frames, n_resamples=self.n_resamples, seed=self.seed) if c.done]
         return pd.DataFrame([slope_row(who, curves) for who in ("model", "ideal", "model - ideal")])
 
 
-class Line(NamedTuple):
-    """A straight line through thresholds: ``intercepts[base] + slope * anchoring``; all bases share one if pooled."""
+class ThresholdLine(NamedTuple):
+    """A line through thresholds: ``intercepts[base] + slope * anchoring``; one intercept for all bases if pooled."""
 
     slope: float
     intercepts: dict[int, float]
@@ -93,7 +95,7 @@ class Line(NamedTuple):
 
 
 def slope_row(who: str, curves: list[EpisodeCurve]) -> dict[str, Any]:
-    """A row of :class:`ThresholdSlopes`; numbers are NaN where fewer than two shares have a threshold."""
+    """Return a row of :class:`ThresholdSlopes`; numbers are NaN where fewer than two shares have a threshold."""
     sides = {"model": ("model",), "ideal": ("ideal",)}.get(who, ("model", "ideal"))
     used = [curve for curve in curves if all(_known(curve, _side(curve, side)) for side in sides)]
     row: dict[str, Any] = {"observer": who, "slope": math.nan, "slope_low": math.nan, "slope_high": math.nan,
@@ -117,8 +119,8 @@ def slope_row(who: str, curves: list[EpisodeCurve]) -> dict[str, Any]:
     return row | {"note": "share and base vary together: one line for all bases" if pooled else ""}
 
 
-def line(curves: list[EpisodeCurve], side: str) -> Line | None:
-    """The line of :class:`ThresholdSlopes` for drawing; None where fewer than two shares have a threshold."""
+def threshold_line(curves: list[EpisodeCurve], side: str) -> ThresholdLine | None:
+    """Return the line of :class:`ThresholdSlopes` to draw; None where fewer than two shares have a threshold."""
     used = [curve for curve in curves if curve.done and _known(curve, _side(curve, side))]
     if len({curve.share for curve in used}) < 2:
         return None
@@ -127,45 +129,51 @@ def line(curves: list[EpisodeCurve], side: str) -> Line | None:
     left = _thresholds(used, side, "curve")[0] - slope * np.array([curve.anchoring for curve in used])
     groups = np.array([0 if pooled else curve.base for curve in used])
     means = {int(group): float(left[groups == group].mean()) for group in groups}
-    return Line(slope, {curve.base: means[0 if pooled else curve.base] for curve in used}, pooled)
+    return ThresholdLine(slope, {curve.base: means[0 if pooled else curve.base] for curve in used}, pooled)
 
 
 def _side(curve: EpisodeCurve, side: str) -> Replicates:
+    """Return the curve of the ``model``, or of the ``ideal`` observer."""
     return curve.model if side == "model" else curve.ideal
 
 
 def _known(curve: EpisodeCurve, replicates: Replicates) -> bool:
+    """Return whether the threshold is a number, not a bound."""
     return bool(curve.k[0] < half_crossing(curve.k, replicates.curve) < math.inf)
 
 
 def _centring(used: list[EpisodeCurve]) -> tuple[FloatArray, bool]:
-    """A projection ``[points, points]`` that takes off each base's mean, or the common one; and whether the latter."""
+    """Return a projection ``[points, points]`` that takes off each base's mean, and whether it takes the common one.
+
+    The common mean is taken off where no base has two shares: nothing would be left of the shares within a base.
+    """
     bases, x = np.array([curve.base for curve in used]), np.array([curve.anchoring for curve in used])
     same = (bases[:, None] == bases).astype(np.float64)
-    own = np.eye(len(used)) - same / same.sum(axis=1, keepdims=True)
-    if np.allclose(own @ x, 0):
+    within_base = np.eye(len(used)) - same / same.sum(axis=1, keepdims=True)
+    if np.allclose(within_base @ x, 0):
         return np.eye(len(used)) - 1 / len(used), True
-    return own, False
+    return within_base, False
 
 
 def _thresholds(used: list[EpisodeCurve], side: str, at: str) -> FloatArray:
-    """Thresholds ``[rows, points]`` of the curves themselves, their resamples or their seeds."""
-    found = []
+    """Return thresholds ``[rows, points]`` of the curves, their resamples or their seeds (``at``)."""
+    columns = []
     for curve in used:
         replicates = _side(curve, side)
         values = {"curve": replicates.curve[None], "resampled": replicates.resampled, "by_seed": replicates.by_seed}
-        found.append(within(curve.k, half_crossing(curve.k, values[at])))
-    rows = min(map(len, found))
-    return np.stack([values[:rows] for values in found], axis=1)
+        columns.append(within(curve.k, half_crossing(curve.k, values[at])))
+    rows = min(map(len, columns))
+    return np.stack([values[:rows] for values in columns], axis=1)
 
 
 def _slopes(used: list[EpisodeCurve], side: str, at: str, centre: FloatArray) -> FloatArray:
+    """Return least-squares slopes ``[rows]`` of the thresholds over ``-ln(share)``, both centred."""
     x = centre @ np.array([curve.anchoring for curve in used])
     return np.asarray(_thresholds(used, side, at) @ x / (x @ x))
 
 
 def _combined(slopes: list[FloatArray]) -> FloatArray:
-    """The slope of the one side, or the difference of the two (the ideal observer has one row for all seeds)."""
+    """Return the slope of one side, or the difference of two (the ideal observer has one row for all seeds)."""
     return slopes[0] if len(slopes) == 1 else slopes[0] - slopes[1]
 
 
@@ -185,7 +193,7 @@ def _row(curve: EpisodeCurve) -> dict[str, Any]:
         **known,
         **_described("", curve, curve.model),
         **_described("ideal_", curve, curve.ideal),
-        **_excess(curve),
+        **_columns("excess", _excess(curve)),
         "logistic_k50": fit_transition(curve.k, curve.model.curve, len(curve.expected)).k50,
         "accuracy_at_0": float(curve.model.curve[0]),
         "accuracy_at_end": float(curve.model.curve[-1]),
@@ -194,23 +202,26 @@ def _row(curve: EpisodeCurve) -> dict[str, Any]:
 
 
 def _described(prefix: str, curve: EpisodeCurve, replicates: Replicates) -> dict[str, float]:
-    value, low, high = threshold(curve.k, replicates)
-    known = _known(curve, replicates)
+    """Return k50 with its interval, or the bound that is known instead."""
+    k50 = threshold(curve.k, replicates)
     return {
-        f"{prefix}k50": value if known else math.nan,
-        f"{prefix}k50_low": low if known else math.nan,
-        f"{prefix}k50_high": high if known else math.nan,
-        f"{prefix}k50_at_most": float(curve.k[0]) if value <= curve.k[0] else math.nan,
-        f"{prefix}k50_above": float(curve.k[-1]) if math.isinf(value) else math.nan,
+        **_columns(f"{prefix}k50", k50 if _known(curve, replicates) else UNKNOWN),
+        f"{prefix}k50_at_most": float(curve.k[0]) if k50.value <= curve.k[0] else math.nan,
+        f"{prefix}k50_above": float(curve.k[-1]) if math.isinf(k50.value) else math.nan,
     }
 
 
-def _excess(curve: EpisodeCurve) -> dict[str, float]:
+def _excess(curve: EpisodeCurve) -> Estimate:
+    """Return k50 of the models minus that of the ideal observer, unknown where one of them is a bound."""
     if not (_known(curve, curve.model) and _known(curve, curve.ideal)):
-        return {"excess": math.nan, "excess_low": math.nan, "excess_high": math.nan}
+        return UNKNOWN
     value, resampled, by_seed = (
         within(curve.k, half_crossing(curve.k, ours)) - within(curve.k, half_crossing(curve.k, theirs))
         for ours, theirs in zip(curve.model, curve.ideal, strict=True)
     )
     low, high = replicate_ends(float(value), resampled, by_seed)
-    return {"excess": float(value), "excess_low": low, "excess_high": high}
+    return Estimate(float(value), low, high)
+
+
+def _columns(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

@@ -1,4 +1,4 @@
-"""Accuracy over demonstrations of models that were trained from scratch, beside the ideal observer."""
+"""Figure of accuracy over demonstrations, for models trained from scratch and the ideal observer."""
 
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from offdiag.analyses import Frames
-from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, heading, looks, new_figure, styled
-from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, band, read_curves
+from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, looks, new_figure, styled
+from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, interval, planned_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DASHES = (0, (4, 2))  # of the ideal observer
+
 
 class EpisodeCurvesFigure(StudyFigure):
-    """A panel a base with a curve a share; where each base has one share only, one panel with a curve a base.
+    """One panel per base with a curve per share; where each base has one share, one panel with a curve per base.
 
     Attributes:
         n_resamples, seed: of the bootstrap of the bands.
@@ -28,21 +29,20 @@ class EpisodeCurvesFigure(StudyFigure):
     seed: int = 0
 
     def plot(self, frames: Frames) -> "Figure":
-        """Models solid with a 95 % band, the ideal observer dashed, in the colour of the share (or the base)."""
-        curves = read_curves(frames, n_resamples=self.n_resamples, seed=self.seed)
-        if not curves:
-            raise UserError(f"figure {self.name}: no episodes are planned; give the study at least one seed")
+        """Draw models solid with a 95 % band and the ideal observer dashed, in the colour of the share or base."""
+        curves = planned_curves(frames, self.name, n_resamples=self.n_resamples, seed=self.seed)
         bases = sorted({curve.base for curve in curves})
-        alone = len(curves) == len(bases)
-        panels = [curves] if alone else [[c for c in curves if c.base == base] for base in bases]
-        names = {curve: f"base {curve.base} ({curve.share:.0%})" if alone else f"{curve.share:.0%}" for curve in curves}
-        ordered = curves if alone else sorted(curves, key=lambda curve: curve.share)
-        entries = dict.fromkeys(names[curve] for curve in ordered)
-        colours = dict(zip(entries, looks(len(entries)), strict=True))
+        one_share_each = len(curves) == len(bases)
+        panels = [curves] if one_share_each else [[c for c in curves if c.base == base] for base in bases]
+        form = "base {base} ({share:.0%})" if one_share_each else "{share:.0%}"
+        names = {curve: form.format(base=curve.base, share=curve.share) for curve in curves}
+        ordered = curves if one_share_each else sorted(curves, key=lambda curve: curve.share)
+        series = list(dict.fromkeys(names[curve] for curve in ordered))
+        styles = dict(zip(series, looks(len(series)), strict=True))
         with styled():
-            figure = _paint(panels, {curve: colours[name] for curve, name in names.items()})
+            figure = _paint(panels, {curve: styles[name] for curve, name in names.items()})
             heading(figure, "Accuracy by number of demonstrations, models and ideal observer", _footnote(curves))
-            _legend(figure, colours, "base (share of training)" if alone else "share of training", curves)
+            _entries(figure, styles, "base (share of training)" if one_share_each else "share of training", curves)
         return figure
 
 
@@ -74,35 +74,32 @@ def _draw_panel(axes: "Axes", panel: list[EpisodeCurve], look: dict[EpisodeCurve
             continue
         colour, marker = look[curve]
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "markeredgecolor": "white"}
-        value, low, high = band(curve.model)
-        axes.fill_between(curve.k, low, high, color=colour, alpha=0.18, lw=0, zorder=1.5)
-        axes.plot(curve.k, value, lw=1.7, zorder=3, gid="model", **style)
-        axes.plot(curve.k, curve.ideal.curve, color=colour, ls=(0, (4, 2)), lw=1.3, zorder=2.5, gid="ideal")
+        axes.fill_between(curve.k, *interval(curve.model), color=colour, alpha=0.18, lw=0, zorder=1.5)
+        axes.plot(curve.k, curve.model.curve, lw=1.7, zorder=3, gid="model", **style)
+        axes.plot(curve.k, curve.ideal.curve, color=colour, ls=DASHES, lw=1.3, zorder=2.5, gid="ideal")
     absent = [f"{curve.share:.0%}" for curve in panel if not curve.done]
     if absent:
         axes.text(0.98, 0.05, f"no result yet: {', '.join(absent)}", transform=axes.transAxes, ha="right", color=GREY)
 
 
 def _footnote(curves: list[EpisodeCurve]) -> str:
-    sizes = sorted({len(curve.expected) for curve in curves if curve.done})
-    seeds = sorted({len(curve.correct) for curve in curves if curve.done})
-    if not sizes:
+    done = [curve for curve in curves if curve.done]
+    if not done:
         return "nothing is measured yet"
-    method = "sequences resampled" if seeds == [1] else "seeds and sequences resampled"
-    spread = " to ".join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
-    return (
-        f"{sizes[0]} sequences a curve, {spread} seed{'s' if seeds[-1] > 1 else ''} · bands: 95 % interval ({method})"
+    seeds = counted((len(curve.correct) for curve in done), "seed")
+    resampled = "sequences" if seeds == "1 seed" else "seeds and sequences"
+    return footnote(
+        f"{counted((len(curve.expected) for curve in done), 'sequence')} per curve, {seeds}",
+        f"bands: 95 % interval ({resampled} resampled)",
     )
 
 
-def _legend(figure: "Figure", colours: dict[str, Look], title: str, curves: list[EpisodeCurve]) -> None:
+def _entries(figure: "Figure", series: dict[str, Look], title: str, curves: list[EpisodeCurve]) -> None:
+    """Draw the legend: the series, and what solid and dashed lines are once there are some."""
     from matplotlib.lines import Line2D
 
-    entries = [
-        Line2D([], [], color=colour, marker=marker, markersize=6, label=name)
-        for name, (colour, marker) in colours.items()
+    lines = [
+        Line2D([], [], color=GREY, lw=1.7, label="model"),
+        Line2D([], [], color=GREY, lw=1.3, ls=DASHES, label="ideal observer"),
     ]
-    if any(curve.done for curve in curves):
-        entries.append(Line2D([], [], color=GREY, lw=1.7, label="model"))
-        entries.append(Line2D([], [], color=GREY, lw=1.3, ls=(0, (4, 2)), label="ideal observer"))
-    figure.legend(handles=entries, title=title, loc="outside right center", alignment="left")
+    legend(figure, series, *(lines if any(curve.done for curve in curves) else ()), title=title)

@@ -1,13 +1,27 @@
-"""The anchoring score over the layers of a model."""
+"""Figure of the anchoring score over the layers of a model."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from offdiag.analyses import Frames
+from offdiag.analyses.selection import DONE
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, heading, label, looks, new_figure, noun, styled, values_of
+from offdiag.figures.style import (
+    GREY,
+    Look,
+    counted,
+    footnote,
+    heading,
+    label,
+    legend,
+    looks,
+    new_figure,
+    noun,
+    styled,
+    values_of,
+)
 from offdiag.studies.base_addition.analyses.anchoring_curves import LayerCurve, layer_curves
 
 if TYPE_CHECKING:
@@ -20,13 +34,13 @@ LINEAR = 1.0  # up to this size such an axis is linear
 
 
 class LayerwiseAnchoring(StudyFigure):
-    """S over layers: one panel a pooling (or form, or k), one curve a series, its highest layer marked.
+    """S over layers: one panel per pooling (or form, or k), one curve per series, its highest layer marked.
 
     Without ``k`` in ``where`` the largest k is drawn; whatever else was measured in several ways has to be in
-    ``where``. Layers on which anchors cannot be told apart are gaps.
+    ``where``. Layers on which all anchors are the same are gaps.
 
     Attributes:
-        series: column with one curve a value. panels: column with one panel a value.
+        series: column with one curve per value. panels: column with one panel per value.
     """
 
     tag: ClassVar[str] = "layerwise-anchoring"
@@ -34,9 +48,9 @@ class LayerwiseAnchoring(StudyFigure):
     panels: str = "pooling"
 
     def plot(self, frames: Frames) -> "Figure":
-        """The curves with their 95 % bands; a series without a result is named in the legend."""
+        """Draw the curves with their 95 % bands; the legend names each series without a result."""
         curves = layer_curves(frames, self.where, self.match_on, self.series)
-        done = self._of_one_k([curve for curve in curves if curve.state == "done"])
+        done = self._of_one_k([curve for curve in curves if curve.state == DONE])
         self._check_one_each(done)
         names = values_of(_column(self.series, curves))
         styles = dict(zip(names, looks(len(names)), strict=True))
@@ -52,7 +66,7 @@ class LayerwiseAnchoring(StudyFigure):
             row[0].set_ylabel("anchoring score S")
             k = f" of {done[0].factors['k']} anchors" if done and self.panels != "k" else ""
             heading(figure, f"Anchoring score{k} by layer, for each {noun(self.series)}", _footnote(done))
-            self._legend(figure, curves, styles)
+            self._entries(figure, curves, styles)
         return figure
 
     def _of_one_k(self, curves: list[LayerCurve]) -> list[LayerCurve]:
@@ -62,8 +76,8 @@ class LayerwiseAnchoring(StudyFigure):
         return [curve for curve in curves if curve.factors["k"] == most]
 
     def _check_one_each(self, curves: list[LayerCurve]) -> None:
-        spots = [(curve.factors[self.panels], curve.factors[self.series]) for curve in curves]
-        if len(set(spots)) < len(spots):
+        places = [(curve.factors[self.panels], curve.factors[self.series]) for curve in curves]
+        if len(set(places)) < len(places):
             varying = [
                 name for name in curves[0].factors
                 if name not in (self.panels, self.series) and len({str(c.factors[name]) for c in curves}) > 1
@@ -73,18 +87,18 @@ class LayerwiseAnchoring(StudyFigure):
                 f"{', '.join(varying)}: choose with where="
             )
 
-    def _legend(self, figure: "Figure", curves: list[LayerCurve], styles: "dict[object, Look]") -> None:
+    def _entries(self, figure: "Figure", curves: list[LayerCurve], styles: "dict[object, Look]") -> None:
         from matplotlib.lines import Line2D
 
-        entries = []
-        for name, look in styles.items():
-            states = {curve.state for curve in curves if curve.factors[self.series] == name}
-            absent = "" if "done" in states else f" ({', '.join(sorted(states))})"
-            entries.append(Line2D([], [], color=look.colour, label=label(self.series, name) + absent))
-        mark = Line2D(
+        names = {}
+        for value, look in styles.items():
+            states = {curve.state for curve in curves if curve.factors[self.series] == value}
+            absent = "" if DONE in states else f" ({', '.join(sorted(states))})"
+            names[label(self.series, value) + absent] = look
+        highest = Line2D(
             [], [], color=GREY, ls="", marker="D", mfc="white", markersize=7, label="highest layer, $S_{max}$"
         )
-        figure.legend(handles=[*entries, mark], loc="outside right center")
+        legend(figure, names, highest, marker="")
 
 
 def _draw_curve(axes: "Axes", curve: LayerCurve, look: "Look", *, relative: bool) -> None:
@@ -120,11 +134,14 @@ def _title(column: str, value: object) -> str:
 def _footnote(curves: list[LayerCurve]) -> str:
     if not curves:
         return "nothing is measured yet"
-    seeds, queries = max(c.n_seeds for c in curves), sorted({c.n_queries for c in curves})
-    many = f"n = {queries[0]}" if len(queries) == 1 else f"n = {queries[0]} to {queries[-1]}"
+    seeds = max(curve.n_seeds for curve in curves)
     anchors = "anchors (jackknife)" if seeds == 1 else f"{seeds} draws of anchors"
-    gaps = " · gap: identical anchors, no score" if any(np.isnan(c.score).any() for c in curves) else ""
-    return f"{many} queries · band: 95 % interval over queries and {anchors}{gaps}"
+    return footnote(
+        counted((curve.n_queries for curve in curves), "query"),
+        f"band: 95 % interval over queries and {anchors}",
+        "gap: identical anchors, no score" if any(np.isnan(curve.score).any() for curve in curves) else "",
+        per_line=3,
+    )
 
 
 def _differ(curves: list[LayerCurve]) -> bool:
