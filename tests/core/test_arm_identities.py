@@ -6,7 +6,7 @@ from offdiag.methods import FineTuning, InContext, MixtureTuning, PolicyOptimisa
 from offdiag.models import ModelSpec
 from offdiag.studies.world_map.task import WorldMapDomain
 from offdiag.study import Arm, Cell, Evaluation
-from offdiag.tasks import Part
+from offdiag.tasks import StreamPart
 from offdiag.training import Decoder, PretrainingRecipe
 from support.identities import BESIDE, CELL, DOMAIN, HUB, KEEPING, OTHER_DOMAIN, changed
 
@@ -30,7 +30,7 @@ METHODS = [
         MIXED,
         {
             "rows": 5,
-            "also": (Part(domain=MAP, rows=1),),
+            "also": (StreamPart(domain=MAP, rows=1),),
             "recipe": PretrainingRecipe(updates=5),
             "loss": "text",
             "data_seed": 1,

@@ -20,7 +20,7 @@ from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
-from offdiag.tasks.stream import NO_TARGET, Batch, Stream
+from offdiag.tasks.stream import NO_TARGET, Stream, TokenBatch
 from offdiag.training import Recipe
 from support.tiny_study import Params, tell_context, tiny_study
 
@@ -166,10 +166,10 @@ class Uneven(Stream):
     vocabulary: ClassVar[int] = 9
     columns: ClassVar[int] = 8
 
-    def batch(self, seed: int, index: int, rows: int) -> Batch:
+    def batch(self, seed: int, index: int, rows: int) -> TokenBatch:
         targets = np.full((rows, 8), NO_TARGET)
         targets[::2, 2], targets[1::2, 6] = 1, 1
-        return Batch(np.zeros((rows, 8), np.int64), targets)
+        return TokenBatch(np.zeros((rows, 8), np.int64), targets)
 
 
 def test_what_fills_up_the_rows_of_a_stream_is_not_counted() -> None:

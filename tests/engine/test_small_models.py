@@ -12,7 +12,7 @@ from offdiag.steps import load_records
 from offdiag.store import Store
 from offdiag.studies.world_map.task import NAMES, WorldMapDomain
 from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
-from offdiag.tasks import Part
+from offdiag.tasks import StreamPart
 from offdiag.training import Decoder, PretrainingRecipe
 from support.tiny_study import RUNTIME, steps_of
 
@@ -31,7 +31,7 @@ def pretrained(**changes):
 
 
 def tuned(start):
-    also = (Part(name="replay", domain=domain("distance", "real"), rows=3),)
+    also = (StreamPart(name="replay", domain=domain("distance", "real"), rows=3),)
     method = MixtureTuning(rows=6, also=also, recipe=PretrainingRecipe(updates=2, batch_size=4))
     return Arm(model=MODEL, method=method, train=domain("distance+compass", "atlantis"), init_from=start)
 

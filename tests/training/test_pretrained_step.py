@@ -11,7 +11,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import Pretrained, Weights
 from offdiag.studies.base_addition.episodes import Episodes
 from offdiag.studies.world_map.task import WorldMapDomain
-from offdiag.tasks import Part, get_task
+from offdiag.tasks import StreamPart, get_task
 from offdiag.training import Decoder, PretrainingRecipe
 
 CPU = Runtime(device="cpu", threads=1)
@@ -86,7 +86,7 @@ def test_a_map_is_learnt_and_then_its_new_cities(tmp_path):
     world = {"count": 12, "new_count": 3, "per_degree": 1, "id_digits": 2}
     streams = [
         get_task("world_map").stream(
-            [Part(domain=WorldMapDomain(geometry="distance", cities=cities, **world))], loss="answer", data_seed=0
+            [StreamPart(domain=WorldMapDomain(geometry="distance", cities=cities, **world))], loss="answer", data_seed=0
         )
         for cities in ("real", "atlantis")
     ]

@@ -13,7 +13,7 @@ from offdiag.planning import Plan, StepState, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, in_order
 from offdiag.store import State, Store
-from offdiag.tasks.data import Place
+from offdiag.tasks.data import DataPlace
 
 
 class Summary(NamedTuple):
@@ -82,7 +82,7 @@ def _check_models(steps: list[Step]) -> None:
 
 def _of_plan(runtime: Runtime, plan: Plan) -> Runtime:
     """The runtime, told where the plan's data lie and which file defines its study."""
-    if runtime.data_dir and plan.data_dir and str(Place.of(runtime.data_dir)) != plan.data_dir:
+    if runtime.data_dir and plan.data_dir and str(DataPlace.of(runtime.data_dir)) != plan.data_dir:
         raise UserError(
             f"the plan was made of the data in {plan.data_dir}, and the runtime says data_dir={runtime.data_dir}: "
             "leave that out, or make the plan with the same"

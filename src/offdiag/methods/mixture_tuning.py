@@ -7,7 +7,7 @@ from pydantic import Field
 from offdiag.errors import UserError
 from offdiag.methods.method import Method, Predictor
 from offdiag.steps import Pretrained, Snapshot, Weights
-from offdiag.tasks import Domain, Loss, Part, Scalar, get_task
+from offdiag.tasks import Domain, Loss, Scalar, StreamPart, get_task
 from offdiag.training import Decoder, PretrainingRecipe
 
 
@@ -23,7 +23,7 @@ class MixtureTuning(Method):
     tag: ClassVar[str] = "mixture-tuning"
     method: ClassVar[str] = "mixture-tuning"
     rows: int = Field(ge=1)
-    also: tuple[Part, ...] = ()
+    also: tuple[StreamPart, ...] = ()
     recipe: PretrainingRecipe = PretrainingRecipe()
     loss: Loss = "answer"
     data_seed: int = 0
@@ -31,7 +31,7 @@ class MixtureTuning(Method):
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("mixture-tuning needs a training domain: set train=")
-        target = Part(domain=train, rows=self.rows)
+        target = StreamPart(domain=train, rows=self.rows)
         trained = Pretrained(
             stream=get_task(train.task).stream([target, *self.also], loss=self.loss, data_seed=self.data_seed),
             decoder=_decoder(model),

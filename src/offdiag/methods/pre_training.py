@@ -5,7 +5,7 @@ from typing import ClassVar
 from offdiag.errors import UserError
 from offdiag.methods.method import Method, Predictor
 from offdiag.steps import Pretrained, Weights
-from offdiag.tasks import Domain, Loss, Part, Scalar, get_task
+from offdiag.tasks import Domain, Loss, Scalar, StreamPart, get_task
 from offdiag.training import Decoder, PretrainingRecipe
 
 
@@ -31,7 +31,7 @@ class PreTraining(Method):
                 f"pre-training of {model.spec.source}, which has weights: name the model scratch:{model.label}"
             )
         trained = Pretrained(
-            stream=get_task(train.task).stream([Part(domain=train)], loss=self.loss, data_seed=0),
+            stream=get_task(train.task).stream([StreamPart(domain=train)], loss=self.loss, data_seed=0),
             decoder=self.decoder,
             recipe=self.recipe,
             seed=seed,

@@ -2,6 +2,6 @@
 
 from offdiag.sharing.adapter import Adapter, find_adapter
 from offdiag.sharing.card import model_card
-from offdiag.sharing.push import Hub, push_adapter
+from offdiag.sharing.push import HubClient, push_adapter
 
-__all__ = ["Adapter", "Hub", "find_adapter", "model_card", "push_adapter"]
+__all__ = ["Adapter", "HubClient", "find_adapter", "model_card", "push_adapter"]

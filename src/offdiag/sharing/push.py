@@ -14,7 +14,7 @@ from offdiag.sharing.card import identity_file
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
-class Hub(Protocol):
+class HubClient(Protocol):
     """What is used of ``huggingface_hub.HfApi``."""
 
     def whoami(self) -> Any:
@@ -50,7 +50,7 @@ def check_repo(repo: str) -> None:
         raise UserError(f"repository {repo!r}: expected OWNER/NAME, such as me/my-adapter")
 
 
-def push_adapter(hub: Hub, adapter: Adapter, repo: str, card: str, *, public: bool = False) -> str:
+def push_adapter(hub: HubClient, adapter: Adapter, repo: str, card: str, *, public: bool = False) -> str:
     """Upload an adapter with its card, and those that are merged before it; returns the address of the commit.
 
     Args:
@@ -81,7 +81,7 @@ def push_adapter(hub: Hub, adapter: Adapter, repo: str, card: str, *, public: bo
         raise OffdiagError(f"{repo} on the hub: {' '.join(str(error).split())[:300]}") from error
 
 
-def _prepare(hub: Hub, repo: str, *, public: bool) -> None:
+def _prepare(hub: HubClient, repo: str, *, public: bool) -> None:
     if not hub.repo_exists(repo):
         hub.create_repo(repo, private=not public)
     elif not public and not hub.repo_info(repo).private:

@@ -2,10 +2,10 @@
 
 from offdiag.tasks.describe import describe
 from offdiag.tasks.domain import Domain, Scalar
-from offdiag.tasks.files import write_files
 from offdiag.tasks.overlap import check_disjoint
 from offdiag.tasks.parsing import parse_domain
-from offdiag.tasks.stream import Loss, Part, Stream
+from offdiag.tasks.published_files import write_files
+from offdiag.tasks.stream import Loss, Stream, StreamPart
 from offdiag.tasks.task import TASKS, Example, Grade, PromptStyle, Task, get_task, register, task_names
 
 __all__ = [
@@ -14,10 +14,10 @@ __all__ = [
     "Example",
     "Grade",
     "Loss",
-    "Part",
     "PromptStyle",
     "Scalar",
     "Stream",
+    "StreamPart",
     "Task",
     "check_disjoint",
     "describe",

@@ -22,7 +22,7 @@ _seen: ContextVar[dict[object, Any] | None] = ContextVar("seen", default=None)
 T = TypeVar("T")
 
 
-class Place(NamedTuple):
+class DataPlace(NamedTuple):
     """A folder, the hub, or the hub with a folder for what it does not have."""
 
     folder: Path | None
@@ -41,11 +41,11 @@ class Place(NamedTuple):
 
 
 def data_dir() -> str:
-    """Return where data are read from now, as the text of a :class:`Place`; empty if unknown."""
+    """Return where data are read from now, as the text of a :class:`DataPlace`; empty if unknown."""
     if said := _said.get():
         return said
     said = os.environ.get(ENV, "")
-    return str(Place.of(said)) if said else ""
+    return str(DataPlace.of(said)) if said else ""
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def data_at(text: str) -> Iterator[None]:
     It holds for the code in the ``with`` block alone: not for other threads, nor for worker processes, which their
     :class:`offdiag.runtime.Runtime` tells.
     """
-    token = _said.set(str(Place.of(text)) if text else _said.get())
+    token = _said.set(str(DataPlace.of(text)) if text else _said.get())
     try:
         yield
     finally:

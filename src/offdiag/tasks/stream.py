@@ -21,7 +21,7 @@ SAMPLED_ROWS = 64
 NO_TARGET = -100
 
 
-class Batch(NamedTuple):
+class TokenBatch(NamedTuple):
     """Token sequences and their targets, both ``[rows, columns]``; shorter ones are padded.
 
     Attributes:
@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     targets: IntArray
 
 
-class Part(Identity):
+class StreamPart(Identity):
     """A part of what a training learns: a domain, and how much of it.
 
     Attributes:
@@ -81,10 +81,10 @@ class Stream(Identity, ABC):
         """Tokens of the longest sequence."""
 
     @abstractmethod
-    def batch(self, seed: int, index: int, rows: int) -> Batch:
+    def batch(self, seed: int, index: int, rows: int) -> TokenBatch:
         """Return batch ``index`` (from 0) of the stream under ``seed``."""
 
-    def sample(self, rows: int) -> Batch:
+    def sample(self, rows: int) -> TokenBatch:
         """Return about ``rows`` rows, as mixed as in training, for estimates."""
         return self.batch(0, 0, rows)
 

@@ -14,7 +14,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.registry import Registry
 from offdiag.tasks.domain import Domain, Scalar
-from offdiag.tasks.stream import Loss, Part, Stream
+from offdiag.tasks.stream import Loss, Stream, StreamPart
 
 PromptStyle: TypeAlias = Literal["direct", "step-by-step"]
 Status: TypeAlias = Literal["parsed", "unparsed"]
@@ -162,7 +162,7 @@ class Task(ABC, Generic[D]):
         """Return the files of the published study with this data, by name without ``.jsonl``."""
         return {}
 
-    def stream(self, parts: Sequence[Part], *, loss: Loss, data_seed: int) -> Stream:
+    def stream(self, parts: Sequence[StreamPart], *, loss: Loss, data_seed: int) -> Stream:
         """Return the parts as one stream of token sequences, for a model trained from scratch.
 
         Args:

@@ -17,7 +17,7 @@ from offdiag.errors import UserError
 from offdiag.models.chat import RESPONSE_PREFIX, Tokenised
 from offdiag.training.batches import collate, n_supervised, tokenise_all
 from offdiag.training.start_model import logits_at
-from offdiag.training.tally import Part
+from offdiag.training.tally import MicroBatch
 from offdiag.training.trainer import UpdateTrainer
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ChoiceTrainer(UpdateTrainer):
     """An :class:`UpdateTrainer` whose examples are items, and whose loss is that of the right choice among all."""
 
     @staticmethod
-    def parts(examples: Sequence[Tokenised], padding_id: int, token_budget: int) -> list[Part]:
+    def parts(examples: Sequence[Tokenised], padding_id: int, token_budget: int) -> list[MicroBatch]:
         items = [item for item in examples if isinstance(item, Item)]
         return [
             {
@@ -102,7 +102,7 @@ class ChoiceTrainer(UpdateTrainer):
     def compute_loss(
         self,
         model: nn.Module,
-        inputs: Part,
+        inputs: MicroBatch,
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeAlias
 
 from offdiag.training.batches import IGNORED
 
-Part: TypeAlias = dict[str, Any]  # a micro-batch of one group
+MicroBatch: TypeAlias = dict[str, Any]  # a micro-batch of one group
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Tally:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, parts: Sequence[Part], *, with_text: bool) -> Self:
+    def of(cls, parts: Sequence[MicroBatch], *, with_text: bool) -> Self:
         """The counts of an update; nothing is added up yet."""
         supervised: Counter[str] = Counter()
         for part in parts:

@@ -25,7 +25,7 @@ from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_ba
 from offdiag.training.gradients import project_away, take_gradients
 from offdiag.training.start_model import StartModel, divergence, logits_at
 from offdiag.training.strategies import GradientProjection, KLPenalty
-from offdiag.training.tally import Part, Tally
+from offdiag.training.tally import MicroBatch, Tally
 from offdiag.training.trainable import Trainable
 
 TEXT_LOSS_EVERY = 10
@@ -45,7 +45,7 @@ class UpdateTrainer(Trainer):
     def __init__(
         self, learner: Trainable, settings: TrainingArguments, data: Updates, *, padding_id: int, token_budget: int
     ) -> None:
-        def cut(updates: list[Update]) -> dict[str, list[Part]]:
+        def cut(updates: list[Update]) -> dict[str, list[MicroBatch]]:
             (update,) = updates
             return {
                 group: [{"group": group, **part} for part in self.parts(examples, padding_id, token_budget)]
@@ -60,7 +60,7 @@ class UpdateTrainer(Trainer):
         self.tally = Tally()
 
     @staticmethod
-    def parts(examples: Sequence[Tokenised], padding_id: int, token_budget: int) -> list[Part]:
+    def parts(examples: Sequence[Tokenised], padding_id: int, token_budget: int) -> list[MicroBatch]:
         """The examples of a group in one update as micro-batches."""
         return [collate(rows, padding_id) for rows in micro_batches(examples, token_budget)]
 
@@ -90,14 +90,14 @@ class UpdateTrainer(Trainer):
         self.tally.seconds = time.perf_counter() - started
         return loss
 
-    def _add_up(self, model: nn.Module, parts: Sequence[Part]) -> torch.Tensor:
+    def _add_up(self, model: nn.Module, parts: Sequence[MicroBatch]) -> torch.Tensor:
         """The gradients of some micro-batches; returns their loss."""
         return torch.stack([super(UpdateTrainer, self).training_step(model, part) for part in parts]).sum()
 
     def compute_loss(
         self,
         model: nn.Module,
-        inputs: Part,
+        inputs: MicroBatch,
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:

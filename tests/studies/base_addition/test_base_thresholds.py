@@ -14,7 +14,7 @@ from offdiag.store import Store
 from offdiag.studies.base_addition.episodes import Episodes, draw_trials, ideal_correct
 from offdiag.studies.base_addition.measurements.episode_curves import EpisodeCurves
 from offdiag.study_files import load_study
-from offdiag.tasks.stream import Batch, Stream
+from offdiag.tasks.stream import Stream, TokenBatch
 
 TINY = {
     "decoder": '{"width": 16, "depth": 1, "heads": 2}', "recipe.updates": "3", "recipe.batch_size": "8",
@@ -115,7 +115,7 @@ class Ones(Stream):
 
     def batch(self, seed, index, rows):
         ones = np.ones((rows, 3), np.int64)
-        return Batch(ones, ones)
+        return TokenBatch(ones, ones)
 
 
 def test_curves_need_a_stream_of_episodes():

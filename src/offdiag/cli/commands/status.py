@@ -12,7 +12,11 @@ def status(
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """One line per step: its state, its folder, and why."""
+    """One line per step: its state, its folder, and why.
+
+    States: done, busy (another process works on it), failed, stale (a finished step of this name has another
+    identity), missing. The folder is the step's place below the store.
+    """
     from offdiag.api import open_store
     from offdiag.gather import gather
 

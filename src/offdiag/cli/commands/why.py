@@ -1,4 +1,4 @@
-"""``offdiag why``: what made a step stale, or let it fail."""
+"""``offdiag why``: what made a step stale, or made it fail."""
 
 import typer
 
@@ -11,7 +11,11 @@ def why(
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why a step is stale or failed, field by field."""
+    """Why a step is stale or failed, field by field.
+
+    A step is stale if a finished one of its name has another identity: the fields that differ are listed, with the old
+    and the new value. A failed step is told with the last line of its traceback.
+    """
     from offdiag.api import open_store
     from offdiag.inspection import explain
 

@@ -15,7 +15,7 @@ from offdiag.studies.world_map.measurements.representations import LabelledState
 from offdiag.studies.world_map.params import FACTORS, MapParams, Width
 from offdiag.studies.world_map.task import NAMES, World, WorldMapDomain, available
 from offdiag.study import Arm, Cell, Evaluation
-from offdiag.tasks import Part
+from offdiag.tasks import StreamPart
 from offdiag.training import Decoder, PretrainingRecipe
 from offdiag.training.snapshots import log_spaced
 
@@ -57,7 +57,7 @@ def tuned(p: MapParams, start: Arm, taught: str, *, step_matched: bool = False) 
     }
     method = MixtureTuning(
         rows=p.rows // share,
-        also=tuple(Part(name=name, domain=asked, rows=rows) for name, (asked, rows) in also.items() if rows),
+        also=tuple(StreamPart(name=name, domain=asked, rows=rows) for name, (asked, rows) in also.items() if rows),
         recipe=p.tuning.model_copy(update={"updates": p.tuning.updates * len(target.geometries) // share}),
     )
     return Arm(model=start.model, method=method, train=target, seed=start.seed, init_from=start)

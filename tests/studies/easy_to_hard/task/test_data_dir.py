@@ -16,7 +16,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import load_examples
 from offdiag.store import State, Store
 from offdiag.tasks import get_task, parse_domain
-from offdiag.tasks.data import ENV, Place, data_at, data_dir
+from offdiag.tasks.data import ENV, DataPlace, data_at, data_dir
 
 CPU = Runtime(device="cpu", threads=1)
 
@@ -138,7 +138,7 @@ def test_a_place_is_kept_for_processes_that_start_elsewhere(tmp_path, monkeypatc
     for said, meant in (("here", f"{tmp_path / 'here'}"), ("hub:here", f"hub:{tmp_path / 'here'}"), ("hub", "hub")):
         with data_at(said):
             assert data_dir() == meant
-            assert str(Place.of(meant)) == meant
+            assert str(DataPlace.of(meant)) == meant
             with data_at(""):
                 assert data_dir() == meant
     assert data_dir() == ""

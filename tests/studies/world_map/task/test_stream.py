@@ -5,7 +5,7 @@ from offdiag.errors import UserError
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.studies.world_map.task import NAMES, WorldMapDomain
 from offdiag.studies.world_map.task.stream import BLOCK, BOS, EOS, PAD, TOKENS
-from offdiag.tasks import Part, get_task, parse_domain
+from offdiag.tasks import StreamPart, get_task, parse_domain
 from offdiag.tasks.stream import NO_TARGET
 
 TASK = get_task("world_map")
@@ -17,7 +17,9 @@ def domain(geometry="all", cities="real"):
 
 
 def stream(*parts, loss="answer", data_seed=0):
-    return TASK.stream([p if isinstance(p, Part) else Part(domain=p) for p in parts], loss=loss, data_seed=data_seed)
+    return TASK.stream(
+        [p if isinstance(p, StreamPart) else StreamPart(domain=p) for p in parts], loss=loss, data_seed=data_seed
+    )
 
 
 def texts(batch):
@@ -75,9 +77,9 @@ def test_rows_go_on_behind_a_block():
 
 def test_a_set_of_rows_is_gone_through_once_an_epoch():
     parts = (
-        Part(domain=domain("distance+compass", "atlantis"), rows=20, name="target"),
-        Part(domain=domain("distance"), rows=7, name="replay"),
-        Part(domain=domain("all", "atlantis"), rows=2, name="elicitation"),
+        StreamPart(domain=domain("distance+compass", "atlantis"), rows=20, name="target"),
+        StreamPart(domain=domain("distance"), rows=7, name="replay"),
+        StreamPart(domain=domain("all", "atlantis"), rows=2, name="elicitation"),
     )
     s = stream(*parts)
     n = 2 * 20 + 7 + 7 * 2
@@ -114,7 +116,7 @@ def test_models_of_one_world_have_room_for_all_of_its_questions():
     ("parts", "message"),
     [
         ([], "without parts"),
-        ([Part(domain=domain(), rows=3), Part(domain=domain())], "give all of them rows, or none"),
+        ([StreamPart(domain=domain(), rows=3), StreamPart(domain=domain())], "give all of them rows, or none"),
         ([domain(), WorldMapDomain(geometry="all", count=41, new_count=8, id_digits=2)], "several worlds"),
     ],
 )
@@ -125,7 +127,7 @@ def test_impossible_mixtures_are_refused(parts, message):
 
 def test_tasks_in_words_cannot_be_learnt_from_scratch():
     with pytest.raises(UserError, match="base_addition is worded for pretrained models"):
-        get_task("base_addition").stream([Part(domain=AdditionDomain(base=8))], loss="answer", data_seed=0)
+        get_task("base_addition").stream([StreamPart(domain=AdditionDomain(base=8))], loss="answer", data_seed=0)
 
 
 def test_a_domain_can_ask_for_several_geometries():

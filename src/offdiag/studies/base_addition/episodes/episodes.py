@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.studies.base_addition.episodes.tokens import VOCABULARY, add, encode
-from offdiag.tasks.stream import NO_TARGET, Batch, IntArray, Stream
+from offdiag.tasks.stream import NO_TARGET, IntArray, Stream, TokenBatch
 
 
 class Episodes(Stream):
@@ -93,7 +93,7 @@ class Episodes(Stream):
         n = len(self.shares)
         return self.model_copy(update={"shares": tuple(self.shares[(i - steps) % n] for i in range(n))})
 
-    def batch(self, seed: int, index: int, rows: int) -> Batch:
+    def batch(self, seed: int, index: int, rows: int) -> TokenBatch:
         generator = stream(seed, "episodes", index)
         odds = np.cumsum(self.shares)
         truth = np.searchsorted(odds / odds[-1], generator.random(rows), side="right")
@@ -103,7 +103,7 @@ class Episodes(Stream):
         learnt = np.broadcast_to(np.arange(self.width) >= self.question, text.shape)
         tokens = text.reshape(rows, -1)
         targets = np.where(learnt.reshape(rows, -1), tokens, NO_TARGET)
-        return Batch(np.ascontiguousarray(tokens[:, :-1]), np.ascontiguousarray(targets[:, 1:]))
+        return TokenBatch(np.ascontiguousarray(tokens[:, :-1]), np.ascontiguousarray(targets[:, 1:]))
 
     def operands(self, generator: np.random.Generator, *shape: int) -> tuple[IntArray, IntArray]:
         """Left and right operands, each ``[*shape, digits]``."""

@@ -16,7 +16,7 @@ from offdiag.studies.easy_to_hard.task.measures import AVERAGE, model_measures, 
 from offdiag.studies.easy_to_hard.task.sources import arc, gsm8k, mmlu, strategyqa, synthetic
 from offdiag.studies.easy_to_hard.task.specs import SPECS
 from offdiag.studies.easy_to_hard.task.tables import ByModel, Table, of_model, read_table, table_path
-from offdiag.tasks.data import ENV, Place, data_dir, once
+from offdiag.tasks.data import ENV, DataPlace, data_dir, once
 
 _HALVES = ("arc_easy", "arc_challenge")
 _FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5"), **dict.fromkeys(_HALVES, ("arc",))}
@@ -96,17 +96,17 @@ def measured(data: Dataset) -> list[str]:
     return found
 
 
-def _place(name: str) -> Place:
+def _place(name: str) -> DataPlace:
     said = data_dir()
     if not said:
         raise NoDataError(
             f"dataset={name} is not built in, and nobody has said where it lies: name the folder that has {name}/ with "
             f"--set data_dir=FOLDER or {ENV}, type data_dir=hub for the Hugging Face hub, or take dataset=synthetic"
         )
-    return Place.of(said)
+    return DataPlace.of(said)
 
 
-def _folder(name: str, place: Place) -> Path:
+def _folder(name: str, place: DataPlace) -> Path:
     if place.folder is None:
         raise UserError(
             f"the Hugging Face hub does not have all of dataset={name}: type data_dir=hub:FOLDER, where FOLDER/{name} "
@@ -119,7 +119,7 @@ def _folder(name: str, place: Place) -> Path:
 
 
 def _data_folder() -> Path | None:
-    return Place.of(said).folder if (said := data_dir()) else None
+    return DataPlace.of(said).folder if (said := data_dir()) else None
 
 
 def _stamps(folder: Path) -> tuple[_Stamp, ...]:
@@ -137,7 +137,7 @@ def _from_files(name: str, folder: Path, stamps: tuple[_Stamp, ...]) -> Dataset:
 
 @lru_cache(maxsize=16)
 def _from_hub(name: str, folder: Path | None) -> Dataset:
-    return arc.load_hub(_folder(name, Place(folder, True))) if name == "arc" else _FROM_HUB[name]()
+    return arc.load_hub(_folder(name, DataPlace(folder, True))) if name == "arc" else _FROM_HUB[name]()
 
 
 @lru_cache(maxsize=16)

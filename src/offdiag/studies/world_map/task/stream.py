@@ -15,7 +15,7 @@ from offdiag.studies.world_map.task.domain import WorldMapDomain
 from offdiag.studies.world_map.task.sampling import draw
 from offdiag.studies.world_map.task.text import longest_prompt
 from offdiag.studies.world_map.task.world import World
-from offdiag.tasks.stream import NO_TARGET, Batch, IntArray, Loss, Part, Stream
+from offdiag.tasks.stream import NO_TARGET, IntArray, Loss, Stream, StreamPart, TokenBatch
 
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
 PAD, _, BOS, EOS = range(len(SPECIAL))
@@ -52,7 +52,7 @@ class MapStream(Stream):
 
     tag: ClassVar[str] = "world_map"
     data_version: ClassVar[int] = sampling.DATA_VERSION
-    parts: tuple[Part, ...]
+    parts: tuple[StreamPart, ...]
     loss: Loss = "answer"
     data_seed: int = 0
 
@@ -96,7 +96,7 @@ class MapStream(Stream):
         """Tokens of the longest row without ``<eos>``, whichever geometry it is of: models of one world fit all."""
         return longest_prompt(self.world.id_digits) + LONGEST_ANSWER + 1
 
-    def batch(self, seed: int, index: int, rows: int) -> Batch:
+    def batch(self, seed: int, index: int, rows: int) -> TokenBatch:
         """Return batch ``index`` (from 0) of the stream under ``seed``."""
         chosen = self._fresh(seed, index, rows) if self.parts[0].rows is None else self._repeated(seed, index, rows)
         ids = np.full((rows, self.columns + 1), PAD, np.int64)
@@ -104,9 +104,9 @@ class MapStream(Stream):
         place = np.arange(1, self.columns + 1)
         first = chosen.prompt[:, None] if self.loss == "answer" else 1
         targets = np.where((place >= first) & (place < chosen.total[:, None]), ids[:, 1:], NO_TARGET)
-        return Batch(np.where(ids == EOS, PAD, ids)[:, :-1], targets)
+        return TokenBatch(np.where(ids == EOS, PAD, ids)[:, :-1], targets)
 
-    def sample(self, rows: int) -> Batch:
+    def sample(self, rows: int) -> TokenBatch:
         """Return a batch like those of the training; see :meth:`Stream.sample`.
 
         Fixed sets of rows are cut short, all by one factor, so that a sample does not have to draw them whole.
@@ -153,12 +153,12 @@ class MapStream(Stream):
         return pool[np.array([orders[epoch][place] for epoch, place in zip(number // n, number % n, strict=True)])]
 
 
-def _label(part: Part) -> str:
+def _label(part: StreamPart) -> str:
     asked = f"{part.domain.geometry_label}.{part.domain.cities}" if isinstance(part.domain, WorldMapDomain) else ""
     return f"{part.name or asked}{part.rows or ''}"
 
 
-def _single(part: Part) -> tuple[WorldMapDomain, ...]:
+def _single(part: StreamPart) -> tuple[WorldMapDomain, ...]:
     if not isinstance(part.domain, WorldMapDomain):
         raise UserError(f"a part of task {part.domain.task} in a stream of maps: expected domains of world_map")
     return part.domain.single

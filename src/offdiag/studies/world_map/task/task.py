@@ -19,7 +19,7 @@ from offdiag.studies.world_map.task.sampling import CityBatch, draw
 from offdiag.studies.world_map.task.stream import MapStream
 from offdiag.studies.world_map.task.text import TEXT_VERSION, names
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.stream import Loss, Part
+from offdiag.tasks.stream import Loss, StreamPart
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 BLOCK = 1024
@@ -134,7 +134,7 @@ class WorldMap(Task[WorldMapDomain]):
         batch = CityBatch(domain, cities, np.array([len(found)], np.int32), answers)
         return next(_examples(batch, "given", 0))
 
-    def stream(self, parts: Sequence[Part], *, loss: Loss, data_seed: int) -> MapStream:
+    def stream(self, parts: Sequence[StreamPart], *, loss: Loss, data_seed: int) -> MapStream:
         """Return training batches of ``<bos>dist(c_0865,c_4879)=769<eos>``, one token per character.
 
         Raises:

@@ -10,7 +10,10 @@ from offdiag.tasks.task import Task
 
 
 def write_files(task: Task[Any], domain: Domain, seed: int, folder: Path) -> list[Path]:
-    """Write ``NAME.jsonl`` for each of the task's files into an empty or new folder.
+    """Write ``NAME.jsonl`` for each of the task's files into an empty or new folder, and return their paths.
+
+    Args:
+        task, domain: whose data. seed: of the draw. folder: where to; nothing in it is overwritten.
 
     Raises:
         UserError: the task has no such files, or the folder holds something that could be taken for one of them.
