@@ -1,5 +1,7 @@
 """``offdiag status``: what the store has of each step of a study."""
 
+import typer
+
 from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, planned
 from offdiag.cli.tables import show_json, show_table
 
@@ -26,3 +28,5 @@ def status(
         return
     rows = results.steps[["state", "folder", "note"]].values.tolist()
     show_table(f"{results.study} · {results.scale}", ["state", "step", "note"], rows, prose=["note"])
+    lacking = ", ".join(f"{n} {state}" for state, n in results.lacking().items())
+    typer.echo(f"\nStill to be done: {lacking}." if lacking else "\nEverything is done.")

