@@ -80,7 +80,8 @@ def test_status_and_plan_agree(offdiag: Offdiag, finished: Finished) -> None:
     assert plan["cells"] == 4
     lines = offdiag("status", *finished.words, "--store", finished.store).out.splitlines()
     assert lines[1].split() == ["state", "step", "note"]
-    assert [line.split()[1] for line in lines[2:]] == [step["folder"] for step in status]
+    assert [line.split()[1] for line in lines[2:-2]] == [step["folder"] for step in status]
+    assert lines[-2:] == ["", "Everything is done."]
 
 
 def test_more_cells_than_one_reads_are_counted(
