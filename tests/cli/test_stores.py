@@ -141,7 +141,7 @@ def test_why_names_the_field_that_changed(offdiag: Offdiag, finished: Finished) 
     steps = json.loads(offdiag("plan", *finished.words, *changed, "--json").out)["steps"]
     assert [step["kind"] for step in steps if step["state"] == "stale"] == ["training", "answers", "cells"]
     status = offdiag("status", *finished.words, *changed)
-    assert [line.split()[0] for line in status.out.splitlines()].count("stale") == 3
+    assert [line.split()[0] for line in status.out.splitlines() if line].count("stale") == 3
     assert status.out.endswith("\nStill to be done: 3 stale.\n")
 
 
