@@ -123,7 +123,7 @@ def test_noise_draws_among_all_choices_and_grows_with_its_share():
         ({"features": np.zeros((3, 1, 2)), "present": np.ones((3, 1), bool)}, "m > 1"),
         ({"labels": np.zeros((1, 1, 3), int)}, r"\[S, P, n\]"),
         ({"labels": np.full((1, 1, 2), 2)}, "index|choice"),
-        ({"present": np.array([[True, False]] * 3), "labels": np.ones((1, 1, 2), int)}, "does not have"),
+        ({"present": np.array([[True, False]] * 3), "labels": np.ones((1, 1, 2), int)}, "none of its choices"),
         ({"l2": 0.0}, "above 0"),
     ],
 )

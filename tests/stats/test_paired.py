@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from offdiag.seeds import stream
-from offdiag.stats import mcnemar, paired_difference, paired_from_counts, wilson
+from offdiag.stats import holm, mcnemar, minimum_detectable_difference, paired_difference, paired_from_counts, wilson
 
 
 def test_published_example():
@@ -77,3 +77,52 @@ def test_interval_covers_the_truth(cells):
     intervals = [paired_from_counts(int(b), int(c), 150) for b, c, _ in draws]
     hits = np.array([one.low <= truth <= one.high for one in intervals])
     assert 0.935 <= counts[hits].sum() / 3000 <= 0.985
+
+
+def test_holm_agrees_with_a_textbook_example():
+    # Worked by hand: 4 x 0.005, 3 x 0.01, then 2 x 0.03 and 1 x 0.04, which may not fall below its predecessor.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_one_is_the_ceiling_and_the_input_stays():
+    p = np.array([0.6, 0.7])
+    assert holm(p).tolist() == [1, 1]
+    assert p.tolist() == [0.6, 0.7]
+
+
+def test_holm_tests_that_were_not_made_do_not_count():
+    adjusted = holm([0.01, np.nan, 0.04])
+    assert adjusted[[0, 2]] == pytest.approx([0.02, 0.04])
+    assert np.isnan(adjusted[1])
+    assert holm([]).size == 0
+
+
+def test_minimum_detectable_solves_connors_equation():
+    n, p = 250, 0.3
+    d = minimum_detectable_difference(n, p)
+    assert math.sqrt(n) * d == pytest.approx(1.959964 * math.sqrt(p) + 0.841621 * math.sqrt(p - d**2), rel=1e-5)
+
+
+def test_minimum_detectable_more_items_reveal_less():
+    found = [minimum_detectable_difference(n, 0.2) for n in (50, 200, 1000)]
+    assert found == sorted(found, reverse=True)
+
+
+def test_minimum_detectable_difference_has_the_power_that_was_asked_for():
+    n, p = 400, 0.25
+    d = minimum_detectable_difference(n, p)
+    draws = stream(0, "power").multinomial(n, [(p + d) / 2, (p - d) / 2, 1 - p], size=4000)
+    b, c = draws[:, 0], draws[:, 1]
+    assert ((b - c) ** 2 / (b + c) > 1.959964**2).mean() == pytest.approx(0.8, abs=0.02)
+
+
+def test_minimum_detectable_too_few_items_detect_nothing():
+    assert math.isnan(minimum_detectable_difference(5, 0.1))
+    assert math.isnan(minimum_detectable_difference(1, 1.0))
+    assert math.isnan(minimum_detectable_difference(100, 0.0))
+
+
+@pytest.mark.parametrize("bad", [{"n": 0}, {"disagreement": 1.2}, {"power": 0.3}])
+def test_minimum_detectable_arguments_out_of_range(bad):
+    with pytest.raises(ValueError, match="minimum_detectable_difference"):
+        minimum_detectable_difference(**({"n": 10, "disagreement": 0.5} | bad))

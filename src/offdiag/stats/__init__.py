@@ -1,4 +1,4 @@
-"""Intervals, paired tests, bootstraps, multiplicity and power; NumPy and SciPy only."""
+"""Statistics: intervals, paired tests, bootstraps, means, correlations and probes; NumPy and SciPy only."""
 
 from offdiag.stats.bootstrap import (
     BootstrapMean,
@@ -8,12 +8,25 @@ from offdiag.stats.bootstrap import (
     replicate_ends,
     seed_counts,
 )
-from offdiag.stats.crossed import CrossedMean, crossed_mean
-from offdiag.stats.independent import independent_difference
-from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray, Interval, median_interval, normal_quantile, wilson
-from offdiag.stats.multiplicity import holm
-from offdiag.stats.paired import PairedDifference, mcnemar, paired_difference, paired_from_counts
-from offdiag.stats.power import minimum_detectable_difference
+from offdiag.stats.intervals import (
+    UNKNOWN,
+    Estimate,
+    FloatArray,
+    Interval,
+    independent_difference,
+    median_interval,
+    normal_quantile,
+    wilson,
+)
+from offdiag.stats.means import CrossedMean, crossed_mean
+from offdiag.stats.paired import (
+    PairedDifference,
+    holm,
+    mcnemar,
+    minimum_detectable_difference,
+    paired_difference,
+    paired_from_counts,
+)
 
 __all__ = [
     "UNKNOWN",

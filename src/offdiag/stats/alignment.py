@@ -1,4 +1,4 @@
-"""How alike two representations of the same items are: linear centred kernel alignment (CKA)."""
+"""Similarity of two representations of the same items: linear centred kernel alignment (CKA)."""
 
 import math
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from offdiag.stats.intervals import Estimate, FloatArray
 
 
 class Alignment(NamedTuple):
-    """Two representations compared.
+    """The similarity of two representations.
 
     Attributes:
         cka: as defined, 0 to 1. With more features than items it is near 1 whatever the features are.
-        debiased: the same from an unbiased estimate of its three parts: about 0 where the two have nothing to do with
-            each other, whatever the numbers of items and features. Can be negative, and a little above 1.
-        n: items.
+        debiased: CKA from unbiased estimates of its three parts: about 0 for unrelated representations, whatever the
+            numbers of items and features. It can be negative, and a little above 1.
+        n: number of items.
     """
 
     cka: Estimate
@@ -26,7 +26,7 @@ class Alignment(NamedTuple):
 
 
 def linear_cka(x: ArrayLike, y: ArrayLike) -> float:
-    """``|X'Y|^2 / (|X'X| |Y'Y|)`` with Frobenius norms, of centred ``X [n, p]`` and ``Y [n, q]``.
+    """Return ``|X'Y|^2 / (|X'X| |Y'Y|)`` with Frobenius norms, of centred ``X [n, p]`` and ``Y [n, q]``.
 
     Kornblith et al. (2019, arXiv 1905.00414, section 3): the form by features, so that no n x n kernel is made. It does
     not change when a representation is rotated, shifted or scaled as a whole. NaN where one of them is constant.
@@ -38,7 +38,7 @@ def linear_cka(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def debiased_cka(x: ArrayLike, y: ArrayLike) -> float:
-    """Linear CKA from the unbiased estimator of HSIC (Song et al. 2012, JMLR 13:1393, eq. 5), by features.
+    """Return linear CKA from the unbiased estimator of HSIC (Song et al. 2012, JMLR 13:1393, eq. 5), by features.
 
     As in Nguyen et al. (2021, arXiv 2010.15327, eq. 3). NaN with fewer than four items, or where an item's own kernel
     explains all there is.
@@ -50,10 +50,10 @@ def debiased_cka(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def alignment(x: ArrayLike, y: ArrayLike, *, n_groups: int = 20, seed: int = 0, level: float = 0.95) -> Alignment:
-    """Both forms of CKA with intervals over items.
+    """Return both forms of CKA with intervals over items.
 
     The intervals come from a jackknife that leaves out one of ``n_groups`` random groups of items at a time, with t of
-    as many degrees less one; a bootstrap would draw items twice, and twins look alike in every representation.
+    n_groups - 1 degrees of freedom. A bootstrap would draw items twice, and copies are alike in every representation.
 
     Raises:
         ValueError: not two matrices with as many rows.
@@ -67,7 +67,10 @@ def alignment(x: ArrayLike, y: ArrayLike, *, n_groups: int = 20, seed: int = 0, 
 
 
 def _without_each(x: FloatArray, y: FloatArray, groups: NDArray[np.int64]) -> FloatArray:
-    """Both forms without each group ``[groups, 2]``; products of features are made once, a group's are taken off."""
+    """Return both forms without each group, ``[groups, 2]``.
+
+    Products of features are computed once, and those of the group are subtracted.
+    """
     members = [groups == group for group in range(groups.max(initial=0) + 1)]
     parts = [np.stack([a[m].T @ b[m] for m in members]) for a, b in ((x, y), (x, x), (y, y))]
     totals = [part.sum(0) for part in parts]
@@ -107,7 +110,7 @@ def _both_forms(x: FloatArray, y: FloatArray) -> tuple[float, float]:
 
 
 def _forms(shared: float, own: float, other: float, a: FloatArray, b: FloatArray) -> tuple[float, float]:
-    """CKA and debiased CKA from the squared norms of X'Y, X'X and Y'Y and the squared lengths of centred rows."""
+    """Return CKA and debiased CKA from squared norms of X'Y, X'X and Y'Y and squared lengths of centred rows."""
     n = len(a)
     if n < 4:
         return _ratio(shared, own, other), math.nan

@@ -1,4 +1,4 @@
-"""Many ridge-penalised logistic regressions over choices at once, in the space of their training rows.
+"""Fit many ridge-penalised logistic regressions over choices at once, in the space of their training rows.
 
 The probability of choice j of an item is the softmax over its choices of w · x_j. The objective of a problem is
 
@@ -28,7 +28,7 @@ class Solved(NamedTuple):
     Attributes:
         coefficients: a, ``[S, P, (m - 1) n]``, in the order of the rows.
         error: bound on the distance to the best w, relative to the length of the one found, ``[S, P]``.
-        iterations: Newton steps that the slowest problem took.
+        iterations: Newton steps of the slowest problem.
     """
 
     coefficients: Reals
@@ -54,7 +54,7 @@ def solve_choices(
     Args:
         gram: inner products of the rows z, ``[S, (m - 1) n, (m - 1) n]``; first the second choices of all items, then
             the third ones, and so on.
-        labels: index of the choice that is taught, ``[S, P, n]``.
+        labels: index of the choice that is the label, ``[S, P, n]``.
         present: ``[S, n, m]``: False where an item has fewer choices than m; the first is always there.
         l2: penalty, above 0. tolerance: error of w at which a problem is solved. most: Newton steps.
     """
@@ -81,14 +81,14 @@ def solve_choices(
             return Solved(a.reshape(sets, problems, -1), error, iteration)
         direction, moved = _newton(times, p, residual, turned, total, solved)
         step = _search(logits, moved, taught, absent, p, *(total * _dot(v, moved) for v in (a, direction)))
-        step = _wide(np.where(solved, 0, step))  # so that it does not matter which others take longer
+        step = _wide(np.where(solved, 0, step))  # a solved problem stays put, so its bits do not depend on the others
         a, logits, iteration = a + step * direction, logits + step * moved, iteration + 1
 
 
 def _newton(
     times: Callable[[Reals], Reals], p: Reals, residual: Reals, turned: Reals, total: float, solved: NDArray[np.bool_]
 ) -> tuple[Reals, Reals]:
-    """The Newton step of a, to a tenth of the residual, and how it moves the logits.
+    """Return the Newton step of a, to a tenth of the residual, and the change of the logits.
 
     It solves (1 + H K / (n l2)) d = residual, where K is the Gram matrix and H the Hessian of the losses with respect
     to the logits; the operator is symmetric in the metric of K.
@@ -112,7 +112,7 @@ def _newton(
 
 
 def _softmax(logits: Reals, absent: NDArray[np.bool_]) -> Reals:
-    """Probabilities of all choices but the first, whose logit is 0."""
+    """Return probabilities of all choices but the first, whose logit is 0."""
     logits = np.where(absent, -np.inf, logits)
     top = np.maximum(logits.max(2, keepdims=True), 0)
     weights = np.exp(logits - top)
@@ -120,12 +120,12 @@ def _softmax(logits: Reals, absent: NDArray[np.bool_]) -> Reals:
 
 
 def _dot(left: Reals, right: Reals) -> Reals:
-    """Inner products of the problems, ``[S, P]``."""
+    """Return the inner product per problem, ``[S, P]``."""
     return np.asarray(np.einsum("spjn,spjn->sp", left, right))
 
 
 def _wide(values: Reals) -> Reals:
-    """One number a problem, for all of its rows."""
+    """Return one number per problem, broadcast over its rows."""
     return values[..., None, None]
 
 
@@ -138,7 +138,7 @@ def _search(
     slope: Reals,
     curvature: Reals,
 ) -> Reals:
-    """Where each problem's objective is least on its line: Newton's method, by bisection where that leaves the bracket.
+    """Return the step to the minimum per problem: Newton's method, or bisection where that leaves the bracket.
 
     ``p`` are the probabilities at 0; ``slope`` and ``curvature`` those of the penalty there, for the sum over items
     instead of the mean.

@@ -1,4 +1,4 @@
-"""Linear probes: one weight vector that scores the choices of an item by their features; many fitted at once.
+"""Linear probes: a weight vector scores the choices of an item by their features; many are fitted at once.
 
 As in Hase et al. (2024, arXiv 2401.06751, as released) features are z-normalised over the items and choices that the
 probe is trained on, there is no intercept (it would cancel between choices), and the probability of a choice is the
@@ -20,7 +20,7 @@ class Probes(NamedTuple):
     """Fitted probes.
 
     Attributes:
-        weights: for raw features, ``[S, P, D]``: a choice's score is their inner product.
+        weights: for raw features, ``[S, P, D]``; the score of a choice is the inner product with its features.
         error: bound on the distance to the best weights, relative to their length (z-normalised), ``[S, P]``.
         iterations: of the slowest problem.
     """
@@ -37,17 +37,17 @@ def fit_probes(
     labels: NDArray[np.intp],
     l2: float = 1.0,
 ) -> Probes:
-    """Fit S x P probes: P teachings (such as label noise) of each of S training sets of one size.
+    """Fit S x P probes: P labellings (such as label noise) of each of S training sets of one size.
 
-    The Gram matrix of a set is computed once for all of its teachings. Half precision is computed with in single.
+    The Gram matrix of a set is computed once for all of its labellings. Half precision is computed in single.
 
     Args:
         features: of all items, ``[N, m, D]``. present: ``[N, m]``: False where an item has fewer choices than m.
-        sets: which items each set trains on, ``[S, n]``. labels: the choice that is taught, ``[S, P, n]``.
+        sets: items of each training set, ``[S, n]``. labels: the choice that is the label, ``[S, P, n]``.
         l2: of the ridge, in z-normalised units.
 
     Raises:
-        ValueError: shapes that do not fit, a label that is no choice of its item, or ``l2`` not above 0.
+        ValueError: the shapes do not fit, a label is no choice of its item, or ``l2`` is not above 0.
     """
     _check(features, present, sets, labels, l2)
     real = np.result_type(features, np.float32)
@@ -69,7 +69,7 @@ def fit_probes(
 
 
 def probe_scores(features: Reals, present: NDArray[np.bool_], weights: Reals) -> Reals:
-    """Scores of the choices by probes of ``weights`` ``[P, D]``: ``[P, N, m]``, minus infinity where there is none."""
+    """Return scores ``[P, N, m]`` of the choices by probes of ``weights`` ``[P, D]``; -inf where there is no choice."""
     n_items, most, width = features.shape
     flat = features.reshape(-1, width).astype(weights.dtype, copy=False)
     scores = (weights @ flat.T).reshape(len(weights), n_items, most)
@@ -77,7 +77,7 @@ def probe_scores(features: Reals, present: NDArray[np.bool_], weights: Reals) ->
 
 
 def _rows(x: Reals, present: NDArray[np.bool_]) -> tuple[Reals, Reals]:
-    """Differences to the first choice in z-normalised units, ``[(m - 1) n, D]``, and the factor of each feature.
+    """Return differences to the first choice in z-normalised units, ``[(m - 1) n, D]``, and each feature's factor.
 
     A feature that is the same everywhere has the factor 0; the rows of absent choices are 0.
     """
@@ -105,6 +105,6 @@ def _check(
     if labels.ndim != 3 or sets.shape != (labels.shape[0], labels.shape[2]):
         raise ValueError(f"fit_probes: sets {sets.shape} and labels {labels.shape}; expected [S, n] and [S, P, n]")
     if not present[:, 0].all() or not np.take_along_axis(present[sets], labels.swapaxes(1, 2), 2).all():
-        raise ValueError("fit_probes: an item lacks its first choice, or is taught one that it does not have")
+        raise ValueError("fit_probes: an item lacks its first choice, or has a label that is none of its choices")
     if not l2 > 0:
         raise ValueError(f"fit_probes: l2 = {l2}; expected a number above 0")

@@ -1,4 +1,4 @@
-"""What several sets of items differ by, for learners of several draws that were asked all of them."""
+"""Weighted sums of mean accuracies on several sets of items, by the same learners of several draws."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,7 @@ from numpy.typing import ArrayLike
 
 from offdiag.seeds import Name
 from offdiag.stats.bootstrap import item_counts, replicate_ends, resampled_means, seed_counts
-from offdiag.stats.independent import independent_sum
-from offdiag.stats.intervals import Estimate, FloatArray, wilson
+from offdiag.stats.intervals import Estimate, FloatArray, independent_sum, wilson
 
 
 def contrast(
@@ -19,16 +18,16 @@ def contrast(
     seed: int = 0,
     names: tuple[Name, ...] = (),
 ) -> Estimate:
-    """The weighted sum of the means of ``grids``, with its interval: weights 1 and -1 make a difference.
+    """Return the weighted sum of the means of ``grids`` with its interval; weights 1 and -1 make a difference.
 
-    Each resample draws the seeds once for all sets and the items of each set on their own; the interval is that of
-    :func:`offdiag.stats.hierarchical_bootstrap`. Where within each set all verdicts agree, so that resamples could not
-    differ, it is that of Wilson's intervals (:func:`offdiag.stats.independent.independent_sum`).
+    Each resample draws the seeds once for all sets, and the items of each set separately; the interval is that of
+    :func:`offdiag.stats.hierarchical_bootstrap`. Where all verdicts agree within each set, resamples could not differ;
+    the interval is then made of Wilson's (:func:`offdiag.stats.intervals.independent_sum`).
 
     Args:
-        grids: 0 or 1 for each answer, ``[seeds, items]`` each, of the same seeds and of different items; NaN where an
+        grids: verdicts (0 or 1), ``[seeds, items]`` each, of the same seeds and of different items; NaN where an
             item was not asked.
-        weights: one a grid.
+        weights: one per grid.
         n_resamples: of the bootstrap. level: of the interval. seed, names: of the random stream.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Linear probes from features to a place on the plane, and how well they do on items that they have not seen."""
+"""Linear probes from features to places on the plane, and their quality on held-out items."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from offdiag.stats.intervals import Estimate, FloatArray
 PENALTIES: tuple[float, ...] = tuple(10.0**power for power in range(-6, 3))
 
 
-class Probe(NamedTuple):
+class CoordinateProbe(NamedTuple):
     """An affine map from features to places.
 
     Attributes:
@@ -26,13 +26,13 @@ class Probe(NamedTuple):
     penalty: float
 
     def __call__(self, features: ArrayLike) -> FloatArray:
-        """Places ``[n, 2]`` of features ``[n, p]``."""
+        """Return places ``[n, 2]`` of features ``[n, p]``."""
         found: FloatArray = (np.asarray(features, np.float64) - self.centre) @ self.weights + self.place
         return found
 
 
-def fit_probe(features: ArrayLike, places: ArrayLike, penalty: float | None = None) -> Probe:
-    """Least squares from ``features [n, p]`` to ``places [n, 2]``, x and y on their own.
+def fit_probe(features: ArrayLike, places: ArrayLike, penalty: float | None = None) -> CoordinateProbe:
+    """Fit least squares from ``features [n, p]`` to ``places [n, 2]``, x and y separately.
 
     Args:
         penalty: of ridge regression, on the squared weights, as a share of the features' mean variance over the
@@ -54,11 +54,11 @@ def fit_probe(features: ArrayLike, places: ArrayLike, penalty: float | None = No
         errors = [_left_out(left, values, y - place, each * unit) for each in PENALTIES]
         penalty = PENALTIES[int(np.argmin(errors))]
     inner = values / (values**2 + penalty * unit)
-    return Probe(right.T @ (inner[:, None] * (left.T @ (y - place))), centre, place, penalty)
+    return CoordinateProbe(right.T @ (inner[:, None] * (left.T @ (y - place))), centre, place, penalty)
 
 
 def _left_out(left: FloatArray, values: FloatArray, y: FloatArray, penalty: float) -> float:
-    """Sum of squared errors of each item by a fit to the others (Allen's PRESS), the mean being fitted too."""
+    """Return the sum of squared errors of each item by a fit to the others (Allen's PRESS); the mean is fitted, too."""
     share = values**2 / (values**2 + penalty)
     residual = y - left @ (share[:, None] * (left.T @ y))
     leverage = left**2 @ share + 1 / len(y)
@@ -68,7 +68,7 @@ def _left_out(left: FloatArray, values: FloatArray, y: FloatArray, penalty: floa
 def held_out_places(
     features: ArrayLike, places: ArrayLike, *, n_folds: int = 10, seed: int = 0, penalty: float | None = None
 ) -> FloatArray:
-    """Each item's place ``[n, 2]`` by a probe fitted to the other folds; the folds are a function of n and the seed."""
+    """Return each item's place ``[n, 2]`` by a probe fitted to the other folds, which depend on n and seed alone."""
     x, y = np.asarray(features, np.float64), np.asarray(places, np.float64)
     folds = fold_of(len(x), n_folds, seed)
     found = np.empty((len(x), 2))
@@ -79,16 +79,16 @@ def held_out_places(
 
 
 def fold_of(n: int, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """The fold of each of ``n`` items, in sizes that differ by one at most."""
+    """Return the fold of each of ``n`` items; sizes differ by one at most."""
     order: NDArray[np.int64] = stream(seed, "probe folds", n, n_folds).permutation(n)
     return order % min(n_folds, n)
 
 
 class ProbeQuality(NamedTuple):
-    """How near predicted places come to the true ones, each number with its interval.
+    """How close predicted places are to the true ones, each number with its interval.
 
     Attributes:
-        r2: 1 - squared error / squared distance to the mean of these items, both axes together. r2_x, r2_y: of an axis.
+        r2: 1 - squared error / squared distance to the mean of these items, over both axes. r2_x, r2_y: of one axis.
         error, median: mean and median Euclidean distance, in the unit of the places.
         bias_x, bias_y: mean prediction minus mean place. bias: the length of that.
     """
@@ -106,7 +106,7 @@ class ProbeQuality(NamedTuple):
 def probe_quality(
     places: ArrayLike, predicted: ArrayLike, *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> ProbeQuality:
-    """Quality of predictions ``[n, 2]``; intervals resample the items, the probes that made the predictions held fixed.
+    """Return the quality of predictions ``[n, 2]``; intervals resample the items and keep the probes fixed.
 
     Raises:
         ValueError: no items, or shapes that differ.
@@ -134,14 +134,14 @@ def probe_quality(
 
 
 def _explained(squares: FloatArray, spread: FloatArray) -> FloatArray:
-    """R2 of each resample; minus infinity where all its items lie in one place."""
+    """Return R2 per resample; minus infinity where all its items lie in one place."""
     apart = spread > 1e-9 * spread[0]
     found: FloatArray = np.where(apart, 1 - squares / np.where(apart, spread, 1), -np.inf)
     return found
 
 
 def _medians(values: FloatArray, counts: FloatArray) -> FloatArray:
-    """The median of each resample: the middle value, or the mean of the two in the middle."""
+    """Return the median per resample: the middle value, or the mean of the two in the middle."""
     order = np.argsort(values)
     reached = np.cumsum(counts[:, order], axis=1)
     half = len(values) / 2

@@ -1,4 +1,4 @@
-"""Correlations of few points, with intervals and permutation tests that say how few they are."""
+"""Correlations with intervals: of few points by bootstrap and permutations, of many in closed form."""
 
 import math
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import Name, stream
 from offdiag.stats.bootstrap import percentile_ends
-from offdiag.stats.intervals import FloatArray
+from offdiag.stats.intervals import Estimate, FloatArray, normal_quantile
 
 FEWEST = 5  # points; resamples of fewer are mostly degenerate
 FEW = 10
 
 
-class Correlated(NamedTuple):
-    """One coefficient, from -1 to 1, with its percentile interval and two-sided permutation p; NaN for none."""
+class Coefficient(NamedTuple):
+    """A correlation, from -1 to 1, with its percentile interval and two-sided permutation p; NaN if unknown."""
 
     value: float
     low: float
@@ -25,15 +25,15 @@ class Correlated(NamedTuple):
 
 
 class Correlation(NamedTuple):
-    """Both coefficients of ``n`` points, and what is to be kept in mind about them."""
+    """Pearson's and Spearman's correlation of ``n`` points, with a note where they are few."""
 
-    pearson: Correlated
-    spearman: Correlated
+    pearson: Coefficient
+    spearman: Coefficient
     n: int
     note: str
 
 
-_NONE = Correlated(math.nan, math.nan, math.nan, math.nan)
+_NONE = Coefficient(math.nan, math.nan, math.nan, math.nan)
 
 
 def correlation(
@@ -46,16 +46,16 @@ def correlation(
     seed: int = 0,
     names: tuple[Name, ...] = (),
 ) -> Correlation:
-    """Pearson's and Spearman's correlation of the points at which both are known.
+    """Return Pearson's and Spearman's correlation of the points at which both are known.
 
-    The interval holds the percentiles over resampled points (none below five; under about ten it is too short), the p
-    value counts permutations of ``y``. Both take the points as exchangeable: where several come from one source, they
-    are worth fewer than their number.
+    The interval is made of percentiles over resampled points (none below five points; below about ten it is too short).
+    The p value counts permutations of ``y``. Both assume that points are exchangeable: several points from one source
+    carry less than their number suggests.
 
     Args:
-        x, y: one value a point; NaN where it is not known.
-        strata: a label for each point: correlations within strata, whose means are taken off first, and permutations
-            within strata; a stratum of one point is left out.
+        x, y: one value per point; NaN where it is not known.
+        strata: one label per point. Correlations and permutations are then within strata: the mean of each stratum is
+            subtracted first. A stratum of one point is left out.
         n_resamples: resamples and permutations. level: of the interval. seed, names: of the random stream.
 
     Raises:
@@ -84,6 +84,26 @@ def correlation(
     return Correlation(both[0], both[1], n, note)
 
 
+def rank_correlation(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Estimate:
+    """Return Spearman's correlation of many points at which both are known (neither is NaN).
+
+    The coefficient is NaN where one of the two does not vary; ties have their average rank; ``n`` counts the points.
+
+    The interval is that of Bonett and Wright (2000), eq. 4: Fisher's z with the variance ``(1 + r^2 / 2) / (n - 3)``;
+    NaN for fewer than four points. For few points see :func:`correlation`.
+    """
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    known = ~(np.isnan(a) | np.isnan(b))
+    a, b = a[known], b[known]
+    if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return Estimate(math.nan, math.nan, math.nan, int(a.size))
+    r = float(np.clip(np.corrcoef(_ranks(a), _ranks(b))[0, 1], -1, 1))
+    if a.size < 4 or abs(r) == 1:
+        return Estimate(r, math.nan, math.nan, int(a.size))
+    half = normal_quantile(level) * math.sqrt((1 + r**2 / 2) / (a.size - 3))
+    return Estimate(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), int(a.size))
+
+
 def _correlated(
     x: FloatArray,
     y: FloatArray,
@@ -92,20 +112,20 @@ def _correlated(
     level: float,
     *,
     ranks: bool,
-) -> Correlated:
+) -> Coefficient:
     if ranks:
         x, y = _ranks(x), _ranks(y)
     value = float(_pearson(x, y))
     p_value = (1 + int(np.sum(np.abs(_pearson(x, y[shuffled])) >= abs(value) - 1e-12))) / (1 + len(shuffled))
     if drawn is None:
-        return Correlated(value, math.nan, math.nan, p_value)
+        return Coefficient(value, math.nan, math.nan, p_value)
     one, other = (_ranks(x[drawn]), _ranks(y[drawn])) if ranks else (x[drawn], y[drawn])
     resampled = _pearson(one, other)
-    return Correlated(value, *percentile_ends(resampled[~np.isnan(resampled)], level), p_value)
+    return Coefficient(value, *percentile_ends(resampled[~np.isnan(resampled)], level), p_value)
 
 
 def _pearson(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Over the last axis; NaN where one of the two does not vary."""
+    """Return Pearson's correlation over the last axis; NaN where one of the two does not vary."""
     dx, dy = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
     size = np.sqrt((dx**2).sum(-1) * (dy**2).sum(-1))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -137,7 +157,8 @@ def _flat(values: FloatArray) -> bool:
 
 
 def _permutations(labels: NDArray[np.int64], n: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """``[n, points]``: indices that shuffle the points within their strata."""
+    """Return ``n`` shuffles of the points within their strata, as indices ``[n, points]``."""
+    # Random keys, sorted within strata, give the points of each stratum in random order; these replace its points.
     keys = generator.random((n, labels.size))
     sorted_within = np.lexsort((keys, np.broadcast_to(labels, keys.shape)), axis=-1)
     shuffled = np.empty_like(sorted_within)

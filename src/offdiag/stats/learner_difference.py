@@ -1,4 +1,4 @@
-"""The difference of two learners that were each trained on several draws of data and asked the same items."""
+"""The difference of two learners on the same items, each trained on several draws of data."""
 
 import math
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from offdiag.stats.paired import constant_difference, paired_difference
 
 
 class LearnerDifference(NamedTuple):
-    """First minus second, on shared items.
+    """The difference of two learners, first minus second, on shared items.
 
     Attributes:
         first, second: mean accuracies. difference: of the two, from -1 to 1, with its interval ``low, high``.
@@ -39,14 +39,14 @@ def learner_difference(
 ) -> LearnerDifference:
     """Compare two learners by a joint bootstrap; a learner without training is one draw.
 
-    Each resample draws the items once for both (they are paired) and the draws of each learner on their own, one fewer
-    than there are (Rao and Wu 1988). Interval and test are those of t with the degrees of freedom of the draws (Welch),
-    raised as far as the spread comes from the items. Two learners of one draw each are compared item by item
-    (:func:`offdiag.stats.paired_difference`), which says nothing of other draws; so are learners that differ by as much
-    on every item, whose resamples would all agree.
+    Each resample draws the items once for both (they are paired) and the draws of each learner separately, one fewer
+    than there are (Rao and Wu 1988). Interval and test are those of t with Welch's degrees of freedom of the draws, and
+    more the larger the part of the variance that comes from the items. Two learners of one draw each are compared item
+    by item (:func:`offdiag.stats.paired_difference`), which says nothing about other draws; so are learners that differ
+    by the same amount on every item, whose resamples would all agree.
 
     Args:
-        first, second: 0 or 1 for each answer, ``[draws, items]``, NaN where an item was not asked.
+        first, second: verdicts (0 or 1), ``[draws, items]``, NaN where an item was not asked.
         n_resamples: of the bootstrap. level: of the interval. seed, names: of the random stream.
 
     Raises:
@@ -84,7 +84,7 @@ def _replicates(grids: list[FloatArray], n_resamples: int, seed: int, names: tup
 def _tested(
     difference: float, replicates: FloatArray, grids: list[FloatArray], level: float
 ) -> tuple[float, float, float]:
-    """Ends of the interval, and p."""
+    """Return the ends of the interval, and p."""
     from scipy.special import stdtr
 
     if all(len(grid) == 1 for grid in grids):  # parts of verdicts: percentiles, and the share that is as far off

@@ -1,4 +1,4 @@
-"""The difference of two learners that answered the same items."""
+"""Paired differences of two learners on the same items: intervals, tests, Holm's correction, and power."""
 
 import math
 from typing import NamedTuple
@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offdiag.stats.intervals import normal_quantile
+from offdiag.stats.intervals import FloatArray, normal_quantile
 
 
 class PairedDifference(NamedTuple):
-    """First minus second, on shared items.
+    """The difference of two learners, first minus second, on shared items.
 
     Attributes:
-        n: shared items.
+        n: number of shared items.
         difference: accuracy of the first minus accuracy of the second, from -1 to 1.
         low, high: Tango's score interval of the difference.
         p_value: exact two-sided McNemar test.
@@ -30,7 +30,7 @@ class PairedDifference(NamedTuple):
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> PairedDifference:
-    """Compare two aligned vectors of verdicts (booleans or 0/1); all NaN but the counts where they are empty.
+    """Compare two aligned vectors of verdicts (booleans or 0/1); empty ones give NaN and counts of 0.
 
     The interval inverts the score test (Tango 1998, Statistics in Medicine 17:891), so it excludes zero exactly where
     the asymptotic McNemar test rejects; it stays inside [-1, 1] and has a sensible length when no item, or every item,
@@ -47,15 +47,15 @@ def paired_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) 
 
 
 def constant_difference(difference: float, n: int, level: float = 0.95) -> PairedDifference:
-    """As :func:`paired_difference`, of ``n`` items each of which differs by ``difference``, from -1 to 1.
+    """Return the paired difference of ``n`` items that all differ by ``difference``, from -1 to 1.
 
-    Resamples of such items all agree, as if there were no doubt.
+    A bootstrap of such items would claim certainty, since its resamples all agree; the score interval does not.
     """
     return paired_from_counts(round(n * max(difference, 0)), round(n * max(-difference, 0)), n, level)
 
 
 def paired_from_counts(only_first: int, only_second: int, n: int, level: float = 0.95) -> PairedDifference:
-    """As :func:`paired_difference`, from the two counts of disagreement among ``n`` items.
+    """Return the paired difference from the two counts of disagreement among ``n`` items.
 
     Raises:
         ValueError: a count is negative, or the two exceed ``n``.
@@ -77,11 +77,55 @@ def paired_from_counts(only_first: int, only_second: int, n: int, level: float =
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Exact two-sided McNemar p-value: a fair coin over the items on which the two disagree; 1 without any."""
+    """Return the exact two-sided McNemar p value: a fair coin per item on which the two disagree; 1 without any."""
     from scipy.special import bdtr
 
     n = only_first + only_second
     return min(1.0, 2 * float(bdtr(min(only_first, only_second), n, 0.5))) if n else 1.0
+
+
+def holm(p_values: ArrayLike) -> FloatArray:
+    """Return Holm's step-down adjusted p values (Holm 1979), in the order given.
+
+    They control the family-wise error rate. NaN stands for a test that was not made: it stays NaN and does not count
+    towards the family.
+    """
+    p = np.asarray(p_values, np.float64)
+    adjusted = np.full(p.shape, np.nan)
+    made = np.flatnonzero(~np.isnan(p))
+    order = made[np.argsort(p[made], kind="stable")]
+    factors = np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors)) if order.size else np.nan
+    return adjusted
+
+
+def minimum_detectable_difference(n: int, disagreement: float, power: float = 0.8, level: float = 0.95) -> float:
+    """Return the smallest true paired difference that McNemar's test finds with the given power (Connor 1987).
+
+    Solves ``sqrt(n) d = z_level sqrt(p) + z_power sqrt(p - d^2)`` for d, with p the share of items on which the two
+    learners disagree.
+
+    Args:
+        n: number of shared items.
+        disagreement: expected share of items that exactly one of the two has right, from 0 to 1.
+        power: chance of rejecting equality, above 0.5.
+        level: 1 minus the two-sided significance level.
+
+    Returns:
+        The difference as a proportion; NaN where none would do, since a difference cannot exceed the disagreement.
+
+    Raises:
+        ValueError: an argument is outside its range.
+    """
+    if n < 1 or not 0 <= disagreement <= 1 or not 0.5 < power < 1:
+        raise ValueError(f"minimum_detectable_difference: n = {n}, disagreement = {disagreement}, power = {power}")
+    z, z_power = normal_quantile(level), normal_quantile(2 * power - 1)
+    inner = n + z_power**2 - z**2
+    if inner < 0:
+        return math.nan
+    root = (z * math.sqrt(n) + z_power * math.sqrt(inner)) / (n + z_power**2)
+    difference = math.sqrt(disagreement) * root
+    return difference if 0 < difference <= disagreement else math.nan
 
 
 def _verdicts(values: ArrayLike, name: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -92,7 +136,7 @@ def _verdicts(values: ArrayLike, name: str) -> np.ndarray[tuple[int], np.dtype[n
 
 
 def _tango_upper(b: int, c: int, n: int, z: float) -> float:
-    """The largest delta that the score test does not reject for (b - c) / n; the lower end is its mirror image."""
+    """Return the largest delta that the score test accepts for (b - c) / n; the lower end is its mirror image."""
     from scipy.optimize import brentq
 
     def excess(delta: float) -> float:

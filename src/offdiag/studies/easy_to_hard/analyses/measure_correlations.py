@@ -7,7 +7,7 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats import UNKNOWN
-from offdiag.stats.rank_correlation import rank_correlation
+from offdiag.stats.correlation import rank_correlation
 from offdiag.studies.easy_to_hard.analyses.item_hardness import TABLE, hardness_of, measured_values
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class MeasureCorrelations(StudyAnalysis):
 
         Columns: ``dataset, first, second``, ``state`` (done, missing, failed), ``spearman`` (NaN where a measure is the
         same for all items) with its 95 % interval ``low, high``
-        (:func:`offdiag.stats.rank_correlation.rank_correlation`), and ``items`` that have both.
+        (:func:`offdiag.stats.correlation.rank_correlation`), and ``items`` that have both.
         """
         import pandas as pd
 

@@ -8,7 +8,7 @@ import numpy as np
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where, require
-from offdiag.stats.pairs import pair_mean
+from offdiag.stats.means import pair_mean
 from offdiag.studies.world_map.analyses.city_measurements import TRAINED, final_rows, tasks_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Convergence(StudyAnalysis):
 
     Only pairs in which both were trained on equally many tasks count. Models of one seed began with the same random
     weights, which may make them alike without any map, so they have rows of their own (``seeds``). ``low, high``:
-    95 % over models (tasks and seeds alike), see :func:`offdiag.stats.pairs.pair_mean`.
+    95 % over models (tasks and seeds alike), see :func:`offdiag.stats.means.pair_mean`.
 
     Attributes:
         quantity: ``debiased`` or ``cka``, see :class:`offdiag.stats.alignment.Alignment`.
