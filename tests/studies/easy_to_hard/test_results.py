@@ -6,15 +6,13 @@ import pandas as pd
 import pytest
 
 import offdiag
-from offdiag import planning
 from offdiag.methods import Recipe
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
 from offdiag.studies.easy_to_hard.analyses.supervision_gap import supervision_gap
 from offdiag.studies.easy_to_hard.study import Params
-from offdiag.studies.easy_to_hard.task import draws
-from offdiag.studies.easy_to_hard.task.sources import synthetic
 from offdiag.study_files import load_study
+from support.small_items import small_items
 
 RECIPE = Recipe(rank=2, alpha=4, learning_rate=1e-2, warmup_updates=0, batch_size=4)
 LEARNERS = ("in-context", "in-context + rationale", "linear-probe", "fine-tuning", "fine-tuning + rationale")
@@ -23,19 +21,11 @@ OF_ITEMS = ("correlations-synthetic", "histograms-synthetic")
 WITHOUT_LEVELS = ("by-hardness-synthetic", *OF_ITEMS)
 
 
-def forget():
-    for remembered in (synthetic.load, draws._pool, draws._split, draws._strata, draws._model_free, planning._keys):
-        remembered.cache_clear()
-
-
 @pytest.fixture(scope="module")
 def few_items():
-    """180 of the 1500 built-in items, 60 of each level."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic, "PER_STEPS", 30)
-        forget()
+    """180 of the 1500 built-in items, 60 of each level; none is held out."""
+    with small_items(per_steps=30, held_out=0):
         yield
-    forget()
 
 
 @pytest.fixture(scope="module")
