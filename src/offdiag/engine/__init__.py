@@ -1,7 +1,6 @@
 """Engines: they carry out what a plan still lacks."""
 
-from offdiag.engine.engine import ENGINES, Engine, engine_type
-from offdiag.engine.events import Silent, Watcher
+from offdiag.engine.engine import ENGINES, Engine, Silent, Watcher, engine_type
 from offdiag.engine.inline import Inline
 from offdiag.engine.pool import Pool
 from offdiag.engine.run import Summary, run_plan

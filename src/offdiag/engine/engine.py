@@ -1,14 +1,40 @@
 """The contract of an engine: it carries out what a plan still lacks, in this process or wherever it likes."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
-from offdiag.engine.events import Watcher
 from offdiag.engine.scheduler import Scheduler
 from offdiag.identity import Json
 from offdiag.registry import Registry
 from offdiag.runtime import Runtime
+from offdiag.steps import Step
 from offdiag.store import Store
+
+
+class Watcher(Protocol):
+    """Listens to a run; all methods are called in the process that called ``run``."""
+
+    def started(self, step: Step) -> None:
+        """A step began."""
+
+    def progressed(self, step: Step, done: int, total: int) -> None:
+        """A step did ``done`` of ``total`` units."""
+
+    def ended(self, step: Step, state: str, message: str) -> None:
+        """A step ended as ``done``, ``failed``, ``busy`` or ``blocked``, with the line that says why."""
+
+
+class Silent:
+    """A watcher that says nothing."""
+
+    def started(self, step: Step) -> None:
+        """Nothing."""
+
+    def progressed(self, step: Step, done: int, total: int) -> None:
+        """Nothing."""
+
+    def ended(self, step: Step, state: str, message: str) -> None:
+        """Nothing."""
 
 
 class Engine(ABC):

@@ -1,6 +1,7 @@
 """One step, carried out in this process."""
 
 import errno
+import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ class Ended(StrEnum):
     BUSY = "busy"
 
 
-class Outcome(NamedTuple):
+class StepResult(NamedTuple):
     """How a step ended, and the one line that says why it failed."""
 
     ended: Ended
@@ -98,7 +99,7 @@ def execute(
     slot: ModelSlot,
     origin: dict[str, Json],
     on_progress: Callable[[int, int], None],
-) -> Outcome:
+) -> StepResult:
     """Run one step in its folder; a failure is kept there as a traceback and returned, not raised.
 
     Raises:
@@ -110,19 +111,33 @@ def execute(
             slot.enter(step.group)
         with store.claim(step, origin) as folder:
             if folder is None:
-                return Outcome(Ended.DONE if store.result(step) is not None else Ended.BUSY)
+                return StepResult(Ended.DONE if store.result(step) is not None else Ended.BUSY)
             try:
                 with data_at(runtime.data_dir):
                     summary = step.run(StepWork(folder, store, runtime, slot, on_progress))
             except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
                 _raise_if_full(error, store)
                 store.fail(step, traceback.format_exc())
-                return Outcome(Ended.FAILED, _message(error))
+                return StepResult(Ended.FAILED, _message(error))
             store.finish(step, summary)
-            return Outcome(Ended.DONE)
+            return StepResult(Ended.DONE)
     except OSError as error:
         _raise_if_full(error, store)
         raise StoreError(f"cannot write to the store {store.root}: {error}") from error
+
+
+def limit_threads(runtime: Runtime) -> None:
+    """Give this process its share of the cores, and let idle threads sleep after a moment.
+
+    Threads that spin while they wait keep the cores from everybody else: a second busy process on the same cores
+    makes both many times slower instead of half as fast. Some spins in between bridge the gap to the next layer.
+
+    Call it before torch is imported, which reads the environment when it loads.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(runtime.threads)
 
 
 def _limit_torch(runtime: Runtime) -> None:

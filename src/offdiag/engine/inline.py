@@ -1,10 +1,8 @@
 """The engine that runs one step after the other in this process."""
 
-from offdiag.engine.engine import Engine
-from offdiag.engine.events import Watcher
-from offdiag.engine.execute import Ended, ModelSlot, execute
+from offdiag.engine.engine import Engine, Watcher
+from offdiag.engine.execute import Ended, ModelSlot, execute, limit_threads
 from offdiag.engine.scheduler import Scheduler
-from offdiag.engine.threads import limit_threads
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.runtime import Runtime
@@ -28,8 +26,8 @@ class Inline(Engine):
         slot = ModelSlot()
         while (step := scheduler.next(slot.key)) is not None:
             watcher.started(step)
-            outcome = execute(step, store, self.runtime, slot, origin, _reporter(watcher, step))
-            settle(scheduler, watcher, step, outcome.ended, outcome.message)
+            result = execute(step, store, self.runtime, slot, origin, _reporter(watcher, step))
+            settle(scheduler, watcher, step, result.ended, result.message)
             if fail_fast and scheduler.failed:
                 return
 

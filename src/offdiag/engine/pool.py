@@ -11,12 +11,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from offdiag.engine.engine import Engine
-from offdiag.engine.events import Watcher
-from offdiag.engine.execute import Ended, ModelSlot, execute
+from offdiag.engine.engine import Engine, Watcher
+from offdiag.engine.execute import Ended, ModelSlot, execute, limit_threads
 from offdiag.engine.inline import settle
 from offdiag.engine.scheduler import Scheduler
-from offdiag.engine.threads import limit_threads
 from offdiag.errors import OffdiagError, StoreError
 from offdiag.identity import Json
 from offdiag.runtime import Runtime, available_cores
@@ -144,7 +142,7 @@ def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
         except EOFError:
             return
         try:
-            outcome = execute(step, store, runtime, slot, origin, lambda d, t: pipe.send(("progress", d, t)))
-            pipe.send(("ended", outcome.ended, outcome.message))
+            result = execute(step, store, runtime, slot, origin, lambda d, t: pipe.send(("progress", d, t)))
+            pipe.send(("ended", result.ended, result.message))
         except OffdiagError as error:
             pipe.send(("abort", str(error)))

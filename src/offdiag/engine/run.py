@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from offdiag.cost import check_contexts
-from offdiag.engine.engine import Engine, engine_type
-from offdiag.engine.events import Silent, Watcher
+from offdiag.engine.engine import Engine, Silent, Watcher, engine_type
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import UserError
 from offdiag.planning import Plan, StepState, with_its_data

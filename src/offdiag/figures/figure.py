@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from offdiag.analyses import Frames
-from offdiag.figures.scene import Scene
+from offdiag.figures.scatter_3d import Scatter3D
 from offdiag.identity import Identity
 from offdiag.registry import Registry
 
@@ -38,7 +38,7 @@ class StudyFigure(Identity, ABC):
             UserError: the selection is empty, or two rows claim one spot of the figure.
         """
 
-    def scene(self, frames: Frames) -> Scene | None:
+    def scatter_3d(self, frames: Frames) -> Scatter3D | None:
         """Return what an interactive page beside the figure shows; None where there is none."""
         return None
 

@@ -1,4 +1,4 @@
-"""The squares of a study laid out as the train x eval matrix that the page draws."""
+"""Lay out the cells of a study as the train × eval matrix that the page draws."""
 
 import re
 from collections import defaultdict
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from offdiag.analyses.frames import Frames
+from offdiag.reporting.cell_texts import CellText, ResultText, Row, rows_of, word_cells
 from offdiag.reporting.means import mean_of
-from offdiag.reporting.squares import Numbers, Row, Square, rows_of, squares_of
 from offdiag.reporting.wording import number
 
 _COLUMN = ("tested_on", "task", "split", "prompt", "answering")  # what makes an evaluation, its domain first
@@ -18,7 +18,7 @@ _COMMON = ("task", "split", "prompt", *_ALONE)
 
 
 @dataclass(frozen=True)
-class Part:
+class DomainPart:
     """One parameter in a domain's name, and whether the other domains of the study differ in it."""
 
     text: str
@@ -29,22 +29,23 @@ class Part:
 class Heading:
     """Of a row or a column: the domain taught or tested, without what all domains share, and the rest."""
 
-    domain: tuple[Part, ...]
+    domain: tuple[DomainPart, ...]
     details: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a row meets a column.
+class GridCell:
+    """What stands where a row of the matrix meets a column.
 
     Attributes:
-        squares: those that are there; one, if the study is a plain grid. drawn: whether they are draws of one learner.
-        mean: of the draws, as soon as one is done.
+        cells: the study's cells at this place; one, if the study is a plain grid.
+        replicated: whether they are replicates (draws) of one learner.
+        mean: of the replicates, as soon as one is done.
     """
 
-    squares: tuple[Square, ...]
-    drawn: bool
-    mean: Numbers | None
+    cells: tuple[CellText, ...]
+    replicated: bool
+    mean: ResultText | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class MatrixRow:
 
     name: str
     heading: Heading
-    places: tuple[Place, ...]
+    grid_cells: tuple[GridCell, ...]
 
     @property
     def pieces(self) -> list[str]:
@@ -62,45 +63,46 @@ class MatrixRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matrix:
-    """Columns, rows by method, all squares in the order of the plan, and what all cells have in common."""
+class PageMatrix:
+    """The matrix: columns, rows by method, all cells in the order of the plan, and what they have in common."""
 
     evaluations: tuple[Heading, ...]
     groups: tuple[tuple[str, tuple[MatrixRow, ...]], ...]
-    squares: tuple[Square, ...]
+    cells: tuple[CellText, ...]
     common: tuple[tuple[str, str], ...]
 
     @property
     def averaged(self) -> bool:
         """Whether any learner has several draws."""
-        return any(place.drawn for _, learners in self.groups for row in learners for place in row.places)
+        rows = (row for _, learners in self.groups for row in learners)
+        return any(grid_cell.replicated for row in rows for grid_cell in row.grid_cells)
 
 
-def build_matrix(frames: Frames, steps: pd.DataFrame) -> Matrix:
+def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
     """The matrix of a study's cells, with the reasons of ``Results.steps`` for those that have no result."""
     rows = [_filled(row) for row in rows_of(frames.cells)]
-    squares = squares_of(frames.cells, steps)
+    texts = word_cells(frames.cells, steps)
     shared = _shared(rows)
     columns = {_column(row): row for row in rows}
     draws: defaultdict[str, dict[str, Row]] = defaultdict(dict)
-    at: defaultdict[tuple[str, str], list[Square]] = defaultdict(list)
-    for row, square in zip(rows, squares, strict=True):
-        draws[row["first_draw"]].setdefault(square.arm, row)
-        at[row["first_draw"], _column(row)].append(square)
+    at: defaultdict[tuple[str, str], list[CellText]] = defaultdict(list)
+    for row, cell in zip(rows, texts, strict=True):
+        draws[row["first_draw"]].setdefault(cell.arm, row)
+        at[row["first_draw"], _column(row)].append(cell)
     groups: defaultdict[str, list[MatrixRow]] = defaultdict(list)
     first = [next(iter(arms.values())) for arms in draws.values()]
     for row, domain, arms in zip(first, _domains(first, "train", shared), draws.values(), strict=True):
         heading = Heading(domain=domain, details=tuple(_who(row, len(arms), rows)))
-        places = tuple(_place(at[row["first_draw"], column], frames) for column in columns)
-        groups[str(row["method"])].append(MatrixRow(name=_plain_name(row), heading=heading, places=places))
+        grid_cells = tuple(_grid_cell(at[row["first_draw"], column], frames) for column in columns)
+        groups[str(row["method"])].append(MatrixRow(name=_plain_name(row), heading=heading, grid_cells=grid_cells))
     asked = list(columns.values())
-    return Matrix(
+    return PageMatrix(
         evaluations=tuple(
             Heading(domain=domain, details=tuple(_differing(row, _COLUMN[1:], asked)))
             for row, domain in zip(asked, _domains(asked, "tested_on", shared), strict=True)
         ),
         groups=tuple((method, tuple(learners)) for method, learners in groups.items()),
-        squares=tuple(squares),
+        cells=tuple(texts),
         common=(
             *((name, values[0]) for name in _COMMON if len(values := _values(rows, name)) == 1),
             *(("domain", part) for part in [", ".join(shared)] if part),
@@ -118,9 +120,9 @@ def _filled(row: Row) -> Row:
     }
 
 
-def _place(squares: Sequence[Square], frames: Frames) -> Place:
-    drawn = 1 < len(squares) == len({square.arm for square in squares})
-    return Place(squares=tuple(squares), drawn=drawn, mean=mean_of(squares, frames) if drawn else None)
+def _grid_cell(texts: Sequence[CellText], frames: Frames) -> GridCell:
+    replicated = 1 < len(texts) == len({cell.arm for cell in texts})
+    return GridCell(cells=tuple(texts), replicated=replicated, mean=mean_of(texts, frames) if replicated else None)
 
 
 def _column(row: Row) -> str:
@@ -147,10 +149,10 @@ def _shared(rows: Sequence[Row]) -> tuple[str, ...]:
     return () if any(len(parts) == len(found) for parts in domains) else found
 
 
-def _domains(rows: Sequence[Row], domain: str, shared: Sequence[str]) -> list[tuple[Part, ...]]:
+def _domains(rows: Sequence[Row], domain: str, shared: Sequence[str]) -> list[tuple[DomainPart, ...]]:
     domains = [[part for part in _parts(row, domain) if part not in shared] for row in rows]
     named = [parts for parts in domains if parts]
-    return [tuple(Part(part, not all(part in other for other in named)) for part in parts) for parts in domains]
+    return [tuple(DomainPart(part, not all(part in other for other in named)) for part in parts) for parts in domains]
 
 
 def _differing(row: Row, names: Sequence[str], rows: Sequence[Row]) -> list[str]:

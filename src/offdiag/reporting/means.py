@@ -7,19 +7,19 @@ import pandas as pd
 
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.mean_accuracy import answer_grids, mean_accuracy
-from offdiag.reporting.squares import SHADES, Numbers, Square
+from offdiag.reporting.cell_texts import SHADES, CellText, ResultText
 from offdiag.reporting.wording import known, number, percent, percents, points
 from offdiag.stats import FloatArray
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.means import mean_interval
 
 
-def mean_of(squares: Sequence[Square], frames: Frames) -> Numbers | None:
+def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
     """What several draws of a learner have on average, with intervals over draws and items; None where none is done.
 
     ``count`` is that of the items of each draw, and how many draws are done where some are not.
     """
-    names = [square.name for square in squares if square.shade is not None]
+    names = [cell.name for cell in texts if cell.shade is not None]
     if not names:
         return None
     cells = frames.cells[frames.cells["cell"].isin(names)]
@@ -27,8 +27,8 @@ def mean_of(squares: Sequence[Square], frames: Frames) -> Numbers | None:
     grids = answer_grids([cells] if base is None else [cells, base], frames, {}, "matrix")
     mean, low, high, _ = mean_accuracy(grids[0], ("matrix", *names))
     difference, clear = ("", False) if base is None else _difference(grids[0], grids[1], names)
-    lacking = f"{len(names)} of {len(squares)} draws · " if len(names) < len(squares) else ""
-    return Numbers(
+    lacking = f"{len(names)} of {len(texts)} draws · " if len(names) < len(texts) else ""
+    return ResultText(
         shade=round(mean * SHADES),
         accuracy=percent(mean),
         interval=percents(low, high),

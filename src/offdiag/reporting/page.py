@@ -9,10 +9,10 @@ from importlib.metadata import version
 
 import pandas as pd
 
+from offdiag.reporting.cell_texts import SHADES, STATES, rows_of
 from offdiag.reporting.inline import inline, template
-from offdiag.reporting.matrix import Matrix
+from offdiag.reporting.matrix import PageMatrix
 from offdiag.reporting.records import pack
-from offdiag.reporting.squares import SHADES, STATES, rows_of
 from offdiag.reporting.wording import number
 from offdiag.results import Results
 
@@ -24,13 +24,13 @@ class Picture:
     """A figure as PNG.
 
     Attributes:
-        moving: whether an interactive page, ``figures/<name>.html``, belongs to it.
+        interactive: whether an interactive page, ``figures/<name>.html``, belongs to it.
     """
 
     name: str
     caption: str
     png: bytes
-    moving: bool = False
+    interactive: bool = False
 
     @property
     def source(self) -> str:
@@ -45,7 +45,7 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pack:
+class RecordPack:
     """The records of the cell ``index`` that the page carries: the first ``held`` of ``total``."""
 
     index: int
@@ -55,7 +55,7 @@ class Pack:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class TableExcerpt:
     """An extra table, worded: the first rows of ``total``."""
 
     name: str
@@ -66,7 +66,7 @@ class Shown:
 
 def render_page(
     results: Results,
-    matrix: Matrix,
+    matrix: PageMatrix,
     pictures: Sequence[Picture],
     tables: Mapping[str, pd.DataFrame],
     command: str,
@@ -78,14 +78,14 @@ def render_page(
         results=results,
         claim=[" ".join(paragraph.split()) for paragraph in results.claim.split("\n\n") if paragraph.strip()],
         matrix=matrix,
-        states=Counter(square.state for square in matrix.squares),
+        states=Counter(cell.state for cell in matrix.cells),
         measurements=_states(results.measurements),
         steps=steps,
         step_states=Counter(str(step["state"]) for step in steps),
         words=STATES,
         shades=range(SHADES + 1),
         pictures=pictures,
-        tables=[_shown(name, table) for name, table in tables.items()],
+        tables=[_excerpt(name, table) for name, table in tables.items()],
         packs={p.index: p for p in _packs(results, matrix, records_per_cell)},
         command=command,
         version=version("offdiag"),
@@ -102,18 +102,18 @@ def _states(measurements: Mapping[str, pd.DataFrame]) -> Mapping[str, int]:
     return counted
 
 
-def _packs(results: Results, matrix: Matrix, limit: int) -> Iterator[Pack]:
+def _packs(results: Results, matrix: PageMatrix, limit: int) -> Iterator[RecordPack]:
     factors = [str(name) for name in results.cells.columns]
-    for square in matrix.squares:
-        records = results.read_records(square.name)
+    for cell in matrix.cells:
+        records = results.read_records(cell.name)
         if records:
             held = records[:limit]
-            yield Pack(index=square.index, held=len(held), total=len(records), data=pack(held, factors))
+            yield RecordPack(index=cell.index, held=len(held), total=len(records), data=pack(held, factors))
 
 
-def _shown(name: str, table: pd.DataFrame) -> Shown:
+def _excerpt(name: str, table: pd.DataFrame) -> TableExcerpt:
     head = table.head(ROWS_SHOWN).astype(object).itertuples(index=False, name=None)
-    return Shown(
+    return TableExcerpt(
         name=name,
         columns=tuple(str(column) for column in table.columns),
         rows=tuple(tuple(number(value) for value in row) for row in head),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from offdiag.errors import UserError
-from offdiag.reporting.squares import Square
+from offdiag.reporting.cell_texts import CellText
 from offdiag.reporting.wording import visible
 from offdiag.results import Results
 
@@ -34,7 +34,7 @@ _LATEX = str.maketrans(
 
 
 def write_tables(
-    results: Results, squares: tuple[Square, ...], tables: Mapping[str, pd.DataFrame], folder: Path
+    results: Results, texts: tuple[CellText, ...], tables: Mapping[str, pd.DataFrame], folder: Path
 ) -> None:
     """Write all frames of the results and each extra table as CSV into ``folder``.
 
@@ -56,7 +56,7 @@ def write_tables(
         (folder / f"{name}.tex").unlink(missing_ok=True)
         if len(table) <= LONGEST:
             (folder / f"{name}.tex").write_text(plain_latex_table(table), encoding="utf-8", newline="\n")
-    (folder / "cells.tex").write_text(latex_table(squares), encoding="utf-8", newline="\n")
+    (folder / "cells.tex").write_text(latex_table(texts), encoding="utf-8", newline="\n")
 
 
 def check_name(name: str) -> None:
@@ -78,7 +78,7 @@ def latex(text: str) -> str:
     return "{}" + escaped if escaped.startswith(("[", "*")) else escaped
 
 
-def latex_table(squares: tuple[Square, ...]) -> str:
+def latex_table(texts: tuple[CellText, ...]) -> str:
     r"""A booktabs table, one line a cell: arm, evaluation, n, accuracy with its interval, difference with its interval.
 
     It needs ``\usepackage{booktabs}`` and ``\usepackage[T1]{fontenc}``, and ``longtable`` for more than 40 cells.
@@ -86,13 +86,13 @@ def latex_table(squares: tuple[Square, ...]) -> str:
     table = pd.DataFrame(
         [
             {
-                "Arm": square.arm,
-                "Evaluation": square.evaluation,
-                "n": square.count.removeprefix("n = "),
-                "Accuracy (%)": f"{square.accuracy} [{square.interval}]" if square.shade is not None else square.state,
-                "Difference (points)": square.difference or "–",
+                "Arm": cell.arm,
+                "Evaluation": cell.evaluation,
+                "n": cell.count.removeprefix("n = "),
+                "Accuracy (%)": f"{cell.accuracy} [{cell.interval}]" if cell.shade is not None else cell.state,
+                "Difference (points)": cell.difference or "–",
             }
-            for square in squares
+            for cell in texts
         ],
         columns=["Arm", "Evaluation", "n", "Accuracy (%)", "Difference (points)"],
     )

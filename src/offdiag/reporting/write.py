@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from offdiag.figures.scene import Scene
+from offdiag.figures.scatter_3d import Scatter3D
 from offdiag.reporting.matrix import build_matrix
 from offdiag.reporting.page import Picture, render_page
-from offdiag.reporting.scene import render_scene
+from offdiag.reporting.scatter_3d import render_scatter_3d
 from offdiag.reporting.tables import check_name, write_tables
 from offdiag.reporting.wording import literal
 from offdiag.results import Results
@@ -27,7 +27,7 @@ def write_report(
     figures: "Sequence[tuple[str, str, Figure]]" = (),
     tables: Mapping[str, pd.DataFrame] = {},
     *,
-    scenes: Mapping[str, Scene] = {},
+    scatters: Mapping[str, Scatter3D] = {},
     command: str | None = None,
     records_per_cell: int = RECORDS_PER_CELL,
 ) -> Path:
@@ -42,7 +42,7 @@ def write_report(
         folder: made if it is not there; files of an earlier report in it are replaced.
         figures: (name, caption, figure) in reading order; the first stands beside the claim.
         tables: extra tables by name, such as the fits of an analysis.
-        scenes: by the name of a figure, what its interactive page ``figures/<name>.html`` shows.
+        scatters: by the name of a figure, what its interactive page ``figures/<name>.html`` shows.
         command: what reproduces the results; by default ``offdiag run`` with every parameter spelled out.
         records_per_cell: how many records of a cell the page carries at most.
 
@@ -53,9 +53,9 @@ def write_report(
         check_name(name)
     tables = {name: _flat(table) for name, table in tables.items()}
     matrix = build_matrix(results, results.steps)
-    write_tables(results, matrix.squares, tables, folder / "tables")
+    write_tables(results, matrix.cells, tables, folder / "tables")
     pictures = [
-        _picture(figure, folder / "figures", name, caption, scenes.get(name)) for name, caption, figure in figures
+        _picture(figure, folder / "figures", name, caption, scatters.get(name)) for name, caption, figure in figures
     ]
     page = render_page(results, matrix, pictures, tables, command or reproduce(results), records_per_cell)
     path = folder / "index.html"
@@ -75,12 +75,12 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index() if any(name is not None for name in table.index.names) else table
 
 
-def _picture(figure: "Figure", folder: Path, name: str, caption: str, scene: Scene | None) -> Picture:
+def _picture(figure: "Figure", folder: Path, name: str, caption: str, scatter: Scatter3D | None) -> Picture:
     from offdiag.figures import save
 
     (png,) = (path for path in save(figure, folder, name) if path.suffix == ".png")
     page = folder / f"{name}.html"
     page.unlink(missing_ok=True)
-    if scene is not None:
-        page.write_bytes(render_scene(scene).encode("utf-8"))
-    return Picture(name=name, caption=caption, png=png.read_bytes(), moving=scene is not None)
+    if scatter is not None:
+        page.write_bytes(render_scatter_3d(scatter).encode("utf-8"))
+    return Picture(name=name, caption=caption, png=png.read_bytes(), interactive=scatter is not None)

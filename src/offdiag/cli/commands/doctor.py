@@ -24,7 +24,7 @@ def doctor(
     """
     from offdiag.api import open_store
     from offdiag.doctor import doctor as examine
-    from offdiag.engine.threads import limit_threads
+    from offdiag.engine.execute import limit_threads
     from offdiag.models import ModelSpec
     from offdiag.runtime import Runtime
 

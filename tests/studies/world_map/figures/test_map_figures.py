@@ -43,7 +43,7 @@ def test_before_anything_is_measured_the_figure_says_so(figure, tmp_path):
     save(drawn, tmp_path, "nothing")
     texts = [text.get_text() for text in drawn.findobj(lambda artist: hasattr(artist, "get_text"))]
     assert any("measured yet" in text for text in texts)
-    assert figure.scene(NOTHING) is None
+    assert figure.scatter_3d(NOTHING) is None
 
 
 def test_emergence_has_a_curve_a_training_over_updates():
@@ -130,19 +130,19 @@ def test_components_are_turned_to_the_map_and_never_stretched():
 
 
 def test_the_scene_has_all_snapshots_in_order_and_both_views_of_each_model():
-    scene = MAPS.scene(city_maps(models=("narrow", "wide")))
-    assert [film.label for film in scene.films] == [
+    scatter = MAPS.scatter_3d(city_maps(models=("narrow", "wide")))
+    assert [animation.label for animation in scatter.animations] == [
         f"{model}: {view}"
         for model in ("narrow", "wide")
         for view in ("principal components 1 to 3", "decoded places and the rest")
     ]
-    assert [caption for caption, _ in scene.films[0].steps] == [
+    assert [caption for caption, _ in scatter.animations[0].steps] == [
         "after 1 update", "after 10 updates", "after 100 updates", "at the end",
     ]  # fmt: skip
-    assert all(places.shape == (48, 3) for film in scene.films for _, places in film.steps)
-    assert scene.films[0].marked == WORLD.build().new.tolist()
-    assert set(scene.films[0].groups) == set(scene.colours)
-    assert scene.films[0].goal.std() < 1
+    assert all(places.shape == (48, 3) for animation in scatter.animations for _, places in animation.steps)
+    assert scatter.animations[0].marked == WORLD.build().new.tolist()
+    assert set(scatter.animations[0].groups) == set(scatter.colours)
+    assert scatter.animations[0].goal.std() < 1
 
 
 def test_the_first_four_models_are_drawn_and_all_are_on_the_page():
@@ -150,7 +150,7 @@ def test_the_first_four_models_are_drawn_and_all_are_on_the_page():
     drawn = MAPS.plot(frames)
     assert len(drawn.axes) == 12
     assert "1 more models on the interactive page" in drawn._supxlabel.get_text()
-    assert len(MAPS.scene(frames).films) == 10
+    assert len(MAPS.scatter_3d(frames).animations) == 10
 
 
 def test_models_of_several_worlds_have_each_their_own():
@@ -162,9 +162,9 @@ def test_models_of_several_worlds_have_each_their_own():
     ]
     frames = frames_of(city_maps=rows)
     assert len(MAPS.plot(frames).axes) == 6
-    films = MAPS.scene(frames).films
-    assert [len(film.names) for film in films] == [48, 48, 40, 40]
-    assert films[2].label.startswith("china: ")
+    animations = MAPS.scatter_3d(frames).animations
+    assert [len(animation.names) for animation in animations] == [48, 48, 40, 40]
+    assert animations[2].label.startswith("china: ")
 
 
 def test_models_are_named_by_what_sets_them_apart():

@@ -8,7 +8,7 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.scene import Film, Scene
+from offdiag.figures.scatter_3d import Animation, Scatter3D
 from offdiag.figures.style import footnote, heading, new_figure, styled
 from offdiag.stats import FloatArray
 from offdiag.stats.coordinate_probe import probe_quality
@@ -59,19 +59,19 @@ class CityMaps(StudyFigure):
             )
         return figure
 
-    def scene(self, frames: Frames) -> Scene | None:
+    def scatter_3d(self, frames: Frames) -> Scatter3D | None:
         models = read_maps(frames, self.where, f"figure {self.name}")
         if not models:
             return None
-        films = [film for name, snapshots in models.items() for film in _films(name, snapshots)]
-        seen = {group for film in films for group in film.groups}
+        animations = [animation for name, snapshots in models.items() for animation in _animations(name, snapshots)]
+        seen = {group for animation in animations for group in animation.groups}
         labels = {region_label(region): colour for region, colour in COLOURS.items()}
         colours = {label: colour for label, colour in labels.items() if label in seen}
-        return Scene(
+        return Scatter3D(
             title=self.caption.partition(".")[0] or "The map in the states",
             colours=colours | {NEW_CITIES: NEW},
             marked=frozenset({NEW_CITIES}),
-            films=films,
+            animations=animations,
         )
 
 
@@ -147,7 +147,7 @@ def _footnote(models: dict[str, list[MapSnapshot]], left_out: int) -> str:
     )
 
 
-def _films(name: str, snapshots: list[MapSnapshot]) -> Iterator[Film]:
+def _animations(name: str, snapshots: list[MapSnapshot]) -> Iterator[Animation]:
     """Yield both views of a model, in units of the spread of the true places."""
     last = snapshots[-1]
     true = last.true
@@ -167,13 +167,13 @@ def _films(name: str, snapshots: list[MapSnapshot]) -> Iterator[Film]:
         "marked": last.new.tolist(),
         "goal": goal,
     }
-    yield Film(
+    yield Animation(
         label=f"{prefix}principal components 1 to 3",
         axes=("rotated to east", "rotated to north", "third direction"),
         steps=[(c, scaled(xyz[:, :2], xyz[:, 2] / unit)) for c, xyz in zip(captions, components, strict=True)],
         **points,
     )
-    yield Film(
+    yield Animation(
         label=f"{prefix}decoded places and the rest",
         axes=("decoded east", "decoded north", "first component of the rest"),
         steps=[(c, scaled(s.probed, rest)) for c, s, rest in zip(captions, snapshots, rests, strict=True)],

@@ -7,8 +7,8 @@ from offdiag.stats import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
-    """One sequence of places of some points.
+class Animation:
+    """Points that move through a sequence of steps.
 
     Attributes:
         label: what moves, and in which coordinates. axes: what the three axes are.
@@ -27,7 +27,7 @@ class Film:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class Scatter3D:
     """Films to choose from.
 
     Attributes:
@@ -38,4 +38,4 @@ class Scene:
     title: str
     colours: dict[str, str]
     marked: frozenset[str]
-    films: Sequence[Film]
+    animations: Sequence[Animation]

@@ -28,7 +28,7 @@ Row = Mapping[str, Any]  # a row of a frame, with None for whatever is missing
 
 
 @dataclass(frozen=True, kw_only=True)
-class Numbers:
+class ResultText:
     """What a cell or the mean of several came to, worded; texts are empty where there is nothing.
 
     Attributes:
@@ -48,7 +48,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Square(Numbers):
+class CellText(ResultText):
     """One cell, worded.
 
     Attributes:
@@ -74,23 +74,23 @@ def rows_of(frame: pd.DataFrame) -> list[Row]:
     return [{str(k): v if known(v) else None for k, v in row.items()} for row in frame.to_dict("records")]
 
 
-def squares_of(cells: pd.DataFrame, steps: pd.DataFrame) -> list[Square]:
+def word_cells(cells: pd.DataFrame, steps: pd.DataFrame) -> list[CellText]:
     """Every cell, with the state and the note of its step where it has no result of its own."""
     by_place: dict[str, Row] = {}
     for step in rows_of(steps):
         by_place |= {str(step["name"]): step, str(step["folder"]): step}
     return [
-        _square(index, cell, by_place.get(str(cell["folder"])) or by_place.get(str(cell["cell"])) or {})
+        _word_cell(index, cell, by_place.get(str(cell["folder"])) or by_place.get(str(cell["cell"])) or {})
         for index, cell in enumerate(rows_of(cells))
     ]
 
 
-def _square(index: int, cell: Row, step: Row) -> Square:
+def _word_cell(index: int, cell: Row, step: Row) -> CellText:
     state = str(cell["state"])
     if state == "missing" and step.get("state") in STATES:
         state = str(step["state"])
     has = state == "done" and cell["accuracy"] is not None
-    return Square(
+    return CellText(
         index=index,
         name=str(cell["cell"]),
         arm=str(cell["arm"]),

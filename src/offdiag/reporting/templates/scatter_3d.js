@@ -1,14 +1,14 @@
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
-const [space, film, step, play, goal, caption, point, axes] =
-  ["space", "film", "step", "play", "goal", "caption", "point", "axes"].map((id) => document.getElementById(id));
+const [space, animation, step, play, goal, caption, point, axes] =
+  ["space", "animation", "step", "play", "goal", "caption", "point", "axes"].map((id) => document.getElementById(id));
 const pen = space.getContext("2d");
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 let shown = [];          // places as drawn, on their way to those of the step
 let screen = [];         // x, y and depth of each point on the canvas
 let turn = 0, tilt = 0, zoom = 1, drag = null, timer = null, moving = 0;
 
-const current = () => data.films[film.value];
+const current = () => data.animations[animation.value];
 const target = () => current().steps[step.value].places;
 
 function project([x, y, z], width, height) {
@@ -102,7 +102,7 @@ play.addEventListener("click", () => {
     go();
   }, 800);
 });
-film.addEventListener("change", () => { stop(); choose(); });
+animation.addEventListener("change", () => { stop(); choose(); });
 step.addEventListener("input", () => { stop(); go(); });
 goal.addEventListener("change", draw);
 addEventListener("resize", draw);
