@@ -1,4 +1,4 @@
-"""What a study measured beside what others have published."""
+"""Table that sets what a study measured beside published numbers."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ NOT_MEASURED, NO_COUNTERPART = "not measured", "no counterpart"
 
 
 class _Measured(NamedTuple):
-    """Our number: of whom, its interval, planned items of a cell, finished seeds, and its state."""
+    """A number that the study measured: of which model, its interval, items, seeds, and state."""
 
     model: str
     ends: Estimate
@@ -29,7 +29,7 @@ class _Measured(NamedTuple):
 
 
 def comparison(design: Design, results: Results) -> "pd.DataFrame":
-    """One row a published number and model that this study measured; what was measured comes first.
+    """Return one row per published number and model that this study measured; measured ones come first.
 
     A published number stands beside the one cell (or the same cell under several seeds), or the one row of an analysis,
     that has all of its factors; the difference is measured minus published.
@@ -64,7 +64,7 @@ def comparison(design: Design, results: Results) -> "pd.DataFrame":
 
 
 def _tables(design: Design, results: Results) -> "dict[str, pd.DataFrame]":
-    """The tables that published numbers name."""
+    """Return the tables that published numbers name."""
     known = {analysis.name: analysis for analysis in design.analyses}
     tables = {CELLS: results.cells}
     for number in design.published:
@@ -81,7 +81,7 @@ def _measured(
     rows: Mapping[str, list[dict[str, Any]]],
     records: "pd.DataFrame",
 ) -> Iterable[_Measured]:
-    """Our numbers, one a model, or one without a value that says why there is none."""
+    """Return the study's numbers, one per model, or one without a value that says why there is none."""
     if number.table is None:
         return [_Measured("", UNKNOWN, None, None, NO_COUNTERPART)]
     table = tables[number.table]
@@ -115,7 +115,7 @@ def _of_row(number: Published, chosen: "pd.DataFrame", model: str) -> _Measured:
 
 
 def _models(cells: "pd.DataFrame") -> str:
-    """Whom the study measured, for a row of an analysis, which may not say."""
+    """Return which models the study measured, for a row of an analysis, which may not say."""
     return ", ".join(cells["model"].unique()) if "model" in cells else ""
 
 
@@ -152,13 +152,13 @@ def _columns(name: str, ends: Estimate) -> dict[str, float]:
 
 
 def _rows(frame: "pd.DataFrame") -> Iterator[dict[str, Any]]:
-    """The rows as mappings, with None for whatever is missing."""
+    """Return the rows as mappings, with None for whatever is missing."""
     for row in frame.astype(object).where(frame.notna(), None).to_dict(orient="records"):
         yield {str(name): value for name, value in row.items()}
 
 
 def _fits(row: Mapping[str, Any], where: Mapping[str, str | int | float | bool]) -> bool:
-    """Whether the row has all the values; what it lacks fits nothing, and True is not 1."""
+    """Return whether the row has all the values; what it lacks fits nothing, and True is not 1."""
     return all(
         row.get(name) is not None and isinstance(row[name], bool) is isinstance(wanted, bool) and row[name] == wanted
         for name, wanted in where.items()

@@ -1,4 +1,4 @@
-"""From a plan and a store to the results: every number that anyone sees comes from these frames."""
+"""Gather the results of a plan from the store, as the frames that every shown number comes from."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from offdiag.tasks import get_task
 
 
 def gather(plan: Plan, store: Store) -> Results:
-    """The results of a study as far as the store has them; cells that are missing or failed are rows like others."""
+    """Return the results of a study as far as the store has them; missing and failed cells are rows, too."""
     survey = plan.survey(store)
     states = {state.step.fingerprint: state.state for state in survey}
     found = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
@@ -102,7 +102,7 @@ def _cell_row(
 
 
 def _errors(cell: Cell, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Mean and median (with its interval) of how far the parsed answers are off; ``n_unparsed`` says how many lack."""
+    """Return mean and median error (with its interval) of the parsed answers; ``n_unparsed`` counts the others."""
     if not get_task(cell.evaluation.domain.task).graded_by_error:
         return {}
     errors = [record["error"] for record in records if record["error"] is not None]
@@ -175,5 +175,5 @@ def _cells(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
-    """Nullable types, so that an absent factor is NA and an integer stays one."""
+    """Return the frame with nullable types, so that an absent factor is NA and an integer stays one."""
     return frame.convert_dtypes()

@@ -1,4 +1,4 @@
-"""What the store and the studies say of one step: which plan it belongs to, and why it is what it is."""
+"""Explain one step of the store: which plan it belongs to, and why it is in its state."""
 
 import shlex
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ class Reason:
     lines: tuple[str, ...]
 
     def to_json(self) -> dict[str, Json]:
-        """As JSON values."""
+        """Return the fields as JSON values."""
         return {"step": self.step, "state": self.state, "why": list(self.lines)}
 
 
 class Origin(BaseModel):
-    """Which study first asked for a step, at which scale, with which parameters set."""
+    """The study that first asked for a step, its scale and the parameters that were set."""
 
     study: str
     scale: str = ""
     set: dict[str, str] = {}
 
     def plan(self) -> Plan:
-        """The plan as the study expands it today.
+        """Return the plan as the study expands it today.
 
         Raises:
             UserError: the study is gone or no longer takes the parameters.
@@ -46,7 +46,7 @@ class Origin(BaseModel):
 
 
 class Description(BaseModel):
-    """What ``cell.json`` says of a step."""
+    """The content of a step's ``cell.json``."""
 
     kind: str
     name: str
@@ -56,7 +56,7 @@ class Description(BaseModel):
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """The description in a folder of the store.
+        """Read the description in a folder of the store.
 
         Raises:
             StoreError: there is none that can be read.
@@ -68,7 +68,7 @@ class Description(BaseModel):
             raise StoreError(f"{path} does not describe a step: delete {folder} and run again") from error
 
     def planned(self) -> Step | None:
-        """The step of that name in today's plan, or None if the study no longer has one.
+        """Return the step of that name in today's plan, or None if the study no longer has one.
 
         Raises:
             UserError: the study is gone or no longer takes the parameters.
@@ -82,7 +82,7 @@ class Description(BaseModel):
 
 
 def explain(store: Store, text: str) -> Reason:
-    """Why the step that ``text`` names is done, stale, failed or missing.
+    """Explain why the step that ``text`` names is done, stale, failed or missing.
 
     Raises:
         UserError: no step of the store has that name, or several have.
@@ -108,7 +108,7 @@ def explain(store: Store, text: str) -> Reason:
 
 
 def find_planned(store: Store, text: str) -> tuple[Path, Step]:
-    """The folder and step that ``text`` names.
+    """Return the folder and step that ``text`` names.
 
     Raises:
         UserError: there is none, or its study has changed so that it is stale.

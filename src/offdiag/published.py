@@ -1,4 +1,4 @@
-"""Numbers that others have published: what a study's own are compared with."""
+"""Published numbers of others, with which a study's own are compared."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ CELLS = "cells"
 
 
 class Published(BaseModel):
-    """One published number, and where the number of this study that stands beside it is.
+    """A published number, and where the study's number to compare with it is found.
 
     Attributes:
         quantity: the column that holds the measured number: ``accuracy`` or ``difference`` of the cells (fractions),
@@ -69,17 +69,17 @@ class Published(BaseModel):
 
     @property
     def of(self) -> str:
-        """What was measured, in a line: ``base_addition in-context k=4 eval_base=8``."""
+        """What was measured, on one line: ``base_addition in-context k=4 eval_base=8``."""
         return " ".join(v if isinstance(v, str) else f"{name}={json.dumps(v)}" for name, v in self.where.items())
 
     @property
     def label(self) -> str:
-        """A name for messages."""
+        """A name of the number for messages."""
         return f"published {self.quantity} of {self.model}, {self.of or 'everything'}"
 
 
 def read_published(file: Traversable) -> tuple[Published, ...]:
-    """The numbers of a CSV file: the fields of :class:`Published` by name, every other column is a factor of ``where``.
+    """Read the numbers of a CSV file: fields of :class:`Published` by name; other columns are factors of ``where``.
 
     An empty field is absent; ``true``, ``false`` and numbers are what they look like, all else is text. An empty
     ``table`` of a row means the cells, and ``-`` that nothing corresponds.

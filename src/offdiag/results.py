@@ -1,4 +1,4 @@
-"""The results of a study as pandas frames: what analyses, figures and the report read, and nothing else."""
+"""Results of a study as pandas frames: the only thing that analyses, figures and the report read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from offdiag.identity import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Results(Frames):
-    """Everything that is known of a study at one moment: its frames, and where they come from.
+    """All results of a study at one moment: its frames, and where they come from.
 
     Attributes:
         study, scale: names.
@@ -35,6 +35,6 @@ class Results(Frames):
     read_records: Callable[[str], list[dict[str, Any]]]
 
     def lacking(self) -> dict[str, int]:
-        """How many steps are still to be done, by state; empty when there is nothing left."""
+        """Number of steps that are not done, by state; empty when there is nothing left."""
         counts = self.steps["state"].value_counts()
         return {str(state): int(n) for state, n in counts.items() if state not in ("done", "not needed")}

@@ -1,4 +1,4 @@
-"""The examination: quick things first, then the model."""
+"""Run the self-examination: quick things first, then the model."""
 
 from offdiag.doctor.finding import Finding
 from offdiag.doctor.machine import machine

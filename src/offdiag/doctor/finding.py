@@ -1,4 +1,4 @@
-"""What an examination found."""
+"""Finding of the self-examination, and its form as JSON."""
 
 from dataclasses import asdict, dataclass
 
@@ -7,7 +7,7 @@ from offdiag.identity import Json
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was examined, and whether it is in order.
 
     Attributes:
         name: what. ok: whether it is as it should be; None where that was not or cannot be judged.
@@ -21,5 +21,5 @@ class Finding:
     remedy: str = ""
 
     def to_json(self) -> dict[str, Json]:
-        """All fields."""
+        """Return all fields as JSON values."""
         return asdict(self)

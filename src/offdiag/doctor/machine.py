@@ -1,4 +1,4 @@
-"""Versions, device and threads."""
+"""Examine the machine: versions, device and threads."""
 
 import platform
 import sys
@@ -16,7 +16,7 @@ OLDEST_PYTHON = (3, 11)
 
 
 def machine(runtime: Runtime) -> list[Finding]:
-    """Python, offdiag, everything that offdiag requires, the device and the threads."""
+    """Return findings on Python, offdiag and what it requires, the device and the threads."""
     return [_python(), *_packages(), _device(runtime), _threads(runtime)]
 
 
@@ -27,7 +27,7 @@ def _python() -> Finding:
 
 
 def _packages() -> list[Finding]:
-    """This package and what it requires; of the extras only the GPU's, which may be missing."""
+    """Return this package and what it requires; of the extras only the GPU's, which may be missing."""
     findings = [Finding("offdiag", True, __version__)]
     for text in requires("offdiag") or []:
         requirement = Requirement(text)

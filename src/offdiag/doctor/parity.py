@@ -1,4 +1,4 @@
-"""Do a model's answers depend on what they must not: the batch that a prompt is in, and the cache of what it shares?
+"""Test that a model's answers depend neither on the batch of a prompt nor on the shared prefix cache.
 
 Eight prompts of different lengths, five of them with a beginning in common, are answered greedily and scored three
 times: in one batch, one by one, and in one batch by transformers' ordinary attention and cache.
@@ -41,14 +41,14 @@ TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5, "float16": 0.1}
 
 @dataclass(frozen=True)
 class Replies:
-    """Token ids of each prompt's completion, and the log-probabilities of its continuations."""
+    """Token ids of each prompt's completion and log-probabilities of its continuations."""
 
     ids: list[tuple[int, ...]]
     logprobs: list[float]
 
 
 def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
-    """Batch invariance and cache parity of a model, with the numbers."""
+    """Return findings on batch invariance and cache parity of a model, with the numbers."""
     import torch
 
     from offdiag.models.lm import LM
@@ -76,7 +76,7 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
 
 
 def _location(spec: ModelSpec, runtime: Runtime, store: Store) -> str | Path:
-    """Where the weights lie, converted now if they must be and are not."""
+    """Return where the weights lie, converted now if they must be and are not."""
     from offdiag.engine.execute import Ended, ModelSlot, StepWork, execute
 
     weights, slot = Weights.of(spec), ModelSlot()
@@ -99,7 +99,7 @@ def _ask(model: "LM") -> Replies:
 
 
 def compare(name: str, how: str, spec: ModelSpec, ours: Replies, theirs: Replies) -> Finding:
-    """Flipped completions and the largest difference of a log-probability.
+    """Return the number of changed completions and the largest difference of a log-probability.
 
     A 16-bit format rounds so coarsely that a flip between near ties is no fault; it is reported and not judged.
     """

@@ -1,4 +1,4 @@
-"""The store as it lies on the disk: format, half-written folders, failures, dead leases, free space."""
+"""Examine the store on disk: format, half-written folders, failures, dead leases, free space."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ ENOUGH_BYTES = 5 * 2**30
 
 
 def storage(store: Store) -> list[Finding]:
-    """The findings on a store; one that does not exist yet is in order."""
+    """Return findings on a store; one that does not exist yet is in order."""
     findings = [_disk(store.root)]
     if not (store.root / "store.json").exists():
         return [*findings, Finding("store", True, f"{store.root} does not exist yet; the first run makes it")]
@@ -54,7 +54,7 @@ def _disk(root: Path) -> Finding:
 
 
 def _broken(folder: Path) -> str:
-    """Why a finished step cannot be used, or nothing."""
+    """Return why a finished step cannot be used, or nothing."""
     try:
         result, cell = read_json(folder / "result.json"), read_json(folder / "cell.json")
     except StoreError as error:
@@ -72,7 +72,7 @@ def _failure(folder: Path) -> str:
 def _list(
     name: str, found: Sequence[object], what: str, remedy: str, *, bad: bool | None = None, most: int = 3
 ) -> Finding:
-    """A finding that is in order if nothing was ``found``, and ``bad`` (False, or None for unjudged) otherwise."""
+    """Return a finding: in order if nothing was ``found``, else ``bad`` (False, or None for unjudged)."""
     if not found:
         return Finding(name, True, f"none {what}")
     listed = "; ".join(str(item) for item in found[:most]) + (" …" if len(found) > most else "")

@@ -1,4 +1,4 @@
-"""Engines: they carry out what a plan still lacks."""
+"""Engines: they run the steps of a plan that the store lacks."""
 
 from offdiag.engine.engine import ENGINES, Engine, Silent, Watcher, engine_type
 from offdiag.engine.inline import Inline

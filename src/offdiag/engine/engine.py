@@ -1,4 +1,4 @@
-"""The contract of an engine: it carries out what a plan still lacks, in this process or wherever it likes."""
+"""Contract of an engine, which runs the steps that a plan still lacks, and of whoever watches it."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol
@@ -12,33 +12,33 @@ from offdiag.store import Store
 
 
 class Watcher(Protocol):
-    """Listens to a run; all methods are called in the process that called ``run``."""
+    """Listener to a run; all methods are called in the process that called ``run``."""
 
     def started(self, step: Step) -> None:
-        """A step began."""
+        """Note that a step began."""
 
     def progressed(self, step: Step, done: int, total: int) -> None:
-        """A step did ``done`` of ``total`` units."""
+        """Note that a step did ``done`` of ``total`` units."""
 
     def ended(self, step: Step, state: str, message: str) -> None:
-        """A step ended as ``done``, ``failed``, ``busy`` or ``blocked``, with the line that says why."""
+        """Note that a step ended as ``done``, ``failed``, ``busy`` or ``blocked``, with the line that says why."""
 
 
 class Silent:
     """A watcher that says nothing."""
 
     def started(self, step: Step) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def progressed(self, step: Step, done: int, total: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def ended(self, step: Step, state: str, message: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Engine(ABC):
-    """Carries out the steps that a scheduler hands out.
+    """Base class of engines: an engine runs the steps that a scheduler hands out.
 
     Attributes:
         local: whether its workers share the cores of this machine.
@@ -64,7 +64,7 @@ ENGINES = Registry[type[Engine]]("engine", "offdiag.engines", Engine)
 
 
 def engine_type(name: str | None, workers: int) -> type[Engine]:
-    """The engine of this name; without a name one process for one worker, a pool of processes for more.
+    """Return the engine of this name; without a name ``inline`` for one worker, ``pool`` for more.
 
     Raises:
         UserError: there is no such engine.

@@ -1,4 +1,4 @@
-"""One step, carried out in this process."""
+"""Run one step in this process."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ class StepResult(NamedTuple):
 
 @dataclass
 class ModelSlot:
-    """The one model that this process holds; asking for another base drops it first.
+    """The one model that this process holds in memory; asking for another base drops it first.
 
     Attributes:
         group: of the last step that needed a model, or the room of one.
@@ -48,13 +48,13 @@ class ModelSlot:
     group: str | None = None
 
     def enter(self, group: str) -> None:
-        """A step of ``group`` begins: a model that none of its steps asks goes first."""
+        """Begin a step of ``group``; the model of another group is dropped, as no step of this one asks it."""
         if group != self.group:
             self.clear()
             self.group = group
 
     def get(self, weights: Weights, work: "StepWork") -> "LM":
-        """The loaded model with the adapter of ``weights``."""
+        """Return the loaded model with the adapter of ``weights``."""
         if self.model is None or self.key != weights.base_key:
             from offdiag.models.lm import LM
 
@@ -65,7 +65,7 @@ class ModelSlot:
         return self.model
 
     def clear(self) -> None:
-        """Let go of the model, so that its memory is free."""
+        """Drop the model, so that its memory is free."""
         self.key, self.model = None, None
 
 
@@ -80,15 +80,15 @@ class StepWork:
     on_progress: Callable[[int, int], None] = field(default=lambda done, total: None)
 
     def output(self, step: Step) -> Path:
-        """The folder of a finished input."""
+        """Return the folder of a finished input."""
         return self.store.folder(step)
 
     def model(self, weights: Weights) -> "LM":
-        """The model, loaded unless the step before had it."""
+        """Return the model, loaded unless the step before had it."""
         return self.slot.get(weights, self)
 
     def progress(self, done: int, total: int) -> None:
-        """Tell whoever watches."""
+        """Tell the watcher how far the step is."""
         self.on_progress(done, total)
 
 

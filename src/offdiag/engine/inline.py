@@ -1,4 +1,4 @@
-"""The engine that runs one step after the other in this process."""
+"""Engine ``inline``: runs one step after the other in this process."""
 
 from offdiag.engine.engine import Engine, Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute, limit_threads
@@ -11,7 +11,7 @@ from offdiag.store import Store
 
 
 class Inline(Engine):
-    """Runs everything here, with one model in memory at a time."""
+    """Engine that runs everything in this process, with one model in memory at a time."""
 
     def __init__(self, runtime: Runtime, workers: int = 1) -> None:
         if workers > 1:
@@ -33,7 +33,7 @@ class Inline(Engine):
 
 
 def settle(scheduler: Scheduler, watcher: Watcher, step: Step, ended: Ended, message: str) -> None:
-    """Book how a step ended and tell the watcher, also of the steps that it blocks."""
+    """Record how a step ended and tell the watcher, also of the steps that it blocks."""
     watcher.ended(step, ended, message)
     if ended is Ended.DONE:
         scheduler.finish(step)

@@ -1,4 +1,4 @@
-"""The engine that runs steps in worker processes, each with one model at a time.
+"""Engine ``pool``: runs steps in worker processes, each with one model at a time.
 
 A worker that is to change its model is replaced by a new process: that frees the memory of a GPU for sure. A worker
 that dies takes only its step with it.
@@ -25,7 +25,7 @@ from offdiag.study_files import load_study
 
 @dataclass
 class Worker:
-    """A process, our end of its pipe, the step it has, and the model group it has loaded."""
+    """A worker process: our end of its pipe, its current step, and the model group that it has loaded."""
 
     process: BaseProcess
     pipe: Connection
@@ -34,7 +34,7 @@ class Worker:
 
 
 class Pool(Engine):
-    """Runs up to ``workers`` steps at once; workers times threads never exceed the cores."""
+    """Engine that runs up to ``workers`` steps at once; workers × threads never exceed the cores."""
 
     def __init__(self, runtime: Runtime, workers: int = 1) -> None:
         threads = max(1, min(runtime.threads, available_cores() // workers))
@@ -104,7 +104,7 @@ def _dismiss(worker: Worker) -> None:
 
 
 def _receive(worker: Worker, scheduler: Scheduler, store: Store, watcher: Watcher) -> bool:
-    """Take one message of a worker; False if the worker has died."""
+    """Receive one message of a worker; return False if the worker has died."""
     step = worker.step
     assert step is not None
     try:
@@ -128,7 +128,7 @@ def _receive(worker: Worker, scheduler: Scheduler, store: Store, watcher: Watche
 
 
 def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
-    """The worker's loop: one step after the other until the pipe closes."""
+    """Serve as a worker: run one step after the other until the pipe closes."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the workers

@@ -1,4 +1,4 @@
-"""Run what a plan still lacks."""
+"""Run the steps of a plan that the store lacks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from offdiag.tasks.data import DataPlace
 
 
 class Summary(NamedTuple):
-    """How a run ended, in steps. ``planned`` counts the steps that were needed when it began."""
+    """Numbers of steps by how they ended; ``planned`` counts those that were needed when the run began."""
 
     planned: int
     done: int
@@ -74,13 +74,13 @@ def run_plan(
 
 
 def _check_models(steps: list[Step]) -> None:
-    """See that the models are here or can be had, before anything runs."""
+    """Raise a UserError unless all models are here or can be fetched, before anything runs."""
     for spec in dict.fromkeys(spec for step in steps for spec in step.models()):
         spec.origin.require_available()
 
 
 def _of_plan(runtime: Runtime, plan: Plan) -> Runtime:
-    """The runtime, told where the plan's data lie and which file defines its study."""
+    """Return the runtime with the plan's data folder and the file that defines its study."""
     if runtime.data_dir and plan.data_dir and str(DataPlace.of(runtime.data_dir)) != plan.data_dir:
         raise UserError(
             f"the plan was made of the data in {plan.data_dir}, and the runtime says data_dir={runtime.data_dir}: "
@@ -91,7 +91,7 @@ def _of_plan(runtime: Runtime, plan: Plan) -> Runtime:
 
 
 def _failed_only(needed: Sequence[StepState]) -> list[StepState]:
-    """The failed steps, what they need and what needs them."""
+    """Return the failed steps, what they need and what needs them."""
     failed = {state.step.fingerprint for state in needed if state.state is State.FAILED}
     wanted = {step.fingerprint for step in in_order(s.step for s in needed if s.step.fingerprint in failed)}
     return [

@@ -1,4 +1,4 @@
-"""Which step runs next: pure bookkeeping, shared by all engines."""
+"""Scheduler: decides which step runs next; pure bookkeeping, shared by all engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,11 +25,11 @@ class Scheduler:
 
     @classmethod
     def of(cls, needed: Sequence[Step]) -> "Scheduler":
-        """A scheduler of the needed steps; whatever else they depend on is finished."""
+        """Return a scheduler of the needed steps; whatever else they depend on is finished."""
         return cls(pending=list(needed))
 
     def next(self, loaded: str | None) -> Step | None:
-        """A step that can start now: light steps first, then those of the model that is ``loaded``.
+        """Return a step that can start now: light steps first, then those of the model that is ``loaded``.
 
         Of the others those that make weights come first: what they make is then there while its base is loaded.
         """
@@ -44,7 +44,7 @@ class Scheduler:
         return step
 
     def suits(self, loaded: str | None) -> bool:
-        """Whether a step can start now that needs no other model than the one that is ``loaded``."""
+        """Return whether a step can start now that needs no other model than the one that is ``loaded``."""
         return any(step.group in (None, loaded) for step in self._ready())
 
     def _ready(self) -> list[Step]:
@@ -52,12 +52,12 @@ class Scheduler:
         return [s for s in self.pending if not any(i.fingerprint in open_steps for i in s.inputs)]
 
     def finish(self, step: Step) -> None:
-        """The step is done."""
+        """Note that the step is done."""
         self.running.discard(step.fingerprint)
         self.done.add(step.fingerprint)
 
     def lose(self, step: Step, *, busy: bool = False) -> list[Step]:
-        """The step failed, or is busy elsewhere; returns what can therefore not run now."""
+        """Note that the step failed, or is busy elsewhere, and return the steps that can therefore not run."""
         self.running.discard(step.fingerprint)
         (self.busy if busy else self.failed).add(step.fingerprint)
         lost = {step.fingerprint}

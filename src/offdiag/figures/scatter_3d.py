@@ -1,4 +1,4 @@
-"""Points in space that move in steps: what an interactive page shows; nothing here knows how it is shown."""
+"""Data of an animated 3-D scatter plot, which a figure gives and a page of the report shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Animation:
 
 @dataclass(frozen=True, kw_only=True)
 class Scatter3D:
-    """Films to choose from.
+    """A 3-D scatter plot with several animations to choose from.
 
     Attributes:
         title: of the page. colours: of each group, as ``#rrggbb``, in the order of the legend.

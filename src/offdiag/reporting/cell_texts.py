@@ -1,4 +1,4 @@
-"""One cell of the results, worded for a reader."""
+"""Texts of the cells of the results, as the page and the LaTeX tables print them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Row = Mapping[str, Any]  # a row of a frame, with None for whatever is missing
 
 @dataclass(frozen=True, kw_only=True)
 class ResultText:
-    """What a cell or the mean of several came to, worded; texts are empty where there is nothing.
+    """The result of a cell, or the mean of several, as texts; empty where there is nothing.
 
     Attributes:
         shade: 0 to ``SHADES`` for accuracies from 0 to 1, None without an accuracy.
@@ -49,7 +49,7 @@ class ResultText:
 
 @dataclass(frozen=True, kw_only=True)
 class CellText(ResultText):
-    """One cell, worded.
+    """A cell as texts: its result, what it is, and why it has none.
 
     Attributes:
         index: numbers the cell in the page.
@@ -70,12 +70,12 @@ class CellText(ResultText):
 
 
 def rows_of(frame: pd.DataFrame) -> list[Row]:
-    """The rows of a frame as mappings, with None for NA, NaN and None alike."""
+    """Return the rows of a frame as mappings, with None for NA, NaN and None alike."""
     return [{str(k): v if known(v) else None for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def word_cells(cells: pd.DataFrame, steps: pd.DataFrame) -> list[CellText]:
-    """Every cell, with the state and the note of its step where it has no result of its own."""
+    """Return the text of every cell, with the state and the note of its step where it has no result."""
     by_place: dict[str, Row] = {}
     for step in rows_of(steps):
         by_place |= {str(step["name"]): step, str(step["folder"]): step}

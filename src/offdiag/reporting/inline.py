@@ -1,4 +1,4 @@
-"""Templates, and a page's own script and style with the hashes by which its security policy lets them through."""
+"""Load templates, and a page's own script and style with the hashes that its security policy allows."""
 
 import base64
 import hashlib
@@ -20,14 +20,14 @@ class Inline:
 
 
 def inline(name: str) -> Inline:
-    """The file ``name`` of the package's templates."""
+    """Return the file ``name`` of the package's templates with its hash."""
     text = (files("offdiag.reporting") / "templates" / name).read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
     return Inline(Markup(text), Markup(f"'sha256-{digest}'"))
 
 
 def template(name: str) -> Template:
-    """The template ``name``, in which every value is escaped and made visible."""
+    """Return the template ``name``, in which every value is escaped and made visible."""
     environment = Environment(
         loader=PackageLoader("offdiag.reporting"),
         autoescape=True,

@@ -27,7 +27,7 @@ class DomainPart:
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """Of a row or a column: the domain taught or tested, without what all domains share, and the rest."""
+    """Heading of a row or a column: the domain trained or tested, without what all domains share, and details."""
 
     domain: tuple[DomainPart, ...]
     details: tuple[str, ...]
@@ -50,7 +50,7 @@ class GridCell:
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixRow:
-    """A row of the matrix: an arm, or arms that are draws of one learner; ``name`` says what its heading does not."""
+    """A row of the matrix: an arm, or the arms of one learner; ``name`` says what its heading does not."""
 
     name: str
     heading: Heading
@@ -58,7 +58,7 @@ class MatrixRow:
 
     @property
     def pieces(self) -> list[str]:
-        """The name in pieces between which a line may break."""
+        """The name in pieces; a line may break between them."""
         return re.split(r"(?<=[/,.+])", self.name)
 
 
@@ -79,7 +79,7 @@ class PageMatrix:
 
 
 def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
-    """The matrix of a study's cells, with the reasons of ``Results.steps`` for those that have no result."""
+    """Return the matrix of a study's cells, with the reasons of ``Results.steps`` for those without a result."""
     rows = [_filled(row) for row in rows_of(frames.cells)]
     texts = word_cells(frames.cells, steps)
     shared = _shared(rows)
@@ -111,7 +111,7 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
 
 
 def _filled(row: Row) -> Row:
-    """With the columns that are there only where they say something of their own."""
+    """Return the row with the optional columns, which frames have only where they differ from the usual."""
     return {
         **row,
         "tested_on": row.get("tested_on") or row["eval"],
@@ -138,12 +138,12 @@ def _values(rows: Sequence[Row], name: str) -> list[str]:
 
 
 def _parts(row: Row, domain: str) -> list[str]:
-    """The parameters in a domain's name."""
+    """Return the parameters in a domain's name."""
     return str(row[domain]).split(",") if row[domain] is not None else []
 
 
 def _shared(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Parameters that every domain taught or tested has, where each has others, too."""
+    """Return the parameters that every trained or tested domain has, if each has others, too."""
     domains = [parts for row in rows for name in ("train", "tested_on") if (parts := _parts(row, name))]
     found = tuple(part for part in (domains or [[]])[0] if all(part in other for other in domains))
     return () if any(len(parts) == len(found) for parts in domains) else found
@@ -160,12 +160,12 @@ def _differing(row: Row, names: Sequence[str], rows: Sequence[Row]) -> list[str]
 
 
 def _who(row: Row, n_draws: int, rows: Sequence[Row]) -> list[str]:
-    """Whose row it is, beside what was taught: the model and the seed where others have another, or how many draws."""
+    """Return whose row it is: the model and seed where they vary, or the number of replicates (draws)."""
     return [*_differing(row, ("model",), rows), f"{n_draws} draws"] if n_draws > 1 else _differing(row, _ALONE, rows)
 
 
 def _plain_name(row: Row) -> str:
-    """The arm's name without model, domain and seed."""
+    """Return the arm's name without model, domain and seed."""
     if row["train"] is None:
         return str(row["arm"])
     name = str(row["arm"]).replace(f".{row['train']}", "").removeprefix(str(row["model"])).removeprefix(".")

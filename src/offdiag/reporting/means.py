@@ -1,4 +1,4 @@
-"""The draws of one learner in one column of the matrix as one number, worded for a reader."""
+"""Mean accuracy of the replicates (draws) of one learner in one column of the matrix, as text."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from offdiag.stats.means import mean_interval
 
 
 def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
-    """What several draws of a learner have on average, with intervals over draws and items; None where none is done.
+    """Return the mean of several replicates with intervals over replicates and items; None where none is done.
 
     ``count`` is that of the items of each draw, and how many draws are done where some are not.
     """
@@ -41,14 +41,14 @@ def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
 
 
 def _baseline(cells: pd.DataFrame, frames: Frames) -> pd.DataFrame | None:
-    """The one cell that all draws are compared with; None where there is none, or nothing to compare."""
+    """Return the one cell that all replicates are compared with; None where there is none."""
     names = cells["baseline"].dropna().unique().tolist()
     base = frames.cells[frames.cells["cell"].isin(names)]
     return base if len(base) == 1 and cells["difference"].notna().all() else None
 
 
 def _difference(ours: FloatArray, theirs: FloatArray, names: Sequence[str]) -> tuple[str, bool]:
-    """Paired on items; and whether its interval leaves out zero."""
+    """Return the difference paired on items, as text, and whether its interval leaves out zero."""
     found = learner_difference(ours, theirs, names=("matrix", *names))
     return f"{points(found.difference)} [{points(found.low)}, {points(found.high)}]", found.low > 0 or found.high < 0
 
@@ -59,7 +59,7 @@ def _unparsed(cells: pd.DataFrame) -> str:
 
 
 def _error(cells: pd.DataFrame) -> str:
-    """The mean of the draws' median errors with its t-interval; nothing where answers cannot be off."""
+    """Return the mean of the replicates' median errors with its t-interval; empty where answers have no error."""
     if "median_error" not in cells or len(cells) < 2:
         return ""
     found = mean_interval(cells["median_error"].to_numpy(np.float64, na_value=np.nan))

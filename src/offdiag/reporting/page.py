@@ -1,4 +1,4 @@
-"""The HTML page: one file that asks the network for nothing and runs no code but its own."""
+"""Render the HTML page: one file that loads nothing from the network and runs no code but its own."""
 
 import base64
 import struct
@@ -21,7 +21,7 @@ ROWS_SHOWN = 40  # of an extra table; all rows are in its CSV
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure as PNG.
+    """A figure as PNG, with its caption.
 
     Attributes:
         interactive: whether an interactive page, ``figures/<name>.html``, belongs to it.
@@ -46,7 +46,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordPack:
-    """The records of the cell ``index`` that the page carries: the first ``held`` of ``total``."""
+    """Records of the cell ``index`` that the page carries: the first ``held`` of ``total``."""
 
     index: int
     held: int
@@ -56,7 +56,7 @@ class RecordPack:
 
 @dataclass(frozen=True, kw_only=True)
 class TableExcerpt:
-    """An extra table, worded: the first rows of ``total``."""
+    """First rows of an extra table as texts, out of ``total``."""
 
     name: str
     columns: tuple[str, ...]
@@ -72,7 +72,7 @@ def render_page(
     command: str,
     records_per_cell: int,
 ) -> str:
-    """The page's text. It is a function of its arguments and of offdiag's version alone."""
+    """Return the page as HTML, a function of the arguments and of offdiag's version alone."""
     steps = rows_of(results.steps)
     return template("page.html.j2").render(
         results=results,
@@ -95,7 +95,7 @@ def render_page(
 
 
 def _states(measurements: Mapping[str, pd.DataFrame]) -> Mapping[str, int]:
-    """How many measurements are in each state."""
+    """Count the measurements in each state."""
     counted: Counter[str] = Counter()
     for frame in measurements.values():
         counted.update(frame.drop_duplicates("measurement")["state"])

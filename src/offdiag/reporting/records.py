@@ -1,4 +1,4 @@
-"""The records of a cell, packed so that the page can carry them: gzip in base64, read on demand by the browser."""
+"""Pack the records of a cell into the page: gzip in base64, read on demand by the browser."""
 
 import base64
 import gzip
@@ -16,7 +16,7 @@ _FIELDS = ("example", "problem", "prompt", "completion", "target", "parsed", "st
 
 
 def pack(records: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> str:
-    """Records as base64 text of a gzipped JSON list; the same records always give the same text.
+    """Return records as base64 text of a gzipped JSON list; the same records always give the same text.
 
     Args:
         records: full records of one cell.

@@ -1,4 +1,4 @@
-"""The interactive page of a figure: points in space over the steps of a training, in one file that loads nothing."""
+"""Render the interactive page of a figure: an animated 3-D scatter plot in one file that loads nothing."""
 
 import json
 
@@ -13,7 +13,7 @@ DIGITS = 3  # behind the point; a distance of 1 is about the spread of the point
 
 
 def render_scatter_3d(scatter: Scatter3D) -> str:
-    """The page's text, a function of the scatter alone; names are untrusted and shown as text."""
+    """Return the page as HTML, a function of the plot alone; names are untrusted and shown as text."""
     place = {group: i for i, group in enumerate(scatter.colours)}
     animations = [
         {
@@ -41,6 +41,6 @@ def _rounded(places: object) -> object:
 
 
 def _script_data(data: object) -> Markup:
-    """JSON that cannot end the script element that holds it."""
+    """Return data as JSON that cannot end the script element that holds it."""
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

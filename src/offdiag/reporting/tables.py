@@ -1,4 +1,4 @@
-"""The files beside the page: tables as CSV, and those that a paper could print as LaTeX."""
+"""Write the tables of a report: all as CSV, and those that a paper could print as LaTeX."""
 
 import re
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def write_tables(
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that cannot be a file's.
+    """Raise a UserError unless a name can name a file.
 
     Raises:
         UserError: it holds something else than letters, digits, ``_``, ``-`` and inner dots.
@@ -70,7 +70,7 @@ def check_name(name: str) -> None:
 
 
 def latex(text: str) -> str:
-    r"""``text`` with everything escaped that LaTeX would read as a command; white space on one line.
+    r"""Return ``text`` with all LaTeX commands escaped and white space on one line.
 
     Two hyphens stay two, and a first ``[`` or ``*`` is not taken for an argument of the ``\\`` before it.
     """
@@ -79,7 +79,7 @@ def latex(text: str) -> str:
 
 
 def latex_table(texts: tuple[CellText, ...]) -> str:
-    r"""A booktabs table, one line a cell: arm, evaluation, n, accuracy with its interval, difference with its interval.
+    r"""Return a booktabs table, one line per cell: arm, evaluation, n, accuracy and difference with intervals.
 
     It needs ``\usepackage{booktabs}`` and ``\usepackage[T1]{fontenc}``, and ``longtable`` for more than 40 cells.
     """
@@ -100,7 +100,7 @@ def latex_table(texts: tuple[CellText, ...]) -> str:
 
 
 def plain_latex_table(table: pd.DataFrame) -> str:
-    """Any table: numbers that are not whole with three decimals, an empty place for what is not there."""
+    """Return any table as LaTeX: fractions with three decimals, missing values empty."""
     numeric = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
     texts = table.astype(object).where(table.notna(), None).map(_text)
     return _booktabs(texts, "".join("r" if number else "l" for number in numeric))

@@ -1,4 +1,4 @@
-"""How numbers and untrusted text are written in the page and the tables."""
+"""Format numbers and untrusted text for the page and the tables."""
 
 import json
 import re
@@ -19,37 +19,37 @@ _HIDDEN = re.compile(
 
 
 def visible(text: str) -> str:
-    """``text`` with each invisible, control or direction-changing character written as ``⟨U+202E⟩``."""
+    """Return ``text`` with each invisible, control or direction-changing character as ``⟨U+202E⟩``."""
     return _HIDDEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
 
 
 def shown(value: object) -> object:
-    """What the template engine writes for a value: untrusted strings made visible, trusted markup as it is."""
+    """Return what the template engine writes for a value: untrusted text made visible, markup as it is."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def known(value: Any) -> bool:
-    """Whether a table's scalar is there: not None, NaN or NA. Lists count as there."""
+    """Return whether a table's value is known: not None, NaN or NA. Lists count as known."""
     return not (pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def percent(fraction: Any) -> str:
-    """``0.6123`` as ``61.2``; a missing number as a dash."""
+    """Format ``0.6123`` as ``61.2``; a missing number as a dash."""
     return f"{100 * float(fraction):.1f}" if known(fraction) else MISSING
 
 
 def percents(low: Any, high: Any) -> str:
-    """An interval of fractions as ``54.3–67.7`` in percent."""
+    """Format an interval of fractions in percent: ``54.3–67.7``."""
     return f"{percent(low)}–{percent(high)}" if known(low) and known(high) else MISSING
 
 
 def points(fraction: Any) -> str:
-    """A difference of fractions in percentage points with its sign: ``+12.0``, ``−3.1``."""
+    """Format a difference of fractions in percentage points with its sign: ``+12.0``, ``−3.1``."""
     return f"{100 * float(fraction):+.1f}".replace("-", "−") if known(fraction) else MISSING
 
 
 def number(value: Any) -> str:
-    """A table's value as text: whole numbers whole, others to four significant digits, missing as a dash."""
+    """Format a table's value: whole numbers whole, others to four significant digits, missing as a dash."""
     if not known(value):
         return MISSING
     if isinstance(value, float | np.floating):
@@ -60,5 +60,5 @@ def number(value: Any) -> str:
 
 
 def literal(value: Json) -> str:
-    """A parameter as it is typed after ``--set name=``: strings bare, everything else as JSON."""
+    """Format a parameter as it is typed after ``--set name=``: strings bare, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Writing a report's folder: tables, figures and the page."""
+"""Write a report's folder: tables, figures and the page."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ def write_report(
 
 
 def reproduce(results: Results) -> str:
-    """The command that runs the study with the parameters of ``results``, quoted for a shell."""
+    """Return the command that runs the study with the parameters of ``results``, quoted for a shell."""
     words = ["offdiag", "run", results.study, "--scale", results.scale]
     for name, value in results.params.items():
         words += ["--set", f"{name}={literal(value)}"]

@@ -1,4 +1,4 @@
-"""Sharing: a trained adapter with a card that says what it is, on the Hugging Face hub, if a person asks for it."""
+"""Share a trained adapter with a model card on the Hugging Face hub, when a person asks for it."""
 
 from offdiag.sharing.adapter import Adapter, find_adapter
 from offdiag.sharing.card import model_card

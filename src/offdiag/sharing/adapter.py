@@ -1,4 +1,4 @@
-"""A finished adapter of the store, with everything that one must know to load it again."""
+"""Find a finished adapter in the store, with everything that one must know to load it again."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MOST = 6  # names that an error lists
 
 @dataclass(frozen=True)
 class Adapter:
-    """A training that ended in an adapter.
+    """A finished training whose result is an adapter.
 
     Attributes:
         step: the training. folder: of the store, with its weights. plan: of the study that asked for it first.
@@ -40,7 +40,7 @@ class _Found(NamedTuple):
 
 
 def find_adapter(store: Store, text: str) -> Adapter:
-    """The adapter whose training is called ``text``, begins with it, or matches it as a pattern with ``*``.
+    """Return the adapter whose training is named ``text``, begins with it, or matches it as a pattern with ``*``.
 
     Raises:
         UserError: no training of the store or several are called so, it is not finished, its study has changed since,
@@ -88,7 +88,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _stages(store: Store, start: Weights, name: str) -> Iterator[tuple[Trained, Path]]:
-    """The adapters below ``start``, the first one first."""
+    """Return the adapters that ``start`` was trained from, the first one first."""
     if start.trained is None:
         return
     if not isinstance(start.trained, Merged) or start.trained.adapter.trained is None:

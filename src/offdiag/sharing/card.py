@@ -1,4 +1,4 @@
-"""The card of an adapter: what was trained on what, what it scored, how to load it; all of it from its identity."""
+"""Write the model card of an adapter: what was trained on what, its scores, how to load it."""
 
 import json
 import shlex
@@ -20,7 +20,7 @@ LONGEST = 80
 
 
 def model_card(adapter: Adapter, repo: str, store: Store) -> str:
-    """The card (Markdown with YAML front matter) of an adapter that is to be at ``repo`` (``owner/name``).
+    """Return the card (Markdown with YAML front matter) of an adapter that is to be at ``repo`` (``owner/name``).
 
     It names no licence: whose model was trained and with what is for a person to weigh.
     """
@@ -49,12 +49,12 @@ def _front_matter(adapter: Adapter) -> str:
 
 
 def _source(adapter: Adapter) -> str:
-    """The model at the bottom, with no path of this machine."""
+    """Return the base model, without a path of this machine."""
     return adapter.spec.origin.described
 
 
 def _command(adapter: Adapter) -> str:
-    """What asks for the study; of paths only the last part."""
+    """Return the command that runs the study; of paths only the last part."""
     plan = adapter.plan
     sets = [f"--set {shlex.quote(f'{name}={_shortened(value)}')}" for name, value in plan.sets.items()]
     return " ".join(["offdiag run", plan.study.name, "--scale", plan.scale, *sets])
@@ -82,7 +82,7 @@ def _facts(adapter: Adapter) -> Iterator[str]:
 
 
 def _flat(identity: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """The fields that fit a line, by their dotted names."""
+    """Return the fields that fit a line, by their dotted names."""
     for name, value in identity.items():
         if isinstance(value, dict) and name not in SKIPPED:
             yield from _flat(value, f"{prefix}{name}.")
@@ -95,7 +95,7 @@ def _flat(identity: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str,
 
 
 def _example(adapter: Adapter, store: Store) -> str:
-    """One of the conversations that were taught."""
+    """Return one of the conversations that were trained on."""
     step = adapter.step
     if not isinstance(step, FineTuned) or store.result(step.examples) is None:
         return ""
@@ -105,7 +105,7 @@ def _example(adapter: Adapter, store: Store) -> str:
 
 
 def _results(adapter: Adapter, store: Store) -> str:
-    """The study's cells that this adapter answered, as far as they are done."""
+    """Return the finished cells of the study that this adapter answered."""
     plan = adapter.plan
     own = {c: grades for c, grades in plan.cells.items() if _answers(grades.answers.weights, adapter)}
     done = gather(replace(plan, cells=own, measurements=(), steps=in_order(list(own.values()))), store).cells
@@ -128,6 +128,6 @@ def _answers(weights: Weights, adapter: Adapter) -> bool:
 
 
 def identity_file(adapter: Adapter) -> dict[str, Any]:
-    """What ``identity.json`` holds: name, hash and the canonical identity, in which no path stands."""
+    """Return the content of ``identity.json``: name, hash and the canonical identity, without any path."""
     step = adapter.step
     return {"name": step.name, "fingerprint": step.fingerprint, "identity": step.canonical()}

@@ -1,10 +1,10 @@
-"""How an adapter is loaded elsewhere, as Python to copy."""
+"""Write Python code that loads a shared adapter elsewhere."""
 
 from offdiag.sharing.adapter import Adapter
 
 
 def loading_code(adapter: Adapter, repo: str) -> str:
-    """Lines of Python that load base model and adapter from ``repo`` with PEFT."""
+    """Return lines of Python that load base model and adapter from ``repo`` with PEFT."""
     revision = f', revision="{adapter.spec.revision}"' if adapter.spec.revision else ""
     lines = [
         "from peft import PeftModel",

@@ -1,4 +1,4 @@
-"""Uploads of adapters: only when asked for, and private unless asked otherwise."""
+"""Upload adapters: only when asked for, and private unless asked otherwise."""
 
 import json
 import shutil
@@ -15,26 +15,26 @@ FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 class HubClient(Protocol):
-    """What is used of ``huggingface_hub.HfApi``."""
+    """The methods of ``huggingface_hub.HfApi`` that are used."""
 
     def whoami(self) -> Any:
-        """Raises ``LocalTokenNotFoundError`` where nobody is logged in."""
+        """Return the logged-in user; raise ``LocalTokenNotFoundError`` where nobody is."""
 
     def repo_exists(self, repo_id: str) -> bool:
-        """Whether there is such a model that this person may see."""
+        """Return whether there is such a model that this person may see."""
 
     def repo_info(self, repo_id: str) -> Any:
-        """With an attribute ``private``."""
+        """Return an object with an attribute ``private``."""
 
     def create_repo(self, repo_id: str, *, private: bool) -> Any:
-        """A new, empty model repository."""
+        """Create a new, empty model repository."""
 
     def upload_folder(self, *, repo_id: str, folder_path: Path, commit_message: str) -> Any:
-        """All files of a folder in one commit; the result has its address as ``commit_url``."""
+        """Upload all files of a folder in one commit; the result has its address as ``commit_url``."""
 
 
 def check_repo(repo: str) -> None:
-    """See that ``repo`` has the form ``owner/name``.
+    """Raise a UserError unless ``repo`` has the form ``owner/name``.
 
     Raises:
         UserError: it has not.
