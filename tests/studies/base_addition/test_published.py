@@ -8,7 +8,7 @@ import offdiag
 from offdiag.comparison import comparison
 from offdiag.gather import gather
 from offdiag.store import Store
-from offdiag.studies.base_addition.published import PUBLISHED
+from offdiag.studies.base_addition.study import PUBLISHED
 
 PHI4, GPT4, GPT4O = "Phi-4 (14B, 4 bits)", "GPT-4 (gpt-4-0314)", "GPT-4o (gpt-4o-2024-08-06), fine-tuned"
 

@@ -1,4 +1,4 @@
-"""Study 1 under control: additions whose base is announced by demonstrations only, learnt from scratch."""
+"""The study base-thresholds: small models learn additions from nothing, with chosen shares of the bases."""
 
 from pydantic import Field
 
@@ -13,12 +13,13 @@ from offdiag.training import Decoder, PretrainingRecipe
 
 
 class Params(StudyParams):
-    """The stream of episodes (bases, shares, noise, operands), the model and what it is asked.
+    """Parameters of base-thresholds: the stream of episodes, the model and its evaluation.
 
     Attributes:
-        rotations: assignments of the shares to the bases, the first as listed in ``episodes``, each further one moved
+        episodes: bases, shares, noise and operands of the stream.
+        rotations: assignments of the shares to the bases: the first as listed in ``episodes``, each further one moved
             on by one base; with as many as bases, each base has each share once.
-        seeds: trainings for each assignment. n_eval: sequences for each base.
+        seeds: trainings per assignment. n_eval: sequences per base.
     """
 
     episodes: Episodes = Episodes()
@@ -46,7 +47,7 @@ PAPER = Params(
 
 ANALYSES = (
     Thresholds(name="thresholds", caption="k50 of models and ideal observer, by base and share of the training."),
-    ThresholdSlopes(name="slopes", caption="Demonstrations that a nat of -ln(share) costs."),
+    ThresholdSlopes(name="slopes", caption="Demonstrations needed per nat of -ln(share)."),
 )
 FIGURES = (
     EpisodeCurvesFigure(name="curves", caption="Accuracy over k, on sums that tell all bases apart."),
@@ -63,7 +64,7 @@ def base_thresholds(p: Params) -> Design:
     with -ln(share), and a base that prevails needs no demonstration at all. Figure thresholds tests it, for the models
     and for the ideal observer, who knows the shares and the noise; figure curves shows the accuracies behind it.
 
-    Shares rotate over the bases, so that a base's own difficulty is told apart from its share.
+    Shares rotate over the bases, so that the difficulty of a base can be told apart from its share.
     """
     models = [
         Pretrained(stream=p.episodes.rotated(rotation), decoder=p.decoder, recipe=p.recipe, seed=seed)

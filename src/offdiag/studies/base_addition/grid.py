@@ -1,4 +1,4 @@
-"""The squares of the matrix: who is asked what, in which words."""
+"""Cells and measurements of the study base-addition: which learner answers which evaluation."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -15,15 +15,15 @@ from offdiag.tasks import Domain, PromptStyle
 
 
 def cells(p: Params) -> tuple[Cell, ...]:
-    """Demonstrations on their own base, tuned models on all bases and lengths, and the untuned model on all of it."""
-    taught = [*_in_context(p), *_tuned(p)]
-    asked = dict.fromkeys([*_everything(p), *(cell.evaluation for cell in taught)])
+    """Return the cells: demonstrations on their own base, tuned models on all bases and lengths, the untuned on all."""
+    trained = [*_in_context(p), *_tuned(p)]
+    evaluations = dict.fromkeys([*_untuned_evaluations(p), *(cell.evaluation for cell in trained)])
     untuned = Arm(model=p.model, method=ZeroShot())
-    return (*(Cell(arm=untuned, evaluation=evaluation) for evaluation in asked), *taught)
+    return (*(Cell(arm=untuned, evaluation=evaluation) for evaluation in evaluations), *trained)
 
 
 def _in_context(p: Params) -> Iterator[Cell]:
-    """Two families, worked and answer-only demonstrations; per-query draws of the worked ones."""
+    """Yield cells of worked and of answer-only demonstrations, and of worked ones drawn anew for each query."""
     for base in p.bases:
         fixed = [InContext(k=k, rationale=rationale) for rationale in p.shown_rationales for k in p.shots]
         drawn = [InContext(k=k, demonstrations="per-query") for k in p.per_query_shots]
@@ -33,7 +33,7 @@ def _in_context(p: Params) -> Iterator[Cell]:
 
 
 def _tuned(p: Params) -> Iterator[Cell]:
-    """Each model on all bases with two digits, on its own base with more, and on counting."""
+    """Yield cells of each trained model: all bases with two digits, its own base with more, and counting."""
     for base in dict.fromkeys((*p.tuned_bases, *p.policy_bases)):
         domains = [Sums(base=b) for b in (*p.bases, *p.other_bases)]
         domains += [Sums(base=base, digits=digits) for digits in p.digits if digits != 2]
@@ -45,7 +45,7 @@ def _tuned(p: Params) -> Iterator[Cell]:
 
 
 def _trainings(p: Params, base: int) -> Iterator[Method]:
-    """What the model is put through on one base."""
+    """Yield the trainings on one base."""
     if base in p.tuned_bases:
         yield from (FineTuning(n=p.n_train, rationale=r, recipe=p.recipe) for r in p.tuned_rationales)
     if base in p.policy_bases:
@@ -53,8 +53,8 @@ def _trainings(p: Params, base: int) -> Iterator[Method]:
         yield PolicyOptimisation(n=p.n_train, style=p.policy_style, recipe=recipe, reinforcement=how)
 
 
-def _everything(p: Params) -> Iterator[Evaluation]:
-    """What the untuned model is asked in any case: step by step every base, and with the original's prompt each length.
+def _untuned_evaluations(p: Params) -> Iterator[Evaluation]:
+    """Yield what the untuned model is asked in any case: every base step by step, counting, and longer numbers.
 
     With matched prompts alone it is asked about longer numbers only where a tuned model is.
     """
@@ -65,6 +65,7 @@ def _everything(p: Params) -> Iterator[Evaluation]:
 
 
 def _counting(p: Params) -> Iterator[Evaluation]:
+    """Yield the counting control in every base."""
     for base in (*p.bases, *p.other_bases) if p.n_counting else ():
         yield Evaluation(
             domain=CountingDomain(base=base), n=p.n_counting, style="step-by-step", max_new_tokens=p.max_new_tokens
@@ -77,13 +78,13 @@ def _ask(p: Params, domain: Domain, style: PromptStyle) -> Evaluation:
 
 
 def _styles(p: Params, method: Method) -> tuple[PromptStyle, ...]:
-    """The wordings of ``p.prompts`` for a method, each once."""
+    """Return the prompt styles of ``p.prompts`` for a method, each once."""
     matched = method.taught_style or "step-by-step"
     return tuple(dict.fromkeys(matched if prompt == "matched" else "step-by-step" for prompt in p.prompts))
 
 
 def measurements(p: Params) -> tuple[Anchoring, ...]:
-    """The anchoring of each demonstrated base, in each form, with every embedder."""
+    """Return the anchoring score of each demonstrated base, in each form, with every embedder."""
     shots = [k for k in p.shots if k > 1]
     embedders: list[ModelSpec | SentenceModel] = [p.model, SentenceModel()] if p.sentence_embedder else [p.model]
     return tuple(

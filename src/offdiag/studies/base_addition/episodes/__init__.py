@@ -1,4 +1,4 @@
-"""Episodes of additions whose base is announced by their demonstrations only, and the ideal observer of them."""
+"""Episodes of additions whose base only their demonstrations show, and their ideal observer."""
 
 from offdiag.studies.base_addition.episodes.draws import Trial, draw_trials
 from offdiag.studies.base_addition.episodes.episodes import Episodes

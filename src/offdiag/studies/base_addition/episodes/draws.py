@@ -1,4 +1,4 @@
-"""Episodes to measure on: demonstrations as in the stream, and after each number of them a question that decides."""
+"""Episodes for evaluation: demonstrations as in training, and after each number of them a decisive question."""
 
 from typing import NamedTuple
 
@@ -12,11 +12,11 @@ from offdiag.tasks.stream import IntArray
 
 
 class Trial(NamedTuple):
-    """Episodes in one base, for n sequences, K = demonstrations, digits d.
+    """Episodes in one base: n sequences of K demonstrations, with operands of d digits.
 
     Demonstrations are drawn as in training, noise included. The question after k of them is drawn apart, uniformly
     among the sums that tell all bases apart (:func:`deciding`); its right answer is that of the episode's base. So the
-    demonstrations are no more telling than those of the training, and yet every k has n questions that decide.
+    demonstrations tell no more than those of the training, and yet every k has n decisive questions.
 
     Attributes:
         truth: index of the base.
@@ -33,15 +33,15 @@ class Trial(NamedTuple):
 
 
 def draw_trials(episodes: Episodes, n: int, seed: int) -> list[Trial]:
-    """``n`` sequences for each base, in the order of the bases.
+    """Return ``n`` sequences per base, in the order of the bases.
 
-    They depend on neither the shares nor the other bases' sequences, so that models of other shares are asked the same.
+    They depend neither on the shares nor on the other bases, so that models of other shares answer the same ones.
     """
     return [_trial(episodes, n, seed, truth) for truth in range(len(episodes.bases))]
 
 
 def deciding(episodes: Episodes, left: IntArray, right: IntArray) -> NDArray[np.bool_]:
-    """Which additions ``[..., digits]`` tell all bases apart: every base has another last digit, and no other differs.
+    """Return which additions ``[..., digits]`` tell all bases apart: only the last digits differ, and all of them do.
 
     So one token decides, after a beginning that is the same for all: the most probable answer is then the greedy one
     (a first digit that several bases share could win by their joint weight and carry none of them to the end).

@@ -1,4 +1,4 @@
-"""A stream of episodes: additions in one base, chosen with known odds and never named."""
+"""Training stream of episodes: additions in one base, drawn with known odds and never named."""
 
 from typing import ClassVar, Self
 
@@ -12,7 +12,7 @@ from offdiag.tasks.stream import NO_TARGET, IntArray, Stream, TokenBatch
 
 
 class Episodes(Stream):
-    """Sequences of additions ``3+5=10`` whose base is drawn once a sequence and shows in the sums only.
+    """Sequences of additions ``3+5=10`` whose base is drawn once per sequence and shows in the sums only.
 
     Each sum is, with probability ``rho``, computed in one of the *other* bases, all equally likely and independently
     of everything else. So a demonstration is evidence, not proof, and evidence adds up. The loss is on the sums.
@@ -20,7 +20,7 @@ class Episodes(Stream):
     Attributes:
         bases: at least two, increasing, from 2 to 36.
         shares: how often an episode is in each base; they sum to 1.
-        rho: share of the sums that another base computes, in [0, 1).
+        rho: noise, in [0, 1): share of the sums that are computed in another base.
         lowest, highest: range of each digit of the operands, drawn uniformly. All are digits of every base, so that
             an operand says nothing about the base; twice the highest must carry in all bases, so that there are sums
             that tell all bases apart.
@@ -89,11 +89,12 @@ class Episodes(Stream):
         return self.additions * self.width - 1
 
     def rotated(self, steps: int) -> "Episodes":
-        """The same stream with the shares moved on by ``steps`` bases, around the end."""
+        """Return the same stream with the shares moved on by ``steps`` bases, around the end."""
         n = len(self.shares)
         return self.model_copy(update={"shares": tuple(self.shares[(i - steps) % n] for i in range(n))})
 
     def batch(self, seed: int, index: int, rows: int) -> TokenBatch:
+        """Return batch ``index``: tokens and targets ``[rows, columns]``; only digits of sums are targets."""
         generator = stream(seed, "episodes", index)
         odds = np.cumsum(self.shares)
         truth = np.searchsorted(odds / odds[-1], generator.random(rows), side="right")
@@ -106,13 +107,14 @@ class Episodes(Stream):
         return TokenBatch(np.ascontiguousarray(tokens[:, :-1]), np.ascontiguousarray(targets[:, 1:]))
 
     def operands(self, generator: np.random.Generator, *shape: int) -> tuple[IntArray, IntArray]:
-        """Left and right operands, each ``[*shape, digits]``."""
+        """Draw left and right operands, each ``[*shape, digits]``."""
         drawn = generator.integers(self.lowest, self.highest + 1, (2, *shape, self.digits))
         return drawn[0], drawn[1]
 
     def shown(self, generator: np.random.Generator, truth: IntArray, additions: int) -> IntArray:
-        """Index of the base of each sum, ``[rows, additions]``, in episodes of the bases ``truth`` ``[rows]``."""
+        """Draw the index of the base of each sum, ``[rows, additions]``, for episodes of the bases ``truth [rows]``."""
         shape = (len(truth), additions)
         n = len(self.bases)
+        # A shift of 1 to n - 1 bases: the noise falls on each of the other bases alike, never on the true one.
         shift = generator.integers(1, n, shape) * (generator.random(shape) < self.rho)
         return np.asarray((truth[:, None] + shift) % n)

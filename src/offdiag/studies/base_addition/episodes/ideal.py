@@ -1,4 +1,4 @@
-"""The ideal observer: what can be known about an episode's base from its demonstrations, and no more.
+"""The ideal observer of episodes: Bayes' rule applied to the demonstrations, with known shares and noise.
 
 With prior shares pi, the demonstrations D so far and the noise rho, Bayes' rule gives the posterior over bases; the
 answer y to the next question has the predictive probability ``sum_b P(b | D) P(y | b)``, and answering with the most
@@ -20,7 +20,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 
 def predictive(episodes: Episodes, trial: Trial) -> FloatArray:
-    """Probability ``[n, K + 1, bases]`` that the question after k demonstrations is shown with each base's sum.
+    """Return the probability ``[n, K + 1, bases]`` of each base's sum as the answer after k demonstrations.
 
     Where two bases have the same sum, both have the probability of that sum.
     """
@@ -34,7 +34,7 @@ def predictive(episodes: Episodes, trial: Trial) -> FloatArray:
 
 
 def log_likelihoods(episodes: Episodes, trial: Trial) -> FloatArray:
-    """Log-probability ``[n, K, bases]`` of each demonstration's sum in an episode of each base; -inf if impossible."""
+    """Return the log-probability ``[n, K, bases]`` of each shown sum in an episode of each base; -inf if impossible."""
     agreement = _agreement(episodes, trial.left, trial.right)
     emission = _emission(episodes, agreement)
     with np.errstate(divide="ignore"):
@@ -42,7 +42,7 @@ def log_likelihoods(episodes: Episodes, trial: Trial) -> FloatArray:
 
 
 def ideal_correct(episodes: Episodes, trial: Trial) -> FloatArray:
-    """Chance ``[n, K + 1]`` that the ideal observer's answer is that of the episode's base.
+    """Return the chance ``[n, K + 1]`` that the ideal observer answers with the sum in the episode's base.
 
     It is 0 or 1, or 1/m where m answers tie for the most probable.
     """
@@ -52,12 +52,12 @@ def ideal_correct(episodes: Episodes, trial: Trial) -> FloatArray:
 
 
 def _agreement(episodes: Episodes, left: IntArray, right: IntArray) -> FloatArray:
-    """Whether two bases have the same sum, ``[..., bases, bases]``."""
+    """Return 1 where two bases have the same sum, else 0: ``[..., bases, bases]``."""
     sums = np.stack([add(left, right, base) for base in episodes.bases], axis=-2)
     return np.asarray(np.all(sums[..., :, None, :] == sums[..., None, :, :], axis=-1), np.float64)
 
 
 def _emission(episodes: Episodes, agreement: FloatArray) -> FloatArray:
-    """P(the sum of base y | an episode in base b), ``[..., y, b]``: it is b's own, or that of one of the others."""
+    """Return P(sum of base y | episode in base b), ``[..., y, b]``: b's own sum, or by noise that of another base."""
     others = agreement.sum(axis=-1, keepdims=True) - agreement
     return np.asarray((1 - episodes.rho) * agreement + episodes.rho / (len(episodes.bases) - 1) * others)

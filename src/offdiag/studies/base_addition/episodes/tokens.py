@@ -1,4 +1,4 @@
-"""Additions as tokens: ``3+5=10``, every sum with a leading place for the carry, so that all are of one length.
+"""Additions as tokens: ``3+5=10``; every sum has a leading place for the carry, so all have one length.
 
 Tokens are the digits ``0-9A-Z`` (id = value), then ``+`` and ``=``. Operands and sums are arrays of digits, most
 significant first.
@@ -16,7 +16,7 @@ PLUS, EQUALS = SYMBOLS.index("+"), SYMBOLS.index("=")
 
 
 def add(left: IntArray, right: IntArray, base: ArrayLike) -> IntArray:
-    """The digits of ``left + right`` in ``base``, column by column.
+    """Return the digits of ``left + right`` in ``base``, column by column.
 
     Args:
         left, right: ``[..., n]`` digits below the base.
@@ -37,7 +37,7 @@ def add(left: IntArray, right: IntArray, base: ArrayLike) -> IntArray:
 
 
 def encode(left: IntArray, right: IntArray, total: IntArray) -> IntArray:
-    """Token ids ``[..., 3 n + 3]`` of ``left+right=total``."""
+    """Return the token ids ``[..., 3 n + 3]`` of ``left+right=total``."""
     shape = (*total.shape[:-1], 1)
     plus, equals = np.full(shape, PLUS), np.full(shape, EQUALS)
     operands = [np.broadcast_to(side, (*total.shape[:-1], side.shape[-1])) for side in (left, right)]
@@ -45,5 +45,5 @@ def encode(left: IntArray, right: IntArray, total: IntArray) -> IntArray:
 
 
 def spelled(ids: ArrayLike) -> str:
-    """A row of token ids as text."""
+    """Return a row of token ids as text."""
     return "".join(SYMBOLS[token] for token in np.asarray(ids, np.int64).tolist())

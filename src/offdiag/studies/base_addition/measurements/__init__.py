@@ -1,1 +1,1 @@
-"""What is measured besides answers in the study family base addition."""
+"""Measurements of the study family base addition."""

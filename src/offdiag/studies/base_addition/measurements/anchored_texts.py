@@ -1,4 +1,4 @@
-r"""The texts that are embedded: an anchor is a worked example in one of three forms, a query an unanswered one.
+r"""Texts of the anchoring score: an anchor is a worked example in one of three forms, a query has no answer.
 
     form        anchor                              matched query
     equation    76+76=174                           57+14=
@@ -14,12 +14,12 @@ from typing import Literal, TypeAlias
 
 from offdiag.tasks import Domain, Example, PromptStyle, get_task
 
-Form: TypeAlias = Literal["equation", "answer", "rationale"]
+AnchorForm: TypeAlias = Literal["equation", "answer", "rationale"]
 QueryForm: TypeAlias = Literal["matched", "prompt"]
 
 
-def anchor_text(domain: Domain, example: Example, form: Form, style: PromptStyle) -> str:
-    """A worked example; ``style`` words its question, where it has one."""
+def anchor_text(domain: Domain, example: Example, form: AnchorForm, style: PromptStyle) -> str:
+    """Return a worked example; ``style`` is that of its question, where it has one."""
     if form == "equation":
         return f"{example.problem}={example.target}"
     task = get_task(domain.task)
@@ -27,13 +27,13 @@ def anchor_text(domain: Domain, example: Example, form: Form, style: PromptStyle
     return f"{task.prompt(domain, example, style)} {response}"
 
 
-def query_text(domain: Domain, example: Example, form: Form, query_form: QueryForm, style: PromptStyle) -> str:
-    """An example without its answer, in the form of the anchors or as the full question."""
+def query_text(domain: Domain, example: Example, form: AnchorForm, query_form: QueryForm, style: PromptStyle) -> str:
+    """Return an example without its answer, in the form of the anchors or as the full question."""
     if form == "equation" and query_form == "matched":
         return f"{example.problem}="
     return get_task(domain.task).prompt(domain, example, style)
 
 
-def usual_style(form: Form, query_form: QueryForm) -> PromptStyle:
-    """The wording that asks for what the anchors show; the original's, step by step, for full questions."""
+def usual_style(form: AnchorForm, query_form: QueryForm) -> PromptStyle:
+    """Return the style that asks for what the anchors show; step by step for full questions, as in the original."""
     return "direct" if form == "answer" and query_form == "matched" else "step-by-step"

@@ -1,4 +1,4 @@
-"""The anchoring score of a model's representations: how densely examples lie together, and how far a query is off."""
+"""Measurement of the anchoring score: how dense worked examples lie in a model's states, how far queries are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -14,14 +14,13 @@ from offdiag.models.sentence import SentenceModel
 from offdiag.stats.means import mean_interval
 from offdiag.steps import CostLine, CostProbe, Examples, Measurement, Weights, Work, load_examples
 from offdiag.studies.base_addition.measurements.anchored_texts import (
-    Form,
+    AnchorForm,
     QueryForm,
     anchor_text,
     query_text,
     usual_style,
 )
-from offdiag.studies.base_addition.measurements.anchoring_score import Anchoring as Scores
-from offdiag.studies.base_addition.measurements.anchoring_score import anchoring
+from offdiag.studies.base_addition.measurements.anchoring_score import ScoreParts, anchoring
 from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
 Pooling: TypeAlias = Literal["mean", "last"]
@@ -53,7 +52,7 @@ class Anchoring(Measurement):
     anchors: Examples
     queries: Examples
     shots: tuple[int, ...] = Field(min_length=1)
-    form: Form = "equation"
+    form: AnchorForm = "equation"
     query_form: QueryForm = "matched"
     style: PromptStyle | None = None
     poolings: tuple[Pooling, ...] = Field(default=("mean", "last"), min_length=1)
@@ -106,7 +105,7 @@ class Anchoring(Measurement):
 
     @property
     def wording(self) -> PromptStyle:
-        """How questions are worded."""
+        """The prompt style of the questions."""
         return self.style or usual_style(self.form, self.query_form)
 
     @property
@@ -164,7 +163,7 @@ class Anchoring(Measurement):
         return probe.read(self, embedder, sum(n * probe.tokens(side) for n, side in zip(counts, texts, strict=True)))
 
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
-        """One row a pooling, k and layer.
+        """Yield one row per pooling, k and layer.
 
         Columns: ``pooling, k, layer`` (0: the embeddings), ``n_layers`` (the last layer's index), ``density`` (rho),
         ``mismatch`` (mean d over queries), ``score`` (mean S over queries) with ``score_low, score_high``: the 95 %
@@ -185,7 +184,7 @@ class Anchoring(Measurement):
         states, layers = self._embed(work, distinct)
         shown, asked = states[[at[text] for text in anchors]], states[[at[text] for text in queries]]
         for i, pooling in enumerate(self.poolings):
-            found = anchoring(
+            parts = anchoring(
                 shown[:, i].swapaxes(0, 1),
                 asked[:, i].swapaxes(0, 1),
                 self.shots,
@@ -194,10 +193,10 @@ class Anchoring(Measurement):
                 gamma=self.gamma,
             )
             common: dict[str, Scalar] = {"pooling": pooling, "n_layers": layers[-1]}
-            yield from ({**common, **row} for row in _rows(found, self.shots, layers))
+            yield from ({**common, **row} for row in _rows(parts, self.shots, layers))
 
     def _embed(self, work: Work, texts: list[str]) -> tuple[NDArray[np.float32], list[int]]:
-        """Embeddings ``[n, poolings, layers, d]`` and the indices of their layers."""
+        """Return embeddings ``[n, poolings, layers, d]`` and the indices of their layers."""
         if isinstance(self.embedder, SentenceModel):
             from offdiag.models.sentence import SentenceEmbedder
 
@@ -208,27 +207,27 @@ class Anchoring(Measurement):
         return model.hidden_states(texts, layers, self.poolings, chat=False, on_progress=work.progress), layers
 
 
-def _rows(found: Scores, shots: Sequence[int], layers: Sequence[int]) -> Iterator[dict[str, Scalar]]:
-    """The numbers of each k and layer; ``found`` has the axes layers, k and queries."""
-    score, n_queries = mean_interval(found.score), found.score.shape[-1]
+def _rows(parts: ScoreParts, shots: Sequence[int], layers: Sequence[int]) -> Iterator[dict[str, Scalar]]:
+    """Yield the numbers of each k and layer; ``parts`` has the axes layers, k and queries."""
+    score, n_queries = mean_interval(parts.score), parts.score.shape[-1]
     columns = {
-        "density": found.density,
-        "mismatch": found.mismatch.mean(-1),
+        "density": parts.density,
+        "mismatch": parts.mismatch.mean(-1),
         "score": score.mean,
         "score_low": score.low,
         "score_high": score.high,
         "score_sd": score.sd,
-        "anchors_se": found.anchors_se,
-        "k50_ratio": found.k50.mean(-1),
+        "anchors_se": parts.anchors_se,
+        "k50_ratio": parts.k50.mean(-1),
     }
     for j, k in enumerate(shots):
         for i, layer in enumerate(layers):
             numbers = {name: _known(values[i, j]) for name, values in columns.items()}
             undefined = n_queries - int(score.n[i, j])
-            note = str(found.undefined[i, j])
+            note = str(parts.undefined[i, j])
             yield {"k": k, "layer": layer, **numbers, "n_queries": n_queries, "n_undefined": undefined, "note": note}
 
 
 def _known(value: float) -> float | None:
-    """A plain number, or None for NaN, which JSON has no word for."""
+    """Return a plain number, or None for NaN, which JSON has no word for."""
     return None if np.isnan(value) else float(value)

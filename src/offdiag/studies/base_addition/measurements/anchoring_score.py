@@ -17,8 +17,8 @@ from offdiag.stats.intervals import FloatArray
 IDENTICAL = 1e-12
 
 
-class Anchoring(NamedTuple):
-    """The parts of the score for each number of anchors in ``ks``; leading axes, such as layers, are those given.
+class ScoreParts(NamedTuple):
+    """The score and its parts for K numbers of anchors; leading axes ``...``, such as layers, are those of the input.
 
     Attributes:
         density: rho, ``[..., K]``, at least 1/2; NaN where it does not exist: one anchor has no pair, and anchors that
@@ -53,8 +53,8 @@ def anchoring(
     alpha: float = 1.0,
     beta: float = 1.0,
     gamma: float = 1.0,
-) -> Anchoring:
-    """The score of every query under the first k anchors, for every k at once.
+) -> ScoreParts:
+    """Return the score of every query under the first k anchors, for every k at once.
 
     Args:
         anchors: embeddings ``[..., k, d]``, leading axes (such as layers) at will. queries: ``[..., n, d]``.
@@ -79,13 +79,16 @@ def anchoring(
     score = alpha * density[..., None] - beta * mismatch - price[:, None]
     middle = asked.mean(axis=-2)  # whose product with a direction is the mean cosine over queries
     errors = np.stack([_jackknife(a[..., :k, :], units[..., :k, :], middle, alpha, beta) for k in chosen], axis=-1)
-    return Anchoring(density, mismatch, score, np.where(np.isnan(density), np.nan, errors), undefined)
+    return ScoreParts(density, mismatch, score, np.where(np.isnan(density), np.nan, errors), undefined)
 
 
 def _densities(
     directions: FloatArray, ks: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> tuple[FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.str_]]]:
-    """1 over the mean distance of pairs, from the lengths of sums: ``|sum u|^2`` holds the cosines of all pairs."""
+    """Return density ``[..., K]``, and why it is undefined where it is, from unit vectors ``[..., k, d]``.
+
+    The squared length of a sum of unit vectors is k plus the cosines of all ordered pairs, so no pair is visited.
+    """
     sums = np.cumsum(directions, axis=-2)[..., ks - 1, :]
     pairs = np.where(ks > 1, ks * (ks - 1), np.nan)
     distance = 1 - (np.einsum("...kd,...kd->...k", sums, sums) - ks) / pairs
@@ -95,7 +98,10 @@ def _densities(
 
 
 def _jackknife(a: FloatArray, units: FloatArray, middle: FloatArray, alpha: float, beta: float) -> FloatArray:
-    """Standard error ``[...]`` of the mean score under the draw of all the anchors given."""
+    """Return the standard error ``[...]`` of the mean score under the draw of the anchors ``a [..., k, d]``.
+
+    Each anchor's absence changes the sum of all by one vector, so leaving out each in turn costs one product.
+    """
     k = a.shape[-2]
     if k < 3:
         return np.full(a.shape[:-2], np.nan)
@@ -110,7 +116,11 @@ def _jackknife(a: FloatArray, units: FloatArray, middle: FloatArray, alpha: floa
 
 
 def _directions(vectors: FloatArray, what: str) -> FloatArray:
-    """The vectors at length 1."""
+    """Return the vectors at length 1.
+
+    Raises:
+        ValueError: one of them is zero or not finite.
+    """
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     wrong = np.argwhere(~(np.isfinite(lengths[..., 0]) & (lengths[..., 0] > 0)))
     if wrong.size:

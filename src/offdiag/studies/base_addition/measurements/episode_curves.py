@@ -1,4 +1,4 @@
-"""Asks a model from scratch after every number of demonstrations, beside the ideal observer."""
+"""Measurement of accuracy after every number of demonstrations, for a model from scratch and an ideal observer."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ from offdiag.tasks import Scalar
 
 
 class EpisodeCurves(Measurement):
-    """One row a question: in ``n`` episodes of each base, one question after each number ``k`` of demonstrations.
+    """Verdicts on one question after each number ``k`` of demonstrations, in ``n`` episodes of each base.
 
     Rows have ``base``, ``share`` (of the base in the stream), ``sequence``, ``k``, ``correct`` (is the model's most
     probable answer the sum in the episode's base?) and ``ideal`` (the same of the ideal observer on the same
@@ -29,8 +29,7 @@ class EpisodeCurves(Measurement):
     :class:`offdiag.studies.base_addition.episodes.Trial`; models of other shares and seeds are asked the same.
 
     Attributes:
-        model: the step that made the weights, of a stream of episodes. n: sequences for each base.
-        seed: of the sequences.
+        model: the step that trained the weights on a stream of episodes. n: sequences per base. seed: of the sequences.
     """
 
     tag: ClassVar[str] = "episode-curves"
@@ -48,7 +47,7 @@ class EpisodeCurves(Measurement):
 
     @property
     def stream(self) -> Episodes:
-        """What the model was trained on, and what it is asked."""
+        """The stream of the training, from which the questions come too."""
         assert isinstance(self.model.stream, Episodes)
         return self.model.stream
 
@@ -70,6 +69,7 @@ class EpisodeCurves(Measurement):
         return probe.read(self, self.model.parameters, len(stream.bases) * self.n * tokens)
 
     def measure(self, work: Work) -> Iterator[Mapping[str, Scalar]]:
+        """Yield one row per base, sequence and k."""
         trials = draw_trials(self.stream, self.n, self.seed)
         weights = work.output(self.model) / "weights"
         for trial, verdicts in zip(trials, self.verdicts(trials, weights, work.runtime), strict=True):
@@ -80,7 +80,7 @@ class EpisodeCurves(Measurement):
                 yield {**shared, **asked, "ideal": float(ideal[sequence, k])}
 
     def verdicts(self, trials: list[Trial], weights: Path, runtime: Runtime) -> Iterator[NDArray[np.bool_]]:
-        """Whether the model's answer is right, ``[n, demonstrations + 1]`` for each trial: greedy, all digits."""
+        """Yield whether the greedy answer is right in all digits, ``[n, demonstrations + 1]`` per trial."""
         from offdiag.models.branches import predict_branches
         from offdiag.models.loading import load_model
         from offdiag.models.spec import ModelSpec
