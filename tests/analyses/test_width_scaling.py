@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from offdiag.analyses import WidthScaling, WidthScalingOfTable, fit_width_scaling, read_table, scaling_table
+from offdiag.analyses import WidthScalingOfTable, fit_width_scaling, read_table, scaling_table, transition
 from offdiag.analyses.logistic import logistic
 from offdiag.errors import UserError
 from offdiag.seeds import stream
-from support.framed import framed
 
 N = np.array([100, 400, 1600.0])
 
@@ -112,18 +111,12 @@ def records(sizes, n=200):
     return pd.DataFrame(rows, columns=["n_train", "k", "example", "correct", "cell"])
 
 
-def test_in_a_study():
-    answered = records([16, 64, 144])
-    cells = answered[["n_train", "k", "cell"]].drop_duplicates().assign(state="done", method="in-context")
-    planned = pd.DataFrame(
-        {"n_train": [256], "k": [1], "cell": ["later"], "state": ["missing"], "method": "in-context"}
-    )
-    analysis = WidthScaling(name="w", size="n_train", counted="training examples", n_resamples=200)
-    found = analysis.table(framed(pd.concat([cells, planned]), answered))
-    assert found["n_train"].tolist() == [16, 64, 144, 256]
-    assert found["used"].tolist() == [True, True, True, False]
+def test_of_transitions():
+    found = scaling_table(transition(records([16, 64, 144]), "n_train", n_resamples=200), "n_train")
+    assert found["n_train"].tolist() == [16, 64, 144]
+    assert found["used"].all()
+    assert found["weighted"].all()
     assert found["amplitude_low"][0] < 20 < found["amplitude_high"][0]
-    assert found["counted"].unique().tolist() == ["training examples"]
 
 
 def test_of_a_table():

@@ -19,7 +19,7 @@ from offdiag.analyses.transition import Transition, transition, transition_from_
 from offdiag.analyses.transition_fit import TransitionFit, fit_transition
 from offdiag.analyses.transition_of_table import TransitionOfTable
 from offdiag.analyses.width_scaling import ScalingFit, fit_width_scaling, scaling_table
-from offdiag.analyses.width_scaling_of import WidthScaling, WidthScalingOfTable
+from offdiag.analyses.width_scaling_of_table import WidthScalingOfTable
 
 __all__ = [
     "ANALYSES",
@@ -39,7 +39,6 @@ __all__ = [
     "Transition",
     "TransitionFit",
     "TransitionOfTable",
-    "WidthScaling",
     "WidthScalingOfTable",
     "accuracy_by_stratum",
     "fit_transition",

@@ -7,7 +7,6 @@ from offdiag.figures.single_fit import SingleFit
 from offdiag.figures.style import save
 from offdiag.figures.training_curves import TrainingCurves
 from offdiag.figures.transfer import Transfer
-from offdiag.figures.width_scaling import WidthScalingPlot, draw_width_scaling
 
 __all__ = [
     "ByStratum",
@@ -16,7 +15,5 @@ __all__ = [
     "StudyFigure",
     "TrainingCurves",
     "Transfer",
-    "WidthScalingPlot",
-    "draw_width_scaling",
     "save",
 ]

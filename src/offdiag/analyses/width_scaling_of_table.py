@@ -1,48 +1,18 @@
-"""The scaling of widths as part of a study, and of a table that was made elsewhere."""
+"""The command ``offdiag analyse width-scaling``: widths of transitions against system size, from a table."""
 
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-import numpy as np
 from pydantic import Field
 
-from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.columns import numbers
-from offdiag.analyses.frames import Frames
 from offdiag.analyses.table_analysis import TableAnalysis
-from offdiag.analyses.transition import Transition
 from offdiag.analyses.transition_of_table import TransitionOfTable
 from offdiag.analyses.width_scaling import scaling_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Counted: TypeAlias = Literal["evaluation items", "training examples", "parameters", "not stated"]
-
-
-class WidthScaling(StudyAnalysis):
-    """The widths of a study's transitions against A / sqrt(n), one transition a value of ``size``.
-
-    Attributes:
-        size: column with the system size n. counted: what that number counts.
-        n_resamples: bootstrap resamples behind the error of each width. seed: of the bootstrap.
-    """
-
-    tag: ClassVar[str] = "width-scaling"
-    size: str
-    counted: Counted
-    n_resamples: int = Field(default=2000, ge=0)
-    seed: int = 0
-
-    def table(self, frames: Frames) -> "pd.DataFrame":
-        """See :func:`offdiag.analyses.scaling_table`; a size of which no cell is done has no width."""
-        transition = Transition(
-            name=self.name, where=self.where, match_on=self.match_on, series=self.size, n_resamples=self.n_resamples,
-            seed=self.seed,
-        )  # fmt: skip
-        fits = frames.table(transition)
-        return scaling_table(fits.assign(**{self.size: fits[self.size].astype(np.float64)}), self.size).assign(
-            counted=self.counted
-        )
+CountedAs: TypeAlias = Literal["evaluation items", "training examples", "parameters", "not stated"]
 
 
 class WidthScalingOfTable(TableAnalysis):
@@ -63,17 +33,17 @@ class WidthScalingOfTable(TableAnalysis):
         "size", "counted", "width_10_90", "error", "fitted", "used", "amplitude", "r_squared", "n_sizes", "weighted",
         "n_items", "note",
     )  # fmt: skip
-    counted: Counted = "not stated"
+    counted: CountedAs = "not stated"
     n: int = Field(default=0, ge=0)
     resamples: int = Field(default=2000, ge=0)
     level: float = Field(default=0.95, gt=0, lt=1)
     seed: int = 0
 
     def analyse(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """One row a size, see :func:`offdiag.analyses.scaling_table`."""
+        """Return one row per size, see :func:`offdiag.analyses.scaling_table`."""
         sizes = numbers(table, "size", low=0)
         fits = TransitionOfTable(
             series=("size",), n=self.n, resamples=self.resamples, level=self.level, seed=self.seed
         ).analyse(table.assign(size=sizes.map(repr)))
-        found = scaling_table(fits.assign(size=fits["series"].astype(float)), "size", self.level)
-        return found.assign(counted=self.counted)
+        scaling = scaling_table(fits.assign(size=fits["series"].astype(float)), "size", self.level)
+        return scaling.assign(counted=self.counted)
