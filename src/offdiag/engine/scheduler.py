@@ -36,6 +36,7 @@ class Scheduler:
         ready = self._ready()
         if not ready:
             return None
+        # 0: needs no model, 1: uses the loaded model, 2: makes weights, 3: anything else
         step = min(
             ready, key=lambda s: 0 if s.group is None else 1 if s.group == loaded else 3 - isinstance(s, Trained)
         )

@@ -1,1 +1,1 @@
-"""Study family world map: a transformer forms a map of cities that it is never shown (Park 2026)."""
+"""Study family world map: a transformer learns a map that it is never shown (Park 2026)."""

@@ -1,4 +1,4 @@
-"""Study convergence: do models trained on different questions come to represent the cities alike?"""
+"""Study convergence: do models of different questions come to represent cities alike?"""
 
 from offdiag.studies.world_map.grid import alignments, maps, pretrained_cells, probes, snapshot_cells
 from offdiag.studies.world_map.outputs import converging, learning

@@ -1,4 +1,4 @@
-"""Grid of the world map studies: the models to train, and the evaluations and measurements of each."""
+"""Grid of the world map studies: models to train, their evaluations and measurements."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -90,7 +90,7 @@ def pretrained_cells(p: MapParams) -> tuple[Cell, ...]:
 
 
 def probes(p: MapParams) -> tuple[Measurement, ...]:
-    """Return linear probes of coordinates of all pre-trained models, their snapshots and their fine-tuned models."""
+    """Return linear probes of all pre-trained models, their snapshots and fine-tuned models."""
     arms = [arm for start in starts(p) for arm in (*snapshots(start), start, *fine_tuned(p, start))]
     return tuple(CityProbe(states=city_states(p, arm)) for arm in arms)
 
@@ -112,7 +112,7 @@ def alignments(p: MapParams) -> tuple[Measurement, ...]:
 
 
 def city_states(p: MapParams, arm: Arm) -> LabelledStates:
-    """Return the states of the cities in a model, read in a question of the first geometry that it was trained on."""
+    """Return the cities' states in a model, read in a question of its first trained geometry."""
     taught = _taught(arm)
     asked = taught.geometries[0]
     return LabelledStates.of(arm.predictor().weights, taught.world, p.layers, geometry=asked, factors=arm.factors())

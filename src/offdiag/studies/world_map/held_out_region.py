@@ -1,4 +1,4 @@
-"""Study held-out-region: the new cities are those of a real region that pre-training never saw."""
+"""Study held-out-region: the new cities are a real region that pre-training never saw."""
 
 from offdiag.studies.world_map.grid import maps, probes, transfer_cells
 from offdiag.studies.world_map.outputs import learning, probing, transfer

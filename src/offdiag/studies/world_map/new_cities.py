@@ -1,4 +1,4 @@
-"""Study new-cities: fine-tune on new cities with every geometry and every pair of geometries."""
+"""Study new-cities: fine-tune on new cities with every geometry and every pair of them."""
 
 from itertools import combinations
 

@@ -145,7 +145,7 @@ def converging(p: MapParams) -> Outputs:
 
 
 def aligned(p: MapParams) -> Outputs:
-    """Return alignment against transfer: do geometries with aligned representations transfer more to each other?"""
+    """Return alignment against transfer: do aligned geometries transfer more to each other?"""
     where, measured = {"n_train": p.rows}, {"layer": p.layers[-2]}
     caption = "Alignment (CKA) of models of one geometry each, against transfer from one to the other."
     return Outputs(
@@ -155,5 +155,5 @@ def aligned(p: MapParams) -> Outputs:
 
 
 def arms(p: MapParams) -> tuple[str, ...]:
-    """Return the columns that tell the models of a study apart: width, and new cities if there are several groups."""
+    """Return the columns that tell models apart: width, and new cities if they are several groups."""
     return ("model",) if len(p.groups) == 1 else ("model", "train_new")

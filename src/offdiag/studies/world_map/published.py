@@ -1,4 +1,4 @@
-"""Published numbers of the original models; ``docs/studies/world-map.md`` says how they were obtained."""
+"""Published numbers of the original models; the sources are in docs/studies/world-map.md."""
 
 from collections.abc import Collection, Sequence
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""Tables of representation alignment (CKA): per pair of trainings, and by number of trained tasks."""
+"""Tables of representation alignment (CKA): per pair of trainings and by number of tasks."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias

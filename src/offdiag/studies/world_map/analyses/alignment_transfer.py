@@ -1,4 +1,4 @@
-"""Table of the correlation between representation alignment (CKA) of two geometries and transfer between them."""
+"""Table of the correlation between alignment (CKA) of two geometries and their transfer."""
 
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple

@@ -1,4 +1,4 @@
-"""Collect the answers of cells item by item, and score the best fixed guess on the same items."""
+"""Collect the answers of cells per item, and score the best fixed guess on the same items."""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING

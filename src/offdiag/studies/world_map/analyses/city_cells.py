@@ -1,4 +1,4 @@
-"""Select the cells of the city questions, and put each fine-tuned model beside the model that it started from."""
+"""Select the cells of city questions; pair fine-tuned models with their starting models."""
 
 from abc import ABC
 from collections.abc import Hashable, Mapping, Sequence
@@ -92,7 +92,7 @@ def pretrained(cells: "pd.DataFrame", settings: CityAnalysis, *, snapshots: bool
 def fine_tuned(
     cells: "pd.DataFrame", settings: CityAnalysis, cities: Cities, baselines: Sequence[tuple[str, Cities]]
 ) -> "pd.DataFrame":
-    """Return the final cells of fine-tuned models on ``cities``, with the results of the models they started from.
+    """Return the final cells of fine-tuned models on ``cities``, with baselines beside them.
 
     Args:
         cells: all cells of a study.

@@ -1,4 +1,4 @@
-"""Select the finished measurements of cities (probes, maps, alignments), and average them over seeds."""
+"""Select finished measurements of cities (probes, maps, alignment); average over seeds."""
 
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def done_rows(frames: Frames, table: str, where: Where) -> "pd.DataFrame":
 
 
 def final_rows(frames: Frames, table: str, where: Where) -> "pd.DataFrame":
-    """Return the finished measurements of models at the end of their training, or of a snapshot that ``where`` names.
+    """Return finished measurements at the end of training, or of the snapshot in ``where``.
 
     Raises:
         UserError: as :func:`done_rows`.
@@ -58,7 +58,7 @@ def training_label(trained: str) -> str:
 
 
 def mean_over_seeds(rows: "pd.DataFrame", column: str, by: str) -> "pd.DataFrame":
-    """Average a measured number over seeds: one row per value of ``by``, with ``value, low, high`` and ``n_seeds``.
+    """Average a measured number over seeds: ``by, value, low, high, n_seeds`` per value of ``by``.
 
     The squared standard error is the sum of two: that between seeds, and that over cities (from the measured ``_low``
     and ``_high``), which is not divided by the number of seeds, since all seeds share the cities. The interval is
@@ -79,7 +79,7 @@ def mean_over_seeds(rows: "pd.DataFrame", column: str, by: str) -> "pd.DataFrame
 
 
 def _mean_of_seeds(values: FloatArray, widths: FloatArray, n_cities: int) -> Estimate:
-    """Return the mean of ``values`` ``[seeds]`` whose 95 % intervals over cities have these ``widths`` ``[seeds]``."""
+    """Return the mean of ``values`` with 95 % intervals over cities of ``widths``, ``[seeds]`` each."""
     from scipy.special import stdtrit
 
     mean, of_seeds = float(values.mean()), float(values.var(ddof=1)) / len(values)

@@ -1,4 +1,4 @@
-"""Read the maps decoded from hidden states (probed places, principal components), per model and snapshot."""
+"""Read the maps decoded from hidden states (probes, components), per model and snapshot."""
 
 from typing import TYPE_CHECKING, NamedTuple
 

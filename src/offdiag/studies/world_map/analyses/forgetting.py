@@ -1,4 +1,4 @@
-"""Table of forgetting: accuracy or error on ordinary cities before and after fine-tuning on new ones."""
+"""Table of forgetting: results on ordinary cities before and after fine-tuning on new ones."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""Normalised improvement (Park 2026): 0 = score before fine-tuning, 1 = the pretrained score on familiar cities."""
+"""Normalised improvement: 0 = before fine-tuning, 1 = pretrained score on familiar cities."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Table of synergy: fine-tuning on two geometries minus the better single-geometry model, for each matrix cell."""
+"""Table of synergy: models of two geometries minus the better model of one, per cell."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +22,7 @@ class PairDifferences(TransferAnalysis):
     tag: ClassVar[str] = "pair-differences"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """Return one row per arm, pair and geometry, averaged over the seeds that have the pair and both specialists.
+        """Return one row per arm, pair and geometry, averaged over the seeds that have all three models.
 
         ``difference`` is ``actual - expected``; ``low, high``: its 95 % interval over items (the same for the three
         models) and seeds. The better specialist is chosen anew in every resample, so that the interval counts the

@@ -1,4 +1,4 @@
-"""Table of probe errors on ordinary and new cities: do probes of ordinary cities work for new ones?"""
+"""Table of probe errors: do linear probes of ordinary cities work for new cities?"""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal

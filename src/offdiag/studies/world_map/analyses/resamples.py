@@ -1,4 +1,4 @@
-"""Bootstrap the answers about cities: resampled means and medians per cell, and their interval over seeds."""
+"""Bootstrap the answers about cities: resampled means and medians, intervals over seeds."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

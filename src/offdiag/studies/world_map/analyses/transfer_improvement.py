@@ -74,7 +74,7 @@ def _place(scores: ArmScores) -> tuple[Any, ...]:
 
 
 def _unparsed(scores: ArmScores, prefix: str) -> float:
-    """Return the share of answers that could not be read; cells count even where none of their answers has a score."""
+    """Return the share of answers that could not be read, over all finished cells."""
     done = [row for row in scores.rows if row[f"{prefix}state"] == DONE]
     asked = sum(row[f"{prefix}n"] for row in done)
     return sum(row[f"{prefix}n_unparsed"] for row in done) / asked if asked else np.nan

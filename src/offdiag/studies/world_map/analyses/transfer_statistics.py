@@ -1,4 +1,4 @@
-"""Table of mean transfer between geometries: trained against untrained cells, one geometry against two."""
+"""Table of mean transfer between geometries: trained against untrained, one against two."""
 
 from abc import ABC
 from typing import TYPE_CHECKING, Any, ClassVar

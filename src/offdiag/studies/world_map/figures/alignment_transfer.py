@@ -1,4 +1,4 @@
-"""Scatter plot of transfer between two geometries against the alignment (CKA) of models trained on each."""
+"""Scatter plot of transfer between two geometries against their alignment (CKA)."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 

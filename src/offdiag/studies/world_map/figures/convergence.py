@@ -1,4 +1,4 @@
-"""Figure of the alignment (CKA) of models without a common task, against the number of tasks each was trained on."""
+"""Figure of the alignment (CKA) of models without a common task, by tasks per model."""
 
 from typing import TYPE_CHECKING, ClassVar
 

@@ -1,4 +1,4 @@
-"""Figure of the synergy of geometry pairs (pair minus better single), split by whether they contain one geometry."""
+"""Figure of the synergy of geometry pairs, split by whether they contain one geometry."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar

@@ -1,4 +1,4 @@
-"""Cells of a transfer matrix as figures show them: value, state and marks, and how one is drawn."""
+"""Cells of a transfer matrix as figures draw them: value, state and marks."""
 
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -62,7 +62,7 @@ def matrix_cells(frames: Frames, settings: TransferAnalysis, which: Which) -> li
 
 
 def row_order(cells: list[MatrixCell], first: str) -> tuple[list[str], int]:
-    """Return the trainings in the order of the rows, and how many of them have ``first``: among pairs they come first.
+    """Return the trainings in row order, and how many have ``first``: pairs with it come first.
 
     Of single geometries none is counted.
     """

@@ -1,4 +1,4 @@
-"""Base class of the transfer figures, and means over groups of cells of a transfer matrix, for drawing."""
+"""Base class of transfer figures, and means over groups of cells of a transfer matrix."""
 
 from abc import ABC
 from collections.abc import Iterator

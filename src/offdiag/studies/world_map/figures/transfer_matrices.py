@@ -1,4 +1,4 @@
-"""Heat maps of transfer between geometries: trained on one, on two, and two minus the better specialist."""
+"""Heat maps of transfer: trained on one geometry, on two, and two minus the better one."""
 
 import math
 from collections.abc import Hashable, Sequence

@@ -1,1 +1,1 @@
-"""Measurements of the world map studies: hidden states of cities, linear probes, maps and alignment."""
+"""Measurements of the world map studies: hidden states, linear probes, maps, alignment."""

@@ -1,4 +1,4 @@
-"""Maps decoded from hidden states: probed coordinates and principal components of every city, for figures."""
+"""Maps decoded from hidden states: probed coordinates and components of every city."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Self

@@ -1,4 +1,4 @@
-"""Hidden states of all cities of a world in one model, saved so that measurements need not run the model again."""
+"""Hidden states of all cities of a world, saved so that the model runs once only."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -147,7 +147,7 @@ def load_representations(folder: Path, layer: int) -> NDArray[np.float32]:
 
 
 def _check_tokens(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], label: str) -> None:
-    """Raise a UserError unless the last token of each text is its last character, which is where states are read."""
+    """Raise a UserError unless each text's last token, where states are read, is its last character."""
     from offdiag.models.chat import plain_ids
 
     for text in texts:

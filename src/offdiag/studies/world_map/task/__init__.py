@@ -1,4 +1,4 @@
-"""Task world_map: geometry questions about cities known by ids (Park 2026, arXiv 2602.00533)."""
+"""Task world_map: geometry questions about cities known by ids (Park 2026)."""
 
 from offdiag.studies.world_map.task.domain import WorldMapDomain
 from offdiag.studies.world_map.task.evaluation import available, evaluation_rows

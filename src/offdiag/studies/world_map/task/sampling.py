@@ -1,4 +1,4 @@
-"""Draw question rows on the fly: each batch is a pure function of domain, split, seed and batch number.
+"""Draw rows on the fly: a batch is a pure function of domain, split, seed and number.
 
 * The split of a row is that of its unordered tuple of cities: a hash of the tuple sends ``eval_share`` of all tuples to
   evaluation, whatever is asked about them. So no tuple that is evaluated was ever trained on, in any geometry.
@@ -28,7 +28,7 @@ HARDEST = 1 << 18  # candidates; an answer that is not among so many cannot be b
 
 
 class Stratum(NamedTuple):
-    """A kind of rows that all kinds are as frequent as: ``size`` cities, with this ``answer`` or (None) with any."""
+    """One of the equally frequent kinds of rows: ``size`` cities, with ``answer`` or (None) any."""
 
     size: int
     answer: int | None
@@ -68,7 +68,7 @@ def strata(domain: WorldMapDomain) -> list[Stratum]:
 
 
 def draw(domain: WorldMapDomain, split: str, rows: int, seed: int, number: int) -> CityBatch:
-    """Draw batch ``number`` of ``rows`` rows of ``train`` or ``eval``; a tuple can come again, as in any random draw.
+    """Draw batch ``number`` of ``rows`` rows of a split; a tuple can come again.
 
     The strata differ by one row at most. Larger batches are cheaper: thousands of rows cost a few milliseconds.
 

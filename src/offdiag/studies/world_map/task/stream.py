@@ -1,4 +1,4 @@
-"""Training batches of the world map as token sequences, drawn in large blocks as they are needed."""
+"""Training batches of the world map as token ids, drawn in blocks as they are needed."""
 
 from dataclasses import dataclass
 from functools import lru_cache
