@@ -11,10 +11,10 @@ import pytest
 from offdiag.analyses import ANALYSES, LINE_FORMATS, TABLE_ANALYSES
 from offdiag.engine import ENGINES
 from offdiag.exports import EXPORTS
-from offdiag.figures.figure import FIGURES
-from offdiag.methods.method import METHODS
-from offdiag.models.source import MODEL_SOURCES
-from offdiag.steps.measurement import MEASUREMENTS
+from offdiag.figures import FIGURES
+from offdiag.methods import METHODS
+from offdiag.models import MODEL_SOURCES
+from offdiag.steps import MEASUREMENTS
 from offdiag.study import Study
 from offdiag.study_files import STUDIES
 from offdiag.tasks import TASKS

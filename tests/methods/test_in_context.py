@@ -1,6 +1,6 @@
 import pytest
 
-from offdiag.engine.execute import ModelSlot, StepWork, execute
+from offdiag.engine.execute import ModelSlot, StepWork, execute_step
 from offdiag.errors import UserError
 from offdiag.methods import InContext, ZeroShot
 from offdiag.methods.in_context import few_shot_prompt
@@ -33,7 +33,7 @@ def prompts_of(work, method, **options):
     answers = answers_of(method, **options)
     for step in answers.inputs:
         if isinstance(step, Examples):
-            execute(step, work.store, work.runtime, work.slot, {}, lambda done, total: None)
+            execute_step(step, work.store, work.runtime, work.slot, {}, lambda done, total: None)
     return answers.prompts(work, answers.examples.sample())
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from offdiag.identity import Json
-from offdiag.methods import Method, Recipe
-from offdiag.methods.method import Predictor
+from offdiag.methods import Method, Predictor, Recipe
 from offdiag.steps import CostLine, CostProbe, Examples, Measurement, Trained, Weights, Work, load_examples
 from offdiag.tasks import Domain, Example, Scalar, get_task
 

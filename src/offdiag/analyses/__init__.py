@@ -2,6 +2,7 @@
 
 from offdiag.analyses.analysis import ANALYSES, StudyAnalysis
 from offdiag.analyses.answering_agreement import AnsweringAgreement
+from offdiag.analyses.columns import numbers, truths
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.reading import LINE_FORMATS, LineFormat, read_table
 from offdiag.analyses.selection import select, with_shots
@@ -44,6 +45,7 @@ __all__ = [
     "fit_transition",
     "fit_width_scaling",
     "get_table_analysis",
+    "numbers",
     "read_table",
     "register_table_analysis",
     "scaling_table",
@@ -52,5 +54,6 @@ __all__ = [
     "transfer_matrices",
     "transition",
     "transition_from_accuracies",
+    "truths",
     "with_shots",
 ]

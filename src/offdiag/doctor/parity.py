@@ -77,11 +77,11 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
 
 def _location(spec: ModelSpec, runtime: Runtime, store: Store) -> str | Path:
     """Return where the weights lie, converted now if they must be and are not."""
-    from offdiag.engine.execute import Ended, ModelSlot, StepWork, execute
+    from offdiag.engine.execute import Ended, ModelSlot, StepWork, execute_step
 
     weights, slot = Weights.of(spec), ModelSlot()
     if weights.converted is not None:
-        outcome = execute(weights.converted, store, runtime, slot, {"study": "doctor"}, lambda done, total: None)
+        outcome = execute_step(weights.converted, store, runtime, slot, {"study": "doctor"}, lambda done, total: None)
         if outcome.ended is Ended.BUSY:
             raise OffdiagError("another process converts it now; wait until it has finished")
         if outcome.ended is Ended.FAILED:

@@ -1,8 +1,27 @@
 """Engines: they run the steps of a plan that the store lacks."""
 
 from offdiag.engine.engine import ENGINES, Engine, Silent, Watcher, engine_type
-from offdiag.engine.inline import Inline
+from offdiag.engine.execute import Ended, ModelSlot, StepResult, execute_step, limit_threads
+from offdiag.engine.inline import Inline, settle
 from offdiag.engine.pool import Pool
 from offdiag.engine.run import Summary, run_plan
+from offdiag.engine.scheduler import Scheduler
 
-__all__ = ["ENGINES", "Engine", "Inline", "Pool", "Silent", "Summary", "Watcher", "engine_type", "run_plan"]
+__all__ = [
+    "ENGINES",
+    "Ended",
+    "Engine",
+    "Inline",
+    "ModelSlot",
+    "Pool",
+    "Scheduler",
+    "Silent",
+    "StepResult",
+    "Summary",
+    "Watcher",
+    "engine_type",
+    "execute_step",
+    "limit_threads",
+    "run_plan",
+    "settle",
+]

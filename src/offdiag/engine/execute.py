@@ -92,7 +92,7 @@ class StepWork:
         self.on_progress(done, total)
 
 
-def execute(
+def execute_step(
     step: Step,
     store: Store,
     runtime: Runtime,

@@ -1,7 +1,9 @@
 """Engine ``inline``: runs one step after the other in this process."""
 
+from functools import partial
+
 from offdiag.engine.engine import Engine, Watcher
-from offdiag.engine.execute import Ended, ModelSlot, execute, limit_threads
+from offdiag.engine.execute import Ended, ModelSlot, execute_step, limit_threads
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import UserError
 from offdiag.identity import Json
@@ -26,7 +28,7 @@ class Inline(Engine):
         slot = ModelSlot()
         while (step := scheduler.next(slot.key)) is not None:
             watcher.started(step)
-            result = execute(step, store, self.runtime, slot, origin, _reporter(watcher, step))
+            result = execute_step(step, store, self.runtime, slot, origin, partial(watcher.progressed, step))
             settle(scheduler, watcher, step, result.ended, result.message)
             if fail_fast and scheduler.failed:
                 return
@@ -40,7 +42,3 @@ def settle(scheduler: Scheduler, watcher: Watcher, step: Step, ended: Ended, mes
         return
     for blocked in scheduler.lose(step, busy=ended is Ended.BUSY):
         watcher.ended(blocked, "blocked", f"needs {step.kind}/{step.name}")
-
-
-def _reporter(watcher: Watcher, step: Step):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return lambda done, total: watcher.progressed(step, done, total)

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from offdiag.engine.engine import Engine, Watcher
-from offdiag.engine.execute import Ended, ModelSlot, execute, limit_threads
+from offdiag.engine.execute import Ended, ModelSlot, execute_step, limit_threads
 from offdiag.engine.inline import settle
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import OffdiagError, StoreError
@@ -142,7 +142,7 @@ def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
         except EOFError:
             return
         try:
-            result = execute(step, store, runtime, slot, origin, lambda d, t: pipe.send(("progress", d, t)))
+            result = execute_step(step, store, runtime, slot, origin, lambda d, t: pipe.send(("progress", d, t)))
             pipe.send(("ended", result.ended, result.message))
         except OffdiagError as error:
             pipe.send(("abort", str(error)))

@@ -3,7 +3,7 @@
 from offdiag.methods.fine_tuning import FineTuning
 from offdiag.methods.in_context import InContext
 from offdiag.methods.linear_probe import LinearProbe
-from offdiag.methods.method import Answering, Method, Predictor
+from offdiag.methods.method import METHODS, Answering, Method, Predictor
 from offdiag.methods.mixture_tuning import MixtureTuning
 from offdiag.methods.policy_optimisation import PolicyOptimisation
 from offdiag.methods.pre_training import PreTraining
@@ -13,6 +13,7 @@ from offdiag.training import Recipe, Reinforcement
 from offdiag.training.strategies import GradientProjection, KLPenalty, Mixing, Strategy, UpWeighting
 
 __all__ = [
+    "METHODS",
     "Answering",
     "FineTuning",
     "GradientProjection",

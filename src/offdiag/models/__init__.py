@@ -4,7 +4,9 @@
 does not.
 """
 
+from offdiag.models.folders import content_hash
+from offdiag.models.source import MODEL_SOURCES, ModelSource
 from offdiag.models.spec import ModelSpec
 from offdiag.models.wheels import wheel_version
 
-__all__ = ["ModelSpec", "wheel_version"]
+__all__ = ["MODEL_SOURCES", "ModelSource", "ModelSpec", "content_hash", "wheel_version"]

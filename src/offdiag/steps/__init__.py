@@ -7,7 +7,7 @@ from offdiag.steps.generations import Generations
 from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.hidden_states import HiddenStates
 from offdiag.steps.loglikelihood_choices import LoglikelihoodChoices
-from offdiag.steps.measurement import Measurement, load_rows
+from offdiag.steps.measurement import MEASUREMENTS, Measurement, load_rows
 from offdiag.steps.model_outputs import ModelOutputs, load_answers
 from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.probe_choices import Probe, ProbeChoices
@@ -16,6 +16,7 @@ from offdiag.steps.step import Step, Work, in_order
 from offdiag.steps.weights import ConvertedModel, Merged, Snapshot, Trained, Weights
 
 __all__ = [
+    "MEASUREMENTS",
     "Context",
     "ConvertedModel",
     "CostLine",

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offdiag.engine.execute import ModelSlot, execute
+from offdiag.engine.execute import ModelSlot, execute_step
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.lm import LM
@@ -26,7 +26,7 @@ def rows_of(step: Anchoring, folder: Path, budget: int = 4096) -> list[dict]:
     store, slot = Store(folder), ModelSlot()
     runtime = Runtime(device="cpu", token_budget=budget, threads=1)
     for each in in_order([step]):
-        outcome = execute(each, store, runtime, slot, {}, lambda done, total: None)
+        outcome = execute_step(each, store, runtime, slot, {}, lambda done, total: None)
         if outcome.message:
             raise AssertionError(outcome.message)
     return load_rows(store.folder(step))

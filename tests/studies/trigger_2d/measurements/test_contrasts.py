@@ -5,7 +5,7 @@ import pytest
 
 from offdiag.cost.probe import plan_probe
 from offdiag.cost.tokens import split
-from offdiag.engine.execute import ModelSlot, execute
+from offdiag.engine.execute import ModelSlot, execute_step
 from offdiag.errors import UserError
 from offdiag.methods import FineTuning, PolicyOptimisation, Proxy, Recipe, ZeroShot
 from offdiag.models import ModelSpec
@@ -38,7 +38,7 @@ def rows_of(step, folder: Path, budget: int = 4096) -> list[dict]:
     store, slot = Store(folder), ModelSlot()
     for each in in_order([step]):
         runtime = Runtime(device="cpu", token_budget=budget, threads=1)
-        outcome = execute(each, store, runtime, slot, {}, lambda done, total: None)
+        outcome = execute_step(each, store, runtime, slot, {}, lambda done, total: None)
         assert not outcome.message
     return load_rows(store.folder(step))
 
