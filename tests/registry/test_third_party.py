@@ -1,4 +1,4 @@
-"""A package adds a task, a method, a measurement, an analysis, a figure and a study; so does a study file."""
+"""A package adds everything that has a name; a study file with modules beside it does so, too."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from support.cli_types import Said, cells
 from support.packages import PACKAGE
 
 SOURCE = PACKAGE / "src" / "offdiag_letters"
-PARTS = ("task", "method", "measurement", "analysis", "figure")
+PARTS = ("task", "method", "training", "measurement", "analysis", "figure", "export")
 Called = Callable[..., Said]
 
 
@@ -34,7 +34,7 @@ def all_in_one(folder: Path) -> Path:
 def with_a_module_beside(folder: Path) -> Path:
     (folder / "my_parts.py").write_text(texts(*PARTS), encoding="utf-8")
     path = folder / "my_study.py"
-    names = "AccuracyBars, Advised, LettersDomain, MeanSurprise, WordSurprise"
+    names = "AccuracyBars, Advised, CopyTuning, LettersDomain, MeanSurprise, SurpriseFile, WordSurprise"
     path.write_text(f"from my_parts import {names}\n{texts('study')}", encoding="utf-8")
     return path
 
@@ -56,7 +56,11 @@ def goes_all_the_way(called: Called, study: object, model: str, tmp_path: Path, 
     planned = called("plan", *words, "--json")
     assert (planned.code, planned.err) == (0, "")
     plan = json.loads(planned.out)
-    assert (plan["cells"], plan["measurements"]) == (3, 1)
+    assert (plan["cells"], plan["measurements"]) == (4, 1)
+    costs = {line["kind"]: line for line in plan["cost"]["lines"]}
+    assert costs["training"]["trained_tokens"] > 0
+    assert costs["measurements"]["read_tokens"] > 0
+    assert not [note for note in plan["cost"]["notes"] if "not counted" in note]
     ran = called("run", *words, "--workers", 2)
     assert (ran.code, ran.err) == (0, ""), ran
     assert re.search(r"(\d+) of \1 steps done", ran.out)
@@ -76,6 +80,9 @@ def goes_all_the_way(called: Called, study: object, model: str, tmp_path: Path, 
     assert (report.code, report.err) == (0, "")
     assert len((tmp_path / "report" / "tables" / "mean-surprise.csv").read_text().splitlines()) == 2
     assert list((tmp_path / "report").glob("**/bars*.png"))
+    exported = called("export", *words, "--to", tmp_path / "files")
+    assert (exported.code, exported.err) == (0, "")
+    assert len((tmp_path / "files" / "surprise.csv").read_text().splitlines()) == 1 + 3
 
 
 def test_a_package(
@@ -90,6 +97,14 @@ def test_a_package(
     assert re.search(r"^letters .*offdiag-letters$", with_it("studies").out, flags=re.MULTILINE)
     monkeypatch.setenv("LETTERS_ZOO", str(tiny_model.parent))  # the package has a source of models, too
     goes_all_the_way(with_it, "letters", f"zoo:{tiny_model.name}", tmp_path)
+    (step,) = cells(tmp_path / "store", "advice")
+    (step / "result.json").unlink()
+    words = ("letters", "--set", f"model=zoo:{tiny_model.name}", "--store", tmp_path / "store")
+    again = with_it("run", *words, "--engine", "polite")
+    assert (again.code, again.err) == (0, "")
+    assert "1 of 1 steps done" in again.out
+    analysed = with_it("analyse", "accuracy-by-length", "-", "--json", stdin="word,correct\nabc,1\nabd,0\n")
+    assert [(row["n"], row["accuracy"]) for row in json.loads(analysed.out)] == [(2, 0.5)]
     gone = called("data", "letters")
     assert gone.code == 2
     assert "unknown task 'letters'" in gone.err

@@ -10,7 +10,7 @@ from offdiag.tasks import Scalar
 class WordSurprise(Measurement):
     """One row per word: its negative log-probability, in nats."""
 
-    tag: ClassVar[str] = "word-surprise"
+    tag: ClassVar[str] = "letters-word-surprise"
     table: ClassVar[str] = "word_surprise"
     weights: Weights
     examples: Examples
@@ -21,7 +21,7 @@ class WordSurprise(Measurement):
 
     @property
     def group(self) -> str:
-        return self.weights.group
+        return self.weights.group  # steps that ask the same model follow each other
 
     def factors(self) -> Mapping[str, Scalar]:
         return {"model": self.weights.label, **self.examples.domain.factors()}

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from offdiag.methods import Method
-from offdiag.methods.method import Predictor
+from offdiag.errors import UserError
+from offdiag.methods import Method, Predictor
 from offdiag.steps import Context, Weights, Work
 from offdiag.tasks import Domain, Example
 
@@ -31,4 +31,6 @@ class Advised(Method):
     text: str = "Begin with the last letter."
 
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
+        if train is not None:
+            raise UserError(f"advised learns nothing: an arm with it has train=None, not train={train}")
         return Predictor(model, Advice(text=self.text))

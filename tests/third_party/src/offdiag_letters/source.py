@@ -7,12 +7,11 @@ from typing import ClassVar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.models.folders import content_hash
-from offdiag.models.source import ModelSource
+from offdiag.models import ModelSource, content_hash
 
 
 class Zoo(ModelSource):
-    """A model in a folder below ``$LETTERS_ZOO``."""
+    """``zoo:tiny`` is the model in the folder ``tiny`` below ``$LETTERS_ZOO``."""
 
     scheme: ClassVar[str] = "zoo"
 
@@ -22,6 +21,7 @@ class Zoo(ModelSource):
         return Path(os.environ["LETTERS_ZOO"]) / self.location
 
     def identity(self) -> Mapping[str, Json]:
+        # The files are what a result depends on, not where they lie: other files under the same name make it stale.
         return {"content": content_hash(self.folder())}
 
     def config(self) -> Path:
