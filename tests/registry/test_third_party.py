@@ -1,13 +1,17 @@
 """A package adds everything that has a name; a study file with modules beside it does so, too."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.cli_types import Said, cells
+from support.documented import ROOT
 from support.packages import PACKAGE
 
 SOURCE = PACKAGE / "src" / "offdiag_letters"
@@ -94,7 +98,7 @@ def test_a_package(
     listed = with_it("studies", "--json")
     assert (listed.code, listed.err) == (0, "")
     assert {row["study"]: row["package"] for row in json.loads(listed.out)}["letters"] == "offdiag-letters"
-    assert re.search(r"^letters .*offdiag-letters$", with_it("studies").out, flags=re.MULTILINE)
+    assert re.search(r"^letters .* offdiag-letters\b", with_it("studies").out, flags=re.MULTILINE)
     monkeypatch.setenv("LETTERS_ZOO", str(tiny_model.parent))  # the package has a source of models, too
     goes_all_the_way(with_it, "letters", f"zoo:{tiny_model.name}", tmp_path)
     (step,) = cells(tmp_path / "store", "advice")
@@ -108,6 +112,16 @@ def test_a_package(
     gone = called("data", "letters")
     assert gone.code == 2
     assert "unknown task 'letters'" in gone.err
+
+
+def test_the_task_of_a_package_keeps_the_contract(installed: Path) -> None:
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:xdist", "tests/tasks/test_contract.py", "-k", "letters"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 20
 
 
 @pytest.mark.parametrize("written", [all_in_one, with_a_module_beside, with_a_package_beside])
