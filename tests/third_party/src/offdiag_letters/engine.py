@@ -19,7 +19,7 @@ class Polite(Engine):
         slot = ModelSlot()  # the one model that is loaded
         while (step := scheduler.next(slot.key)) is not None:  # prefers steps of that model
             watcher.started(step)
-            outcome = execute_step(step, store, self.runtime, slot, origin, partial(watcher.progressed, step))
-            settle(scheduler, watcher, step, outcome.ended, outcome.message)
+            result = execute_step(step, store, self.runtime, slot, origin, partial(watcher.progressed, step))
+            settle(scheduler, watcher, step, result.ended, result.message)
             if fail_fast and scheduler.failed:
                 return
