@@ -67,8 +67,8 @@ def repeated(table: "pd.DataFrame", items: str) -> str:
     return items if seeds == 1 else f"{seeds} seeds and {items}"
 
 
-def hatch(axes: "Axes", state: str) -> None:
-    """Mark a panel as not done, and say why."""
+def hatch(axes: "Axes", state: str, *, ticks: bool = False) -> None:
+    """Mark a panel as not done, and say why; ``ticks`` stay where they serve other panels of its row or column."""
     from matplotlib.patches import Rectangle
 
     hatched: dict[str, Any] = {"facecolor": "white", "edgecolor": PALE, "hatch": "////", "lw": 0, "gid": "absent"}
@@ -77,5 +77,6 @@ def hatch(axes: "Axes", state: str) -> None:
     middle: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
     axes.text(0.5, 0.5, state, color=GREY, bbox=box, fontsize=9, zorder=3, **middle)
     axes.grid(visible=False)
-    # The axes may share their ticks with panels that are done: hide them here, but do not take them away.
-    axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
+    if not ticks:
+        # Hidden, not taken away: the axis may be shared with panels that are done.
+        axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)

@@ -136,7 +136,7 @@ def _panel(rows: "pd.DataFrame") -> _Panel:
 
 def _truth(axes: "Axes", panel: _Panel | None, word: str, looks: Mapping[str, Look], reach: float) -> None:
     if panel is None:
-        hatch(axes, "no result yet")
+        hatch(axes, "no result yet", ticks=True)
         return
     for where, label in panel.by_quadrant.items():
         side1, side2 = (sign * reach for sign in SIGNS[where])
@@ -148,7 +148,7 @@ def _truth(axes: "Axes", panel: _Panel | None, word: str, looks: Mapping[str, Lo
 
 def _answers(axes: "Axes", panel: _Panel | None, state: str, looks: Mapping[str, Look], reach: float) -> None:
     if panel is None:
-        hatch(axes, state)
+        hatch(axes, state, ticks=True)
         return
     from matplotlib.colors import to_rgba
 
