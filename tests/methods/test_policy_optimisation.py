@@ -59,9 +59,9 @@ def test_the_reward_is_the_verdict_of_the_tasks_own_grader(domain, problem, comp
 
 def test_it_asks_the_examples_that_fine_tuning_teaches():
     assert trained(PolicyOptimisation(n=96)).examples == trained(FineTuning(n=96)).examples
-    practice = trained(PolicyOptimisation(n=3, style="direct")).practice(trained(SMALL).examples.sample()[:3])
+    rl_task = trained(PolicyOptimisation(n=3, style="direct")).rl_task(trained(SMALL).examples.sample()[:3])
     task = get_task("base_addition")
-    assert practice.prompts == [task.prompt(SUMS, e, "direct") for e in task.examples(SUMS, "train", 3, 0)]
+    assert rl_task.prompts == [task.prompt(SUMS, e, "direct") for e in task.examples(SUMS, "train", 3, 0)]
 
 
 def test_names_tell_arms_apart():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from offdiag.errors import UserError
-from offdiag.models._prefix import prefill
+from offdiag.models.inference.prefix_cache import prefill
 from offdiag.models.limits import BLOCK
 from support.lms import HEAD, PROMPTS, SHORT, answers, ids_of, own_greedy, tiny_lm
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from offdiag.models._attention import _attend, attend_in_chunks, shared_prefix_attention
-from offdiag.models._cache import causal_mask
-from offdiag.models._prefix import Prefix
+from offdiag.models.inference.attention import attend, attend_in_chunks, shared_prefix_attention
+from offdiag.models.inference.prefix_cache import Prefix
+from offdiag.models.inference.suffix_cache import causal_mask
 
 
 def _random(*shape: int) -> Tensor:
@@ -17,7 +17,7 @@ def test_the_portable_kernel_equals_the_fused_one(at_once: int, queries: int) ->
     query, key, value = _random(3, 4, queries, 8), _random(3, 4, 7, 8), _random(3, 4, 7, 8) + 1
     mask = causal_mask(torch.tensor([0, 2, 1]), 7 - queries, 7, torch.float32)
     for masked in (mask, None):
-        fused = _attend(query, key, value, masked, 0.3)
+        fused = attend(query, key, value, masked, 0.3)
         for a, b in zip(fused, attend_in_chunks(query, key, value, masked, 0.3, at_once), strict=True):
             torch.testing.assert_close(a, b)
 

@@ -1,4 +1,4 @@
-from offdiag.models.batches import Batch, common_length, fill, plan
+from offdiag.models.batches import PromptBatch, common_length, fill, plan
 
 
 def test_common_length_leaves_every_prompt_a_token() -> None:
@@ -10,8 +10,12 @@ def test_common_length_leaves_every_prompt_a_token() -> None:
 def test_groups_by_beginning_and_shares_exactly_what_is_common() -> None:
     one, two = tuple(range(40)), tuple(range(100, 150))
     prompts = [(*one, 1), (*two, 1, 1), (*one, 2, 2, 2), (*two, 2), (9, 9)]
-    assert plan(prompts, [0] * 5, 1000, share=True) == [Batch((2, 0), 40), Batch((1, 3), 50), Batch((4,), 0)]
-    assert plan(prompts, [0] * 5, 1000, share=False) == [Batch((1, 3, 2, 0, 4), 0)]
+    assert plan(prompts, [0] * 5, 1000, share=True) == [
+        PromptBatch((2, 0), 40),
+        PromptBatch((1, 3), 50),
+        PromptBatch((4,), 0),
+    ]
+    assert plan(prompts, [0] * 5, 1000, share=False) == [PromptBatch((1, 3, 2, 0, 4), 0)]
 
 
 def test_the_budget_counts_padded_tokens_without_the_prefix() -> None:
@@ -34,12 +38,15 @@ def test_prompts_that_share_little_run_together_and_share_that() -> None:
     system = tuple(range(20))
     many = [(*system, *range(50, 70), 900 + i) for i in range(4)]
     others = [(*system, 100 + i, *range(200, 230)) for i in range(3)]
-    assert plan([*many, *others], [0] * 7, 1000, share=True) == [Batch((0, 1, 2, 3), 40), Batch((4, 5, 6), 20)]
+    assert plan([*many, *others], [0] * 7, 1000, share=True) == [
+        PromptBatch((0, 1, 2, 3), 40),
+        PromptBatch((4, 5, 6), 20),
+    ]
 
 
 def test_a_beginning_that_saves_too_little_is_not_shared() -> None:
     prompts = [(1, 2, 3, *range(100 * i, 100 * i + 40)) for i in (1, 2)]
-    assert plan(prompts, [0] * 2, 1000, share=True) == [Batch((0, 1), 0)]
+    assert plan(prompts, [0] * 2, 1000, share=True) == [PromptBatch((0, 1), 0)]
     twins = [(*range(20), *range(300, 312 + i)) for i in (1, 2)]  # alone they would save 12 tokens more
     alone = [(*range(20), 100 + i, *range(400, 440)) for i in range(3)]
-    assert plan([*twins, *alone], [0] * 5, 1000, share=True) == [Batch((2, 3, 4, 1, 0), 20)]
+    assert plan([*twins, *alone], [0] * 5, 1000, share=True) == [PromptBatch((2, 3, 4, 1, 0), 20)]

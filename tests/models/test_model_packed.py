@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from offdiag.models import ModelSpec
-from offdiag.models._packed import PackedLinear, pack_linears, packed_dtypes
+from offdiag.models.inference.packed_linear import PackedLinear, pack_linears, packed_dtypes
 from offdiag.models.loading import load_model
 from offdiag.runtime import Runtime
 from support.lms import tiny_lm
@@ -34,7 +34,7 @@ def test_packing_shares_the_parameters_and_keeps_their_names(tiny: Path) -> None
 
 
 def test_a_processor_without_a_layout_for_a_format_multiplies_as_it_is(tiny: Path, monkeypatch) -> None:
-    monkeypatch.setattr("offdiag.models._packed.packed_dtypes", lambda: (torch.float32,))
+    monkeypatch.setattr("offdiag.models.inference.packed_linear.packed_dtypes", lambda: (torch.float32,))
     spec = ModelSpec(source=f"dir:{tiny}", dtype="bfloat16")
     model = load_model(spec, tiny, Runtime(device="cpu"))
     assert pack_linears(model) == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, MistralConfig, PreTrainedConfig
 
-from offdiag.models._support import why_not_shared
+from offdiag.models.inference.support import why_not_shared
 from offdiag.models.lm import LM
 from support.lms import SHORT, ids_of, own_greedy, tiny_lm
 from support.tiny import make_tiny_model, make_tiny_tokenizer

@@ -3,10 +3,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-from offdiag.models._patched import blocks_of
-from offdiag.models._score import Question
 from offdiag.models.contrasts import Contrast
-from offdiag.models.patching import Patched, patch
+from offdiag.models.inference.scoring import Question
+from offdiag.models.patching import Patched, blocks_of, patch
 from offdiag.seeds import stream
 from support.lms import tiny_lm
 from support.planted import DEPTH, PLUS, READER, make_planted_model

@@ -15,11 +15,11 @@ from offdiag.models.chat import tokenise
 from offdiag.models.loading import load_tokenizer
 from offdiag.runtime import Runtime
 from offdiag.training import Recipe
+from offdiag.training.process import process_untouched
 from offdiag.training.reinforcement import check_recipe
 from offdiag.training.rounds import Sampler, prompt_order
-from offdiag.training.scope import process_untouched
 from offdiag.training.trainable import load_trainable
-from support.tiny_policy import PROMPTS, RECIPE, judge, optimise, practice
+from support.tiny_policy import PROMPTS, RECIPE, judge, optimise, rl_task
 from support.tiny_training import history, same_bits, weights
 
 needs_trl = pytest.mark.skipif(find_spec("trl") is None, reason='trl is not installed: pip install "offdiag[rl]"')
@@ -140,7 +140,7 @@ def test_the_adapter_is_the_one_that_the_published_formulas_give(base, tmp_path)
     (uneven / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": list(range(60))}))
     optimise(uneven, tmp_path, **changes)
     with process_untouched():
-        found, expected = weights(tmp_path), by_hand(uneven, practice(**changes))
+        found, expected = weights(tmp_path), by_hand(uneven, rl_task(**changes))
     assert found.keys() == expected.keys()
     moved = max(value.abs().max().item() for name, value in expected.items() if "lora_B" in name)
     assert moved > 0.02

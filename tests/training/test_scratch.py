@@ -45,7 +45,7 @@ def test_a_cycle_of_few_updates_has_rates(updates):
     [
         ({"warmup_updates": 5}, "one-cycle: expected linear"),
         ({"warmup_updates": 10, "schedule": "linear"}, "leaves nothing of 10 updates"),
-        ({"snapshots": (3, 1)}, "expected increasing numbers"),
+        ({"snapshots": (3, 1)}, "expected numbers of updates that increase"),
         ({"snapshots": (0, 11)}, "none above 10"),
     ],
 )

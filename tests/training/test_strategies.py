@@ -9,10 +9,10 @@ from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
-from offdiag.training.batches import Group, Updates, tokenise_all
-from offdiag.training.gradients import project_away
+from offdiag.training.batches import ProxyExamples, Updates, tokenise_all
 from offdiag.training.strategies import GradientProjection, KLPenalty, Mixing, UpWeighting
-from offdiag.training.supervised import Beside
+from offdiag.training.supervised import AuxiliaryData
+from offdiag.training.trainer import project_away
 from support.tiny_training import CONVERSATIONS, RECIPE, Killed, history, kill_at, same_bits, train, weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -82,7 +82,7 @@ def reference(strategy, base):
     tokenizer = load_tokenizer(ModelSpec(source=f"dir:{base}"), base)
     task, proxy = (tokenise_all(tokenizer, rows) for rows in (TASK, PROXY))
     optimizer = torch.optim.AdamW(model.parameters(), lr=FULL.learning_rate, weight_decay=0.0)
-    data = Updates(task, FULL, 0, Group(proxy, strategy))
+    data = Updates(task, FULL, 0, ProxyExamples(proxy, strategy))
     for i in range(len(data)):
         for weight, gradient in zip(
             model.parameters(), reference_gradients(strategy, model, start, data[i]), strict=True
@@ -93,7 +93,7 @@ def reference(strategy, base):
 
 
 def proxied(base, folder, strategy, recipe=FULL, **more):
-    return train(base, folder, TASK, recipe, proxy=Beside(PROXY, strategy), **more)
+    return train(base, folder, TASK, recipe, proxy=AuxiliaryData(PROXY, strategy), **more)
 
 
 @each_strategy
@@ -157,7 +157,7 @@ def test_the_history_tells_the_two_groups_apart(base, tmp_path):
     first, *_, last = history(tmp_path)
     tokenizer = load_tokenizer(ModelSpec(source=f"dir:{base}"), base)
     task, proxy = (tokenise_all(tokenizer, rows) for rows in (TASK, PROXY))
-    update = Updates(task, FULL, 0, Group(proxy, KLPenalty(beta=2.0)))[0]
+    update = Updates(task, FULL, 0, ProxyExamples(proxy, KLPenalty(beta=2.0)))[0]
     with torch.no_grad():
         losses = [mean_loss(load(base), rows).item() for rows in update]
     tokens = [sum(len(row.ids) - row.n_prompt for row in rows) for rows in update]
@@ -222,4 +222,4 @@ def test_what_is_left_of_a_gradient_is_at_right_angles_to_the_other():
 
 def test_a_conversation_of_the_proxy_is_called_by_that_name(base, tmp_path):
     with pytest.raises(UserError, match="proxy conversation 1 has 3... tokens, the model reads 2048 at most"):
-        train(base, tmp_path, TASK, FULL, proxy=Beside([("a", "b"), ("1" * 3000, "1")], Mixing()))
+        train(base, tmp_path, TASK, FULL, proxy=AuxiliaryData([("a", "b"), ("1" * 3000, "1")], Mixing()))

@@ -208,7 +208,7 @@ def test_all_linear_reaches_every_layer_but_the_head(base, tmp_path):
 
 
 def test_recomputed_activations_train_the_same_weights(base, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("offdiag.training.supervised.needs_recompute", lambda *_: True)
+    monkeypatch.setattr("offdiag.training.settings.needs_recompute", lambda *_: True)
     layers = []
     hook = register_module_forward_pre_hook(
         lambda layer, *_: layers.append(layer) if "MLP" in repr(type(layer)) else None

@@ -103,14 +103,14 @@ class FineTuned(Trained):
         )
 
     def run(self, work: Work) -> dict[str, Json]:
-        from offdiag.training.supervised import Beside, fine_tune
+        from offdiag.training.supervised import AuxiliaryData, fine_tune
 
         started = time.monotonic()
         proxy = None
         if self.proxy is not None:
             taught = self.proxy.examples
             worded = self._worded(taught.domain, load_examples(work.output(taught)))
-            proxy = Beside(worded, self.proxy.strategy, get_task(taught.domain.task).response_prefix)
+            proxy = AuxiliaryData(worded, self.proxy.strategy, get_task(taught.domain.task).response_prefix)
         examples = self.noised(work.output(self.examples))
         summary = fine_tune(
             self.start.spec,

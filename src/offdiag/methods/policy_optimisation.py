@@ -13,7 +13,7 @@ from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work,
 from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 from offdiag.training import Recipe, Reinforcement
-from offdiag.training.reinforcement import POLICY_RECIPE, Judge, Practice, Verdict, check_recipe
+from offdiag.training.reinforcement import POLICY_RECIPE, Judge, RLTask, Verdict, check_recipe
 
 FEWER_TOKENS = "use a smaller max_new_tokens or a model with a longer context"
 
@@ -68,7 +68,7 @@ class PolicyOptimised(Trained):
     def cost(self, probe: CostProbe) -> CostLine:
         """Completions are sampled, read by the reference and by the old policy where needed, and learnt from."""
         items, recipe, how = probe.sample(self.examples), self.recipe, self.reinforcement
-        asked = probe.prompt_tokens(self.start, self.practice(items).prompts)
+        asked = probe.prompt_tokens(self.start, self.rl_task(items).prompts)
         most, prompt = how.max_new_tokens, sum(asked) / len(asked)
         probe.check_fits(self, self.start, items, [tokens + most for tokens in asked], FEWER_TOKENS)
         probe.hold_training(self.start, recipe, round(prompt) + most)
@@ -97,18 +97,18 @@ class PolicyOptimised(Trained):
         summary = optimise_policy(
             self.start.spec,
             self.start.location(work),
-            self.practice(examples),
+            self.rl_task(examples),
             folder=work.folder,
             runtime=work.runtime,
             on_progress=work.progress,
         )
         return {**summary, "seconds": round(time.monotonic() - started, 3)}
 
-    def practice(self, examples: Sequence[Example]) -> Practice:
-        """The questions of ``examples`` and the task's grader."""
+    def rl_task(self, examples: Sequence[Example]) -> RLTask:
+        """Return the questions of ``examples`` with the grader of their task, for the optimisation."""
         domain = self.examples.domain
         task = get_task(domain.task)
-        return Practice(
+        return RLTask(
             prompts=[task.prompt(domain, example, self.style) for example in examples],
             judge=judge_of(domain, examples),
             recipe=self.recipe,

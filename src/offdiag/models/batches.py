@@ -1,4 +1,4 @@
-"""Which prompts run together: a pure function of the prompts and the token budget."""
+"""Split prompts into batches: a pure function of the prompts and the token budget."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
@@ -9,8 +9,8 @@ from offdiag.models.limits import WORTH_SHARING
 Token = TypeVar("Token", int, str)
 
 
-class Batch(NamedTuple):
-    """Prompts that run together.
+class PromptBatch(NamedTuple):
+    """Prompts that run through the model together.
 
     Attributes:
         rows: indices of the prompts, longest first.
@@ -21,8 +21,8 @@ class Batch(NamedTuple):
     shared: int
 
 
-def plan(prompts: Sequence[Sequence[int]], costs: Sequence[int], budget: int, *, share: bool) -> list[Batch]:
-    """All batches of ``prompts``, longest rows first.
+def plan(prompts: Sequence[Sequence[int]], costs: Sequence[int], budget: int, *, share: bool) -> list[PromptBatch]:
+    """Return all batches of ``prompts``, longest rows first.
 
     Args:
         prompts: token ids, at least one each.
@@ -34,14 +34,15 @@ def plan(prompts: Sequence[Sequence[int]], costs: Sequence[int], budget: int, *,
     for members, shared in groups(prompts) if share else [(list(range(len(prompts))), 0)]:
         own = {i: len(prompts[i]) - shared + costs[i] for i in members}
         ordered = sorted(members, key=lambda i: (-own[i], i))
-        batches += [Batch(rows, shared) for rows in fill(ordered, [own[i] for i in ordered], budget)]
+        batches += [PromptBatch(rows, shared) for rows in fill(ordered, [own[i] for i in ordered], budget)]
     return batches
 
 
 def groups(prompts: Sequence[Sequence[Token]], each: float = 1.0) -> list[tuple[list[int], int]]:
-    """Split prompts into groups by the tokens that they begin with.
+    """Split prompts into groups by shared prefix.
 
-    A group exists only if prefilling its beginning once saves enough tokens; all the others form the last group:
+    A group exists only if prefilling its prefix once saves at least ``WORTH_SHARING`` tokens; all other prompts form
+    the last group:
 
         system, question 1, point        a group, if many points follow question 1
         system, question 1, point
@@ -88,7 +89,7 @@ def fill(rows: Sequence[int], sizes: Sequence[int], budget: int) -> list[tuple[i
 
 
 def common_length(prompts: Sequence[Sequence[Token]]) -> int:
-    """Number of leading tokens that all prompts share, leaving each at least one of its own."""
+    """Return how many leading tokens all prompts share, leaving each at least one of its own."""
     ordered = [tuple(ids) for ids in prompts]
     first, last = min(ordered), max(ordered)  # all others lie between them in lexicographic order
     most = min(map(len, ordered)) - 1

@@ -1,4 +1,4 @@
-"""Many short continuations of one text in one pass: a trunk, and branches that leave it at different places."""
+"""Predict after many short continuations (branches) of one text (the trunk) in one forward pass."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ IntArray = NDArray[np.int64]
 def predict_branches(
     model: PreTrainedModel, trunk: IntArray, branches: IntArray, forks: Sequence[int], *, token_budget: int
 ) -> IntArray:
-    """The most probable next token at every position of every branch.
+    """Return the most probable next token at every position of every branch.
 
     A branch follows the first ``forks[b]`` tokens of its row's trunk: it has the positions that it would have there,
     and its mask shows it these tokens and itself, nothing else. So one pass gives what a pass for each branch would.
@@ -52,7 +52,7 @@ def predict_branches(
 
 
 def _layout(columns: int, forks: Sequence[int], length: int) -> tuple[NDArray[np.bool_], IntArray]:
-    """Who sees whom, ``[query, key]``, and the position of every token, trunk first."""
+    """Return which key each query sees, ``[query, key]``, and the position of every token, trunk first."""
     fork = np.repeat(np.asarray(forks, np.int64), length)
     branch = np.repeat(np.arange(len(forks)), length)
     within = np.tile(np.arange(length), len(forks))

@@ -1,4 +1,4 @@
-r"""Where text becomes tokens: the only place that renders a chat and tokenises it.
+r"""Render chats and turn text into tokens; nothing else in the package does either.
 
 A conversation with a response is tokenised as one text, and the response starts at the first token that differs from
 the prompt alone, so that boundary tokens are those the model would really see:
@@ -26,7 +26,7 @@ class Tokenised:
 
     @property
     def labels(self) -> list[int]:
-        """The ids with the prompt masked out by -100."""
+        """The token ids as labels, the prompt masked by -100."""
         return [-100] * self.n_prompt + list(self.ids[self.n_prompt :])
 
 
@@ -40,7 +40,7 @@ def render(
     response: str | None = None,
     response_prefix: str = RESPONSE_PREFIX,
 ) -> str:
-    """The text the model sees: the user's turn and the opened reply, or the whole exchange with its end token.
+    """Return the text that the model sees: the prompt with the reply opened, or the whole exchange with its end token.
 
     A model without a chat template gets the bare prompt, ``response_prefix`` and the response. A blank at the end of
     ``response_prefix`` belongs to the response, as it does in the tokens of most models: an opened reply does not end
@@ -63,7 +63,7 @@ def tokenise(
     response: str | None = None,
     response_prefix: str = RESPONSE_PREFIX,
 ) -> Tokenised:
-    """Token ids of a prompt, or of a prompt with its response; ``response_prefix`` as for :func:`render`.
+    """Return the token ids of a prompt, or of a prompt with its response; ``response_prefix`` as for :func:`render`.
 
     Raises:
         UserError: the response has no token of its own.
@@ -79,7 +79,7 @@ def tokenise(
 
 
 def plain_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
-    """Token ids of a text as it is, outside of any chat, with the special tokens that the tokenizer puts around one.
+    """Return the token ids of a text as it is, without chat, with the tokenizer's special tokens around it.
 
     Raises:
         UserError: the text has no token.
@@ -91,7 +91,7 @@ def plain_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...
 
 
 def begun_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
-    """Token ids of a text as it is, after the token that begins one and without any that ends it.
+    """Return the token ids of a text as it is, after the begin token and without an end token.
 
     A tokenizer without a begin token gives the end token instead, which stands between texts in training.
 

@@ -1,4 +1,4 @@
-"""Two prompts of as many tokens that call for different continuations, and where their parts stand as tokens."""
+"""Pairs of prompts of equally many tokens that call for different continuations, for activation patching."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
-from offdiag.models._score import Question, question
 from offdiag.models.chat import render
+from offdiag.models.inference.scoring import Question, question
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,19 @@ class Contrast:
 def contrast(
     tokenizer: PreTrainedTokenizerBase, clean: str, corrupted: str, continuations: tuple[str, str]
 ) -> Contrast | None:
-    """The contrast of two user turns, or None where they have not as many tokens, or the continuations other ones.
+    """Return the contrast of two user turns, or None where their tokens or those of the continuations do not match.
 
     Args:
         continuations: the replies that the clean and the corrupted prompt call for, of any number of tokens.
     """
-    one, other = (question(tokenizer, prompt, continuations) for prompt in (clean, corrupted))
-    return Contrast(one, other) if _aligned(one, other) else None
+    first, second = (question(tokenizer, prompt, continuations) for prompt in (clean, corrupted))
+    return Contrast(first, second) if _aligned(first, second) else None
 
 
 def token_spans(
     tokenizer: PreTrainedTokenizerBase, prompt: str, characters: Sequence[tuple[int, int]]
 ) -> list[tuple[int, ...]]:
-    """Indices of all tokens that hold a character of each span, in the prompt as the model sees it.
+    """Return the indices of the tokens that hold a character of each span, in the prompt as the model sees it.
 
     Args:
         tokenizer: a fast one, which knows where its tokens stand in the text.
@@ -73,6 +73,6 @@ def token_spans(
     return [tuple(i for i, (low, high) in enumerate(places) if low < end and high > begin) for begin, end in characters]
 
 
-def _aligned(one: Question, other: Question) -> bool:
-    same = (one.endings, one.starts) == (other.endings, other.starts)
-    return same and len(one.endings) == 2 and len(one.stem) == len(other.stem)
+def _aligned(first: Question, second: Question) -> bool:
+    same = (first.endings, first.starts) == (second.endings, second.starts)
+    return same and len(first.endings) == 2 and len(first.stem) == len(second.stem)

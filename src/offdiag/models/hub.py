@@ -1,4 +1,4 @@
-"""Models on the hub: what was downloaded before needs no network, and what was not is found out in time."""
+"""Download models from the hub, and check before a run that those it needs can be had."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 
 
 def from_hub(source: ModelSource) -> Path:
-    """The folder of a model on the hub, downloaded unless it was before.
+    """Return the folder of a model on the hub, downloaded unless it was before.
 
     Raises:
         UserError: it is not there, or the hub cannot be reached.
@@ -32,7 +32,7 @@ def from_hub(source: ModelSource) -> Path:
 
 @lru_cache(maxsize=64)
 def require_reachable(source: ModelSource) -> None:
-    """See, before hours of other work, that a model on the hub is downloaded or that the hub answers.
+    """Check, before hours of other work, that a model on the hub is downloaded or that the hub answers.
 
     Raises:
         UserError: neither is so.
@@ -66,5 +66,5 @@ def _require_answer(source: ModelSource) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of a message."""
+    """Return the first line of a message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")

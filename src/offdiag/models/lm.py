@@ -1,8 +1,8 @@
 """One class to ask a language model: generate, score, hidden states.
 
-What prompts share is computed once, and found by itself: prompts that begin with the same tokens have that beginning
-prefilled once, whatever they are, and later calls use its blocks again (see ``_prefix.py``). Batches are filled by a
-token budget in length order, and answers do not depend on them beyond the rounding of the arithmetic.
+What prompts share is found by itself and computed once: prompts that begin with the same tokens have that beginning
+prefilled once, and later calls use its blocks again (see :mod:`offdiag.models.inference.prefix_cache`). Batches are
+filled by a token budget in length order, and answers do not depend on them beyond the rounding of the arithmetic.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
-from offdiag.models._adapter import AdapterSlot
-from offdiag.models._attention import SHARED_PREFIX
-from offdiag.models._decode import Finish, Stops, greedy
-from offdiag.models._forward import PlainRows, Rows, SharedRows
-from offdiag.models._hidden import Positions, ending_states, pooled
-from offdiag.models._packed import pack_linears
-from offdiag.models._prefix import BlockCache, Prefix, prefill
-from offdiag.models._score import Question, Score, question, score_rows, whole
-from offdiag.models._support import context_length, why_not_shared
-from offdiag.models.batches import Batch, fill, plan
+from offdiag.models.batches import PromptBatch, fill, plan
 from offdiag.models.chat import RESPONSE_PREFIX, plain_ids, tokenise
+from offdiag.models.inference.adapter_slot import AdapterSlot
+from offdiag.models.inference.attention import SHARED_PREFIX
+from offdiag.models.inference.decoding import Finish, Stops, greedy
+from offdiag.models.inference.forward import PlainRows, Rows, SharedRows
+from offdiag.models.inference.hidden_states import Positions, ending_states, pooled
+from offdiag.models.inference.packed_linear import pack_linears
+from offdiag.models.inference.prefix_cache import BlockCache, Prefix, prefill
+from offdiag.models.inference.scoring import Question, Score, question, score_rows, whole
+from offdiag.models.inference.support import context_length, why_not_shared
 from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
@@ -42,10 +42,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Completion:
-    """What a model answered to one prompt.
+    """The answer of a model to one prompt.
 
     Attributes:
-        index: which prompt of the call.
+        index: of the prompt among those of the call.
         text: the generated ids as text, special tokens dropped, cut after the stop string.
         ids: the generated ids, with the end token if it came.
         n_prompt: number of tokens of the rendered prompt.
@@ -60,7 +60,7 @@ class Completion:
 
 
 class LM:
-    """A model and its tokenizer.
+    """A loaded model with its tokenizer, ready to be asked.
 
     Args:
         model: a causal language model in evaluation mode; its attention is set to the shared-prefix one.
@@ -94,7 +94,7 @@ class LM:
 
     @classmethod
     def load(cls, spec: ModelSpec, location: str | Path, runtime: Runtime, *, shared_prefix: bool = True) -> "LM":
-        """The model of ``spec`` from ``location`` (see :func:`offdiag.models.loading.load_model`)."""
+        """Load the model of ``spec`` from ``location`` (see :func:`offdiag.models.loading.load_model`)."""
         return cls(
             load_model(spec, location, runtime),
             load_tokenizer(spec, location),
@@ -146,9 +146,9 @@ class LM:
         return self._generate(ids, batches, stops, skip)
 
     def _generate(
-        self, ids: list[tuple[int, ...]], batches: list[Batch], stops: Stops, skip: Container[int]
+        self, ids: list[tuple[int, ...]], batches: list[PromptBatch], stops: Stops, skip: Container[int]
     ) -> Iterator[list[Completion]]:
-        def run(batch: Batch) -> list[Completion]:
+        def run(batch: PromptBatch) -> list[Completion]:
             answers = greedy(self._rows(ids, batch, stops.longest), len(batch.rows), stops)
             return [
                 Completion(i, stops.text(a.ids), tuple(a.ids), len(ids[i]), a.finish or "length")
@@ -164,7 +164,7 @@ class LM:
     def score(
         self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], response_prefix: str = RESPONSE_PREFIX
     ) -> list[list[Score]]:
-        """Log-probability of each continuation (the assistant's reply so far) after its prompt.
+        """Return the log-probability of each continuation (the assistant's reply so far) after its prompt.
 
         Args:
             prompts: user turns; the chat template is applied here.
@@ -181,7 +181,7 @@ class LM:
         return self._score([question(self.tokenizer, prompt, options, response_prefix) for prompt, options in both])
 
     def score_texts(self, texts: Sequence[str]) -> list[Score]:
-        """Log-probability of each whole text after the begin token: no chat, no prompt, and no end token.
+        """Return the log-probability of each whole text after the begin token; no chat, no prompt, no end token.
 
         Raises:
             UserError: a text is empty or longer than the model's context, or there is no token to begin it with.
@@ -196,7 +196,7 @@ class LM:
         budget = min(self._budget, _LOGITS_BYTES // (4 * self.model.config.vocab_size))
         scores: dict[int, list[Score]] = {}
 
-        def run(batch: Batch) -> list[tuple[int, list[Score]]]:
+        def run(batch: PromptBatch) -> list[tuple[int, list[Score]]]:
             rows = self._rows(stems, batch, max(questions[i].longest for i in batch.rows))
             found = score_rows(rows, [questions[i] for i in batch.rows], self.model.device)
             return list(zip(batch.rows, found, strict=True))
@@ -215,7 +215,7 @@ class LM:
         chat: bool = True,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> NDArray[np.float32]:
-        """Hidden states of texts, each run once for all layers and pooled before the next batch.
+        """Return hidden states of texts; each text is run once for all layers, and pooled before the next batch.
 
         Args:
             texts: user turns that the chat template is applied to, or texts as they are (``chat=False``).
@@ -237,7 +237,7 @@ class LM:
         width = self.model.config.hidden_size
         states = np.empty((len(ids), len(positions), len(layers), width), np.float32)
 
-        def run(batch: Batch) -> list[tuple[int, NDArray[np.float32]]]:
+        def run(batch: PromptBatch) -> list[tuple[int, NDArray[np.float32]]]:
             found = pooled(self.model, [ids[i] for i in batch.rows], layers, positions)
             return list(zip(batch.rows, found.cpu().numpy(), strict=True))
 
@@ -257,7 +257,9 @@ class LM:
         on_progress: Callable[[int, int], None] = lambda done, total: None,
         response_prefix: str = RESPONSE_PREFIX,
     ) -> list[NDArray[np.float32]]:
-        """Hidden states of the last token of each choice, as the assistant's reply; a prompt is read once for all.
+        """Return the hidden states of the last token of each choice as the assistant's reply.
+
+        A prompt is read once for all of its choices.
 
         Args:
             prompts: user turns; the chat template is applied here. choices: of each, tokenised together with it.
@@ -271,14 +273,15 @@ class LM:
         """
         self._check_layers(layers)
         questions = [
-            question(self.tokenizer, prompt, one, response_prefix) for prompt, one in zip(prompts, choices, strict=True)
+            question(self.tokenizer, prompt, options, response_prefix)
+            for prompt, options in zip(prompts, choices, strict=True)
         ]
         stems = [q.stem for q in questions]
         self._check_lengths(stems, [q.longest for q in questions])
         costs = [(len(q.endings) - 1) * (len(q.stem) + q.longest) + q.longest for q in questions]
         states: dict[int, NDArray[np.float32]] = {}
 
-        def run(batch: Batch) -> list[tuple[int, NDArray[np.float32]]]:
+        def run(batch: PromptBatch) -> list[tuple[int, NDArray[np.float32]]]:
             rows = self._rows(stems, batch, max(questions[i].longest for i in batch.rows))
             found = ending_states(rows, [questions[i].endings for i in batch.rows], layers, self.model.device)
             return list(zip(batch.rows, found, strict=True))
@@ -291,7 +294,7 @@ class LM:
 
     @property
     def _states_budget(self) -> int:
-        """Tokens of a batch whose hidden states of all layers are wanted."""
+        """Most tokens of a batch whose hidden states of all layers are held at once."""
         per_token = (self.depth + 1) * self.model.config.hidden_size * self.model.dtype.itemsize
         return max(1, min(self._budget, STATES_BYTES // int(per_token)))
 
@@ -304,7 +307,8 @@ class LM:
         """Number of blocks, so that layers run from 0 (the embeddings) to this."""
         return int(self.model.config.num_hidden_layers)
 
-    def _rows(self, ids: Sequence[tuple[int, ...]], batch: Batch, extra: int) -> Rows:
+    def _rows(self, ids: Sequence[tuple[int, ...]], batch: PromptBatch, extra: int) -> Rows:
+        """Prefill a batch, with room for ``extra`` more tokens per row."""
         chosen = [ids[i] for i in batch.rows]
         if self.plain_because is not None:
             return PlainRows(self.model, chosen)
@@ -312,21 +316,23 @@ class LM:
         return SharedRows(self.model, [row[batch.shared :] for row in chosen], extra, prefix)
 
     def _prefix(self, ids: tuple[int, ...]) -> Prefix:
-        """The prefix ``ids``; the latest one is kept whole, for the next batch of the same call."""
+        """Return the prefilled prefix ``ids``; the latest one is kept whole, for the next batch of the same call."""
         name = (self._adapter.number, ids)
         if self._latest is None or self._latest[0] != name:
             self._latest = None  # frees its memory before the next one takes its own
             self._latest = (name, prefill(self.model, ids, self.blocks, self._adapter.number))
         return self._latest[1]
 
-    def _within_memory(self, run: Callable[[Batch], list[T]], batch: Batch, sizes: Sequence[int]) -> list[T]:
+    def _within_memory(
+        self, run: Callable[[PromptBatch], list[T]], batch: PromptBatch, sizes: Sequence[int]
+    ) -> list[T]:
         """Run a batch whose rows have ``sizes``, in smaller pieces where the device's memory does not hold it."""
         pieces = [batch.rows] if self._fits == self._budget else fill(batch.rows, sizes, self._fits)
         results: list[T] = []
         for piece in pieces:
             try:
                 with torch.inference_mode():
-                    results += run(Batch(piece, batch.shared))
+                    results += run(PromptBatch(piece, batch.shared))
                 continue
             except torch.cuda.OutOfMemoryError:
                 if len(piece) == 1:
@@ -336,7 +342,7 @@ class LM:
                     ) from None
             torch.cuda.empty_cache()  # here and not above, where the traceback still holds the batch
             self._fits = max(1, len(piece) // 2 * max(sizes))
-            results += self._within_memory(run, Batch(piece, batch.shared), [max(sizes)] * len(piece))
+            results += self._within_memory(run, PromptBatch(piece, batch.shared), [max(sizes)] * len(piece))
         return results
 
     def _check_lengths(self, ids: Sequence[Sequence[int]], extras: Sequence[int]) -> None:

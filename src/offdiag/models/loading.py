@@ -1,4 +1,4 @@
-"""From a spec and a place to a loaded model and its tokenizer."""
+"""Load a model and its tokenizer, by its spec, from its location."""
 
 import hashlib
 from contextlib import redirect_stderr
@@ -36,7 +36,7 @@ DTYPES: dict[Dtype, torch.dtype] = {
 
 
 def device_of(runtime: Runtime) -> torch.device:
-    """The device that ``runtime.device`` means here; ``"auto"`` takes CUDA, then MPS, then the CPU."""
+    """Return the device that ``runtime.device`` means here; ``"auto"`` takes CUDA, then MPS, then the CPU."""
     if runtime.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device cuda: this torch sees no CUDA device; type: --device cpu")
     if runtime.device == "mps" and not torch.backends.mps.is_available():
@@ -83,7 +83,7 @@ def convert_wheel(distribution: str, folder: Path) -> dict[str, Json]:
 
 
 def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTrainedModel:
-    """The model of ``spec``, in evaluation mode, on the device of ``runtime`` and in the dtype of ``spec``.
+    """Load the model of ``spec``, in evaluation mode, on the device of ``runtime`` and in the dtype of ``spec``.
 
     Args:
         spec: which model, dtype and quantisation.
@@ -103,7 +103,7 @@ def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTr
 
 
 def load_tokenizer(spec: ModelSpec, location: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of ``spec``, with a padding token (the end token where the model has none of its own).
+    """Load the tokenizer of ``spec``, with a padding token (the end token where the model has none of its own).
 
     Raises:
         UserError: there is no such tokenizer, or the hub cannot be reached.
@@ -115,7 +115,7 @@ def load_tokenizer(spec: ModelSpec, location: str | Path) -> PreTrainedTokenizer
 
 
 def count_blocks(spec: ModelSpec, location: str | Path) -> int:
-    """How many blocks the model of ``spec`` has, by its configuration; no weights are loaded.
+    """Return how many blocks the model of ``spec`` has, by its configuration; no weights are loaded.
 
     Raises:
         UserError: there is no such model, or the hub cannot be reached.

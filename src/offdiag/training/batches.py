@@ -1,4 +1,4 @@
-"""From conversations to the batches of each update.
+"""Turn conversations into the batches of each update.
 
     conversations ──tokenise──> examples ──order(seed, update)──> one update ──token budget──> micro-batches
 
@@ -35,7 +35,7 @@ def tokenise_all(
     group: str = "training",
     response_prefix: str = RESPONSE_PREFIX,
 ) -> list[Tokenised]:
-    """The conversations (pairs of prompt and response) as token ids, none of them truncated.
+    """Return the conversations (pairs of prompt and response) as token ids, none of them truncated.
 
     ``response_prefix`` is as for :func:`offdiag.models.chat.render`.
 
@@ -55,7 +55,7 @@ def tokenise_all(
 
 
 def check_context(examples: Sequence[Tokenised], context: int | None, group: str = "training") -> None:
-    """Refuse what the model cannot read in one piece.
+    """Refuse conversations that the model cannot read in one piece.
 
     Args:
         examples: the conversations, tokenised.
@@ -73,19 +73,19 @@ def check_context(examples: Sequence[Tokenised], context: int | None, group: str
 
 
 def n_supervised(example: Tokenised) -> int:
-    """Tokens of the response that the model predicts: all, unless the response opens the text."""
+    """Return how many tokens of the response the model predicts: all, unless the response opens the text."""
     return len(example.ids) - max(example.n_prompt, 1)
 
 
 def update_indices(recipe: Recipe, n_examples: int, seed: int, update: int) -> list[int]:
-    """Indices of the examples of one update (counted from 0): each epoch is a fresh permutation of all examples."""
+    """Return the examples' indices of one update (counted from 0); each epoch is a fresh permutation of them all."""
     epoch, batch = divmod(update, recipe.updates_per_epoch(n_examples))
     order = stream(seed, "order", epoch).permutation(n_examples)
     return [int(i) for i in order[batch * recipe.batch_size : (batch + 1) * recipe.batch_size]]
 
 
 def proxy_indices(batch_size: int, n_proxy: int, seed: int, update: int) -> list[int]:
-    """Indices of the proxy's examples beside one update: pass after pass, each cut into as many even parts as needed.
+    """Return the indices of the proxy's examples in one update: pass after pass, each cut into even parts.
 
     No part has more than ``batch_size`` examples: 20 of them beside updates of 16 make parts of 10.
     """
@@ -95,14 +95,14 @@ def proxy_indices(batch_size: int, n_proxy: int, seed: int, update: int) -> list
     return [int(i) for i in np.array_split(order, parts)[part]]
 
 
-class Group(NamedTuple):
-    """The proxy's examples, and what is done with them."""
+class ProxyExamples(NamedTuple):
+    """The examples of a proxy, tokenised, and how they enter the training."""
 
     examples: Sequence[Tokenised]
     strategy: Strategy
 
 
-NO_PROXY = Group((), Mixing())
+NO_PROXY = ProxyExamples((), Mixing())
 
 
 class Update(NamedTuple):
@@ -113,9 +113,11 @@ class Update(NamedTuple):
 
 
 class Updates(Dataset[Update]):
-    """The whole training as a sequence: element ``i`` holds the examples of update ``i``."""
+    """Data set of a whole training: element ``i`` holds the examples of update ``i``."""
 
-    def __init__(self, examples: Sequence[Tokenised], recipe: Recipe, seed: int, proxy: Group = NO_PROXY) -> None:
+    def __init__(
+        self, examples: Sequence[Tokenised], recipe: Recipe, seed: int, proxy: ProxyExamples = NO_PROXY
+    ) -> None:
         self.examples = examples
         self.recipe = recipe
         self.seed = seed
@@ -137,7 +139,7 @@ class Updates(Dataset[Update]):
 
 
 def micro_batches(examples: Sequence[Tokenised], token_budget: int) -> list[list[Tokenised]]:
-    """The examples, longest first, cut so that rows x columns stay within ``token_budget``; at least one row each."""
+    """Cut the examples, longest first, so that rows x columns stay within ``token_budget``; at least one row each."""
     ordered = sorted(examples, key=lambda example: -len(example.ids))
     batches: list[list[Tokenised]] = []
     for example in ordered:
@@ -149,7 +151,7 @@ def micro_batches(examples: Sequence[Tokenised], token_budget: int) -> list[list
 
 
 def collate(examples: Sequence[Tokenised], padding_id: int) -> dict[str, torch.Tensor]:
-    """Examples of several lengths as tensors of shape (rows, columns), padded on the right.
+    """Return examples of several lengths as tensors of shape (rows, columns), padded on the right.
 
     ``targets`` holds at each position the next token, or -100 where there is none; ``supervised`` tells at which
     positions that token belongs to the response.

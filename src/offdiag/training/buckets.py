@@ -1,4 +1,4 @@
-"""An update's rows, cut into buckets of about the same length, so that little is computed that nobody learns from."""
+"""Cut the rows of an update into buckets of similar length, so that little is computed on padding."""
 
 from typing import Any, NamedTuple, TypeAlias
 
@@ -14,10 +14,10 @@ IntArray: TypeAlias = NDArray[np.int64]
 
 
 class Bucket(NamedTuple):
-    """Rows that pass through the model together.
+    """Rows of similar length that pass through the model together.
 
     Attributes:
-        ids: [rows, columns]. places: of the targets, in the flattened ids. targets: one a place.
+        ids: [rows, columns]. places: of the targets, in the flattened ids. targets: one per place.
         tokens: of the rows, without what fills them up.
     """
 
@@ -28,13 +28,13 @@ class Bucket(NamedTuple):
 
 
 def lengths_of(targets: IntArray) -> IntArray:
-    """The columns of each row up to its last target: in a causal model what follows changes nothing."""
+    """Return the columns of each row up to its last target: in a causal model what follows changes nothing."""
     columns = np.arange(1, targets.shape[1] + 1)
     return np.asarray(np.maximum((columns * (targets != IGNORED)).max(axis=1), 1))
 
 
 def in_shards(batch: Arrays, shards: int, most: int, device: torch.device) -> list[list[Bucket]]:
-    """The rows dealt out to shards by length, so that each has about the same work, and each shard in buckets.
+    """Deal the rows out to shards by length, so that all have about the same work, and cut each into buckets.
 
     A shard without a row is left out.
     """
@@ -45,7 +45,7 @@ def in_shards(batch: Arrays, shards: int, most: int, device: torch.device) -> li
 
 
 def in_buckets(batch: Arrays, most: int, device: torch.device) -> list[Bucket]:
-    """The rows of a batch in at most ``most`` buckets, cut where the fewest columns are left to be filled up."""
+    """Cut the rows of a batch into at most ``most`` buckets, with the least padding that is possible."""
     ids, targets = (np.asarray(array) for array in batch)
     lengths = lengths_of(targets)
     order = np.argsort(lengths, kind="stable")
@@ -61,7 +61,7 @@ def in_buckets(batch: Arrays, most: int, device: torch.device) -> list[Bucket]:
 
 
 def _cuts(lengths: list[int], most: int) -> tuple[int, ...]:
-    """Where each bucket ends, for increasing lengths: dynamic programming over the rows where the length changes."""
+    """Return where each bucket ends, for increasing lengths: dynamic programming over the rows of a new length."""
     n = len(lengths)
     ends = [i for i in range(1, n) if lengths[i] != lengths[i - 1]] + [n]
     best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}  # rows that are cut: tokens, ends

@@ -1,4 +1,4 @@
-"""A tokenizer for models that read characters, as transformers loads it."""
+"""Make a tokenizer of single characters, as transformers loads it."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ PAD, UNKNOWN, BEGIN, END = SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
 
 
 def character_tokenizer(tokens: Sequence[str]) -> PreTrainedTokenizerFast:
-    """One token a character, ``<bos>`` in front; decoding gives the text back.
+    """Return a tokenizer with one token per character and ``<bos>`` in front; decoding gives the text back.
 
     Args:
         tokens: the text of each token id: single characters and the four special ones, each once.

@@ -1,4 +1,4 @@
-"""Fine-tuning on which choice is right: the objective ``choices`` of a recipe, and the batches that it needs.
+"""Fine-tune on which choice is right: the objective ``choices`` of a recipe, and its batches.
 
 Of an item with the choices j, s_j is the summed log-probability of the tokens of choice j after the prompt, without an
 end token, just as choices are scored when they are asked. The loss is -log softmax(s)[right] (Hase et al. 2024, arXiv
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Item(Tokenised):
-    """The conversation with the right choice, and those with the ``others``."""
+class ChoiceItem(Tokenised):
+    """An item: the conversation with the right choice, and those with the ``others``."""
 
     others: tuple[Tokenised, ...]
 
     @property
     def rows(self) -> tuple[Tokenised, ...]:
-        """All of them, the right one first."""
+        """All conversations, the right one first."""
         return (self, *self.others)
 
     @property
     def longest(self) -> Tokenised:
-        """The one with the most tokens."""
+        """The conversation with the most tokens."""
         return max(self.rows, key=lambda row: len(row.ids))
 
 
@@ -46,8 +46,8 @@ def items_of(
     conversations: Sequence[tuple[str, str]],
     others: Sequence[Sequence[str]],
     response_prefix: str = RESPONSE_PREFIX,
-) -> list[Item]:
-    """Conversations, with the responses that are not right, as items without end tokens.
+) -> list[ChoiceItem]:
+    """Return conversations and their wrong responses as items, tokenised without end tokens.
 
     Raises:
         UserError: an item has nothing to choose from, or a choice has no token; the message gives its index.
@@ -62,18 +62,18 @@ def items_of(
         first, *rest = (_without_end(row, tokenizer.eos_token_id) for row in rows)
         if min(n_supervised(row) for row in (first, *rest)) == 0:
             raise UserError(f"training conversation {index}: a choice of {[right, *wrong]} has no token")
-        items.append(Item(first.ids, first.n_prompt, tuple(rest)))
+        items.append(ChoiceItem(first.ids, first.n_prompt, tuple(rest)))
     return items
 
 
 def longest_of(examples: Sequence[Tokenised]) -> list[Tokenised]:
-    """Of each example what the model reads most of: the longest choice of an item."""
-    return [example.longest if isinstance(example, Item) else example for example in examples]
+    """Return the longest conversation of each example: of an item, that with its longest choice."""
+    return [example.longest if isinstance(example, ChoiceItem) else example for example in examples]
 
 
-def item_batches(items: Sequence[Item], token_budget: int) -> list[list[Item]]:
-    """The items, longest first, cut so that rows x columns stay within ``token_budget``; at least one item each."""
-    batches: list[list[Item]] = []
+def item_batches(items: Sequence[ChoiceItem], token_budget: int) -> list[list[ChoiceItem]]:
+    """Cut the items, longest first, so that rows x columns stay within ``token_budget``; at least one item each."""
+    batches: list[list[ChoiceItem]] = []
     rows = 0
     for item in sorted(items, key=lambda item: -len(item.longest.ids)):
         rows += len(item.rows)
@@ -90,7 +90,7 @@ class ChoiceTrainer(UpdateTrainer):
 
     @staticmethod
     def parts(examples: Sequence[Tokenised], padding_id: int, token_budget: int) -> list[MicroBatch]:
-        items = [item for item in examples if isinstance(item, Item)]
+        items = [item for item in examples if isinstance(item, ChoiceItem)]
         return [
             {
                 **collate([row for item in batch for row in item.rows], padding_id),
@@ -106,7 +106,7 @@ class ChoiceTrainer(UpdateTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """A micro-batch's share of the update's loss."""
+        """Return a micro-batch's share of the update's loss."""
         supervised = inputs["supervised"]
         logits = logits_at(model, inputs, supervised)
         losses = cross_entropy(logits.float(), inputs["targets"][supervised], reduction="none")

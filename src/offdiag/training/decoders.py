@@ -1,10 +1,24 @@
-"""Decoders of transformers' own classes: drawn from nothing, or the weights that an earlier training has left."""
+"""Make decoders of transformers' own classes, from nothing or from the weights of an earlier training.
+
+First weights and learning rates suit every width, by the maximal update parametrisation: Yang et al. 2022 (arXiv
+2203.03466), Table 3 for Adam, relative to a base width at which nothing is scaled. With r = base width / width:
+
+    weights                      standard deviation    learning rate
+    embeddings, norms, biases    1                     1
+    matrices of the layers       sqrt(r)               r
+    head                         r                     r
+
+so that an update changes activations and logits as much at any width. The size of a head of attention must be the same
+at all widths (more heads, not larger ones), and the feed-forward layer the same multiple. Weights decay as fast as
+at the base width: AdamW decays by rate times decay, so the decay is divided by r.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from torch import nn
 from transformers import (
     AutoModelForCausalLM,
     GPT2Config,
@@ -22,7 +36,8 @@ from offdiag.runtime import Runtime
 from offdiag.seeds import derive
 from offdiag.training.characters import BEGIN, END, PAD
 from offdiag.training.scratch import Decoder
-from offdiag.training.widths import scale_first_weights
+
+Weights: TypeAlias = list[torch.Tensor]
 
 
 def new_model(
@@ -34,18 +49,18 @@ def new_model(
     ratio: float = 1.0,
     tokens: Sequence[str] | None = None,
 ) -> PreTrainedModel:
-    """The untrained model, in training mode; draws from torch's global generator, which it seeds.
+    """Return an untrained model in training mode; draws from torch's global generator, which it seeds.
 
     Args:
         decoder: the architecture.
         vocabulary: number of tokens. columns: longest sequence. tokens: their texts, where they have any.
         seed: root seed; the weights are drawn from its stream ``init``.
-        ratio: base width over width, see :mod:`offdiag.training.widths`.
+        ratio: base width over width, see above.
     """
     torch.manual_seed(derive(seed, "init"))
     config = _config(decoder, vocabulary, columns, tokens)
     model: PreTrainedModel = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-    scale_first_weights(model, ratio)
+    _scale_first_weights(model, ratio)
     model.train()
     return model
 
@@ -53,7 +68,7 @@ def new_model(
 def load_start(
     folder: Path, decoder: Decoder, vocabulary: int, columns: int, tokens: Sequence[str] | None, runtime: Runtime
 ) -> PreTrainedModel:
-    """The model of an earlier training, in training mode.
+    """Load the model of an earlier training, in training mode.
 
     Raises:
         UserError: it is no model, or one of another shape, vocabulary or tokenizer.
@@ -79,7 +94,7 @@ def _texts(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
 
 
 def _shape(decoder: Decoder, vocabulary: int) -> dict[str, Any]:
-    """What two models share if the weights of one fit the other, in the words of their config."""
+    """Return what two models must share for the weights of one to fit the other, as fields of a config."""
     inner = decoder.expansion * decoder.width
     shape: dict[str, Any] = {"model_type": decoder.architecture, "vocab_size": vocabulary, "tie_word_embeddings": False}
     if decoder.architecture == "gpt2":
@@ -105,3 +120,30 @@ def _config(decoder: Decoder, vocabulary: int, columns: int, tokens: Sequence[st
         return GPT2Config(**settings)
     settings["max_position_embeddings"] = columns
     return LlamaConfig(**settings) if kind == "llama" else Qwen2Config(**settings)
+
+
+@torch.no_grad()
+def _scale_first_weights(model: PreTrainedModel, ratio: float) -> None:
+    """Scale freshly drawn weights, in place, to a width that is the base width over ``ratio``."""
+    _, hidden, head, _ = _by_role(model)
+    for weight in hidden:
+        weight.mul_(ratio**0.5)
+    head.mul_(ratio)
+
+
+def weight_groups(model: PreTrainedModel, ratio: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Return the weights in AdamW's groups, each with its ``scale`` of the learning rate; vectors do not decay."""
+    embeddings, hidden, head, vectors = _by_role(model)
+    return [
+        {"params": embeddings, "scale": 1.0, "weight_decay": weight_decay},
+        {"params": [*hidden, head], "scale": ratio, "weight_decay": weight_decay / ratio},
+        {"params": vectors, "scale": 1.0, "weight_decay": 0.0},
+    ]
+
+
+def _by_role(model: PreTrainedModel) -> tuple[Weights, Weights, torch.Tensor, Weights]:
+    """Return embeddings (of tokens and positions), matrices of the layers, the head, and vectors (norms, biases)."""
+    head: torch.Tensor = model.get_output_embeddings().weight  # type: ignore[no-untyped-call]
+    embeddings = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+    others = [w for w in model.parameters() if w is not head and not any(w is e for e in embeddings)]
+    return embeddings, [w for w in others if w.ndim > 1], head, [w for w in others if w.ndim <= 1]

@@ -1,4 +1,4 @@
-"""The GRPO trainer of trl, set to the published objective, with our sampling, and sending nothing anywhere."""
+"""The GRPO trainer of trl, set to the published objective, with our sampling; it sends nothing anywhere."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from offdiag.training.reinforcement import Judge, Practice
+from offdiag.training.reinforcement import Judge, RLTask
 from offdiag.training.rounds import Sampler
 from offdiag.training.settings import on_one_device
 
 
 @dataclass(frozen=True)
 class Reward:
-    """One part of the reward of completions, as trl calls it; 1 where the verdict has ``part``, else 0."""
+    """One part of the reward of a completion, called by trl: 1 where the verdict has ``part``, else 0."""
 
     judge: Judge
     part: str
@@ -33,13 +33,13 @@ class Reward:
 
 
 class GroupTrainer(GRPOTrainer):
-    """Group-relative policy optimisation of an adapter.
+    """trl's trainer for group-relative policy optimisation of an adapter.
 
     Args:
         learner: the model with its adapter; without it, it is the reference.
         tokenizer: of the model.
         settings: see :func:`group_settings`.
-        practice: prompts and grader.
+        rl_task: prompts and grader.
         order: indices of the prompts of all rounds.
         sampler: draws completions.
     """
@@ -50,16 +50,16 @@ class GroupTrainer(GRPOTrainer):
         tokenizer: PreTrainedTokenizerBase,
         settings: GRPOConfig,
         *,
-        practice: Practice,
+        rl_task: RLTask,
         order: Sequence[int],
         sampler: Sampler,
     ) -> None:
-        data = Dataset.from_dict({"prompt": [practice.prompts[i] for i in order], "index": list(order)})
+        data = Dataset.from_dict({"prompt": [rl_task.prompts[i] for i in order], "index": list(order)})
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*'rollout_func', which is an experimental feature", UserWarning)
             super().__init__(
                 model=learner,
-                reward_funcs=[Reward(practice.judge, "correct"), Reward(practice.judge, "parsed")],
+                reward_funcs=[Reward(rl_task.judge, "correct"), Reward(rl_task.judge, "parsed")],
                 args=settings,
                 train_dataset=data,
                 processing_class=tokenizer,
@@ -70,27 +70,27 @@ class GroupTrainer(GRPOTrainer):
         self.remove_callback(PrinterCallback)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: a form to be filled in."""
+        """Write none: it would be a form to be filled in."""
 
     def _send_telemetry(self) -> None:
-        """Nothing: what is trained here is nobody else's business."""
+        """Send none: what is trained here is nobody else's business."""
 
 
-def group_settings(shared: dict[str, Any], practice: Practice, *, at_once: int) -> GRPOConfig:
-    """The trainer's arguments, set to equation 3 of DeepSeekMath (arXiv 2402.03300); trl's own defaults are others.
+def group_settings(shared: dict[str, Any], rl_task: RLTask, *, at_once: int) -> GRPOConfig:
+    """Return the trainer's arguments, set to equation 3 of DeepSeekMath (arXiv 2402.03300), unlike trl's defaults.
 
     Args:
         shared: what all training has, see :func:`offdiag.training.settings.trainer_settings`, in rounds.
-        practice: the objective and the sampling.
+        rl_task: the objective and the sampling.
         at_once: completions in one forward and backward pass, a divisor of those of a round.
     """
-    how = practice.how
+    how = rl_task.how
     in_updates = {
         name: how.passes * shared[name] for name in ("max_steps", "warmup_steps", "logging_steps", "save_steps")
     }
     settings = GRPOConfig(
         **{**shared, **in_updates, "per_device_train_batch_size": at_once},
-        gradient_accumulation_steps=practice.completions // at_once,
+        gradient_accumulation_steps=rl_task.completions // at_once,
         num_generations=how.group_size,
         num_iterations=how.passes,
         max_completion_length=how.max_new_tokens,
@@ -110,7 +110,7 @@ def group_settings(shared: dict[str, Any], practice: Practice, *, at_once: int) 
 
 
 def rows_at_once(completions: int, longest: int, token_budget: int) -> int:
-    """The most completions of a round that make passes of equal size within the budget; at least one.
+    """Return the most completions that make equal passes of a round within the budget; at least one.
 
     >>> rows_at_once(24, longest=100, token_budget=1000)
     8

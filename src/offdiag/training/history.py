@@ -1,4 +1,4 @@
-"""What a training leaves behind as it goes: a row an update, and the weights after some of them."""
+"""Callbacks of the Trainer that keep the history, one row per update, and snapshots of the weights."""
 
 import json
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class History(TrainerCallback):
             self.on_progress(state.global_step, state.max_steps)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """The Trainer has written all of a checkpoint."""
+        """Mark the checkpoint that the Trainer has just written as complete."""
         mark_complete(path_of(Path(str(args.output_dir)), state.global_step))
 
 
@@ -61,11 +61,11 @@ class Snapshots(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """What the training begins with is a snapshot too."""
+        """Keep the weights before the first update, if they are asked for."""
         self._keep(state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """An update is behind us."""
+        """Keep the weights after an update, if they are asked for."""
         self._keep(state.global_step)
 
     def _keep(self, update: int) -> None:
@@ -75,7 +75,7 @@ class Snapshots(TrainerCallback):
 
 
 def rows(state: TrainerState) -> list[Row]:
-    """The updates so far, counted from 1."""
+    """Return the rows of the updates so far, counted from 1."""
     return [
         {"update": row["step"], **{name: row[name] for name in row if name not in ("step", "epoch")}}
         for row in state.log_history
@@ -83,7 +83,7 @@ def rows(state: TrainerState) -> list[Row]:
 
 
 def totals(history: list[Row]) -> dict[str, Json]:
-    """Token counts, losses of the last update and seconds of a finished training."""
+    """Return token counts, losses of the last update and seconds of a finished training."""
     return {
         "updates": len(history),
         "supervised_tokens": sum(row["supervised_tokens"] for row in history),

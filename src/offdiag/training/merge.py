@@ -1,4 +1,4 @@
-"""An adapter on a model becomes a model of its own."""
+"""Merge an adapter into its model, as a model of its own."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ from offdiag.identity import Json
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
-from offdiag.training.scope import process_untouched
+from offdiag.training.process import process_untouched
 
 
 def merge_adapter(

@@ -1,7 +1,7 @@
-"""Group-relative policy optimisation: prompts, a grader and a recipe in, an adapter out.
+"""Train an adapter by group-relative policy optimisation: prompts, a grader and a recipe in, an adapter out.
 
     folder/weights         the adapter (PEFT); appears only when complete
-    folder/history.jsonl   one row a round: update, reward (mean of all completions), correct and parsed (shares),
+    folder/history.jsonl   one row per round: update, reward (mean of all completions), correct and parsed (shares),
                            even_groups (share of groups whose completions all got the same reward, which teach
                            nothing), loss, kl (nats a token), entropy (nats a token), clipped (share of tokens whose
                            ratio was), completion_tokens (mean), cut (share that did not end by themselves),
@@ -24,17 +24,16 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.chat import tokenise
 from offdiag.models.limits import TRAINING_SHARE
-from offdiag.models.loading import device_of, load_tokenizer
+from offdiag.models.loading import load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
-from offdiag.training.checkpoints import last_complete
-from offdiag.training.history import Progress, rows
+from offdiag.training.checkpoints import finish, is_finished, write_summary
+from offdiag.training.history import Progress
 from offdiag.training.policy_history import PolicyHistory, policy_totals
-from offdiag.training.reinforcement import Practice, check_recipe
+from offdiag.training.process import process_untouched, train_to_end
+from offdiag.training.reinforcement import RLTask, check_recipe
 from offdiag.training.rounds import Sampler, prompt_order
-from offdiag.training.scope import process_untouched
-from offdiag.training.settings import check_optimizer, needs_recompute, trainer_settings
-from offdiag.training.summary import finish, is_finished, write_summary
+from offdiag.training.settings import check_optimizer, trainer_settings
 from offdiag.training.trainable import (
     check_numbers,
     context_length,
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
 def optimise_policy(
     spec: ModelSpec,
     location: str | Path,
-    practice: Practice,
+    rl_task: RLTask,
     *,
     folder: Path,
     runtime: Runtime,
@@ -62,7 +61,7 @@ def optimise_policy(
     Args:
         spec: the model.
         location: its place, as for :func:`offdiag.models.loading.load_model`.
-        practice: prompts, grader, recipe, objective and seed.
+        rl_task: prompts, grader, recipe, objective and seed.
         folder: a folder for this training alone; the same folder resumes.
         runtime: device and token budget; neither changes more than rounding.
         on_progress: called after each round with the optimiser updates done and all of them.
@@ -77,7 +76,7 @@ def optimise_policy(
     """
     if is_finished(folder):
         return finish(folder)
-    recipe = practice.recipe
+    recipe = rl_task.recipe
     check_trl()
     check_recipe(recipe)
     check_numbers(spec, recipe)
@@ -85,27 +84,26 @@ def optimise_policy(
     tokenizer = load_tokenizer(spec, location)
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
-        learner = load_trainable(spec, location, recipe, seed=practice.seed, runtime=runtime)
+        learner = load_trainable(spec, location, recipe, seed=rl_task.seed, runtime=runtime)
         assert isinstance(learner, PeftModel)  # every recipe without an adapter has been refused
-        trainer = _trainer(learner, tokenizer, spec, practice, folder / "checkpoints", runtime, checkpoint_every)
+        trainer = _trainer(learner, tokenizer, spec, rl_task, folder, runtime, checkpoint_every)
         trainer.add_callback(PolicyHistory(folder / "history.jsonl", on_progress))
-        checkpoint = last_complete(folder / "checkpoints")
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        history = train_to_end(trainer, folder)
     save_trainable(learner, tokenizer, spec, folder / "weights")
     write_summary(
         folder,
         {
-            "examples": len(practice.prompts),
-            "epochs": practice.rounds * recipe.batch_size / len(practice.prompts),
+            "examples": len(rl_task.prompts),
+            "epochs": rl_task.rounds * recipe.batch_size / len(rl_task.prompts),
             "trainable_parameters": trainable_parameters(learner),
-            **policy_totals(rows(trainer.state), practice),
+            **policy_totals(history, rl_task),
         },
     )
     return finish(folder)
 
 
 def check_trl() -> None:
-    """Refuses to go on without the library that holds the objective.
+    """Refuse to go on without trl, which holds the objective.
 
     Raises:
         UserError: trl is not installed.
@@ -114,18 +112,18 @@ def check_trl() -> None:
         raise UserError('policy optimisation needs trl, which is not installed; type: pip install "offdiag[rl]"')
 
 
-def longest_text(tokenizer: PreTrainedTokenizerBase, practice: Practice, context: int | None) -> int:
-    """Tokens of the longest prompt with the longest completion.
+def longest_text(tokenizer: PreTrainedTokenizerBase, rl_task: RLTask, context: int | None) -> int:
+    """Return the number of tokens of the longest prompt with the longest completion.
 
     Raises:
         UserError: that is more than the model reads in one piece.
     """
-    lengths = [len(tokenise(tokenizer, prompt).ids) for prompt in practice.prompts]
-    longest = max(lengths) + practice.how.max_new_tokens
+    lengths = [len(tokenise(tokenizer, prompt).ids) for prompt in rl_task.prompts]
+    longest = max(lengths) + rl_task.how.max_new_tokens
     if context is not None and longest > context:
         raise UserError(
             f"policy optimisation: prompt {lengths.index(max(lengths))} has {max(lengths)} tokens, which with "
-            f"max_new_tokens={practice.how.max_new_tokens} is more than the {context} that the model reads; "
+            f"max_new_tokens={rl_task.how.max_new_tokens} is more than the {context} that the model reads; "
             f"give a max_new_tokens of {max(context - max(lengths), 0)} or less, or choose shorter prompts"
         )
     return longest
@@ -135,32 +133,31 @@ def _trainer(
     learner: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     spec: ModelSpec,
-    practice: Practice,
-    checkpoints: Path,
+    rl_task: RLTask,
+    folder: Path,
     runtime: Runtime,
-    every: int | None,
+    checkpoint_every: int | None,
 ) -> "GroupTrainer":
     from offdiag.training.group_trainer import GroupTrainer, group_settings, rows_at_once
 
-    longest = longest_text(tokenizer, practice, context_length(learner))
-    device = device_of(runtime)
+    longest = longest_text(tokenizer, rl_task, context_length(learner))
     shared = trainer_settings(
+        learner,
         spec,
-        practice.recipe,
-        updates=practice.rounds,
-        seed=practice.seed,
-        checkpoints=checkpoints,
-        checkpoint_every=every or min(-(-practice.rounds // 4), 100),
-        device=device,
-        recompute=needs_recompute(learner, spec, practice.recipe, device),
+        rl_task.recipe,
+        updates=rl_task.rounds,
+        seed=rl_task.seed,
+        folder=folder,
+        runtime=runtime,
+        checkpoint_every=checkpoint_every,
     )
-    at_once = rows_at_once(practice.completions, longest, runtime.token_budget // TRAINING_SHARE)
+    at_once = rows_at_once(rl_task.completions, longest, runtime.token_budget // TRAINING_SHARE)
     bare = cast(PreTrainedModel, learner.get_base_model())
     return GroupTrainer(
         learner,
         tokenizer,
-        group_settings(shared, practice, at_once=at_once),
-        practice=practice,
-        order=prompt_order(practice),
-        sampler=Sampler(bare, tokenizer, practice),
+        group_settings(shared, rl_task, at_once=at_once),
+        rl_task=rl_task,
+        order=prompt_order(rl_task),
+        sampler=Sampler(bare, tokenizer, rl_task),
     )

@@ -1,4 +1,4 @@
-"""The history of a policy optimisation: one row a round, in our words."""
+"""The history of a policy optimisation: one row per round, in our names of what trl measures."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from offdiag.identity import Json
 from offdiag.training.history import History, Row
-from offdiag.training.reinforcement import Practice
+from offdiag.training.reinforcement import RLTask
 
 # Our name of a measure, and trl's.
 _NAMES = {
@@ -28,7 +28,7 @@ _NAMES = {
 
 
 class PolicyHistory(History):
-    """Rewrites what trl logs of a round as one row of :data:`Row`; the Trainer's summary of the run is dropped."""
+    """Rewrites what trl logs of a round as one row; the Trainer's summary of the run is dropped."""
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Append the round's row."""
@@ -42,15 +42,15 @@ def _row(logged: Row) -> Row:
     return {name: logged.get(theirs) for name, theirs in _NAMES.items()}
 
 
-def policy_totals(history: list[Row], practice: Practice) -> dict[str, Json]:
-    """Counts of a finished training, and what its first and its last quarter of rounds achieved.
+def policy_totals(history: list[Row], rl_task: RLTask) -> dict[str, Json]:
+    """Return the counts of a finished training, and the rewards of its first and last quarter of rounds.
 
     Returns:
         ``updates, rounds, completions, generated_tokens, total_tokens`` (prompts too); ``first_`` and ``last_``
         ``reward, correct, parsed`` (means over all completions of a quarter of the rounds, at least one);
         ``last_kl`` in nats a token, None without a reference; ``seconds`` of the optimiser updates and the sampling.
     """
-    completions, passes = practice.completions, practice.how.passes
+    completions, passes = rl_task.completions, rl_task.how.passes
     quarter = -(-len(history) // 4)
     first, last = history[:quarter], history[-quarter:]
     return {

@@ -1,8 +1,8 @@
-"""Training of a whole small decoder: a stream of batches and a recipe in, weights out.
+"""Train a small decoder from scratch: a stream of batches and a recipe in, weights out.
 
     folder/weights         the model, as save_pretrained writes it, and its tokenizer; appears only when complete
     folder/snapshots       update-000012 and so on, as weights, for the recipe's snapshots
-    folder/history.jsonl   one row an update: update, loss (nats per target), accuracy (of the targets), gradient_norm
+    folder/history.jsonl   one row per update: update, loss (nats per target), accuracy (of the targets), gradient_norm
                            (before scaling), learning_rate, targets, tokens, seconds
     folder/summary.json    what pretrain returns
     folder/checkpoints     while it runs
@@ -25,15 +25,13 @@ from offdiag.models.loading import device_of
 from offdiag.runtime import Runtime
 from offdiag.training.buckets import Arrays
 from offdiag.training.characters import character_tokenizer
-from offdiag.training.decoders import load_start, new_model
-from offdiag.training.scope import process_untouched
+from offdiag.training.checkpoints import finish, is_finished, load_checkpoint, save_checkpoint, write_summary
+from offdiag.training.decoders import load_start, new_model, weight_groups
+from offdiag.training.process import process_untouched
 from offdiag.training.scratch import Decoder, PretrainingRecipe
 from offdiag.training.shards import Shards
-from offdiag.training.snapshot import load_snapshot, save_snapshot
 from offdiag.training.snapshots import snapshot_folder
-from offdiag.training.summary import finish, is_finished, write_summary
-from offdiag.training.update_log import Outcome, UpdateLog
-from offdiag.training.widths import weight_groups
+from offdiag.training.update_log import UpdateLog, UpdateMetrics
 
 if TYPE_CHECKING:
     from offdiag.training.history import Progress
@@ -61,9 +59,9 @@ def pretrain(
     """Train all weights of a decoder and write them to ``folder/"weights"``.
 
     Args:
-        draw: batch ``i``, a pure function of ``i``: token ids and targets. Rows end with their last target.
+        draw: returns batch ``i``, token ids and targets, as a pure function of ``i``. Rows end with their last target.
         decoder: the architecture.
-        recipe: how.
+        recipe: optimiser, schedule and number of updates.
         vocabulary: number of tokens. columns: longest sequence, in tokens.
         seed: root seed; the first weights are drawn from its stream ``init``.
         folder: a folder for this training alone; the same folder resumes, and ends with the same bits.
@@ -109,9 +107,9 @@ def _train(
     checkpoint_every: int,
     on_progress: "Progress | None",
 ) -> UpdateLog:
-    """All updates that are not yet behind the last checkpoint."""
+    """Do all updates after the last checkpoint, and return their log."""
     optimizer = new_optimizer(model, recipe, ratio)
-    done = load_snapshot(model, optimizer, folder / "checkpoints")
+    done = load_checkpoint(model, optimizer, folder / "checkpoints")
     log = UpdateLog(folder / "history.jsonl", done)
     with Shards(model) as shards:
         for finished in range(done, recipe.updates + 1):
@@ -126,28 +124,28 @@ def _train(
             if finished in recipe.snapshots and not kept.exists():
                 _save(model, tokenizer, kept)
             if due and done < finished < recipe.updates:
-                save_snapshot(model, optimizer, folder / "checkpoints", finished)
+                save_checkpoint(model, optimizer, folder / "checkpoints", finished)
     return log
 
 
 def new_optimizer(model: PreTrainedModel, recipe: PretrainingRecipe, ratio: float = 1.0) -> torch.optim.AdamW:
-    """AdamW in its fused form, for a width that is the base width over ``ratio``."""
+    """Return AdamW in its fused form, for a width that is the base width over ``ratio``."""
     groups = weight_groups(model, ratio, recipe.weight_decay)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, recipe.beta2), fused=True)
 
 
 def train_step(
     shards: Shards, optimizer: torch.optim.Optimizer, batch: Arrays, recipe: PretrainingRecipe, update: int
-) -> Outcome:
-    """One update, on the mean loss of the batch's targets."""
-    learnt = shards.add_gradients(batch)
+) -> UpdateMetrics:
+    """Do one update, on the mean loss of the batch's targets."""
+    stats = shards.add_gradients(batch)
     norm = torch.nn.utils.clip_grad_norm_(shards.model.parameters(), recipe.max_grad_norm)
     rate = recipe.rate(update)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["scale"]
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return Outcome(learnt.loss, learnt.accuracy, norm, rate, learnt.targets, learnt.tokens)
+    return UpdateMetrics(stats.loss, stats.accuracy, norm, rate, stats.targets, stats.tokens)
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:

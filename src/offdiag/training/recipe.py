@@ -1,12 +1,13 @@
-"""What a fine-tuned model depends on besides its model, its data and its seed; nothing here loads torch."""
+"""Recipes of fine-tuning: adapter, optimiser, schedule, objective; nothing here loads torch."""
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
 from offdiag.models.spec import ModelSpec
+from offdiag.training.snapshots import SnapshotUpdates
 
 Adapter: TypeAlias = Literal["full", "lora", "qlora"]
 Schedule: TypeAlias = Literal["linear", "cosine", "constant"]
@@ -28,7 +29,7 @@ class Recipe(Identity):
         learning_rate: the highest rate of the schedule.
         schedule: after the warm-up the rate falls to 0 (``linear``, ``cosine``) or stays (``constant``).
         warmup_updates: updates in which the rate rises linearly from 0; with a warm-up the first update has rate 0.
-        batch_size: examples an update. The last update of an epoch uses what remains.
+        batch_size: examples per update. The last update of an epoch uses what remains.
         epochs: passes over the examples, each in an order of its own.
         max_updates: stop (and end the schedule) after so many updates, where the epochs would give more.
         weight_decay: decoupled decay (Loshchilov & Hutter 2019), not applied to biases and norms.
@@ -57,17 +58,10 @@ class Recipe(Identity):
     max_grad_norm: float = Field(default=1.0, ge=0)
     optimizer: Optimizer = "adamw"
     objective: Objective = "response"
-    snapshots: tuple[Annotated[int, Field(ge=0)], ...] = ()
-
-    @field_validator("snapshots")
-    @classmethod
-    def _increasing(cls, snapshots: tuple[int, ...]) -> tuple[int, ...]:
-        if list(snapshots) != sorted(set(snapshots)):
-            raise UserError(f"snapshots={snapshots}: expected numbers of updates that increase, such as 0, 1, 10")
-        return snapshots
+    snapshots: SnapshotUpdates = ()
 
     def updates_per_epoch(self, n_examples: int) -> int:
-        """``n_examples / batch_size``, rounded up: 1000 examples in batches of 16 make 63 updates, the last with 8.
+        """Return ``n_examples / batch_size``, rounded up: 1000 examples in batches of 16 make 63, the last with 8.
 
         Raises:
             UserError: there is no example.
@@ -77,7 +71,7 @@ class Recipe(Identity):
         return -(-n_examples // self.batch_size)
 
     def updates(self, n_examples: int) -> int:
-        """The number of optimiser updates on ``n_examples`` examples.
+        """Return the number of optimiser updates on ``n_examples`` examples.
 
         Raises:
             UserError: there is no example, the warm-up would take up the whole training, or a snapshot lies beyond it.
@@ -97,7 +91,7 @@ class Recipe(Identity):
         return total
 
     def examples_seen(self, n_examples: int) -> int:
-        """Examples of all updates, each time that they are seen.
+        """Return the number of examples of all updates, each counted as often as it is seen.
 
         >>> Recipe(batch_size=16, epochs=2).examples_seen(40)
         80
@@ -109,5 +103,5 @@ class Recipe(Identity):
 
 
 def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
-    """Whether the frozen weights are held in 4 bits while an adapter learns, and activations are recomputed."""
+    """Say whether frozen weights are held in 4 bits while an adapter learns, and activations are recomputed."""
     return recipe.adapter == "qlora" or spec.quantization == "nf4"

@@ -1,4 +1,4 @@
-"""What a model trained on its own completions depends on besides a recipe; nothing here loads torch."""
+"""Objective, sampling and grader of policy optimisation; nothing here loads torch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from offdiag.training.recipe import Recipe
 
 
 class Verdict(NamedTuple):
-    """What a grader makes of one completion."""
+    """The grader's verdict on one completion."""
 
     parsed: bool
     correct: bool
@@ -38,7 +38,7 @@ class Reinforcement(Identity):
     questions.
 
     Attributes:
-        group_size: completions a prompt (D: 64).
+        group_size: completions per prompt (D: 64).
         temperature: of the sampled softmax (S: 0.9). At 1 the samples are of the model that is trained.
         top_p: share of the probability that is sampled from (S: 0.9).
         max_new_tokens: longest completion, in tokens (S: 128; D: 1024). A longer one is cut and graded as it stands.
@@ -63,8 +63,8 @@ class Reinforcement(Identity):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Practice:
-    """What is practised, and how.
+class RLTask:
+    """A task for reinforcement learning: prompts, their grader, the recipe and the objective.
 
     Attributes:
         prompts: the user's turns.
@@ -83,17 +83,17 @@ class Practice:
 
     @property
     def rounds(self) -> int:
-        """How often completions are sampled."""
+        """Number of rounds: how often completions are sampled."""
         return self.recipe.updates(len(self.prompts))
 
     @property
     def completions(self) -> int:
-        """Completions of one round."""
+        """Number of completions of one round."""
         return self.recipe.batch_size * self.how.group_size
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse what the reference and the ratios of probabilities rule out.
+    """Refuse recipes that rule out a reference model or ratios of probabilities.
 
     Raises:
         UserError: a recipe without an adapter, with dropout, with snapshots, or with another objective.

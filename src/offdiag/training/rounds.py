@@ -1,4 +1,4 @@
-"""Which prompts each round of a policy optimisation samples, and how the sampling is done.
+"""Choose the prompts of each round of a policy optimisation, and sample their completions.
 
 A round is what a recipe calls an update: ``batch_size`` prompts, ``group_size`` completions of each, and then one or
 several optimiser updates on them. Its prompts are a pure function of (seed, round), and so are its draws given the
@@ -14,7 +14,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from offdiag.models.chat import tokenise
 from offdiag.seeds import derive, stream
-from offdiag.training.reinforcement import Practice, Reinforcement
+from offdiag.training.reinforcement import Reinforcement, RLTask
 
 # Completions that are sampled side by side. They share one stream of random numbers, so this is no matter of the
 # machine: another value gives other samples.
@@ -22,18 +22,18 @@ SAMPLED_TOGETHER = 64
 
 
 class Clock(Protocol):
-    """What the sampling needs of a trainer: how many updates have been done."""
+    """The part of a trainer that the sampling needs: how many updates have been done."""
 
     state: TrainerState
 
 
-def prompt_order(practice: Practice) -> list[int]:
-    """Indices of the prompts of all rounds, one round after the other.
+def prompt_order(rl_task: RLTask) -> list[int]:
+    """Return the indices of the prompts of all rounds, one round after the other.
 
     Every round is full: where the prompts of a pass run out, it goes on with the next pass, a fresh permutation.
     """
-    passes = _passes(len(practice.prompts), practice.seed)
-    return list(islice(passes, practice.rounds * practice.recipe.batch_size))
+    passes = _passes(len(rl_task.prompts), rl_task.seed)
+    return list(islice(passes, rl_task.rounds * rl_task.recipe.batch_size))
 
 
 def _passes(n_prompts: int, seed: int) -> Iterator[int]:
@@ -44,7 +44,7 @@ def _passes(n_prompts: int, seed: int) -> Iterator[int]:
 
 
 def sampling(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, how: Reinforcement) -> GenerationConfig:
-    """The settings of the sampling, and nothing of what the model's authors recommend.
+    """Return the settings of the sampling, without those that the model's authors recommend.
 
     A completion ends with any of the end tokens of the tokenizer and the model.
     """
@@ -67,18 +67,18 @@ class Sampler:
     Args:
         model: with its adapter in place; the settings of :func:`sampling` become its own.
         tokenizer: of the model.
-        practice: for the seed, of which the streams ``("sampling", round, part)`` are used, and the size of a group.
+        rl_task: for the seed, of which the streams ``("sampling", round, part)`` are used, and the size of a group.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, practice: Practice) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rl_task: RLTask) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self.how = practice.how
-        self.settings = model.generation_config = sampling(model, tokenizer, practice.how)
-        self.seed = practice.seed
+        self.how = rl_task.how
+        self.settings = model.generation_config = sampling(model, tokenizer, rl_task.how)
+        self.seed = rl_task.seed
 
     def __call__(self, prompts: Sequence[str], trainer: Clock) -> dict[str, Any]:
-        """Token ids of the prompts and of their completions, each up to and with its end token."""
+        """Return token ids of the prompts and of their completions, each up to and with its end token."""
         opened = {prompt: list(tokenise(self.tokenizer, prompt).ids) for prompt in set(prompts)}
         together = max(SAMPLED_TOGETHER // self.how.group_size, 1) * self.how.group_size
         current = trainer.state.global_step // self.how.passes

@@ -1,12 +1,13 @@
-"""What a model that is trained from scratch depends on besides its stream and its seed; nothing here loads torch."""
+"""Architecture and recipe of decoders that are trained from scratch; nothing here loads torch."""
 
 import math
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
+from offdiag.training.snapshots import SnapshotUpdates
 
 Architecture: TypeAlias = Literal["llama", "qwen2", "gpt2"]
 PretrainingSchedule: TypeAlias = Literal["one-cycle", "linear", "constant"]
@@ -53,7 +54,7 @@ class Decoder(Identity):
         return self.depth * (4 + inner * self.expansion) * self.width**2
 
     def parameters(self, vocabulary: int, columns: int) -> int:
-        """Number of weights, embeddings and head included, for sequences of ``columns`` tokens."""
+        """Return the number of weights, embeddings and head included, for sequences of ``columns`` tokens."""
         width = self.width
         if self.architecture == "gpt2":
             biases = (5 + self.expansion) * width
@@ -62,9 +63,9 @@ class Decoder(Identity):
         return self.matrices + self.depth * (biases + 2 * width) + (2 * vocabulary + 1) * width
 
     def updates_as_costly_as(self, base: "Decoder", updates: int) -> int:
-        """How many updates cost as many operations as ``updates`` of ``base``, on batches of the same size.
+        """Return how many updates cost as many operations as ``updates`` of ``base``, on batches of the same size.
 
-        Operations are those of the layers' matrices, 6 a weight and token (Kaplan et al. 2020, section 2.1).
+        Operations are those of the layers' matrices, 6 per weight and token (Kaplan et al. 2020, section 2.1).
 
         >>> Decoder(width=128, heads=4).updates_as_costly_as(Decoder(width=64), 6000)
         1500
@@ -76,7 +77,7 @@ class PretrainingRecipe(Identity):
     """How a decoder is trained from scratch, with AdamW in float32.
 
     Attributes:
-        updates: of the optimiser. batch_size: sequences an update.
+        updates: of the optimiser. batch_size: sequences per update.
         learning_rate: the highest rate of the schedule.
         schedule: ``one-cycle`` rises over the first 30 % of the updates from 1/25 of the rate and falls to 1e-4 of that
             beginning, both along half a cosine (Smith and Topin 2019, with the defaults of torch); ``linear`` rises
@@ -86,7 +87,7 @@ class PretrainingRecipe(Identity):
         max_grad_norm: gradients are scaled down to this norm.
         warmup_updates: in which the rate of schedule ``linear`` rises.
         base_width: where a decoder has another width than this, its first weights and learning rates are scaled, so
-            that what suits the base width suits all (:mod:`offdiag.training.widths`); None scales nothing.
+            that what suits the base width suits all (:mod:`offdiag.training.decoders`); None scales nothing.
         snapshots: the model is kept after these numbers of updates too (0: before the first), see
             :func:`offdiag.training.snapshots.log_spaced`.
     """
@@ -102,7 +103,7 @@ class PretrainingRecipe(Identity):
     max_grad_norm: float = Field(default=1.0, gt=0)
     warmup_updates: int = Field(default=0, ge=0)
     base_width: int | None = Field(default=None, ge=1)
-    snapshots: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    snapshots: SnapshotUpdates = ()
 
     @model_validator(mode="after")
     def _fits_its_updates(self) -> Self:
@@ -112,16 +113,16 @@ class PretrainingRecipe(Identity):
             raise UserError(
                 f"warmup_updates={self.warmup_updates} leaves nothing of {self.updates} updates: give a smaller one"
             )
-        if list(self.snapshots) != sorted(set(self.snapshots)) or max(self.snapshots, default=0) > self.updates:
-            raise UserError(f"snapshots={self.snapshots}: expected increasing numbers, none above {self.updates}")
+        if max(self.snapshots, default=0) > self.updates:
+            raise UserError(f"snapshots={self.snapshots}: expected none above {self.updates}")
         return self
 
     def ratio(self, width: int) -> float:
-        """The base width over ``width``."""
+        """Return the base width over ``width``."""
         return 1.0 if self.base_width is None else self.base_width / width
 
     def rate(self, update: int) -> float:
-        """The learning rate of an update, counted from 0."""
+        """Return the learning rate of an update, counted from 0."""
         match self.schedule:
             case "constant":
                 return self.learning_rate

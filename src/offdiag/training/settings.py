@@ -1,4 +1,4 @@
-"""A recipe and a machine in the words of transformers' Trainer."""
+"""Translate a recipe and a runtime into the arguments of transformers' Trainer."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +8,9 @@ import torch
 from transformers import TrainingArguments
 
 from offdiag.errors import UserError
+from offdiag.models.loading import device_of
 from offdiag.models.spec import ModelSpec
+from offdiag.runtime import Runtime
 from offdiag.seeds import derive
 from offdiag.training.recipe import Optimizer, Recipe, Schedule, is_four_bits
 from offdiag.training.trainable import Trainable
@@ -18,30 +20,32 @@ OPTIMIZERS: dict[Optimizer, str] = {"adamw": "adamw_torch_fused", "adamw_8bit": 
 
 
 def trainer_settings(
+    learner: Trainable,
     spec: ModelSpec,
     recipe: Recipe,
     *,
     updates: int,
     seed: int,
-    checkpoints: Path,
-    checkpoint_every: int,
-    device: torch.device,
-    recompute: bool,
+    folder: Path,
+    runtime: Runtime,
+    checkpoint_every: int | None,
 ) -> dict[str, Any]:
-    """Arguments for ``TrainingArguments``: silent, nothing sent anywhere, nothing written outside ``checkpoints``.
+    """Return arguments for ``TrainingArguments``: silent, nothing sent anywhere, nothing written but checkpoints.
 
     Args:
+        learner: the loaded model; its size decides whether the backward pass recomputes activations.
         spec: the model, for its dtype: full training in bfloat16 keeps float32 weights and rounds in the arithmetic.
-        recipe: what is done.
-        updates: how often.
+        recipe: optimiser and schedule.
+        updates: number of optimiser updates.
         seed: root seed; dropout draws from its stream ``training``.
-        checkpoints: folder of the checkpoints.
-        checkpoint_every: updates between two of them.
-        device: where.
-        recompute: whether the backward pass recomputes activations, see :func:`needs_recompute`.
+        folder: of the training; its checkpoints go to ``folder/"checkpoints"``.
+        runtime: the device.
+        checkpoint_every: updates between two checkpoints; a quarter of the training, 100 at most, if not given.
     """
+    device = device_of(runtime)
+    recompute = needs_recompute(learner, spec, recipe, device)
     return {
-        "output_dir": str(checkpoints),
+        "output_dir": str(folder / "checkpoints"),
         "max_steps": updates,
         "per_device_train_batch_size": 1,
         "learning_rate": recipe.learning_rate,
@@ -57,7 +61,7 @@ def trainer_settings(
         "dataloader_pin_memory": False,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
-        "save_steps": checkpoint_every,
+        "save_steps": checkpoint_every or min(-(-updates // 4), 100),
         "save_total_limit": 2,  # when an older one goes, the newest is not yet marked complete
         "use_cpu": device.type == "cpu",
         "activation_checkpointing": recompute,
@@ -69,14 +73,14 @@ def trainer_settings(
 
 
 def on_one_device(settings: TrainingArguments) -> TrainingArguments:
-    """The same arguments, for one device only: several visible ones would become DataParallel."""
+    """Return the same arguments for one device only: several visible ones would become DataParallel."""
     if settings.device.type == "cuda":
         settings._n_gpu = 1
     return settings
 
 
 def check_optimizer(recipe: Recipe) -> None:
-    """Raises UserError where the optimiser's library is missing."""
+    """Refuse, with a UserError, an optimiser whose library is missing."""
     if recipe.optimizer == "adamw_8bit" and find_spec("bitsandbytes") is None:
         raise UserError(
             "training: optimizer 'adamw_8bit' needs bitsandbytes, which is not installed; "
@@ -85,7 +89,7 @@ def check_optimizer(recipe: Recipe) -> None:
 
 
 def needs_recompute(learner: Trainable, spec: ModelSpec, recipe: Recipe, device: torch.device) -> bool:
-    """Whether the activations would crowd a CUDA device: 4-bit weights, or weights above a quarter of its memory."""
+    """Say whether activations would crowd a CUDA device: 4-bit weights, or weights above a quarter of its memory."""
     if device.type != "cuda":
         return False
     weights = sum(weight.nbytes for weight in learner.parameters())

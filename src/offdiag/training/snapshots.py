@@ -1,12 +1,25 @@
-"""Snapshots: after which updates the weights of a training are kept, and where; nothing here loads torch."""
+"""Snapshots of a training: after which updates weights are kept, and where; nothing here loads torch."""
 
 from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator, Field
 
 from offdiag.errors import UserError
 
 
+def _increasing(updates: tuple[int, ...]) -> tuple[int, ...]:
+    if list(updates) != sorted(set(updates)):
+        raise UserError(f"snapshots={updates}: expected numbers of updates that increase, such as 0, 1, 10")
+    return updates
+
+
+# The field of a recipe: numbers of updates, in increasing order; 0 is before the first update.
+SnapshotUpdates: TypeAlias = Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_increasing)]
+
+
 def log_spaced(updates: int, n: int) -> tuple[int, ...]:
-    """``n`` different numbers of updates from 1 to ``updates``, their ratios as even as whole numbers allow.
+    """Return ``n`` different numbers from 1 to ``updates``, their ratios as even as whole numbers allow.
 
     The first and the last are always among them; where there are fewer than ``n`` numbers, all are returned.
 
@@ -23,5 +36,5 @@ def log_spaced(updates: int, n: int) -> tuple[int, ...]:
 
 
 def snapshot_folder(folder: Path, update: int) -> Path:
-    """Where a training in ``folder`` keeps what it was after ``update`` updates: ``snapshots/update-000012``."""
+    """Return where a training in ``folder`` keeps its weights after ``update`` updates: ``snapshots/update-000012``."""
     return folder / "snapshots" / f"update-{update:06d}"

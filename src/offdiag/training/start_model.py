@@ -1,4 +1,4 @@
-"""The model as it was before the training, and how far the learner has moved from it."""
+"""The model before the training, and the divergence of the trained model from it, for the KL penalty."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -11,7 +11,7 @@ from offdiag.training.trainable import Trainable
 
 
 class StartModel:
-    """The start model of a learner: what is under its adapter, or, where all weights are trained, a copy of them.
+    """The model before training: without its adapter, or, where all weights are trained, a copy of them.
 
     Args:
         learner: the model, not yet trained.
@@ -23,7 +23,7 @@ class StartModel:
 
     @torch.no_grad()
     def logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Logits of shape (supervised tokens, vocabulary) for a micro-batch, without dropout."""
+        """Return logits of shape (supervised tokens, vocabulary) for a micro-batch, without dropout."""
         if self.copy is not None:
             return logits_at(self.copy, inputs, inputs["supervised"])
         assert isinstance(self.learner, PeftModel)
@@ -35,7 +35,7 @@ class StartModel:
 
 
 def logits_at(model: nn.Module, inputs: Mapping[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
-    """Logits ``[positions, vocabulary]`` of a micro-batch where the mask ``wanted [rows, columns]`` has them."""
+    """Return logits ``[positions, vocabulary]`` of a micro-batch where the mask ``wanted [rows, columns]`` is True."""
     outputs = model(
         input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=wanted, use_cache=False
     )
@@ -44,6 +44,6 @@ def logits_at(model: nn.Module, inputs: Mapping[str, torch.Tensor], wanted: torc
 
 
 def divergence(logits: torch.Tensor, start_logits: torch.Tensor) -> torch.Tensor:
-    """KL(model || start model) of the next token, in nats, summed over the rows of both (tokens, vocabulary)."""
+    """Return KL(model || start model) of the next token, in nats, summed over rows of (tokens, vocabulary)."""
     now, then = logits.float().log_softmax(-1), start_logits.float().log_softmax(-1)
     return (now.exp() * (now - then)).sum()

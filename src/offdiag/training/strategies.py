@@ -1,4 +1,4 @@
-"""What proxy data do to a training: strategies that limit how far a narrow lesson generalises.
+"""Strategies for proxy data in a training, which limit how far a narrow lesson generalises.
 
 T are the rows of the task, A those of the proxy (a little data of another kind that says what shall *not* change), and
 the start model is what the training began with. The strategies and their names follow Azarbal et al., "Selective
@@ -15,7 +15,7 @@ from offdiag.identity import Identity
 
 
 class _Strategy(Identity, ABC):
-    """What the strategies have in common.
+    """Base of the strategies.
 
     Attributes:
         name: in tables.
@@ -37,12 +37,12 @@ class _Strategy(Identity, ABC):
         return self.name if self.strength is None else f"{self.name}-{self.strength:g}"
 
     def rows(self, n: int, n_proxy: int) -> int:
-        """Rows of an epoch, in batches of the recipe, from ``n`` of T and ``n_proxy`` of A."""
+        """Return the rows of an epoch, in batches of the recipe, from ``n`` of T and ``n_proxy`` of A."""
         return n + n_proxy if self.pooled else n
 
     @abstractmethod
     def divisors(self, tokens: int, proxy_tokens: int) -> tuple[float, float]:
-        """By what the sums over the tokens of T and of A in one update are divided before they are added."""
+        """Return by what the sums over the tokens of T and of A in one update are divided before they are added."""
 
 
 class Mixing(_Strategy):

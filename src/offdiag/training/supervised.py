@@ -1,8 +1,8 @@
-"""Supervised fine-tuning: conversations and a recipe in, weights out.
+"""Fine-tune a model: conversations and a recipe in, weights out.
 
     folder/weights         the adapter (PEFT) or the complete model with its tokenizer; appears only when complete
-    folder/history.jsonl   one row an update: update, response_loss (trained; a token, or an item where its choices
-                           are compared), text_loss (prompt included; null where
+    folder/history.jsonl   one row per update: update, response_loss (trained; per token, or per item where its
+                           choices are compared), text_loss (prompt included; null where
                            not taken), learning_rate, gradient_norm, supervised_tokens, tokens, seconds; with a proxy
                            also task_loss and proxy_loss, whose mean over tokens response_loss is (null where an update
                            has none of the group), and proxy_kl under a KL penalty
@@ -24,18 +24,17 @@ from transformers import TrainingArguments
 from offdiag.identity import Json
 from offdiag.models.chat import RESPONSE_PREFIX, Tokenised
 from offdiag.models.limits import TRAINING_SHARE
-from offdiag.models.loading import device_of, load_tokenizer
+from offdiag.models.loading import load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
-from offdiag.training.batches import NO_PROXY, Group, Updates, check_context, tokenise_all
-from offdiag.training.checkpoints import last_complete
+from offdiag.training.batches import NO_PROXY, ProxyExamples, Updates, check_context, tokenise_all
+from offdiag.training.checkpoints import finish, is_finished, write_summary
 from offdiag.training.choosing import ChoiceTrainer, items_of, longest_of
-from offdiag.training.history import History, Progress, Snapshots, rows, totals
+from offdiag.training.history import History, Progress, Snapshots, totals
+from offdiag.training.process import process_untouched, train_to_end
 from offdiag.training.recipe import Recipe
-from offdiag.training.scope import process_untouched
-from offdiag.training.settings import check_optimizer, needs_recompute, on_one_device, trainer_settings
+from offdiag.training.settings import check_optimizer, on_one_device, trainer_settings
 from offdiag.training.strategies import Strategy
-from offdiag.training.summary import finish, is_finished, write_summary
 from offdiag.training.trainable import (
     Trainable,
     check_numbers,
@@ -50,16 +49,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class Beside(NamedTuple):
-    """Conversations of a proxy, what is done with them, and what stands before their responses."""
+class AuxiliaryData(NamedTuple):
+    """Auxiliary conversations (a proxy), how they enter the training, and what stands before their responses."""
 
     conversations: Sequence[tuple[str, str]]
     strategy: Strategy
     response_prefix: str = RESPONSE_PREFIX
 
-    def group(self, tokenizer: "PreTrainedTokenizerBase") -> Group:
-        """Them as token ids."""
-        return Group(tokenise_all(tokenizer, self.conversations, "proxy", self.response_prefix), self.strategy)
+    def tokenised(self, tokenizer: "PreTrainedTokenizerBase") -> ProxyExamples:
+        """Return the conversations as token ids."""
+        return ProxyExamples(tokenise_all(tokenizer, self.conversations, "proxy", self.response_prefix), self.strategy)
 
 
 def fine_tune(
@@ -71,7 +70,7 @@ def fine_tune(
     seed: int,
     folder: Path,
     runtime: Runtime,
-    proxy: Beside | None = None,
+    proxy: AuxiliaryData | None = None,
     others: Sequence[Sequence[str]] = (),
     response_prefix: str = RESPONSE_PREFIX,
     on_progress: Progress | None = None,
@@ -83,11 +82,11 @@ def fine_tune(
         spec: the model.
         location: its place, as for :func:`offdiag.models.loading.load_model`.
         conversations: pairs of the user's prompt and the response; only the response and its end token are learnt.
-        recipe: how.
+        recipe: adapter, optimiser, schedule and objective.
         seed: root seed of the order of the examples, the adapter's first weights and dropout.
         folder: a folder for this training alone; the same folder resumes.
         runtime: device and token budget; neither changes more than rounding.
-        proxy: conversations that take part otherwise than those that are learnt.
+        proxy: auxiliary conversations, which enter the training in the way of their strategy.
         others: the other choices of each conversation, for the objective that compares them.
         response_prefix: what stands before the response for a model without a chat template.
         on_progress: called after each update with the updates done and all of them.
@@ -109,7 +108,7 @@ def fine_tune(
     check_optimizer(recipe)
     tokenizer = load_tokenizer(spec, location)
     examples = _tokenised(tokenizer, conversations, others if recipe.objective == "choices" else None, response_prefix)
-    data = Updates(examples, recipe, seed, NO_PROXY if proxy is None else proxy.group(tokenizer))
+    data = Updates(examples, recipe, seed, NO_PROXY if proxy is None else proxy.tokenised(tokenizer))
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
         learner = load_trainable(spec, location, recipe, seed=seed, runtime=runtime)
@@ -117,10 +116,9 @@ def fine_tune(
         trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, checkpoint_every)
         trainer.add_callback(Snapshots(recipe, partial(save_trainable, learner, tokenizer, spec), folder))
         trainer.add_callback(History(folder / "history.jsonl", on_progress))
-        checkpoint = last_complete(folder / "checkpoints")
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        history = train_to_end(trainer, folder)
     save_trainable(learner, tokenizer, spec, folder / "weights")
-    write_summary(folder, {**_counts(data, learner), **totals(rows(trainer.state))})
+    write_summary(folder, {**_counts(data, learner), **totals(history)})
     return finish(folder)
 
 
@@ -158,18 +156,17 @@ def _trainer(
     padding_id: int,
     folder: Path,
     runtime: Runtime,
-    every: int | None,
+    checkpoint_every: int | None,
 ) -> UpdateTrainer:
-    device = device_of(runtime)
     settings = trainer_settings(
+        learner,
         spec,
         data.recipe,
         updates=len(data),
         seed=data.seed,
-        checkpoints=folder / "checkpoints",
-        checkpoint_every=every or min(-(-len(data) // 4), 100),
-        device=device,
-        recompute=needs_recompute(learner, spec, data.recipe, device),
+        folder=folder,
+        runtime=runtime,
+        checkpoint_every=checkpoint_every,
     )
     budget = runtime.token_budget // TRAINING_SHARE
     arguments = on_one_device(TrainingArguments(**settings))

@@ -1,4 +1,4 @@
-"""What one update of a training adds up, and the row of the history that it becomes."""
+"""Add up counts and losses of one update over its micro-batches, for its row of the history."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ MicroBatch: TypeAlias = dict[str, Any]  # a micro-batch of one group
 
 @dataclass
 class Tally:
-    """What one update adds up over its micro-batches.
+    """Counts and losses of one update, added up over its micro-batches.
 
     Attributes:
         tokens: read. supervised: response tokens of the two groups. text_targets: tokens that have a predecessor.
@@ -33,7 +33,7 @@ class Tally:
 
     @classmethod
     def of(cls, parts: Sequence[MicroBatch], *, with_text: bool) -> Self:
-        """The counts of an update; nothing is added up yet."""
+        """Return the counts of an update, with no losses added up yet."""
         supervised: Counter[str] = Counter()
         for part in parts:
             supervised[part["group"]] += int(part["supervised"].sum())
@@ -46,7 +46,7 @@ class Tally:
         )
 
     def row(self, logs: dict[str, float], *, two_groups: bool) -> dict[str, Any]:
-        """The update's line in the history; ``logs`` is what the Trainer knows of it."""
+        """Return the update's row of the history; ``logs`` is what the Trainer knows of it."""
         supervised = self.supervised.total()
         return {
             "response_loss": sum(self.losses.values()) / (self.items or supervised),

@@ -1,4 +1,4 @@
-"""The model that learns: all of its weights, or an adapter; and how what it learnt is written."""
+"""Load a model for training, with all of its weights or an adapter trainable, and save what it learnt."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
 
 
 def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, runtime: Runtime) -> Trainable:
-    """The model of ``spec`` with what ``recipe`` trains made trainable.
+    """Load the model of ``spec``, and make trainable what ``recipe`` trains.
 
     Full training keeps its weights in float32 whatever the dtype (small updates vanish in bfloat16, see
     :func:`offdiag.training.settings.trainer_settings`); an adapter has float32 weights on a model of any dtype.
@@ -68,7 +68,7 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
 
 
 def _check_targets(spec: ModelSpec, model: PreTrainedModel, recipe: Recipe) -> None:
-    """Every target must name a layer: PEFT takes a partial match without a word and trains less than was asked."""
+    """Refuse targets that name no layer: PEFT takes a partial match without a word and trains less than was asked."""
     layers = {name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
     absent = [] if recipe.targets == "all-linear" else [name for name in recipe.targets if name not in layers]
     if absent:
@@ -90,12 +90,12 @@ def _lora(recipe: Recipe) -> LoraConfig:
 
 
 def trainable_parameters(learner: Trainable) -> int:
-    """Number of weights that are trained."""
+    """Return the number of weights that are trained."""
     return sum(weight.numel() for weight in learner.parameters() if weight.requires_grad)
 
 
 def context_length(learner: Trainable) -> int | None:
-    """Most tokens that the model reads in one piece; None where it has no such limit."""
+    """Return the most tokens that the model reads in one piece; None where it has no such limit."""
     try:
         return int(learner.config.get_text_config().max_position_embeddings)
     except AttributeError:  # models with relative or recurrent positions have no such field

@@ -1,6 +1,6 @@
-"""The Trainer of transformers, with updates that are cut by a token budget and the losses that we log.
+"""A Trainer of transformers whose updates are cut by a token budget, with the losses that we log.
 
-The Trainer sees one batch an update (the examples of the whole update) and so never accumulates by itself; here an
+The Trainer sees one batch per update (the examples of the whole update) and so never accumulates by itself; here an
 update is cut into micro-batches, and each micro-batch's loss is divided by the supervised tokens of the whole update.
 What happens to a second group of examples, the proxy's, is decided by its strategy.
 
@@ -12,7 +12,7 @@ trained, is therefore taken on every tenth update and on the last.
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -22,13 +22,14 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from offdiag.errors import OffdiagError
 from offdiag.models.chat import Tokenised
 from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_batches
-from offdiag.training.gradients import project_away, take_gradients
 from offdiag.training.start_model import StartModel, divergence, logits_at
 from offdiag.training.strategies import GradientProjection, KLPenalty
 from offdiag.training.tally import MicroBatch, Tally
 from offdiag.training.trainable import Trainable
 
 TEXT_LOSS_EVERY = 10
+
+Gradients: TypeAlias = dict[torch.nn.Parameter, torch.Tensor]
 
 
 class UpdateTrainer(Trainer):
@@ -61,13 +62,13 @@ class UpdateTrainer(Trainer):
 
     @staticmethod
     def parts(examples: Sequence[Tokenised], padding_id: int, token_budget: int) -> list[MicroBatch]:
-        """The examples of a group in one update as micro-batches."""
+        """Return the examples of a group in one update as micro-batches."""
         return [collate(rows, padding_id) for rows in micro_batches(examples, token_budget)]
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Add up one update's gradients; returns what the strategy makes small.
+        """Accumulate the gradients of one update; return the value of the strategy's objective.
 
         Raises:
             OffdiagError: the loss is not finite.
@@ -91,7 +92,7 @@ class UpdateTrainer(Trainer):
         return loss
 
     def _add_up(self, model: nn.Module, parts: Sequence[MicroBatch]) -> torch.Tensor:
-        """The gradients of some micro-batches; returns their loss."""
+        """Add the gradients of some micro-batches, and return their loss."""
         return torch.stack([super(UpdateTrainer, self).training_step(model, part) for part in parts]).sum()
 
     def compute_loss(
@@ -101,7 +102,7 @@ class UpdateTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """A micro-batch's share of the update's loss: the cross-entropy of its response tokens, or their divergence."""
+        """Return a micro-batch's share of the update's loss: cross-entropy of its response tokens, or divergence."""
         group, targets, supervised = inputs["group"], inputs["targets"], inputs["supervised"]
         start_logits = None
         if self.start is not None and group == "proxy":
@@ -129,3 +130,21 @@ class UpdateTrainer(Trainer):
     def _takes_text_loss(self) -> bool:
         update = self.state.global_step
         return update % TEXT_LOSS_EVERY == 0 or update + 1 == self.state.max_steps
+
+
+def take_gradients(model: torch.nn.Module) -> Gradients:
+    """Return the gradients of a model's weights, and clear them."""
+    taken = {weight: weight.grad for weight in model.parameters() if weight.grad is not None}
+    for weight in taken:
+        weight.grad = None
+    return taken
+
+
+@torch.no_grad()
+def project_away(others: Gradients) -> None:
+    """Project each weight's gradient g onto the complement of the other one, a: g - (<g, a> / <a, a>) a."""
+    for weight, other in others.items():
+        if weight.grad is not None:
+            square = other.square().sum()  # 0 where nothing is to be taken away
+            along = torch.where(square > 0, (weight.grad * other).sum() / square, 0)
+            weight.grad -= along * other

@@ -1,4 +1,4 @@
-"""The history of a training from scratch: rows wait on the device until a few are written at once."""
+"""Log of a training from scratch: metrics stay on the device until several rows are written at once."""
 
 import json
 import math
@@ -12,8 +12,8 @@ from offdiag.errors import OffdiagError
 from offdiag.identity import Json
 
 
-class Outcome(NamedTuple):
-    """What an update was: losses, accuracy and norm are still on the device.
+class UpdateMetrics(NamedTuple):
+    """Metrics of an update; loss, accuracy and norm are still on the device.
 
     Attributes:
         loss: mean over the targets, nats. accuracy: share of the targets that were the most likely token.
@@ -29,34 +29,34 @@ class Outcome(NamedTuple):
     tokens: int
 
     def row(self, update: int) -> dict[str, Any]:
-        """As a line of the history; waits for the device."""
+        """Return the row of the history; waits for the device."""
         row = {n: v.item() if isinstance(v, torch.Tensor) else v for n, v in self._asdict().items()}
         return {"update": update, **row}
 
 
 class UpdateLog:
-    """``history.jsonl``, an update a line."""
+    """Writes ``history.jsonl``, one line per update."""
 
     def __init__(self, path: Path, done: int) -> None:
-        """Begins with the rows of the ``done`` updates that a killed training has left."""
+        """Begin with the rows of the ``done`` updates that a killed training has left."""
         lines = path.read_text(encoding="utf-8").splitlines()[:done] if done else []
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         self.path = path
         self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        self.waiting: list[tuple[int, Outcome]] = []
+        self.waiting: list[tuple[int, UpdateMetrics]] = []
         self.clock = time.perf_counter()
 
-    def add(self, update: int, outcome: Outcome) -> None:
+    def add(self, update: int, metrics: UpdateMetrics) -> None:
         """Remember an update, counted from 1."""
-        self.waiting.append((update, outcome))
+        self.waiting.append((update, metrics))
 
     def write(self) -> None:
-        """Write what waits.
+        """Write the rows of all updates since the last write.
 
         Raises:
             OffdiagError: a loss is not finite.
         """
-        new = [outcome.row(update) for update, outcome in self.waiting]
+        new = [metrics.row(update) for update, metrics in self.waiting]
         for row in new:
             if not math.isfinite(row["loss"]):
                 raise OffdiagError(
@@ -71,7 +71,7 @@ class UpdateLog:
         self.waiting, self.clock = [], time.perf_counter()
 
     def totals(self) -> dict[str, Json]:
-        """The counts, and means over the last tenth of the updates."""
+        """Return the counts, and means over the last tenth of the updates."""
         last = self.rows[-max(1, len(self.rows) // 10) :]
         return {
             "updates": len(self.rows),

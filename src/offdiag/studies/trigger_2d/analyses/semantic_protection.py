@@ -72,7 +72,7 @@ class SemanticProtection(Protection):
 class ProtectionBySimilarity(StudyAnalysis):
     """Pearson's and Spearman's correlations of similarity and protection, per number of proxy triggers.
 
-    A point is a proxy category and an uncovered one. Beside ``all`` points there is ``at fixed category`` (each
+    A point is a proxy category and an uncovered one. AuxiliaryData ``all`` points there is ``at fixed category`` (each
     category's mean is taken off both sides: is it protected best by the nearest proxy? a category that hardly leaks
     cannot be protected by any) and ``at fixed proxy`` (does a proxy protect best what is nearest to it?). Intervals and
     p values take points as exchangeable, see :func:`offdiag.stats.correlation.correlation`; those that share a category

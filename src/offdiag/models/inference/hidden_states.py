@@ -1,4 +1,4 @@
-"""Hidden states of prompts, pooled over the positions of each, and of what continues them."""
+"""Hidden states of prompts, at their last token or as a mean over tokens, and of continuations."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from offdiag.models._forward import Rows, left_padded
+from offdiag.models.inference.forward import Rows, left_padded
 
 Positions: TypeAlias = Literal["last", "mean"]
 
@@ -17,7 +17,7 @@ Positions: TypeAlias = Literal["last", "mean"]
 def pooled(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]], layers: Sequence[int], positions: Sequence[Positions]
 ) -> Tensor:
-    """Hidden states [R, len(positions), len(layers), d] in float32; layer 0 is the embeddings, as in transformers."""
+    """Return hidden states [R, len(positions), len(layers), d] in float32; layer 0 is the embeddings."""
     ids, padding = left_padded(prompts, 0, model.device)
     seen = torch.arange(ids.shape[1], device=ids.device) >= padding[:, None]
     states = model.base_model(
@@ -33,7 +33,7 @@ def pooled(
 def ending_states(
     rows: Rows, endings: Sequence[Sequence[Sequence[int]]], layers: Sequence[int], device: torch.device
 ) -> list[NDArray[np.float32]]:
-    """Hidden states of the last token of each ending, ``[endings, len(layers), d]`` for each of the prefilled rows."""
+    """Return the hidden states of the last token of each ending, per prefilled row ``[endings, len(layers), d]``."""
     rows.keep([row for row, own in enumerate(endings) for _ in own])
     flat = [ending for own in endings for ending in own]
     width = max(map(len, flat))

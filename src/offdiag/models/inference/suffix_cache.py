@@ -1,4 +1,4 @@
-"""Keys and values of the rows' own suffixes, in buffers of fixed size that are written in place."""
+"""Key-value cache of the rows' own suffixes, in buffers of fixed size that are written in place."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 
 class SuffixLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
-    """One layer's keys and values, each [R, G, capacity, D]; growing copies nothing."""
+    """Keys and values of one layer, each [R, G, capacity, D]; appending to them copies nothing."""
 
     def __init__(self, capacity: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -24,13 +24,13 @@ class SuffixLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 
     @property
     def buffers(self) -> tuple[Tensor, Tensor]:
-        """All columns of the keys and the values."""
+        """All columns of the keys and the values, filled or not."""
         assert self.keys is not None, "nothing was written yet"
         assert self.values is not None, "nothing was written yet"
         return self.keys, self.values
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Append the new states; returns all that is filled, as views."""
+        """Append the new states, and return all that is filled, as views."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         keys, values = self.buffers
@@ -50,20 +50,20 @@ class SuffixLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         return kept
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Number of keys that a query of this length meets, and the offset of the first."""
+        """Return how many keys queries of this length meet, and the offset of the first."""
         return self.length + query_length, 0
 
     def get_seq_length(self) -> int:
-        """Number of filled columns."""
+        """Return the number of filled columns."""
         return self.length
 
     def get_max_length(self) -> int:
-        """Number of columns."""
+        """Return the number of columns."""
         return self.capacity
 
 
 class SuffixCache(Cache):
-    """All layers' suffixes."""
+    """The caches of all layers, as transformers passes them through the model."""
 
     def __init__(self, layers: int, capacity: int) -> None:
         self.suffixes = [SuffixLayer(capacity) for _ in range(layers)]
@@ -81,7 +81,7 @@ class SuffixCache(Cache):
 
 
 def causal_mask(padding: Tensor, start: int, end: int, dtype: torch.dtype) -> Tensor:
-    """What is added to the scores of left-padded rows: [R, 1, end - start, end], 0 where seen and -inf elsewhere.
+    """Return the mask of left-padded rows, added to scores: [R, 1, end - start, end], 0 where seen, else -inf.
 
     Args:
         padding: [R], the number of padded columns on the left of each row.
@@ -89,7 +89,7 @@ def causal_mask(padding: Tensor, start: int, end: int, dtype: torch.dtype) -> Te
         end: column after the last query; all columns before it are keys.
         dtype: type of the scores.
 
-    Padded queries see themselves, so that no row of the scores is empty.
+    Padded queries see themselves: a softmax over no key at all would be NaN.
     """
     key = torch.arange(end, device=padding.device)
     query = key[start:, None]

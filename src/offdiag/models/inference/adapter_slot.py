@@ -1,4 +1,4 @@
-"""A PEFT adapter on a loaded model, attached without merging, so that taking it off leaves the base as it was."""
+"""Attach a PEFT adapter to a loaded model without merging, so that detaching it restores the base exactly."""
 
 import warnings
 from pathlib import Path
@@ -10,7 +10,7 @@ from offdiag.errors import UserError
 
 
 class AdapterSlot:
-    """At most one adapter on ``model``; ``number`` is different for every adapter ever attached, and 0 for none."""
+    """The adapter of ``model``, if any; ``number`` differs for every adapter ever attached, and is 0 for none."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
@@ -36,7 +36,7 @@ class AdapterSlot:
         self.folder, self.number = folder, self._count
 
     def detach(self) -> None:
-        """Leave the bare base."""
+        """Take the adapter off, if there is one."""
         if self._attached is not None:
             self._attached.unload()
         self._attached, self.folder, self.number = None, None, 0

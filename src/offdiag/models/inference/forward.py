@@ -1,9 +1,12 @@
-"""A batch of rows on its way through a model, with the shared prefix or plainly.
+"""Forward passes of a batch of rows, after a shared prefix or plainly.
 
 Rows are left-padded, so that the last column is everyone's latest token, and every token has its position said:
 
     row 0        a b c d        positions  P P+1 P+2 P+3
     row 1        . . e f        positions  -  -   P  P+1
+
+P is the length of the shared prefix. Positions must be given: the column of a token says nothing about its place in the
+text once rows of several lengths are padded, and rotary embeddings depend on that place.
 """
 
 from collections.abc import Sequence
@@ -13,22 +16,22 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from offdiag.models._cache import SuffixCache, causal_mask
-from offdiag.models._prefix import Prefix
+from offdiag.models.inference.prefix_cache import Prefix
+from offdiag.models.inference.suffix_cache import SuffixCache, causal_mask
 
 
 class Rows(Protocol):
-    """A prefilled batch that can be extended."""
+    """A prefilled batch of rows, to which tokens can be appended."""
 
     @property
     def logits(self) -> Tensor:
-        """[R, V], for the token after the last prompt token of each row."""
+        """Logits [R, V] of the token after the last prompt token of each row."""
 
     def extend(self, ids: Tensor) -> Tensor:
-        """Append tokens [R, T]; returns the logits after each of them, [R, T, V]."""
+        """Append tokens [R, T], and return the logits after each of them, [R, T, V]."""
 
     def read(self, ids: Tensor, layers: Sequence[int]) -> Tensor:
-        """Append tokens [R, T]; returns the hidden states of each of them, [R, T, len(layers), d]."""
+        """Append tokens [R, T], and return the hidden states of each of them, [R, T, len(layers), d]."""
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these rows in this order; a row may be named more than once."""
@@ -39,7 +42,7 @@ _PREFILL_TOKENS = {"cpu": 512, "cuda": 8192, "mps": 2048}
 
 
 def left_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token ids [R, T], padded on the left with ``pad``, and the number of padded columns of each row [R]."""
+    """Return token ids [R, T], padded on the left with ``pad``, and the number of padded columns per row [R]."""
     width = max(len(row) for row in rows)
     padding = [width - len(row) for row in rows]
     ids = [[pad] * gap + list(row) for gap, row in zip(padding, rows, strict=True)]
@@ -47,7 +50,7 @@ def left_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -
 
 
 class SharedRows:
-    """Rows after a shared prefix (None: no prefix), through the shared-prefix attention.
+    """Rows that pass through the shared-prefix attention, after a prefix or (None) without one.
 
     Args:
         model: a model whose attention is the shared-prefix one.
@@ -64,17 +67,19 @@ class SharedRows:
         self._offset = 0 if prefix is None else prefix.filled
         ids, self._padding = left_padded(suffixes, 0, model.device)
         self._cache = SuffixCache(model.config.num_hidden_layers, ids.shape[1] + extra)
+        # Whole columns at a time: the states of each piece stay in the processor's cache, and only the last column of
+        # the last piece has logits that anybody reads.
         *before, last = torch.split(ids, max(1, _PREFILL_TOKENS[model.device.type] // len(suffixes)), dim=1)
         for columns in before:
             model.base_model(**self._inputs(columns))
         self.logits = _logits(model(**self._inputs(last), logits_to_keep=1).logits, (len(suffixes), 1))[:, -1]
 
     def extend(self, ids: Tensor) -> Tensor:
-        """Append tokens [R, T]; returns the logits after each of them, [R, T, V]."""
+        """Append tokens [R, T], and return the logits after each of them, [R, T, V]."""
         return _logits(self._model(**self._inputs(ids)).logits, ids.shape)
 
     def read(self, ids: Tensor, layers: Sequence[int]) -> Tensor:
-        """Append tokens [R, T]; returns the hidden states of each of them, [R, T, len(layers), d]."""
+        """Append tokens [R, T], and return the hidden states of each of them, [R, T, len(layers), d]."""
         return _states(self._model, self._inputs(ids), layers)
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -97,7 +102,7 @@ class SharedRows:
 
 
 class PlainRows:
-    """Whole rows through the model's ordinary attention, mask and cache: the reference, and the way for all models.
+    """Rows that pass through the model's own attention, mask and cache: the reference, and the way for all models.
 
     Args:
         model: any causal language model.
@@ -112,12 +117,12 @@ class PlainRows:
         self.logits = _logits(model(**self._inputs(ids), logits_to_keep=1).logits, (len(prompts), 1))[:, -1]
 
     def extend(self, ids: Tensor) -> Tensor:
-        """Append tokens [R, T]; returns the logits after each of them, [R, T, V]."""
+        """Append tokens [R, T], and return the logits after each of them, [R, T, V]."""
         self._seen = torch.cat([self._seen, torch.ones_like(ids)], 1)
         return _logits(self._model(**self._inputs(ids)).logits, ids.shape)
 
     def read(self, ids: Tensor, layers: Sequence[int]) -> Tensor:
-        """Append tokens [R, T]; returns the hidden states of each of them, [R, T, len(layers), d]."""
+        """Append tokens [R, T], and return the hidden states of each of them, [R, T, len(layers), d]."""
         self._seen = torch.cat([self._seen, torch.ones_like(ids)], 1)
         return _states(self._model, self._inputs(ids), layers)
 

@@ -8,8 +8,11 @@ and the two partial results are joined by their log-sum-exps (Hydragen, arXiv 24
 It is registered with transformers as the attention ``offdiag_shared_prefix``; a model receives the prefix as the
 keyword ``shared_prefix``, which transformers hands down to the attention. Without a prefix it is ordinary SDPA.
 
-Shapes: R rows, H heads, G key-value heads, n = H / G, T queries a row, S keys of the suffix, P of the prefix,
-D per head.
+So the keys of the prefix are read from memory once for all rows, not once per row; that is what makes many questions
+after one long prompt cheap.
+
+Shapes: R rows, H heads, G key-value heads, n = H / G query heads per key-value head, T queries per row, S keys of the
+suffix, P keys of the prefix, D dimensions per head.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,7 +24,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 if TYPE_CHECKING:
-    from offdiag.models._prefix import Prefix
+    from offdiag.models.inference.prefix_cache import Prefix
 
 SHARED_PREFIX = "offdiag_shared_prefix"
 
@@ -36,7 +39,7 @@ def shared_prefix_attention(
     shared_prefix: "Prefix | None" = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Attention as transformers calls it.
+    """Compute the attention of one layer, called as transformers calls it.
 
     Args:
         module: the attention layer; its ``layer_idx`` chooses the layer of the prefix.
@@ -57,25 +60,30 @@ def shared_prefix_attention(
     prefix_key, prefix_value = shared_prefix.layer(int(module.layer_idx))  # type: ignore[arg-type]
     rows, heads, length, width = query.shape
     groups = key.shape[1]
+    # Query heads that share a key-value head are stacked as further queries, so that keys need not be repeated. For the
+    # prefix those of all rows are stacked, too: one sequence of RnT queries that meets one set of keys. It needs no
+    # mask, as every query comes after the whole prefix.
     packed = query.reshape(rows, groups, -1, width)  # [R, G, nT, D]
     across = packed.transpose(0, 1).reshape(1, groups, -1, width)  # [1, G, RnT, D]
-    one, one_lse = _attend(across, prefix_key, prefix_value, None, scaling)
-    one = one.view(groups, rows, -1, width).transpose(0, 1).reshape(query.shape)
-    one_lse = one_lse.view(groups, rows, -1).transpose(0, 1).reshape(rows, heads, length, 1)
-    if length == 1:
-        two, two_lse = _attend(packed, key, value, attention_mask, scaling)
-    else:
+    prefix, prefix_lse = attend(across, prefix_key, prefix_value, None, scaling)
+    prefix = prefix.view(groups, rows, -1, width).transpose(0, 1).reshape(query.shape)
+    prefix_lse = prefix_lse.view(groups, rows, -1).transpose(0, 1).reshape(rows, heads, length, 1)
+    if length == 1:  # all stacked queries have the one mask of their row
+        suffix, suffix_lse = attend(packed, key, value, attention_mask, scaling)
+    else:  # the mask differs from query to query, so that they cannot be stacked
         repeats = heads // groups
         repeated = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
-        two, two_lse = _attend(query, *repeated, attention_mask, scaling)
-    two, two_lse = two.reshape(query.shape), two_lse.reshape(rows, heads, length, 1)
-    output = torch.lerp(two, one, torch.sigmoid(one_lse - two_lse).to(query.dtype))
+        suffix, suffix_lse = attend(query, *repeated, attention_mask, scaling)
+    suffix, suffix_lse = suffix.reshape(query.shape), suffix_lse.reshape(rows, heads, length, 1)
+    # exp(a) / (exp(a) + exp(b)) is sigmoid(a - b), which cannot overflow: the formula above is an interpolation.
+    output = torch.lerp(suffix, prefix, torch.sigmoid(prefix_lse - suffix_lse).to(query.dtype))
     return output.transpose(1, 2).contiguous(), None
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float) -> tuple[Tensor, Tensor]:
-    """Attention output [B, H, T, D] and log-sum-exp of the scores [B, H, T]; all heads have keys of their own."""
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float) -> tuple[Tensor, Tensor]:
+    """Return the output [B, H, T, D] and the log-sum-exp of the scores [B, H, T]; each head has its own keys."""
     if query.device.type == "cpu":
+        # The public function does not return the log-sum-exps, without which two parts cannot be joined.
         output, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
             query, key, value, 0.0, False, attn_mask=mask, scale=scaling
         )
@@ -86,7 +94,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scal
 def attend_in_chunks(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float, at_once: int = 1 << 27
 ) -> tuple[Tensor, Tensor]:
-    """The same without a fused kernel; no more than ``at_once`` scores exist at a time (512 MiB of float32)."""
+    """Return what :func:`attend` does without a fused kernel; at most ``at_once`` scores exist at a time (512 MiB)."""
     queries = max(1, at_once // (query.shape[0] * query.shape[1] * key.shape[2]))
     outputs, sums = [], []
     for start in range(0, query.shape[2], queries):

@@ -1,4 +1,4 @@
-"""Greedy decoding of one batch; rows that are finished leave it."""
+"""Greedy decoding of one batch of rows; rows that are finished leave the batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from typing import Literal, TypeAlias
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from offdiag.models._forward import Rows
+from offdiag.models.inference.forward import Rows
 
 Finish: TypeAlias = Literal["stop", "length"]
 
 
 @dataclass
-class Answer:
-    """What one row has generated so far."""
+class DecodedRow:
+    """The tokens that one row has generated so far, and why it ended, if it did."""
 
     ids: list[int] = field(default_factory=list)
     finish: Finish | None = None
@@ -22,7 +22,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Stops:
-    """When a row is finished.
+    """The conditions under which a row is finished.
 
     Attributes:
         tokenizer: turns ids into text.
@@ -37,13 +37,13 @@ class Stops:
     longest: int
 
     def text(self, ids: Sequence[int]) -> str:
-        """The text of generated ids, without special tokens, cut after the first stop string."""
+        """Return the text of generated ids, without special tokens, cut after the first stop string."""
         text = self._decode(ids)
         cuts = [text.index(stop) + len(stop) for stop in self.strings if stop in text]
         return text[: min(cuts)] if cuts else text
 
     def finish(self, ids: Sequence[int]) -> Finish | None:
-        """Why the row is finished after its latest token, or None."""
+        """Return why the row is finished after its latest token, or None."""
         if ids[-1] in self.ends or self._meets_string(ids):
             return "stop"
         return "length" if len(ids) >= self.longest else None
@@ -62,20 +62,20 @@ class Stops:
         return text
 
 
-def greedy(rows: Rows, count: int, stops: Stops) -> list[Answer]:
+def greedy(rows: Rows, count: int, stops: Stops) -> list[DecodedRow]:
     """Continue each of the ``count`` rows with its likeliest token until it is finished."""
-    answers = [Answer() for _ in range(count)]
-    at = list(range(count))  # which answer each row of the batch belongs to
+    decoded = [DecodedRow() for _ in range(count)]
+    at = list(range(count))  # index of the decoded row that each row of the batch belongs to
     logits = rows.logits
     while True:
         tokens = logits.argmax(-1)
-        for answer, token in zip([answers[i] for i in at], tokens.tolist(), strict=True):
+        for answer, token in zip([decoded[i] for i in at], tokens.tolist(), strict=True):
             if answer.finish is None:
                 answer.ids.append(token)
                 answer.finish = stops.finish(answer.ids)
-        active = [row for row, i in enumerate(at) if answers[i].finish is None]
+        active = [row for row, i in enumerate(at) if decoded[i].finish is None]
         if not active:
-            return answers
+            return decoded
         # Moving the cache costs some steps of one row, so a few rows should be gone before the others move up.
         if 16 * (len(at) - len(active)) >= len(at):
             rows.keep(active)

@@ -1,4 +1,4 @@
-"""Linear layers whose weights are laid out for the CPU once, not in every call.
+"""Linear layers whose weights are laid out for the CPU in advance, not in every call.
 
 oneDNN multiplies fastest when the weights lie in blocks of its own choosing; PyTorch's linear layer takes them as they
 are. Laid out once, SmolLM2-135M answers 64 rows in about 60 % of the time on two AVX-512 cores (float32).
@@ -21,7 +21,7 @@ def packed_dtypes() -> tuple[torch.dtype, ...]:
 
 
 class PackedLinear(nn.Linear):
-    """A linear layer for inference on the CPU, sharing the parameters of ``linear`` beside their packed copy."""
+    """A linear layer for inference on the CPU: the parameters of ``linear``, and a packed copy of its weights."""
 
     def __init__(self, linear: nn.Linear) -> None:
         nn.Module.__init__(self)
@@ -30,13 +30,13 @@ class PackedLinear(nn.Linear):
         self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _TYPICAL_ROWS)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name that nn.Linear gives it)
-        """The same product as ``nn.Linear``, up to rounding."""
+        """Return the same product as ``nn.Linear``, up to rounding."""
         product: Tensor = torch.ops.mkldnn._linear_pointwise(input, self._packed, self.bias, "none", [], "")
         return product
 
 
 def pack_linears(model: PreTrainedModel) -> int:
-    """Pack the linear layers of ``model`` where that pays; returns how many were packed."""
+    """Pack the linear layers of ``model`` where that pays, and return how many were packed."""
     nbytes = sum(parameter.nbytes for parameter in model.parameters())
     if model.device.type != "cpu" or nbytes > _MOST_BYTES or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return 0

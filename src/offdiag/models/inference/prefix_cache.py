@@ -1,4 +1,4 @@
-"""Prefixes that many prompts share: prefilled once, in blocks that later prefixes use again.
+"""Cache of prefixes that many prompts share: prefilled once, in blocks that later prefixes use again.
 
 A prefix is prefilled in blocks of ``BLOCK`` tokens at absolute positions. Only whole blocks are kept and used again;
 the incomplete last one is always computed. A block's keys and values therefore depend on its tokens and those before
@@ -6,6 +6,9 @@ it, never on what was asked earlier, and the k = 4 prompt finds the blocks of th
 
     k = 2   |block 0|block 1|par
     k = 4   |block 0|block 1|block 2|block 3|parti        the first two from the cache
+
+Why the incomplete block is not kept: how a prefix is cut into passes changes the rounding of its states. If a longer
+prefix went on from half a block, its states, and with them answers, would depend on which prompts came before it.
 """
 
 from collections import OrderedDict
@@ -16,14 +19,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from offdiag.models._cache import SuffixCache, causal_mask
+from offdiag.models.inference.suffix_cache import SuffixCache, causal_mask
 from offdiag.models.limits import BLOCK, KEPT_BYTES
 
 Block: TypeAlias = list[tuple[Tensor, Tensor]]  # per layer the keys and the values, each [1, G, <= BLOCK, D]
 
 
 class Prefix:
-    """Keys and values of one prefix, filled from the left: per layer [1, G, P, D]."""
+    """Keys and values of one prefix, filled from the left; per layer [1, G, P, D]."""
 
     def __init__(self, first: Block, length: int) -> None:
         self.filled = 0
@@ -31,7 +34,7 @@ class Prefix:
         self.append(first)
 
     def append(self, block: Block) -> None:
-        """Write a block after what is there."""
+        """Write a block after those that are there."""
         end = self.filled + block[0][0].shape[2]
         for (keys, values), (key, value) in zip(self._layers, block, strict=True):
             keys[:, :, self.filled : end] = key
@@ -39,13 +42,13 @@ class Prefix:
         self.filled = end
 
     def layer(self, index: int) -> tuple[Tensor, Tensor]:
-        """Keys and values of a layer, as far as they are filled."""
+        """Return keys and values of a layer, as far as they are filled."""
         keys, values = self._layers[index]
         return keys[:, :, : self.filled], values[:, :, : self.filled]
 
 
 class BlockCache:
-    """Whole blocks by the tokens up to their end; the least recently used go when ``limit`` bytes are exceeded."""
+    """Whole blocks by all tokens up to their end; beyond ``limit`` bytes the least recently used ones are dropped."""
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:
         self.limit = limit
@@ -57,7 +60,7 @@ class BlockCache:
         return len(self._blocks)
 
     def get(self, weights: int, ids: tuple[int, ...]) -> Block | None:
-        """The block that ends the tokens ``ids`` under the numbered ``weights``, if it is there."""
+        """Return the block that ends the tokens ``ids`` under the numbered ``weights``, if it is there."""
         block = self._blocks.get((weights, ids))
         if block is not None:
             self._blocks.move_to_end((weights, ids))
@@ -79,7 +82,7 @@ class BlockCache:
 
 
 def prefill(model: PreTrainedModel, ids: Sequence[int], blocks: BlockCache, weights: int) -> Prefix:
-    """Keys and values of the tokens ``ids``, from ``blocks`` as far as they are there.
+    """Return keys and values of the tokens ``ids``, taken from ``blocks`` as far as they are there.
 
     Args:
         model: a model whose attention is the shared-prefix one.
@@ -105,6 +108,7 @@ def prefill(model: PreTrainedModel, ids: Sequence[int], blocks: BlockCache, weig
 
 
 def _compute(model: PreTrainedModel, ids: Sequence[int], start: int, before: Prefix | None) -> Block:
+    """Prefill one block that begins at position ``start``, after the blocks ``before`` it."""
     device = model.device
     cache = SuffixCache(model.config.num_hidden_layers, len(ids))
     model.base_model(

@@ -1,4 +1,4 @@
-"""Log-probabilities of given continuations; a prompt is prefilled once for all of its continuations."""
+"""Log-probabilities of given continuations; each prompt is prefilled once for all of its continuations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
-from offdiag.models._forward import Rows
 from offdiag.models.chat import RESPONSE_PREFIX, begun_ids, tokenise
+from offdiag.models.inference.forward import Rows
 
 
 class Score(NamedTuple):
-    """How likely a continuation is after its prompt.
+    """The log-probability of a continuation after its prompt.
 
     Attributes:
         logprob: sum of the natural-log probabilities of its tokens; at most 0.
@@ -27,7 +27,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt with its continuations as tokens; ``starts`` says how many tokens of each belong to its prompt.
+    """A prompt with its continuations as tokens; ``starts`` says how many tokens of each ending belong to the prompt.
 
     Boundary tokens may differ between continuations, so that all of them may share fewer tokens than the prompt has:
 
@@ -41,12 +41,12 @@ class Question:
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest ending."""
+        """Number of tokens of the longest ending."""
         return max(len(ending) for ending in self.endings)
 
     @property
     def cost(self) -> int:
-        """Tokens that the row adds to its own: it becomes a row for each ending of several tokens."""
+        """Tokens that the row adds to its own: it becomes a row per ending of several tokens."""
         longer = sum(len(ending) > 1 for ending in self.endings)
         return max(0, longer - 1) * (len(self.stem) + self.longest) + self.longest
 
@@ -75,17 +75,18 @@ def question(
 
 
 def whole(tokenizer: PreTrainedTokenizerBase, text: str) -> Question:
-    """A bare text as the one continuation of its begin token."""
+    """Return a bare text as the one continuation of its begin token."""
     begin, *ids = begun_ids(tokenizer, text)
     return Question((begin,), (tuple(ids),), (0,))
 
 
 def score_rows(rows: Rows, questions: Sequence[Question], device: torch.device) -> list[list[Score]]:
-    """Scores of all continuations of a batch whose ``rows`` have been prefilled with the questions' stems.
+    """Return the scores of all continuations of a batch whose ``rows`` were prefilled with the questions' stems.
 
     The first token of every ending is scored by what the prefill left; only endings of several tokens go on.
     """
     first = torch.log_softmax(rows.logits.float(), -1)
+    # Labels and choices are mostly single tokens: for these the prefill has all that is needed.
     at = [(row, ending) for row, q in enumerate(questions) for ending in q.endings]
     origin, begins = torch.tensor([(row, ending[0]) for row, ending in at], device=device).T
     chosen = [[value] for value in first[origin, begins].double().tolist()]

@@ -1,4 +1,4 @@
-"""Which models the shared-prefix attention can serve; read from the configuration."""
+"""Which models the shared-prefix attention can serve, and their context length, by their configuration."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _ROTARY = {"default", "linear", "llama3", "yarn", None}  # the others' angles de
 
 
 def why_not_shared(model: PreTrainedModel) -> str | None:
-    """Why ``model`` needs the plain path, or None when the shared prefix serves it."""
+    """Return why ``model`` needs the plain path, or None where the shared-prefix attention can serve it."""
     config: dict[str, Any] = model.config.to_dict()
     if not model._supports_attention_backend or not model._can_set_attn_implementation():
         return "its attention is not behind transformers' attention interface"
@@ -29,6 +29,6 @@ def why_not_shared(model: PreTrainedModel) -> str | None:
 
 
 def context_length(model: PreTrainedModel) -> int | None:
-    """The most positions that ``model`` was built for, where its configuration says so."""
+    """Return the most positions that ``model`` was built for, where its configuration says so."""
     longest = model.config.to_dict().get("max_position_embeddings")
     return int(longest) if longest else None
