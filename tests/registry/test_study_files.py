@@ -1,11 +1,13 @@
 """Modules beside study files: each study has its own, also after an edit, and none is confused with another."""
 
+import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from offdiag.cli import main
 from offdiag.errors import UserError
 from offdiag.study_files import forget_study_files, load_study
 
@@ -91,3 +93,34 @@ def test_a_mistake_in_a_module_beside_is_one_line(tmp_path: Path) -> None:
     study.with_name("my_parts.py").write_text("TITLE = (\n")
     with pytest.raises(UserError, match=r"^[^\n]*a/my_parts\.py:1: syntax error"):
         load_study(study)
+
+
+def test_a_table_analysis_of_a_study_file_is_known_by_its_study(tmp_path: Path, capsys) -> None:
+    study = written(tmp_path / "a", "one")
+    (tmp_path / "a" / "my_parts.py").write_text(
+        """
+from typing import ClassVar
+from offdiag.analyses import TableAnalysis, register_table_analysis
+TITLE = "one"
+@register_table_analysis
+class RowCount(TableAnalysis):
+    name: ClassVar[str] = "row-count"
+    about: ClassVar[str] = "any columns"
+    terminal_columns: ClassVar[tuple[str, ...]] = ("rows",)
+    def analyse(self, table):
+        import pandas as pd
+        return pd.DataFrame({"rows": [len(table)]})
+"""
+    )
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n1,2\n3,4\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["analyse", "row-count", str(table), "--study", str(study), "--json"])
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out) == [{"rows": 2, "unbounded": []}]
+    with pytest.raises(SystemExit) as ended:
+        main(["analyse", "row-counts", str(table)])
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert "--study my_study.py" in said
+    forget_study_files()

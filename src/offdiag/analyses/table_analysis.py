@@ -47,7 +47,7 @@ T = TypeVar("T", bound=type[TableAnalysis])
 
 
 def register_table_analysis(kind: T) -> T:
-    """Class decorator for an analysis of a study file, or of a module beside it: makes it known under its ``name``.
+    """Register the analysis of a study file, or of a module beside it (class decorator).
 
     Raises:
         UserError: another one has this name.
@@ -57,7 +57,7 @@ def register_table_analysis(kind: T) -> T:
 
 
 def get_table_analysis(name: str) -> type[TableAnalysis]:
-    """The analysis of that name.
+    """Return the analysis of that name.
 
     Raises:
         UserError: there is none, or it cannot be loaded; the message lists those there are, or says why.
@@ -65,5 +65,7 @@ def get_table_analysis(name: str) -> type[TableAnalysis]:
     if name not in TABLE_ANALYSES:
         usable = [found for _, found in TABLE_ANALYSES.usable() if isinstance(found, type)]
         known = "; ".join(f"{kind.name} ({kind.about})" for kind in usable)
-        raise UserError(f"unknown analysis {name!r}: there are {known}")
+        raise UserError(
+            f"unknown analysis {name!r}: there are {known}; if a study file defines it, type --study my_study.py"
+        )
     return TABLE_ANALYSES.get(name)

@@ -32,7 +32,7 @@ AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CellName: TypeAlias = Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")]
 DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 OfStudy: TypeAlias = Annotated[
-    str | None, typer.Option("--study", metavar="STUDY", help="The study that defines the task, such as my_study.py.")
+    str | None, typer.Option("--study", metavar="STUDY", help="The study file that defines it, such as my_study.py.")
 ]
 TaskName: TypeAlias = Annotated[str, typer.Argument(metavar="TASK", help="The name of a task.")]
 DomainText: TypeAlias = Annotated[

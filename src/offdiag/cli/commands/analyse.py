@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offdiag.cli.options import AsJson
+from offdiag.cli.options import AsJson, OfStudy
 from offdiag.cli.tables import show_json, show_table
 from offdiag.errors import UserError
 
@@ -36,6 +36,7 @@ def analyse(
     where: Annotated[
         list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Only rows with this text.")
     ] = None,
+    study: OfStudy = None,
 ) -> None:
     """Analyse a table that was made elsewhere.
 
@@ -45,12 +46,17 @@ def analyse(
     optionally n. transfer-matrix: what one task and two give on every task, columns trained (tasks joined by +),
     evaluated,value and optionally seed.
 
+    An analysis that a study file defines, in itself or in a module beside it, is known with --study my_study.py.
+
     --json prints a list of objects; a number that the data do not tell is null. An end of an interval without a bound
     is null, too, and its name stands in "unbounded".
     """
     from offdiag.analyses import get_table_analysis, read_table
     from offdiag.parameters import override, parse_sets
+    from offdiag.study_files import load_study
 
+    if study is not None:
+        load_study(study)  # it registers its analyses of tables
     kind = get_table_analysis(analysis)
     given = {"n": n, "seed": seed, "resamples": resamples, "split_by": split_by}
     words = [f"{name}={value}" for name, value in given.items() if value is not None]
