@@ -107,7 +107,7 @@ def test_the_strip_shows_the_unparsed_answers(k_shot):
 
 def test_sizes_and_intervals_are_written_below(k_shot):
     figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
-    assert figure.get_supxlabel() == "n = 60 items a point · whiskers: 95 % interval (Wilson)"
+    assert figure.get_supxlabel() == "60 items per point · whiskers: 95 % interval (Wilson)"
     assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["0", "1", "2", "4", "8", "16"]
 
 

@@ -1,4 +1,4 @@
-"""Whether a learner chooses among the declared answers what it writes when it is asked to write."""
+"""Agreement of two ways of answering the same items: written answers and choices among declared ones."""
 
 import math
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 WRITTEN, CHOSEN = "generation", "choice"
 
 
-class Pair(NamedTuple):
+class AnsweringPair(NamedTuple):
     """Two cells that differ in nothing but how they are answered: their rows, and what both were answered.
 
     Attributes:
-        written, chosen: rows of the cells. items: one row an item that both answered, with the columns ``same``,
+        written, chosen: rows of the cells. items: one row per item that both answered, with the columns ``same``,
             ``written``, ``chosen`` (right or not) and ``unparsed`` of 0 and 1.
     """
 
@@ -48,7 +48,7 @@ class AnsweringAgreement(StudyAnalysis):
     by: tuple[str, ...] = Field(default=("arm", "eval", "prompt"), min_length=1)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a set of pairs.
+        """Return one row per set of pairs.
 
         ``same`` (share of equal answers), ``written`` and ``chosen`` (the two accuracies) and ``difference`` (chosen
         minus written) are over the items that both ways answered. One pair has Wilson's intervals, Tango's for the
@@ -65,7 +65,7 @@ class AnsweringAgreement(StudyAnalysis):
             return pd.DataFrame()
         for column in self.by:
             require(frames.cells, column)
-        groups: dict[tuple[Any, ...], list[Pair]] = {}
+        groups: dict[tuple[Any, ...], list[AnsweringPair]] = {}
         for pair in pairs(frames, select(frames.cells, self.where, self.match_on), self.name):
             groups.setdefault(tuple(pair.chosen[list(self.by)].astype(object)), []).append(pair)
         rows = [{**dict(zip(self.by, key, strict=True)), **_row(group)} for key, group in groups.items()]
@@ -73,8 +73,8 @@ class AnsweringAgreement(StudyAnalysis):
         return table.assign(p_holm=holm(table["p_value"].to_numpy(np.float64)))
 
 
-def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[Pair]:
-    """The cells that are asked both ways, whether they are done or not; ``name`` is that of who asks, for errors.
+def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[AnsweringPair]:
+    """Return the pairs of cells that are asked both ways, done or not; ``name`` is whose they are, for messages.
 
     Raises:
         UserError: there is none, or two cells are asked the same way.
@@ -91,7 +91,7 @@ def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[Pair]:
         if len(same) == 2:
             written, chosen = (same[same["answering"] == way].iloc[0] for way in (WRITTEN, CHOSEN))
             items = _items(*(answered.get(cell["cell"], nothing) for cell in (written, chosen)))
-            found.append(Pair(written, chosen, items))
+            found.append(AnsweringPair(written, chosen, items))
     if not found:
         raise UserError(
             f"{name}: no cell is asked both ways; list the same evaluation with answering='generation' and 'choice'"
@@ -113,7 +113,7 @@ def _items(written: "pd.DataFrame", chosen: "pd.DataFrame") -> "pd.DataFrame":
                          **verdicts})  # fmt: skip
 
 
-def _row(group: Sequence[Pair]) -> dict[str, Any]:
+def _row(group: Sequence[AnsweringPair]) -> dict[str, Any]:
     done = [pair for pair in group if len(pair.items)]
     row: dict[str, Any] = {"state": "done" if done else _state(group[0])}
     row |= {"n_pairs": len(done), "n_planned_pairs": len(group), "n_items": sum(len(pair.items) for pair in done)}
@@ -126,8 +126,8 @@ def _row(group: Sequence[Pair]) -> dict[str, Any]:
     return row | _difference(done)
 
 
-def _share(done: Sequence[Pair], column: str) -> tuple[float, float, float]:
-    """With the ends of its interval."""
+def _share(done: Sequence[AnsweringPair], column: str) -> tuple[float, float, float]:
+    """Return the share of a column of 0 and 1 with its interval."""
     if not done:
         return math.nan, math.nan, math.nan
     if len(done) == 1:
@@ -138,20 +138,20 @@ def _share(done: Sequence[Pair], column: str) -> tuple[float, float, float]:
     return found.mean, max(0.0, found.low), min(1.0, found.high)
 
 
-def _difference(done: Sequence[Pair]) -> dict[str, float]:
-    """Of the accuracies, chosen minus written."""
+def _difference(done: Sequence[AnsweringPair]) -> dict[str, float]:
+    """Return the difference of the accuracies, chosen minus written, with its interval and p value."""
     names = ("difference", "diff_low", "diff_high", "p_value")
     if not done:
         return dict.fromkeys(names, math.nan)
     if len(done) == 1:
         items = done[0].items
-        one = paired_difference(items["chosen"].to_numpy(), items["written"].to_numpy())
-        return dict(zip(names, (one.difference, one.low, one.high, one.p_value), strict=True))
+        paired = paired_difference(items["chosen"].to_numpy(), items["written"].to_numpy())
+        return dict(zip(names, (paired.difference, paired.low, paired.high, paired.p_value), strict=True))
     found = hierarchical_bootstrap(_grid(done, "chosen") - _grid(done, "written"), names=("agreement", "difference"))
     return dict(zip(names, (found.mean, max(-1.0, found.low), min(1.0, found.high), math.nan), strict=True))
 
 
-def _grid(done: Sequence[Pair], column: str) -> FloatArray:
+def _grid(done: Sequence[AnsweringPair], column: str) -> FloatArray:
     """``[pairs, items]``, NaN where a pair was not asked an item."""
     import pandas as pd
 
@@ -159,6 +159,7 @@ def _grid(done: Sequence[Pair], column: str) -> FloatArray:
     return np.asarray(wide.to_numpy(np.float64).T)
 
 
-def _state(pair: Pair) -> str:
+def _state(pair: AnsweringPair) -> str:
+    """Return why a pair has no item in common."""
     states = {WRITTEN: pair.written["state"], CHOSEN: pair.chosen["state"]}
     return next((f"{way} {state}" for way, state in states.items() if state != "done"), "no item in common")

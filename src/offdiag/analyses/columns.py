@@ -1,4 +1,4 @@
-"""Columns of texts as numbers and booleans; what is neither is an error that names its line."""
+"""Conversion of columns of text to numbers and booleans; an error names the line."""
 
 import math
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ def numbers(
     gaps: bool = False,
     whole: bool = False,
 ) -> "pd.Series[float]":
-    """The column as finite (``whole``) numbers from ``low`` to ``high``; with ``gaps`` an empty field is NaN.
+    """Return the column as finite (``whole``) numbers from ``low`` to ``high``; with ``gaps`` an empty field is NaN.
 
     Raises:
         UserError: no such column, an empty field without ``gaps``, text that is no number, or one outside the range.
@@ -40,7 +40,7 @@ def numbers(
 
 
 def truths(table: "pd.DataFrame", column: str) -> "pd.Series[bool]":
-    """The column as booleans: ``True``, ``False``, ``1`` and ``0``, nothing else.
+    """Return the column as booleans: ``True``, ``False``, ``1`` and ``0``, nothing else.
 
     Raises:
         UserError: no such column, or another text.
@@ -57,7 +57,7 @@ def truths(table: "pd.DataFrame", column: str) -> "pd.Series[bool]":
 
 
 def _number(text: object) -> float:
-    """NaN if it is no number."""
+    """Return the number in a text, NaN if it is none."""
     try:
         return float(str(text).replace("_", "x"))  # Python's own "1_000" is no number of a table
     except ValueError:

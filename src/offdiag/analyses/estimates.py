@@ -21,7 +21,7 @@ class CellEstimate(NamedTuple):
     Attributes:
         value, low, high: NaN where no cell is done.
         state: ``done``; otherwise the state of the cells (``failed`` before all others), or ``no baseline``.
-        n_done, n_planned: cells, one for each seed.
+        n_done, n_planned: finished and planned cells, one per seed.
         n_items: planned items of a cell.
         by_seed: the values of the finished cells.
     """

@@ -1,4 +1,4 @@
-"""Logistic curves and their least-squares fit to many rows at once.
+"""Logistic curves, and their least-squares fit to many rows at once.
 
 One model covers the three- and the four-parameter curve: ``floor + rise / (1 + exp(-slope (k - midpoint)))``. The
 three-parameter curve is the one whose floor is held at 0 by its bounds.
@@ -30,13 +30,13 @@ class Fits(NamedTuple):
 
 
 def logistic(k: FloatArray, parameters: FloatArray) -> FloatArray:
-    """Values ``[..., K]`` at ``k`` ``[K]`` for parameters ``[..., 4]`` (floor, rise, slope, midpoint)."""
+    """Return values ``[..., K]`` at ``k`` ``[K]`` for parameters ``[..., 4]`` (floor, rise, slope, midpoint)."""
     floor, rise, _, _ = np.moveaxis(parameters[..., None], -2, 0)
     return np.asarray(floor + rise * _sigmoid(k, parameters))
 
 
 def fit_logistic(k: FloatArray, rows: FloatArray, *, floor: bool, starts: FloatArray | None = None) -> Fits:
-    """Unweighted bounded least squares for each of ``rows`` ``[n, K]`` at ``k`` ``[K]``.
+    """Fit by unweighted bounded least squares each of ``rows`` ``[n, K]`` at ``k`` ``[K]``.
 
     Bounds: floor in [0, max] (0 without ``floor``), rise in [0, 1.5 max], slope in [0, 100], midpoint in [0, max k],
     where max is the row's largest value. Every row is fitted from each start and the best fit is kept.
@@ -68,14 +68,14 @@ def _sigmoid(k: FloatArray, parameters: FloatArray) -> FloatArray:
 
 
 def _default_start(k: FloatArray, rows: FloatArray) -> FloatArray:
-    """Rise = max, slope 1, midpoint where the accuracy is nearest half of the maximum."""
+    """Return starts with rise = max, slope 1 and the midpoint at the accuracy nearest half of the maximum."""
     top = rows.max(axis=1)
     midpoint = k[np.argmin(np.abs(rows - top[:, None] / 2), axis=1)]
     return np.stack([0 * top, top, np.ones_like(top), midpoint], axis=1)
 
 
 def _grid_of_starts(k: FloatArray, rows: FloatArray) -> FloatArray:
-    """The default start besides slopes 0.3, 1, 4 at three midpoints: ``[10, n, 4]``."""
+    """Return the default start and slopes 0.3, 1, 4 at three midpoints: ``[10, n, 4]``."""
     default = _default_start(k, rows)
     starts = [default]
     for slope in (0.3, 1.0, 4.0):
@@ -87,14 +87,14 @@ def _grid_of_starts(k: FloatArray, rows: FloatArray) -> FloatArray:
 
 
 def _best(fits: Fits, n_starts: int) -> Fits:
-    """The best start of each row; ``fits`` holds all rows from the first start, then all from the next one."""
+    """Return the best fit of each row; ``fits`` holds all rows from the first start, then all from the next one."""
     parameters, residual, converged = (values.reshape(n_starts, -1, *values.shape[1:]) for values in fits)
     best, row = residual.argmin(axis=0), np.arange(residual.shape[1])
     return Fits(parameters[best, row], residual[best, row], converged[best, row])
 
 
 def _levenberg_marquardt(k: FloatArray, y: FloatArray, p: FloatArray, lower: FloatArray, upper: FloatArray) -> Fits:
-    """Projected Levenberg-Marquardt with Marquardt's scaling, all rows in step; rows that are done drop out."""
+    """Fit by projected Levenberg-Marquardt with Marquardt's scaling, all rows in step; finished rows drop out."""
     p, damping = p.copy(), np.full(len(y), 1e-2)
     residual = np.sum((y - logistic(k, p)) ** 2, axis=1)
     open_rows = np.arange(len(y))
@@ -119,7 +119,7 @@ def _levenberg_marquardt(k: FloatArray, y: FloatArray, p: FloatArray, lower: Flo
 def _damped_step(
     k: FloatArray, y: FloatArray, p: FloatArray, lower: FloatArray, upper: FloatArray, damping: FloatArray
 ) -> FloatArray:
-    """One step ``[n, 4]`` from ``p``; parameters that lean against a bound stay where they are."""
+    """Return one step ``[n, 4]`` from ``p``; parameters that would leave their bounds stay where they are."""
     s, rise, slope = _sigmoid(k, p), p[:, 1, None], p[:, 2, None]
     bend = rise * s * (1 - s)
     jacobian = np.stack([np.ones_like(s), s, bend * (k - p[:, 3, None]), -bend * slope], axis=2)

@@ -1,4 +1,4 @@
-"""What fitted logistics say: plateau, slope, midpoint, widths, and where they reach one half."""
+"""Numbers that describe fitted logistics: plateau, slope, midpoint, widths, and where they reach one half."""
 
 import math
 
@@ -15,7 +15,7 @@ FW_2_3M = 2 * math.log(2 + math.sqrt(3))
 
 
 def shape(parameters: FloatArray) -> dict[str, FloatArray]:
-    """Plateau, slope, midpoint, widths and k50 of three-parameter fits ``[n, 4]``; k50 is infinite if never reached."""
+    """Return the numbers ``[n]`` of three-parameter fits ``[n, 4]``; k50 is infinite if never reached."""
     slope = parameters[:, 2]
     with np.errstate(divide="ignore"):
         return {
@@ -30,7 +30,7 @@ def shape(parameters: FloatArray) -> dict[str, FloatArray]:
 
 
 def shape_4p(parameters: FloatArray) -> dict[str, FloatArray]:
-    """As :func:`shape` with a free floor; k50 is minus infinite if the floor is above one half."""
+    """Return those of :func:`shape` with a free floor; k50 is minus infinite if the floor is above one half."""
     floor, rise, slope, midpoint = parameters.T
     with np.errstate(divide="ignore"):
         return {
@@ -44,7 +44,7 @@ def shape_4p(parameters: FloatArray) -> dict[str, FloatArray]:
 
 
 def _half_reached(parameters: FloatArray) -> FloatArray:
-    """Where curves ``[n, 4]`` reach one half: ``k0 - ln(B / (1/2 - A) - 1) / alpha``."""
+    """Return where curves ``[n, 4]`` reach one half: ``k0 - ln(B / (1/2 - A) - 1) / alpha``."""
     floor, rise, slope, midpoint = parameters.T
     with np.errstate(divide="ignore", invalid="ignore"):
         reached = midpoint - np.log(rise / (0.5 - floor) - 1) / slope
@@ -52,6 +52,6 @@ def _half_reached(parameters: FloatArray) -> FloatArray:
 
 
 def usable(fits: Fits, k: FloatArray) -> NDArray[np.bool_]:
-    """Which fits mean something: converged, and rising from the least to the largest ``k``."""
+    """Return which fits can be used: converged, and rising from the least to the largest ``k``."""
     ends = logistic(np.array([k.min(), k.max()]), fits.parameters)
     return np.asarray(fits.converged & (ends[:, 1] - ends[:, 0] > NO_RISE))

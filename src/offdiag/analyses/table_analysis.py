@@ -1,4 +1,4 @@
-"""The contract of an analysis of a table that was made elsewhere: what ``offdiag analyse`` runs."""
+"""Base class of what ``offdiag analyse`` runs on a table made elsewhere."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -25,7 +25,7 @@ class TableAnalysis(Identity, ABC):
 
     @abstractmethod
     def analyse(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """The result, one row an answer.
+        """Return the result as a table.
 
         Args:
             table: texts, as :func:`offdiag.analyses.read_table` gives them: None where there is none, and the number
@@ -36,7 +36,7 @@ class TableAnalysis(Identity, ABC):
         """
 
     def document(self, found: "pd.DataFrame") -> Json:
-        """The result as one JSON document, where a list of its rows would not do; None for the rows."""
+        """Return the result as one JSON document; None for the list of its rows."""
         return None
 
 

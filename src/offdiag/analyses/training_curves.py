@@ -1,4 +1,4 @@
-"""How trainings went: losses over updates, and the accuracy of what they had become after some of them."""
+"""Curves of trainings: losses over updates, and the accuracy of snapshots after some of them."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -30,8 +30,8 @@ LOSSES = {
 }
 
 
-class Curve(NamedTuple):
-    """Losses of one training, in nats per token; ``updates`` counts from 1, and not every update need be there."""
+class LossCurve(NamedTuple):
+    """Losses of one training, in nats per token; ``updates`` count from 1, and some may be missing."""
 
     updates: FloatArray
     values: FloatArray
@@ -48,12 +48,12 @@ class LossCurves:
 
     key: tuple[Any, ...]
     loss: str
-    by_seed: tuple[Curve, ...]
+    by_seed: tuple[LossCurve, ...]
     n_planned: int
 
     @property
-    def mean(self) -> Curve:
-        """The mean over seeds, and over windows of updates that are as wide as each other on a logarithmic axis."""
+    def mean(self) -> LossCurve:
+        """The mean over seeds, and over windows of updates of equal width on a logarithmic axis."""
         updates = np.unique(np.concatenate([curve.updates for curve in self.by_seed]))
         together = np.full((len(self.by_seed), len(updates)), np.nan)
         for row, curve in zip(together, self.by_seed, strict=True):
@@ -62,7 +62,7 @@ class LossCurves:
         window = np.searchsorted(log_spaced(round(updates[-1]), WINDOWS), updates)
         found = np.unique(window)
         centre = [np.exp(np.log(updates[window == w]).mean()) for w in found]
-        return Curve(np.array(centre), np.array([over_seeds[window == w].mean() for w in found]))
+        return LossCurve(np.array(centre), np.array([over_seeds[window == w].mean() for w in found]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class AccuracyCurve:
 
 
 def loss_curves(frames: Frames, arms: Sequence[str] = (), where: Where | None = None) -> list[LossCurves]:
-    """All losses of all arms, by arm; a loss that no training of an arm has is left out.
+    """Return all losses of all arms, by arm; a loss that no training of an arm has is left out.
 
     Raises:
         UserError: the study measures no history, a column is missing, or two trainings have one arm and seed.
@@ -102,12 +102,12 @@ def loss_curves(frames: Frames, arms: Sequence[str] = (), where: Where | None = 
 def accuracy_curves(
     frames: Frames, arms: Sequence[str] = (), panels: str | None = None, where: Where | None = None
 ) -> list[AccuracyCurve]:
-    """The accuracy after each update at which arms were looked at, their end included; empty without snapshots.
+    """Return the accuracy of snapshots and of the end of training; empty without snapshots.
 
     The end of a training is known from its history; where that is not measured, the end is left out.
 
     Raises:
-        UserError: a column is missing, or two cells claim one spot.
+        UserError: a column is missing, or two cells of one seed are alike.
     """
     if UPDATE not in frames.cells or frames.cells[UPDATE].isna().all():
         return []
@@ -134,7 +134,7 @@ def _accuracy_curve(key: tuple[Any, ...], panel: Any, cells: "pd.DataFrame", rec
 
 
 def _with_end(cells: "pd.DataFrame", end: int | None) -> "pd.DataFrame":
-    """The cells of the trained weights at the last update, unless a snapshot was kept there too, or it is unknown."""
+    """Return the cells with the trained weights at the last update, unless it is unknown or has a snapshot."""
     known = cells[cells[UPDATE].notna()]
     if end is None or (known[UPDATE] == end).any():
         return known
@@ -158,16 +158,16 @@ def _check_seeds(trainings: "Sequence[pd.DataFrame]") -> None:
         )
 
 
-def _curve(rows: "pd.DataFrame", columns: Sequence[str]) -> Curve | None:
-    """The first of the columns in which a training has values."""
+def _curve(rows: "pd.DataFrame", columns: Sequence[str]) -> LossCurve | None:
+    """Return the curve of the first of the columns in which a training has values."""
     for column in columns:
         if column in rows and (there := rows[rows[column].notna()].sort_values(UPDATE)).shape[0]:
-            return Curve(there[UPDATE].to_numpy(np.float64), there[column].to_numpy(np.float64))
+            return LossCurve(there[UPDATE].to_numpy(np.float64), there[column].to_numpy(np.float64))
     return None
 
 
 def _selected(frame: "pd.DataFrame", frames: Frames, where: Where) -> "pd.DataFrame":
-    """The rows of a frame, in which each training has a seed of its own.
+    """Return the chosen rows of a frame; each training has a seed of its own in them.
 
     A column that only the other frame has (that of an evaluation, say) does not choose here.
     """
@@ -185,7 +185,7 @@ def _selected(frame: "pd.DataFrame", frames: Frames, where: Where) -> "pd.DataFr
 
 
 def _by(frame: "pd.DataFrame", columns: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], "pd.DataFrame"]]:
-    """Groups of rows in the order in which they come, by the columns' values; NA is None."""
+    """Yield groups of rows by the columns' values, in their order; NA is None."""
     for column in columns:
         require(frame, column)
     if not columns:

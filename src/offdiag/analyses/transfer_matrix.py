@@ -1,4 +1,4 @@
-"""What training on one task or two gives on every task, and what two give beyond the better of their specialists."""
+"""Transfer matrices: values by training tasks and evaluated task, and pairs minus the better of their specialists."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class TransferMatrices(NamedTuple):
 
 
 def transfer_matrices(cells: "pd.DataFrame") -> TransferMatrices:
-    """The matrices of a table of cells.
+    """Return the matrices of a table of cells.
 
     Args:
         cells: ``trained`` (task names joined by ``+``), ``evaluated``, ``value`` (float, NaN where it is missing) and
@@ -77,7 +77,7 @@ def transfer_matrices(cells: "pd.DataFrame") -> TransferMatrices:
         key = (seed, frozenset(tasks), str(evaluated))
         if key in found:
             raise UserError(
-                f"line {line}: {SEPARATOR.join(tasks)} on {evaluated} is there twice: expected one value a seed"
+                f"line {line}: {SEPARATOR.join(tasks)} on {evaluated} is there twice: expected one value per seed"
             )
         found[key] = float(value)
     by_size = [_distinct_rows(tasks for tasks in taught if len(tasks) == size) for size in range(1, MOST_TASKS + 1)]
@@ -86,7 +86,7 @@ def transfer_matrices(cells: "pd.DataFrame") -> TransferMatrices:
 
 
 def _difference(pair: Matrix, single: Matrix) -> Matrix:
-    """Two tasks minus the best of their specialists, seed by seed; NaN unless both specialists have a value."""
+    """Return pairs minus the better of their specialists, seed by seed; NaN unless both have a value."""
     places = {row[0]: i for i, row in enumerate(single.rows)}
     difference = pair.by_seed.copy()
     for i, row in enumerate(pair.rows):
@@ -126,5 +126,5 @@ def _distinct(values: Iterable[object]) -> list[str]:
 
 
 def _distinct_rows(rows: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    """Each set of tasks once, as it was first written."""
+    """Return each set of tasks once, as it was first written."""
     return tuple({frozenset(row): row for row in reversed(list(rows))}.values())[::-1]

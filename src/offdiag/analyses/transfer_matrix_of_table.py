@@ -1,4 +1,4 @@
-"""The statistics of a transfer matrix, from a table that was made elsewhere."""
+"""The command ``offdiag analyse transfer-matrix``: statistics of a transfer matrix made elsewhere."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,7 +44,7 @@ class TransferMatrixOfTable(TableAnalysis):
     level: float = Field(default=0.95, gt=0, lt=1)
 
     def analyse(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """The rows of :func:`offdiag.analyses.transfer_spread.statistics`."""
+        """Return the rows of :func:`offdiag.analyses.transfer_spread.statistics`."""
         found = transfer_matrices(self._cells(table))
         known = {task for taught in found.pair.rows for task in taught}
         if self.split_by and self.split_by not in known:
@@ -52,7 +52,7 @@ class TransferMatrixOfTable(TableAnalysis):
         return statistics(found, self.split_by, self.level)
 
     def document(self, found: "pd.DataFrame") -> Json:
-        """``{"single": {"trained": {"mean": …, "std": …}, "transfer": …, "overall": …, "gap": …}, "pair": …, …}``.
+        """Return ``{"single": {"trained": {"mean": …, "std": …}, "transfer": …, "overall": …, "gap": …}, …}``.
 
         With ``split_by``, ``pair`` and ``difference`` have ``with`` and ``without`` too. What is not known is null.
         """

@@ -1,4 +1,4 @@
-"""Means over the cells of a transfer matrix: where was trained, and where was not."""
+"""Means over the trained cells of a transfer matrix and over the others."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,7 +32,7 @@ class Spread(NamedTuple):
 
 
 def spread(matrix: Matrix, chosen: NDArray[np.bool_], level: float = 0.95) -> Spread:
-    """Mean and spread over the ``chosen`` cells (``[rows, columns]``), each averaged over seeds first."""
+    """Return mean and spread over the ``chosen`` cells (``[rows, columns]``), each averaged over seeds first."""
     values = matrix.mean[chosen]
     known = values[~np.isnan(values)]
     n_missing = len(values) - len(known)
@@ -46,7 +46,7 @@ def spread(matrix: Matrix, chosen: NDArray[np.bool_], level: float = 0.95) -> Sp
 
 
 def means_of_seeds(matrix: Matrix, chosen: NDArray[np.bool_]) -> FloatArray:
-    """For each seed that has any of the ``chosen`` cells, its mean over those that all such seeds have."""
+    """Return each seed's mean over the ``chosen`` cells that all seeds have; seeds without any are left out."""
     of_seeds = matrix.by_seed[:, chosen]
     of_seeds = of_seeds[~np.isnan(of_seeds).all(axis=1)]
     shared = ~np.isnan(of_seeds).any(axis=0)
@@ -54,7 +54,7 @@ def means_of_seeds(matrix: Matrix, chosen: NDArray[np.bool_]) -> FloatArray:
 
 
 def gap(matrix: Matrix, rows: NDArray[np.bool_] | bool = True, level: float = 0.95) -> Spread:
-    """How much better the trained cells of a row are than its transfer cells, averaged over ``rows``.
+    """Return the mean difference between the trained and the transfer cells of a row, over ``rows``.
 
     The interval is for new seeds and new rows alike (:func:`offdiag.stats.crossed_mean`), so that two seeds say
     something already; a cell without a value drops out of its row, and ``n_cells`` counts rows.
@@ -72,7 +72,7 @@ def gap(matrix: Matrix, rows: NDArray[np.bool_] | bool = True, level: float = 0.
 
 
 def statistics(found: TransferMatrices, split_by: str = "", level: float = 0.95) -> "pd.DataFrame":
-    """One row a statistic of the three matrices.
+    """Return one row per statistic of the three matrices.
 
     ``matrix`` is single, pair or difference, ``rows`` is all, or, for pairs, with and without the task ``split_by``,
     ``cells`` is trained, transfer or overall, and for the first two matrices the gap between trained and transfer cells

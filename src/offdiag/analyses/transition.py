@@ -1,4 +1,4 @@
-"""Phase transitions of k-shot curves, one row a series, with bootstrap intervals."""
+"""Table of phase transitions of k-shot curves: one logistic fit per series, with bootstrap intervals."""
 
 import math
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -32,7 +32,7 @@ class Transition(StudyAnalysis):
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """One row a planned series; where no cell is done, ``note`` says so."""
+        """Return one row per planned series; where no cell is done, ``note`` says so."""
         planned = with_shots(select(frames.cells, self.where, self.match_on))
         require(planned, self.series)
         done = planned.loc[planned["state"] == "done", "cell"]
@@ -66,7 +66,7 @@ def transition(
     level: float = 0.95,
     seed: int = 0,
 ) -> "pd.DataFrame":
-    """Fit one transition to each value of ``series`` in a table with one row an answered item.
+    """Fit one transition to each value of ``series`` in a table with one row per answered item.
 
     Zero-shot rows count as k = 0; methods other than zero-shot and in-context are left out. A k counts only if it has
     all items of its series. Verdicts of several seeds are averaged item by item. The intervals are percentiles over
@@ -75,7 +75,7 @@ def transition(
     interval hold, there is none.
 
     Returns:
-        One row a series, sorted: the series' value, the fields of :class:`TransitionFit`, ``<name>_low`` and
+        One row per series, sorted: the series' value, the fields of :class:`TransitionFit`, ``<name>_low`` and
         ``<name>_high`` for plateau, slope, midpoint, widths and k50 and for the numbers of the fit with a floor (an
         infinite end means: not bounded by these data), ``n_items``, ``n_failed_refits`` and ``n_failed_refits_4p``.
 
@@ -108,7 +108,7 @@ def transition_from_accuracies(
     level: float = 0.95,
     seed: int = 0,
 ) -> "pd.DataFrame":
-    """As :func:`transition` where only accuracies are known, such as published ones.
+    """Fit transitions as :func:`transition` does where only accuracies are known, such as published ones.
 
     The intervals come from parametric draws, Binomial(n, accuracy) / n, independent over k. A series without the
     numbers of items (no column ``n``, or gaps in it) has no intervals, and its note says so. Rows without an accuracy
@@ -144,6 +144,7 @@ def transition_from_accuracies(
 
 
 def _curve(group: "pd.DataFrame", k: str, correct: str, item: str) -> _Curve:
+    """Return the curve of one series; verdicts are averaged over seeds, and a k that lacks items is left out."""
     verdict = group[correct]
     if verdict.isna().any() or verdict.map(lambda v: isinstance(v, str)).any():
         raise UserError(f"column {correct!r}: expected True and False (or 1 and 0) without gaps, not text")
@@ -167,4 +168,4 @@ def _curve(group: "pd.DataFrame", k: str, correct: str, item: str) -> _Curve:
 
 
 def _averaged(n_seeds: int) -> str:
-    return f"averaged over {n_seeds} seeds; the intervals know nothing of the spread between them"
+    return f"averaged over {n_seeds} seeds; the intervals do not contain the spread between them"

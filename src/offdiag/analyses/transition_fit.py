@@ -1,4 +1,4 @@
-"""The phase transition of one accuracy curve: how many demonstrations does it take?"""
+"""Logistic fit of one curve of accuracy over k, and what the data can and cannot tell of it."""
 
 import math
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class TransitionFit:
         return math.isfinite(self.midpoint)
 
     def curve(self, k: ArrayLike) -> FloatArray:
-        """The fitted accuracies at ``k``; NaN unless :attr:`identified`."""
+        """Return the fitted accuracies at ``k``; NaN unless :attr:`identified`."""
         return logistic(np.asarray(k, np.float64), np.array([0.0, self.plateau, self.slope, self.midpoint]))
 
 
@@ -114,6 +114,7 @@ def _checked(k: ArrayLike, accuracy: ArrayLike) -> tuple[FloatArray, FloatArray]
 
 
 def _flat(y: FloatArray, n_items: int | None) -> bool:
+    """Return whether the accuracies differ no more than chance allows."""
     if np.ptp(y) == 0:
         return True
     if n_items is None:
@@ -152,7 +153,7 @@ def _summary(x: FloatArray, y: FloatArray, three: Fits, four: Fits) -> Transitio
 
 
 def _fault(x: FloatArray, fit: Fits, r_squared: float) -> str:
-    """Why the fit is none, if so; a midpoint at its lower bound is one that the data do not hold."""
+    """Return why a fit is refused, or nothing; a midpoint at its lower bound is not identified by the data."""
     if not fit.converged[0]:
         return "the fit did not converge"
     if not usable(fit, x)[0]:
@@ -163,12 +164,12 @@ def _fault(x: FloatArray, fit: Fits, r_squared: float) -> str:
 
 
 def _aic(fit: Fits, n: int, n_parameters: int) -> float:
-    """Least-squares AIC; the variance is one more parameter. A perfect fit counts as one to rounding."""
+    """Return the least-squares AIC; the variance is one more parameter, and a perfect fit counts as one to rounding."""
     return n * math.log(max(float(fit.residual[0]) / n, 1e-32)) + 2 * (n_parameters + 1)
 
 
 def _with_floor(y: FloatArray, fit: Fits, r_squared: float) -> dict[str, Any]:
-    """The fields of the four-parameter fit."""
+    """Return the fields of the four-parameter fit."""
     numbers = {name: float(value[0]) for name, value in shape_4p(fit.parameters).items()}
     half = (numbers["floor_4p"] + min(numbers["plateau_4p"], 1.0)) / 2
     if y.min() > half or numbers["midpoint_4p"] <= 0:

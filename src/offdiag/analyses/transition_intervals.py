@@ -1,4 +1,4 @@
-"""From fits and their refits on resampled curves to the rows of the table of transitions."""
+"""Rows of the table of transitions: fits with intervals from refits on resampled curves."""
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -22,7 +22,7 @@ INTERVALS_4P = ("floor_4p", "plateau_4p", "slope_4p", "midpoint_4p", "width_10_9
 def transition_row(
     value: Hashable, fit: TransitionFit, k: FloatArray, resampled: FloatArray, level: float, n_items: float, note: str
 ) -> dict[str, Any]:
-    """One row of the table: the fit with its intervals from the resampled accuracies ``[B, K]``, B = 0 for none."""
+    """Return one row: the fit with its intervals from the resampled accuracies ``[B, K]``, B = 0 for none."""
     point = asdict(fit) | {"note": "; ".join(filter(None, [fit.note, note]))}
     found = {"value": value, **point, **_no_ends(), "n_failed_refits": 0, "n_failed_refits_4p": 0, "n_items": n_items}
     if not len(resampled):
@@ -43,7 +43,7 @@ def transition_row(
 
 
 def transition_table(rows: Iterable[dict[str, Any]], series: str) -> "pd.DataFrame":
-    """The rows as a frame: the series, each number beside the ends of its interval, then counts and the note."""
+    """Return the rows as a frame: the series, each number with the ends of its interval, counts and the note."""
     import pandas as pd
 
     names = []
@@ -74,7 +74,7 @@ def _refitted(
     *,
     floor: bool,
 ) -> tuple[dict[str, float], int]:
-    """Ends for each number that ``point`` has, and how many refits failed; no ends if more fail than the tails hold."""
+    """Return the ends for each number in ``point``, and the count of failed refits; no ends if too many failed."""
     refits = fit_logistic(k, resampled, floor=floor, starts=np.array([start]))
     good = usable(refits, k)
     failed = int(np.sum(~good))

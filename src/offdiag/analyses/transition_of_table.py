@@ -1,4 +1,4 @@
-"""``offdiag analyse transition``: the transitions in a table that was made elsewhere."""
+"""The command ``offdiag analyse transition``: transitions in a table made elsewhere."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,10 +17,10 @@ ITEMS = ("item", "example")
 
 
 class TransitionOfTable(TableAnalysis):
-    """Where accuracy rises with k: a logistic fit a series, with intervals.
+    """Where accuracy rises with k: one logistic fit per series, with intervals.
 
     The table has ``series``, ``k`` and ``accuracy`` (from 0 to 1; an empty one was not measured) and optionally ``n``,
-    the items behind it: then the intervals come from binomial draws. Or it has one row an answer, with ``series``,
+    the items behind it: then the intervals come from binomial draws. Or it has one row per answer, with ``series``,
     ``k``, ``correct`` and ``item`` (or ``example``): then they come from a bootstrap over the items.
 
     Attributes:
@@ -42,7 +42,7 @@ class TransitionOfTable(TableAnalysis):
     seed: int = 0
 
     def analyse(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """One row a series, see :func:`offdiag.analyses.transition`."""
+        """Return one row per series, see :func:`offdiag.analyses.transition`."""
         chosen = curves_only(table)
         named = with_series(chosen.assign(k=numbers(chosen, "k", low=0)), self.series or series_columns(chosen))
         if "correct" in named and "accuracy" not in named:
@@ -79,7 +79,7 @@ class TransitionOfTable(TableAnalysis):
 
 
 def _refuse_repeats(table: "pd.DataFrame") -> None:
-    """A k that comes twice in a series, with the columns that would tell the two apart."""
+    """Raise a UserError if a k comes twice in a series; it names the columns that would tell the two apart."""
     keys = ["series", "k", *(["seed"] if "seed" in table else [])]
     twice = table[table.duplicated(keys, keep=False)]
     if twice.empty:

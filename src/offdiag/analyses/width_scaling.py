@@ -1,4 +1,4 @@
-"""Does the width of a transition shrink as one over the square root of a system's size? W(n) = A / sqrt(n)."""
+"""Fit of W(n) = A / sqrt(n): the width of a transition against the size n of a system."""
 
 import math
 from typing import TYPE_CHECKING, NamedTuple
@@ -65,13 +65,13 @@ def fit_width_scaling(
 
 
 def scaling_table(transitions: "pd.DataFrame", size: str = "size", level: float = 0.95) -> "pd.DataFrame":
-    """The fit over transitions, one row a size in ``size``, as :func:`offdiag.analyses.transition` gives them.
+    """Return the fit over transitions, one row per size in ``size``, as :func:`offdiag.analyses.transition` gives them.
 
     Sizes without a width, or with one that the data do not bound, are dropped together with their width; ``used`` and
     ``note`` say so. The error of a width is half the length of its interval over the normal quantile.
 
     Returns:
-        One row a size, in order: the size, ``width_10_90`` with its ends, ``error``, ``used``, ``fitted``
+        One row per size, in order: the size, ``width_10_90`` with its ends, ``error``, ``used``, ``fitted``
         (A / sqrt(n)), ``note``, ``n_items``; and, the same in every row, ``amplitude`` with its ends, ``r_squared``,
         ``n_sizes`` (those used) and ``weighted``.
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from offdiag.analyses import Frames, accuracy_by_stratum
+from offdiag.analyses import AccuracyByStratum, Frames
+from offdiag.analyses.selection import Where
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.stratum_panels import footnote, legend, panel, scale
@@ -14,22 +15,27 @@ if TYPE_CHECKING:
 
 
 class ByStratum(StudyFigure):
-    """The accuracy of a few arms on the items of each stratum, whose number stands below it.
+    """Accuracy of a few arms on the items of each stratum; the number of items stands below it.
 
     Attributes:
         stratum: column of the records whose values are the strata.
-        panels: column with one panel a value, None for a single panel.
-        arms: the arms to compare: name -> (column -> value). Each must leave one cell a seed for each panel.
+        panels: column with one panel per value, None for a single panel.
+        arms: the arms to compare: name -> (column -> value). Each must leave one cell per seed and panel.
     """
 
     tag: ClassVar[str] = "by-stratum"
     stratum: str
     panels: str | None = "eval"
-    arms: Mapping[str, Mapping[str, str | int | float | bool]]
+    arms: Mapping[str, Where]
 
     def plot(self, frames: Frames) -> "Figure":
-        """The lines; arms of which nothing is done are crosses above the plot, strata of few items are hollow."""
-        table = accuracy_by_stratum(frames, self.stratum, self.panels, self.arms, self.where, self.match_on)
+        """Draw the lines; arms without a result are crosses above the plot, strata of few items are hollow."""
+        table = frames.table(
+            AccuracyByStratum(
+                name=self.name, stratum=self.stratum, by=self.panels, arms=self.arms, where=self.where,
+                match_on=self.match_on,
+            )
+        )  # fmt: skip
         if table.empty:
             raise UserError(f"figure {self.name}: no cell is planned for {', '.join(self.arms)}")
         places = list(table[self.panels].drop_duplicates()) if self.panels else [None]

@@ -1,4 +1,4 @@
-"""One curve of accuracy over k: how it is read from the frames, and how it is drawn."""
+"""Curves of accuracy over k: reading them from the frames, and drawing them."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from offdiag.analyses import TransitionFit, fit_transition
 from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.figures.k_axis import LINEAR_TO, is_long
-from offdiag.figures.style import GREY, Look
+from offdiag.figures.style import GREY, Look, absent_entry, counted, footnote
 from offdiag.stats import FloatArray
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ DODGE = 0.007  # of the range of k, between neighbouring series, so that equal c
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
-    """One curve: ``k`` and everything else ``[K]``, in order of k; NaN where no cell is done. ``shift`` is along x."""
+class ShotCurve:
+    """Accuracy over k ``[K]`` of one series, in order of k; NaN where no cell is done. ``shift`` is along x."""
 
     name: str
     look: Look
@@ -34,11 +34,12 @@ class Curve:
 
     @property
     def x(self) -> FloatArray:
-        """Where the points stand: beside k, by as much of the page everywhere."""
+        """Positions of the points ``[K]``: k, shifted by the same length on the page everywhere."""
         return self.k + self.shift * np.maximum(1, self.k / LINEAR_TO if is_long(self.k) else 1)
 
     @property
     def accuracy(self) -> FloatArray:
+        """Accuracies ``[K]``."""
         return np.array([spot.value for spot in self.estimates])
 
     @property
@@ -47,8 +48,8 @@ class Curve:
         return whiskers(self.estimates)
 
 
-def read_curve(rows: "pd.DataFrame", records: "pd.DataFrame", name: str, look: Look, shift: float = 0.0) -> Curve:
-    """The curve of zero-shot and in-context cells with ``k`` as numbers; seeds are averaged."""
+def read_curve(rows: "pd.DataFrame", records: "pd.DataFrame", name: str, look: Look, shift: float = 0.0) -> ShotCurve:
+    """Return the curve of zero-shot and in-context cells with ``k`` as numbers; seeds are averaged."""
     k = np.unique(rows["k"].to_numpy(np.float64))
     groups = [rows[rows["k"] == shots] for shots in k]
     estimates = [estimate(group, records) for group in groups]
@@ -56,7 +57,7 @@ def read_curve(rows: "pd.DataFrame", records: "pd.DataFrame", name: str, look: L
     known = ~np.isnan(accuracy)
     n_items = min((spot.n_items for spot in estimates), default=0)
     unparsed = [group.loc[group["state"] == "done", "unparsed_rate"].astype(float).mean() for group in groups]
-    return Curve(
+    return ShotCurve(
         name=name,
         look=look,
         shift=shift,
@@ -68,73 +69,72 @@ def read_curve(rows: "pd.DataFrame", records: "pd.DataFrame", name: str, look: L
 
 
 def whiskers(estimates: Sequence[CellEstimate]) -> FloatArray:
-    """Distances from values down and up to the ends of their intervals: ``[2, n]``."""
+    """Return the distances from values down and up to the ends of their intervals: ``[2, n]``."""
     ends = np.array([(spot.value - spot.low, spot.high - spot.value) for spot in estimates])
     return np.asarray(np.maximum(ends.T, 0))  # rounding may leave -1e-17
 
 
-def draw_curve(axes: "Axes", one: Curve) -> None:
-    """Points with whiskers and, where there is a fit, its curve and midpoint."""
-    colour, marker = one.look
+def draw_curve(axes: "Axes", curve: ShotCurve) -> None:
+    """Draw points with whiskers and, where there is a fit, its curve and midpoint."""
+    colour, marker = curve.look
     style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 6, "markeredgecolor": "white"}
-    pale = 0.35 if one.fit.identified else 1
-    axes.plot(one.x, one.accuracy, color=colour, lw=1.6, alpha=pale, zorder=2, gid="joined")
-    axes.errorbar(one.x, one.accuracy, yerr=one.whiskers, ls="", elinewidth=1.1, capsize=2.5, zorder=3, **style)
-    if one.fit.identified:
-        dense = np.linspace(one.k.min(), one.k.max(), 400)
-        axes.plot(dense, one.fit.curve(dense), "--", color=colour, lw=1.1, zorder=2.2, gid="fit")
+    pale = 0.35 if curve.fit.identified else 1
+    axes.plot(curve.x, curve.accuracy, color=colour, lw=1.6, alpha=pale, zorder=2, gid="joined")
+    axes.errorbar(curve.x, curve.accuracy, yerr=curve.whiskers, ls="", elinewidth=1.1, capsize=2.5, zorder=3, **style)
+    if curve.fit.identified:
+        dense = np.linspace(curve.k.min(), curve.k.max(), 400)
+        axes.plot(dense, curve.fit.curve(dense), "--", color=colour, lw=1.1, zorder=2.2, gid="fit")
         middle: dict[str, Any] = {"marker": "d", "markersize": 9, "markerfacecolor": "white", "markeredgecolor": colour}
-        axes.plot([one.fit.midpoint], [one.fit.plateau / 2], ls="", zorder=2.6, gid="midpoint", **middle)
-        axes.vlines(one.fit.midpoint, -0.02, one.fit.plateau / 2, color=colour, ls=":", lw=1, zorder=2)
+        axes.plot([curve.fit.midpoint], [curve.fit.plateau / 2], ls="", zorder=2.6, gid="midpoint", **middle)
+        axes.vlines(curve.fit.midpoint, -0.02, curve.fit.plateau / 2, color=colour, ls=":", lw=1, zorder=2)
 
 
-def draw_absent(axes: "Axes", drawn: Sequence[Curve], top: float) -> float:
-    """A row of crosses above the plot for each series with gaps; returns the height that they reach."""
-    for one in drawn:
-        absent = [k for k, spot in zip(one.k, one.estimates, strict=True) if spot.state != "done"]
+def draw_absent(axes: "Axes", drawn: Sequence[ShotCurve], top: float) -> float:
+    """Draw a row of crosses above the plot for each series with gaps; return the height that they reach."""
+    for curve in drawn:
+        absent = [k for k, spot in zip(curve.k, curve.estimates, strict=True) if spot.state != "done"]
         if absent:
             top += 0.045
-            axes.plot(absent, [top - 0.02] * len(absent), "x", color=one.look.colour, markersize=6, gid="absent")
+            axes.plot(absent, [top - 0.02] * len(absent), "x", color=curve.look.colour, markersize=6, gid="absent")
     return top
 
 
-def whisker_note(drawn: Sequence[Curve]) -> str:
-    """What a point and its whiskers are."""
-    spots = [spot for one in drawn for spot in one.estimates]
-    sizes = sorted({spot.n_items for spot in spots})
-    items = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}"
-    seeds = max(spot.n_planned for spot in spots)
+def whisker_note(drawn: Sequence[ShotCurve]) -> str:
+    """Return a footnote on what a point and its whiskers are."""
+    estimates = [estimate for curve in drawn for estimate in curve.estimates]
+    items = counted((estimate.n_items for estimate in estimates), "item")
+    seeds = max(estimate.n_planned for estimate in estimates)
     kind = "Wilson" if seeds == 1 else f"mean of {seeds} seeds; hierarchical bootstrap over seeds and items"
-    return f"{items} items a point · whiskers: 95 % interval ({kind})"
+    return footnote(f"{items} per point", f"whiskers: 95 % interval ({kind})")
 
 
-def entry(one: Curve) -> str:
-    """A curve's line in a legend: its name, and its midpoint or why there is none."""
-    if one.fit.identified:
-        poor = f", R² {one.fit.r_squared:.2f}" if one.fit.r_squared < 0.9 else ""
-        return f"{one.name} (midpoint {one.fit.midpoint:.1f}{poor})"
-    states = [spot.state for spot in one.estimates if spot.state != "done"]
-    if len(states) == len(one.estimates):
-        return f"{one.name} ({states[0]})"
-    return f"{one.name}\n(no fit: {why_no_fit(one.fit)})"
+def entry(curve: ShotCurve) -> str:
+    """Return a curve's text in a legend: its name, and its midpoint or why there is none."""
+    if curve.fit.identified:
+        poor = f", R² {curve.fit.r_squared:.2f}" if curve.fit.r_squared < 0.9 else ""
+        return f"{curve.name} (midpoint {curve.fit.midpoint:.1f}{poor})"
+    states = [spot.state for spot in curve.estimates if spot.state != "done"]
+    if len(states) == len(curve.estimates):
+        return f"{curve.name} ({states[0]})"
+    return f"{curve.name}\n(no fit: {why_no_fit(curve.fit)})"
 
 
 def why_no_fit(fit: TransitionFit) -> str:
-    """The reason in a few words."""
+    """Return the reason in a few words."""
     reason = fit.note.split(";")[0].split(":")[0]
     if math.isfinite(fit.midpoint_upper) and "flat" not in reason:
         return f"above half of its plateau at k = {fit.midpoint_upper:g}"
     return reason
 
 
-def legend_marks(drawn: Sequence[Curve]) -> list[Any]:
-    """Legend entries for what is drawn besides the points."""
+def legend_marks(drawn: Sequence[ShotCurve]) -> list[Any]:
+    """Return legend entries for what is drawn besides the points."""
     from matplotlib.lines import Line2D
 
-    entries = []
-    if any(one.fit.identified for one in drawn):
+    entries: list[Any] = []
+    if any(curve.fit.identified for curve in drawn):
         entries.append(Line2D([], [], color=GREY, ls="--", lw=1, label="fitted logistic"))
         entries.append(Line2D([], [], color=GREY, ls=":", marker="d", mfc="white", markersize=8, label="its midpoint"))
-    if any(spot.state != "done" for one in drawn for spot in one.estimates):
-        entries.append(Line2D([], [], color=GREY, ls="", marker="x", label="no result yet, or failed"))
+    if any(spot.state != "done" for curve in drawn for spot in curve.estimates):
+        entries.append(absent_entry())
     return entries

@@ -1,4 +1,4 @@
-"""The axis of the numbers of demonstrations."""
+"""The x axis of numbers of demonstrations k."""
 
 import math
 from typing import TYPE_CHECKING
@@ -15,12 +15,12 @@ CHARACTER, GAP = 6.4, 5.0  # points: the width of a digit, and the least room be
 
 
 def is_long(k: FloatArray) -> bool:
-    """Whether an axis with these k bends beyond ``LINEAR_TO``."""
+    """Return whether an axis with these k is logarithmic beyond ``LINEAR_TO``."""
     return bool(k.max(initial=0) > 2 * LINEAR_TO)
 
 
 def k_axis(axes: "Axes", k: FloatArray, *, inches: float = 6.0) -> None:
-    """Scale, ticks and label of an axis of k: a tick at each k that was measured, and as many labels as fit.
+    """Set scale, ticks and label of an axis of k: a tick at each measured k, and as many labels as fit.
 
     Args:
         axes: where. k: the numbers of demonstrations, sorted. inches: about how wide the axes are.
@@ -40,7 +40,7 @@ def k_axis(axes: "Axes", k: FloatArray, *, inches: float = 6.0) -> None:
 
 
 def _with_room(places: FloatArray, widths: list[float]) -> list[bool]:
-    """Which labels to write: the first and the last, and from left to right whatever overlaps none before it."""
+    """Return which labels to write: the first, the last, and from left to right those that overlap none."""
 
     def clear(i: int, j: int) -> bool:
         return bool(places[j] - places[i] >= (widths[i] + widths[j]) / 2 + GAP)

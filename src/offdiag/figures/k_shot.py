@@ -1,4 +1,4 @@
-"""Accuracy against the number of demonstrations, with the fitted transitions."""
+"""Figure of accuracy over the number of demonstrations, with the fitted transitions."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +10,7 @@ from offdiag.analyses.selection import require
 from offdiag.errors import UserError
 from offdiag.figures.curves import (
     DODGE,
-    Curve,
+    ShotCurve,
     draw_absent,
     draw_curve,
     entry,
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 class KShot(StudyFigure):
-    """One curve a series over k; measured zero-shot cells are k = 0. A strip below shows the unparsed answers.
+    """One curve per series over k; measured zero-shot cells are k = 0. A strip below shows the unparsed answers.
 
     Attributes:
         series: column whose values are the curves.
-        panels: column with one panel a value, such as ``rationale``, side by side with one axis of accuracy; None for
+        panels: column with one panel per value, such as ``rationale``, side by side with one axis of accuracy; None for
             a single panel. Zero-shot cells stand in all panels, as nothing was shown.
     """
 
@@ -42,7 +42,7 @@ class KShot(StudyFigure):
     panels: str | None = None
 
     def plot(self, frames: Frames) -> "Figure":
-        """The curves of the selected zero-shot and in-context cells; dashed: the fits, where there is one."""
+        """Draw the curves of the selected zero-shot and in-context cells; dashed: the fits, where there is one."""
         chosen = with_shots(select(frames.cells, self.where, self.match_on))
         panels = _panels(chosen, self.panels)
         drawn = [self._curves(rows, chosen, frames.records) for rows in panels.values()]
@@ -71,8 +71,8 @@ class KShot(StudyFigure):
             figure.legend(handles=legend_marks(every), loc="outside right center")
         return figure
 
-    def _curves(self, rows: "pd.DataFrame", chosen: "pd.DataFrame", records: "pd.DataFrame") -> list[Curve]:
-        """The curves of one panel; a series has the same look in all panels."""
+    def _curves(self, rows: "pd.DataFrame", chosen: "pd.DataFrame", records: "pd.DataFrame") -> list[ShotCurve]:
+        """Return the curves of one panel; a series has the same look in all panels."""
         names = values_of(chosen[self.series])
         shifts = DODGE * min(float(np.ptp(chosen["k"])), 16) * (np.arange(len(names)) - (len(names) - 1) / 2)
         return [
@@ -83,7 +83,7 @@ class KShot(StudyFigure):
 
 
 def _panels(chosen: "pd.DataFrame", column: str | None) -> dict[Any, "pd.DataFrame"]:
-    """The rows of each panel; what was measured without demonstrations belongs to all of them."""
+    """Return the rows of each panel; zero-shot rows belong to all of them."""
     if column is None:
         return {None: chosen}
     require(chosen, column)
@@ -95,9 +95,9 @@ def _panels(chosen: "pd.DataFrame", column: str | None) -> dict[Any, "pd.DataFra
 
 
 def _canvas(
-    drawn: Sequence[Sequence[Curve]],
+    drawn: Sequence[Sequence[ShotCurve]],
 ) -> "tuple[Figure, list[Axes], list[Axes], list[Axes] | None]":
-    """The figure with its upper axes and strips, one a panel; of several panels each has a place for its legend."""
+    """Return the figure, its axes and strips, one each per panel, and places for legends if panels are several."""
     n = len(drawn)
     if n == 1:
         figure = new_figure(8.6, 5.6)
@@ -109,14 +109,14 @@ def _canvas(
     return figure, list(grid[0]), list(grid[1]), list(grid[2])
 
 
-def _draw(axes: "Axes", strip: "Axes", curves: Sequence[Curve]) -> None:
+def _draw(axes: "Axes", strip: "Axes", curves: Sequence[ShotCurve]) -> None:
     for one in curves:
         draw_curve(axes, one)
         colour, marker = one.look
         strip.plot(one.x, one.unparsed, color=colour, marker=marker, markersize=3.5, lw=0.8)
 
 
-def _names(curves: Sequence[Curve]) -> list[Any]:
+def _names(curves: Sequence[ShotCurve]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [Line2D([], [], color=s.look.colour, marker=s.look.marker, markersize=6, label=entry(s)) for s in curves]

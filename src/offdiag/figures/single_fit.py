@@ -1,4 +1,4 @@
-"""One transition by itself: the points, the fitted curve, and the width from 10 % to 90 % of the plateau."""
+"""Figure of one transition: the points, the fitted curve, and the width from 10 % to 90 % of the plateau."""
 
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from offdiag.analyses import Frames, select, transition, with_shots
 from offdiag.analyses.logistic import logistic
-from offdiag.figures.curves import Curve, read_curve, whisker_note
+from offdiag.figures.curves import ShotCurve, read_curve, whisker_note
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.k_axis import k_axis
 from offdiag.figures.style import GREY, heading, looks, new_figure, styled
@@ -34,7 +34,7 @@ class SingleFit(StudyFigure):
     seed: int = 0
 
     def plot(self, frames: Frames) -> "Figure":
-        """The curve with its fit; where there is none the figure says why."""
+        """Draw the curve with its fit; where there is none the figure says why."""
         rows = with_shots(select(frames.cells, self.where, self.match_on))
         (look,) = looks(1)
         curve = read_curve(rows, frames.records, self.title, look)
@@ -59,7 +59,7 @@ class SingleFit(StudyFigure):
         return figure
 
     def _fit(self, rows: "pd.DataFrame", frames: Frames) -> dict[Any, Any] | None:
-        """The row of :func:`offdiag.analyses.transition` for this curve, None while nothing is done."""
+        """Return the row of :func:`offdiag.analyses.transition` for this curve, None while nothing is done."""
         done = frames.answers(rows.loc[rows["state"] == "done", "cell"])
         if done.empty:
             return None
@@ -69,7 +69,7 @@ class SingleFit(StudyFigure):
         return found
 
 
-def _draw_fit(axes: "Axes", curve: Curve, fit: dict[Any, Any]) -> None:
+def _draw_fit(axes: "Axes", curve: ShotCurve, fit: dict[Any, Any]) -> None:
     plateau, middle, width = fit["plateau"], fit["midpoint"], fit["width_10_90"]
     low, high = float(curve.k.min()), float(curve.k.max())
     dense = np.linspace(low, high, 600)
@@ -109,7 +109,7 @@ def _valued(fit: dict[Any, Any], key: str) -> str:
     return f"{fit[key]:.2f}{interval}"
 
 
-def _say_why(axes: "Axes", curve: Curve, reason: str) -> None:
+def _say_why(axes: "Axes", curve: ShotCurve, reason: str) -> None:
     axes.plot(curve.k, curve.accuracy, color=curve.look.colour, lw=1, alpha=0.4, zorder=2)
     text = "no fit: " + reason.replace("; ", "\n")
     axes.text(0.98, 0.55, text, transform=axes.transAxes, ha="right", va="center", color=GREY, gid="reason")

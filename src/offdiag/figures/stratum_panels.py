@@ -1,10 +1,11 @@
-"""Panels of accuracies by strata of the items: one line an arm, with the number of items below each stratum."""
+"""Panels of accuracy by strata of the items: one line per arm, the number of items below each stratum."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offdiag.figures import style
 from offdiag.figures.style import GREY, Look
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ ABSENT = 1.06  # where the crosses stand
 
 
 def panel(axes: "Axes", table: "pd.DataFrame", styles: Mapping[str, Look], words: str) -> None:
-    """One panel: the rows of a table with the columns of :func:`offdiag.analyses.accuracy_by_stratum`.
+    """Draw one panel: the rows of a table with the columns of :func:`offdiag.analyses.accuracy_by_stratum`.
 
     Args:
         styles: of each arm. words: what the strata are, for the axis; a column ``label`` says what each is called.
@@ -62,7 +63,7 @@ def _names(table: "pd.DataFrame") -> dict[Any, str]:
 
 
 def scale(axes: "Axes", table: "pd.DataFrame") -> None:
-    """The axis of accuracies: all of it with room for crosses where there are some, else up to the highest interval."""
+    """Set the axis of accuracies: up to the highest interval; all of it, with room, where there are crosses."""
     absent = _absent(table)
     top = 1.0 if absent else _top(table["ci_high"].max())
     axes.set(ylabel="accuracy", ylim=(-0.03 * top, 1.1 if absent else 1.03 * top))
@@ -70,7 +71,7 @@ def scale(axes: "Axes", table: "pd.DataFrame") -> None:
 
 
 def _top(highest: float) -> float:
-    """The next fifth above, at least two of them: accuracies near nothing are not blown up further."""
+    """Return the next fifth above, at least two of them, so that accuracies near nothing are not blown up."""
     return min(1.0, max(0.4, np.ceil(5 * highest) / 5)) if highest > 0 else 1.0
 
 
@@ -79,7 +80,7 @@ def _absent(table: "pd.DataFrame") -> bool:
 
 
 def footnote(table: "pd.DataFrame") -> str:
-    """What the numbers and intervals are."""
+    """Return a footnote on the numbers and intervals."""
     several = int(table["n_planned_seeds"].max()) > 1
     kind = "Wilson; over seeds and items where an arm has seeds" if several else "Wilson"
     few = f" · hollow: fewer than {FEW} items" if (table["n_items"] < FEW).any() else ""
@@ -87,15 +88,10 @@ def footnote(table: "pd.DataFrame") -> str:
 
 
 def legend(figure: "Figure", table: "pd.DataFrame", styles: Mapping[str, Look]) -> None:
-    """The arms, and what crosses are."""
-    from matplotlib.lines import Line2D
-
-    entries = []
+    """Draw the legend: the arms, and what crosses are."""
+    names = {}
     for arm, look in styles.items():
         states = table.loc[(table["arm"] == arm) & (table["state"] != "done"), "state"]
         whole = len(states) == int((table["arm"] == arm).sum())
-        name = f"{arm} ({states.iloc[0]})" if whole and len(states) else arm
-        entries.append(Line2D([], [], color=look.colour, marker=look.marker, ms=6, label=name))
-    if _absent(table):
-        entries.append(Line2D([], [], color=GREY, ls="", marker="x", label="no result yet, or failed"))
-    figure.legend(handles=entries, loc="outside right center")
+        names[f"{arm} ({states.iloc[0]})" if whole and len(states) else arm] = look
+    style.legend(figure, names, *([style.absent_entry()] if _absent(table) else []))

@@ -1,7 +1,7 @@
-"""How trainings went: losses, and accuracies of snapshots, over updates."""
+"""Figure of trainings: losses, and accuracies of snapshots, over updates."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ from offdiag.analyses import Frames
 from offdiag.analyses.training_curves import LOSSES, AccuracyCurve, LossCurves, accuracy_curves, loss_curves
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, heading, label, looks, new_figure, styled
+from offdiag.figures.style import GREY, Look, counted, footnote, heading, label, legend, looks, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ class TrainingCurves(StudyFigure):
 
     Attributes:
         arms: the columns that tell arms apart, such as ``("strategy", "strength")``; each arm has one colour.
-        panels: column of the cells with one panel a value, such as ``eval_category``; None for a single panel.
+        panels: column of the cells with one panel per value, such as ``eval_category``; None for a single panel.
     """
 
     tag: ClassVar[str] = "training-curves"
@@ -40,7 +40,7 @@ class TrainingCurves(StudyFigure):
     panels: str | None = None
 
     def plot(self, frames: Frames) -> "Figure":
-        """Each training thin, the mean over the seeds of an arm thick; accuracies with their intervals."""
+        """Draw each training thin, the mean over the seeds of an arm thick; accuracies with their intervals."""
         losses = loss_curves(frames, self.arms, self.where)
         accuracies = accuracy_curves(frames, self.arms, self.panels, self.where)
         if not losses and not accuracies:
@@ -60,11 +60,11 @@ class TrainingCurves(StudyFigure):
             title = self.caption.removesuffix(".") or "Training"
             heading(figure, f"{title}: losses{' and accuracy' if places else ''}", _footnote(losses, accuracies))
             if self.arms:
-                _legend(figure, {self.arm_name(key) or f"no {self.arms[0]}": arm for key, arm in look.items()})
+                legend(figure, {self.arm_name(key) or f"no {self.arms[0]}": arm for key, arm in look.items()}, lw=2)
         return figure
 
     def arm_name(self, key: Key) -> str:
-        """An arm in words, from the values of ``arms``; values that it does not have are None and left out."""
+        """Return an arm in words, from the values of ``arms``; values that it does not have are None and left out."""
         return ", ".join(
             label(column, value) for column, value in zip(self.arms, key, strict=True) if value is not None
         )
@@ -82,7 +82,7 @@ def _grid(n_losses: int, n_places: int) -> "tuple[Figure, list[Axes], list[Axes]
 
 
 def _waste(columns: int, *sizes: int) -> int:
-    """Rows and empty places of a grid in which each size begins a new row."""
+    """Return the rows and empty places of a grid in which each size begins a new row."""
     rows = [math.ceil(size / columns) for size in sizes]
     return sum(rows) + sum(columns * n - size for n, size in zip(rows, sizes, strict=True))
 
@@ -107,7 +107,7 @@ def _losses(axes: "Axes", loss: str, curves: Sequence[LossCurves], look: dict[Ke
 
 
 def _vertical(axes: "Axes", low: float, high: float) -> None:
-    """Plain numbers, on a logarithmic axis where the values differ by much."""
+    """Set an axis of plain numbers, logarithmic where the values differ by much."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     if high > WIDE * low:
@@ -174,15 +174,5 @@ def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve])
     if any((one.values < TINY).any() for curve in losses for one in curve.by_seed):
         parts.append(f"losses below {TINY:g} are drawn at it")
     if missing:
-        parts.append(f"{missing} training{'s' if missing > 1 else ''} not done")
-    return "\n".join(" · ".join(parts[i : i + 2]) for i in range(0, len(parts), 2))
-
-
-def _legend(figure: "Figure", arms: Mapping[str, Look]) -> None:
-    from matplotlib.lines import Line2D
-
-    entries = [
-        Line2D([], [], color=colour, marker=marker, lw=2, ms=6, mec="white", label=name)
-        for name, (colour, marker) in arms.items()
-    ]
-    figure.legend(handles=entries, loc="outside right center")
+        parts.append(f"{counted([missing], 'training')} not done")
+    return footnote(*parts)

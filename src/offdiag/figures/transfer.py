@@ -1,4 +1,4 @@
-"""What training on one domain changes on others: one panel a training domain, bars of paired differences."""
+"""Figure of what training on one domain changes on others: bars of paired differences to the baseline."""
 
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -8,7 +8,7 @@ from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.analyses.selection import require
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, PALE, heading, label, looks, new_figure, noun, styled, values_of
+from offdiag.figures.style import GREY, PALE, counted, heading, label, looks, new_figure, noun, styled, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +24,8 @@ class Transfer(StudyFigure):
     """Accuracy points above or below the baseline, by training value (panels), evaluation value (x) and variant (bars).
 
     Attributes:
-        panels: column with one panel a value. x: column along each panel. bars: column with one bar a value, None for
-            a single bar. method: only the cells of this method are drawn.
+        panels: column with one panel per value. x: column along each panel. bars: column with one bar per value, None
+            for a single bar. method: only the cells of this method are drawn.
     """
 
     tag: ClassVar[str] = "transfer"
@@ -35,7 +35,7 @@ class Transfer(StudyFigure):
     method: str = "fine-tuning"
 
     def plot(self, frames: Frames) -> "Figure":
-        """Every planned bar, with its 95 % whiskers; cells without a result are hatched and named."""
+        """Draw every planned bar with its 95 % whiskers; cells without a result are hatched and named."""
         chosen = select(frames.cells, {"method": self.method, **self.where}, self.match_on)
         for column in filter(None, (self.panels, self.x, self.bars)):
             require(chosen, column)
@@ -87,7 +87,7 @@ class _Grid(NamedTuple):
 
 
 def _canvas(grid: _Grid) -> "tuple[Figure, list[Axes]]":
-    """The figure and its panels; more than three stand in two rows."""
+    """Return the figure and its panels; more than three stand in two rows."""
     n = len(grid.panels)
     across = n if n <= 3 else math.ceil(n / 2)
     down = math.ceil(n / across)
@@ -112,7 +112,7 @@ class _Bar(NamedTuple):
 
 
 def _taught(rows: "pd.DataFrame") -> bool:
-    """Whether training and evaluation agree in all parameters that both have."""
+    """Return whether training and evaluation agree in all parameters that both have."""
     first = rows.iloc[0].dropna()
     names = [str(column).removeprefix("train_") for column in first.index if str(column).startswith("train_")]
     shared = [name for name in names if f"eval_{name}" in first.index]
@@ -120,7 +120,7 @@ def _taught(rows: "pd.DataFrame") -> bool:
 
 
 def _span(bars: list[_Bar]) -> tuple[float, float]:
-    """Limits of y that hold all whiskers, and never so narrow that noise looks like an effect."""
+    """Return limits of y that hold all whiskers, and are never so narrow that noise looks like an effect."""
     ends = [100 * end for bar in bars if bar.spot.state == "done" for end in (bar.spot.low, bar.spot.high)]
     low, high = min([-10.0, *ends]), max([10.0, *ends])
     margin = (0.16 if any(bar.spot.n_done < bar.spot.n_planned for bar in bars) else 0.08) * (high - low)
@@ -152,7 +152,7 @@ def _draw_bar(axes: "Axes", bar: _Bar) -> None:
 
 
 def _draw_absent(axes: "Axes", bar: _Bar) -> None:
-    """A hatched column of full height, which no one can take for a value."""
+    """Draw a hatched column of full height, which no one can take for a value."""
     left, tall = bar.centre - bar.width / 2, axes.get_xaxis_transform()
     axes.axvspan(left, left + bar.width, facecolor="none", edgecolor=PALE, hatch="////", lw=0.8, zorder=1, gid="absent")
     text = axes.text(bar.centre, 0.82, bar.spot.state, transform=tall, ha="center", va="center", rotation=90)
@@ -160,15 +160,12 @@ def _draw_absent(axes: "Axes", bar: _Bar) -> None:
 
 
 def _footnote(bars: list[_Bar]) -> str:
-    sizes = sorted({bar.spot.n_items for bar in bars})
-    items = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}"
+    items = counted((bar.spot.n_items for bar in bars), "paired item")
     seeds = max(bar.spot.n_planned for bar in bars)
     if seeds == 1:
-        note = f"{items} paired items a bar · whiskers: 95 % interval of the paired difference"
+        note = f"{items} per bar · whiskers: 95 % interval of the paired difference"
     else:
-        note = (
-            f"{items} paired items, mean of {seeds} seeds (white dots) · whiskers: 95 % interval over seeds and items"
-        )
+        note = f"{items} per bar, mean of {seeds} seeds (white dots) · whiskers: 95 % interval over seeds and items"
     return f"{note}\nbaseline of each bar: the untuned model, zero-shot, on the same items with the same prompt"
 
 
