@@ -9,7 +9,7 @@ from offdiag.models.chat import Tokenised
 from offdiag.models.loading import load_tokenizer
 from offdiag.training import Recipe
 from offdiag.training.batches import (
-    ProxyExamples,
+    TokenisedProxy,
     Updates,
     check_context,
     collate,
@@ -61,7 +61,7 @@ def lengths(groups):
 
 
 def test_a_pooled_proxy_is_drawn_with_the_task_all_of_it_once_an_epoch():
-    data = Updates(TASK, Recipe(batch_size=4, epochs=2, warmup_updates=0), 3, ProxyExamples(PROXY, Mixing()))
+    data = Updates(TASK, Recipe(batch_size=4, epochs=2, warmup_updates=0), 3, TokenisedProxy(PROXY, Mixing()))
     epochs = [[data[i] for i in range(4)], [data[i] for i in range(4, 8)]]
     assert len(data) == 8
     for epoch in epochs:
@@ -72,13 +72,13 @@ def test_a_pooled_proxy_is_drawn_with_the_task_all_of_it_once_an_epoch():
 
 def test_a_proxy_beside_the_task_begins_anew_and_changes_neither_order_nor_number():
     recipe = Recipe(batch_size=4, epochs=2, warmup_updates=0)
-    plain, data = Updates(TASK, recipe, 3), Updates(TASK, recipe, 3, ProxyExamples(PROXY, GradientProjection()))
+    plain, data = Updates(TASK, recipe, 3), Updates(TASK, recipe, 3, TokenisedProxy(PROXY, GradientProjection()))
     assert [data[i].task for i in range(len(data))] == [plain[i].task for i in range(len(plain))]
     assert [len(data[i].proxy) for i in range(6)] == [3, 2, 3, 2, 3, 2]
     for first in (0, 2, 4):
         assert lengths(data[i].proxy for i in (first, first + 1)) == list(range(30, 35))
     assert data[0].proxy != data[2].proxy
-    assert data[3] == Updates(TASK, recipe, 3, ProxyExamples(PROXY, GradientProjection()))[3]
+    assert data[3] == Updates(TASK, recipe, 3, TokenisedProxy(PROXY, GradientProjection()))[3]
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(3, [3]), (16, [16]), (20, [10, 10]), (33, [11, 11, 11])])

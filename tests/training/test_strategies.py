@@ -9,7 +9,7 @@ from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
-from offdiag.training.batches import ProxyExamples, Updates, tokenise_all
+from offdiag.training.batches import TokenisedProxy, Updates, tokenise_all
 from offdiag.training.strategies import GradientProjection, KLPenalty, Mixing, UpWeighting
 from offdiag.training.supervised import AuxiliaryData
 from offdiag.training.trainer import project_away
@@ -82,7 +82,7 @@ def reference(strategy, base):
     tokenizer = load_tokenizer(ModelSpec(source=f"dir:{base}"), base)
     task, proxy = (tokenise_all(tokenizer, rows) for rows in (TASK, PROXY))
     optimizer = torch.optim.AdamW(model.parameters(), lr=FULL.learning_rate, weight_decay=0.0)
-    data = Updates(task, FULL, 0, ProxyExamples(proxy, strategy))
+    data = Updates(task, FULL, 0, TokenisedProxy(proxy, strategy))
     for i in range(len(data)):
         for weight, gradient in zip(
             model.parameters(), reference_gradients(strategy, model, start, data[i]), strict=True
@@ -157,7 +157,7 @@ def test_the_history_tells_the_two_groups_apart(base, tmp_path):
     first, *_, last = history(tmp_path)
     tokenizer = load_tokenizer(ModelSpec(source=f"dir:{base}"), base)
     task, proxy = (tokenise_all(tokenizer, rows) for rows in (TASK, PROXY))
-    update = Updates(task, FULL, 0, ProxyExamples(proxy, KLPenalty(beta=2.0)))[0]
+    update = Updates(task, FULL, 0, TokenisedProxy(proxy, KLPenalty(beta=2.0)))[0]
     with torch.no_grad():
         losses = [mean_loss(load(base), rows).item() for rows in update]
     tokens = [sum(len(row.ids) - row.n_prompt for row in rows) for rows in update]

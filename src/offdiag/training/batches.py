@@ -95,14 +95,14 @@ def proxy_indices(batch_size: int, n_proxy: int, seed: int, update: int) -> list
     return [int(i) for i in np.array_split(order, parts)[part]]
 
 
-class ProxyExamples(NamedTuple):
+class TokenisedProxy(NamedTuple):
     """The examples of a proxy, tokenised, and how they enter the training."""
 
     examples: Sequence[Tokenised]
     strategy: Strategy
 
 
-NO_PROXY = ProxyExamples((), Mixing())
+NO_PROXY = TokenisedProxy((), Mixing())
 
 
 class Update(NamedTuple):
@@ -116,7 +116,7 @@ class Updates(Dataset[Update]):
     """Data set of a whole training: element ``i`` holds the examples of update ``i``."""
 
     def __init__(
-        self, examples: Sequence[Tokenised], recipe: Recipe, seed: int, proxy: ProxyExamples = NO_PROXY
+        self, examples: Sequence[Tokenised], recipe: Recipe, seed: int, proxy: TokenisedProxy = NO_PROXY
     ) -> None:
         self.examples = examples
         self.recipe = recipe

@@ -27,7 +27,7 @@ from offdiag.models.limits import TRAINING_SHARE
 from offdiag.models.loading import load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
-from offdiag.training.batches import NO_PROXY, ProxyExamples, Updates, check_context, tokenise_all
+from offdiag.training.batches import NO_PROXY, TokenisedProxy, Updates, check_context, tokenise_all
 from offdiag.training.checkpoints import finish, is_finished, write_summary
 from offdiag.training.choosing import ChoiceTrainer, items_of, longest_of
 from offdiag.training.history import History, Progress, Snapshots, totals
@@ -56,9 +56,9 @@ class AuxiliaryData(NamedTuple):
     strategy: Strategy
     response_prefix: str = RESPONSE_PREFIX
 
-    def tokenised(self, tokenizer: "PreTrainedTokenizerBase") -> ProxyExamples:
+    def tokenised(self, tokenizer: "PreTrainedTokenizerBase") -> TokenisedProxy:
         """Return the conversations as token ids."""
-        return ProxyExamples(tokenise_all(tokenizer, self.conversations, "proxy", self.response_prefix), self.strategy)
+        return TokenisedProxy(tokenise_all(tokenizer, self.conversations, "proxy", self.response_prefix), self.strategy)
 
 
 def fine_tune(
