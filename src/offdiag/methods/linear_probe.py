@@ -1,4 +1,4 @@
-"""Linear probe: the model is left as it is, and one weight vector on its hidden states learns to pick the answer.
+"""Linear probe: the model stays as it is; a weight vector on its hidden states is trained to choose the answer.
 
 As in Hase et al. (2024, arXiv 2401.06751): each choice is read as the reply to its question, the states of its last
 token in the middle and the last layer are the features, and the softmax of their scores over the choices is trained.
@@ -17,14 +17,14 @@ from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
 
 class LinearProbe(Method):
-    """A probe on ``n`` examples of the training domain; it chooses, so evaluations are answered by ``choice``.
+    """A probe trained on ``n`` examples of the training domain; it chooses, so evaluations need ``answering="choice"``.
 
     Attributes:
         n: training examples. noise: share of them whose label is drawn anew among all choices.
-        pools: domains whose evaluation splits have, each as a whole, every set that is taught or asked, in the same
-            words; what they have is run through the model once, whatever is taught.
-        beside: the training sets that are fitted in one go, this one among them; by default this one alone. No part of
-            the result.
+        pools: domains whose evaluation splits contain, in the same words, every training and test set; the model
+            encodes them once for all probes.
+        beside: training sets that are fitted in one solve, this one among them; by default this one alone. It does not
+            change the result.
         layers, l2: see :class:`offdiag.steps.HiddenStates` and :class:`offdiag.steps.probe_fits.ProbeFits`.
         style: wording of the questions.
     """
@@ -61,7 +61,7 @@ class LinearProbe(Method):
 
 
 def _whole(pool: Domain) -> Examples:
-    """Everything that the evaluation split of a domain has."""
+    """Return all examples of the evaluation split of a domain."""
     n = get_task(pool.task).size(pool, "eval")
     if n is None:
         raise UserError(f"linear probe: {pool} never runs out, so not all of it can be encoded: name a finite pool")
@@ -72,8 +72,8 @@ def _whole(pool: Domain) -> Examples:
 def _fits(
     content: tuple[str, ...], states: tuple[HiddenStates, ...], grid: ProbeGrid, style: PromptStyle, l2: float
 ) -> ProbeFits:
-    """One step for all the probes of a grid, so that its identity, which is long, is computed once.
+    """Return one step for all the probes of a grid, so that its long identity is computed once.
 
-    ``content``, the fingerprints of ``states`` and ``grid``, tells apart data that have changed since or lie elsewhere.
+    ``content``, the fingerprints of ``states`` and ``grid``, makes a new step if the data have changed.
     """
     return ProbeFits(states=states, grid=grid, style=style, l2=l2)

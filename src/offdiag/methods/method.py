@@ -1,4 +1,4 @@
-"""The contract of a method: how a model meets the training domain."""
+"""The contract of a method: how a model learns from the training domain."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
@@ -22,7 +22,7 @@ Answering: TypeAlias = Literal["generation", "choice"]
 
 
 class Predictor(NamedTuple):
-    """What a method makes of a model: the weights that answer and what stands before each question.
+    """The result of a method: the weights that answer, and the context before each question.
 
     ``probe``, if there is one, chooses the answers by the hidden states of the weights.
     """
@@ -34,10 +34,10 @@ class Predictor(NamedTuple):
     def outputs(
         self, examples: Examples, style: PromptStyle, answering: Answering, max_new_tokens: int
     ) -> ModelOutputs:
-        """The step in which it answers.
+        """Return the step that has it answer the examples.
 
         Raises:
-            UserError: a probe is asked to write.
+            UserError: a probe is to write answers.
         """
         shared: dict[str, Any] = {
             "weights": self.weights, "examples": examples, "context": self.context, "style": style
@@ -54,7 +54,7 @@ class Predictor(NamedTuple):
 
 
 class Method(Identity, ABC):
-    """How a model meets the training domain. Its fields are identity; one file a method.
+    """Base of all methods. The fields of a method are part of identities.
 
     Attributes:
         method: the name in tables.
@@ -64,19 +64,19 @@ class Method(Identity, ABC):
 
     @abstractmethod
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
-        """The learner that this method makes of ``model``, from the training domain and a seed.
+        """Return what the method makes of ``model`` with a training domain and a seed.
 
         Raises:
-            UserError: the method needs a training domain and got none, or the other way round.
+            UserError: the method needs a training domain and got none, or got one that it cannot use.
         """
 
     @property
     def taught_style(self) -> PromptStyle | None:
-        """The wording of the questions that it teaches or shows; None where it teaches nothing."""
+        """The wording of training questions and demonstrations; None where there are none."""
         return None
 
     def factors(self) -> dict[str, Scalar]:
-        """The fields that become columns of the results table."""
+        """Return the columns of the results table that describe the method."""
         return {}
 
 
@@ -84,5 +84,5 @@ METHODS = Registry[type[Method]]("method", "offdiag.methods", Method, named_by="
 
 
 def default_style(*, rationale: bool) -> PromptStyle:
-    """The wording of a taught question that asks for what its response does."""
+    """Return the wording of a training question that fits its response: step-by-step with a rationale."""
     return "step-by-step" if rationale else "direct"

@@ -1,4 +1,4 @@
-"""Mixture tuning: all weights of a small decoder, on rows of the training domain and of whatever is mixed in."""
+"""Mixture tuning: train all weights of a small decoder on rows of the training domain and of other parts."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ class MixtureTuning(Method):
     """Continue the training of a pre-trained arm (``Arm.init_from``) on a fixed set of rows, for several epochs.
 
     Attributes:
-        rows: of each part of the training domain, the target. also: what is mixed in, each with a name and ``rows``.
+        rows: of each part of the training domain, the target. also: parts to mix in, each with a name and ``rows``.
         recipe: hyper-parameters. loss: on the answers only, or on the whole text.
         data_seed: of the rows, apart from the arm's seed, which is that of their order.
     """

@@ -1,4 +1,4 @@
-"""Group-relative policy optimisation: an adapter that learns from the grades of its own sampled answers."""
+"""Group-relative policy optimisation (GRPO): an adapter is trained by the grades of its own sampled answers."""
 
 import time
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ FEWER_TOKENS = "use a smaller max_new_tokens or a model with a longer context"
 
 
 class PolicyOptimised(Trained):
-    """The adapter that a model learns from the task's own grader, on the questions of a set of examples.
+    """The adapter after GRPO on the questions of a set of examples, with the task's grader as the reward.
 
-    The grader's version is part of the identity: another grader rewards something else.
+    The version of the grader is part of the identity, since another grader gives other rewards.
 
     Attributes:
-        start: the model. examples: whose questions are asked. style: wording of the questions.
-        recipe: adapter, optimiser, schedule; its batch is the questions of a round.
+        start: the model. examples: the questions. style: wording of the questions.
+        recipe: adapter, optimiser, schedule; its batch size is the number of questions per round.
         reinforcement: the objective and the sampling.
         seed: of the order, the adapter's start and the sampled answers.
     """
@@ -66,7 +66,7 @@ class PolicyOptimised(Trained):
         return {**super().canonical(), **versions}
 
     def cost(self, probe: CostProbe) -> CostLine:
-        """Completions are sampled, read by the reference and by the old policy where needed, and learnt from."""
+        """Count the sampling of completions, their reading by reference and old policy, and the training on them."""
         items, recipe, how = probe.sample(self.examples), self.recipe, self.reinforcement
         asked = probe.prompt_tokens(self.start, self.rl_task(items).prompts)
         most, prompt = how.max_new_tokens, sum(asked) / len(asked)
@@ -75,7 +75,7 @@ class PolicyOptimised(Trained):
         responses = ideal_responses(probe, self.examples, rationale=self.rationale)
         expected = min(most, probe.tokens(responses) + 1)  # with the end token
         completions = recipe.updates(self.examples.n) * recipe.batch_size * how.group_size
-        # sampling reads a token once, and so do a reference and, from the second pass on, the policy that sampled
+        # Sampling reads each token once; so do the reference (if kl > 0) and, with a second pass, the old policy.
         readings = 2 * (1 + (how.kl > 0) + (how.passes > 1))
         per_weight = readings + how.passes * probe.train_operations(self.start, recipe)
         return CostLine(
@@ -118,7 +118,7 @@ class PolicyOptimised(Trained):
 
 
 def judge_of(domain: Domain, examples: Sequence[Example]) -> Judge:
-    """The grader of the domain's task, by the index of an example."""
+    """Return the task's grader as a function of an example's index and a completion."""
     task = get_task(domain.task)
 
     def judge(index: int, completion: str) -> Verdict:
@@ -131,15 +131,15 @@ def judge_of(domain: Domain, examples: Sequence[Example]) -> Judge:
 class PolicyOptimisation(Method):
     """Reinforcement learning on the questions of ``n`` examples of the training domain (GRPO; needs the extra ``rl``).
 
-    The reward of a sampled answer is 1 if the task's grader calls it right, and a little (``format_reward``) if it
-    has an answer that can be read; the examples' own answers are not shown to the model.
+    The reward of a sampled answer is 1 if the task's grader finds it right, and ``format_reward`` if an answer can at
+    least be parsed. The model does not see the examples' own answers.
 
     Attributes:
         n: training examples, the first ``n`` that fine-tuning would get.
         style: wording of the questions.
-        recipe: adapter (``lora``, ``qlora``; without dropout), optimiser and schedule; ``batch_size`` questions make a
-            round, and ``epochs`` or ``max_updates`` say how many rounds there are.
-        reinforcement: group size, sampling, clipping, reference; see there for which values are whose choice.
+        recipe: adapter (``lora``, ``qlora``; without dropout), optimiser and schedule; ``batch_size`` is the
+            number of questions per round, and ``epochs`` or ``max_updates`` set the number of rounds.
+        reinforcement: group size, sampling, clipping, reference, see :class:`offdiag.training.Reinforcement`.
         data_seed: of the drawn examples, apart from the arm's seed, which is that of the training.
     """
 

@@ -1,4 +1,4 @@
-"""Pre-training: a small decoder from nothing, on as much of the training domain as its recipe asks for."""
+"""Pre-training: train a small decoder from random weights on rows of the training domain."""
 
 from typing import ClassVar
 

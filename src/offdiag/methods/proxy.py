@@ -1,4 +1,4 @@
-"""Proxy data: a little of another domain beside what is taught, and what is done with it."""
+"""Proxy data: examples of another domain that take part in a fine-tuning, and the strategy for them."""
 
 from typing import ClassVar
 
@@ -11,19 +11,19 @@ from offdiag.training.strategies import Mixing, Strategy
 
 
 class ProxyExamples(Identity):
-    """Drawn proxy data, as a part of the training step."""
+    """Drawn proxy data and their strategy, as a field of the training step."""
 
     tag: ClassVar[str] = "proxy-examples"
     examples: Examples
     strategy: Strategy
 
     def canonical(self) -> dict[str, Json]:
-        """With the version of the task's words."""
+        """Return the identity with the version of the task's prompts."""
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
 
     @property
     def label(self) -> str:
-        """For folders: ``base=9,digits=2.n20.kl-penalty-0.1``."""
+        """Name for folders: ``base=9,digits=2.n20.kl-penalty-0.1``."""
         return f"{self.examples.domain.short}.n{self.examples.n}.{self.strategy.label}"
 
 
@@ -33,8 +33,8 @@ class Proxy(Identity):
     The responses are those of that domain; wording and rationale are those of the fine-tuning.
 
     Attributes:
-        domain: what they are drawn from (split ``train``, the data seed of the fine-tuning).
-        n: how many. strategy: what is done with them; by default they are mixed in.
+        domain: source of the examples (split ``train``, data seed of the fine-tuning).
+        n: number of examples. strategy: how they take part; by default they are mixed in.
     """
 
     tag: ClassVar[str] = "proxy"
@@ -43,13 +43,13 @@ class Proxy(Identity):
     strategy: Strategy = Mixing()
 
     def drawn(self, seed: int) -> ProxyExamples:
-        """The examples under a data seed."""
+        """Return the examples under a data seed."""
         return ProxyExamples(
             examples=Examples(domain=self.domain, split="train", n=self.n, seed=seed), strategy=self.strategy
         )
 
     def factors(self) -> dict[str, Scalar]:
-        """As columns: ``proxy, n_proxy, strategy, strength`` and ``proxy_`` with each parameter of the domain."""
+        """Return columns ``proxy, n_proxy, strategy, strength``, and ``proxy_NAME`` per parameter of the domain."""
         return {
             "proxy": str(self.domain),
             "n_proxy": self.n,

@@ -1,6 +1,5 @@
 """Steps: the units of work that a plan is made of."""
 
-from offdiag.steps.context import Context
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.generations import Generations
@@ -8,7 +7,7 @@ from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.hidden_states import HiddenStates
 from offdiag.steps.loglikelihood_choices import LoglikelihoodChoices
 from offdiag.steps.measurement import MEASUREMENTS, Measurement, load_rows
-from offdiag.steps.model_outputs import ModelOutputs, load_answers
+from offdiag.steps.model_outputs import Context, ModelOutputs, load_answers
 from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.probe_choices import Probe, ProbeChoices
 from offdiag.steps.probe_fits import ProbeFits, ProbeGrid, ProbeTrainingSet

@@ -1,4 +1,4 @@
-"""What a step costs, and what it may ask in order to say so; no model, tokenizer or torch is loaded for it."""
+"""Costs of steps, and the questions by which a step estimates its own; neither torch nor a tokenizer loads."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class CostLine:
     """The cost of one or more steps of a kind; tokens are estimates, see :mod:`offdiag.cost.tokens`.
 
     Attributes:
-        kind: of the steps, as in the store. steps: how many.
-        prompt_tokens: of all prompts and choices. prefill_tokens: those computed when what prompts share is computed
-            once. read_tokens: of these, those of steps that write nothing.
+        kind: of the steps, as in the store. steps: their number.
+        prompt_tokens: of all prompts and choices. prefill_tokens: those that are computed, since a shared prefix is
+            computed once. read_tokens: those of prefill_tokens in steps that generate nothing.
         generated_expected: new tokens if every answer is as long as the ideal one.
         generated_most: new tokens if no answer ends before ``max_new_tokens``.
-        trained_tokens: tokens, each time that they are seen, of all updates.
-        flops_expected, flops_most: floating-point operations with as many new tokens; None where the size of a model
+        trained_tokens: tokens of all optimiser steps, counted each time they are seen.
+        flops_expected, flops_most: floating-point operations for as many new tokens; None where the size of a model
             is not known.
     """
 
@@ -63,25 +63,25 @@ class CostLine:
 
 
 class CostProbe(Protocol):
-    """What a step may ask while it says what it costs; :mod:`offdiag.cost` provides it.
+    """Questions by which a step estimates its cost; :mod:`offdiag.cost` answers them.
 
-    A step words a small sample of its prompts and names the question that it puts to its model: ``generate``,
+    A step makes a small sample of its prompts and names the query that it sends to its model: ``generate``,
     ``score``, ``read`` or ``fine_tune``. Tokens, shared beginnings, operations and memory are counted for it. A step
     that does something else builds its own :class:`CostLine` from the verbs that follow these four.
     """
 
     @property
     def work(self) -> "Work":
-        """Stands in for the engine: it has examples, but no model and no result of another step."""
+        """A stand-in for the engine: it has examples, but no model and no result of another step."""
 
     def sample(self, examples: "Examples") -> list[Example]:
-        """The first few of the examples; the others are taken to be as long."""
+        """Return the first few of the examples; the others are assumed to be as long."""
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` returns, computed once for each key, however many steps ask for it."""
+        """Return what ``make`` returns, computed once per key, however many steps ask for it."""
 
     def tokens(self, texts: Sequence[str]) -> float:
-        """The mean number of tokens of at least one text, to within a few per cent."""
+        """Return the mean number of tokens of one text or more, to within a few per cent."""
 
     def generate(
         self,
@@ -94,11 +94,11 @@ class CostProbe(Protocol):
         n: int,
         max_new_tokens: int,
     ) -> CostLine:
-        """Count answers that are written.
+        """Count generated answers.
 
         Args:
-            step: who asks. weights: who answers. prompts: a sample of the user's turns. responses: ideal ones.
-            items: whose prompts these are, for the message where one is too long. n: how many prompts there are in all.
+            step: the step that asks. weights: of the model. prompts: a sample of the user turns. responses: ideal ones.
+            items: examples of the prompts, for the message where one is too long. n: number of prompts in all.
             max_new_tokens: longest answer.
 
         Raises:
@@ -116,10 +116,10 @@ class CostProbe(Protocol):
         n: int,
         every_token: bool = False,
     ) -> CostLine:
-        """Count prompts that are read once, each with its choices after it.
+        """Count prompts that are read once, each followed by its choices.
 
         Args:
-            step, weights, prompts, items, n: as for :meth:`generate`. choices: those of each prompt.
+            step, weights, prompts, items, n: as for :meth:`generate`. choices: of each prompt.
             every_token: the last token of a choice is read, too, for its hidden state.
 
         Raises:
@@ -127,7 +127,7 @@ class CostProbe(Protocol):
         """
 
     def read(self, step: "Step", model: Counted, tokens: float) -> CostLine:
-        """Count so many tokens of texts that a model reads as they are, outside of any chat."""
+        """Count tokens of texts that a model reads as they are, without a chat template."""
 
     def fine_tune(
         self,
@@ -141,34 +141,34 @@ class CostProbe(Protocol):
         n: int,
         choices: Sequence[Sequence[str]] = (),
     ) -> CostLine:
-        """Count a training on prompts and responses, each time that they are seen.
+        """Count a training on prompts and responses, each time they are seen.
 
         Args:
-            step: who trains. start: the weights before. recipe: how. prompts, responses: a sample of what is taught.
-            items: whose prompts these are. n: examples of an epoch.
-            choices: those of each prompt, where the loss compares them instead of learning the response.
+            step: the step that asks. start: the weights before. recipe: of the training.
+            prompts, responses: a sample of the training data. items: their examples. n: examples of an epoch.
+            choices: of each prompt, where the loss compares them instead of learning the response.
 
         Raises:
             UserError: a prompt with its response is longer than the model's context.
         """
 
     def prompt_tokens(self, weights: "Weights", prompts: Sequence[str]) -> list[int]:
-        """Tokens of each user's turn with the chat template of the model."""
+        """Return the number of tokens of each user turn with the chat template of the model."""
 
     def check_fits(
         self, step: "Step", weights: "Weights", items: Sequence[Example], tokens: Sequence[int], remedy: str
     ) -> None:
-        """See that a model can read so many tokens for each item.
+        """Check that the context of a model holds so many tokens for each item.
 
         Raises:
-            UserError: it cannot; the message names the item and ends in the remedy.
+            UserError: it does not; the message names the item and ends in the remedy.
         """
 
     def operations(self, model: Counted, per_weight: int, tokens: float) -> float | None:
-        """Floating-point operations for so many tokens, 2 per weight to read one; None where the size is not known."""
+        """Return the operations for so many tokens (2 per weight to read one); None if the size is unknown."""
 
     def train_operations(self, start: "Weights", recipe: Recipe) -> int:
-        """Floating-point operations per weight for each token that a training sees."""
+        """Return floating-point operations per weight and token that a training sees."""
 
     def hold_training(self, start: "Weights", recipe: Recipe, longest: int) -> None:
         """Count the memory of a training whose longest row has so many tokens."""

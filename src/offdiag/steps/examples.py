@@ -27,7 +27,7 @@ class Examples(Step):
 
     @property
     def inputs(self) -> tuple[Step, ...]:
-        """None: a domain, which may be large, is not searched for steps."""
+        """None; a domain, which may be large, is not searched for steps."""
         return ()
 
     def canonical(self) -> dict[str, Json]:
@@ -45,12 +45,12 @@ class Examples(Step):
         return {"n": len(examples), "unique": len(set(keys)), "sha256": fingerprint([e.id for e in examples])}
 
     def sample(self) -> list[Example]:
-        """The examples, drawn now, without the store."""
+        """Draw the examples now, without the store."""
         return get_task(self.domain.task).examples(self.domain, self.split, self.n, self.seed)
 
 
 def load_examples(folder: Path) -> list[Example]:
-    """The examples that a finished step wrote to its folder."""
+    """Read the examples that a finished step wrote to its folder."""
     return [_example(record) for record in read_jsonl(folder / "examples.jsonl")]
 
 

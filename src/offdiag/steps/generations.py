@@ -1,4 +1,4 @@
-"""The step that asks a model: one completion an example, nothing judged yet."""
+"""The step that lets a model write one completion per example; nothing is graded yet."""
 
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Generations(ModelOutputs):
-    """Greedy completions of all examples by one learner.
+    """Greedy completions of all examples by one model.
 
     Attributes:
         max_new_tokens: longest completion, in tokens.
@@ -39,7 +39,7 @@ class Generations(ModelOutputs):
         )
 
     def run(self, work: Work) -> dict[str, Json]:
-        """Completions are appended batch by batch; a killed run goes on with the batches that are not complete."""
+        """Write completions batch by batch; a killed run goes on with the batches that are not complete."""
         started = time.monotonic()
         examples = load_examples(work.output(self.examples))
         partial = work.folder / "answers.partial.jsonl"

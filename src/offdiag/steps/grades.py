@@ -1,4 +1,4 @@
-"""The step that judges completions; a new extractor grades again and never generates again."""
+"""The step that grades completions; a new extractor grades again and never generates again."""
 
 from dataclasses import asdict
 from functools import cached_property
@@ -14,7 +14,7 @@ from offdiag.tasks import get_task
 
 
 class Grades(Step):
-    """The verdicts on one learner's answers to one evaluation: the finished cell of the matrix."""
+    """The grades of one model's answers to one evaluation: a finished cell of the matrix."""
 
     kind: ClassVar[str] = "cells"
     answers: ModelOutputs
@@ -25,12 +25,12 @@ class Grades(Step):
 
     @property
     def arm_name(self) -> str:
-        """Whose answers these are: the name without what was asked."""
+        """Name of the arm that answered: the name without the evaluation."""
         return self.name.rpartition("--")[0]
 
     @cached_property
     def inputs(self) -> tuple[Step, ...]:
-        """The answers, and the examples that they answer."""
+        """The examples, and the answers to them."""
         return (self.answers.examples, self.answers)
 
     def canonical(self) -> dict[str, Json]:
@@ -55,5 +55,5 @@ class Grades(Step):
 
 
 def load_records(folder: Path) -> list[dict[str, Any]]:
-    """The full records of a finished cell, in item order: prompt, completion, verdict."""
+    """Read the full records of a finished cell, in item order: prompt, completion, verdict."""
     return read_jsonl(folder / "records.jsonl")

@@ -1,4 +1,4 @@
-"""The step that keeps what a model makes of each choice of each example, so that no probe runs the model again."""
+"""The step that keeps the hidden states of each choice of each example, so that probes need no model."""
 
 import shutil
 import time
@@ -32,10 +32,10 @@ class HiddenStates(Step):
     """Half-precision states of the last token of each choice, as the reply to its example's prompt.
 
     ``states.npy`` is float16 ``[n, choices, layers, d]``, zero where an example has fewer choices than another;
-    ``texts.jsonl`` says whose each row is.
+    ``texts.jsonl`` names the example of each row.
 
     Attributes:
-        weights: of the model. examples: what it reads. style: wording of the questions.
+        weights: of the model. examples: the questions. style: wording of the questions.
         layers: of the model's L blocks, ``middle`` is the output of block ceil((L + 1) / 2), ``last`` that of the last
             one, after the final norm (Hase et al. 2024, arXiv 2401.06751, as released).
     """
@@ -64,7 +64,7 @@ class HiddenStates(Step):
         return probe.score(self, self.weights, prompts, choices, items=items, n=self.examples.n, every_token=True)
 
     def run(self, work: Work) -> dict[str, Json]:
-        """Chunks are written one by one; a killed run goes on behind the last one.
+        """Encode the examples chunk by chunk; a killed run goes on after the last chunk.
 
         Raises:
             UserError: an example has no choices, or a state is too large for half precision.
@@ -93,7 +93,7 @@ class HiddenStates(Step):
     def _encode(
         self, model: "LM", examples: Sequence[Example], prompts: Sequence[str], most: int
     ) -> NDArray[np.float16]:
-        """States of a chunk, ``[n, most, layers, d]``."""
+        """Return the states of a chunk, ``[n, most, layers, d]``."""
         for example in examples:
             if len(example.choices) < 2:
                 raise UserError(
@@ -112,12 +112,12 @@ class HiddenStates(Step):
 
 
 def block_of(layer: Layer, depth: int) -> int:
-    """The block whose output a layer is, in a model of ``depth`` blocks; the first one is 1."""
+    """Return the block whose output a layer is, from 1, in a model of ``depth`` blocks."""
     return ceil((depth + 1) / 2) if layer == "middle" else depth
 
 
 class States(NamedTuple):
-    """Finished states: ``features [n, choices, layers x d]``, which choices are there, and which row is whose."""
+    """Finished states: ``features [n, choices, layers x d]``, which choices exist, and the row of each example."""
 
     features: NDArray[np.float16]
     present: NDArray[np.bool_]
@@ -125,7 +125,7 @@ class States(NamedTuple):
 
 
 def load_states(folder: Path) -> States:
-    """What a finished step wrote to its folder; the numbers stay on the disk until they are used."""
+    """Open the states that a finished step wrote to its folder; numbers stay on the disk until they are used."""
     states = np.load(folder / "states.npy", mmap_mode="r")
     texts = read_jsonl(folder / "texts.jsonl")
     present = _present([text["choices"] for text in texts], states.shape[1])
@@ -136,7 +136,7 @@ def load_states(folder: Path) -> States:
 def find_states(
     pools: Sequence[States], domain: Domain, examples: Sequence[Example], style: PromptStyle
 ) -> tuple[States, NDArray[np.intp]]:
-    """The pool that has all the examples, asked in the very same words with the same choices, and their rows in it.
+    """Return the pool that has all the examples, in the same words with the same choices, and their rows in it.
 
     Raises:
         UserError: no pool has them all.
@@ -148,12 +148,12 @@ def find_states(
     missing = next(e.id for e, key in zip(examples, keys, strict=True) if not all(key in s.rows for s in pools))
     raise UserError(
         f"probe: example {missing} of {domain} has no hidden states, or was worded otherwise: name a pool that has "
-        "all that is taught or asked, with the same prompt"
+        "all training and test items, with the same prompt"
     )
 
 
 def prompts_of(domain: Domain, examples: Sequence[Example], style: PromptStyle) -> list[str]:
-    """The user turns."""
+    """Return the user turns."""
     task = get_task(domain.task)
     return [task.prompt(domain, example, style) for example in examples]
 

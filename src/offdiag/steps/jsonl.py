@@ -1,16 +1,18 @@
-"""JSON lines that survive being killed: whole lines are kept, a torn last line is dropped."""
+"""JSON lines that survive a killed process, and records that are made and kept in chunks."""
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from offdiag.errors import StoreError
 
+CHUNK = 64  # records between two writes
+
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """All records of a finished file.
+    """Read all records of a finished file.
 
     Raises:
         StoreError: the file is missing or a line is not JSON; the message names the line and the remedy.
@@ -37,13 +39,13 @@ def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Append records and hand them to the operating system, so that a killed process has them."""
+    """Append records and hand them to the operating system, so that they outlive a killed process."""
     with path.open("a", encoding="utf-8") as file:
         file.write("".join(_line(record) for record in records))
 
 
 def recover_jsonl(path: Path, *, repair: bool = True) -> list[dict[str, Any]]:
-    """The whole records of a file that is still being appended to; ``repair`` cuts off a torn last line on disk."""
+    """Return the whole records of a file that is still appended to; ``repair`` cuts off a torn last line on disk."""
     if not path.exists():
         return []
     data = path.read_bytes()
@@ -57,6 +59,30 @@ def recover_jsonl(path: Path, *, repair: bool = True) -> list[dict[str, Any]]:
             break
     if repair and len(whole) < len(data):
         os.truncate(path, len(whole))
+    return records
+
+
+def in_chunks(
+    partial: Path,
+    n: int,
+    make: Callable[[range], Iterable[Mapping[str, Any]]],
+    on_progress: Callable[[int, int], None],
+) -> list[Mapping[str, Any]]:
+    """Return the records of ``n`` items; each chunk is appended to a file before the next one is made.
+
+    Args:
+        partial: the file. Whole chunks that a killed run left there are kept. The caller removes the file once the
+            records are safe elsewhere.
+        make: from a range of items to their records, one per item. on_progress: called with (done, total) items.
+    """
+    kept = recover_jsonl(partial)
+    records: list[Mapping[str, Any]] = list(kept[: len(kept) // CHUNK * CHUNK])
+    write_jsonl(partial, records)
+    for start in range(len(records), n, CHUNK):
+        on_progress(start, n)
+        new = list(make(range(start, min(start + CHUNK, n))))
+        append_jsonl(partial, new)
+        records += new
     return records
 
 

@@ -1,4 +1,4 @@
-"""Label noise on examples that are taught or shown; every method that takes the same share is given the same noise."""
+"""Label noise on training examples and demonstrations, the same for all methods with one share."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,22 +11,22 @@ from offdiag.tasks import Domain, Example
 
 
 def noise_stream(seed: int, domain: Domain, *names: Name) -> np.random.Generator:
-    """The draws for a training domain; another domain, such as one of another bootstrap, has others."""
+    """Return the random stream for a training domain; another domain (or draw of it) has another stream."""
     return stream(seed, "label noise", domain.task, str(domain), *names)
 
 
 def with_label_noise(examples: Sequence[Example], share: float, generator: np.random.Generator) -> list[Example]:
-    """The examples, each hit with probability ``share``; no example changes its question.
+    """Return the examples, each hit by noise with probability ``share``; questions do not change.
 
-    A hit example with choices gets a label drawn among them (see :mod:`offdiag.stats.label_noise`); without choices
-    the hit ones exchange their answers at random. Rationales are exchanged among the hit ones in either case.
+    An example with choices that is hit gets a label drawn among them (see :mod:`offdiag.stats.label_noise`). Examples
+    without choices that are hit exchange their answers at random. Hit examples always exchange their rationales.
     """
     hit, drawn = draw_hits(len(examples), share, generator)
     places: list[int] = np.flatnonzero(hit).tolist()
-    found = list(examples)
+    noisy = list(examples)
     for place, other in zip(places, generator.permutation(places).tolist(), strict=True):
-        taught, source = examples[place], examples[other]
-        choices = taught.choices
+        example, source = examples[place], examples[other]
+        choices = example.choices
         target = choices[int(drawn[place] * len(choices))] if choices else source.target
-        found[place] = replace(taught, target=target, rationale=source.rationale)
-    return found
+        noisy[place] = replace(example, target=target, rationale=source.rationale)
+    return noisy

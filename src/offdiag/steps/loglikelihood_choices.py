@@ -1,4 +1,4 @@
-"""The step that lets a model choose among the declared answers instead of writing its own."""
+"""The step that lets a model choose the most likely of the declared answers."""
 
 import time
 from collections.abc import Sequence
@@ -8,10 +8,9 @@ import numpy as np
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.steps.chunks import in_chunks
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import load_examples
-from offdiag.steps.jsonl import write_jsonl
+from offdiag.steps.jsonl import in_chunks, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.steps.step import Work
 from offdiag.tasks import Example
@@ -23,7 +22,7 @@ Normalisation: TypeAlias = Literal["none", "tokens", "characters"]
 
 
 class LoglikelihoodChoices(ModelOutputs):
-    """The most likely of each example's ``choices``, by the summed log-probability of its tokens after the prompt.
+    """The most likely choice of each example, by the summed log-probability of its tokens after the prompt.
 
     Attributes:
         per: what the sum is divided by before the choices are compared: nothing, their tokens or their characters.
@@ -42,7 +41,7 @@ class LoglikelihoodChoices(ModelOutputs):
         return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=self.examples.n)
 
     def run(self, work: Work) -> dict[str, Json]:
-        """Choices are appended chunk by chunk; a killed run goes on behind the last whole chunk."""
+        """Score the choices chunk by chunk; a killed run goes on after the last whole chunk."""
         started = time.monotonic()
         examples = load_examples(work.output(self.examples))
         _check(self, examples)
@@ -79,7 +78,7 @@ class LoglikelihoodChoices(ModelOutputs):
 
 
 def _check(step: LoglikelihoodChoices, examples: list[Example]) -> None:
-    """Every example must have choices to choose from, each once."""
+    """Check that every example has at least two choices, each once."""
     for example in examples:
         if len(set(example.choices)) != len(example.choices) or len(example.choices) < 2:
             raise UserError(

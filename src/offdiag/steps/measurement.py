@@ -1,4 +1,4 @@
-"""Steps that measure something else than answers to questions: rows of a table."""
+"""Base of the steps that measure something other than answers; their results are rows of a table."""
 
 import time
 from abc import abstractmethod
@@ -12,7 +12,7 @@ from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import Scalar
 
-PARTIAL = "rows.partial.jsonl"  # where a measurement may keep what it has so far
+PARTIAL = "rows.partial.jsonl"  # a measurement may keep its rows here until all are done
 
 
 class Measurement(Step):
@@ -27,11 +27,11 @@ class Measurement(Step):
 
     @abstractmethod
     def measure(self, work: Work) -> Iterable[Mapping[str, Scalar]]:
-        """The rows. Must be safe to repeat in the same folder after being killed at any point."""
+        """Yield the rows. Must be safe to repeat in the same folder after being killed at any point."""
 
     @abstractmethod
     def factors(self) -> Mapping[str, Scalar]:
-        """What sets this measurement apart from others of its table: columns that all of its rows share."""
+        """Return the columns, the same in all of its rows, that tell it apart from others of its table."""
 
     def run(self, work: Work) -> dict[str, Json]:
         started = time.monotonic()
@@ -48,5 +48,5 @@ MEASUREMENTS = Registry[type[Measurement]]("measurement", "offdiag.measurements"
 
 
 def load_rows(folder: Path) -> list[dict[str, Any]]:
-    """The rows that a finished measurement wrote to its folder."""
+    """Read the rows that a finished measurement wrote to its folder."""
     return read_jsonl(folder / "rows.jsonl")

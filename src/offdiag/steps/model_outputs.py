@@ -1,12 +1,12 @@
-"""What the steps that ask a model have in common: who is asked what, and in which words."""
+"""Base of the steps that query a model: weights, context, examples, and the wording of the prompts."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from offdiag.identity import Json
-from offdiag.steps.context import Context
+from offdiag.identity import Identity, Json
 from offdiag.steps.cost import CostProbe
 from offdiag.steps.examples import Examples
 from offdiag.steps.jsonl import read_jsonl
@@ -15,12 +15,25 @@ from offdiag.steps.weights import Weights
 from offdiag.tasks import Domain, Example, PromptStyle, get_task
 
 
+class Context(Identity, ABC):
+    """The text before each question: it turns bare prompts into those that the model sees."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """Short name for folders and tables."""
+
+    @abstractmethod
+    def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
+        """Return one prompt per query, given the prompts without context."""
+
+
 class ModelOutputs(Step):
-    """All examples, put to one learner.
+    """The answers of one model, with or without a context, to all examples.
 
     Attributes:
-        weights: who answers. context: what stands before each question, if anything does.
-        style: wording of the question.
+        weights: of the model. examples: the questions. context: text before each question, if there is any.
+        style: wording of the questions.
     """
 
     weights: Weights
@@ -42,36 +55,36 @@ class ModelOutputs(Step):
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
 
     def prompts(self, work: Work, examples: list[Example]) -> list[str]:
-        """The user turns, in the order of the examples."""
+        """Return the user turns, in the order of the examples."""
         domain: Domain = self.examples.domain
         task = get_task(domain.task)
         bare = [task.prompt(domain, example, self.style) for example in examples]
         return bare if self.context is None else self.context.prompts(work, domain, examples, bare)
 
     def sampled_prompts(self, probe: CostProbe) -> list[str]:
-        """The user turns of a sample of the examples, for an estimate of the cost."""
+        """Return the user turns of a sample of the examples, for an estimate of the cost."""
         asked = (ModelOutputs, self.examples, self.context, self.style)
         return probe.once(asked, lambda: self.prompts(probe.work, probe.sample(self.examples)))
 
     @property
     def response_prefix(self) -> str:
-        """What stands before the reply of a model without a chat template."""
+        """Text between a question and the reply where the model has no chat template."""
         return get_task(self.examples.domain.task).response_prefix
 
     def taught(self) -> Iterator[Examples]:
-        """The examples that the learner was taught, by training or in its context."""
+        """Yield the examples that the model was trained on or has in its context."""
         for step in self.walk():
             if isinstance(step, Examples) and step.fingerprint != self.examples.fingerprint:
                 yield step
 
 
 def load_answers(folder: Path) -> list[dict[str, Any]]:
-    """The records that a finished step wrote to its folder, in item order."""
+    """Read the records that a finished step wrote to its folder, in item order."""
     return read_jsonl(folder / "answers.jsonl")
 
 
 def ideal_responses(probe: CostProbe, examples: Examples, *, rationale: bool) -> list[str]:
-    """The ideal responses to a sample of the examples, for an estimate of the cost."""
+    """Return the ideal responses to a sample of the examples, for an estimate of the cost."""
 
     def word() -> list[str]:
         task = get_task(examples.domain.task)

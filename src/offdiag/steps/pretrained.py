@@ -1,4 +1,4 @@
-"""The step that makes a small model from scratch."""
+"""The step that trains a small model from scratch, or goes on from an earlier training."""
 
 import time
 from functools import cached_property
@@ -17,12 +17,12 @@ from offdiag.training import Decoder, PretrainingRecipe
 
 
 class Pretrained(Trained):
-    """The weights that a stream makes of nothing, or of those of an earlier training.
+    """The weights that training on a stream gives, from random weights or from an earlier training.
 
     Attributes:
-        stream: what is learnt. decoder: the architecture. recipe: hyper-parameters.
+        stream: the training data. decoder: the architecture. recipe: hyper-parameters.
         seed: of the first weights and of the batches.
-        start: the model to go on from, a whole one of the same decoder and tokens; the optimiser begins anew.
+        start: the model to go on from: a whole one with the same decoder and tokens. The optimiser begins anew.
     """
 
     tag: ClassVar[str] = "pretrained"
@@ -42,7 +42,7 @@ class Pretrained(Trained):
             raise UserError(f"training from {self.start.label}: it is an adapter; merge it into its model first")
         before = self.start.trained.training if isinstance(self.start.trained, Snapshot) else self.start.trained
         if not isinstance(before, Pretrained):
-            return self  # seen when it is loaded
+            return self  # checked when the weights are loaded
         if changed := differences(before.decoder.canonical(), self.decoder.canonical()):
             found = ", ".join(map(str, changed))
             raise UserError(f"training from {self.start.label}: the decoder differs ({found}); give the same decoder")
@@ -72,7 +72,7 @@ class Pretrained(Trained):
         return self.decoder.parameters(self.stream.vocabulary, self.stream.columns)
 
     def cost(self, probe: CostProbe) -> CostLine:
-        """The rows of the stream without what fills them up; a backward pass costs twice the forward one."""
+        """Count the tokens of the stream without padding; a backward pass costs twice the forward one."""
         rows = self.recipe.updates * self.recipe.batch_size
         tokens = round(rows * probe.once(("row length", self.stream), self.stream.mean_length))
         flops = probe.operations(self.parameters, 6, tokens)

@@ -20,12 +20,12 @@ from offdiag.tasks import Example
 
 
 class Probe(Identity):
-    """One probe of those that are fitted together.
+    """One of the probes that are fitted together.
 
-    It is what it would be alone: which others are fitted beside it is no part of its identity.
+    The result is the same as if it were fitted alone: the other probes are no part of its identity.
 
     Attributes:
-        fits: the step that fits it. training_set: what it is taught, one of the grid of ``fits``.
+        fits: the step that fits it. training_set: its training set, one of the grid of ``fits``.
     """
 
     tag: ClassVar[str] = "probe"
@@ -38,15 +38,15 @@ class Probe(Identity):
 
     @property
     def place(self) -> int:
-        """Which of the probes of ``fits`` it is."""
+        """Index of the probe among those of ``fits``."""
         return self.fits.grid.place(self.training_set)
 
 
 class ProbeChoices(ModelOutputs):
-    """The choice that a probe on the hidden states scores highest.
+    """The choice of each example to which a probe on hidden states gives the highest score.
 
     Attributes:
-        probe: who answers; ``weights`` are of the model whose states it reads.
+        probe: the probe; ``weights`` are of the model whose states it reads.
     """
 
     kind: ClassVar[str] = "answers"
@@ -61,15 +61,15 @@ class ProbeChoices(ModelOutputs):
 
     @property
     def group(self) -> None:
-        """None: no model is needed."""
+        """None, since no model is needed."""
 
     def models(self) -> tuple[ModelSpec, ...]:
-        """None: the hidden states of its weights are there already."""
+        """Return none, since the hidden states are already there."""
         return ()
 
     @property
     def inputs(self) -> tuple[Step, ...]:
-        """The examples, the states of which they are some, and the probes."""
+        """The examples, the hidden states of their pools, and the probes."""
         return (self.examples, *self.probe.fits.states, self.probe.fits)
 
     def taught(self) -> Iterator[Examples]:

@@ -1,4 +1,4 @@
-"""The step that fits linear probes on hidden states: a whole grid of training sets and label noise in one go."""
+"""The step that fits linear probes on hidden states: a whole grid of training sets in one solve."""
 
 import time
 from collections.abc import Sequence
@@ -25,9 +25,10 @@ FILE = "probes.npy"
 
 
 class ProbeTrainingSet(Identity):
-    """What one probe is taught: the first ``n`` examples of a training domain, a share of them with random labels.
+    """The training set of one probe: the first ``n`` examples of a domain, a share of them with random labels.
 
     Attributes:
+        train: the training domain. n: examples.
         noise: probability that a label is drawn anew among all choices, the right one included.
         seed: of the examples and of the noise.
     """
@@ -40,7 +41,7 @@ class ProbeTrainingSet(Identity):
 
     @property
     def label(self) -> str:
-        """For folders: ``probe.level=easy.n160.noise0.1.s0``."""
+        """Name for folders: ``probe.level=easy.n160.noise0.1.s0``."""
         noise = f".noise{self.noise:g}" if self.noise else ""
         return f"probe.{self.train.short}.n{self.n}{noise}.s{self.seed}"
 
@@ -61,7 +62,7 @@ class ProbeGrid(Identity):
 
     @classmethod
     def of(cls, training_set: ProbeTrainingSet) -> Self:
-        """The grid of one training_set."""
+        """Return the grid of one training set."""
         return cls(
             trains=(training_set.train,),
             sizes=(training_set.n,),
@@ -74,12 +75,12 @@ class ProbeGrid(Identity):
         for name in type(self).model_fields:
             values = getattr(self, name)
             if len(set(values)) < len(values):
-                raise UserError(f"probe grid: a value stands twice among its {name}; give each once")
+                raise UserError(f"probe grid: a value occurs twice among its {name}; give each once")
         return self
 
     @property
     def label(self) -> str:
-        """For folders: ``probe.level=easy.n160.s0`` for one training_set, ``probes.2x3x5x1`` for several."""
+        """Name for folders: ``probe.level=easy.n160.s0`` for one training set, ``probes.2x3x5x1`` for several."""
         shape = "x".join(map(str, self.shape))
         if self.shape != (1, 1, 1, 1):
             return f"probes.{self.trains[0].task}.{shape}"
@@ -91,10 +92,10 @@ class ProbeGrid(Identity):
         return len(self.sizes), len(self.trains), len(self.seeds), len(self.noises)
 
     def place(self, training_set: ProbeTrainingSet) -> int:
-        """Which of the probes is taught this training_set.
+        """Return the index of the probe with this training set.
 
         Raises:
-            UserError: none is.
+            UserError: the grid has no such training set.
         """
         axes = (
             (self.sizes, training_set.n),
@@ -112,11 +113,11 @@ class ProbeGrid(Identity):
 class ProbeFits(Step):
     """The weights of all probes of a grid, for raw hidden states.
 
-    Training sets of one size are solved together, and what label noise and a set share is computed once; a probe does
-    not depend, but for rounding, on which others are fitted beside it.
+    Training sets of one size are solved together, and the Gram matrix of a set serves all its shares of label noise. A
+    probe does not depend, but for rounding, on the others.
 
     Attributes:
-        states: hidden states of everything that is taught. grid: the training sets. style: wording of the questions.
+        states: hidden states of all training items. grid: the training sets. style: wording of the questions.
         l2: penalty of the ridge, see :func:`offdiag.stats.choice_probes.fit_probes`.
     """
 
@@ -132,7 +133,7 @@ class ProbeFits(Step):
 
     @cached_property
     def inputs(self) -> tuple[Step, ...]:
-        """The states, and the largest training set of each domain and seed."""
+        """The hidden states, and the largest training set of each domain and seed."""
         return (*self.states, *self.taught.values())
 
     @cached_property
@@ -144,7 +145,7 @@ class ProbeFits(Step):
         }
 
     def run(self, work: Work) -> dict[str, Json]:
-        """Write float32 ``[probes, layers x d]``.
+        """Fit all probes and write float32 ``[probes, layers x d]``.
 
         Raises:
             UserError: an example has no hidden states, or its target is none of its choices.
@@ -175,12 +176,12 @@ class ProbeFits(Step):
 
 
 def load_probe(folder: Path, place: int) -> NDArray[np.float32]:
-    """One of the probes that a finished step wrote to its folder."""
+    """Read one of the probes that a finished step wrote to its folder, by its index."""
     return np.array(np.load(folder / FILE, mmap_mode="r")[place])
 
 
 class _TrainingSet(NamedTuple):
-    """Rows of a pool of states, and the labels under each share of noise, ``[noises, n]``."""
+    """Rows of a training set in a pool of states, and its labels per share of noise, ``[noises, n]``."""
 
     states: States
     rows: NDArray[np.intp]
@@ -188,7 +189,7 @@ class _TrainingSet(NamedTuple):
 
 
 def _fit(sets: Sequence[_TrainingSet], n: int, l2: float) -> tuple[NDArray[np.float32], float]:
-    """Probes of the first ``n`` of each set, ``[sets, noises, D]``, and the largest error; pool by pool."""
+    """Return probes of the first ``n`` items of each set, ``[sets, noises, D]``, and the largest error."""
     weights = np.empty((len(sets), len(sets[0].labels), sets[0].states.features.shape[2]), np.float32)
     by_pool: dict[int, list[int]] = {}
     for i, one in enumerate(sets):

@@ -1,4 +1,4 @@
-"""A step: a unit of work with an identity, whose finished result lives in one folder of the store."""
+"""Steps: units of work with an identity, each with its finished result in one folder of the store."""
 
 import re
 from abc import ABC, abstractmethod
@@ -22,27 +22,27 @@ class Work(Protocol):
 
     @property
     def folder(self) -> Path:
-        """The step's own folder, where it writes its artifacts; what an earlier, killed try left is still there."""
+        """The step's own folder for its files; it still has what an earlier, killed run left."""
 
     @property
     def runtime(self) -> Runtime:
-        """Device, batch budget, threads."""
+        """Device, token budget, threads."""
 
     def output(self, step: "Step") -> Path:
-        """The folder of a finished input."""
+        """Return the folder of a finished input."""
 
     def model(self, weights: "Weights") -> "LM":
-        """The loaded model; loaded once for all consecutive steps that share its base."""
+        """Return the loaded model; consecutive steps that share its base load it once."""
 
     def progress(self, done: int, total: int) -> None:
-        """Tell whoever watches."""
+        """Report how much of how much is done."""
 
 
 class Step(Identity, ABC):
-    """Fields are identity; ``version`` is raised when the code of ``run`` changes what it produces.
+    """A unit of work. Its fields are identity; raise ``version`` when the code of ``run`` changes its results.
 
     Attributes:
-        kind: folder of the store, and a word for people. A step of a kind that has several also has a ``tag``.
+        kind: its folder in the store, and its name in tables. Where a kind has several classes, each has a ``tag``.
         version: version of the code's meaning, part of the identity.
     """
 
@@ -52,9 +52,9 @@ class Step(Identity, ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The step's coordinates for people.
+        """A readable name: who, on what.
 
-        They stay the same while a hyper-parameter changes, so that the old result is recognised as stale.
+        It stays the same while a hyper-parameter changes, so that the old result is recognised as stale.
         """
 
     @abstractmethod
@@ -62,7 +62,7 @@ class Step(Identity, ABC):
         """Do the work and return the summary that becomes ``result.json``.
 
         Must be safe to repeat in the same folder after being killed at any point. ``seconds`` in the summary, with
-        ``new_tokens`` of what was written or ``total_tokens`` of a training, tell later plans how fast it went.
+        ``new_tokens`` of generations or ``total_tokens`` of a training, tells later plans how fast the machine is.
         """
 
     @property
@@ -71,21 +71,21 @@ class Step(Identity, ABC):
         return None
 
     def models(self) -> tuple[ModelSpec, ...]:
-        """The models that must be there before the step can run: those in its fields, each once.
+        """Return the models that must be there before the step can run: those in its fields, each once.
 
-        Its inputs are other steps, which answer for themselves.
+        Its inputs are steps that name their own models.
         """
         return tuple(dict.fromkeys(spec for value in self.field_values for spec in _models_in(value)))
 
     def cost(self, probe: "CostProbe") -> "CostLine | None":
-        """What the step costs; None for one that runs no model, or cannot say it.
+        """Return what the step costs; None for a step that runs no model, or whose cost is not known.
 
-        Plans note each kind of step that needs a model (see :attr:`group`) and does not say what it costs.
+        Plans list each kind of step that needs a model (see :attr:`group`) and returns None.
         """
         return None
 
     def canonical(self) -> dict[str, Json]:
-        """The identity with everything it depends on, inputs included."""
+        """Return the identity with all that the step depends on, inputs included."""
         return {**super().canonical(), "@": f"{self.kind}/{self.tag}".rstrip("/"), "version": self.version}
 
     @cached_property
@@ -94,7 +94,7 @@ class Step(Identity, ABC):
         return tuple(_steps_in(self))
 
     def walk(self) -> list["Step"]:
-        """The steps that this one needs, directly or through others, each once, inputs first; this one comes last."""
+        """Return all steps that this one needs, each once, inputs first; this one comes last."""
         return in_order([self])
 
     @cached_property
@@ -105,9 +105,9 @@ class Step(Identity, ABC):
 
 
 def in_order(targets: Iterable[Step]) -> list[Step]:
-    """All steps that the targets need and the targets, each once, inputs first.
+    """Return the targets and all steps that they need, each once, inputs first.
 
-    A step is entered once however many others share it: the paths to it may be exponentially many.
+    A step is visited once however many others share it, since the number of paths to it may be exponential.
     """
     found: dict[str, Step] = {}
 

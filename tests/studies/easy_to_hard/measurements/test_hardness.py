@@ -113,7 +113,7 @@ def test_likelihoods_are_those_of_the_text_alone(work, examples, measure, text):
 
 
 def test_reading_goes_on_where_it_was_killed(work, monkeypatch):
-    monkeypatch.setattr("offdiag.steps.chunks.CHUNK", 5)
+    monkeypatch.setattr("offdiag.steps.jsonl.CHUNK", 5)
     step = TextHardness(of="question_nll", weights=weights(), examples=ITEMS)
     work.reader.dies_after = 2
     with pytest.raises(KeyboardInterrupt):

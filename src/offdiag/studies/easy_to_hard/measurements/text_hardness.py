@@ -7,7 +7,7 @@ from pydantic import field_validator
 
 from offdiag.errors import UserError
 from offdiag.steps import CostLine, CostProbe, Examples, Measurement, Weights, Work, load_examples
-from offdiag.steps.chunks import in_chunks
+from offdiag.steps.jsonl import in_chunks
 from offdiag.steps.measurement import PARTIAL
 from offdiag.studies.easy_to_hard.measurements.item_hardness import TABLE, hardness_rows
 from offdiag.studies.easy_to_hard.task import HardnessDomain
