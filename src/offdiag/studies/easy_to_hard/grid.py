@@ -1,4 +1,4 @@
-"""Cells and measurements of the study easy-to-hard: who trains on which level and is tested on which items."""
+"""Cells and measurements of the study easy-to-hard: training levels, methods and test items."""
 
 from collections.abc import Iterator
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""The study hidden-states: hidden states of models on the data sets of easy-to-hard, kept and written to files."""
+"""The study hidden-states: keep hidden states on the data sets of easy-to-hard and write files."""
 
 from itertools import product
 from typing import Literal, Self

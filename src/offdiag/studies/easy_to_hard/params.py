@@ -159,7 +159,7 @@ class Params(StudyParams):
 
 
 def measures_of(hardness: Sequence[str], dataset: str) -> tuple[str, ...]:
-    """Return the measures that a data set has among names of measures and lists; ``arc:grade`` is for ARC alone."""
+    """Return the measures of a data set among names of measures and lists; ``arc:grade`` is ARC's alone."""
     return tuple(dict.fromkeys(measure for name in hardness for measure in _named(name, dataset)))
 
 

@@ -38,7 +38,9 @@ class _Bin(NamedTuple):
 
 
 class AccuracyByHardness(StudyAnalysis):
-    """The accuracy of some arms over each measure: one bin per value, or four of equal width for nine values or more.
+    """The accuracy of some arms over the values of each measure of hardness.
+
+    A measure has one bin per value; one with nine values or more has four bins of equal width.
 
     Attributes:
         dataset: the data set of the items. measures: names; all that are measured by default.
@@ -120,7 +122,7 @@ class AccuracyByHardness(StudyAnalysis):
 
 
 def _cells_for(arms: Mapping[str, "pd.DataFrame"], measure: str) -> dict[str, "pd.DataFrame"]:
-    """Return the cells whose test was cut by the measure, of arms that have some; all cells where no arm has any."""
+    """Return the cells whose test was cut by the measure; all cells where no arm has such a cell."""
     own = {name: cells[(cells["eval_hardness"] == measure).fillna(False).astype(bool)] for name, cells in arms.items()}
     return {name: cells for name, cells in own.items() if not cells.empty} or dict(arms)
 

@@ -24,7 +24,9 @@ class AccuracyGrid(StudyAnalysis):
     columns: str = "eval_dataset"
 
     def table(self, frames: Frames) -> "pd.DataFrame":
-        """Return one row per combination of ``rows`` and one column per value of ``columns``; empty if not planned.
+        """Return one row per combination of ``rows``, one column per value of ``columns``.
+
+        A combination that is not planned is empty.
 
         Raises:
             UserError: two accuracies have the same row and column.

@@ -113,5 +113,5 @@ def check_draws(cells: "pd.DataFrame", draws: Sequence[str], name: str) -> None:
 
 
 def one_learner(grid: FloatArray) -> FloatArray:
-    """Return the mean verdict per item, ``[1, items]``: several untrained cells are one learner, tested in parts."""
+    """Return the mean verdict per item, ``[1, items]``; several untrained cells are one learner."""
     return np.asarray(mean_interval(grid.T).mean[None])

@@ -1,4 +1,4 @@
-"""Learners of easy and of hard training data beside the untrained one: the base of analyses that compare them."""
+"""Base of analyses that compare learners of easy and of hard items with the untrained one."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Supervision gap recovered: how near training on easy items comes to training on hard ones, on hard items."""
+"""Supervision gap recovered: the gain on hard items from easy training data, over that from hard."""
 
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple

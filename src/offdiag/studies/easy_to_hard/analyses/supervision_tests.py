@@ -22,7 +22,7 @@ COLUMNS = ("comparison", "state", *NUMBERS, "p_holm", "n_items", "n_draws")
 
 
 class SupervisionTests(SupervisionAnalysis):
-    """Differences of two learners on shared items (:func:`offdiag.stats.learner_difference.learner_difference`)."""
+    """Differences of two learners on shared items, with tests; see :mod:`offdiag.stats.learner_difference`."""
 
     tag: ClassVar[str] = "supervision-tests"
     terminal_columns: ClassVar[tuple[str, ...]] = (

@@ -62,9 +62,10 @@ class Dataset:
 
 
 def item_key(spec: DatasetSpec, question: str, choices: tuple[str, ...]) -> str:
-    """Return a key that is equal for two items that ask the same; white space and the order of choices do not count.
+    """Return a key that is equal for two items that ask the same.
 
-    Choices tell items apart only where they belong to the question ("Which of these is true?").
+    White space and the order of choices do not count. Choices tell items apart only where they belong to the question
+    ("Which of these is true?").
     """
     return _key(spec.name, question, choices if spec.answers == "choice" else ())
 

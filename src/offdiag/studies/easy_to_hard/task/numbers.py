@@ -10,7 +10,9 @@ _CALCULATION = re.compile(r"\s*(?:[-−+*/×÷x^]\s*[$(]?\d|=)")
 
 
 def number_in(text: str) -> str | None:
-    """Return the first number in ``text`` in canonical form, so that equal numbers are equal texts; None without one.
+    """Return the first number in ``text`` in canonical form; None without one.
+
+    Equal numbers have equal canonical texts.
 
     >>> number_in("about $1,080.00 in all"), number_in("-.5"), number_in("20 5"), number_in("some")
     ('1080', '-0.5', '20', None)

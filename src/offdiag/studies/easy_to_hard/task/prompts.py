@@ -1,4 +1,4 @@
-r"""Prompt templates by a number of four digits: instruction, question, choices, label; a digit picks one wording.
+r"""Prompt templates, each named by four digits: wording of instruction, question, choices and label.
 
     0040   Question: <q>          0306   Q: <q>        0305   Q: <q>
            A) <c1>                       A: <label>           A: <reasoning> So the answer is <label>

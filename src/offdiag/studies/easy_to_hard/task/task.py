@@ -22,7 +22,9 @@ DATA_VERSION = 1
 
 
 class EasyToHard(Task[HardnessDomain]):
-    """Questions that are easy, medium or hard by a measure that you choose; train on one level, test on another.
+    """Questions that are easy, medium or hard by a measure that you choose.
+
+    Train on one level, test on another.
 
     Hase et al. (2024), "The Unreasonable Effectiveness of Easy Training Data for Hard Tasks", arXiv 2401.06751.
     Data sets other than the built-in one are read from where :mod:`offdiag.tasks.data` says.
