@@ -6,7 +6,7 @@ from huggingface_hub import ModelCard
 from offdiag.gather import gather
 from offdiag.models import ModelSpec
 from offdiag.sharing import model_card
-from offdiag.sharing.loading import loading_code
+from offdiag.sharing.card import loading_code
 from offdiag.store import Store
 from support.stand_in import REPO
 

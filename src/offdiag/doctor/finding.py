@@ -20,6 +20,11 @@ class Finding:
     detail: str
     remedy: str = ""
 
+    @property
+    def mark(self) -> str:
+        """Return ``ok``, ``NOT OK``, or ``-`` where it cannot be judged."""
+        return "-" if self.ok is None else "ok" if self.ok else "NOT OK"
+
     def to_json(self) -> dict[str, Json]:
         """Return all fields as JSON values."""
         return asdict(self)

@@ -1,6 +1,6 @@
 """The style of figures: colours, legends, footnotes, and how they are written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.typing import LegendLocType
 
@@ -17,6 +18,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#6B6B6B"
 PALE = "#BDBDBD"
 DPI = 200
+MOST_PANELS_IN_A_ROW = 3
 
 SETTINGS: Any = {  # rc_context wants literal keys
     "font.family": "DejaVu Sans",
@@ -58,6 +60,20 @@ def new_figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def grid_shape(n: int) -> tuple[int, int]:
+    """Return the rows and columns of a grid of ``n`` panels, at most three in a row."""
+    columns = min(max(n, 1), MOST_PANELS_IN_A_ROW)
+    return -(-n // columns) or 1, columns
+
+
+def panels(figure: "Figure", n: int, *, same_height: bool) -> "Iterator[Axes]":
+    """Yield ``n`` axes of a grid; places that are left over stay blank."""
+    axes = figure.subplots(*grid_shape(n), sharey=same_height, squeeze=False).flat
+    yield from islice(axes, n)
+    for left_over in axes:
+        left_over.axis("off")
 
 
 def styled() -> Any:

@@ -12,18 +12,18 @@ from offdiag.reporting.wording import literal, shown
 
 
 @dataclass(frozen=True)
-class Inline:
+class InlineAsset:
     """A script or style, and its hash as the policy writes it."""
 
     text: Markup
     hash: Markup
 
 
-def inline(name: str) -> Inline:
+def inline(name: str) -> InlineAsset:
     """Return the file ``name`` of the package's templates with its hash."""
     text = (files("offdiag.reporting") / "templates" / name).read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-    return Inline(Markup(text), Markup(f"'sha256-{digest}'"))
+    return InlineAsset(Markup(text), Markup(f"'sha256-{digest}'"))
 
 
 def template(name: str) -> Template:

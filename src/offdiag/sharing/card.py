@@ -11,7 +11,6 @@ from offdiag.gather import gather
 from offdiag.identity import Json
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.sharing.adapter import Adapter
-from offdiag.sharing.loading import loading_code
 from offdiag.steps import Weights, in_order
 from offdiag.store import Store
 
@@ -131,3 +130,20 @@ def identity_file(adapter: Adapter) -> dict[str, Any]:
     """Return the content of ``identity.json``: name, hash and the canonical identity, without any path."""
     step = adapter.step
     return {"name": step.name, "fingerprint": step.fingerprint, "identity": step.canonical()}
+
+
+def loading_code(adapter: Adapter, repo: str) -> str:
+    """Return lines of Python that load base model and adapter from ``repo`` with PEFT."""
+    revision = f', revision="{adapter.spec.revision}"' if adapter.spec.revision else ""
+    lines = [
+        "from peft import PeftModel",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        *adapter.spec.origin.loading_code(),
+        f"tokenizer = AutoTokenizer.from_pretrained(base{revision})",
+        f'model = AutoModelForCausalLM.from_pretrained(base{revision}, dtype="{adapter.spec.dtype}")',
+    ]
+    for number in range(1, len(adapter.before) + 1):
+        below = f'"{repo}", subfolder="before/{number}"'
+        lines.append(f"model = PeftModel.from_pretrained(model, {below}).merge_and_unload()")
+    return "\n".join([*lines, f'model = PeftModel.from_pretrained(model, "{repo}")'])

@@ -9,7 +9,7 @@ from offdiag.parameters import parse_sets
 from offdiag.studies.easy_to_hard import hidden_states
 from offdiag.studies.easy_to_hard.item_hardness import study as item_hardness
 from offdiag.studies.easy_to_hard.params import CPU, PAPER, QUICK
-from offdiag.studies.easy_to_hard.study import Params
+from offdiag.studies.easy_to_hard.study import HardnessParams
 from support import documented
 
 PAGE = documented.page("easy-to-hard")
@@ -85,7 +85,11 @@ def test_the_published_scale_has_as_many_cells_as_it_says():
 
 
 def test_every_parameter_that_the_page_sets_exists():
-    known = {name for params in (Params, hidden_states.Params, item_hardness.Params) for name in params.model_fields}
+    known = {
+        name
+        for params in (HardnessParams, hidden_states.HiddenStatesParams, item_hardness.ItemHardnessParams)
+        for name in params.model_fields
+    }
     assert documented.unknown_parameters(PAGE, known) == []
 
 

@@ -15,7 +15,7 @@ from offdiag.models.lm import LM
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
 from offdiag.steps import HiddenStates
-from offdiag.studies.easy_to_hard.hidden_states import PAPER, Params
+from offdiag.studies.easy_to_hard.hidden_states import PAPER, HiddenStatesParams
 from offdiag.study_files import load_study
 from offdiag.tasks import get_task
 from support import documented
@@ -27,7 +27,7 @@ RUNTIME = Runtime(device="cpu", threads=1)
 @pytest.fixture(scope="module")
 def plan(tiny_model):
     with small_items(per_steps=24, held_out=120):
-        params = Params(models=(f"dir:{tiny_model}",), datasets=("synthetic",))
+        params = HiddenStatesParams(models=(f"dir:{tiny_model}",), datasets=("synthetic",))
         yield make_plan(replace(load_study("hidden-states"), scales={"micro": params}), "micro")
 
 

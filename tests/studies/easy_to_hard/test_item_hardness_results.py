@@ -19,7 +19,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import load_answers
 from offdiag.store import Store
 from offdiag.studies.easy_to_hard.item_hardness.params import MEASURES
-from offdiag.studies.easy_to_hard.item_hardness.study import Params
+from offdiag.studies.easy_to_hard.item_hardness.study import ItemHardnessParams
 from offdiag.study_files import load_study
 from offdiag.tasks import get_task, parse_domain
 from offdiag.tasks.data import ENV
@@ -38,7 +38,7 @@ def few_items():
 
 def planned(model, **sets):
     recipe = Recipe(rank=2, alpha=4, learning_rate=1e-2, warmup_updates=0, batch_size=4)
-    params = Params(
+    params = ItemHardnessParams(
         models=(f"dir:{model}",), datasets=("synthetic",), sizes=SIZES, bootstraps=2, recipe=recipe, least_updates=3
     )
     return make_plan(replace(load_study("item-hardness"), scales={"micro": params}), "micro", sets)

@@ -10,7 +10,7 @@ from offdiag.methods import Recipe
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
 from offdiag.studies.easy_to_hard.analyses.supervision_gap import supervision_gap
-from offdiag.studies.easy_to_hard.study import Params
+from offdiag.studies.easy_to_hard.study import HardnessParams
 from offdiag.study_files import load_study
 from support.small_items import small_items
 
@@ -30,7 +30,7 @@ def few_items():
 
 @pytest.fixture(scope="module")
 def plan(few_items, tiny_model):
-    params = Params(
+    params = HardnessParams(
         models=(f"dir:{tiny_model}",), datasets=("synthetic",), hardness=("num_steps",), train_on=("easy", "hard"),
         bootstraps=2, pool="whole", sizes=(6,), shots=(2,), n_test=12, max_new_tokens=4, recipe=RECIPE,
         rationale_recipe=RECIPE,

@@ -8,7 +8,7 @@ from offdiag.methods import FineTuning, InContext, LinearProbe, ZeroShot
 from offdiag.planning import make_plan
 from offdiag.steps import HiddenStates, ProbeFits
 from offdiag.studies.easy_to_hard.grid import settings
-from offdiag.studies.easy_to_hard.params import LISTS, PAPER, Params, measures_of
+from offdiag.studies.easy_to_hard.params import LISTS, PAPER, HardnessParams, measures_of
 from offdiag.study_files import load_study
 from offdiag.tasks import get_task
 from offdiag.tasks.data import ENV
@@ -248,7 +248,7 @@ def test_third_grade_to_college(real):
 
 def test_lists_of_measures_are_those_of_the_data_sets():
     for name, found in LISTS.items():
-        params = Params(datasets=tuple(found), hardness=(name,))
+        params = HardnessParams(datasets=tuple(found), hardness=(name,))
         assert [(s.dataset, s.measure) for s in settings(params)] == [(d, m) for d, ms in found.items() for m in ms]
     assert measures_of(("num_steps", "arc:question_words", "human_grade"), "arc") == ("question_words", "grade")
     assert measures_of(("arc:question_words", "unique"), "mmlu") == ("school",)
@@ -282,7 +282,7 @@ def test_mistakes_are_refused_in_one_line_before_a_model_is_loaded(sets, complai
 
 
 def test_published_names_of_data_sets_and_measures_are_understood():
-    assert Params(datasets=("strategyQA", "ai2_arc"), hardness=("human_grade", "num_steps")).datasets == (
+    assert HardnessParams(datasets=("strategyQA", "ai2_arc"), hardness=("human_grade", "num_steps")).datasets == (
         "strategyqa",
         "arc",
     )

@@ -7,8 +7,6 @@ import typer
 from offdiag.cli.options import AsJson, DeviceName, StoreFolder
 from offdiag.cli.tables import show_json, show_table
 
-MARKS = {True: "ok", False: "NOT OK", None: "-"}
-
 
 def doctor(
     model: Annotated[
@@ -35,7 +33,7 @@ def doctor(
     if as_json:
         show_json([finding.to_json() for finding in findings])
         return int(wrong > 0)
-    rows = [[MARKS[f.ok], f.name, f.detail + (f" → {f.remedy}" if f.remedy else "")] for f in findings]
+    rows = [[f.mark, f.name, f.detail + (f" → {f.remedy}" if f.remedy else "")] for f in findings]
     show_table("offdiag doctor", ["", "what", "found"], rows, prose=["found"])
     typer.echo(f"\n{wrong} of {len(findings)} not as they should be." if wrong else "\nAll is as it should be.")
     return int(wrong > 0)

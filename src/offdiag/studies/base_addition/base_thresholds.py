@@ -12,7 +12,7 @@ from offdiag.study import Design, StudyParams, study
 from offdiag.training import Decoder, PretrainingRecipe
 
 
-class Params(StudyParams):
+class ThresholdParams(StudyParams):
     """Parameters of base-thresholds: the stream of episodes, the model and its evaluation.
 
     Attributes:
@@ -30,13 +30,13 @@ class Params(StudyParams):
     n_eval: int = Field(default=300, ge=1)
 
 
-CPU = Params()
-QUICK = Params(
+CPU = ThresholdParams()
+QUICK = ThresholdParams(
     decoder=Decoder(architecture="gpt2", width=48, heads=3, expansion=2, initial_std=0.06),
     recipe=PretrainingRecipe(updates=5000, batch_size=24, learning_rate=4e-3),
     rotations=1, seeds=(0,),
 )  # fmt: skip
-PAPER = Params(
+PAPER = ThresholdParams(
     episodes=Episodes(
         bases=(7, 8, 9, 10, 11, 12), shares=(0.02, 0.04, 0.08, 0.16, 0.30, 0.40), demonstrations=24
     ),
@@ -56,7 +56,7 @@ FIGURES = (
 
 
 @study("base-thresholds", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
-def base_thresholds(p: Params) -> Design:
+def base_thresholds(p: ThresholdParams) -> Design:
     """Thresholds under control: small models that saw each base a chosen number of times.
 
     The claim: the k-shot threshold of a base follows how well the base is anchored. Under Bayes' rule demonstrations

@@ -8,13 +8,13 @@ from offdiag.models import ModelSpec
 from offdiag.models.sentence import SentenceModel
 from offdiag.studies.base_addition.counting import CountingDomain
 from offdiag.studies.base_addition.measurements.anchoring import Anchoring
-from offdiag.studies.base_addition.params import Params
+from offdiag.studies.base_addition.params import AdditionParams
 from offdiag.studies.base_addition.task import AdditionDomain as Sums
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import Domain, PromptStyle
 
 
-def cells(p: Params) -> tuple[Cell, ...]:
+def cells(p: AdditionParams) -> tuple[Cell, ...]:
     """Return the cells: demonstrations on their own base, tuned models on all bases and lengths, the untuned on all."""
     trained = [*_in_context(p), *_tuned(p)]
     evaluations = dict.fromkeys([*_untuned_evaluations(p), *(cell.evaluation for cell in trained)])
@@ -22,7 +22,7 @@ def cells(p: Params) -> tuple[Cell, ...]:
     return (*(Cell(arm=untuned, evaluation=evaluation) for evaluation in evaluations), *trained)
 
 
-def _in_context(p: Params) -> Iterator[Cell]:
+def _in_context(p: AdditionParams) -> Iterator[Cell]:
     """Yield cells of worked and of answer-only demonstrations, and of worked ones drawn anew for each query."""
     for base in p.bases:
         fixed = [InContext(k=k, rationale=rationale) for rationale in p.shown_rationales for k in p.shots]
@@ -32,7 +32,7 @@ def _in_context(p: Params) -> Iterator[Cell]:
             yield from (Cell(arm=arm, evaluation=_ask(p, Sums(base=base), style)) for style in _styles(p, method))
 
 
-def _tuned(p: Params) -> Iterator[Cell]:
+def _tuned(p: AdditionParams) -> Iterator[Cell]:
     """Yield cells of each trained model: all bases with two digits, its own base with more, and counting."""
     for base in dict.fromkeys((*p.tuned_bases, *p.policy_bases)):
         domains = [Sums(base=b) for b in (*p.bases, *p.other_bases)]
@@ -44,7 +44,7 @@ def _tuned(p: Params) -> Iterator[Cell]:
             yield from (Cell(arm=arm, evaluation=evaluation) for evaluation in _counting(p))
 
 
-def _trainings(p: Params, base: int) -> Iterator[Method]:
+def _trainings(p: AdditionParams, base: int) -> Iterator[Method]:
     """Yield the trainings on one base."""
     if base in p.tuned_bases:
         yield from (FineTuning(n=p.n_train, rationale=r, recipe=p.recipe) for r in p.tuned_rationales)
@@ -53,7 +53,7 @@ def _trainings(p: Params, base: int) -> Iterator[Method]:
         yield PolicyOptimisation(n=p.n_train, style=p.policy_style, recipe=recipe, reinforcement=how)
 
 
-def _untuned_evaluations(p: Params) -> Iterator[Evaluation]:
+def _untuned_evaluations(p: AdditionParams) -> Iterator[Evaluation]:
     """Yield what the untuned model is asked in any case: every base step by step, counting, and longer numbers.
 
     With matched prompts alone it is asked about longer numbers only where a tuned model is.
@@ -64,7 +64,7 @@ def _untuned_evaluations(p: Params) -> Iterator[Evaluation]:
         yield from (_ask(p, Sums(base=b, digits=d), "step-by-step") for b in p.bases for d in p.digits if d != 2)
 
 
-def _counting(p: Params) -> Iterator[Evaluation]:
+def _counting(p: AdditionParams) -> Iterator[Evaluation]:
     """Yield the counting control in every base."""
     for base in (*p.bases, *p.other_bases) if p.n_counting else ():
         yield Evaluation(
@@ -72,18 +72,18 @@ def _counting(p: Params) -> Iterator[Evaluation]:
         )
 
 
-def _ask(p: Params, domain: Domain, style: PromptStyle) -> Evaluation:
+def _ask(p: AdditionParams, domain: Domain, style: PromptStyle) -> Evaluation:
     limit = p.max_new_tokens if style == "step-by-step" else p.max_direct_tokens
     return Evaluation(domain=domain, n=p.n_eval, style=style, max_new_tokens=limit)
 
 
-def _styles(p: Params, method: Method) -> tuple[PromptStyle, ...]:
+def _styles(p: AdditionParams, method: Method) -> tuple[PromptStyle, ...]:
     """Return the prompt styles of ``p.prompts`` for a method, each once."""
     matched = method.taught_style or "step-by-step"
     return tuple(dict.fromkeys(matched if prompt == "matched" else "step-by-step" for prompt in p.prompts))
 
 
-def measurements(p: Params) -> tuple[Anchoring, ...]:
+def measurements(p: AdditionParams) -> tuple[Anchoring, ...]:
     """Return the anchoring score of each demonstrated base, in each form, with every embedder."""
     shots = [k for k in p.shots if k > 1]
     embedders: list[ModelSpec | SentenceModel] = [p.model, SentenceModel()] if p.sentence_embedder else [p.model]

@@ -10,7 +10,7 @@ from offdiag.studies.base_addition.analyses.anchoring_correlation import Anchori
 from offdiag.studies.base_addition.figures.accuracy_by_anchoring import AccuracyByAnchoring
 from offdiag.studies.base_addition.figures.layerwise_anchoring import LayerwiseAnchoring
 from offdiag.studies.base_addition.grid import measurements
-from offdiag.studies.base_addition.params import Params
+from offdiag.studies.base_addition.params import AdditionParams
 
 SUMS: Where = {"task": "base_addition", "eval_digits": 2}
 FIXED: Where = {**SUMS, "demonstrations": "fixed"}
@@ -24,7 +24,7 @@ _k_shot = partial(KShot, series="eval_base")
 _transfer = partial(Transfer, panels="train_base")
 
 
-def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
+def analyses(p: AdditionParams) -> tuple[StudyAnalysis, ...]:
     """Return the tables: transitions, accuracy by carries, the anchoring score and its correlation with accuracy."""
     tables: list[StudyAnalysis] = [
         _transition(name="transition", where=WORKED, caption="Logistic fits over k, worked demonstrations."),
@@ -43,7 +43,7 @@ def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
     return tuple(tables)
 
 
-def figures(p: Params) -> tuple[StudyFigure, ...]:
+def figures(p: AdditionParams) -> tuple[StudyFigure, ...]:
     """Return the figures: accuracy over k and its fits, transfer, carries, and the anchoring score over layers."""
     return (
         _k_shot(name="k-shot", where=WORKED, caption="Accuracy over the number k of worked demonstrations."),
@@ -65,7 +65,7 @@ def figures(p: Params) -> tuple[StudyFigure, ...]:
     )  # fmt: skip
 
 
-def _transfers(p: Params) -> list[StudyFigure]:
+def _transfers(p: AdditionParams) -> list[StudyFigure]:
     """Return what fine-tuning changes: by base and by length with matched prompts, and as the original asked."""
     if not p.tuned_bases:
         return []
@@ -84,7 +84,7 @@ def _transfers(p: Params) -> list[StudyFigure]:
     return list(transfers)
 
 
-def _anchoring(p: Params) -> tuple[StudyFigure, ...]:
+def _anchoring(p: AdditionParams) -> tuple[StudyFigure, ...]:
     """Return the figures of the anchoring score, for the richest form of anchors that is measured."""
     form = p.anchor_forms[-1]
     measured: Where = {"form": form, "embedder": "hidden states"}
@@ -99,7 +99,7 @@ def _anchoring(p: Params) -> tuple[StudyFigure, ...]:
     )
 
 
-def _arms(p: Params) -> dict[str, Where]:
+def _arms(p: AdditionParams) -> dict[str, Where]:
     """Return the learners that are compared by carries: the untuned model, the largest k, and the fine-tuned one."""
     arms: dict[str, Where] = {"untuned": {"method": "zero-shot", "prompt": "step-by-step"}}
     if p.shots and True in p.shown_rationales:

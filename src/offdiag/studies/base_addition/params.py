@@ -15,7 +15,7 @@ from offdiag.training.reinforcement import POLICY_RECIPE
 EvalPrompt: TypeAlias = Literal["matched", "step-by-step"]
 
 
-class Params(StudyParams):
+class AdditionParams(StudyParams):
     """Parameters of base-addition; the defaults are the published grid and what it lacked, but for the model.
 
     Attributes:
@@ -58,7 +58,7 @@ class Params(StudyParams):
     max_direct_tokens: int = Field(default=2000, ge=1)
 
 
-QUICK = Params(
+QUICK = AdditionParams(
     bases=(8, 10), other_bases=(), digits=(2, 3), shots=(1, 2, 4, 8), per_query_shots=(),
     tuned_bases=(8,), tuned_rationales=(False,), prompts=("matched",), seeds=(0,), anchor_forms=("rationale",),
     n_train=96, n_eval=24, n_counting=20, max_new_tokens=112, max_direct_tokens=48,
@@ -66,11 +66,11 @@ QUICK = Params(
     policy_recipe=POLICY_RECIPE.model_copy(update={"batch_size": 2, "max_updates": 6, "learning_rate": 1e-4}),
     reinforcement=Reinforcement(group_size=4, max_new_tokens=24),
 )  # fmt: skip
-CPU = Params(
+CPU = AdditionParams(
     digits=(2, 3), shots=(1, 2, 4, 8, 16), per_query_shots=(4,), tuned_bases=(8, 10), tuned_rationales=(False,),
     n_train=320, n_eval=60, n_counting=40, max_new_tokens=128, max_direct_tokens=48,
     recipe=Recipe(learning_rate=1e-3),
 )  # fmt: skip
 # This copy of Phi-4 has its projections apart, as Llama has, so that an adapter reaches each of them.
 PHI4 = ModelSpec(source="hub:unsloth/phi-4", dtype="bfloat16", quantization="nf4")
-PAPER = Params(model=PHI4, recipe=Recipe(adapter="qlora"))
+PAPER = AdditionParams(model=PHI4, recipe=Recipe(adapter="qlora"))

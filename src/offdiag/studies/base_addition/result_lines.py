@@ -9,7 +9,9 @@ from offdiag.analyses.reading import LineFormat
 class BaseAdditionLines(LineFormat):
     """Lines ``{model} {base} {cot} {n_digits} {n_shots} {icl_cot}: {accuracy}``, with booleans True and False only.
 
-    ``cot`` is whether the question asks for steps, ``icl_cot`` whether the demonstrations show them.
+    ``cot`` is whether the question asks for steps, ``icl_cot`` whether the demonstrations show them. Such as
+    ``phi-4 8 True 2 16 True: 0.84``: phi-4 on two-digit sums in base 8, after 16 worked demonstrations.
+    Other lines are refused with their number.
     """
 
     name: ClassVar[str] = "base-addition"

@@ -6,17 +6,17 @@ from offdiag.methods import ZeroShot
 from offdiag.published import read_published
 from offdiag.studies.base_addition.grid import cells, measurements
 from offdiag.studies.base_addition.outputs import analyses, figures
-from offdiag.studies.base_addition.params import CPU, PAPER, QUICK, Params
+from offdiag.studies.base_addition.params import CPU, PAPER, QUICK, AdditionParams
 from offdiag.study import Design, study
 
-__all__ = ["PUBLISHED", "Params", "base_addition"]
+__all__ = ["PUBLISHED", "AdditionParams", "base_addition"]
 
 # What others measured on these sums; docs/studies/base-addition.md says how the numbers were obtained.
 PUBLISHED = read_published(files("offdiag.studies.base_addition") / "published.csv")
 
 
 @study("base-addition", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
-def base_addition(p: Params) -> Design:
+def base_addition(p: AdditionParams) -> Design:
     """Adding in base 8, 9 and 10: what demonstrations anchor and what fine-tuning transfers.
 
     The claim: a pretrained model that is shown k worked sums jumps from failing to solving at a threshold k that is

@@ -9,7 +9,7 @@ from offdiag.methods import FineTuning, InContext, LinearProbe, Method, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.steps import ProbeGrid
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
-from offdiag.studies.easy_to_hard.params import MethodName, Params, measures_of
+from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName, measures_of
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
 from offdiag.studies.easy_to_hard.task.draws import pool_of
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE
@@ -30,7 +30,7 @@ class TrainingSet(NamedTuple):
 class Setting(NamedTuple):
     """A data set whose items are cut into levels by one measure."""
 
-    p: Params
+    p: HardnessParams
     dataset: str
     measure: str
 
@@ -69,27 +69,27 @@ class Setting(NamedTuple):
         return self.domain(level="hard" if self.p.asked else "all", train_on="all", n_train=0)
 
 
-def settings(p: Params) -> list[Setting]:
+def settings(p: HardnessParams) -> list[Setting]:
     """Return every data set with each of its measures."""
     return [Setting(p, dataset, name) for dataset in p.datasets for name in measures_of(p.hardness, dataset)]
 
 
-def common_test(p: Params) -> Setting | None:
+def common_test(p: HardnessParams) -> Setting | None:
     """Return the setting on which all learners are tested, if ``asked`` names one."""
     return Setting(p, p.asked, measures_of(p.hardness, p.asked)[0]) if p.asked else None
 
 
-def dataset_domain(p: Params, dataset: str, **parameters: Any) -> HardnessDomain:
+def dataset_domain(p: HardnessParams, dataset: str, **parameters: Any) -> HardnessDomain:
     """Return a domain of the data set's pool: all items where the data set holds none out."""
     return HardnessDomain(dataset=dataset, pool=p.pool if SPECS[dataset].held_out else "whole", **parameters)
 
 
-def cells(p: Params) -> tuple[Cell, ...]:
+def cells(p: HardnessParams) -> tuple[Cell, ...]:
     """Return, per model, each setting untrained and each training set by each method."""
     return tuple(cell for model in p.models for cell in _ModelGrid(p, model).cells())
 
 
-def measurements(p: Params) -> tuple[ItemHardness, ...]:
+def measurements(p: HardnessParams) -> tuple[ItemHardness, ...]:
     """Return the hardness of the items by each measure that needs no model, and by those that cut the levels."""
     return tuple(
         ItemHardness(domain=Setting(p, dataset, measure).domain(n_train=0))
@@ -98,7 +98,7 @@ def measurements(p: Params) -> tuple[ItemHardness, ...]:
     )
 
 
-def _measures(p: Params, dataset: str) -> tuple[str, ...]:
+def _measures(p: HardnessParams, dataset: str) -> tuple[str, ...]:
     model_free = (*SPECS[dataset].human, *SPECS[dataset].surface)
     names = dict.fromkeys((*model_free, *measures_of(p.hardness, dataset)))
     return tuple(name for name in names if name != NO_MEASURE)
@@ -107,7 +107,7 @@ def _measures(p: Params, dataset: str) -> tuple[str, ...]:
 class _ModelGrid:
     """The cells of one model."""
 
-    def __init__(self, p: Params, model: ModelSpec) -> None:
+    def __init__(self, p: HardnessParams, model: ModelSpec) -> None:
         self.p, self.model = p, model
 
     def cells(self) -> Iterator[Cell]:
@@ -171,14 +171,14 @@ class _ModelGrid:
         return Evaluation(domain=domain, n=n, answering="choice")
 
 
-def methods_for(p: Params, dataset: str) -> tuple[MethodName, ...]:
+def methods_for(p: HardnessParams, dataset: str) -> tuple[MethodName, ...]:
     """Return the methods that a data set allows: some need a rationale, the others choices."""
     spec = SPECS[dataset]
     fits = {True: spec.reasoning, False: "choices" in spec.forms}
     return tuple(name for name in p.methods if fits[name.endswith("+rationale")])
 
 
-def noises(p: Params, stratum: Stratum) -> tuple[float, ...]:
+def noises(p: HardnessParams, stratum: Stratum) -> tuple[float, ...]:
     """Return the shares of random labels for training data of a level; 0 to 1."""
     factor = p.hard_noise if stratum == "hard" else 1
     return tuple(dict.fromkeys(min(1.0, round(factor * share, 6)) for share in p.noises))

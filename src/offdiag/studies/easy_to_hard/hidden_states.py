@@ -18,7 +18,7 @@ from offdiag.studies.easy_to_hard.task.specs import SPECS, dataset_named
 from offdiag.study import Design, StudyParams, study
 
 
-class Params(StudyParams):
+class HiddenStatesParams(StudyParams):
     """Parameters of the study hidden-states; the defaults are the published grid.
 
     Attributes:
@@ -54,9 +54,9 @@ _HUB = (
     *("huggyllama/llama-7b", "tiiuae/falcon-7b", "mistralai/Mistral-7B-v0.1", "mosaicml/mpt-7b"),
     *(f"meta-llama/Llama-2-{size}{kind}-hf" for size in ("7b", "13b", "70b") for kind in ("", "-chat")),
 )
-QUICK = Params(datasets=("synthetic",))
-CPU = Params(pool="whole")
-PAPER = Params(
+QUICK = HiddenStatesParams(datasets=("synthetic",))
+CPU = HiddenStatesParams(pool="whole")
+PAPER = HiddenStatesParams(
     models=tuple(
         ModelSpec(source=f"hub:{name}", dtype="bfloat16", quantization="nf4" if "70b" in name else "none")
         for name in _HUB
@@ -65,7 +65,7 @@ PAPER = Params(
 
 
 @study("hidden-states", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
-def hidden_states(p: Params) -> Design:
+def hidden_states(p: HiddenStatesParams) -> Design:
     """Hidden states of models for every choice of every item, to fit probes of your own.
 
     A state is that of the last token of a choice as the reply to its question, in two layers and half precision. The
@@ -80,7 +80,7 @@ def hidden_states(p: Params) -> Design:
     )
 
 
-def _sizes(p: Params, model: ModelSpec, dataset: str) -> StateSizes:
+def _sizes(p: HiddenStatesParams, model: ModelSpec, dataset: str) -> StateSizes:
     domain = HardnessDomain(dataset=dataset, pool=p.pool if SPECS[dataset].held_out else "whole", n_train=0)
     examples = Examples(domain=domain, split="eval", n=EasyToHard().size(domain, "eval"))
     return StateSizes(states=HiddenStates(weights=Weights.of(model), examples=examples, layers=p.layers))

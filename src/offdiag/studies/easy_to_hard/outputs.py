@@ -20,7 +20,7 @@ from offdiag.studies.easy_to_hard.figures.over_draws import OverDraws
 from offdiag.studies.easy_to_hard.figures.supervision_gap import SupervisionGapFigure
 from offdiag.studies.easy_to_hard.figures.training_bars import TrainingBars
 from offdiag.studies.easy_to_hard.grid import Setting, common_test, methods_for, noises, settings
-from offdiag.studies.easy_to_hard.params import Params
+from offdiag.studies.easy_to_hard.params import HardnessParams
 from offdiag.studies.easy_to_hard.row_filters import (
     HARD,
     LEARNER,
@@ -47,7 +47,7 @@ CORRELATIONS = MeasureCorrelations(
 )
 
 
-def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
+def analyses(p: HardnessParams) -> tuple[StudyAnalysis, ...]:
     """Return the tables: the gap and its tests, accuracies, the gap between levels, correlations of measures."""
     tables: list[StudyAnalysis] = [_recovered(p), _tests(p)] if has_gap(p) else []
     tables.append(_accuracies(p, levels=TESTED if has_levels(p) else ()))
@@ -62,7 +62,7 @@ def analyses(p: Params) -> tuple[StudyAnalysis, ...]:
     return (*tables, CORRELATIONS)
 
 
-def figures(p: Params) -> tuple[StudyFigure, ...]:
+def figures(p: HardnessParams) -> tuple[StudyFigure, ...]:
     """Return the figures: the gap, bars or curves by training data, accuracy over hardness, measures of the items."""
     drawn: list[StudyFigure] = []
     if has_gap(p) and not varying(p):
@@ -80,7 +80,7 @@ def figures(p: Params) -> tuple[StudyFigure, ...]:
     return (*drawn, *_of_items(p))
 
 
-def _recovered(p: Params) -> SupervisionGapRecovered:
+def _recovered(p: HardnessParams) -> SupervisionGapRecovered:
     return SupervisionGapRecovered(
         name="recovered",
         by=(*LEARNER, *sources(p), *varying(p)),
@@ -90,7 +90,7 @@ def _recovered(p: Params) -> SupervisionGapRecovered:
     )
 
 
-def _tests(p: Params) -> SupervisionTests:
+def _tests(p: HardnessParams) -> SupervisionTests:
     return SupervisionTests(
         name="tests",
         by=(*LEARNER, *sources(p), *varying(p)),
@@ -101,7 +101,7 @@ def _tests(p: Params) -> SupervisionTests:
 
 
 def _accuracies(
-    p: Params, items: Where | None = None, where: Where | None = None, levels: tuple[str, ...] = ()
+    p: HardnessParams, items: Where | None = None, where: Where | None = None, levels: tuple[str, ...] = ()
 ) -> AccuracyOverDraws:
     tested = f"{items['level']} items" if items else "all test items"
     by_level = ", and on those of a level" if levels else ""
@@ -115,7 +115,7 @@ def _accuracies(
     )
 
 
-def _by_training(p: Params, one: ModelAndDataset) -> Iterator[StudyFigure]:
+def _by_training(p: HardnessParams, one: ModelAndDataset) -> Iterator[StudyFigure]:
     """Yield bars of one model on one data set: accuracy by training level, and the gap from there to hard items."""
     if not methods_for(p, one.dataset):
         return
@@ -135,7 +135,7 @@ def _by_training(p: Params, one: ModelAndDataset) -> Iterator[StudyFigure]:
         )
 
 
-def _by_model(p: Params) -> Iterator[StudyFigure]:
+def _by_model(p: HardnessParams) -> Iterator[StudyFigure]:
     """Yield, for several models, bars of the accuracy on hard items of each data set; one column per model."""
     for dataset in p.datasets if len(p.models) > 1 else ():
         if methods_for(p, dataset):
@@ -149,7 +149,7 @@ def _by_model(p: Params) -> Iterator[StudyFigure]:
             )
 
 
-def _from_elsewhere(p: Params) -> Iterator[StudyFigure]:
+def _from_elsewhere(p: HardnessParams) -> Iterator[StudyFigure]:
     """Yield bars of the accuracy on the hard items of one data set, by the data set and level of training."""
     common = common_test(p)
     if common is not None and any(methods_for(p, dataset) for dataset in p.datasets):
@@ -163,7 +163,7 @@ def _from_elsewhere(p: Params) -> Iterator[StudyFigure]:
         )
 
 
-def _all_to_all(p: Params) -> OverDraws:
+def _all_to_all(p: HardnessParams) -> OverDraws:
     """Return accuracies of training and testing on all levels: data sets by methods."""
     return OverDraws(
         name="all-to-all",
@@ -177,7 +177,7 @@ def _all_to_all(p: Params) -> OverDraws:
     )
 
 
-def _curves(p: Params, one: ModelAndDataset) -> Iterator[StudyFigure]:
+def _curves(p: HardnessParams, one: ModelAndDataset) -> Iterator[StudyFigure]:
     """Yield curves over training sizes, over their cost (a hard item costs two easy ones), and over label noise."""
     for name in methods_for(p, one.dataset):
         slug, where = f"{name.replace('+', '-')}-{one.slug}", {**one.where, **with_untrained(p, name)}
@@ -198,11 +198,11 @@ def _curves(p: Params, one: ModelAndDataset) -> Iterator[StudyFigure]:
                          factors={"hard": 1 / p.hard_noise if p.hard_noise else 1.0}, labelled=True)  # fmt: skip
 
 
-def _curve(p: Params, name: str, where: Where, x: str, title: str, **settings: Any) -> OverDraws:
+def _curve(p: HardnessParams, name: str, where: Where, x: str, title: str, **settings: Any) -> OverDraws:
     return OverDraws(name=name, of=_accuracies(p, HARD, where), x=x, title=title, caption=f"{title}.", **settings)
 
 
-def _over_hardness(p: Params, one: ModelAndDataset) -> ByHardness:
+def _over_hardness(p: HardnessParams, one: ModelAndDataset) -> ByHardness:
     """Return accuracy over the values of all measures: untrained, and by training level with the first method."""
     learners = " and ".join(["untrained", *methods_for(p, one.dataset)[:1]])
     of = AccuracyByHardness(
@@ -213,7 +213,7 @@ def _over_hardness(p: Params, one: ModelAndDataset) -> ByHardness:
                       caption=caption)  # fmt: skip
 
 
-def _arms(p: Params, dataset: str) -> dict[str, Where]:
+def _arms(p: HardnessParams, dataset: str) -> dict[str, Where]:
     arms: dict[str, Where] = {"untrained": {"method": "zero-shot"}}
     levels = dict.fromkeys(level for setting in settings(p) if setting.dataset == dataset for level in setting.strata())
     for name in methods_for(p, dataset)[:1]:
@@ -224,7 +224,7 @@ def _arms(p: Params, dataset: str) -> dict[str, Where]:
     return arms
 
 
-def _of_items(p: Params) -> Iterator[StudyFigure]:
+def _of_items(p: HardnessParams) -> Iterator[StudyFigure]:
     """Yield the heat map and the histograms of the measures of each data set; they need no model."""
     for dataset in p.datasets:
         yield CorrelationHeatMap(

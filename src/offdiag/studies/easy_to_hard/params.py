@@ -72,7 +72,7 @@ LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
-class Params(StudyParams):
+class HardnessParams(StudyParams):
     """Parameters of the study easy-to-hard; the defaults are the published grid.
 
     Attributes:
@@ -211,11 +211,11 @@ def _given(value: T | None, otherwise: T) -> T:
 
 
 _LORA = Recipe(learning_rate=1e-3, batch_size=8, warmup_updates=0, targets=("q_proj", "v_proj"))
-QUICK = Params(
+QUICK = HardnessParams(
     datasets=("synthetic",), hardness=("num_steps",), train_on=("easy", "hard"), bootstraps=2,
     methods=("in-context", "linear-probe", "fine-tuning"), sizes=(48,), shots=(4,), n_test=60, recipe=_LORA,
 )  # fmt: skip
-CPU = Params(
+CPU = HardnessParams(
     datasets=("arc", "mmlu"), hardness=("grade", "bloom", "difficulty", "arc:question_words", "school"), bootstraps=3,
     pool="whole", methods=("in-context", "linear-probe", "fine-tuning"), n_test=240, recipe=_LORA,
 )  # fmt: skip
@@ -228,7 +228,7 @@ _LLAMAS = tuple(
     ModelSpec(source=f"hub:meta-llama/Llama-2-{size}-hf", dtype="bfloat16", quantization="nf4")
     for size in ("70b", "13b", "7b")
 )
-PAPER = Params(
+PAPER = HardnessParams(
     models=_LLAMAS,
     recipe=_QLORA.model_copy(update={"objective": "choices"}),
     rationale_recipe=_QLORA.model_copy(update={"epochs": 38, "max_updates": 150}),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from offdiag.analyses.selection import Where
 from offdiag.studies.easy_to_hard.grid import methods_for
-from offdiag.studies.easy_to_hard.params import MethodName, Params
+from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName
 
 UNTRAINED: Where = {"method": "zero-shot", "learner": "zero-shot", "k": 0}
 HARD: Where = {"level": "hard"}
@@ -26,14 +26,14 @@ class ModelAndDataset(NamedTuple):
         return {"model": self.model, "eval_dataset": self.dataset}
 
 
-def models_and_datasets(p: Params) -> Iterator[ModelAndDataset]:
+def models_and_datasets(p: HardnessParams) -> Iterator[ModelAndDataset]:
     """Yield each model with each data set that is a test; where there are several models the slug names it."""
     for model, dataset in product(p.models, (p.asked,) if p.asked else p.datasets):
         name = f"{dataset}-{model.short_name}" if len(p.models) > 1 else dataset
         yield ModelAndDataset(model.short_name, dataset, name.lower())
 
 
-def varying(p: Params) -> tuple[str, ...]:
+def varying(p: HardnessParams) -> tuple[str, ...]:
     """Return the columns beside the method in which the learners of one draw differ."""
     several = {
         "k": len(p.shots) > 1,
@@ -43,24 +43,24 @@ def varying(p: Params) -> tuple[str, ...]:
     return tuple(name for name, there in several.items() if there)
 
 
-def has_levels(p: Params) -> bool:
+def has_levels(p: HardnessParams) -> bool:
     """Return whether items of several levels are tested."""
     return p.hardness != ("none",) and not p.asked
 
 
-def has_gap(p: Params) -> bool:
+def has_gap(p: HardnessParams) -> bool:
     """Return whether there are learners of easy and of hard items to compare."""
     return (
         p.hardness != ("none",) and {"easy", "hard"} <= set(p.train_on) and any(methods_for(p, d) for d in p.datasets)
     )
 
 
-def sources(p: Params) -> tuple[str, ...]:
+def sources(p: HardnessParams) -> tuple[str, ...]:
     """Return the columns beside the level that tell sources of training data apart."""
     return ("train_dataset", "train_hardness") if p.asked else ()
 
 
-def with_untrained(p: Params, name: MethodName) -> Where:
+def with_untrained(p: HardnessParams, name: MethodName) -> Where:
     """Return the filter for learners of one method and the untrained one.
 
     It names only columns that the untrained cell lacks: ``select`` lets zero-shot rows pass where a column is NA.
@@ -81,11 +81,11 @@ def without_untrained(name: MethodName) -> Where:
     return {"method": method} if name == "linear-probe" else {"method": method, "rationale": bool(rationale)}
 
 
-def most_data(p: Params, dataset: str, name: MethodName) -> Where:
+def most_data(p: HardnessParams, dataset: str, name: MethodName) -> Where:
     """Return the filter for the largest training set of a method."""
     return {"k": max(p.of(dataset).shots)} if name.startswith("in-context") else {"n_train": max(p.sizes)}
 
 
-def least_noise(p: Params) -> Where:
+def least_noise(p: HardnessParams) -> Where:
     """Return the filter for the first share of label noise, where there are several."""
     return {"noise": p.noises[0]} if "noise" in varying(p) else {}

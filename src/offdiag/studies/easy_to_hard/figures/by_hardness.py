@@ -7,9 +7,8 @@ from offdiag.analyses import Frames
 from offdiag.analyses.selection import Where
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.grids import panels, shape
 from offdiag.figures.stratum_panels import footnote, legend, panel, scale
-from offdiag.figures.style import Look, counted, heading, looks, new_figure, noun, styled
+from offdiag.figures.style import Look, counted, grid_shape, heading, looks, new_figure, noun, panels, styled
 from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import NO_ITEM, UNSURE, AccuracyByHardness
 from offdiag.studies.easy_to_hard.figures.style import UNTRAINED, series_looks
 
@@ -42,7 +41,7 @@ class ByHardness(StudyFigure):
         measures = list(n_bins[n_bins != 1].index)
         styles = _styles(self.of.arms)
         shown = table[table["measure"].isin(measures) & ~table["state"].isin([UNSURE, NO_ITEM])]
-        rows, columns = shape(len(measures))
+        rows, columns = grid_shape(len(measures))
         with styled():
             figure = new_figure(max(2.6 + 3.4 * columns, 7.2), 1.2 + 3.2 * rows)
             for number, (axes, measure) in enumerate(

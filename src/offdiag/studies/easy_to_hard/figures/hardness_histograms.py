@@ -9,8 +9,7 @@ from offdiag.analyses import Frames, StudyAnalysis
 from offdiag.analyses.selection import DONE
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.grids import panels, shape
-from offdiag.figures.style import GREY, footnote, heading, legend, new_figure, noun, styled
+from offdiag.figures.style import GREY, footnote, grid_shape, heading, legend, new_figure, noun, panels, styled
 from offdiag.stats import FloatArray
 from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import MANY
 from offdiag.studies.easy_to_hard.analyses.item_hardness import hardness_of
@@ -48,7 +47,7 @@ class HardnessHistograms(StudyFigure):
         """
         hardness = hardness_of(frames, self.dataset) if self.of is None else self._rows(frames.table(self.of))
         measures = list(dict.fromkeys(hardness["measure"]))
-        rows, columns = shape(len(measures))
+        rows, columns = grid_shape(len(measures))
         with styled():
             figure = new_figure(max(1.6 + 3.2 * columns, 6.4), 1.3 + 2.7 * rows)
             for axes, measure in zip(panels(figure, len(measures), same_height=False), measures, strict=True):

@@ -7,7 +7,7 @@ from typing import NamedTuple, get_args
 from offdiag.methods import FineTuning, LinearProbe, Method, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.steps import Examples, Measurement, ProbeGrid, Weights
-from offdiag.studies.easy_to_hard.item_hardness.params import TRAINED, Measure, Params
+from offdiag.studies.easy_to_hard.item_hardness.params import TRAINED, ItemHardnessParams, Measure
 from offdiag.studies.easy_to_hard.measurements.average_hardness import AverageHardness
 from offdiag.studies.easy_to_hard.measurements.choice_hardness import ChoiceHardness
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
@@ -25,17 +25,17 @@ METHODS: Mapping[str, type[Method]] = {
 TEXTS: tuple[TextMeasure, ...] = get_args(TextMeasure)
 
 
-def cells(p: Params) -> tuple[Cell, ...]:
+def cells(p: ItemHardnessParams) -> tuple[Cell, ...]:
     """Return the choices of every model: untrained, and per draw and size of training data by each method."""
     return tuple(cell for model, name in product(p.models, p.datasets) for cell in _ModelGrid(p, model, name).cells())
 
 
-def measurements(p: Params, planned: Sequence[Cell]) -> tuple[Measurement, ...]:
+def measurements(p: ItemHardnessParams, planned: Sequence[Cell]) -> tuple[Measurement, ...]:
     """Return, per data set, the measures that need no model, each measure by each model, and its mean over models."""
     return tuple(measured for dataset in p.datasets for measured in _measurements(p, dataset, planned))
 
 
-def _measurements(p: Params, dataset: str, planned: Sequence[Cell]) -> Iterator[Measurement]:
+def _measurements(p: ItemHardnessParams, dataset: str, planned: Sequence[Cell]) -> Iterator[Measurement]:
     items = _items(dataset, p.pool)
     for name in (*SPECS[dataset].human, *SPECS[dataset].surface):
         yield ItemHardness(domain=items.model_copy(update={"hardness": name}))
@@ -64,7 +64,7 @@ def _is_of(cell: Cell, model: ModelSpec, dataset: str, method: type[Method]) -> 
 class _ModelGrid(NamedTuple):
     """The cells of one model on one data set."""
 
-    p: Params
+    p: ItemHardnessParams
     model: ModelSpec
     dataset: str
 

@@ -21,7 +21,7 @@ MEASURES: tuple[Measure, ...] = (*get_args(ChoiceMeasure), *get_args(TextMeasure
 TRAINED: tuple[Measure, ...] = ("probe_mdl", "finetuned_mdl")
 
 
-class Params(StudyParams):
+class ItemHardnessParams(StudyParams):
     """Parameters of the study item-hardness; the defaults are those of Hase et al. (2024, arXiv 2401.06751), section 3.
 
     Attributes:
@@ -102,14 +102,14 @@ def n_trainable(spec: DatasetSpec) -> int:
 
 
 _LORA = Recipe(learning_rate=1e-3, batch_size=8, warmup_updates=0, targets=("q_proj", "v_proj"))
-QUICK = Params(
+QUICK = ItemHardnessParams(
     datasets=("synthetic",), measures=("zero_shot_mdl", "finetuned_mdl", "question_nll", "answer_nll", "reasoning_nll"),
     sizes=(5,), bootstraps=1, recipe=_LORA,
 )  # fmt: skip
-CPU = Params(datasets=("arc",), measures=("zero_shot_mdl", "probe_mdl", "question_nll", "answer_nll"))
+CPU = ItemHardnessParams(datasets=("arc",), measures=("zero_shot_mdl", "probe_mdl", "question_nll", "answer_nll"))
 _HUB = ("huggyllama/llama-7b", "tiiuae/falcon-7b", "mistralai/Mistral-7B-v0.1", "mosaicml/mpt-7b")
 # Updates as the original meant them: at least 10 of 50 items each, three epochs.
-PAPER = Params(
+PAPER = ItemHardnessParams(
     models=tuple(ModelSpec(source=f"hub:{name}", dtype="bfloat16") for name in _HUB),
     recipe=Recipe(
         dropout=0.1, targets="all-linear", learning_rate=1e-4, weight_decay=1e-5, batch_size=50,

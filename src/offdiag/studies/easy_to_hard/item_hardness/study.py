@@ -7,17 +7,17 @@ from offdiag.studies.easy_to_hard.exports.hardness_tables import HardnessTables
 from offdiag.studies.easy_to_hard.figures.correlation_heat_map import CorrelationHeatMap
 from offdiag.studies.easy_to_hard.figures.hardness_histograms import HardnessHistograms
 from offdiag.studies.easy_to_hard.item_hardness.grid import cells, measurements
-from offdiag.studies.easy_to_hard.item_hardness.params import CPU, PAPER, QUICK, Params
+from offdiag.studies.easy_to_hard.item_hardness.params import CPU, PAPER, QUICK, ItemHardnessParams
 from offdiag.study import Design, study
 
-__all__ = ["Params", "item_hardness"]
+__all__ = ["ItemHardnessParams", "item_hardness"]
 
 MEASURED = HardnessSummary(name="measured", caption="Mean hardness of the items by each measure.")
 CORRELATIONS = MeasureCorrelations(name="correlations", caption="Spearman's correlation of every two measures.")
 
 
 @study("item-hardness", scales={"quick": QUICK, "cpu": CPU, "paper": PAPER})
-def item_hardness(p: Params) -> Design:
+def item_hardness(p: ItemHardnessParams) -> Design:
     """How hard is each item for a model, and do models agree with people?
 
     The claim: hardness is not one thing; the measures that people gave, those of the text and those of models correlate
