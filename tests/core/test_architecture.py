@@ -2,11 +2,13 @@
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
+from offdiag.steps.measurement import MEASUREMENTS
 from offdiag.tasks import get_task, task_names
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +180,30 @@ def test_circles_are_found():
     assert circles({"a": ["b", "c"], "b": ["c"], "c": []}) == []
 
 
+def test_what_all_studies_share_reads_no_column_of_one_family():
+    columns = family_columns()
+    assert {"eval_base", "train_hardness", "eval_category", "train_geometry"} <= columns
+    for path in FILES:
+        if room(path) in ("analyses", "figures", "reporting", "stats", "gather", "results", "comparison"):
+            strings = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+            assert not {value for value in strings if isinstance(value, str)} & columns, module(path)
+
+
+def family_columns() -> set[str]:
+    """Columns that the domains and measurements of one family have, and those of no other."""
+    families: defaultdict[str, set[str]] = defaultdict(set)
+    for name in task_names():
+        task = get_task(name)
+        fields = set(task.domain_type.model_fields)
+        families[type(task).__module__.split(".")[2]] |= {f"{s}_{field}" for s in ("train", "eval") for field in fields}
+    for name in MEASUREMENTS.names():
+        kind = MEASUREMENTS.get(name)
+        if kind.__module__.startswith("offdiag.studies."):
+            families[kind.__module__.split(".")[2]].add(kind.table)
+    seen = [column for columns in families.values() for column in columns]
+    return {column for column in seen if seen.count(column) == 1}
+
+
 def test_no_module_of_another_package_is_used_as_private():
     paths = sorted(SOURCE.rglob("*.py"))
     assert paths
@@ -187,3 +213,20 @@ def test_no_module_of_another_package_is_used_as_private():
             private = next((i for i, part in enumerate(name.split(".")) if re.match(r"_[a-z]", part)), None)
             if name.startswith("offdiag.") and private is not None and name in MODULES:
                 assert package.startswith(".".join(name.split(".")[:private])), f"{module(path)} imports {name}"
+
+
+def test_names_of_classes_are_unique_or_private():
+    defined: defaultdict[str, set[str]] = defaultdict(set)
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                defined[node.name].add(module(path))
+    assert len(defined) > 100
+    assert {name: homes for name, homes in defined.items() if len(homes) > 1} == {}
+
+
+def test_no_file_is_an_atom_or_a_heap():
+    files = [path for path in FILES if not path.name.startswith("__")]
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert lines
+    assert {module(path): n for path, n in lines.items() if not 30 <= n <= 400} == {}

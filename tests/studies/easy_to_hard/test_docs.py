@@ -85,11 +85,8 @@ def test_the_published_scale_has_as_many_cells_as_it_says():
 
 
 def test_every_parameter_that_the_page_sets_exists():
-    known = {
-        name
-        for params in (HardnessParams, hidden_states.HiddenStatesParams, item_hardness.ItemHardnessParams)
-        for name in params.model_fields
-    }
+    kinds = (HardnessParams, hidden_states.HiddenStatesParams, item_hardness.ItemHardnessParams)
+    known = {name for params in kinds for name in params.model_fields}
     assert documented.unknown_parameters(PAGE, known) == []
 
 
