@@ -69,7 +69,7 @@ class Published(BaseModel):
 
     @property
     def of(self) -> str:
-        """What was measured, on one line: ``base_addition in-context k=4 eval_base=8``."""
+        """The measured quantity on one line: ``base_addition in-context k=4 eval_base=8``."""
         return " ".join(v if isinstance(v, str) else f"{name}={json.dumps(v)}" for name, v in self.where.items())
 
     @property

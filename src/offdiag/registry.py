@@ -175,7 +175,7 @@ def _place(module: str) -> str:
 
 
 def _described(found: object) -> str:
-    """What an object of the wrong type is: ``an int``, or a class and what it lacks."""
+    """Return a description of an object of the wrong type: ``an int``, or a class and what it lacks."""
     if isinstance(found, type):
         lacks = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         return f"the class {found.__qualname__}" + (f" without {lacks}" if lacks else "")

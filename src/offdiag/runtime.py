@@ -1,4 +1,4 @@
-"""How steps are carried out. Nothing here may change a result, so nothing is fingerprinted."""
+"""Settings of a run: device, batch budget, threads. They may not change a result, so none is fingerprinted."""
 
 import gc
 import os

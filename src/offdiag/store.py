@@ -30,7 +30,7 @@ FORMAT = 1
 
 
 class State(StrEnum):
-    """What the store knows of a step."""
+    """State of a step in the store."""
 
     DONE = "done"
     MISSING = "missing"

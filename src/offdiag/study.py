@@ -104,7 +104,7 @@ class Arm(Identity):
 
 
 class Evaluation(Identity):
-    """What an arm is asked: a domain, how many examples, in which words.
+    """Test of an arm: a domain, a number of examples, and the wording of the question.
 
     Attributes:
         n: number of examples. style: wording of the question.
@@ -165,7 +165,7 @@ REPORTED = ("cells", "records", "steps")  # tables of every report
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What a study consists of at given parameters.
+    """Content of a study at given parameters.
 
     Attributes:
         cells: the squares of the matrix, in the order of the tables.

@@ -51,7 +51,7 @@ def test_the_mean_of_a_long_training_is_over_windows_that_widen():
 
 
 def test_two_trainings_of_one_seed_are_refused():
-    with pytest.raises(UserError, match="4 trainings claim one curve"):
+    with pytest.raises(UserError, match="4 trainings belong to one curve"):
         loss_curves(training_frames())
     assert loss_curves(training_frames(), where={"strategy": "mixing"})[0].n_planned == 2
 

@@ -33,7 +33,7 @@ class AnsweringPair(NamedTuple):
 
 
 class AnsweringAgreement(StudyAnalysis):
-    """How often the two ways of answering give the same answer, and whether one of them is right more often.
+    """Agreement of the two ways of answering, and the paired difference of their accuracies.
 
     A written answer that could not be parsed agrees with no choice; it is counted, in ``n_unparsed``.
 

@@ -30,7 +30,7 @@ class Frames:
     """The frames of a study; what is missing or failed is a row like the others.
 
     Attributes:
-        cells: one row a planned cell. records: one row an answered example. Their columns are listed at
+        cells: one row per planned cell. records: one row per answered example. Their columns are listed at
             :mod:`offdiag.columns`.
         measurements: by the name of the table, one frame for all measurements of a kind: the factors of each
             measurement, ``measurement`` (its name), ``state`` (done, missing, failed) and the columns that it

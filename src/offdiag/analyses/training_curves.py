@@ -153,7 +153,7 @@ def _check_seeds(trainings: "Sequence[pd.DataFrame]") -> None:
     if len(set(seeds)) < len(seeds):
         names = ", ".join(str(training["measurement"].iloc[0]) for training in trainings)
         raise UserError(
-            f"{len(seeds)} trainings claim one curve ({names}): expected one for each seed; "
+            f"{len(seeds)} trainings belong to one curve ({names}): expected one for each seed; "
             "tell them apart with arms= or where="
         )
 

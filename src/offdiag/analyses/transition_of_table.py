@@ -17,7 +17,7 @@ ITEMS = ("item", "example")
 
 
 class TransitionOfTable(TableAnalysis):
-    """Where accuracy rises with k: one logistic fit per series, with intervals.
+    """The transition of accuracy over k: one logistic fit per series, with intervals.
 
     The table has ``series``, ``k`` and ``accuracy`` (from 0 to 1; an empty one was not measured) and optionally ``n``,
     the items behind it: then the intervals come from binomial draws. Or it has one row per answer, with ``series``,

@@ -1,4 +1,4 @@
-"""The command line: it reads words, calls the verbs and prints; it has no logic of its own."""
+"""The command line: it parses arguments, calls :mod:`offdiag.api` and prints; it has no logic of its own."""
 
 from collections.abc import Sequence
 

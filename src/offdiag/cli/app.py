@@ -1,4 +1,4 @@
-"""The application: which commands there are, and what becomes of an error."""
+"""The application: list the commands, import the one that is called, and print errors as one line."""
 
 import os
 import sys
@@ -18,15 +18,15 @@ INTERRUPTED = 130
 # (offdiag.cli.commands) is imported when it is called, so that the help of all waits for none.
 COMMANDS = {
     "studies": "List the studies and their scales.",
-    "plan": "What is done, missing and stale, and what it will cost.",
+    "plan": "List done, missing and stale steps, and the cost of the rest.",
     "run": "Run what is not done yet; always a resume.",
-    "status": "One line per step: its state, its folder, and why.",
-    "why": "Why a step is stale or failed, field by field.",
-    "show": "A prompt as the model sees it, the loss mask, and records.",
-    "compare": "What was measured beside what others have published.",
+    "status": "List the steps: the state of each, its folder, and why.",
+    "why": "Explain why a step is stale or failed, field by field.",
+    "show": "Show a prompt as the model sees it, the loss mask, and records.",
+    "compare": "Compare the numbers of a study with published ones.",
     "report": "Write tables, figures and one self-contained page.",
-    "doctor": "See whether machine, store and model are as they should be.",
-    "export": "Write the files that a study leaves for others.",
+    "doctor": "Check this machine, the store and a model.",
+    "export": "Write the files of a study that other programs read.",
     "analyse": "Analyse a table that was made elsewhere.",
     "data": "Print examples of a task's domain.",
     "grade": "Grade completions from standard input.",
@@ -35,10 +35,10 @@ COMMANDS = {
 
 
 class Commands(TyperGroup):
-    """The commands; they are listed without their files, and a file is imported when its command is called."""
+    """Group of the commands, which are listed without an import; the file of a command is imported on its call."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The command that the words name, loaded."""
+        """Return the command that the words name, loaded."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, _loaded(str(name)), rest
 
@@ -82,14 +82,14 @@ def _alone(
 
 
 def _loaded(name: str) -> Any:
-    """The command of that name, from its file."""
+    """Load the command of that name from its file."""
     single = typer.Typer(**SETTINGS)
     single.command(name)(_answering(getattr(import_module(f"offdiag.cli.commands.{name}"), name)))
     return typer.main.get_command(single)
 
 
 def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
-    """The command with its errors as one line on standard error, and its return value as the exit code."""
+    """Wrap a command: errors become one line on standard error, the return value becomes the exit code."""
 
     @wraps(command)
     def answer(**words: Any) -> None:
@@ -126,7 +126,7 @@ def _complain(message: str, code: int) -> int:
 
 
 def _listed() -> None:
-    """Stands for a command until it is called."""
+    """Stand in for a command until it is called."""
 
 
 for _name, _sentence in COMMANDS.items():

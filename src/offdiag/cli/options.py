@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and what they ask for."""
+"""Arguments and options that several commands share, and the plan or domain that they select."""
 
 import shlex
 from collections.abc import Iterable, Iterator
@@ -22,15 +22,15 @@ Sets: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; may come several times.")
 ]
 Keyword: TypeAlias = Annotated[
-    str | None, typer.Option("-k", metavar="WORDS", help="Only cells whose name has all of these words.")
+    str | None, typer.Option("-k", metavar="WORDS", help="Use only cells whose name has all of these words.")
 ]
 StoreFolder: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--store", metavar="FOLDER", help="Finished steps [$OFFDIAG_STORE, or offdiag-store here]."),
+    typer.Option("--store", metavar="FOLDER", help="Folder of finished steps [$OFFDIAG_STORE, or offdiag-store here]."),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CellName: TypeAlias = Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")]
-DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Device to compute on.")]
 OfStudy: TypeAlias = Annotated[
     str | None, typer.Option("--study", metavar="STUDY", help="The study file that defines it, such as my_study.py.")
 ]
@@ -41,7 +41,7 @@ DomainText: TypeAlias = Annotated[
 
 
 def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None = None) -> "Plan":
-    """The plan that the words of a command ask for."""
+    """Make the plan that the arguments of a command ask for."""
     from offdiag.parameters import parse_sets
     from offdiag.planning import make_plan
     from offdiag.study_files import load_study
@@ -54,7 +54,7 @@ def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None 
 def chosen_domain(
     task_name: str, domain_text: str, sets: list[str] | None, study: str | None
 ) -> "Iterator[tuple[Task[Any], Domain]]":
-    """The task and the domain that the words of a command ask for; meanwhile data are read from where they say."""
+    """Give the task and domain that a command asks for; inside the block data are read from its ``data_dir``."""
     from offdiag.tasks import TASKS, get_task, parse_domain
     from offdiag.tasks.data import data_at
 
@@ -85,7 +85,7 @@ def _data_dir(task: "Task[Any]", sets: Iterable[str]) -> str:
 
 
 def command(verb: str, plan: "Plan", store: "Store", keyword: str | None = None) -> str:
-    """What to type for ``verb`` on the same cells in the same store."""
+    """Return the command to type for ``verb`` on the same cells in the same store."""
     from offdiag.api import open_store
 
     chosen = [] if keyword is None else ["-k", keyword]

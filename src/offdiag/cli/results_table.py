@@ -1,4 +1,4 @@
-"""The results of a study as a table: what was asked of whom, accuracy and change, each with its interval."""
+"""Print the results of a study: one row per cell with accuracy, change against untuned, and intervals."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from offdiag.results import Results
 
 COLUMNS = ["arm", "evaluated on", "prompt", "n", "accuracy %", "95 %", "unparsed %", "vs untuned, points"]
-# In tables that someone reads on a terminal.
+# Limits of tables on a terminal.
 MOST_CELLS = 100
 MOST_ROWS = 40
 NUMBERS = ["n", "accuracy %", "unparsed %"]
@@ -47,7 +47,7 @@ def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
 
 
 def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
-    """The cells as rows of text, see ``COLUMNS``."""
+    """Return the cells as rows of text, see ``COLUMNS``."""
     rows = []
     several = cells["task"].nunique() > 1
     for cell in cells.to_dict(orient="records"):
@@ -65,7 +65,7 @@ def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
 
 
 def number(value: Any) -> str:
-    """Three significant digits of a fraction, whole numbers whole; an em dash where there is nothing."""
+    """Format a number: three significant digits, whole numbers whole; an em dash where there is none."""
     if isinstance(value, float) and not _absent(value):
         return f"{value:.3g}"
     return "—" if _absent(value) else str(value)
@@ -76,12 +76,12 @@ def _numeric(table: "pd.DataFrame") -> list[str]:
 
 
 def percent(value: Any) -> str:
-    """``0.425`` as ``42.5``; an em dash where there is no number."""
+    """Format ``0.425`` as ``42.5``; an em dash where there is no number."""
     return "—" if _absent(value) else f"{100 * value:.1f}"
 
 
 def interval(low: Any, high: Any) -> str:
-    """Two percentages in brackets."""
+    """Format an interval of fractions as percentages in brackets."""
     return "" if _absent(low) or _absent(high) else f"[{percent(low)}, {percent(high)}]"
 
 

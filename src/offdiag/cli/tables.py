@@ -78,7 +78,7 @@ def show_stacked(
 
 
 def terminal_width() -> int:
-    """Columns of the terminal."""
+    """Return the width of the terminal in characters."""
     return get_terminal_size().columns
 
 
@@ -88,23 +88,23 @@ def show_json(value: Any) -> None:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """JSON as people read it: letters of all scripts, but whatever a terminal would obey is escaped."""
+    """Return JSON with letters of all scripts, but with control characters escaped."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def printable(text: str) -> str:
-    r"""The text with control characters written out (``\x1b``): a terminal must not obey a model's output."""
+    r"""Return the text, control characters escaped (``\x1b``): a terminal must not obey a model's output."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    """The width of the widest field of each column."""
+    """Return the width of the widest field of each column."""
     return [max(len(field) for field in column) for column in zip(columns, *rows, strict=True)]
 
 
 def aligned(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
-    """The lines of a table in plain columns."""
+    """Return the lines of a table in plain columns."""
     lines = [title]
     wide = widths(columns, rows)
     for row in [list(columns), *rows]:

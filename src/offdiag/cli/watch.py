@@ -1,4 +1,4 @@
-"""What a person sees of a run: a progress bar on a terminal, a line a step elsewhere."""
+"""Show the progress of a run: bars on a terminal, one line per step elsewhere."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ LIGHT_S = 1.0  # steps quicker than this get no line of their own
 
 
 class Lines:
-    """A plain line for each step that took a while or went wrong; keeps the failures for the table at the end."""
+    """Watcher that prints a line per slow or failed step, and keeps the failures for the table at the end."""
 
     def __init__(self, total: int) -> None:
         self.total, self.count = total, 0
@@ -25,14 +25,14 @@ class Lines:
         self._started: dict[str, float] = {}
 
     def started(self, step: Step) -> None:
-        """Remember when."""
+        """Remember when the step began."""
         self._started[step.fingerprint] = time.monotonic()
 
     def progressed(self, step: Step, done: int, total: int) -> None:
-        """Nothing: a log wants no bars."""
+        """Do nothing: a log has no bars."""
 
     def ended(self, step: Step, state: str, message: str) -> None:
-        """Say so, unless it was nothing."""
+        """Print a line if the step was slow or failed."""
         self.count += 1
         seconds = time.monotonic() - self._started.pop(step.fingerprint, time.monotonic())
         if state != "done":
@@ -53,7 +53,7 @@ class Lines:
 
 
 class Bars(Lines):
-    """Progress bars for the whole run and for each step at work, with the lines above them."""
+    """Watcher with a progress bar for the run and one per running step, below the printed lines."""
 
     def __init__(self, total: int) -> None:
         super().__init__(total)
@@ -67,7 +67,7 @@ class Bars(Lines):
         self._tasks: dict[str, TaskID] = {}
 
     def started(self, step: Step) -> None:
-        """A bar of its own."""
+        """Add a bar for the step."""
         super().started(step)
         from rich.markup import escape
 
@@ -79,7 +79,7 @@ class Bars(Lines):
         self._progress.update(self._tasks[step.fingerprint], completed=done, total=total)
 
     def ended(self, step: Step, state: str, message: str) -> None:
-        """Take the bar away and leave a line."""
+        """Remove the bar of the step and print its line."""
         task = self._tasks.pop(step.fingerprint, None)
         if task is not None:
             self._progress.remove_task(task)
@@ -99,7 +99,7 @@ class Bars(Lines):
 
 
 def watcher_for(total: int) -> Lines:
-    """Bars on a terminal, lines elsewhere."""
+    """Return bars on a terminal, lines elsewhere."""
     watcher: Lines = Bars(total) if sys.stdout.isatty() else Lines(total)
     _: Watcher = watcher
     return watcher

@@ -1,4 +1,4 @@
-"""What a plan costs: one line per kind of step, and the memory of each phase."""
+"""Cost of a plan: one line per kind of step, and the memory of each phase."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from offdiag.steps import CostLine
 
 
 def row(line: CostLine) -> dict[str, str]:
-    """The cost of some steps for people, by column."""
+    """Return a line of costs as texts, by column."""
     return {
         "steps": f"{line.steps} {line.kind}",
         "prompt tokens": count(line.prompt_tokens),
@@ -22,7 +22,7 @@ def row(line: CostLine) -> dict[str, str]:
 
 
 def _between(low: str, high: str) -> str:
-    """``12.9 … 20.4 TFLOP``; a unit that both share is told once."""
+    """``12.9 … 20.4 TFLOP``; a unit that both share is written once."""
     if low == high:
         return low
     number, _, unit = low.partition(" ")
@@ -31,7 +31,7 @@ def _between(low: str, high: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What the steps of a plan cost.
+    """Cost of the steps of a plan.
 
     Attributes:
         lines: one per kind of step, in the order of the plan. memory: one per phase and model.
@@ -47,7 +47,7 @@ class Cost:
 
     @property
     def total(self) -> CostLine:
-        """All lines together."""
+        """The sum of all lines."""
         return sum(self.lines, CostLine(kind="in all", steps=0))
 
     @property

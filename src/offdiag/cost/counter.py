@@ -1,4 +1,4 @@
-"""What inference and training costs are counted from: a sample of prompts, their tokens, and the sizes of models."""
+"""Base of the counters of inference and training costs: sampled prompts, token counts and model sizes."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 @dataclass
 class Counter:
-    """The verbs of :class:`offdiag.steps.CostProbe` that inference and training share.
+    """Base of cost counters: the methods of :class:`offdiag.steps.CostProbe` that inference and training share.
 
     Attributes:
-        work: words prompts in place of the engine. token_budget: most tokens of a batch.
+        work: stands in for the engine and makes the prompts. token_budget: most tokens per batch.
         sizes: of the models, with a note for each that is not known.
     """
 
@@ -29,29 +29,29 @@ class Counter:
     _made: dict[Hashable, Any] = field(default_factory=dict)
 
     def sample(self, examples: Examples) -> list[Example]:
-        """The first few of the examples."""
+        """Return the first few of the examples."""
         return self.work.sample(examples)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` returns, computed once for each key."""
+        """Return the result of ``make``, computed once per key."""
         if key not in self._made:
             self._made[key] = make()
         found: T = self._made[key]
         return found
 
     def tokens(self, texts: Sequence[str]) -> float:
-        """The mean number of tokens of at least one text."""
+        """Return the mean number of tokens of at least one text."""
         return counting.mean_length(self.work.split(texts))
 
     def prompt_tokens(self, weights: Weights, prompts: Sequence[str]) -> list[int]:
-        """Tokens of each user's turn with the chat template of the model."""
+        """Return the number of tokens of each user turn with the chat template of the model."""
         template = sum(self.sizes.counted(weights).chat)
         return [template + len(prompt) for prompt in self.work.split(prompts)]
 
     def check_fits(
         self, step: Step, weights: Weights, items: Sequence[Example], tokens: Sequence[int], remedy: str
     ) -> None:
-        """See that a model can read so many tokens for each item.
+        """Check that the context of a model holds so many tokens for each item.
 
         Raises:
             UserError: it cannot.
@@ -59,10 +59,10 @@ class Counter:
         counting.check_fits(step.name, items, tokens, self.sizes.counted(weights), remedy)
 
     def operations(self, model: Counted, per_weight: int, tokens: float) -> float | None:
-        """Floating-point operations for so many tokens; None where the size is not known."""
+        """Return the floating-point operations for so many tokens; None where the size is not known."""
         return operations(self.sizes.counted(model), per_weight, tokens)
 
 
 def operations(size: Size, per_weight: int, tokens: float) -> float | None:
-    """Floating-point operations for so many tokens; None where the size is not known."""
+    """Return the floating-point operations for so many tokens; None where the size is not known."""
     return None if size.parameters is None else per_weight * size.parameters * tokens

@@ -1,4 +1,4 @@
-"""The cost of a plan, counted from its steps and their prompts; no model, tokenizer or torch is loaded.
+"""Estimate the cost of a plan from its steps and prompts; no model, tokenizer or torch is loaded.
 
 Operations are ``2 P`` per token that is read or written, where P is the number of weights: one multiplication and one
 addition per weight (Kaplan et al. 2020, section 2.1). What attention adds with the length of the context is left out
@@ -27,7 +27,7 @@ def estimate(
     runtime: Runtime | None = None,
     throughput: Throughput | None = None,
 ) -> Cost:
-    """What the steps of a plan cost.
+    """Return the estimated cost of the steps of a plan.
 
     Args:
         plan: the steps.
@@ -57,7 +57,7 @@ def estimate(
 
 
 def check_contexts(plan: Plan, needed: Collection[str], runtime: Runtime) -> None:
-    """See that what the needed steps ask and teach fits into the models' contexts, as far as it is known before a run.
+    """Check that prompts and training examples fit the models' contexts, as far as they are known before a run.
 
     Raises:
         UserError: something does not.

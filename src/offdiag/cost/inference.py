@@ -1,4 +1,4 @@
-"""What it costs to ask models, and the memory of each while it answers."""
+"""Cost of inference: tokens and operations of each step, and the memory of each model while it answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ FEWER = "use fewer demonstrations, a smaller max_new_tokens or another model"
 
 @dataclass
 class _InferencePeak:
-    """What decides the peak memory of one model: its largest batch, what it keeps of prompts, and its adapters.
+    """Inputs to the peak memory of one model: its largest batch, the prompt tokens that it keeps, and its adapters.
 
     ``recipes`` are those of the adapters; None for one of unknown size.
     """
@@ -32,7 +32,7 @@ class _InferencePeak:
     recipes: dict[Recipe | None, None] = field(default_factory=dict)
 
     def memory(self) -> Memory:
-        """Of the model while it answers."""
+        """Return the memory of the model while it answers."""
         size = size_of(self.spec)
         adapters = [None if recipe is None else adapter_parameters(size, recipe) for recipe in self.recipes]
         known = [adapter for adapter in adapters if adapter is not None]
@@ -48,13 +48,13 @@ class _InferencePeak:
 
 @dataclass
 class InferenceCost(Counter):
-    """Counts what is asked, one step after the other; see :class:`offdiag.steps.CostProbe` for the verbs."""
+    """Counter of the cost of inference, one step after the other; its methods are those of ``CostProbe``."""
 
     _prefill: Prefill = field(default_factory=Prefill)
     _peaks: dict[ModelSpec, _InferencePeak] = field(default_factory=dict)
 
     def inference_memory(self) -> list[Memory]:
-        """Of each model while it answers."""
+        """Return the memory of each model while it answers."""
         return [peak.memory() for peak in self._peaks.values()]
 
     def generate(
@@ -68,7 +68,7 @@ class InferenceCost(Counter):
         n: int,
         max_new_tokens: int,
     ) -> CostLine:
-        """Prompts, and what is written after them: as much as the ideal responses with their end token, or the most."""
+        """Count prompts and generated tokens: as many as in ideal responses, and at most ``max_new_tokens``."""
         size = self.sizes.counted(weights)
         expected = round(n * min(max_new_tokens, self.tokens(responses) + 1))
         asked = self._ask(step, weights, size, prompts, items, n, beside=max_new_tokens)
@@ -93,7 +93,7 @@ class InferenceCost(Counter):
         n: int,
         every_token: bool = False,
     ) -> CostLine:
-        """Prompts, each read once, and their choices; the last token of a choice is read for its hidden state alone."""
+        """Count prompts, each read once, and their choices; the last token of a choice only with ``every_token``."""
         size = self.sizes.counted(weights)
         lengths = [[len(choice) for choice in self.work.split([f" {one}" for one in own])] for own in choices]
         offered = sum(map(sum, lengths)) / len(lengths)
@@ -111,7 +111,7 @@ class InferenceCost(Counter):
         )
 
     def read(self, step: Step, model: Counted, tokens: float) -> CostLine:
-        """Full batches of texts; what a model that is none of ours reads says nothing about the time of the others."""
+        """Count texts read in full batches; those of a foreign model (an int) are left out of the time estimate."""
         whole = round(tokens)
         if not isinstance(model, int) and from_scratch(model) is None:
             peak = self._peak(model.spec)

@@ -1,4 +1,4 @@
-"""Memory that a model needs while it answers and while it learns.
+"""Estimate the memory that a model needs while it answers and during training.
 
 Estimates: the CUDA context (0.5 GiB or so), the allocator's gaps and the logits of generated tokens are left out.
 
@@ -26,7 +26,7 @@ _ACTIVATION_BYTES, _LOGITS_BYTES = 34, 12
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Bytes by what they are for; None where the model's shape is not known.
+    """Bytes by purpose; None where the model's shape is not known.
 
     Attributes:
         phase: ``"answer"`` or ``"train"``. model: its name and number format.
@@ -50,14 +50,14 @@ class Memory:
         return sum(known) if len(known) == 5 else None
 
     def to_json(self) -> dict[str, str | float | None]:
-        """All fields, in bytes, with the total."""
+        """Return all fields, in bytes, with the total."""
         return {**asdict(self), "total": self.total}
 
 
 def answering(
     spec: ModelSpec, size: Size, *, batch_tokens: int, longest_shared: int, kept_tokens: int, adapter: int | None
 ) -> Memory:
-    """While it answers.
+    """Return the memory of a model while it answers.
 
     Args:
         spec: dtype and quantisation.
@@ -82,7 +82,7 @@ def answering(
 
 
 def training(spec: ModelSpec, size: Size, recipe: Recipe, *, batch_tokens: int) -> Memory:
-    """While it learns.
+    """Return the memory of a model during training.
 
     Args:
         spec: dtype and quantisation.
@@ -107,14 +107,14 @@ def training(spec: ModelSpec, size: Size, recipe: Recipe, *, batch_tokens: int) 
 
 
 def adapter_parameters(size: Size, recipe: Recipe) -> int | None:
-    """Weights of the recipe's adapter; 0 for full training."""
+    """Return the number of weights of the recipe's adapter; 0 for full training."""
     if recipe.adapter == "full":
         return 0
     return None if size.shape is None else size.shape.adapter_parameters(recipe.rank, recipe.targets)
 
 
 def weight_bytes(size: Size, precision: int, *, nf4: bool, rest: int | None = None) -> float | None:
-    """Bytes of all weights.
+    """Return the bytes of all weights.
 
     Args:
         size: of the model.

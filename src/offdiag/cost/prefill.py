@@ -1,4 +1,4 @@
-"""Prompt tokens as :class:`offdiag.models.lm.LM` computes them: what prompts share is prefilled once.
+"""Count prompt tokens as :class:`offdiag.models.lm.LM` computes them: shared prefixes are prefilled once.
 
 Prompts with the same beginning share it. Its whole blocks of 128 tokens are computed once for all prompts and all
 numbers of demonstrations under the same weights; the incomplete last block is computed once per step. A model whose
@@ -31,7 +31,7 @@ class Prompted(NamedTuple):
 
 @dataclass
 class Prefill:
-    """Counts the prompts of one step after the other and remembers the blocks that are known by then."""
+    """Counter of prompt tokens, one step after the other; it remembers which prefix blocks are in the cache."""
 
     _known: set[tuple[str, int]] = field(default_factory=set)
 

@@ -1,4 +1,4 @@
-"""What the steps of a plan say that they cost."""
+"""Collect the cost that each step of a plan states (``Step.cost``), and the notes on what is not counted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,10 @@ from offdiag.steps import CostLine, Step
 
 @dataclass
 class PlanProbe(InferenceCost, TrainingCost):
-    """What each step is given to say what it costs (see :class:`offdiag.steps.CostProbe`)."""
+    """Argument of ``Step.cost`` for all steps of a plan (see :class:`offdiag.steps.CostProbe`)."""
 
     def line(self, step: Step) -> CostLine:
-        """The cost of one step; one that needs a model and does not say what it costs leaves a note.
+        """Return the cost of one step; a step that needs a model but states no cost leaves a note.
 
         Raises:
             UserError: a pool has fewer examples than a prompt shows, or a prompt is longer than the model's context.
@@ -35,12 +35,12 @@ class PlanProbe(InferenceCost, TrainingCost):
         return found if found.steps == 1 else replace(found, steps=1)
 
     def memory(self) -> tuple[Memory, ...]:
-        """Of each model while it answers and of each recipe while it learns."""
+        """Return the memory of each model while it answers and of each recipe during training."""
         return (*self.inference_memory(), *self.training_memory())
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the numbers must know, in order of appearance."""
+        """Notes on what is not counted or not known, in order of appearance."""
         return tuple(self.sizes.notes)
 
     def _note(self, step: Step, what: str) -> None:
@@ -49,6 +49,6 @@ class PlanProbe(InferenceCost, TrainingCost):
 
 @contextmanager
 def plan_probe(runtime: Runtime) -> Iterator[PlanProbe]:
-    """A probe for the steps of one plan, whose batches the runtime's token budget fills; use ``with``."""
+    """Open a cost probe for the steps of one plan; the runtime's token budget sets the size of batches."""
     with PromptSample(runtime) as sample:
         yield PlanProbe(sample, runtime.token_budget)

@@ -1,4 +1,4 @@
-"""A sample of the examples of a plan, whose prompts are worded as in a run, but without its models."""
+"""Make the prompts of a few examples per step as a run would, without its models."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ from offdiag.tasks import Example
 if TYPE_CHECKING:
     from offdiag.models.lm import LM
 
-# Examples of each set that are worded; the rest are taken to be as long.
+# Examples of each set whose prompts are made; the rest are assumed to be as long.
 SAMPLES = 4
 
 
 class NotYetKnownError(UserError):
-    """A prompt depends on what another step is still to make."""
+    """A prompt depends on the result of a step that has not run."""
 
 
 class PromptSample:
@@ -43,10 +43,10 @@ class PromptSample:
         self._temporary.cleanup()
 
     def output(self, step: Step) -> Path:
-        """The folder with the examples of a step, all of them, drawn now.
+        """Return a folder with all examples of a step, drawn now.
 
         Raises:
-            NotYetKnownError: the step makes something else.
+            NotYetKnownError: the step is not :class:`offdiag.steps.Examples`.
         """
         if not isinstance(step, Examples):
             raise NotYetKnownError(f"prompts that need {step.kind}/{step.name} are not known before it has run")
@@ -59,7 +59,7 @@ class PromptSample:
         return folder
 
     def model(self, weights: Weights) -> "LM":
-        """There is none.
+        """Refuse: no model is loaded for an estimate.
 
         Raises:
             NotYetKnownError: always.
@@ -67,17 +67,17 @@ class PromptSample:
         raise NotYetKnownError(f"prompts that need the model {weights.label} are not known before it has run")
 
     def progress(self, done: int, total: int) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def sample(self, step: Examples) -> list[Example]:
-        """The first few of the examples."""
+        """Return the first few of the examples."""
         if step.fingerprint not in self._samples:
             few = Examples(domain=step.domain, split=step.split, n=min(step.n, SAMPLES), seed=step.seed)
             self._samples[step.fingerprint] = few.sample()
         return self._samples[step.fingerprint]
 
     def split(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text; a text that many steps share is cut once."""
+        """Return the tokens of each text; a text that many steps share is split once."""
         for text in texts:
             if text not in self._split:
                 self._split[text] = split(text)

@@ -1,4 +1,4 @@
-"""The shape of a decoder, and what follows from it."""
+"""Shape of a decoder, and the numbers of weights and cached values that follow from it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How large a model is, from its specification alone: no weights are read and no hub is asked."""
+"""Look up the size of a model by its specification alone: no weights are read, no hub is asked."""
 
 import json
 import re
@@ -48,7 +48,7 @@ _IN_NAME = re.compile(r"(?<![\d.a-z])(\d+(?:\.\d+)?)([mb])(?![a-z\d])")
 
 @dataclass(frozen=True)
 class Size:
-    """What is known of a model's size: both fields, the parameters alone, or nothing."""
+    """Size of a model as far as it is known: both fields, the parameters alone, or neither."""
 
     parameters: int | None = None
     shape: Shape | None = None
@@ -60,7 +60,7 @@ class Size:
 
 
 def size_of(spec: ModelSpec) -> Size:
-    """The size of a model: from its folder's ``config.json``, the table of known models, or the number in its name."""
+    """Return a model's size: from its ``config.json``, the table of known models, or the number in its name."""
     config = spec.origin.config()
     shape = None if config is None else _from_config(config)
     shape = shape or KNOWN.get(_plain_name(spec.short_name))
@@ -71,7 +71,7 @@ def size_of(spec: ModelSpec) -> Size:
 
 @dataclass
 class Sizes:
-    """Looks up the sizes of a plan's models.
+    """Look-up of the sizes of a plan's models, with notes.
 
     Attributes:
         notes: one line for each model that is not known well, in order of appearance.
@@ -80,7 +80,7 @@ class Sizes:
     notes: dict[str, None] = field(default_factory=dict)
 
     def of(self, spec: ModelSpec) -> Size:
-        """The size of a pretrained model, as far as it is known."""
+        """Return the size of a pretrained model, as far as it is known."""
         size = size_of(spec)
         if size.parameters is None:
             self.notes[f"unknown model size: {spec.source}"] = None
@@ -89,14 +89,14 @@ class Sizes:
         return size
 
     def counted(self, model: Counted) -> Size:
-        """The size of weights, or of a model whose number of parameters is given."""
+        """Return the size of weights, or of a model whose number of parameters is given."""
         if isinstance(model, int):
             return Size(model)
         return from_scratch(model) or self.of(model.spec)
 
 
 def from_scratch(weights: Weights) -> Size | None:
-    """The size of a model that a study makes of nothing: a few megabytes, which no memory is planned for."""
+    """Return the size of a model trained from scratch, which is too small to plan memory for; None for others."""
     parameters = None if weights.trained is None else weights.trained.parameters
     return None if parameters is None else Size(parameters)
 
@@ -109,13 +109,13 @@ def _plain_name(name: str) -> str:
 
 
 def _from_name(name: str) -> int | None:
-    """``Some-Model-7B`` has 7e9 parameters, ``tiny-135m`` 135e6."""
+    """Return the number of parameters in a name: 7e9 in ``Some-Model-7B``, 135e6 in ``tiny-135m``."""
     found = _IN_NAME.search(name.lower())
     return None if found is None else round(float(found[1]) * {"m": 1e6, "b": 1e9}[found[2]])
 
 
 def _from_config(path: Path) -> Shape | None:
-    """The shape in a configuration of the Llama family; None where it says something else, or nothing."""
+    """Return the shape in a configuration of the Llama family; None for any other configuration."""
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         heads = int(config["num_attention_heads"])

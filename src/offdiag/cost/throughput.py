@@ -1,4 +1,4 @@
-"""How fast this machine has been at the finished steps of a plan."""
+"""Measure the throughput (tokens per second) of the finished steps of a plan."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import Step
 from offdiag.store import Store
 
-# What a step that writes or trains tells of itself in its summary, beside its ``seconds``.
+# Keys of a step's summary beside ``seconds``: generated tokens, and tokens of a training.
 GENERATED, TRAINED = "new_tokens", "total_tokens"
 
 
@@ -29,7 +29,7 @@ class Throughput:
     read: float | None = None
 
     def seconds(self, generated: float, trained: float, read: float = 0.0) -> float | None:
-        """Time for so many tokens; None where a rate that is needed is not known."""
+        """Return the seconds for so many tokens; None where a rate that is needed is not known."""
         parts = [(generated, self.generated), (trained, self.trained), (read, self.read)]
         if any(tokens and not rate for tokens, rate in parts):
             return None
@@ -38,7 +38,7 @@ class Throughput:
 
 @with_its_data
 def measured(plan: Plan, store: Store) -> Throughput:
-    """The rates at which the plan's finished steps went, from their results in the store."""
+    """Return the throughput of the plan's finished steps, from their results in the store."""
     finished = store.finished(step for step in plan.steps if step.group is not None)
     summaries = {step: (store.result(step) or {}).get("summary", {}) for step in finished}
     timed = {step: summary for step, summary in summaries.items() if "seconds" in summary}
@@ -54,7 +54,7 @@ def _rate(summaries: Collection[dict[str, Any]], tokens: str) -> float | None:
 
 
 def _reading_rate(timed: dict[Step, dict[str, Any]]) -> float | None:
-    """The tokens of what was only read stand in no result: they are counted as for an estimate."""
+    """Return tokens per second of steps that only read; no result has their tokens, so these are estimated."""
     tokens, seconds = 0, 0.0
     with plan_probe(Runtime()) as probe:
         for step, summary in timed.items():

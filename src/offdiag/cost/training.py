@@ -1,4 +1,4 @@
-"""What trainings cost, and the memory of each recipe while it learns."""
+"""Cost of training: tokens and operations of each step, and the memory of each recipe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ SHORTER = "choose shorter examples or a model with a longer context"
 
 @dataclass
 class TrainingCost(Counter):
-    """Counts what is trained, one step after the other; see :class:`offdiag.steps.CostProbe` for the verbs."""
+    """Counter of the cost of training, one step after the other; its methods are those of ``CostProbe``."""
 
     _batches: dict[tuple[ModelSpec, Recipe], int] = field(default_factory=dict)
 
     def training_memory(self) -> list[Memory]:
-        """Of each recipe while it learns; recipes that need the same are told once."""
+        """Return the memory of each recipe during training; recipes with equal needs are listed once."""
         found = (training(spec, size_of(spec), recipe, batch_tokens=n) for (spec, recipe), n in self._batches.items())
         return list(dict.fromkeys(found))
 
@@ -40,7 +40,7 @@ class TrainingCost(Counter):
         n: int,
         choices: Sequence[Sequence[str]] = (),
     ) -> CostLine:
-        """Prompts and responses with their end token, or prompts with each of their choices, as often as seen."""
+        """Count prompts with responses and end token, or with each of their choices, each time they are seen."""
         asked, answered = self.prompt_tokens(start, prompts), self.work.split(responses)
         lengths = [prompt + len(response) for prompt, response in zip(asked, answered, strict=True)]
         self.check_fits(step, start, items, lengths, SHORTER)
@@ -56,7 +56,7 @@ class TrainingCost(Counter):
         return CostLine(kind=step.kind, trained_tokens=tokens, flops_expected=flops, flops_most=flops)
 
     def train_operations(self, start: Weights, recipe: Recipe) -> int:
-        """Operations per weight and token of a forward and a backward pass, see :mod:`offdiag.cost.estimate`."""
+        """Return the operations per weight and token of a forward and a backward pass (see ``cost.estimate``)."""
         return 6 if recipe.adapter == "full" or is_four_bits(start.spec, recipe) else 4
 
     def hold_training(self, start: Weights, recipe: Recipe, longest: int) -> None:

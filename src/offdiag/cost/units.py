@@ -1,4 +1,4 @@
-"""Large numbers for people: ``1.2 M``, ``3.4 PFLOP``, ``9.1 GiB``, ``2 h 5 min``; None is ``unknown``."""
+"""Format large numbers: ``1.2 M``, ``3.4 PFLOP``, ``9.1 GiB``, ``2 h 5 min``; None is ``unknown``."""
 
 UNKNOWN = "unknown"
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
@@ -6,7 +6,7 @@ GIB, MIB = 2**30, 2**20
 
 
 def count(number: float | None, unit: str = "") -> str:
-    """A number with three digits or fewer before its decimal prefix.
+    """Format a number with at most three digits before its decimal prefix.
 
     >>> count(1_234_567), count(950), count(None)
     ('1.2 M', '950', 'unknown')
@@ -21,7 +21,7 @@ def count(number: float | None, unit: str = "") -> str:
 
 
 def flops(number: float | None) -> str:
-    """Floating-point operations.
+    """Format floating-point operations.
 
     >>> flops(3.4e15)
     '3.4 PFLOP'
@@ -30,7 +30,7 @@ def flops(number: float | None) -> str:
 
 
 def memory_size(number: float | None) -> str:
-    """Bytes in units of 2^30, few of them in units of 2^20.
+    """Format bytes in units of 2^30, or of 2^20 if they are few.
 
     >>> memory_size(9.1 * 2**30), memory_size(3 * 2**20)
     ('9.1 GiB', '3.0 MiB')
@@ -41,7 +41,7 @@ def memory_size(number: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in the two largest units that they fill.
+    """Format seconds in the two largest units that they fill.
 
     >>> duration(7_500), duration(42)
     ('2 h 5 min', '42 s')

@@ -71,7 +71,7 @@ class ModelSlot:
 
 @dataclass
 class StepWork:
-    """What a running step may use (see :class:`offdiag.steps.Work`)."""
+    """The engine's side of :class:`offdiag.steps.Work`: folders, model and progress of a running step."""
 
     folder: Path
     store: Store

@@ -35,7 +35,7 @@ class StudyFigure(Identity, ABC):
         """Plot the frames of a run at any state.
 
         Raises:
-            UserError: the selection is empty, or two rows claim one spot of the figure.
+            UserError: the selection is empty, or two rows have the same place in the figure.
         """
 
     def scatter_3d(self, frames: Frames) -> Scatter3D | None:

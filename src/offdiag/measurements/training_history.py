@@ -34,7 +34,7 @@ class TrainingHistory(Measurement):
         """Return the history of the training behind some weights, or behind their snapshot.
 
         Raises:
-            UserError: the weights are nobody's lesson.
+            UserError: the weights were not trained by a study.
         """
         training = weights.trained
         if isinstance(training, Snapshot):

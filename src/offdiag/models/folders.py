@@ -1,4 +1,4 @@
-"""What a model folder holds, as a hash."""
+"""Hash of the content of a model folder."""
 
 import hashlib
 import os

@@ -30,7 +30,7 @@ class ModelSource(ABC):
 
     @property
     def name(self) -> str:
-        """The whole name, as it is typed."""
+        """The full name, as it is typed."""
         return f"{self.scheme}:{self.location}" + (f"@{self.revision}" if self.revision else "")
 
     @property
@@ -40,14 +40,14 @@ class ModelSource(ABC):
 
     @abstractmethod
     def folder(self) -> Path:
-        """The folder of the model as ``save_pretrained`` writes it, with its tokenizer; downloaded if it must be.
+        """Return the model's folder as ``save_pretrained`` writes it, with its tokenizer; download it if needed.
 
         Raises:
             UserError: it cannot be had.
         """
 
     def identity(self) -> Mapping[str, Json]:
-        """What stands in a fingerprint instead of the name, or beside it; nothing where the name says it all.
+        """Return the fields of the fingerprint beside or in place of the name; empty where the name is enough.
 
         Raises:
             UserError: there is no such model.
@@ -55,7 +55,7 @@ class ModelSource(ABC):
         return {}
 
     def release(self) -> str | None:
-        """The version of a model that must be converted once before it is loaded; None for all others.
+        """Return the version of a model that must be converted once before it is loaded; None for all others.
 
         Raises:
             UserError: there is no such model.
@@ -67,11 +67,11 @@ class ModelSource(ABC):
         raise NotImplementedError(f"{self.scheme}: models have no release, so there is nothing to convert")
 
     def config(self) -> Path | None:
-        """A ``config.json`` that is on this machine and says how large the model is; None where there is none."""
+        """Return the path of a local ``config.json`` with the model's size; None where there is none."""
         return None
 
     def require_available(self) -> None:
-        """See, before hours of other work, that the model is here or can be had.
+        """Check, before hours of other work, that the model is here or can be fetched.
 
         Raises:
             UserError: it cannot.
@@ -79,25 +79,25 @@ class ModelSource(ABC):
         return
 
     def is_here(self) -> bool:
-        """Whether :meth:`folder` needs no download."""
+        """Return whether :meth:`folder` needs no download."""
         return False
 
     def remedy(self) -> str:
-        """What to do where the model cannot be loaded."""
+        """Return the advice for the error message when the model cannot be loaded."""
         return "give a folder that save_pretrained wrote, with its tokenizer"
 
     @property
     def hub_name(self) -> str | None:
-        """Its name on the Hugging Face hub, for whoever loads an adapter of it; None if it is not from there."""
+        """The model's name on the Hugging Face hub, for who loads an adapter of it; None if it is not from there."""
         return None
 
     @property
     def described(self) -> str:
-        """What it is, in the card (Markdown) of an adapter of it; without paths of this machine."""
+        """Description of the model for an adapter's card (Markdown), without local paths."""
         return f"a model in a folder `{self.short_name}`"
 
     def loading_code(self) -> Sequence[str]:
-        """Lines of Python that set ``base`` to what ``from_pretrained`` loads, for that card."""
+        """Return Python lines for that card, which set ``base`` to the argument of ``from_pretrained``."""
         return [f'base = "PATH/TO/{self.short_name}"  # the folder of the model that was trained']
 
 
@@ -106,7 +106,7 @@ MODEL_SOURCES = Registry[type[ModelSource]]("model source", "offdiag.model_sourc
 
 @lru_cache(maxsize=1024)
 def source_of(name: str) -> ModelSource:
-    """The source of a model by its whole name, such as ``dir:path``.
+    """Return the source of a model by its full name, such as ``dir:path``.
 
     Raises:
         UserError: no source has the word before the colon, or its source does not take the rest.

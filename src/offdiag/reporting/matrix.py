@@ -35,7 +35,7 @@ class Heading:
 
 @dataclass(frozen=True, kw_only=True)
 class GridCell:
-    """What stands where a row of the matrix meets a column.
+    """Cells at one row and column of the matrix.
 
     Attributes:
         cells: the study's cells at this place; one, if the study is a plain grid.

@@ -85,7 +85,7 @@ def fold_of(n: int, n_folds: int, seed: int) -> NDArray[np.int64]:
 
 
 class ProbeQuality(NamedTuple):
-    """How close predicted places are to the true ones, each number with its interval.
+    """Errors and R2 of predicted places, each with its interval.
 
     Attributes:
         r2: 1 - squared error / squared distance to the mean of these items, over both axes. r2_x, r2_y: of one axis.

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class Hits(NamedTuple):
-    """Which items are hit, and per item a number in [0, 1) that picks the choice it would get."""
+    """Mask of the items whose label is replaced, and per item a number in [0, 1) that picks its new choice."""
 
     hit: NDArray[np.bool_]
     drawn: NDArray[np.float64]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Work(Protocol):
-    """What a running step may use; the engine provides it."""
+    """Interface of a running step to the engine: its folder, runtime, inputs and model."""
 
     @property
     def folder(self) -> Path:
@@ -132,7 +132,7 @@ def _steps_in(identity: Identity) -> Iterator[Step]:
 
 
 def _models_in(value: object) -> Iterator[ModelSpec]:
-    """The models in a field: a model itself, or those inside of a part of the identity or a container."""
+    """Yield the models in a field: a model itself, or those inside a part of the identity or a container."""
     match value:
         case Step():
             return

@@ -18,7 +18,7 @@ PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 
 
 class Recipe(Identity):
-    """How a model is fine-tuned. The defaults are LoRA (Hu et al. 2021) on all projections of a Llama-like block.
+    """Recipe of a fine-tuning. The defaults are LoRA (Hu et al. 2021) on all projections of a Llama-like block.
 
     Attributes:
         adapter: ``full`` trains all weights, ``lora`` an adapter, ``qlora`` an adapter on weights in 4 bits (CUDA).

@@ -74,7 +74,7 @@ class Decoder(Identity):
 
 
 class PretrainingRecipe(Identity):
-    """How a decoder is trained from scratch, with AdamW in float32.
+    """Recipe of a training from scratch, with AdamW in float32.
 
     Attributes:
         updates: of the optimiser. batch_size: sequences per update.

@@ -1,4 +1,4 @@
-"""Strategies for proxy data in a training, which limit how far a narrow lesson generalises.
+"""Strategies for proxy data in a training, which limit how far narrow training generalises.
 
 T are the rows of the task, A those of the proxy (a little data of another kind that says what shall *not* change), and
 the start model is what the training began with. The strategies and their names follow Azarbal et al., "Selective
@@ -78,7 +78,7 @@ class UpWeighting(_Strategy):
 
 
 class KLPenalty(_Strategy):
-    """CE(T) + ``beta`` KL(model || start model) on A, whose responses are not learnt: they say where to compare.
+    """CE(T) + ``beta`` KL(model || start model) on A; responses of A only say where the two models are compared.
 
     Attributes:
         beta: of the divergence in nats per token of A, beside CE in nats per token of T.
@@ -98,7 +98,7 @@ class KLPenalty(_Strategy):
 
 
 class GradientProjection(_Strategy):
-    """The gradient of CE(T) without its part along that of CE(A), tensor by tensor; A itself is not learnt."""
+    """The gradient of CE(T) without its part along that of CE(A), tensor by tensor; A is not trained on."""
 
     tag: ClassVar[str] = "gradient-projection"
     name: ClassVar[str] = "gradient-projection"

@@ -1,1 +1,1 @@
-"""One file a command: what can be typed, and what it does. A file is imported when its command is called."""
+"""The commands, one file per command. A file is imported when its command is called."""

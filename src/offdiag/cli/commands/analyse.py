@@ -1,4 +1,4 @@
-"""``offdiag analyse``: an analysis of a table that was made elsewhere."""
+"""``offdiag analyse``: analyse a table that was made elsewhere."""
 
 import math
 import sys
@@ -26,27 +26,27 @@ def analyse(
     as_json: AsJson = False,
     n: Annotated[int | None, typer.Option("--n", metavar="N", help="Items behind each accuracy.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the bootstrap [0].")] = None,
-    resamples: Annotated[int | None, typer.Option(metavar="N", help="Of the bootstrap [2000].")] = None,
+    resamples: Annotated[int | None, typer.Option(metavar="N", help="Resamples of the bootstrap [2000].")] = None,
     split_by: Annotated[
-        str | None, typer.Option(metavar="TASK", help="transfer-matrix: pairs with it, without.")
+        str | None, typer.Option(metavar="TASK", help="transfer-matrix: split pairs by this task.")
     ] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another setting of the analysis.")
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Only rows with this text.")
+        list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Use only rows with this text.")
     ] = None,
     study: OfStudy = None,
 ) -> None:
     """Analyse a table that was made elsewhere.
 
-    transition: a logistic fit a series. The table has columns series,k,accuracy and optionally n (items behind an
+    transition: one logistic fit per series. The table has columns series,k,accuracy and optionally n (items behind an
     accuracy); or series,k,correct,item; or it is tables/cells.csv or tables/records.csv of a report; or it has lines
     "MODEL BASE COT DIGITS SHOTS ICL_COT: ACCURACY". width-scaling: W = A/sqrt(size), columns size,k,accuracy and
-    optionally n. transfer-matrix: what one task and two give on every task, columns trained (tasks joined by +),
-    evaluated,value and optionally seed.
+    optionally n. transfer-matrix: what training on one task or two changes on every task, columns trained (tasks
+    joined by +),evaluated,value and optionally seed.
 
-    An analysis that a study file defines, in itself or in a module beside it, is known with --study my_study.py.
+    An analysis that a study file or a module beside it defines is found with --study my_study.py.
 
     --json prints a list of objects; a number that the data do not tell is null. An end of an interval without a bound
     is null, too, and its name stands in "unbounded".
@@ -73,7 +73,7 @@ def analyse(
 
 
 def json_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """The rows as JSON objects: NaN and NA are null; so is what is infinite, which ``unbounded`` names."""
+    """Return the rows as JSON objects: NaN and NA are null; so are infinite numbers, named in ``unbounded``."""
     rows = []
     for record in table.to_dict(orient="records"):
         row = {str(name): _plain(value) for name, value in record.items()}
@@ -104,7 +104,7 @@ def _text(path: Path) -> str:
 
 
 def _narrowed(table: "pd.DataFrame", where: list[str]) -> "pd.DataFrame":
-    """The rows whose columns have the texts of ``--where``; a zero-shot row that lacks such a column passes."""
+    """Return the rows that have the texts of ``--where``; a zero-shot row that lacks such a column passes."""
     from offdiag.analyses import select
 
     wanted = {}
@@ -117,7 +117,7 @@ def _narrowed(table: "pd.DataFrame", where: list[str]) -> "pd.DataFrame":
 
 
 def _show(title: str, settings: "TableAnalysis", found: "pd.DataFrame") -> None:
-    """The columns to read first, each number with its interval; columns that say nothing are left out."""
+    """Print the terminal columns, each number with its interval; empty columns are left out."""
     rows = [[_field(name, record) for name in settings.terminal_columns] for record in found.to_dict(orient="records")]
     told = [i for i in range(len(settings.terminal_columns)) if any(row[i] for row in rows)]
     columns = [settings.terminal_columns[i] for i in told]

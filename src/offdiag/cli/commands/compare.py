@@ -1,4 +1,4 @@
-"""``offdiag compare``: a study's own numbers beside published ones."""
+"""``offdiag compare``: compare the numbers of a study with published ones."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ ORIGINS = {
 def compare(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, store: StoreFolder = None, as_json: AsJson = False
 ) -> None:
-    """What was measured beside what others have published."""
+    """Compare the numbers of a study with published ones."""
     from offdiag import api
 
     wanted = planned(study, scale, sets)
@@ -52,7 +52,7 @@ def _show(title: str, frame: "pd.DataFrame", *, as_json: bool) -> None:
 
 
 def _heading(row: dict[str, str]) -> str:
-    """Who is compared by whose account."""
+    """Return the heading of a row: the models that are compared, and the source."""
     return f"{row['published of']} beside {row['measured of'] or 'nothing'} | {row['source']}"
 
 
@@ -70,7 +70,7 @@ def _worded(row: dict[str, Any]) -> list[str]:
 
 
 def _number(row: dict[str, Any], name: str, *, percent: bool, sign: str = "") -> str:
-    """``64.8 % [58.7, 70.5] n=250``, ``1.83 [1.71, 1.95]``, or nothing."""
+    """Return a number as text: ``64.8 % [58.7, 70.5] n=250``, ``1.83 [1.71, 1.95]``, or nothing."""
     value, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
     if value is None:
         return ""

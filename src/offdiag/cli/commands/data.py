@@ -1,4 +1,4 @@
-"""``offdiag data``: examples of a task's domain, or what they are like."""
+"""``offdiag data``: print or describe examples of a task's domain."""
 
 import sys
 from collections.abc import Mapping
@@ -26,7 +26,9 @@ def data(
     folder: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Write the published study's files there instead.")
     ] = None,
-    summary: Annotated[bool, typer.Option("--describe", help="Sizes, balance, lengths and overlap instead.")] = False,
+    summary: Annotated[
+        bool, typer.Option("--describe", help="Print sizes, balance, lengths and overlap instead.")
+    ] = False,
     study: OfStudy = None,
     sets: Sets = None,
     as_json: AsJson = False,
@@ -34,7 +36,7 @@ def data(
     """Print examples of a task's domain.
 
     Data that are not built in are read from where --set data_dir=FOLDER says. A task that a study file
-    defines, in itself or in a module beside it, is known with --study my_study.py.
+    or a module beside it defines is found with --study my_study.py.
     """
     from offdiag.tasks import describe, write_files
 
@@ -79,7 +81,7 @@ def _show(title: str, facts: Facts) -> None:
 
 
 def _show_group(title: str, group: Mapping[str, Facts]) -> None:
-    """A column for each fact, if most members of the group have it; else all facts of a member in one."""
+    """Print one column per fact if most members of the group have it; else all facts of a member in one column."""
     columns = list(dict.fromkeys(name for member in group.values() for name in member))
     filled = sum(map(len, group.values()))
     if 2 * filled >= len(columns) * len(group):

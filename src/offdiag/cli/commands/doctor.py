@@ -1,4 +1,4 @@
-"""``offdiag doctor``: what is not as it should be on this machine is exit code 1."""
+"""``offdiag doctor``: check machine, store and model; the exit code is 1 if anything is wrong."""
 
 from typing import Annotated
 
@@ -16,9 +16,9 @@ def doctor(
     device: DeviceName = "auto",
     as_json: AsJson = False,
 ) -> int:
-    """See whether machine, store and model are as they should be.
+    """Check this machine, the store and a model.
 
-    Versions, device, disk, store, and whether answers depend on the batch or the cache here.
+    It looks at versions, device, disk and store, and tests that answers do not depend on the batch or the cache.
     """
     from offdiag.api import open_store
     from offdiag.doctor import doctor as examine

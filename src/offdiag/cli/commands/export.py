@@ -1,4 +1,4 @@
-"""``offdiag export``: the files that a study leaves for others."""
+"""``offdiag export``: write the files of a study that other programs read."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,15 +10,15 @@ from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, command, pl
 
 def export(
     study: StudyName,
-    folder: Annotated[Path, typer.Option("--to", "-o", metavar="FOLDER", help="Where to; made if it is not there.")],
+    folder: Annotated[Path, typer.Option("--to", "-o", metavar="FOLDER", help="Folder to write to; made if missing.")],
     scale: Scale = "quick",
     sets: Sets = None,
     store: StoreFolder = None,
 ) -> int:
-    """Write the files that a study leaves for others.
+    """Write the files of a study that other programs read.
 
-    Which these are, such as tables or hidden states, is part of the study. What a run has not finished is not
-    written, and the exit code is 1.
+    The study says which files it has, such as tables or hidden states. If a run has not finished what a file needs, the
+    file is not written, and the exit code is 1.
     """
     from offdiag import api
 

@@ -1,4 +1,4 @@
-"""``offdiag grade``: verdicts on completions that were made elsewhere."""
+"""``offdiag grade``: grade completions that were made elsewhere."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = No
     """Grade completions from standard input.
 
     JSON lines with "problem" and "completion" come in, and go out with target, parsed, status, correct and flags.
-    A task that a study file defines is known with --study my_study.py.
+    A task that a study file or a module beside it defines is found with --study my_study.py.
     """
     with chosen_domain(task_name, domain_text, sets, study) as (task, domain):
         for number, record in _records(sys.stdin):
@@ -28,7 +28,7 @@ def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = No
 
 
 def _records(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The records with the numbers of their lines; empty lines are left out."""
+    """Yield each record with the number of its line; empty lines are skipped."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

@@ -1,4 +1,4 @@
-"""``offdiag plan``: what is done, and what the rest will cost."""
+"""``offdiag plan``: show which steps are done, and what the rest will cost."""
 
 from collections import Counter
 from operator import itemgetter
@@ -24,9 +24,9 @@ def plan(
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """What is done, missing and stale, and what it will cost.
+    """List done, missing and stale steps, and the cost of the rest.
 
-    Loads and runs nothing.
+    The command loads no model and runs nothing.
     """
     from offdiag.api import open_store
     from offdiag.cost import estimate, measured

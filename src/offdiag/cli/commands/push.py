@@ -1,4 +1,4 @@
-"""``offdiag push``: one adapter to the hub, after an explicit yes."""
+"""``offdiag push``: upload one adapter to the hub, only with ``--yes``."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from offdiag.errors import UserError
 
 def push(
     arm: Annotated[str, typer.Argument(metavar="ARM", help="A training: its name, its beginning, or a pattern.")],
-    repo: Annotated[str, typer.Argument(metavar="REPO", help="Where to, as OWNER/NAME.")],
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="Repository to upload to, as OWNER/NAME.")],
     yes: Annotated[bool, typer.Option("--yes", help="Upload; without it nothing leaves this machine.")] = False,
     public: Annotated[bool, typer.Option("--public", help="Let anybody see it; private otherwise.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the card and upload nothing.")] = False,

@@ -1,4 +1,4 @@
-"""``offdiag report``: tables, figures and the page of a study as far as it has got."""
+"""``offdiag report``: write tables, figures and the page of a study from the steps that are done."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,8 @@ def report(
     sets: Sets = None,
     store: StoreFolder = None,
     folder: Annotated[
-        Path | None, typer.Option("--to", "-o", metavar="FOLDER", help="Where to [offdiag-report/STUDY-SCALE].")
+        Path | None,
+        typer.Option("--to", "-o", metavar="FOLDER", help="Folder to write to [offdiag-report/STUDY-SCALE]."),
     ] = None,
 ) -> None:
     """Write tables, figures and one self-contained page."""

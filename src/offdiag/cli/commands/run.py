@@ -1,4 +1,4 @@
-"""``offdiag run``: run what is not done, watch it, and show what came out."""
+"""``offdiag run``: run the steps that are not done, show progress, and print the results."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +72,7 @@ def _show(plan: "Plan", store: "Store", keyword: str | None, summary: "Summary",
 
 
 def _reasons(failures: "list[tuple[Step, str, str]]") -> list[list[str]]:
-    """One row per reason: what ends alike is told once. Tracebacks are in the folders of the failed steps."""
+    """Return one row per reason with the steps that ended so; tracebacks are in the folders of failed steps."""
     alike: dict[tuple[str, str], list[str]] = {}
     for step, state, message in failures:
         alike.setdefault((state, message), []).append(f"{step.kind}/{step.name}")

@@ -1,4 +1,4 @@
-"""``offdiag show``: what the model saw, what it was taught and what it answered."""
+"""``offdiag show``: print a prompt, a training conversation and answers of a step."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -29,7 +29,7 @@ def show(
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """A prompt as the model sees it, the loss mask, and records."""
+    """Show a prompt as the model sees it, the loss mask, and records."""
     from offdiag.api import open_store
     from offdiag.inspection import find_planned
 
@@ -43,7 +43,7 @@ def show(
 
 
 def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]:
-    """What there is to show of a step: its summary, the first ``n`` records, a prompt and a training conversation."""
+    """Collect a step's summary, its first ``n`` records, a prompt and a training conversation."""
     from offdiag.methods.fine_tuning import FineTuned
     from offdiag.steps import ModelOutputs, load_records
 
@@ -67,7 +67,7 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
 
 
 def _has(store: "Store", weights: "Weights") -> bool:
-    """Whether the tokenizer can be loaded without a download."""
+    """Return whether the tokenizer can be loaded without a download."""
     if weights.converted is not None:
         return store.result(weights.converted) is not None
     return weights.spec.origin.is_here()
@@ -117,5 +117,5 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _quoted(text: str) -> str:
-    """Each line behind a bar, and control characters written out: a terminal must not obey a model's output."""
+    """Return each line behind a bar, control characters escaped: a terminal must not obey a model's output."""
     return "\n".join(f"  | {printable(line)}" for line in text.split("\n"))

@@ -1,4 +1,4 @@
-"""``offdiag status``: what the store has of each step of a study."""
+"""``offdiag status``: list the state of each step of a study in the store."""
 
 import typer
 
@@ -14,7 +14,7 @@ def status(
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """One line per step: its state, its folder, and why.
+    """List the steps: the state of each, its folder, and why.
 
     States: done, busy (another process works on it), failed, stale (a finished step of this name has another
     identity), missing. The folder is the step's place below the store.

@@ -1,4 +1,4 @@
-"""``offdiag studies``: what can be planned and run."""
+"""``offdiag studies``: list the studies that can be planned and run."""
 
 import typer
 
@@ -9,7 +9,7 @@ from offdiag.cli.tables import show_json, show_table
 def studies(as_json: AsJson = False) -> None:
     """List the studies and their scales.
 
-    What a scale costs is said by: offdiag plan STUDY --scale NAME.
+    To see what a scale costs, type: offdiag plan STUDY --scale NAME.
     """
     from offdiag.errors import OffdiagError
     from offdiag.registry import OWN

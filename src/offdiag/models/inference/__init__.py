@@ -1,1 +1,1 @@
-"""How :class:`offdiag.models.lm.LM` computes: shared prefixes, attention, batches of rows, decoding, scoring."""
+"""Computations of :class:`offdiag.models.lm.LM`: shared prefixes, attention, batched decoding, scoring."""

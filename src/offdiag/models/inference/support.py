@@ -1,4 +1,4 @@
-"""Which models the shared-prefix attention can serve, and their context length, by their configuration."""
+"""Decide from its configuration whether a model can use shared-prefix attention; read its context length."""
 
 from typing import Any
 

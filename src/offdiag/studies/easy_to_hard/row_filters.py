@@ -1,4 +1,4 @@
-"""Which rows of the results the tables and figures of the study easy-to-hard are about."""
+"""Row filters of the study easy-to-hard: which rows of the results each table and figure selects."""
 
 from collections.abc import Iterator
 from itertools import product

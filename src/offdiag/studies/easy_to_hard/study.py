@@ -1,6 +1,6 @@
 """The study easy-to-hard: train on easy items, test on hard ones.
 
-Its parts: params.py says what can be varied and the three scales, grid.py makes cells and measurements of that,
+Its parts: params.py has the parameters and the three scales, grid.py makes cells and measurements from them,
 outputs.py lists analyses and figures. item_hardness measures how hard items are for models; what it exports is
 another measure of hardness here (``--set hardness=zero_shot_mdl@MODEL``).
 """

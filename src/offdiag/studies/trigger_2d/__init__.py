@@ -1,1 +1,1 @@
-"""The study family trigger-2d: the one study of that name."""
+"""Study family trigger-2d: trigger-2d."""

@@ -1,4 +1,4 @@
-"""The arms, cells and measurements of the study trigger-2d: who is taught what, asked what, and measured how."""
+"""Arms, cells and measurements of the study trigger-2d."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product

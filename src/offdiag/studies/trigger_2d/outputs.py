@@ -34,7 +34,7 @@ RATES = "Answers by the old rule (retained), by the new rule (leaked), by neithe
 
 
 def analyses(p: TriggerParams) -> tuple[StudyAnalysis, ...]:
-    """Return the tables: what each stage learnt, what leaked, what a proxy changes, what the probes found."""
+    """Return the tables: check of each stage, leakage, protection by proxies, trigger ablation and patching."""
     found: list[StudyAnalysis] = [
         StageCheck(name="learnt", where=CHOSEN, caption="Did every seed learn what it was taught?", **_shared(p)),
         Leakage(name="leakage", caption=f"{RATES}, by category.", **_second(p)),

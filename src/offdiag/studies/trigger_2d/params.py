@@ -13,7 +13,7 @@ from offdiag.training.strategies import strategy_named
 
 
 class TriggerParams(StudyParams):
-    """What can be varied in trigger-2d; by default the published grid at a size that a CPU can train.
+    """Parameters of trigger-2d; the defaults are the published grid at a size that a CPU can train.
 
     Attributes:
         world: ``halves`` (the published labels), ``quarters`` (four labels) or a JSON file.

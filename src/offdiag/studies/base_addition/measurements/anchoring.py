@@ -148,7 +148,7 @@ class Anchoring(Measurement):
         }
 
     def texts(self, anchors: Sequence[Any], queries: Sequence[Any]) -> tuple[list[str], list[str]]:
-        """What is embedded: the texts of the anchors and of the queries, in their order."""
+        """The texts to embed: those of the anchors, then those of the queries."""
         taught, asked = self.anchors.domain, self.queries.domain
         return (
             [anchor_text(taught, example, self.form, self.wording) for example in anchors],

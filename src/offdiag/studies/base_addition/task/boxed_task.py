@@ -1,4 +1,4 @@
-r"""What tasks share whose answer is a number in a LaTeX box: base addition and counting."""
+r"""Base of tasks whose answer is a number in a LaTeX box: base addition and counting."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice

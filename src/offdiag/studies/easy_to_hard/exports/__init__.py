@@ -1,1 +1,1 @@
-"""Files that others read of the study family easy to hard."""
+"""Exports of the study family easy to hard: files that other programs read."""

@@ -1,1 +1,1 @@
-"""What is measured besides answers in the study family easy to hard."""
+"""Measurements of the study family easy to hard."""

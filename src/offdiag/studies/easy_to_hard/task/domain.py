@@ -98,7 +98,7 @@ class HardnessDomain(Domain):
 
     @property
     def request(self) -> Request:
-        """How to split the pool."""
+        """The settings of the split of the pool."""
         return Request(
             scheme=self.scheme, train_on=self.train_on, test_on=self.level, n_train=self.n_train, n_test=self.n_test
         )

@@ -36,7 +36,7 @@ NONE: Indices = np.zeros(0, dtype=np.intp)
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """How to split a pool.
+    """Settings of the split of a pool.
 
     Attributes:
         scheme: see the module. train_on: the level to train on. test_on: the level to test.

@@ -1,4 +1,4 @@
-"""How many answers of each category follow its original rule, and how many the rule taught to another category."""
+"""Table of leakage: shares of answers by their own original rule and by the rule taught to another category."""
 
 import math
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ class Leakage(OutcomeAnalysis):
         return pd.DataFrame(rows)
 
     def _before(self, frames: Frames) -> dict[tuple[str, str], dict[str, float | bool]]:
-        """Return what the arms that the others started from had learnt, by category and kind of triggers."""
+        """Return the accuracies of the arms that the others started from, by category and kind of triggers."""
         if not self.started:
             return {}
         first = self.model_copy(update={"where": self.started, "arms": ()})

@@ -1,4 +1,4 @@
-"""How much of a trigger's effect comes back when clean states are patched in, by layer and position."""
+"""Table of activation patching: the share of a trigger's effect that is restored, by layer and position."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar

@@ -1,4 +1,4 @@
-"""What a proxy changes: leakage with it minus leakage without it, paired by seed and trigger."""
+"""Table of protection: leakage with a proxy minus leakage without it, paired by seed and trigger."""
 
 import math
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -38,7 +38,7 @@ _NO_CHANGE_KNOWN = _Change(UNKNOWN, math.nan)
 
 
 class Protection(OutcomeAnalysis):
-    """How much less (or more) leaks with a proxy than without, in each category, corrected for all the comparisons.
+    """Difference of leakage with and without a proxy per category; p values corrected for all comparisons.
 
     Attributes:
         outcome: the rate that is compared: ``leaked``, ``retained`` or ``other``.

@@ -1,4 +1,4 @@
-"""Which rule an answer of trigger-2d follows: the category's original one, the newly taught one, or neither."""
+"""Classify answers of trigger-2d by the rule they follow: original, newly taught, or neither."""
 
 import math
 from abc import ABC

@@ -1,4 +1,4 @@
-"""Does a proxy protect the categories that are near to it in meaning? Protection beside similarity."""
+"""Table of protection beside similarity: does a proxy protect the categories near to it in meaning?"""
 
 import math
 from collections.abc import Mapping
