@@ -63,10 +63,10 @@ def text_of(value: object, parameter: object = None) -> str:
     """Return what to type after ``--set name=`` for a value.
 
     Args:
-        value: as given to :func:`override`. parameter: what the parameter became; where that is a text, a value such as
-            ``"8"`` is quoted, because 8 would be read as a number.
+        value: as given to :func:`override`. parameter: what the parameter became; where that is a text or a path, a
+            value such as ``"8"`` is quoted, because 8 would be read as a number.
     """
-    if isinstance(value, str) and (not isinstance(parameter, str) or parse_value(value.strip()) == value):
+    if isinstance(value, str) and (not isinstance(parameter, str | Path) or parse_value(value.strip()) == value):
         return value
     return json.dumps(to_jsonable_python(value))
 
@@ -82,6 +82,9 @@ def override(params: M, values: Mapping[str, object]) -> M:
     """
     if not values:
         return params
+    for whole in values:
+        if part := next((name for name in values if name.startswith(f"{whole}.")), None):
+            raise UserError(f"--set {part}: {whole} is set as a whole, too; give only one of the two")
     data = params.model_dump()
     for name, value in values.items():
         _set(data, params, name.split("."), name, plain(value))
@@ -124,8 +127,6 @@ def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, val
         return
     if not isinstance(inner, BaseModel):
         raise UserError(f"--set {name}: {head} has no parts; type --set {head}={text_of(value)}")
-    if not isinstance(data[head], dict):
-        raise UserError(f"--set {name}: {head} was already set as a whole; give only one of the two")
     _set(data[head], inner, rest, name, value)
 
 

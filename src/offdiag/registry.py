@@ -5,6 +5,7 @@ the package is installed again (``pip install -e .``). Names are read from metad
 when that very name is asked for, so a plug-in that cannot be loaded disturbs nobody who does not use it.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -38,13 +39,21 @@ class Registry(Generic[T]):
         group: the entry-point group, such as ``offdiag.tasks``.
         base: the class that each must extend; or, with ``instances``, be an instance of.
         named_by: the attribute that must hold the name under which an object is registered, if there is one.
+        decorator: what a study file writes above a class of its own to add it, if it can.
     """
 
     def __init__(
-        self, kind: str, group: str, base: type[Any], *, instances: bool = False, named_by: str | None = None
+        self,
+        kind: str,
+        group: str,
+        base: type[Any],
+        *,
+        instances: bool = False,
+        named_by: str | None = None,
+        decorator: str | None = None,
     ) -> None:
         self.kind, self.group, self.base = kind, group, base
-        self.instances, self.named_by = instances, named_by
+        self.instances, self.named_by, self.decorator = instances, named_by, decorator
         self._loaded: dict[str, T] = {}
         self._added: dict[str, T] = {}
 
@@ -77,7 +86,8 @@ class Registry(Generic[T]):
             return self._loaded[name]
         if name in self._added:
             return self._added[name]
-        raise UserError(f"unknown {self.kind} {name!r}: {did_you_mean(name, self.names())}{self.expected()}")
+        own = "" if self.decorator is None else f"; a study file adds its own with {self.decorator}"
+        raise UserError(f"unknown {self.kind} {name!r}: {did_you_mean(name, self.names())}{self.expected()}{own}")
 
     def expected(self) -> str:
         """Return ``expected one of counting, world_map``, for the message on an unknown name."""
@@ -125,16 +135,21 @@ class Registry(Generic[T]):
             foreign = next((package for package in packages if package != OWN), packages[0])
             raise UserError(
                 f"{self.kind} {name!r} is given by more than one package or more than once: {', '.join(packages)}; "
-                f"keep one of them: pip uninstall {foreign}"
+                f"keep one of them: {_removal(foreign)}"
             )
         package = _package(point)
+        place = f"{self.kind} {name!r} of the package {package} cannot be loaded from {point.value!r}"
+        if EntryPoint.pattern.fullmatch(point.value) is None:
+            raise UserError(f"{place}: expected module:object; type: {_reinstall(package)}")
         try:
             found = point.load()
-        except (Exception, SystemExit) as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())
+        except OffdiagError as error:  # says itself what to do
+            raise UserError(f"{place}: {error}") from error
+        except BaseException as error:  # a module that exits, or an extension that panics, raises no Exception
+            if isinstance(error, KeyboardInterrupt):
+                raise
             raise UserError(
-                f"{self.kind} {name!r} of the package {package} cannot be loaded from {point.value} ({said}): update "
-                f"the package or remove it; type: {_reinstall(package)}"
+                f"{place} ({_one_line(error)}): update the package or remove it; type: {_reinstall(package)}"
             ) from error
         self._check(name, found, f"the package {package} ({point.value})")
         loaded: T = found
@@ -156,13 +171,29 @@ class Registry(Generic[T]):
 
 
 def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "(unknown)"
+    """Return the name of a package; of one whose metadata lack it, the folder of the metadata."""
+    if point.dist is None:
+        return "(unknown)"
+    name: str | None = point.dist.metadata["Name"]
+    return name or str(getattr(point.dist, "_path", point.dist.locate_file("")))
 
 
 def _reinstall(package: str) -> str:
     if package == OWN:
         return "pip install -e . (in its checkout)"
-    return f"pip install -U {package}, or pip uninstall {package}"
+    return _removal(package) if _nameless(package) else f"pip install -U {package}, or {_removal(package)}"
+
+
+def _removal(package: str) -> str:
+    return f"rm -r {package}" if _nameless(package) else f"pip uninstall {package}"
+
+
+def _nameless(package: str) -> bool:
+    return os.sep in package
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _top(module: str) -> str:

@@ -232,9 +232,25 @@ class Study(Generic[P]):
 
 
 def study(name: str, *, scales: Mapping[str, P]) -> Callable[[Callable[[P], Design]], Study[P]]:
-    """Make a study of a function (decorator); its docstring is the title and the claim."""
+    """Make a study of a function (decorator); its docstring is the title and the claim.
+
+    Raises:
+        UserError: the study has no name or no scale, a scale is no StudyParams, or what is decorated is no function.
+    """
+    if not name.strip():
+        raise UserError('a study has no name: write @study("my-study", …)')
+    if not scales:
+        raise UserError(f'study {name} has no scales: write scales={{"quick": Params()}}')
+    for scale, params in scales.items():
+        if not isinstance(params, StudyParams):
+            raise UserError(
+                f"scale {scale!r} of study {name} is {params!r}: expected the parameters, such as Params(), of a class "
+                "that extends StudyParams"
+            )
 
     def decorate(build: Callable[[P], Design]) -> Study[P]:
+        if isinstance(build, type) or not callable(build):
+            raise UserError(f"study {name} is made of {build!r}: write @study above a function that returns a Design")
         title, _, claim = (getdoc(build) or name).partition("\n")
         return Study(name=name, title=title.strip(), claim=claim.strip(), scales=scales, build=build)
 

@@ -172,11 +172,10 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except OffdiagError:
+    except BaseException as error:  # a module that exits, or an extension that panics, raises no Exception
         del sys.modules[name]
-        raise
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        if isinstance(error, (OffdiagError, KeyboardInterrupt)):
+            raise
         raise UserError(_said(error, path)) from error
     return module
 

@@ -43,6 +43,7 @@ VALUES = [
     ("name", Path("some/where"), "some/where"),
     ("name", np.str_("8"), "8"),
     ("folder", Path("some/where"), Path("some/where")),
+    ("folder", "8", Path("8")),
     ("maybe", None, None),
     ("maybe", np.int64(5), 5),
     ("rate", np.float32(0.5), 0.5),
@@ -120,3 +121,10 @@ def test_text_for_a_part_of_what_has_none_is_refused_with_what_to_type():
 def test_a_text_stays_short_where_the_parameter_is_no_text():
     assert text_of("8") == "8"
     assert text_of("8", "8") == '"8"'
+
+
+@pytest.mark.parametrize("names", [("recipe", "recipe.rank"), ("recipe.rank", "recipe")])
+def test_a_parameter_as_a_whole_and_a_part_of_it_are_not_both_set(names):
+    values = {"recipe": Recipe(rank=3), "recipe.rank": 4}
+    with pytest.raises(UserError, match=r"--set recipe\.rank: recipe is set as a whole, too"):
+        override(Params(), {name: values[name] for name in names})

@@ -57,6 +57,10 @@ def said(name: str) -> str:
         ("import no_such_module", "their_broken:found", "(ModuleNotFoundError: No module named 'no_such_module')"),
         ("def x(:", "their_broken:found", "(SyntaxError: "),
         ("import sys; sys.exit(3)", "their_broken:found", "(SystemExit: 3)"),
+        ("raise type('Panic', (BaseException,), {})('rust')", "their_broken:found", "(Panic: rust)"),
+        ("from offdiag.tasks import get_task; get_task('nix')", "their_broken:found", "unknown task 'nix'"),
+        (STUDY.replace("NAME", "broken").replace('{"quick": StudyParams()}', "{}"), "their_broken:found", "no scales"),
+        ("", "not a module", "cannot be loaded from 'not a module': expected module:object"),
         ("", "their_broken:found", "has no attribute 'found'"),
         ("", "their_missing:found", "No module named 'their_missing'"),
         ("found = 3", "their_broken:found", "is an int: expected an instance of offdiag.study.Study"),
@@ -82,6 +86,14 @@ def test_a_broken_plug_in_is_one_line_that_names_its_package(
     assert "base-addition" in out
     assert err.count("\n") == 1
     assert "their-broken" in err
+
+
+def test_a_package_without_a_name_is_named_by_its_folder(add: Add, tmp_path: Path) -> None:
+    add("their-nameless", {"offdiag.studies": {"broken": "their_nameless:found"}}, their_nameless="raise ValueError")
+    (metadata,) = tmp_path.glob("*/*.dist-info/METADATA")
+    metadata.write_text("Metadata-Version: 2.4\nVersion: 1.0\n")
+    assert f"of the package {metadata.parent} cannot be loaded" in said("broken")
+    assert said("broken").endswith(f"type: rm -r {metadata.parent}")
 
 
 def test_a_name_of_two_packages_is_refused(add: Add) -> None:

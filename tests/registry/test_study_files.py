@@ -20,6 +20,12 @@ class Params(StudyParams):
 def mine(p): return Design()
 """
 
+STUDY_OF = """
+from offdiag.study import StudyParams, study
+@study("{name}", scales={scales})
+{what}: pass
+"""
+
 
 def written(folder: Path, title: str) -> Path:
     folder.mkdir()
@@ -124,3 +130,37 @@ class RowCount(TableAnalysis):
     assert (ended.value.code, said.count("\n")) == (2, 1)
     assert "--study my_study.py" in said
     forget_study_files()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (STUDY_OF.format(name="", scales='{"quick": StudyParams()}', what="def found(p)"), "a study has no name"),
+        (STUDY_OF.format(name="mine", scales="{}", what="def found(p)"), "study mine has no scales"),
+        (STUDY_OF.format(name="mine", scales='{"quick": 3}', what="def found(p)"), "scale 'quick' of study mine is 3"),
+        (STUDY_OF.format(name="mine", scales='{"quick": StudyParams()}', what="class Found"), "write @study above a"),
+        ("raise type('Panic', (BaseException,), {})('rust')", r"my_study\.py:1: Panic: rust"),
+    ],
+)
+def test_a_study_that_cannot_be_one_is_told_in_one_line(tmp_path: Path, text: str, what: str) -> None:
+    path = tmp_path / "my_study.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match=what) as error:
+        load_study(path)
+    assert "\n" not in str(error.value)
+
+
+def test_an_interrupt_in_a_study_file_is_an_interrupt(tmp_path: Path) -> None:
+    path = tmp_path / "my_study.py"
+    path.write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load_study(path)
+
+
+def test_a_task_that_a_study_file_does_not_register_is_told_how(tmp_path: Path, capsys) -> None:
+    study = written(tmp_path / "a", "one")
+    for words in (["data", "letters", "--study", str(study)], ["data", "letters"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 2
+        assert "a study file adds its own with @register" in capsys.readouterr().err

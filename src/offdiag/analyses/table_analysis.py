@@ -41,7 +41,7 @@ class TableAnalysis(Identity, ABC):
 
 
 TABLE_ANALYSES = Registry[type[TableAnalysis]](
-    "table analysis", "offdiag.table_analyses", TableAnalysis, named_by="name"
+    "table analysis", "offdiag.table_analyses", TableAnalysis, named_by="name", decorator="@register_table_analysis"
 )
 T = TypeVar("T", bound=type[TableAnalysis])
 
@@ -66,6 +66,7 @@ def get_table_analysis(name: str) -> type[TableAnalysis]:
         usable = [found for _, found in TABLE_ANALYSES.usable() if isinstance(found, type)]
         known = "; ".join(f"{kind.name} ({kind.about})" for kind in usable)
         raise UserError(
-            f"unknown analysis {name!r}: there are {known}; if a study file defines it, type --study my_study.py"
+            f"unknown analysis {name!r}: there are {known}; a study file adds its own with {TABLE_ANALYSES.decorator}: "
+            "type --study my_study.py"
         )
     return TABLE_ANALYSES.get(name)

@@ -67,7 +67,7 @@ def chosen_domain(
     except UserError as error:
         if task_name in TASKS or study is not None:
             raise
-        raise UserError(f"{error}; if a study file defines it, type --study my_study.py") from None
+        raise UserError(f"{error}: type --study my_study.py") from None
     with data_at(_data_dir(task, sets or ())):
         yield task, parse_domain(task, domain_text)
 

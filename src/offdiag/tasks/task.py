@@ -204,7 +204,7 @@ class Task(ABC, Generic[D]):
             raise UserError(f"{self.name} has no split {split!r}: expected one of {', '.join(self.splits)}")
 
 
-TASKS = Registry[type[Task[Any]]]("task", "offdiag.tasks", Task, named_by="name")
+TASKS = Registry[type[Task[Any]]]("task", "offdiag.tasks", Task, named_by="name", decorator="@register")
 T = TypeVar("T", bound=type[Task[Any]])
 
 
