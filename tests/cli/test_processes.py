@@ -115,10 +115,12 @@ def test_a_study_of_ones_own_with_two_workers(own_study: Path, tmp_path: Path) -
 
 
 def test_names_are_never_broken_on_a_terminal(finished: Finished) -> None:
+    folders = cells(finished.store)
+    assert folders
     for columns in (80, 200):
         code, shown = on_a_terminal(columns, "status", *finished.words, "--store", finished.store)
         assert code == 0
-        assert all(folder.name in shown for folder in cells(finished.store))
+        assert all(folder.name in shown for folder in folders)
 
 
 @pytest.mark.parametrize("words", ["studies", "plan base-addition --set model=hub:org/some-model-7b"])

@@ -19,12 +19,15 @@ def test_a_run_finishes_every_step(finished):
 
 
 def test_records_keep_prompt_and_completion_in_item_order(finished):
-    for step in steps_of(finished.plan, "answers"):
+    answering, cells = steps_of(finished.plan, "answers"), steps_of(finished.plan, "cells")
+    assert answering
+    assert cells
+    for step in answering:
         answers = load_answers(finished.store.folder(step))
         assert [record["index"] for record in answers] == list(range(6))
         assert [record["example"] for record in answers] == [example.id for example in step.examples.sample()]
         assert all(0 < record["n_tokens"] <= 8 for record in answers)
-    for step in steps_of(finished.plan, "cells"):
+    for step in cells:
         answers = load_answers(finished.store.folder(step.answers))
         records = load_records(finished.store.folder(step))
         assert [{name: record[name] for name in answers[0]} for record in records] == answers

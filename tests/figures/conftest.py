@@ -1,5 +1,8 @@
 """Synthetic results: the frames that a study of base addition has, with chosen accuracies and chosen gaps."""
 
+import warnings
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,6 +76,14 @@ def transfer_frames(
                     factors |= {"eval_base": base, "eval_digits": 2}
                     plan.append((factors, value(train, base, rationale, seed), f"zero-{base}"))
     return frames(plan, n)
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings() -> Iterator[None]:
+    """Turn warnings, such as those of a layout that does not fit, into errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
 
 
 @pytest.fixture

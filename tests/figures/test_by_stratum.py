@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 
@@ -8,13 +6,6 @@ from support.framed import framed
 
 ARMS = {"untuned": {"method": "zero-shot"}, "tuned": {"method": "fine-tuning", "rationale": True}}
 FIGURE = ByStratum(stratum="carries", panels="eval_base", name="carries", arms=ARMS, match_on=("base",))
-
-
-@pytest.fixture(autouse=True)
-def _no_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 def study(transfer, value=lambda *_: 0.8, bases=(8, 9)):
@@ -27,7 +18,7 @@ def marked(axes, gid):
     return [line for line in axes.lines if line.get_gid() == gid and len(line.get_xdata())]
 
 
-def test_a_panel_a_base_a_line_an_arm_and_the_size_of_each_stratum(transfer):
+def test_one_panel_per_base_one_line_per_arm_and_the_size_of_each_stratum(transfer):
     figure = FIGURE.plot(study(transfer))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["base 8", "base 9"]
     one, other = figure.axes

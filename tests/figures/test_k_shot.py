@@ -1,4 +1,3 @@
-import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -10,21 +9,9 @@ from offdiag.errors import UserError
 from offdiag.figures import KShot
 from offdiag.stats import wilson
 from support.framed import framed
+from support.shot_curves import KS, RISING, marked
 
-KS = [0, 1, 2, 4, 8, 16]
-RISING = [0.05, 0.2, 0.5, 0.8, 0.9, 0.9]
 FIGURE = KShot(series="eval_base", name="k-shot")
-
-
-@pytest.fixture(autouse=True)
-def _no_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
-def marked(figure, gid):
-    return [line for line in figure.axes[0].lines if line.get_gid() == gid]
 
 
 def legend(figure):

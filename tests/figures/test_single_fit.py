@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 
@@ -7,21 +5,9 @@ from offdiag.analyses import fit_transition
 from offdiag.errors import UserError
 from offdiag.figures import SingleFit
 from support.framed import framed
+from support.shot_curves import KS, RISING, marked
 
-KS = [0, 1, 2, 4, 8, 16]
-RISING = [0.05, 0.2, 0.5, 0.8, 0.9, 0.9]
 FIGURE = SingleFit(name="one", title="Base 8", n_resamples=100)
-
-
-@pytest.fixture(autouse=True)
-def _no_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
-def marked(figure, gid):
-    return [line for line in figure.axes[0].lines if line.get_gid() == gid]
 
 
 def test_the_fit_its_10_and_90_percent_lines_and_its_width(k_shot):

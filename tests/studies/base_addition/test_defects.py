@@ -159,6 +159,7 @@ def test_strange_files_in_the_store_change_nothing(plan, store, results):
 def test_a_model_called_unsloth_is_untuned_only_where_it_is(tiny_model, tmp_path):
     (tmp_path / "unsloth").symlink_to(tiny_model, target_is_directory=True)
     plan = planned(tmp_path / "unsloth")
+    assert {isinstance(cell.arm.method, FineTuning) for cell in plan.cells} == {False, True}
     for cell in plan.cells:
         tuned = isinstance(cell.arm.method, FineTuning)
         assert (cell.factors()["method"] == "fine-tuning") is tuned
@@ -263,7 +264,9 @@ def test_nothing_that_is_taught_or_shown_is_asked(scale, model_stub):
 
 
 def test_no_demonstration_is_the_query_or_its_mirror(results):
-    for cell in arms(results, method="in-context")["cell"]:
+    cells = arms(results, method="in-context")["cell"]
+    assert len(cells)
+    for cell in cells:
         for record in results.read_records(cell):
             mirrored = "+".join(reversed(record["problem"].split("+")))
             *demonstrations, query = record["prompt"].splitlines()
@@ -297,15 +300,16 @@ def regraded(cell: Cell, record: dict[str, object]) -> tuple[object, bool]:
 
 
 def test_every_random_choice_hangs_on_a_seed_of_the_identity(plan):
-    for cell in plan.cells:
-        if isinstance(cell.arm.method, FineTuning):
-            trained = cell.step().answers.weights.trained
-            again = trained.model_copy(update={"seed": trained.seed + 1})
-            redrawn = trained.model_copy(
-                update={"examples": trained.examples.model_copy(update={"seed": trained.examples.seed + 1})}
-            )
-            assert len({step.fingerprint for step in (trained, again, redrawn)}) == 3
-            assert trained.examples.sample() != redrawn.examples.sample()
+    tuned = [cell for cell in plan.cells if isinstance(cell.arm.method, FineTuning)]
+    assert tuned
+    for cell in tuned:
+        trained = cell.step().answers.weights.trained
+        again = trained.model_copy(update={"seed": trained.seed + 1})
+        redrawn = trained.model_copy(
+            update={"examples": trained.examples.model_copy(update={"seed": trained.examples.seed + 1})}
+        )
+        assert len({step.fingerprint for step in (trained, again, redrawn)}) == 3
+        assert trained.examples.sample() != redrawn.examples.sample()
 
 
 def test_the_paper_scale_trains_every_model_with_three_seeds():

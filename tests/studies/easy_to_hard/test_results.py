@@ -70,7 +70,9 @@ def test_every_learner_is_done_on_both_levels_and_draws(results):
 
 def test_learners_of_a_draw_are_paired_on_item_ids(results):
     answers = results.records
-    for _, of_draw in answers[answers["method"] != "zero-shot"].groupby(["train_level", "train_bootstrap"]):
+    draws = answers[answers["method"] != "zero-shot"].groupby(["train_level", "train_bootstrap"])
+    assert len(draws) == 2 * 2
+    for _, of_draw in draws:
         assert of_draw.groupby("cell")["example"].agg(lambda ids: " ".join(sorted(ids))).nunique() == 1
 
 

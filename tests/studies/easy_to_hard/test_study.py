@@ -65,6 +65,7 @@ def test_every_learner_of_a_draw_has_the_same_items_to_learn_from_and_to_answer(
 
 def test_what_is_learnt_is_of_the_level_and_is_never_asked():
     plan = planned()
+    assert {cell.arm.train is None for cell in plan.cells} == {False, True}
     for cell, step in plan.cells.items():
         items = step.answers.examples.sample()
         assert Counter(item.strata["level"] for item in items) == {"easy": 20, "medium": 20, "hard": 20}
@@ -302,6 +303,8 @@ def test_published_names_of_data_sets_and_measures_are_understood():
 def test_before_anything_has_run_there_are_tables_and_figures(sets, tmp_path):
     plan = planned(**sets)
     results = offdiag.load(plan, store=tmp_path)
+    assert plan.design.analyses
+    assert plan.design.figures
     for analysis in plan.design.analyses:
         table = analysis.table(results)
         assert "state" not in table or (table["state"] == "missing").all()

@@ -125,6 +125,8 @@ def test_written_and_chosen_answers_stand_side_by_side(by_hand):
 
 def test_every_table_and_figure_copes_with_what_is_not_measured(by_hand):
     plan, results = by_hand
+    assert plan.design.analyses
+    assert plan.design.figures
     for analysis in plan.design.analyses:
         assert len(analysis.table(results))
     for figure in plan.design.figures:

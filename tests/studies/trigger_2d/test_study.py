@@ -67,7 +67,9 @@ def test_rows_and_updates_are_the_published_ones(paper):
 
 
 def test_every_arm_is_asked_about_all_seven_categories_with_held_out_words(paper):
-    for arm in trained(paper)[:20]:
+    arms = trained(paper)[:20]
+    assert {arm.init_from is None for arm in arms} == {False, True}
+    for arm in arms:
         cells = [cell for cell in paper.cells if cell.arm == arm and cell.evaluation.answering == "choice"]
         asked = [cell.evaluation.domain for cell in cells]
         held_out = [domain for domain in asked if domain.triggers == "ood"]
@@ -83,6 +85,7 @@ def test_every_arm_is_asked_about_all_seven_categories_with_held_out_words(paper
 
 
 def test_only_the_taught_category_has_new_labels_and_only_in_the_second_stage(paper):
+    assert {cell.arm.init_from is None for cell in paper.cells} == {False, True}
     for cell in paper.cells:
         asked, arm = cell.evaluation.domain, cell.arm
         taught = arm.init_from is not None and asked.category == "positive_emotions"

@@ -63,7 +63,9 @@ def test_every_model_has_fifteen_different_evaluations(paper):
 
 
 def test_fine_tuning_starts_from_the_model_of_its_own_width_and_seed(paper):
-    for arm in tuned(paper):
+    arms = tuned(paper)
+    assert arms
+    for arm in arms:
         assert (arm.init_from.model, arm.init_from.seed, arm.init_from.checkpoint) == (arm.model, arm.seed, None)
         assert (arm.init_from.train.geometries, arm.init_from.train.cities) == (NAMES, "real")
         (start,) = [step for step in arm.predictor().weights.trained.inputs if step.kind == "training"]
@@ -96,7 +98,9 @@ def test_where_elicitation_rows_come_from_is_a_parameter(cities):
 
 
 def test_without_elicitation_new_cities_are_in_rows_of_the_target_only():
-    for arm in tuned(offdiag.plan("width-ablation", "quick", elicitation=0)):
+    arms = tuned(offdiag.plan("width-ablation", "quick", elicitation=0))
+    assert arms
+    for arm in arms:
         assert [part.name for part in arm.method.also] == ["replay"]
 
 

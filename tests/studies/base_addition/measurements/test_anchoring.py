@@ -55,7 +55,9 @@ def test_one_row_a_pooling_k_and_layer(tiny_model, tmp_path):
 
 
 def test_one_anchor_is_counted_and_not_averaged(tiny_model, tmp_path):
-    for row in rows_of(tiny_step(tiny_model), tmp_path):
+    rows = rows_of(tiny_step(tiny_model), tmp_path)
+    assert {row["k"] == 1 for row in rows} == {False, True}
+    for row in rows:
         if row["k"] == 1:
             assert [row[name] for name in ("density", "score", "score_low", "k50_ratio")] == [None] * 4
             assert (row["n_undefined"], row["note"]) == (5, "one anchor")

@@ -109,7 +109,9 @@ def test_patching_finds_the_planted_reader(planted, tmp_path):
 
 def test_batches_do_not_matter(planted, tmp_path):
     step = ActivationPatching.of(planted, domain("birds"), domain("tools"), n=8)
-    for one, other in zip(rows_of(step, tmp_path / "a", budget=1), rows_of(step, tmp_path / "b"), strict=True):
+    alone, together = rows_of(step, tmp_path / "a", budget=1), rows_of(step, tmp_path / "b")
+    assert alone
+    for one, other in zip(alone, together, strict=True):
         assert {**one, **numbers(one)} == {**other, **numbers(one)}
         np.testing.assert_allclose(list(numbers(one).values()), list(numbers(other).values()), atol=1e-4)
 
