@@ -26,7 +26,7 @@ class UserError(OffdiagError):
 
 
 class NoDataError(UserError):
-    """Data are needed that are not built in, and nobody has said where they are."""
+    """Data are needed that are not built in, and no folder or hub is given for them."""
 
 
 class StoreError(OffdiagError):

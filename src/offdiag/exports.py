@@ -26,7 +26,7 @@ class StudyExport(Identity, ABC):
 
     @abstractmethod
     def write(self, frames: Frames, finished: Finished, folder: Path) -> Iterator[Exported]:
-        """Write what is finished below ``folder``, each file in one move, and say what is not.
+        """Write the finished files below ``folder``, each in one move, and list those that are missing.
 
         Raises:
             UserError: a file that is there already is not what it should be.

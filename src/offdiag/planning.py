@@ -1,4 +1,4 @@
-"""Plans: the steps that a study needs, each once, and what the store already has of them."""
+"""Plans: the steps that a study needs, each once, and the state of each in a store."""
 
 import shlex
 from collections import Counter
@@ -52,7 +52,7 @@ class Plan:
     Attributes:
         study, scale, params: what was expanded. design: its cells, analyses and figures.
         overrides: the parameters that were set apart from the scale, by their names.
-        data_dir: where the data lay that it was made of, see :mod:`offdiag.tasks.data`; empty if nobody had said.
+        data_dir: place of the data that it was made from, see :mod:`offdiag.tasks.data`; empty if none was given.
         cells: the step of each cell, in the order of the design. measurements: the design's.
         steps: all steps, each once, inputs before what needs them.
     """

@@ -74,7 +74,7 @@ class Published(BaseModel):
 
     @property
     def label(self) -> str:
-        """A name of the number for messages."""
+        """Name of the number for messages."""
         return f"published {self.quantity} of {self.model}, {self.of or 'everything'}"
 
 

@@ -2,7 +2,7 @@
 
 The built-in ones are entry points like any other: ``pyproject.toml`` is the only list. A new line there is seen once
 the package is installed again (``pip install -e .``). Names are read from metadata; what a name stands for is imported
-when that very name is asked for, so a plug-in that cannot be loaded disturbs nobody who does not use it.
+when that very name is asked for, so a plug-in that cannot be loaded is an error only for those who use it.
 """
 
 import os

@@ -20,7 +20,7 @@ WRITTEN, CHOSEN = "generation", "choice"
 
 
 class AnsweringPair(NamedTuple):
-    """Two cells that differ in nothing but how they are answered: their rows, and what both were answered.
+    """Two cells that differ only in the way of answering: their rows, and the answers to both.
 
     Attributes:
         written, chosen: rows of the cells. items: one row per item that both answered, with the columns ``same``,
@@ -74,7 +74,7 @@ class AnsweringAgreement(StudyAnalysis):
 
 
 def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[AnsweringPair]:
-    """Return the pairs of cells that are asked both ways, done or not; ``name`` is whose they are, for messages.
+    """Return the pairs of cells that are asked both ways, done or not; ``name`` begins the error messages.
 
     Raises:
         UserError: there is none, or two cells are asked the same way.

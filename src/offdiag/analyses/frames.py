@@ -22,7 +22,7 @@ class Analysis(Protocol):
         """Return a key that is equal for analyses with the same table of the same frames."""
 
     def table(self, frames: "Frames") -> "pd.DataFrame":
-        """The table."""
+        """Compute the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,9 @@ class Frames:
         return {}
 
     def table(self, analysis: Analysis) -> "pd.DataFrame":
-        """Return the table of an analysis, computed once however many ask for it.
+        """Return the table of an analysis, computed once for all callers.
 
-        Each caller gets a copy: what it does to it, nobody else sees. (It is a lazy one, so that it costs nothing.)
+        Each caller gets a (lazy) copy, so that its changes do not reach the others.
         """
         key = analysis.table_key
         if key not in self._tables:

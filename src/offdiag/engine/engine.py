@@ -1,4 +1,4 @@
-"""Contract of an engine, which runs the steps that a plan still lacks, and of whoever watches it."""
+"""Contracts of an engine, which runs the steps that a plan still lacks, and of a watcher of a run."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol

@@ -123,7 +123,7 @@ def absent_entry() -> "Artist":
 
 
 def footnote(*parts: str, per_line: int = 2) -> str:
-    """Join what is said below a figure, ``per_line`` parts on a line; empty parts are left out."""
+    """Join the parts of a footnote, ``per_line`` parts per line; empty parts are left out."""
     said = [part for part in parts if part]
     return "\n".join(" · ".join(said[i : i + per_line]) for i in range(0, len(said), per_line))
 

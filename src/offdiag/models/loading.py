@@ -26,7 +26,8 @@ from offdiag.models.spec import Dtype, ModelSpec
 from offdiag.models.wheels import wheel_gguf, wheel_version
 from offdiag.runtime import Runtime
 
-disable_progress_bar()  # type: ignore[no-untyped-call]  # whoever watches a run hears of its steps; bars of the libraries would only cut into that
+# A run shows the progress of its own steps; bars of the libraries would break into that.
+disable_progress_bar()  # type: ignore[no-untyped-call]
 
 DTYPES: dict[Dtype, torch.dtype] = {
     "float32": torch.float32,

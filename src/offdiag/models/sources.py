@@ -100,7 +100,7 @@ class Wheel(ModelSource):
 
 
 class Scratch(ModelSource):
-    """A name for what a study trains from nothing."""
+    """A model that a study trains from scratch, by a name of its own."""
 
     scheme: ClassVar[str] = "scratch"
     from_scratch: ClassVar[bool] = True

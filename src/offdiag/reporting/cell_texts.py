@@ -49,7 +49,7 @@ class ResultText:
 
 @dataclass(frozen=True, kw_only=True)
 class CellText(ResultText):
-    """A cell as texts: its result, what it is, and why it has none.
+    """A cell as texts: its result, its description, or the reason that it has none.
 
     Attributes:
         index: numbers the cell in the page.

@@ -73,7 +73,7 @@ class PageMatrix:
 
     @property
     def averaged(self) -> bool:
-        """Whether any learner has several draws."""
+        """Whether a row is the mean of several draws of one learner."""
         rows = (row for _, learners in self.groups for row in learners)
         return any(grid_cell.replicated for row in rows for grid_cell in row.grid_cells)
 

@@ -18,7 +18,7 @@ class HubClient(Protocol):
     """The methods of ``huggingface_hub.HfApi`` that are used."""
 
     def whoami(self) -> Any:
-        """Return the logged-in user; raise ``LocalTokenNotFoundError`` where nobody is."""
+        """Return the logged-in user; raise ``LocalTokenNotFoundError`` if there is none."""
 
     def repo_exists(self, repo_id: str) -> bool:
         """Return whether there is such a model that this person may see."""

@@ -27,7 +27,7 @@ class Examples(Step):
 
     @property
     def inputs(self) -> tuple[Step, ...]:
-        """None; a domain, which may be large, is not searched for steps."""
+        """Return none; a domain, which may be large, is not searched for steps."""
         return ()
 
     def canonical(self) -> dict[str, Json]:

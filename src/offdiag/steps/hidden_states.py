@@ -1,4 +1,4 @@
-"""The step that keeps the hidden states of each choice of each example, so that probes need no model."""
+"""The step that saves the hidden states of each choice of each example, so that probes need no model."""
 
 import shutil
 import time

@@ -61,7 +61,7 @@ class ProbeChoices(ModelOutputs):
 
     @property
     def group(self) -> None:
-        """None, since no model is needed."""
+        """Return None, since no model is needed."""
 
     def models(self) -> tuple[ModelSpec, ...]:
         """Return none, since the hidden states are already there."""

@@ -70,10 +70,10 @@ class GroupTrainer(GRPOTrainer):
         self.remove_callback(PrinterCallback)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write none: it would be a form to be filled in."""
+        """Write no model card: trl's would be a form to fill in."""
 
     def _send_telemetry(self) -> None:
-        """Send none: what is trained here is nobody else's business."""
+        """Send no telemetry: trainings here are private."""
 
 
 def group_settings(shared: dict[str, Any], rl_task: RLTask, *, at_once: int) -> GRPOConfig:

@@ -1,4 +1,4 @@
-"""Load a model for training, with all of its weights or an adapter trainable, and save what it learnt."""
+"""Load a model for training, with all of its weights or an adapter trainable, and save its trained weights."""
 
 import shutil
 from pathlib import Path

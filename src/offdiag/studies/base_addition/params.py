@@ -16,7 +16,7 @@ EvalPrompt: TypeAlias = Literal["matched", "step-by-step"]
 
 
 class AdditionParams(StudyParams):
-    """Parameters of base-addition; the defaults are the published grid and what it lacked, but for the model.
+    """Parameters of base-addition; the defaults are the published grid with added controls, but for the model.
 
     Attributes:
         model: that is shown demonstrations and fine-tuned. recipe: of fine-tuning.

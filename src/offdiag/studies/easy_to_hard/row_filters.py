@@ -22,7 +22,7 @@ class ModelAndDataset(NamedTuple):
 
     @property
     def where(self) -> Where:
-        """Its rows."""
+        """The filter for its rows."""
         return {"model": self.model, "eval_dataset": self.dataset}
 
 

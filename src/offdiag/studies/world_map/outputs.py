@@ -44,7 +44,7 @@ class Outputs(NamedTuple):
 
 
 def learning(p: MapParams) -> Outputs:
-    """Return the maps of the worlds, and what the pre-trained models learnt of them over training."""
+    """Return maps of the worlds, and accuracy, probes and decoded maps of the models over pre-training."""
     middle: Where = {"layer": p.layers[-2]}
     trainings = (*arms(p), "train_geometry") if len(p.taught) > 1 else arms(p)
     worlds = tuple(

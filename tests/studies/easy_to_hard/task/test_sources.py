@@ -125,7 +125,7 @@ def test_text_that_is_not_utf8_is_refused(raw):
 
 
 def test_a_place_must_be_named_and_be_there(tmp_path):
-    with pytest.raises(UserError, match="nobody has said where it lies"):
+    with pytest.raises(UserError, match="no place is given for it"):
         library.dataset("arc")
     with data_at(str(tmp_path)), pytest.raises(UserError, match="no folder .*arc"):
         library.dataset("arc")

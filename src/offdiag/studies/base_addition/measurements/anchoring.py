@@ -1,4 +1,4 @@
-"""Measurement of the anchoring score: how dense worked examples lie in a model's states, how far queries are."""
+"""Measurement of the anchoring score: density of worked examples in embedding space, distance of the queries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -72,7 +72,7 @@ class Anchoring(Measurement):
         seed: int = 0,
         **options: Any,
     ) -> "Anchoring":
-        """Anchors from the training examples of ``domain``; ``n`` queries from the evaluation set of ``asked``.
+        """Take anchors from the training examples of ``domain``, ``n`` queries from the evaluation set of ``asked``.
 
         Args:
             embedder: an untrained model, trained weights, or ``SentenceModel()``.

@@ -72,7 +72,7 @@ def item_key(spec: DatasetSpec, question: str, choices: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=2**15)
 def _key(dataset: str, question: str, choices: tuple[str, ...]) -> str:
-    """Made once an item: a plan compares every training set with every evaluation set."""
+    """Return the key, cached per item: a plan compares every training set with every evaluation set."""
     return "\n".join([f"{dataset}: {_plain(question)}", *sorted(map(_plain, choices))])
 
 

@@ -44,10 +44,10 @@ class _Stamp(NamedTuple):
 
 
 def dataset(name: str) -> Dataset:
-    """The data set ``name`` (read once, and again when its files change).
+    """Return the data set ``name`` (read once, and again when its files change).
 
     Raises:
-        UserError: nobody has said where it lies, or what lies there is not as released.
+        UserError: no place is given for it, or the files there are not as released.
     """
     if name == "synthetic":
         return synthetic.load()
@@ -100,7 +100,7 @@ def _place(name: str) -> DataPlace:
     said = data_dir()
     if not said:
         raise NoDataError(
-            f"dataset={name} is not built in, and nobody has said where it lies: name the folder that has {name}/ with "
+            f"dataset={name} is not built in, and no place is given for it: name the folder that has {name}/ with "
             f"--set data_dir=FOLDER or {ENV}, type data_dir=hub for the Hugging Face hub, or take dataset=synthetic"
         )
     return DataPlace.of(said)

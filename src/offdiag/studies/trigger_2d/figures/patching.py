@@ -1,4 +1,4 @@
-"""Heat map of activation patching: how much of a trigger's effect comes back, by position and layer."""
+"""Heat map of activation patching: share of a trigger's effect that is restored, by position and layer."""
 
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, ClassVar

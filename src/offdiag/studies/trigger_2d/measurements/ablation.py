@@ -31,7 +31,7 @@ class TriggerAblation(TriggerContrast):
     placeholder: str = "___"
 
     def cost(self, probe: CostProbe) -> CostLine:
-        """Return what it costs: every question is scored once per ablation."""
+        """Return the cost: every question is scored once per ablation."""
         sampled = [(i, e) for i, e in enumerate(probe.sample(self.examples)) for _ in ABLATIONS]
         items = [example for _, example in sampled]
         texts = [self.shown(i, e)[place % len(ABLATIONS)] for place, (i, e) in enumerate(sampled)]

@@ -1,4 +1,4 @@
-"""Table of what pretrained models learnt of each geometry, beside what a fixed guess scores."""
+"""Table of accuracy or error of pretrained models per geometry, beside the score of a fixed guess."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 

@@ -63,7 +63,7 @@ class GeometryLearning(StudyFigure):
                 axes.tick_params(axis="x", labelbottom=True)
                 axes.set_xlabel("updates")
             group = "ordinary" if self.cities == "real" else "new"
-            heading(figure, f"What is learnt of each geometry, {group} cities", _footnote(table))
+            heading(figure, f"Accuracy or error per geometry over pre-training, {group} cities", _footnote(table))
         return figure
 
 
