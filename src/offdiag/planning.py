@@ -202,6 +202,7 @@ def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Map
     if not isinstance(design, Design):
         raise UserError(f"study {study.name} returns {type(design).__name__}: expected return Design(cells=…)")
     cells: dict[Cell, Grades] = {}
+    design.check_names()
     seen: set[str] = set()
     for measured in design.measurements:
         if measured.fingerprint in seen:
@@ -215,7 +216,6 @@ def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Map
             raise UserError(f"study {study.name} lists the same cell twice: {step.name}; give each value once")
         seen.add(step.fingerprint)
         cells[cell] = step
-    design.check_names()
     steps = in_order([*cells.values(), *design.measurements])
     return Plan(study, scale, params, design, cells, design.measurements, steps, overrides, data_dir())
 

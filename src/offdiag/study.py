@@ -188,8 +188,12 @@ class Design:
         """Check that every table and every figure of a report has a name of its own.
 
         Raises:
-            UserError: one has that of another, of a measurement's table or of a table that every report has.
+            UserError: one has that of another, of a measurement's table or of a table that every report has; or a
+                measurement says no table.
         """
+        for cls in dict.fromkeys(map(type, self.measurements)):
+            if not hasattr(cls, "table"):
+                raise UserError(f'measurement {cls.__qualname__} has no table: write table: ClassVar[str] = "my_rows"')
         measured = dict.fromkeys(measurement.table for measurement in self.measurements)
         tables = [*REPORTED, *measured, *(analysis.name for analysis in self.analyses)]
         for kind, names in (("table", tables), ("figure", [figure.name for figure in self.figures])):

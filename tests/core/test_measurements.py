@@ -130,3 +130,38 @@ def test_a_study_without_cells_is_shown_and_reported(store, tmp_path, capsys, mo
     assert "<b>1</b> measurement failed" in page
     assert 'id="matrix"' not in page
     assert pd.read_csv(tmp_path / "report" / "tables" / "lengths.csv").shape[0] == 4
+
+
+class Tableless(Measurement):
+    """Says no table."""
+
+    @property
+    def name(self) -> str:
+        return "tableless"
+
+    def factors(self) -> dict[str, int]:
+        return {}
+
+    def measure(self, work: Work) -> Iterable[dict[str, int]]:
+        return []
+
+
+def test_a_measurement_without_a_table_is_refused_by_the_plan():
+    def given(p: StudyParams) -> Design:
+        return Design(measurements=(Tableless(),))
+
+    study = Study(name="m", title="Nothing.", claim="", scales={"only": StudyParams()}, build=given)
+    with pytest.raises(UserError, match="measurement Tableless has no table: write table"):
+        make_plan(study, "only")
+
+
+def test_an_analysis_that_returns_no_frame_is_named():
+    class Forgetful(StudyAnalysis):
+        tag: ClassVar[str] = "forgetful"
+
+        def table(self, frames: Frames) -> pd.DataFrame:
+            """Forgets the return."""
+
+    frames = Frames(cells=pd.DataFrame(), records=pd.DataFrame())
+    with pytest.raises(UserError, match=r"Forgetful\.table returns NoneType: expected a pandas DataFrame"):
+        frames.table(Forgetful(name="forgetful"))

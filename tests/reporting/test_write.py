@@ -40,3 +40,8 @@ def test_a_table_with_a_named_index_keeps_it(tmp_path):
 def test_a_figure_name_that_cannot_be_a_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="'a/b'"):
         write_report(synthetic.empty_results(), tmp_path, [("a/b", "caption", synthetic.plot())])
+
+
+def test_a_figure_that_is_none_is_named(tmp_path):
+    with pytest.raises(UserError, match="figure 'bars': plot returns NoneType, expected a matplotlib Figure"):
+        write_report(synthetic.empty_results(), tmp_path, [("bars", "caption", None)])

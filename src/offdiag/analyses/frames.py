@@ -56,10 +56,21 @@ class Frames:
         """Return the table of an analysis, computed once for all callers.
 
         Each caller gets a (lazy) copy, so that its changes do not reach the others.
+
+        Raises:
+            UserError: what the analysis returns is no frame.
         """
+        import pandas as pd
+
         key = analysis.table_key
         if key not in self._tables:
-            self._tables[key] = analysis.table(self)
+            found: object = analysis.table(self)
+            if not isinstance(found, pd.DataFrame):
+                raise UserError(
+                    f"{type(analysis).__qualname__}.table returns {type(found).__name__}: expected a pandas DataFrame, "
+                    "an empty one where nothing is measured"
+                )
+            self._tables[key] = found
         return self._tables[key].copy(deep=False)
 
     def answers(self, cells: Iterable[str]) -> "pd.DataFrame":

@@ -5,6 +5,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from offdiag.errors import UserError
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
@@ -157,7 +159,13 @@ def values_of(column: "pd.Series[Any]") -> list[Any]:
 
 
 def save(figure: "Figure", folder: Path, name: str) -> list[Path]:
-    """Write ``name.png`` (200 dpi) and ``name.pdf`` into ``folder``; the same figure gives the same bytes."""
+    """Write ``name.png`` (200 dpi) and ``name.pdf`` into ``folder``; the same figure gives the same bytes.
+
+    Raises:
+        UserError: it is no figure of matplotlib.
+    """
+    if not hasattr(figure, "savefig"):
+        raise UserError(f"figure {name!r}: plot returns {type(figure).__name__}, expected a matplotlib Figure")
     folder.mkdir(parents=True, exist_ok=True)
     png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
     with styled():
