@@ -31,6 +31,13 @@ def _groups() -> Mapping[str, Mapping[str, tuple[EntryPoint, ...]]]:
     return groups
 
 
+def plugin_package(module: str) -> str | None:
+    """Return the package, other than offdiag, that has entry points in this module's top-level package."""
+    points = (point for names in _groups().values() for found in names.values() for point in found)
+    ours = (_package(point) for point in points if _top(point.module) == _top(module))
+    return next((package for package in ours if package != OWN), None)
+
+
 class Registry(Generic[T]):
     """The objects of one entry-point group, and those that a study file adds for this process.
 

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from offdiag.errors import OffdiagError, UserError, complaints
-from offdiag.registry import Registry
+from offdiag.registry import Registry, plugin_package
 from offdiag.study import Study
 
 STUDIES = Registry[Study[Any]]("study", "offdiag.studies", Study, instances=True, named_by="name")
@@ -188,7 +188,7 @@ def _said(error: BaseException, path: Path) -> str:
 
 
 def culprit(error: BaseException) -> str | None:
-    """Return ``file:line: type: message`` of an error in a study file; None for other errors."""
+    """Return ``file:line: type: message`` of an error in a study file or a plug-in; None for other errors."""
     where = next(reversed(list(_lines(error))), None)
     if where is None:
         return None
@@ -197,7 +197,10 @@ def culprit(error: BaseException) -> str | None:
 
 
 def _lines(error: BaseException) -> Iterator[str]:
-    """Yield ``file:line`` of each place in study files that an error passed through."""
+    """Yield ``file:line`` of each place in study files and plug-ins that an error passed through."""
     for frame, line in walk_tb(error.__traceback__):
+        place = f"{frame.f_code.co_filename}:{line}"
         if isinstance(frame.f_globals.get("__loader__"), _AsWritten):
-            yield f"{frame.f_code.co_filename}:{line}"
+            yield place
+        elif package := plugin_package(str(frame.f_globals.get("__name__", ""))):
+            yield f"{place} (of the package {package})"

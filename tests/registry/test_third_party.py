@@ -12,7 +12,7 @@ import pytest
 
 from support.cli_types import Said, cells
 from support.documented import ROOT
-from support.packages import PACKAGE
+from support.packages import PACKAGE, distribution
 
 SOURCE = PACKAGE / "src" / "offdiag_letters"
 PARTS = ("task", "method", "training", "measurement", "analysis", "figure", "export")
@@ -133,3 +133,18 @@ def test_a_study_file(written: Callable[[Path], Path], called: Called, tiny_mode
     without = called("data", "letters")
     assert without.code == 2
     assert "type --study my_study.py" in without.err
+
+
+def test_an_error_in_the_code_of_a_package_is_one_line_that_names_it(called: Called, tmp_path: Path) -> None:
+    source = """
+from offdiag.study import Design, StudyParams, study
+@study("late", scales={"quick": StudyParams()})
+def late(p):
+    "Fails when it is planned."
+    return Design(cells=(1 / 0,))
+"""
+    points = {"offdiag.studies": {"late": "late_study:late"}}
+    folder = distribution(tmp_path / "packages", "late-package", points, late_study=source)
+    said = called("plan", "late", packages=folder)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert re.search(r"late_study\.py:6 \(of the package late-package\): ZeroDivisionError: division by zero", said.err)
