@@ -201,8 +201,8 @@ def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Map
         raise UserError(f"study {study.name} at scale {scale}: {error.title}: {complaints(error)}") from error
     if not isinstance(design, Design):
         raise UserError(f"study {study.name} returns {type(design).__name__}: expected return Design(cells=…)")
+    design.check_tables()
     cells: dict[Cell, Grades] = {}
-    design.check_names()
     seen: set[str] = set()
     for measured in design.measurements:
         if measured.fingerprint in seen:
@@ -216,6 +216,8 @@ def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Map
             raise UserError(f"study {study.name} lists the same cell twice: {step.name}; give each value once")
         seen.add(step.fingerprint)
         cells[cell] = step
+    # After the cells: a value that a parameter lists twice makes cells and figures twice, and should be told as that.
+    design.check_names()
     steps = in_order([*cells.values(), *design.measurements])
     return Plan(study, scale, params, design, cells, design.measurements, steps, overrides, data_dir())
 

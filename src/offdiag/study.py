@@ -184,16 +184,22 @@ class Design:
     published: tuple[Published, ...] = ()
     exports: tuple[StudyExport, ...] = ()
 
-    def check_names(self) -> None:
-        """Check that every table and every figure of a report has a name of its own.
+    def check_tables(self) -> None:
+        """Check that every measurement says the table that its rows belong to.
 
         Raises:
-            UserError: one has that of another, of a measurement's table or of a table that every report has; or a
-                measurement says no table.
+            UserError: one does not.
         """
         for cls in dict.fromkeys(map(type, self.measurements)):
             if not hasattr(cls, "table"):
                 raise UserError(f'measurement {cls.__qualname__} has no table: write table: ClassVar[str] = "my_rows"')
+
+    def check_names(self) -> None:
+        """Check that every table and every figure of a report has a name of its own.
+
+        Raises:
+            UserError: one has that of another, of a measurement's table or of a table that every report has.
+        """
         measured = dict.fromkeys(measurement.table for measurement in self.measurements)
         tables = [*REPORTED, *measured, *(analysis.name for analysis in self.analyses)]
         for kind, names in (("table", tables), ("figure", [figure.name for figure in self.figures])):
