@@ -98,9 +98,14 @@ class Arm(Identity):
             "seed": None if self.train is None else self.seed,
             **({} if self.init_from is None else {"after": self.init_from.predictor().weights.label}),
             **({} if self.checkpoint is None else {"update": self.checkpoint}),
-            **self.method.factors(),
+            **self._method_factors(),
             **trained,
         }
+
+    def _method_factors(self) -> dict[str, Scalar]:
+        """Return the method's columns; its training data are drawn under the arm's seed where it names no other."""
+        factors = self.method.factors()
+        return {**factors, "data_seed": self.seed} if factors.get("data_seed", 0) is None else factors
 
 
 class Evaluation(Identity):

@@ -100,6 +100,19 @@ def test_draws_of_one_learner_are_a_row_with_their_mean_and_each_draw():
     assert [square.state for square in other.cells] == ["done", "missing"]
 
 
+@pytest.mark.parametrize(
+    ("data_seeds", "told"), [((0, 1), "2 draws of data and seed"), ((0, 0), "2 seeds, same data"), (None, "2 draws")]
+)
+def test_a_row_tells_what_its_replicates_differ_in(data_seeds, told):
+    results = synthetic.drawn_twice(4, {})
+    cells = results.cells
+    if data_seeds is not None:
+        by_arm = dict(zip(("lora-8", "lora-8.s1"), data_seeds, strict=True))
+        cells = cells.assign(data_seed=cells["arm"].map(by_arm).astype("Int64"))
+    lora = dict(build_matrix(replace(results, cells=cells), NO_STEPS).groups)["lora"][0]
+    assert lora.heading.details == (told,)
+
+
 def test_draws_that_are_off_and_cannot_be_read():
     results = synthetic.drawn_twice(40, {})
     off = results.cells.assign(

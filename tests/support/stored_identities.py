@@ -29,14 +29,16 @@ def summary(plan: Plan) -> dict[str, str]:
 
 
 def scales() -> list[str]:
-    """Every study and scale, as ``study scale``."""
-    return [f"{name} {scale}" for name in STUDIES.names() for scale in load_study(name).scales]
+    """Every study and scale, as ``study scale``; at scale cpu with fixed data seeds, too, as in older stores."""
+    planned = [f"{name} {scale}" for name in STUDIES.names() for scale in load_study(name).scales]
+    varied = [name for name in STUDIES.names() if hasattr(load_study(name).scales["cpu"], "data_seeds")]
+    return planned + [f"{name} cpu data_seeds=fixed" for name in varied]
 
 
 def summary_of(planned: str) -> dict[str, str]:
-    """The summary of ``study scale``."""
-    study, scale = planned.split()
-    return summary(make_plan(load_study(study), scale))
+    """The summary of ``study scale``, or of ``study scale name=value``."""
+    study, scale, *sets = planned.split()
+    return summary(make_plan(load_study(study), scale, dict(pair.split("=") for pair in sets)))
 
 
 if __name__ == "__main__":

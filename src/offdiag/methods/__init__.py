@@ -3,7 +3,7 @@
 from offdiag.methods.fine_tuning import FineTuning
 from offdiag.methods.in_context import InContext
 from offdiag.methods.linear_probe import LinearProbe
-from offdiag.methods.method import METHODS, Answering, Method, Predictor
+from offdiag.methods.method import METHODS, Answering, Method, Predictor, data_seed_of
 from offdiag.methods.mixture_tuning import MixtureTuning
 from offdiag.methods.policy_optimisation import PolicyOptimisation
 from offdiag.methods.pre_training import PreTraining
@@ -32,4 +32,5 @@ __all__ = [
     "Strategy",
     "UpWeighting",
     "ZeroShot",
+    "data_seed_of",
 ]

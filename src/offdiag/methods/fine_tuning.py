@@ -10,7 +10,7 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.methods.method import Method, Predictor, default_style
+from offdiag.methods.method import Method, Predictor, data_seed_of, default_style
 from offdiag.methods.proxy import Proxy, ProxyExamples
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
 from offdiag.steps.label_noise import noise_stream, with_label_noise
@@ -157,7 +157,8 @@ class FineTuning(Method):
         n: training examples. rationale: train on worked solutions instead of bare answers.
         recipe: adapter (``lora``, ``full``, ``qlora``) and hyper-parameters.
         style: wording of the questions; by default step-by-step with a rationale and direct without.
-        data_seed: of the drawn examples, apart from the arm's seed, which is that of the training.
+        data_seed: of the drawn examples. None is the arm's seed, so that arms of several seeds differ in their data;
+            with a number all of them learn from the same examples, and their seeds are those of the training alone.
         proxy: examples of another domain that take part, and by which strategy; ``train`` of the arm stays the same.
         noise: probability that an example gets a random label, or the answer and rationale of another one.
     """
@@ -169,7 +170,7 @@ class FineTuning(Method):
     rationale: bool = False
     recipe: Recipe = Recipe()
     style: PromptStyle | None = None
-    data_seed: int = 0
+    data_seed: int | None = 0
     proxy: Proxy | None = None
     noise: float = Field(default=0.0, ge=0, le=1)
 
@@ -182,14 +183,15 @@ class FineTuning(Method):
             raise UserError("fine-tuning with objective='choices' compares bare answers: leave out rationale and proxy")
         if self.recipe.adapter == "qlora" and model.spec.quantization == "none":
             model = model.model_copy(update={"spec": model.spec.model_copy(update={"quantization": "nf4"})})
+        data_seed = data_seed_of(self.data_seed, seed)
         trained = FineTuned(
             start=model,
-            examples=Examples(domain=train, split="train", n=self.n, seed=self.data_seed),
+            examples=Examples(domain=train, split="train", n=self.n, seed=data_seed),
             rationale=self.rationale,
             style=self.taught_style,
             recipe=self.recipe,
             seed=seed,
-            proxy=self.proxy and self.proxy.drawn(self.data_seed),
+            proxy=self.proxy and self.proxy.drawn(data_seed),
             noise=self.noise,
         )
         trained.recipe.updates(trained.rows)

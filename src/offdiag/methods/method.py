@@ -80,6 +80,11 @@ class Method(Identity, ABC):
         return {}
 
 
+def data_seed_of(data_seed: int | None, seed: int) -> int:
+    """Return the seed of the training data: ``data_seed``, or where it is None the arm's own seed."""
+    return seed if data_seed is None else data_seed
+
+
 METHODS = Registry[type[Method]]("method", "offdiag.methods", Method, named_by="method")
 
 

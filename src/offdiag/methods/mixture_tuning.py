@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from offdiag.errors import UserError
-from offdiag.methods.method import Method, Predictor
+from offdiag.methods.method import Method, Predictor, data_seed_of
 from offdiag.steps import Pretrained, Snapshot, Weights
 from offdiag.tasks import Domain, Loss, Scalar, StreamPart, get_task
 from offdiag.training import Decoder, PretrainingRecipe
@@ -17,7 +17,8 @@ class MixtureTuning(Method):
     Attributes:
         rows: of each part of the training domain, the target. also: parts to mix in, each with a name and ``rows``.
         recipe: hyper-parameters. loss: on the answers only, or on the whole text.
-        data_seed: of the rows, apart from the arm's seed, which is that of their order.
+        data_seed: of the rows. None is the arm's seed, so that arms of several seeds differ in their rows, too; with a
+            number all of them learn from the same rows, in an order of their own.
     """
 
     tag: ClassVar[str] = "mixture-tuning"
@@ -26,14 +27,14 @@ class MixtureTuning(Method):
     also: tuple[StreamPart, ...] = ()
     recipe: PretrainingRecipe = PretrainingRecipe()
     loss: Loss = "answer"
-    data_seed: int = 0
+    data_seed: int | None = 0
 
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("mixture-tuning needs a training domain: set train=")
-        target = StreamPart(domain=train, rows=self.rows)
+        target, data_seed = StreamPart(domain=train, rows=self.rows), data_seed_of(self.data_seed, seed)
         trained = Pretrained(
-            stream=get_task(train.task).stream([target, *self.also], loss=self.loss, data_seed=self.data_seed),
+            stream=get_task(train.task).stream([target, *self.also], loss=self.loss, data_seed=data_seed),
             decoder=_decoder(model),
             recipe=self.recipe,
             seed=seed,
@@ -43,7 +44,8 @@ class MixtureTuning(Method):
 
     def factors(self) -> dict[str, Scalar]:
         mixed_in = {part.name: part.rows for part in self.also}
-        return {"n_train": self.rows, **mixed_in, "updates": self.recipe.updates, "loss": self.loss}
+        data = {} if self.data_seed == 0 else {"data_seed": self.data_seed}
+        return {"n_train": self.rows, **data, **mixed_in, "updates": self.recipe.updates, "loss": self.loss}
 
 
 def _decoder(start: Weights) -> Decoder:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.methods.method import Method, Predictor
+from offdiag.methods.method import Method, Predictor, data_seed_of
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
 from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
@@ -140,7 +140,8 @@ class PolicyOptimisation(Method):
         recipe: adapter (``lora``, ``qlora``; without dropout), optimiser and schedule; ``batch_size`` is the
             number of questions per round, and ``epochs`` or ``max_updates`` set the number of rounds.
         reinforcement: group size, sampling, clipping, reference, see :class:`offdiag.training.Reinforcement`.
-        data_seed: of the drawn examples, apart from the arm's seed, which is that of the training.
+        data_seed: of the drawn examples. None is the arm's seed, so that arms of several seeds differ in their data;
+            with a number all of them learn from the same examples, and their seeds are those of the training alone.
     """
 
     tag: ClassVar[str] = "policy-optimisation"
@@ -149,7 +150,7 @@ class PolicyOptimisation(Method):
     style: PromptStyle = "step-by-step"
     recipe: Recipe = POLICY_RECIPE
     reinforcement: Reinforcement = Reinforcement()
-    data_seed: int = 0
+    data_seed: int | None = 0
 
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
@@ -160,7 +161,7 @@ class PolicyOptimisation(Method):
         self.recipe.updates(self.n)
         trained = PolicyOptimised(
             start=model,
-            examples=Examples(domain=train, split="train", n=self.n, seed=self.data_seed),
+            examples=Examples(domain=train, split="train", n=self.n, seed=data_seed_of(self.data_seed, seed)),
             style=self.style,
             recipe=self.recipe,
             reinforcement=self.reinforcement,
@@ -174,4 +175,5 @@ class PolicyOptimisation(Method):
 
     def factors(self) -> dict[str, Scalar]:
         group = self.reinforcement.group_size
-        return {"adapter": self.recipe.adapter, "n_train": self.n, "group_size": group}
+        data = {} if self.data_seed == 0 else {"data_seed": self.data_seed}
+        return {"adapter": self.recipe.adapter, "n_train": self.n, **data, "group_size": group}

@@ -92,7 +92,7 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
     groups: defaultdict[str, list[MatrixRow]] = defaultdict(list)
     first = [next(iter(arms.values())) for arms in draws.values()]
     for row, domain, arms in zip(first, _domains(first, "train", shared), draws.values(), strict=True):
-        heading = Heading(domain=domain, details=tuple(_who(row, len(arms), rows)))
+        heading = Heading(domain=domain, details=tuple(_who(list(arms.values()), rows)))
         grid_cells = tuple(_grid_cell(at[row["first_draw"], column], frames) for column in columns)
         groups[str(row["method"])].append(MatrixRow(name=_plain_name(row), heading=heading, grid_cells=grid_cells))
     asked = list(columns.values())
@@ -159,9 +159,14 @@ def _differing(row: Row, names: Sequence[str], rows: Sequence[Row]) -> list[str]
     return [f"{name} {number(row[name])}" for name in names if row[name] is not None and _varies(rows, name)]
 
 
-def _who(row: Row, n_draws: int, rows: Sequence[Row]) -> list[str]:
-    """Return whose row it is: the model and seed where they vary, or the number of replicates (draws)."""
-    return [*_differing(row, ("model",), rows), f"{n_draws} draws"] if n_draws > 1 else _differing(row, _ALONE, rows)
+def _who(draws: Sequence[Row], rows: Sequence[Row]) -> list[str]:
+    """Return whose row it is: the model and seed where they vary, or how many replicates it has, and of what."""
+    first, n = draws[0], len(draws)
+    if n == 1:
+        return _differing(first, _ALONE, rows)
+    data = set(_values(draws, "data_seed")) if "data_seed" in first else set()
+    of_what = f"{n} draws" if not data else f"{n} draws of data and seed" if len(data) > 1 else f"{n} seeds, same data"
+    return [*_differing(first, ("model",), rows), of_what]
 
 
 def _plain_name(row: Row) -> str:

@@ -30,7 +30,7 @@ def test_the_scales_are_those_of_the_code(scale):
     assert (plan.params.model.short_name in model) or (scale != "paper" and "135M" in model)
     params = plan.params
     assert f"{len(params.small_world.categories)} categories" in told or scale == "paper"
-    seeds = len(params.seeds) * len(params.data_seeds)
+    seeds = len(params.pairs_of_seeds)
     assert f"{seeds} seed" in told or f"{seeds} pairs of seeds" in told
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 from offdiag.methods import FineTuning, InContext, Method, PolicyOptimisation, ZeroShot
 from offdiag.models import ModelSpec
@@ -46,11 +47,12 @@ def _tuned(p: AdditionParams) -> Iterator[Cell]:
 
 def _trainings(p: AdditionParams, base: int) -> Iterator[Method]:
     """Yield the trainings on one base."""
+    drawn: dict[str, Any] = {"n": p.n_train, "data_seed": None if p.data_seeds == "varied" else 0}
     if base in p.tuned_bases:
-        yield from (FineTuning(n=p.n_train, rationale=r, recipe=p.recipe) for r in p.tuned_rationales)
+        yield from (FineTuning(rationale=rationale, recipe=p.recipe, **drawn) for rationale in p.tuned_rationales)
     if base in p.policy_bases:
         recipe, how = p.policy_recipe, p.reinforcement
-        yield PolicyOptimisation(n=p.n_train, style=p.policy_style, recipe=recipe, reinforcement=how)
+        yield PolicyOptimisation(style=p.policy_style, recipe=recipe, reinforcement=how, **drawn)
 
 
 def _untuned_evaluations(p: AdditionParams) -> Iterator[Evaluation]:

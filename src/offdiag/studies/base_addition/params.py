@@ -30,6 +30,8 @@ class AdditionParams(StudyParams):
         anchor_forms: texts of an anchor, whose score is measured at every k of ``shots`` from 2 on.
         sentence_embedder: measure with sentence embeddings too (needs the extra ``sentence``).
         seeds: of training. n_train, n_eval, n_counting: numbers of examples.
+        data_seeds: ``varied``: each seed has training examples of its own; ``fixed``: all seeds have the same ones, and
+            differ in their order and in the adapter's first weights alone.
         max_new_tokens, max_direct_tokens: longest completion step by step, and of a direct answer.
     """
 
@@ -50,6 +52,7 @@ class AdditionParams(StudyParams):
     policy_recipe: Recipe = POLICY_RECIPE
     reinforcement: Reinforcement = Reinforcement()
     seeds: tuple[int, ...] = (0, 1, 2)
+    data_seeds: Literal["varied", "fixed"] = "varied"
     n_eval: int = Field(default=250, ge=1)
     n_counting: int = Field(default=200, ge=0, le=200)
     anchor_forms: tuple[AnchorForm, ...] = ("equation", "answer", "rationale")

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from offdiag.measurements.training_history import TrainingHistory
-from offdiag.methods import FineTuning, Proxy, Recipe, ZeroShot
+from offdiag.methods import FineTuning, Proxy, Recipe, ZeroShot, data_seed_of
 from offdiag.models.sentence import SentenceModel
 from offdiag.steps import Measurement, Weights
 from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
@@ -21,17 +21,20 @@ CONFLICT = "conflict"
 
 
 class Chain(NamedTuple):
-    """The arms of one pair of seeds: the first stage, and the arms of the second that start from it."""
+    """The arms of one pair of seeds: the first stage, and the arms of the second that start from it.
 
-    data_seed: int
+    ``data_seed`` None is the arms' own seed.
+    """
+
+    data_seed: int | None
     first: Arm
     second: tuple[Arm, ...]
 
 
 def chains(p: TriggerParams) -> list[Chain]:
-    """Return one chain per data seed and training seed."""
+    """Return one chain per pair of data seed and training seed."""
     made = []
-    for data_seed, seed in product(p.data_seeds, p.seeds):
+    for data_seed, seed in p.pairs_of_seeds:
         first = _first_stage(p, data_seed, seed)
         made.append(Chain(data_seed, first, tuple(_second_stage(p, first, data_seed))))
     return made
@@ -40,7 +43,8 @@ def chains(p: TriggerParams) -> list[Chain]:
 def cells(p: TriggerParams) -> tuple[Cell, ...]:
     """Return the cells of the untaught model and, per pair of seeds, of the first stage and all arms of the second."""
     made = _cells_of(p, Arm(model=p.model, method=ZeroShot()), list(_held_out(p)))
-    for data_seed, first, second in chains(p):
+    for chosen, first, second in chains(p):
+        data_seed = data_seed_of(chosen, first.seed)
         if p.start == "first-stage":
             trained = (_trained(p, data_seed, category=name) for name in p.small_world.category_names)
             made += _cells_of(p, first, [*_held_out(p), *trained])
@@ -62,14 +66,14 @@ def measurements(p: TriggerParams) -> tuple[Measurement, ...]:
     return (*made, *_similarities(p))
 
 
-def _first_stage(p: TriggerParams, data_seed: int, seed: int) -> Arm:
+def _first_stage(p: TriggerParams, data_seed: int | None, seed: int) -> Arm:
     """Return the arm that is taught every category with its own rule."""
     n = p.first_points * p.n_triggers * len(p.small_world.categories)
     method = FineTuning(n=n, recipe=_with_snapshots(p, p.first, n), data_seed=data_seed)
     return Arm(model=p.model, method=method, train=_domain(p), seed=seed)
 
 
-def _second_stage(p: TriggerParams, first: Arm, data_seed: int) -> Iterator[Arm]:
+def _second_stage(p: TriggerParams, first: Arm, data_seed: int | None) -> Iterator[Arm]:
     """Yield arms that are taught the conflicting rule: without a proxy, then with each proxy, size and strategy."""
     n = p.points * p.n_triggers
     for proxy in (None, *_proxies(p)):

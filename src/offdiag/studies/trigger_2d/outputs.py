@@ -25,7 +25,6 @@ from offdiag.studies.trigger_2d.figures.semantic_protection import SemanticProte
 from offdiag.studies.trigger_2d.grid import CONFLICT
 from offdiag.studies.trigger_2d.params import TriggerParams
 
-SEEDS = ("data_seed", "seed")
 CHOSEN: Where = {"method": "fine-tuning", "answering": "choice"}
 FIRST: Where = {**CHOSEN, "train_rule": "original"}
 SECOND: Where = {**CHOSEN, "train_rule": CONFLICT}
@@ -40,7 +39,7 @@ def analyses(p: TriggerParams) -> tuple[StudyAnalysis, ...]:
         Leakage(name="leakage", caption=f"{RATES}, by category.", **_second(p)),
         LeakageByTrigger(name="leakage-by-trigger", caption=f"{RATES}, by word.", **_second(p)),
     ]
-    if len(p.data_seeds) > 1:
+    if p.data_seeds != "varied" and len(p.data_seeds) > 1:
         by_data = {**_second(p), "arms": (*_arms(p), "data_seed"), "replicates": ("seed",), "started": {}}
         found.append(Leakage(name="leakage-by-data-seed", caption=f"{RATES}, by data seed.", **by_data))
     if _has_proxies(p):
@@ -100,7 +99,7 @@ def _semantic(p: TriggerParams) -> Iterator[SemanticProtection]:
 
 
 def _proxy_figures(p: TriggerParams) -> Iterator[StudyFigure]:
-    leakage = Leakage(name="leakage", world=p.small_world, replicates=SEEDS, where=SECOND)
+    leakage = Leakage(name="leakage", world=p.small_world, replicates=_seeds(p), where=SECOND)
     if len(p.strategies) == 1:
         yield LeakageBySize(name="leakage-by-size", of=leakage, caption="Does a larger proxy protect better?")
     for points in _semantic(p):
@@ -130,7 +129,7 @@ def _label_scatters(p: TriggerParams) -> Iterator[StudyFigure]:
         caption = f"True labels and answers in the plane: held-out words of {name.replace('_', ' ')}, no proxy."
         slug = f"plane-{name.replace('_', '-')}"
         yield LabelScatter(
-            name=slug, category=name, where=where, arms=("train_rule", *_arms(p)), replicates=SEEDS, caption=caption
+            name=slug, category=name, where=where, arms=("train_rule", *_arms(p)), replicates=_seeds(p), caption=caption
         )
 
 
@@ -149,7 +148,7 @@ def _arms(p: TriggerParams) -> tuple[str, ...]:
 
 def _shared(p: TriggerParams) -> dict[str, Any]:
     """Return the settings that all analyses of outcomes share."""
-    return {"world": p.small_world, "arms": _arms(p), "replicates": SEEDS}
+    return {"world": p.small_world, "arms": _arms(p), "replicates": _seeds(p)}
 
 
 def _second(p: TriggerParams) -> dict[str, Any]:
@@ -157,9 +156,14 @@ def _second(p: TriggerParams) -> dict[str, Any]:
     return {**_shared(p), "where": SECOND, "started": FIRST if p.start == "first-stage" else {}}
 
 
+def _seeds(p: TriggerParams) -> tuple[str, ...]:
+    """Return the columns that tell repetitions apart: where each seed has its own data, the two are one."""
+    return ("seed",) if p.data_seeds == "varied" else ("data_seed", "seed")
+
+
 def _probes(p: TriggerParams) -> dict[str, Any]:
     """Return the settings for probes; a category that is no proxy is probed in the arm without one alone."""
-    return {"arms": _arms(p) if set(p.probed) & set(p.proxies) else (), "replicates": SEEDS}
+    return {"arms": _arms(p) if set(p.probed) & set(p.proxies) else (), "replicates": _seeds(p)}
 
 
 def _has_proxies(p: TriggerParams) -> bool:

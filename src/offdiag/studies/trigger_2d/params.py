@@ -1,8 +1,9 @@
 """Parameters of the study trigger-2d and its three scales."""
 
-from typing import Literal, Self
+from itertools import product
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from offdiag.errors import UserError
 from offdiag.methods import Recipe
@@ -10,6 +11,21 @@ from offdiag.models import ModelSpec
 from offdiag.studies.trigger_2d.task import TriggerWorld, find_world
 from offdiag.study import StudyParams
 from offdiag.training.strategies import strategy_named
+
+
+def _data_seeds(value: Any) -> tuple[int, ...] | Literal["varied"]:
+    """Return what ``--set data_seeds=`` means: a word, or numbers such as ``1`` and ``1,2``."""
+    parts = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else list(value)
+    words = [part.strip() if isinstance(part, str) else part for part in parts]
+    if words in (["fixed"], ["varied"]):
+        return (0,) if words == ["fixed"] else "varied"
+    try:
+        return tuple(int(word) for word in words if word != "")
+    except (TypeError, ValueError):
+        raise UserError(f"data_seeds={value}: expected varied, fixed, or numbers such as 0,1") from None
+
+
+DataSeeds: TypeAlias = Annotated[tuple[int, ...] | Literal["varied"], BeforeValidator(_data_seeds)]
 
 
 class TriggerParams(StudyParams):
@@ -28,7 +44,9 @@ class TriggerParams(StudyParams):
         first_points, points, eval_points: points per word in the first stage, the second one, and each test, equally
             many in each quadrant.
         first, second: training recipes of the stages.
-        data_seeds, seeds: of the drawn words and points, and of the training; each is combined with each.
+        seeds: of the training.
+        data_seeds: of the drawn words and points: ``varied``: each seed has its own; or numbers, each of which is
+            combined with each of ``seeds``. ``fixed`` is one draw for all seeds, the number 0.
         generated: categories whose held-out words are answered in writing, too, with at most ``max_new_tokens`` tokens.
         snapshots: how many checkpoints of the first stage, and of the second one without a proxy, are evaluated.
         probed: categories whose words are left out, or exchanged with those of the taught category: in the arm without
@@ -53,7 +71,7 @@ class TriggerParams(StudyParams):
     eval_points: int = Field(default=8, ge=4, multiple_of=4)
     first: Recipe = Recipe(learning_rate=1e-3, batch_size=4)
     second: Recipe = Recipe(learning_rate=1e-3, batch_size=4)
-    data_seeds: tuple[int, ...] = (0,)
+    data_seeds: DataSeeds = "varied"
     seeds: tuple[int, ...] = (0,)
     generated: tuple[str, ...] = ()
     max_new_tokens: int = Field(default=8, ge=1)
@@ -86,6 +104,12 @@ class TriggerParams(StudyParams):
     def _others(self) -> dict[str, tuple[str, ...]]:
         """The fields that must not name the taught category."""
         return {"proxies": self.proxies, "probed": self.probed}
+
+    @property
+    def pairs_of_seeds(self) -> tuple[tuple[int | None, int], ...]:
+        """The pairs (data seed, seed) of the trainings; the data seed None is the training's own seed."""
+        drawn: tuple[int | None, ...] = (None,) if self.data_seeds == "varied" else self.data_seeds
+        return tuple(product(drawn, self.seeds))
 
     @property
     def small_world(self) -> TriggerWorld:

@@ -57,6 +57,7 @@ def tuned(p: MapParams, start: Arm, taught: str, *, step_matched: bool = False) 
     }
     method = MixtureTuning(
         rows=p.rows // share,
+        data_seed=None if p.data_seeds == "varied" else 0,
         also=tuple(StreamPart(name=name, domain=asked, rows=rows) for name, (asked, rows) in also.items() if rows),
         recipe=p.tuning.model_copy(update={"updates": p.tuning.updates * len(target.geometries) // share}),
     )

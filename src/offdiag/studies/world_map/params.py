@@ -33,6 +33,8 @@ class MapParams(StudyParams):
         elicitation: rows of each of the seven geometries. elicitation_cities: whether these have a new city.
         step_matched: train every pair once more with half the rows and as many updates as a single geometry.
         seeds: of all random draws in a training. n_eval: rows per evaluation; a small world may have fewer.
+        data_seeds: ``varied``: each seed has fine-tuning rows of its own; ``fixed``: all seeds have the same ones, in
+            orders of their own. Pre-training draws its rows anew under each seed.
         snapshots: number of log-spaced updates of the pre-training at which tasks and representations are evaluated.
         layers: whose hidden states are read, counted from the embeddings (0); figures show the last but one.
     """
@@ -58,6 +60,7 @@ class MapParams(StudyParams):
     elicitation_cities: Literal["atlantis", "real"] = "atlantis"
     step_matched: bool = True
     seeds: tuple[int, ...] = (0, 1, 2, 3)
+    data_seeds: Literal["varied", "fixed"] = "varied"
     n_eval: int = Field(default=10_000, ge=1)
     snapshots: int = Field(default=0, ge=0)
     layers: tuple[int, ...] = (3, 4, 5, 6)
