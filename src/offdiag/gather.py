@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from offdiag.columns import CELLS, DTYPES, ERRORS, MEASURES, RECORD_ERROR, RECORDS, names
+from offdiag.errors import StoreError
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
 from offdiag.stats import median_interval, paired_difference, wilson
@@ -57,7 +58,13 @@ def _step_row(store: Store, state: StepState) -> dict[str, Any]:
 def _records(store: Store, step: Grades, states: dict[str, State]) -> list[dict[str, Any]]:
     if states[step.fingerprint] is not State.DONE:
         return []
-    return load_records(store.folder(step))
+    records = load_records(store.folder(step))
+    if len({record["example"] for record in records}) < len(records):
+        folder = store.folder(step)
+        raise StoreError(
+            f"{folder} has two records of one example, so no difference can be paired: delete it and run again"
+        )
+    return records
 
 
 def _factors(plan: Plan, cell: Cell, step: Grades) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """Published numbers of others, with which a study's own are compared."""
 
-import csv
 import json
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
-from io import StringIO
-from typing import ClassVar, Literal, Self, TypeAlias
+from typing import BinaryIO, ClassVar, Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from offdiag.errors import UserError, complaints
+from offdiag.files import TextFile, table_rows, text_lines
 
 Provenance: TypeAlias = Literal["original", "recomputed", "secondary", "not found"]
 CELLS = "cells"
@@ -87,8 +86,8 @@ def read_published(file: Traversable) -> tuple[Published, ...]:
     Raises:
         UserError: a row does not make sense; the message has file and line.
     """
-    rows = csv.DictReader(StringIO(file.read_text(encoding="utf-8"), newline=""))
-    return tuple(_published(row, f"{file.name}, line {rows.line_num}") for row in rows)
+    lines = text_lines(TextFile(file.name, lambda: cast(BinaryIO, file.open("rb"))))
+    return tuple(_published(row.value, row.where) for row in table_rows(lines, file.name))
 
 
 def _published(row: Mapping[str, str], place: str) -> Published:

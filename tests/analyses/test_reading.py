@@ -29,8 +29,10 @@ def test_quoted_commas_windows_line_ends_and_a_byte_order_mark():
         (" \n\n", "empty"),
         ("series,k,accuracy\n", "no row"),
         ("k,k\n1,2\n", "'k' is there twice"),
-        ("series,k\na,1\nb\n", "line 3 has 1 fields: expected 2"),
-        ('series,k\na,"1\n', "not comma-separated values"),
+        ("series,k\na,1\nb\n", r"line 3 has 1 fields, expected 2 \(series, k\)"),
+        ('series,k\na,"1\n', "line 2: a quote .* is opened in this row and never closed"),
+        ('{"series": "a", "k": 1}\n', "found JSON .*: expected a table"),
+        ("series;k,accuracy\na;1,2\n", "line 1: commas or semicolons may separate the columns"),
     ],
 )
 def test_a_broken_table_is_named(text, message):
@@ -67,11 +69,30 @@ def test_a_package_may_add_a_format_of_lines():
         read_table("m after 2s: 0.5\nm 2: 0.5\n")
 
 
-@pytest.mark.parametrize("text", ["x", "nan", "inf", "1_0", "95%", "-0.1", "1.5", "0,5"])
+@pytest.mark.parametrize("text", ["x", "nan", "inf", "1_0", "95%", "-0.1", "1.5"])
 def test_what_is_no_share_is_named_with_its_line(text):
     table = read_table(f'a\n0.5\n"{text}"\n')
     with pytest.raises(UserError, match=f"line 3: a is '{text}', expected a number from 0 to 1"):
         numbers(table, "a", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a;b\n0,5;x\n1;y\n0,125;z\n", [0.5, 1, 0.125]),
+        ("a\tb\n0,5\tx\n-1,25e-3\ty\n", [0.5, -0.00125]),
+        ('a,b\n"1,080",x\n"1,5",y\n', [1.08, 1.5]),  # the second says what the first means
+    ],
+)
+def test_decimal_commas_are_read(text, expected):
+    assert numbers(read_table(text), "a").tolist() == expected
+
+
+def test_commas_that_may_be_two_things_are_refused():
+    with pytest.raises(UserError, match=r"line 3: a is '1,080', which may be 1.080 or 1080: write one"):
+        numbers(read_table("a;b\n7;x\n1,080;y\n"), "a")
+    with pytest.raises(UserError, match=r"line 2: a is '0,5', and '1.080' on line 3: write points in all"):
+        numbers(read_table("a;b\n0,5;x\n1.080;y\n"), "a")
 
 
 def test_gaps_only_where_they_are_allowed():

@@ -134,10 +134,13 @@ def test_width_scaling(offdiag: Offdiag, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ("transition nowhere.csv", "nowhere.csv: cannot be read (No such file or directory)"),
-        ("transition .", ".: cannot be read (Is a directory)"),
+        ("transition nowhere.csv", "no file nowhere.csv: give the path of a table, or - for standard input"),
+        ("transition .", ". cannot be read (Is a directory)"),
         ("transition empty.csv", "empty.csv: the table is empty"),
-        ("transition noise.csv", "noise.csv: not a text in UTF-8"),
+        (
+            "transition noise.csv",
+            "noise.csv is in UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8, if it is UTF-16)",
+        ),
         ("transition bad.csv", "bad.csv: line 2: accuracy is '47', expected a number from 0 to 1"),
         ("transition bad.csv --where k=7", "bad.csv: no cell with k = '7': the table has '1'"),
         ("transition bad.csv --where k", "--where 'k': expected column=value"),

@@ -148,7 +148,7 @@ def found_in_json(text: str) -> str:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("nope", "line 2: not JSON"),
+        ("nope", "line 2, column 1: not JSON"),
         ("[1]", 'line 2: expected an object with the texts "problem" and "completion"'),
         ('{"problem": "1+1"}', "line 2: expected an object"),
         ('{"problem": 3, "completion": "x"}', "line 2: expected an object"),

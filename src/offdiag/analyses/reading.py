@@ -1,13 +1,12 @@
-"""Reading of tables made elsewhere, as frames of text: comma-separated values, or lines in a format of a package."""
+"""Reading of tables made elsewhere, as frames of text: separated values, or lines in a format of a package."""
 
-import csv
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from typing import TYPE_CHECKING, ClassVar
 
 from offdiag.errors import UserError
+from offdiag.files import split_lines, table_rows
 from offdiag.registry import Registry
 
 if TYPE_CHECKING:
@@ -48,24 +47,28 @@ def line_formats() -> Iterator[type[LineFormat]]:
 
 
 def read_table(text: str) -> "pd.DataFrame":
-    """Return the rows of a table as text, None where a field is empty; the index is the number of the line.
+    """Return the rows of a table as text, None where a field is empty; the index is the line on which a row begins.
 
     Lines in a :class:`LineFormat` give its columns; lines that repeat one another are taken once. Everything else is
-    read as comma-separated values below a line of names. Blank lines are skipped.
+    read as values between commas, semicolons or tabs below a line of names. Blank lines are skipped.
 
     Raises:
         UserError: no row, names that come twice, a row of another length, a line that is no result, or two lines that
             give different accuracies for the same thing.
     """
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = split_lines(text)
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         raise UserError("the table is empty: expected a line of column names and rows below it")
+    if first.lstrip().startswith(("{", "[")):
+        raise UserError(
+            f"found JSON ({first.strip()[:40]!r}): expected a table, with a line of column names above rows"
+        )
     known = list(line_formats())
     kind = next((kind for kind in known if kind.pattern.fullmatch(first.rstrip())), None)
     if kind is None and known and "," not in first and _ENDS_IN_A_RESULT.search(first):
         kind = known[0]  # no table either: its message says what a line should be
-    return _read_csv(text.removeprefix("\ufeff")) if kind is None else _read_lines(lines, kind)
+    return _read_values(lines) if kind is None else _read_lines(lines, kind)
 
 
 def _read_lines(lines: Sequence[str], kind: type[LineFormat]) -> "pd.DataFrame":
@@ -91,28 +94,9 @@ def _read_lines(lines: Sequence[str], kind: type[LineFormat]) -> "pd.DataFrame":
     return pd.DataFrame.from_dict(rows, orient="index", dtype=object)
 
 
-def _read_csv(text: str) -> "pd.DataFrame":
+def _read_values(lines: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd
 
-    try:
-        reader = csv.reader(StringIO(text, newline=""), strict=True)
-        header = [name.strip() for name in next(row for row in reader if any(row))]
-        _check_names(header)
-        rows = {}
-        for fields in reader:
-            if not any(field.strip() for field in fields):
-                continue
-            if len(fields) != len(header):
-                raise UserError(f"line {reader.line_num} has {len(fields)} fields: expected {len(header)}, as above it")
-            rows[reader.line_num] = [field.strip() or None for field in fields]
-    except csv.Error as error:
-        raise UserError(f"line {reader.line_num}: not comma-separated values ({error})") from None
-    if not rows:
-        raise UserError(f"the table has the columns {', '.join(header)} and no row: expected one for each k")
-    return pd.DataFrame.from_dict(rows, orient="index", columns=header, dtype=object)
-
-
-def _check_names(header: Sequence[str]) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise UserError(f"column {twice[0]!r} is there twice: expected each name once")
+    found = {row.line: row.value for row in table_rows(lines, "")}
+    texts = {line: [field.strip() or None for field in row.values()] for line, row in found.items()}
+    return pd.DataFrame.from_dict(texts, orient="index", columns=list(next(iter(found.values()))), dtype=object)

@@ -9,7 +9,7 @@ from pydantic import Field
 from offdiag.identity import Json, fingerprint
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
-from offdiag.tasks import Domain, Example, get_task
+from offdiag.tasks import Domain, Example, check_examples, get_task
 
 
 class Examples(Step):
@@ -45,8 +45,14 @@ class Examples(Step):
         return {"n": len(examples), "unique": len(set(keys)), "sha256": fingerprint([e.id for e in examples])}
 
     def sample(self) -> list[Example]:
-        """Draw the examples now, without the store."""
-        return get_task(self.domain.task).examples(self.domain, self.split, self.n, self.seed)
+        """Draw the examples now, without the store.
+
+        Raises:
+            UserError: there are too few, two have the same id, or a field is no text.
+        """
+        examples = get_task(self.domain.task).examples(self.domain, self.split, self.n, self.seed)
+        check_examples(self.domain, self.split, examples)
+        return examples
 
 
 def load_examples(folder: Path) -> list[Example]:

@@ -22,7 +22,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"cannot read {path} ({error}): delete its folder and run again") from error
     records = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
             records.append(json.loads(line))
         except ValueError as error:

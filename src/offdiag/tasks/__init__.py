@@ -7,6 +7,7 @@ from offdiag.tasks.parsing import parse_domain
 from offdiag.tasks.published_files import write_files
 from offdiag.tasks.stream import Loss, Stream, StreamPart
 from offdiag.tasks.task import TASKS, Example, Grade, PromptStyle, Task, get_task, register, task_names
+from offdiag.tasks.well_formed import check_examples
 
 __all__ = [
     "TASKS",
@@ -20,6 +21,7 @@ __all__ = [
     "StreamPart",
     "Task",
     "check_disjoint",
+    "check_examples",
     "describe",
     "get_task",
     "parse_domain",

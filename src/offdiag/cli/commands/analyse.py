@@ -1,7 +1,6 @@
 """``offdiag analyse``: analyse a table that was made elsewhere."""
 
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 from offdiag.cli.options import AsJson, OfStudy
 from offdiag.cli.tables import show_json, show_table
 from offdiag.errors import UserError
+from offdiag.files import TextFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from offdiag.analyses import TableAnalysis
 
 AnalysisName = Annotated[str, typer.Argument(metavar="ANALYSIS", help="Such as transition or width-scaling.")]
-TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="A file of comma-separated values; - for stdin.")]
+TableFile = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="A file of values between commas, semicolons or tabs; - for stdin.")
+]
+
+ABSENT = "give the path of a table, or - for standard input"
 
 
 def analyse(
@@ -61,15 +65,16 @@ def analyse(
     given = {"n": n, "seed": seed, "resamples": resamples, "split_by": split_by}
     words = [f"{name}={value}" for name, value in given.items() if value is not None]
     settings = override(kind(), parse_sets([*(sets or ()), *words]))
-    source = "standard input" if str(table) == "-" else str(table)
+    source = TextFile.standard_input() if str(table) == "-" else TextFile.at(table, ABSENT)
+    text = source.read()
     try:
-        found = settings.analyse(_narrowed(read_table(_text(table)), where or []))
+        found = settings.analyse(_narrowed(read_table(text), where or []))
     except UserError as error:
-        raise UserError(f"{source}: {error}") from error
+        raise UserError(f"{source.name}: {error}") from error
     if as_json:
         show_json(settings.document(found) or json_rows(found))
     else:
-        _show(f"{kind.name}: {source}", settings, found)
+        _show(f"{kind.name}: {source.name}", settings, found)
 
 
 def json_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -89,18 +94,6 @@ def _plain(value: Any) -> Any:
     if value is None or pd.isna(value):
         return None
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _text(path: Path) -> str:
-    try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return data.decode()
-    except UnicodeDecodeError:
-        raise UserError("not a text in UTF-8: expected comma-separated values") from None
-    except OSError as error:
-        raise UserError(
-            f"cannot be read ({error.strerror}): give the path of a table, or - for standard input"
-        ) from None
 
 
 def _narrowed(table: "pd.DataFrame", where: list[str]) -> "pd.DataFrame":

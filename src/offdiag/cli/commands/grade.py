@@ -1,14 +1,17 @@
 """``offdiag grade``: grade completions that were made elsewhere."""
 
-import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from offdiag.cli.options import DomainText, OfStudy, Sets, TaskName, chosen_domain
 from offdiag.cli.tables import json_text
 from offdiag.errors import UserError
+from offdiag.files import TextFile, json_lines
+from offdiag.identity import canonical_json
+
+IDS = ("id", "example")
 
 
 def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = None, sets: Sets = None) -> None:
@@ -18,27 +21,35 @@ def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = No
     A task that a study file or a module beside it defines is found with --study my_study.py.
     """
     with chosen_domain(task_name, domain_text, sets, study) as (task, domain):
-        for number, record in _records(sys.stdin):
+        for where, record in _records(TextFile.standard_input()):
             try:
                 example = task.parse_problem(domain, record["problem"])
             except UserError as error:
-                raise UserError(f"standard input, line {number}: {error}") from error
+                raise UserError(f"{where}: {error}") from error
             verdict = asdict(task.grade(domain, example, record["completion"]))
             sys.stdout.write(json_text({**record, "target": example.target, **verdict}) + "\n")
 
 
-def _records(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each record with the number of its line; empty lines are skipped."""
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"standard input, line {number}: not JSON ({error})") from None
+def _records(file: TextFile) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each record with its place.
+
+    A record with an ``id`` or ``example`` may come again as another model's answer or another sample, but then a field
+    must tell the two apart.
+    """
+    first: dict[str, str] = {}
+    for row in json_lines(file):
+        record = row.value
         if not isinstance(record, dict) or not all(isinstance(record.get(k), str) for k in ("problem", "completion")):
             raise UserError(
-                f"standard input, line {number}: expected an object with the texts "
-                '"problem" and "completion", such as {"problem": "2+2", "completion": "4"}'
+                f'{row.where}: expected an object with the texts "problem" and "completion", such as '
+                '{"problem": "2+2", "completion": "4"}'
             )
-        yield number, record
+        if (name := next((name for name in IDS if name in record), None)) is not None:
+            told = canonical_json({name: value for name, value in record.items() if name != "completion"})
+            if told in first:
+                raise UserError(
+                    f"{row.where}: {name} {record[name]!r} is also that of {first[told]}: give each an {name} of "
+                    'its own, or a field that tells them apart, such as "sample": 2'
+                )
+            first[told] = row.where
+        yield row.where, record

@@ -3,6 +3,7 @@
 import pytest
 
 from offdiag.errors import UserError
+from offdiag.files import Located
 from offdiag.studies.easy_to_hard.task import library, table_from_rows
 from offdiag.studies.easy_to_hard.task.tables import of_model, read_table, table_path, write_table
 from offdiag.tasks import get_task, parse_domain
@@ -12,18 +13,19 @@ IDS = ("a", "b", "c")
 
 
 def rows(*found):
-    return [dict(zip(("item", "model", "value"), row, strict=False)) for row in found]
+    values = [dict(zip(("item", "model", "value"), row, strict=False)) for row in found]
+    return [Located(f"step, row {i + 1}", i, i + 1, value) for i, value in enumerate(values)]
 
 
 def test_rows_make_one_table_a_model():
-    found = table_from_rows(rows(("a", "x", 0.5), ("b", "x", "1.5"), ("a", "y", 2)), IDS, "step")
+    found = table_from_rows(rows(("a", "x", 0.5), ("b", "x", "1.5"), ("a", "y", 2)), IDS)
     assert found == {"x": {"a": 0.5, "b": 1.5}, "y": {"a": 2.0}}
     assert of_model(found, "x", "step") == {"a": 0.5, "b": 1.5}
 
 
 def test_the_average_is_over_raw_values_and_the_normed_one_over_scaled_values():
     found = table_from_rows(
-        rows(("a", "x", 0), ("b", "x", 1), ("c", "x", 4), ("a", "y", 10), ("b", "y", 30), ("c", "y", 10)), IDS, "step"
+        rows(("a", "x", 0), ("b", "x", 1), ("c", "x", 4), ("a", "y", 10), ("b", "y", 30), ("c", "y", 10)), IDS
     )
     assert of_model(found, "average", "step") == {"a": 5, "b": 15.5, "c": 7}
     assert of_model(found, "normed_average", "step") == {"a": 0, "b": 0.625, "c": 0.5}
@@ -40,11 +42,11 @@ def test_the_average_is_over_raw_values_and_the_normed_one_over_scaled_values():
 )
 def test_wrong_rows_are_named(found, complaint):
     with pytest.raises(UserError, match=complaint):
-        table_from_rows(rows(*found), IDS, "step")
+        table_from_rows(rows(*found), IDS)
 
 
 def test_an_average_over_other_models_than_it_says_is_refused():
-    found = table_from_rows(rows(("a", "x", 0), ("a", "y", 1), ("b", "x", 1)), IDS, "step")
+    found = table_from_rows(rows(("a", "x", 0), ("a", "y", 1), ("b", "x", 1)), IDS)
     with pytest.raises(UserError, match="item 'b' has no value of model 'y'"):
         of_model(found, "average", "step")
     with pytest.raises(UserError, match="has no model 'z': it has x, y"):
@@ -113,7 +115,7 @@ def test_writing_replaces_a_model_and_keeps_the_others(tmp_path):
 def test_a_table_of_other_items_is_not_written_over(tmp_path):
     path = tmp_path / "hardness.csv"
     path.write_text("item,model,value\nelsewhere,x,1\n")
-    with pytest.raises(UserError, match=r"hardness.csv, row 1: no item 'elsewhere' in the data set"):
+    with pytest.raises(UserError, match=r"hardness.csv, line 2: no item 'elsewhere' in the data set"):
         write_table(path, {"x": {"a": 1.0}}, IDS)
     assert "elsewhere" in path.read_text()
 

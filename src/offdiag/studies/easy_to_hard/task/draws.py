@@ -93,7 +93,7 @@ def _example(domain: HardnessDomain, item: Item, strata: Mapping[str, Scalar]) -
 def _strata(pool: PoolView, i: int, tables: Mapping[str, Table]) -> dict[str, Scalar]:
     """Return the properties of an item by which results are split."""
     item, strata = pool.items[i], pool.strata
-    values: dict[str, Scalar] = {name: _plain(table[item.id]) for name, table in tables.items()}
+    values: dict[str, Scalar] = {name: _plain(table[item.id]) for name, table in tables.items() if item.id in table}
     level = {} if strata is None else {"level": strata.levels[i], "hardness": _plain(strata.values[i])}
     subject = {} if item.subject is None else {"subject": item.subject}
     return {**values, **level, **subject}

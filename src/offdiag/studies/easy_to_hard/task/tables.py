@@ -13,12 +13,13 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from offdiag.errors import UserError, complaints
+from offdiag.errors import UserError
+from offdiag.files import Located, TextFile, checked, table_rows, text_lines
 from offdiag.studies.easy_to_hard.task.measures import AVERAGE, NORMED_AVERAGE
 
 Table: TypeAlias = Mapping[str, float]
@@ -36,24 +37,20 @@ class TableRow(BaseModel):
     value: float
 
 
-def table_from_rows(rows: Iterable[Mapping[str, Any]], known: Iterable[str], where: str) -> ByModel:
+def table_from_rows(rows: Iterable[Located], known: Iterable[str]) -> ByModel:
     """Return the rows as one table per model.
 
     Args:
-        rows: mappings with ``item``, ``model`` and ``value`` (a finite number; larger is harder).
-        known: ids of the data set's items. where: the file or step, for messages; rows are numbered from 1.
+        rows: mappings with ``item``, ``model`` and ``value`` (a finite number; larger is harder), and their places.
+        known: ids of the data set's items.
 
     Raises:
         UserError: a column is missing, a value is no number, an item is unknown or occurs twice for a model.
     """
     ids = frozenset(known)
     found: dict[str, dict[str, float]] = {}
-    for number, values in enumerate(rows, start=1):
-        place = f"{where}, row {number}"
-        try:
-            row = TableRow.model_validate(values)
-        except ValidationError as error:
-            raise UserError(f"{place}: {complaints(error)}; expected {', '.join(_COLUMNS)}") from None
+    for located in rows:
+        place, row = located.where, checked(TableRow, located)
         if row.item not in ids:
             raise UserError(f"{place}: no item {row.item!r} in the data set; measure the same data again")
         table = found.setdefault(row.model, {})
@@ -67,16 +64,13 @@ def read_table(path: Path, known: Iterable[str]) -> ByModel:
     """Read a CSV file with a header.
 
     Raises:
-        UserError: there is no such file, or :func:`table_from_rows` refuses a row (numbered without the header).
+        UserError: there is no such file, it is no table, or :func:`table_from_rows` refuses a row.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            f"no file {path}: measure what a model finds hard with offdiag run item-hardness, and write it there "
-            f"with offdiag export item-hardness (columns {', '.join(_COLUMNS)}); or choose another measure"
-        ) from None
-    return table_from_rows(csv.DictReader(text.splitlines()), known, str(path))
+    absent = (
+        "measure what a model finds hard with offdiag run item-hardness, and write it there with offdiag export "
+        f"item-hardness (columns {', '.join(_COLUMNS)}); or choose another measure"
+    )
+    return table_from_rows(table_rows(text_lines(TextFile.at(path, absent)), str(path)), known)
 
 
 def write_table(path: Path, found: ByModel, known: Iterable[str]) -> None:

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from offdiag.errors import UserError
+from offdiag.files import Located, checked, json_lines, json_value
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item
 from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
-from offdiag.studies.easy_to_hard.task.sources.reading import REMEDY, Located, checked, json_lines, read_json, unique
+from offdiag.studies.easy_to_hard.task.sources.reading import file_of, unique
 from offdiag.studies.easy_to_hard.task.specs import SPECS
 
 ANNOTATIONS = "arc-challenge-easy-annotations.json"
@@ -113,7 +114,7 @@ def load_test_hub(name: str) -> Dataset:
 
 def _official(folder: Path, parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]:
     for part in parts:
-        for row in json_lines(folder / part.file):
+        for row in json_lines(file_of(folder / part.file)):
             found = checked(_OfficialRow, row)
             choices = found.question.choices
             texts, labels = [choice.text for choice in choices], [choice.label for choice in choices]
@@ -132,14 +133,14 @@ def _from_hub(parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]
 def _item(row: Located, name: str, question: str, texts: list[str], labels: list[str], key: str) -> Item:
     place = labels.index(key) if key in labels else _PLACES.get(key, len(texts))
     if place >= len(texts):
-        raise UserError(f"{row.where}: answerKey {key!r} is none of the choices {', '.join(labels)}; {REMEDY}")
+        raise UserError(f"{row.where}: answerKey {key!r} is none of the choices {', '.join(labels)}: mend the row")
     return Item(id=name, question=question, answer=texts[place], choices=tuple(texts))
 
 
 def _annotated(items: tuple[Item, ...], path: Path) -> Dataset:
-    annotations = read_json(path)
+    annotations = json_value(file_of(path).read(), str(path))
     if not isinstance(annotations, dict):
-        raise UserError(f"{path}: found a JSON {type(annotations).__name__}, expected an object of items; {REMEDY}")
+        raise UserError(f"{path}: found a JSON {type(annotations).__name__}, expected an object of items")
     human: dict[str, dict[str, float]] = {name: {} for name in SPECS["arc"].human}
     kept: list[Item] = []
     for item in items:
@@ -158,13 +159,13 @@ def _annotated(items: tuple[Item, ...], path: Path) -> Dataset:
 def _values(entry: Any, where: str) -> dict[str, float] | None:
     """Return the measures of one entry; None where one is missing."""
     if not isinstance(entry, dict):
-        raise UserError(f"{where}: found {type(entry).__name__}, expected an object with grade and others; {REMEDY}")
+        raise UserError(f"{where}: found {type(entry).__name__}, expected an object with grade and others")
     grade = _GRADE.fullmatch(str(entry.get("grade")))
     if grade is None or not all(entry.get(name) for name in _SCALES):
         return None
     values = {"grade": float(grade[1])}
     for name, scale in _SCALES.items():
         if entry[name] not in scale:
-            raise UserError(f"{where}: {name} is {entry[name]!r}, expected one of {', '.join(scale)}; {REMEDY}")
+            raise UserError(f"{where}: {name} is {entry[name]!r}, expected one of {', '.join(scale)}")
         values[name] = float(scale.index(entry[name]) + 1)
     return values

@@ -10,11 +10,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from offdiag.errors import UserError
+from offdiag.files import Located, checked, json_lines
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item
 from offdiag.studies.easy_to_hard.task.measures import MAX_STEPS
 from offdiag.studies.easy_to_hard.task.numbers import number_in
 from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
-from offdiag.studies.easy_to_hard.task.sources.reading import REMEDY, Located, checked, json_lines, unique
+from offdiag.studies.easy_to_hard.task.sources.reading import file_of, unique
 from offdiag.studies.easy_to_hard.task.specs import SPECS
 
 _MARK = "####"
@@ -34,7 +35,7 @@ def load(folder: Path) -> Dataset:
     Raises:
         UserError: a file or one of its rows is not as released.
     """
-    rows = ((split, row) for split in _SPLITS for row in json_lines(folder / f"{split}.jsonl"))
+    rows = ((split, row) for split in _SPLITS for row in json_lines(file_of(folder / f"{split}.jsonl")))
     return _dataset(rows)
 
 
@@ -53,5 +54,5 @@ def _item(split: str, row: Located) -> Item:
     found = checked(_Row, row)
     solution, mark, answer = (part.strip() for part in found.answer.partition(_MARK))
     if not mark or not solution or number_in(answer) is None:
-        raise UserError(f"{row.where}: the answer does not end in a solution and `{_MARK} NUMBER`; {REMEDY}")
+        raise UserError(f"{row.where}: the answer does not end in a solution and `{_MARK} NUMBER`: mend the row")
     return Item(id=f"{split}/{row.number}", question=found.question, answer=answer, rationale=solution)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from offdiag.errors import UserError
-from offdiag.studies.easy_to_hard.task.sources.reading import Located
+from offdiag.files import Located
 
 
 def hub_rows(repository: str, config: str | None, split: str, revision: str | None = None) -> Iterator[Located]:
@@ -29,4 +29,4 @@ def hub_rows(repository: str, config: str | None, split: str, revision: str | No
             "official files, --set data_dir=FOLDER"
         ) from error
     for number, row in enumerate(rows):
-        yield Located(f"{place}, row {number + 1}", number, dict(row))
+        yield Located(f"{place}, row {number + 1}", number, number + 1, dict(row))

@@ -1,17 +1,19 @@
 """MMLU, five STEM subjects, each at high school and at college: four choices, hardness 0 or 1.
 
-Hendrycks et al. (2021, arXiv 2009.03300). CSV without a header: question, four choices, letter of the right one.
+Hendrycks et al. (2021, arXiv 2009.03300). CSV without a header: question, four choices, letter of the right one. A
+folder that lacks some of the ten subjects is another's own: then the subjects are those of its files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, Field
 
 from offdiag.errors import UserError
+from offdiag.files import Located, checked
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item
 from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
-from offdiag.studies.easy_to_hard.task.sources.reading import REMEDY, Located, checked, csv_rows, unique
+from offdiag.studies.easy_to_hard.task.sources.reading import csv_rows, unique
 from offdiag.studies.easy_to_hard.task.specs import SPECS
 
 _SCHOOLS = ("high_school", "college")
@@ -20,9 +22,9 @@ _COLUMNS = ("question", "A", "B", "C", "D", "letter")
 _LETTERS = "ABCD"
 _REPOSITORY = "cais/mmlu"
 
-PARTS = tuple(
-    (f"{school}_{subject}", split) for subject in _SUBJECTS for school in _SCHOOLS for split in ("val", "test")
-)
+_SPLITS = ("val", "test")
+RELEASED = tuple(f"{school}_{subject}" for subject in _SUBJECTS for school in _SCHOOLS)
+PARTS = tuple((subject, split) for subject in RELEASED for split in _SPLITS)
 
 
 class _HubRow(BaseModel):
@@ -36,23 +38,55 @@ class _HubRow(BaseModel):
 def load(folder: Path) -> Dataset:
     """Load the validation and test items of the ten released subjects; the official release has 1746.
 
+    Where some of the ten are not there, the subjects are all that the folder has files of, ``SUBJECT_test.csv`` with or
+    without ``SUBJECT_val.csv``; those that are neither of high school nor of college have no hardness.
+
     Raises:
-        UserError: a file or one of its rows is not as released.
+        UserError: a file is missing, or one of its rows is not as in the released ones.
     """
-    return _dataset(unique(_official(folder)))
+    parts = _parts(folder)
+    return _dataset(unique(_official(folder, parts)), _remarks(folder, parts))
 
 
 def load_hub() -> Dataset:
     """Load the same items from the hub."""
-    return _dataset(unique(_from_hub()))
+    return _dataset(unique(_from_hub()), ())
 
 
-def _official(folder: Path) -> Iterator[tuple[Located, Item]]:
-    for subject, split in PARTS:
-        for row in csv_rows(folder / f"{subject}_{split}.csv", _COLUMNS):
+def _parts(folder: Path) -> Sequence[tuple[str, str]]:
+    """Return the subjects and splits to read from a folder."""
+    there = _subjects_in(folder)
+    if not there or all(subject in there for subject in RELEASED):
+        return PARTS
+    own = [(subject, split) for subject in there for split in _SPLITS if subject not in RELEASED]
+    released = [part for part in PARTS if part[0] in there]  # of these no file may be missing
+    return [*released, *(part for part in own if _file(folder, *part).exists())]
+
+
+def _subjects_in(folder: Path) -> list[str]:
+    return sorted({path.stem.rpartition("_")[0] for split in _SPLITS for path in folder.glob(f"?*_{split}.csv")})
+
+
+def _remarks(folder: Path, parts: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return what a reader must know of a folder that is not the release of the ten subjects alone."""
+    read = {subject for subject, _ in parts}
+    missing = [subject for subject in RELEASED if subject not in read]
+    unread = [subject for subject in _subjects_in(folder) if subject not in read]
+    left_out = f"{len(unread)} subjects of the folder are not read: {', '.join(unread[:3])} and so on"
+    lacking = f"the folder has {len(RELEASED) - len(missing)} of the 10 released subjects: all of its own are read"
+    return (*((left_out,) if unread else ()), *((lacking,) if missing else ()))
+
+
+def _file(folder: Path, subject: str, split: str) -> Path:
+    return folder / f"{subject}_{split}.csv"
+
+
+def _official(folder: Path, parts: Sequence[tuple[str, str]]) -> Iterator[tuple[Located, Item]]:
+    for subject, split in parts:
+        for row in csv_rows(_file(folder, subject, split), _COLUMNS):
             question, *choices, letter = row.value.values()
             if letter not in tuple(_LETTERS):
-                raise UserError(f"{row.where}: the right choice is {letter!r}, expected A, B, C or D; {REMEDY}")
+                raise UserError(f"{row.where}: the right choice is {letter!r}, expected A, B, C or D: mend the row")
             yield row, _item(subject, split, row.number, question, choices, _LETTERS.index(letter))
 
 
@@ -68,6 +102,7 @@ def _item(subject: str, split: str, number: int, question: str, choices: list[st
     return Item(id=name, question=question, answer=choices[right], choices=tuple(choices), subject=subject)
 
 
-def _dataset(items: tuple[Item, ...]) -> Dataset:
-    school = {item.id: float(item.id.startswith("college_")) for item in items}
-    return Dataset(spec=SPECS["mmlu"], items=items, human={"school": school})
+def _dataset(items: tuple[Item, ...], remarks: tuple[str, ...]) -> Dataset:
+    schools = {item.id: [item.id.startswith(f"{school}_") for school in _SCHOOLS] for item in items}
+    school = {name: float(of.index(True)) for name, of in schools.items() if any(of)}
+    return Dataset(spec=SPECS["mmlu"], items=items, human={"school": school}, remarks=remarks)

@@ -1,101 +1,29 @@
-"""Read rows of published files, with their places for one-line errors."""
+"""The rows of a data set as items, each with an id of its own, and the files that hold them."""
 
-import csv
-import json
 from collections.abc import Iterable, Iterator
-from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from offdiag.errors import UserError, complaints
+from offdiag.errors import UserError
+from offdiag.files import Located, TextFile, table_rows, text_lines
 from offdiag.studies.easy_to_hard.task.items import Item
 
-REMEDY = "fetch the official release again"
 
-M = TypeVar("M", bound=BaseModel)
-
-
-class Located(NamedTuple):
-    """A row as it was read: its place in words, its number within its part (from 0), and its value."""
-
-    where: str
-    number: int
-    value: Any
-
-
-def read_text(path: Path) -> str:
-    """Read the text of a file in UTF-8.
-
-    Raises:
-        UserError: the file is missing or not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            f"no file {path}: expected a file of the official release there; put it there, or name the folder that "
-            f"has {path.parent.name}/{path.name} with --set data_dir=FOLDER or OFFDIAG_DATA"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start} is not UTF-8; {REMEDY}") from None
-
-
-def read_json(path: Path) -> Any:
-    """Read the one JSON value of a file.
-
-    Raises:
-        UserError: the file is missing, cut off or no JSON.
-    """
-    try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}), perhaps cut off; {REMEDY}") from None
-
-
-def json_lines(path: Path) -> Iterator[Located]:
-    """Yield the values of a file with one JSON value per line, from ``row 1`` on."""
-    for number, line in enumerate(_some(path, read_text(path).splitlines())):
-        where = f"{path}, row {number + 1}"
-        try:
-            yield Located(where, number, json.loads(line))
-        except ValueError as error:
-            raise UserError(f"{where}: not JSON ({error}), perhaps cut off; {REMEDY}") from None
-
-
-def json_list(path: Path) -> Iterator[Located]:
-    """Yield the values of a file that is one JSON list."""
-    found = read_json(path)
-    if not isinstance(found, list):
-        raise UserError(f"{path}: found a JSON {type(found).__name__}, expected a list of items; {REMEDY}")
-    for number, value in enumerate(_some(path, found)):
-        yield Located(f"{path}, row {number + 1}", number, value)
+def file_of(path: Path) -> TextFile:
+    """Return a file of a data set; one that is not there is told with the folder to name."""
+    return TextFile.at(
+        path,
+        f"put {path.name} into {path.parent}, or name the folder that has {path.parent.name}/{path.name} with "
+        "--set data_dir=FOLDER or OFFDIAG_DATA",
+    )
 
 
 def csv_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Located]:
-    """Yield the rows of a CSV file without a header as mappings; a row is one row even if it spans lines."""
-    for number, fields in enumerate(_some(path, list(csv.reader(StringIO(read_text(path), newline=""))))):
-        where = f"{path}, row {number + 1}"
-        if len(fields) != len(columns):
-            raise UserError(
-                f"{where}: found {len(fields)} columns, expected {len(columns)} ({', '.join(columns)}); {REMEDY}"
-            )
-        yield Located(where, number, dict(zip(columns, fields, strict=True)))
-
-
-def checked(model: type[M], row: Located) -> M:
-    """Return the row as ``model``.
+    """Yield the rows of a table without a header as mappings; a row is one row even if it spans lines.
 
     Raises:
-        UserError: a column is missing or of another type.
+        UserError: the file is missing, or a row has another number of fields.
     """
-    try:
-        return model.model_validate(row.value)
-    except ValidationError as error:
-        raise UserError(
-            f"{row.where}: {complaints(error)}; expected {', '.join(model.model_fields)}; {REMEDY}"
-        ) from None
+    return table_rows(text_lines(file_of(path)), str(path), columns)
 
 
 def unique(placed: Iterable[tuple[Located, Item]]) -> tuple[Item, ...]:
@@ -108,13 +36,7 @@ def unique(placed: Iterable[tuple[Located, Item]]) -> tuple[Item, ...]:
     items: list[Item] = []
     for row, item in placed:
         if item.id in first:
-            raise UserError(f"{row.where}: id {item.id!r} is also that of {first[item.id]}; {REMEDY}")
+            raise UserError(f"{row.where}: id {item.id!r} is also that of {first[item.id]}: keep one of the two rows")
         first[item.id] = row.where
         items.append(item)
     return tuple(items)
-
-
-def _some(path: Path, rows: list[Any]) -> list[Any]:
-    if not rows:
-        raise UserError(f"{path}: the file has no rows; {REMEDY}")
-    return rows

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from offdiag.files import Located, checked, json_list
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item
 from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
-from offdiag.studies.easy_to_hard.task.sources.reading import Located, checked, json_list, unique
+from offdiag.studies.easy_to_hard.task.sources.reading import file_of, unique
 from offdiag.studies.easy_to_hard.task.specs import SPECS
 
 _FILES = ("train.json", "dev.json")
@@ -35,7 +36,7 @@ def load(folder: Path) -> Dataset:
     Raises:
         UserError: a file or one of its rows is not as released.
     """
-    return _dataset(row for file in _FILES for row in json_list(folder / file))
+    return _dataset(row for file in _FILES for row in json_list(file_of(folder / file)))
 
 
 def load_hub() -> Dataset:

@@ -1,0 +1,135 @@
+"""Lines of text files in UTF-8, with or without a byte order mark, plain or packed by gzip.
+
+A line ends at LF, CR LF or CR, as in editors, and at nothing else: U+2028 and U+0085 are characters of a text, at which
+Python's own ``str.splitlines`` would break it.
+"""
+
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self, cast
+
+from offdiag.errors import UserError
+
+_BOM = "\ufeff"
+_LINE_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
+_WIDE = ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_GZIP = b"\x1f\x8b"
+_OTHERS = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook: save its table as CSV in UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save its table as CSV in UTF-8"),
+    (b"PAR1", "a Parquet file: save it as JSON lines or as CSV"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd: unpack it with zstd -d"),
+    (b"BZh", "packed by bzip2: unpack it with bunzip2"),
+    (b"\xfd7zXZ", "packed by xz: unpack it with unxz"),
+    (b"version https://git-lfs", "a Git LFS pointer instead of the file: type git lfs pull in its repository"),
+)
+
+
+class TextFile(NamedTuple):
+    """A file of another's making.
+
+    Attributes:
+        name: what messages call it. open: opens it for bytes. absent: what to do if it is not there.
+    """
+
+    name: str
+    open: Callable[[], BinaryIO]
+    absent: str = "give the path of a file that is there"
+
+    @classmethod
+    def at(cls, path: Path, absent: str = "give the path of a file that is there") -> Self:
+        """Return the file of a path."""
+        return cls(str(path), lambda: path.open("rb"), absent)
+
+    @classmethod
+    def standard_input(cls) -> Self:
+        """Return what is piped into the process."""
+        return cls("standard input", _standard_input)
+
+    def read(self) -> str:
+        """Return the whole text.
+
+        Raises:
+            UserError: as :func:`text_lines` does.
+        """
+        return "".join(text_lines(self))
+
+
+def text_lines(file: TextFile) -> Iterator[str]:
+    """Yield the lines of a file, each with its line end, one at a time; a byte order mark is left out.
+
+    Raises:
+        UserError: the file cannot be read, is no text, is not in UTF-8 or is cut off; the message says where.
+    """
+    try:
+        with _buffered(file.open()) as raw:
+            head = raw.peek(32)
+            if head[:1] == b"":
+                return
+            if (what := next((what for magic, what in _OTHERS if head.startswith(magic)), None)) is not None:
+                raise UserError(f"{file.name} is {what}")
+            unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if head.startswith(_GZIP) else raw
+            yield from _decoded(unpacked, file.name)
+    except FileNotFoundError:
+        raise UserError(f"no file {file.name}: {file.absent}") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(
+            f"{file.name}: the gzip archive is damaged or cut off ({error}): make or fetch it anew"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{file.name} cannot be read ({error.strerror or error}): {file.absent}") from None
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text as :func:`text_lines` would."""
+    return [line for line in _LINE_END.split(text.removeprefix(_BOM)) if line]
+
+
+def _standard_input() -> BinaryIO:
+    buffer: BinaryIO | None = getattr(sys.stdin, "buffer", None)  # a notebook's has none
+    return io.BytesIO(sys.stdin.read().encode()) if buffer is None else buffer
+
+
+def _buffered(raw: BinaryIO) -> io.BufferedReader:
+    return raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw))
+
+
+def _decoded(raw: BinaryIO, name: str) -> Iterator[str]:
+    """Yield the lines of an open file."""
+    number = offset = 0
+    for block in raw:  # ends at LF
+        for line in block.splitlines(keepends=True) if b"\r" in block else (block,):
+            number += 1
+            if number == 1:
+                _check_encoding(line, name)
+            try:
+                text = line.decode()
+            except UnicodeDecodeError as error:
+                place = f"{name}, line {number}: byte {offset + error.start} of the file (0x{line[error.start]:02x})"
+                raise UserError(f"{place} is not UTF-8: {_resaved('WINDOWS-1252')}") from None
+            if b"\0" in line:
+                at = offset + line.index(b"\0")
+                raise UserError(
+                    f"{name}, line {number}: byte {at} of the file is zero, which no text has: save it anew"
+                )
+            offset += len(line)
+            yield text.removeprefix(_BOM) if number == 1 else text
+
+
+def _check_encoding(line: bytes, name: str) -> None:
+    """Refuse a file whose first line is in two or four bytes a character."""
+    found = next((what for mark, what in _WIDE if line.startswith(mark)), None)
+    if found is None and len(line) > 1 and line.count(b"\0") >= len(line) // 2:
+        found = "UTF-16LE" if line[1] == 0 else "UTF-16BE"  # without a mark
+    if found is not None:
+        raise UserError(f"{name} is in {found[:6]}: {_resaved(found)}")
+
+
+def _resaved(encoding: str) -> str:
+    """Return what to do with a file in another encoding."""
+    return f"save it as UTF-8 (iconv -f {encoding} -t UTF-8, if it is {encoding})"
