@@ -14,7 +14,7 @@ def rows(text: str, *columns: str) -> list[tuple[int, dict[str, str]]]:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_fields_and_the_lines_on_which_rows_begin(separator: str, end: str) -> None:
     text = f'\ufeffx,y{end}{end}1,"a{end}b ""c"" , ; \t"{end},{end}2,\u2028{end}{end}'.replace(",", separator)
-    field = 'a@b "c" , ; \t'.replace("@", end).replace(",", separator)
+    field = 'a@b "c" , ; \t'.replace("@", "\n").replace(",", separator)
     assert rows(text) == [(3, {"x": "1", "y": field}), (6, {"x": "2", "y": "\u2028"})]
 
 

@@ -20,7 +20,7 @@ def lines_of(path: Path, data: bytes) -> list[str]:
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_a_line_ends_where_an_editor_ends_it(tmp_path: Path, end: str, mark: str) -> None:
     text = f"{mark}{ODD}{end}é{end}{end}last"
-    expected = [f"{ODD}{end}", f"é{end}", end, "last"]
+    expected = [f"{ODD}\n", "é\n", "\n", "last"]
     assert lines_of(tmp_path / "a", text.encode()) == expected == split_lines(text)
 
 

@@ -56,7 +56,7 @@ def json_list(file: TextFile) -> Iterator[Located]:
         raise UserError(f"{file.name}: the list has no rows: expected at least one")
     line, counted, number, end = 1, 0, 0, ","
     while end == ",":
-        line, counted = line + _line_ends(text, counted, place), place
+        line, counted = line + text.count("\n", counted, place), place
         value, place = _parsed(text, place, file.name)
         yield Located(f"{file.name}, line {line}", number, line, value)
         place = _behind_space(text, place)
@@ -131,8 +131,9 @@ def _check_characters(value: Any, where: str, name: str = "") -> None:
 
 def _at(text: str, place: int, where: str, *, of_line: bool = False) -> str:
     """Return the place in words: the line, where a text has several, and the column but ``of_line``."""
-    line = f", line {1 + _line_ends(text, 0, place)}" if _line_ends(text, 0, len(text.rstrip())) else ""
-    column = place - max(text.rfind("\n", 0, place), text.rfind("\r", 0, place))
+    number = 1 + text.count("\n", 0, place)
+    line = f", line {number}" if "\n" in text.rstrip() else ""
+    column = place - text.rfind("\n", 0, place)
     return f"{where}{line}" if of_line else f"{where}{line}, column {column}"
 
 
@@ -146,10 +147,6 @@ def _cut(text: str, place: int) -> str:
 def _behind_space(text: str, place: int) -> int:
     found = _SPACE.match(text, place)
     return place if found is None else found.end()
-
-
-def _line_ends(text: str, start: int, end: int) -> int:
-    return text.count("\n", start, end) or text.count("\r", start, end)
 
 
 def _kind(value: object) -> str:

@@ -1,7 +1,7 @@
 """Lines of text files in UTF-8, with or without a byte order mark, plain or packed by gzip.
 
-A line ends at LF, CR LF or CR, as in editors, and at nothing else: U+2028 and U+0085 are characters of a text, at which
-Python's own ``str.splitlines`` would break it.
+A line ends at LF, CR LF or CR, as in editors, and is given with LF, so that a file means the same however its lines
+end. It ends at nothing else: U+2028 and U+0085 are characters of a text, at which ``str.splitlines`` would break it.
 """
 
 import gzip
@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple, Self, cast
 from offdiag.errors import UserError
 
 _BOM = "\ufeff"
-_LINE_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
+_LINE_END = re.compile(r"\r\n?")
 _WIDE = ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 _GZIP = b"\x1f\x8b"
 _OTHERS = (
@@ -61,7 +61,7 @@ class TextFile(NamedTuple):
 
 
 def text_lines(file: TextFile) -> Iterator[str]:
-    """Yield the lines of a file, each with its line end, one at a time; a byte order mark is left out.
+    """Yield the lines of a file, each with LF behind it, one at a time; a byte order mark is left out.
 
     Raises:
         UserError: the file cannot be read, is no text, is not in UTF-8 or is cut off; the message says where.
@@ -87,7 +87,7 @@ def text_lines(file: TextFile) -> Iterator[str]:
 
 def split_lines(text: str) -> list[str]:
     """Return the lines of a text as :func:`text_lines` would."""
-    return [line for line in _LINE_END.split(text.removeprefix(_BOM)) if line]
+    return io.StringIO(text.removeprefix(_BOM), newline=None).readlines()
 
 
 def _standard_input() -> BinaryIO:
@@ -118,7 +118,8 @@ def _decoded(raw: BinaryIO, name: str) -> Iterator[str]:
                     f"{name}, line {number}: byte {at} of the file is zero, which no text has: save it anew"
                 )
             offset += len(line)
-            yield text.removeprefix(_BOM) if number == 1 else text
+            text = text.removeprefix(_BOM) if number == 1 else text
+            yield text if b"\r" not in line else _LINE_END.sub("\n", text)
 
 
 def _check_encoding(line: bytes, name: str) -> None:
