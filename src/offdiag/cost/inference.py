@@ -95,7 +95,8 @@ class InferenceCost(Counter):
     ) -> CostLine:
         """Count prompts, each read once, and their choices; the last token of a choice only with ``every_token``."""
         size = self.sizes.counted(weights)
-        lengths = [[len(choice) for choice in self.work.split([f" {one}" for one in own])] for own in choices]
+        offers = tuple(map(tuple, choices))
+        lengths = self.once((InferenceCost.score, offers), lambda: self._lengths(offers))
         offered = sum(map(sum, lengths)) / len(lengths)
         unread = 0.0 if every_token else mean_length(lengths)
         asked = self._ask(step, weights, size, prompts, items, n, beside=max(map(sum, lengths)))
@@ -138,7 +139,10 @@ class InferenceCost(Counter):
         beside: int,
     ) -> Prompted:
         """Count ``n`` prompts of which some are sampled; each row of a batch has ``beside`` more tokens."""
-        prompts = [_with_template(size, prompt) for prompt in self.work.split(sampled)]
+        prompts = self.once(
+            (_with_template, size.chat, tuple(sampled)),
+            lambda: tuple(_with_template(size, prompt) for prompt in self.work.split(sampled)),
+        )
         lengths = [len(prompt) + beside for prompt in prompts]
         check_fits(step.name, items, lengths, size, FEWER)
         trained = weights.trained
@@ -147,6 +151,9 @@ class InferenceCost(Counter):
         if from_scratch(weights) is None:
             self._hold(weights, max(self.token_budget, *lengths), asked)
         return asked
+
+    def _lengths(self, choices: Sequence[Sequence[str]]) -> list[list[int]]:
+        return [[len(choice) for choice in self.work.split([f" {one}" for one in own])] for own in choices]
 
     def _hold(self, weights: Weights, batch_tokens: int, prompted: Prompted) -> None:
         """Count the memory of one step's batches, shared beginnings and adapter."""

@@ -8,6 +8,7 @@ has blocks of its own, so that a few more are computed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from offdiag.cost.tokens import Tokens, mean_length
@@ -39,7 +40,7 @@ class Prefill:
         """Count the ``n`` prompts of which ``samples`` are some, with their template, under the named weights."""
         computed, longest, kept = 0.0, 0, 0
         each = n / len(samples)
-        for members, shared in groups(samples, each):
+        for members, shared in _groups(tuple(samples), each):
             alike = [samples[i] for i in members]
             blocks = self._new_blocks(weights, alike[0][:shared])
             computed += blocks + shared % BLOCK + each * len(alike) * (mean_length(alike) - shared)
@@ -54,3 +55,9 @@ class Prefill:
                 self._known.add((weights, before))
                 new += BLOCK
         return new
+
+
+@lru_cache(maxsize=1024)
+def _groups(samples: tuple[Tokens, ...], each: float) -> list[tuple[list[int], int]]:
+    """Return the groups of prompts; kept, since the arms of a plan are asked the same prompts."""
+    return groups(samples, each)

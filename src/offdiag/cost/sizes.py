@@ -78,9 +78,15 @@ class Sizes:
     """
 
     notes: dict[str, None] = field(default_factory=dict)
+    _known: dict[ModelSpec, Size] = field(default_factory=dict)
 
     def of(self, spec: ModelSpec) -> Size:
-        """Return the size of a pretrained model, as far as it is known."""
+        """Return the size of a pretrained model, as far as it is known; each model is looked up once."""
+        if spec not in self._known:
+            self._known[spec] = self._looked_up(spec)
+        return self._known[spec]
+
+    def _looked_up(self, spec: ModelSpec) -> Size:
         size = size_of(spec)
         if size.parameters is None:
             self.notes[f"unknown model size: {spec.source}"] = None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,13 +40,13 @@ class FineTuned(Trained):
     proxy: ProxyExamples | None = None
     noise: float = 0.0
 
-    @property
+    @cached_property
     def name(self) -> str:
         response = "rationale" if self.rationale else "answer-only"
         asked = "" if self.style == default_style(rationale=self.rationale) else f".{self.style}"
         return f"{self.start.label}.{self.recipe.adapter}.{response}{asked}.{self.training_label}"
 
-    @property
+    @cached_property
     def training_label(self) -> str:
         taught = self.examples
         beside = "" if self.proxy is None else f".beside.{self.proxy.label}"

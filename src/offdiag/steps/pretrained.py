@@ -43,7 +43,8 @@ class Pretrained(Trained):
         before = self.start.trained.training if isinstance(self.start.trained, Snapshot) else self.start.trained
         if not isinstance(before, Pretrained):
             return self  # checked when the weights are loaded
-        if changed := differences(before.decoder.canonical(), self.decoder.canonical()):
+        if before.decoder != self.decoder:
+            changed = differences(before.decoder.canonical(), self.decoder.canonical())
             found = ", ".join(map(str, changed))
             raise UserError(f"training from {self.start.label}: the decoder differs ({found}); give the same decoder")
         self.stream.check_after(before.stream)

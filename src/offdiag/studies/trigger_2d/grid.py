@@ -1,6 +1,7 @@
 """Arms, cells and measurements of the study trigger-2d."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -123,7 +124,7 @@ def _held_out(p: TriggerParams, taught: str = "original") -> Iterator[Evaluation
     for name in p.small_world.category_names:
         rule = taught if name == p.taught else "original"
         domain = _domain(p, category=name, triggers="ood", rule=rule)
-        yield Evaluation(domain=domain, n=p.eval_points * p.small_world.held_out, answering="choice")
+        yield _asked(domain, p.eval_points * p.small_world.held_out, 0)
 
 
 def _taught_words(p: TriggerParams, arm: Arm, data_seed: int) -> Iterator[Evaluation]:
@@ -139,12 +140,23 @@ def _trained(p: TriggerParams, data_seed: int, **parameters: Any) -> Evaluation:
 
 
 def _evaluation(p: TriggerParams, domain: Any, data_seed: int) -> Evaluation:
-    return Evaluation(domain=domain, n=p.eval_points * domain.width, seed=data_seed, answering="choice")
+    return _asked(domain, p.eval_points * domain.width, data_seed)
 
 
 def _domain(p: TriggerParams, **parameters: Any) -> TriggerDomain:
     """Return a domain of the study's world, with the study's number of words and wording by default."""
-    return TriggerDomain(**{"n_triggers": p.n_triggers, "prompts": p.prompts, "world": p.small_world, **parameters})
+    return _made(**{"n_triggers": p.n_triggers, "prompts": p.prompts, "world": p.small_world, **parameters})
+
+
+# The arms share their evaluations and domains, as objects: what is computed of one is computed once.
+@cache
+def _asked(domain: TriggerDomain, n: int, seed: int) -> Evaluation:
+    return Evaluation(domain=domain, n=n, seed=seed, answering="choice")
+
+
+@cache
+def _made(**parameters: Any) -> TriggerDomain:
+    return TriggerDomain(**parameters)
 
 
 def _proxy_of(arm: Arm) -> Proxy | None:

@@ -1,5 +1,6 @@
 """Parameters of the study trigger-2d and its three scales."""
 
+from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -111,7 +112,7 @@ class TriggerParams(StudyParams):
         drawn: tuple[int | None, ...] = (None,) if self.data_seeds == "varied" else self.data_seeds
         return tuple(product(drawn, self.seeds))
 
-    @property
+    @cached_property
     def small_world(self) -> TriggerWorld:
         """The world with the categories of the study alone."""
         return find_world(self.world).only(self.categories)

