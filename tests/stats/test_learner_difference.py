@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from offdiag.stats import item_counts, paired_difference, seed_counts
+from offdiag.stats import paired_difference
+from offdiag.stats.components import components, pooled_seed_variance
 from offdiag.stats.learner_difference import learner_difference
 
 NAN = np.nan
@@ -17,38 +18,57 @@ def verdicts(draws, items, rate, seed, spread=0.0):
 
 def test_by_hand():
     """Two draws against one, on three shared items: 5/6 - 1/3; the fourth item was asked of one of the two only."""
-    found = learner_difference([[1, 1, 0, 1], [1, 1, 1, NAN]], [[1, 0, 0, NAN]])
-    assert found.n_items == 3
-    assert (found.first, found.second) == (pytest.approx(5 / 6), pytest.approx(1 / 3))
-    assert found.difference == pytest.approx(1 / 2)
+    first, second, found = learner_difference([[1, 1, 0, 1], [1, 1, 1, NAN]], [[1, 0, 0, NAN]])
+    assert found.n == 3
+    assert (first, second) == (pytest.approx(5 / 6), pytest.approx(1 / 3))
+    assert found.value == pytest.approx(1 / 2)
     assert found.low < 0.5 < found.high
 
 
 def test_two_single_draws_are_compared_item_by_item():
     one, other = verdicts(1, 60, 0.5, 1), verdicts(1, 60, 0.0, 2)
-    found, paired = learner_difference(one, other), paired_difference(one[0], other[0])
-    assert (found.difference, found.low, found.high, found.p_value, found.n_items) == (
-        paired.difference, paired.low, paired.high, paired.p_value, 60,
-    )  # fmt: skip
+    found, paired = learner_difference(one, other).difference, paired_difference(one[0], other[0])
+    assert found == pytest.approx((paired.difference, paired.low, paired.high, 60, paired.p_value), abs=1e-9)
 
 
-def test_the_joint_bootstrap_is_that_of_a_slow_loop():
-    one, other = verdicts(4, 30, 0.6, 1, 0.5), verdicts(3, 30, 0.0, 2, 0.5)
-    found = learner_difference(one, other, n_resamples=400, seed=3, names=("x",))
-    items = item_counts(30, 400, 3, "learner difference", "x")
-    draws = [seed_counts(len(g), 400, 3, "learner difference", "draws", s, "x") for s, g in enumerate((one, other))]
-    differences = []
-    for r in range(400):
-        means = []
-        for grid, counts in ((one, draws[0][r]), (other, draws[1][r])):
-            means.append(sum(c * i * v for c, row in zip(counts, grid, strict=True)
-                             for i, v in zip(items[r], row, strict=True)) / (counts.sum() * 30))  # fmt: skip
-        differences.append(means[0] - means[1])
-    of_draws = sum(np.var(g.mean(axis=1), ddof=1) / len(g) for g in (one, other))
-    error = np.sqrt(max(np.var(differences), of_draws))
-    half = (found.high - found.low) / 2
-    assert found.difference == pytest.approx((found.high + found.low) / 2)
-    assert 1.9 * error < half < 3.2 * error  # between the normal's 1.96 and t with three degrees of freedom
+def test_draws_that_are_alike_add_nothing():
+    one, other = verdicts(1, 60, 0.5, 1), verdicts(1, 60, 0.0, 2)
+    single = learner_difference(one, other).difference
+    found = learner_difference(np.repeat(one, 3, axis=0), np.repeat(other, 2, axis=0)).difference
+    assert found[:4] == pytest.approx(single[:4], abs=1e-9)
+
+
+def test_the_order_of_the_learners_mirrors_everything():
+    one, other = verdicts(3, 60, 0.5, 1, 0.3), verdicts(2, 60, 0.0, 2, 0.3)
+    found, mirrored = learner_difference(one, other).difference, learner_difference(other, one).difference
+    assert (found.low, found.high, found.p_value) == pytest.approx((-mirrored.high, -mirrored.low, mirrored.p_value))
+
+
+def test_seeds_widen_the_interval_and_an_untrained_learner_has_none():
+    one, other = verdicts(3, 60, 0.5, 1, 0.6), verdicts(1, 60, 0.0, 2)
+    of_one_seed = learner_difference(one, other).difference
+    untrained = learner_difference(one, other, untrained=(False, True)).difference
+    known = learner_difference(one, other, untrained=(True, True)).difference
+    lengths = [each.high - each.low for each in (of_one_seed, untrained, known)]
+    assert lengths[0] > 1.2 * lengths[1] > 1.2 * lengths[2]
+
+
+def test_what_other_arms_say_of_seeds_counts():
+    """With one seed each there is nothing to tell the variance between seeds by, but in other arms there may be."""
+    one, other = verdicts(1, 60, 0.5, 1), verdicts(1, 60, 0.0, 2)
+    pooled = pooled_seed_variance([components(verdicts(4, 60, 0.2, seed, 0.5)) for seed in (5, 6, 7)])
+    alone, found = (learner_difference(one, other, pooled=each).difference for each in (None, pooled))
+    assert found.high - found.low > alone.high - alone.low
+    assert found.p_value > alone.p_value
+
+
+def test_items_of_a_cluster_are_no_more_than_one():
+    one, other = verdicts(1, 60, 0.5, 1), verdicts(1, 60, 0.0, 2)
+    twice = [np.repeat(each, 2, axis=1) for each in (one, other)]
+    clustered = learner_difference(*twice, clusters=np.repeat(np.arange(60), 2).tolist()).difference
+    naive, single = learner_difference(*twice).difference, learner_difference(one, other).difference
+    assert clustered.high - clustered.low == pytest.approx(single.high - single.low, rel=0.06)
+    assert naive.high - naive.low < 0.8 * (single.high - single.low)
 
 
 @pytest.mark.parametrize(("effect", "least", "most"), [(0.0, 0.0, 0.12), (1.2, 0.8, 1.0)])
@@ -63,7 +83,7 @@ def test_the_test_rejects_as_often_as_it_says(effect, least, most):
             (draw.standard_normal((n, 80)) < skill + shift + 0.3 * draw.standard_normal((n, 1))).astype(float)
             for n, shift in ((3, effect), (4, 0.0))
         ]
-        return learner_difference(*grids, n_resamples=300, seed=number)
+        return learner_difference(*grids).difference
 
     found = [trial(number) for number in range(120)]
     rejected = np.mean([one.p_value < 0.05 for one in found])
@@ -72,16 +92,16 @@ def test_the_test_rejects_as_often_as_it_says(effect, least, most):
 
 
 def test_nothing_shared_and_nothing_different():
-    nothing = learner_difference([[1, NAN]], [[NAN, 1]])
-    assert nothing.n_items == 0
-    assert np.isnan(nothing.difference)
+    nothing = learner_difference([[1, NAN]], [[NAN, 1]]).difference
+    assert nothing.n == 0
+    assert np.isnan(nothing.value)
     same = np.ones((3, 5))
-    alike = learner_difference(same, same)
-    assert (alike.difference, alike.p_value) == (0, 1)
+    alike = learner_difference(same, same).difference
+    assert (alike.value, alike.p_value) == (0, 1)
     assert (alike.low, alike.high) == pytest.approx((-0.4345, 0.4345), abs=1e-4)  # Wilson, 0 of 5
-    apart = learner_difference(same, np.zeros((2, 5)))
-    one_draw = learner_difference(same[:1], np.zeros((1, 5)))
-    assert apart[2:] == one_draw[2:]
+    apart = learner_difference(same, np.zeros((2, 5))).difference
+    one_draw = learner_difference(same[:1], np.zeros((1, 5))).difference
+    assert apart[:4] == one_draw[:4]
     assert 0 < apart.low < apart.high == 1
     with pytest.raises(ValueError, match="of the same items"):
         learner_difference([[1, 0]], [[1, 0, 1]])

@@ -25,7 +25,7 @@ def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
     cells = frames.cells[frames.cells["cell"].isin(names)]
     base = _baseline(cells, frames)
     grids = answer_grids([cells] if base is None else [cells, base], frames, {}, "matrix")
-    mean, low, high, _ = mean_accuracy(grids[0], ("matrix", *names))
+    mean, low, high = mean_accuracy(grids[0], ("matrix", *names))[:3]
     difference, clear = ("", False) if base is None else _difference(grids[0], grids[1], names)
     lacking = f"{len(names)} of {len(texts)} draws · " if len(names) < len(texts) else ""
     return ResultText(
@@ -49,8 +49,8 @@ def _baseline(cells: pd.DataFrame, frames: Frames) -> pd.DataFrame | None:
 
 def _difference(ours: FloatArray, theirs: FloatArray, names: Sequence[str]) -> tuple[str, bool]:
     """Return the difference paired on items, as text, and whether its interval leaves out zero."""
-    found = learner_difference(ours, theirs, names=("matrix", *names))
-    return f"{points(found.difference)} [{points(found.low)}, {points(found.high)}]", found.low > 0 or found.high < 0
+    found = learner_difference(ours, theirs, untrained=(False, len(theirs) == 1)).difference
+    return f"{points(found.value)} [{points(found.low)}, {points(found.high)}]", found.low > 0 or found.high < 0
 
 
 def _unparsed(cells: pd.DataFrame) -> str:

@@ -9,31 +9,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import Name, stream
 from offdiag.stats.bootstrap import percentile_ends
-from offdiag.stats.intervals import Estimate, FloatArray, normal_quantile
+from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray, normal_quantile
 
 FEWEST = 5  # points; resamples of fewer are mostly degenerate
 FEW = 10
 
 
-class Coefficient(NamedTuple):
-    """A correlation, from -1 to 1, with its percentile interval and two-sided permutation p; NaN if unknown."""
-
-    value: float
-    low: float
-    high: float
-    p_value: float
-
-
 class Correlation(NamedTuple):
-    """Pearson's and Spearman's correlation of ``n`` points, with a note where they are few."""
+    """Pearson's and Spearman's correlation of ``n`` points, with a note where they are few.
 
-    pearson: Coefficient
-    spearman: Coefficient
+    Each has a percentile interval and a two-sided p value of permutations; NaN if unknown.
+    """
+
+    pearson: Estimate
+    spearman: Estimate
     n: int
     note: str
-
-
-_NONE = Coefficient(math.nan, math.nan, math.nan, math.nan)
 
 
 def correlation(
@@ -72,7 +63,9 @@ def correlation(
     n = int(a.size)
     a, b = _centred(a, labels), _centred(b, labels)
     if n < 3 or _flat(a) or _flat(b):
-        return Correlation(_NONE, _NONE, n, f"{n} points: no correlation" if n < 3 else "one of the two does not vary")
+        return Correlation(
+            UNKNOWN, UNKNOWN, n, f"{n} points: no correlation" if n < 3 else "one of the two does not vary"
+        )
     generator = stream(seed, "bootstrap", "correlation", *names)
     drawn = generator.integers(0, n, (n_resamples, n)) if n >= FEWEST else None
     shuffled = _permutations(labels, n_resamples, generator)
@@ -112,16 +105,16 @@ def _correlated(
     level: float,
     *,
     ranks: bool,
-) -> Coefficient:
+) -> Estimate:
     if ranks:
         x, y = _ranks(x), _ranks(y)
     value = float(_pearson(x, y))
     p_value = (1 + int(np.sum(np.abs(_pearson(x, y[shuffled])) >= abs(value) - 1e-12))) / (1 + len(shuffled))
     if drawn is None:
-        return Coefficient(value, math.nan, math.nan, p_value)
+        return Estimate(value, n=x.size, p_value=p_value)
     one, other = (_ranks(x[drawn]), _ranks(y[drawn])) if ranks else (x[drawn], y[drawn])
     resampled = _pearson(one, other)
-    return Coefficient(value, *percentile_ends(resampled[~np.isnan(resampled)], level), p_value)
+    return Estimate(value, *percentile_ends(resampled[~np.isnan(resampled)], level), x.size, p_value)
 
 
 def _pearson(x: FloatArray, y: FloatArray) -> FloatArray:

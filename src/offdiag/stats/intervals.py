@@ -18,12 +18,15 @@ class Estimate(NamedTuple):
         value: the number; NaN where it is unknown.
         low, high: ends of its interval, at 95 % unless stated otherwise; NaN where it has none.
         n: independent observations behind it (items, pairs, cities), 0 where that is not told.
+        p_value: two-sided, of the value that stands for *nothing* (0 for a difference or a correlation); NaN where none
+            is tested.
     """
 
     value: float
     low: float = math.nan
     high: float = math.nan
     n: int = 0
+    p_value: float = math.nan
 
 
 UNKNOWN = Estimate(math.nan)
@@ -63,7 +66,16 @@ def wilson(n_correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval:
     successes, trials = np.broadcast_arrays(np.asarray(n_correct, np.float64), np.asarray(n, np.float64))
     if np.any(successes < 0) or np.any(successes > trials):
         raise ValueError("wilson: every n_correct must lie between 0 and its n")
-    z2 = normal_quantile(level) ** 2
+    return score_interval(successes, trials, normal_quantile(level))
+
+
+def score_interval(successes: FloatArray, trials: FloatArray, quantile: ArrayLike) -> Interval:
+    """Return Wilson's interval for numbers of answers that need not be whole, at ``quantile`` standard errors.
+
+    ``trials`` is an effective number of independent answers: p (1 - p) / variance of p (Kish 1965; Korn and Graubard
+    1998, Survey Methodology 24:193, who take t for the normal quantile).
+    """
+    z2 = np.asarray(quantile, np.float64) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):
         centre = (successes + z2 / 2) / (trials + z2)
         half = np.sqrt(z2 * (successes * (trials - successes) / trials + z2 / 4)) / (trials + z2)

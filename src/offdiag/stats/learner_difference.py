@@ -1,53 +1,61 @@
-"""The difference of two learners on the same items, each trained on several draws of data."""
+"""The difference of two learners on the same items, each trained with several seeds."""
 
 import math
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offdiag.seeds import Name
-from offdiag.stats.bootstrap import item_counts, percentile_ends, replicate_spread, resampled_means, seed_counts
-from offdiag.stats.intervals import FloatArray
-from offdiag.stats.paired import constant_difference, paired_difference
+from offdiag.stats.components import (
+    Components,
+    MeanVariance,
+    Part,
+    SeedVariance,
+    components,
+    linear_scores,
+    pooled_seed_variance,
+    residual_share,
+)
+from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
+from offdiag.stats.paired import mcnemar, tango
 
 
 class LearnerDifference(NamedTuple):
     """The difference of two learners, first minus second, on shared items.
 
     Attributes:
-        first, second: mean accuracies. difference: of the two, from -1 to 1, with its interval ``low, high``.
-        p_value: two-sided, of no difference. n_items: items that both were asked.
+        first, second: mean accuracies. difference: of the two, from -1 to 1, with its interval and p value; its ``n``
+            counts the items that both were asked.
     """
 
     first: float
     second: float
-    difference: float
-    low: float
-    high: float
-    p_value: float
-    n_items: int
+    difference: Estimate
 
 
 def learner_difference(
     first: ArrayLike,
     second: ArrayLike,
-    n_resamples: int = 2000,
+    *,
+    untrained: tuple[bool, bool] = (False, False),
+    clusters: Sequence[Hashable] | None = None,
+    pooled: SeedVariance | None = None,
     level: float = 0.95,
-    seed: int = 0,
-    names: tuple[Name, ...] = (),
 ) -> LearnerDifference:
-    """Compare two learners by a joint bootstrap; a learner without training is one draw.
+    """Compare two learners for new seeds and new items; items are paired, seeds are not.
 
-    Each resample draws the items once for both (they are paired) and the draws of each learner separately, one fewer
-    than there are (Rao and Wu 1988). Interval and test are those of t with Welch's degrees of freedom of the draws, and
-    more the larger the part of the variance that comes from the items. Two learners of one draw each are compared item
-    by item (:func:`offdiag.stats.paired_difference`), which says nothing about other draws; so are learners that differ
-    by the same amount on every item, whose resamples would all agree.
+    The variance of the difference is that of its items plus that of the seeds of each learner, as in
+    :mod:`offdiag.stats.components`. The interval is Tango's for the effective number of independent items, with t where
+    the variance is known from few seeds or clusters; it inverts the test. Two learners of one seed each are compared
+    item by item (mid-p McNemar), which says nothing of other seeds.
 
     Args:
-        first, second: verdicts (0 or 1), ``[draws, items]``, NaN where an item was not asked.
-        n_resamples: of the bootstrap. level: of the interval. seed, names: of the random stream.
+        first, second: verdicts (0 to 1), ``[seeds, items]``, NaN where an item was not asked.
+        untrained: which of the two has no seed: one row, exactly known but for its items.
+        clusters: one label per item; items of one label are not independent.
+        pooled: the variance between seeds that arms of this kind have in common; by default that of the two learners,
+            so that a learner of one seed has it from the other.
 
     Raises:
         ValueError: shapes that do not fit.
@@ -55,45 +63,69 @@ def learner_difference(
     grids = [np.asarray(values, np.float64) for values in (first, second)]
     if any(grid.ndim != 2 or grid.shape[1] != grids[0].shape[-1] for grid in grids):
         shapes = " and ".join(str(grid.shape) for grid in grids)
-        raise ValueError(f"learner_difference: shapes {shapes}; expected [draws, items] twice, of the same items")
+        raise ValueError(f"learner_difference: shapes {shapes}; expected [seeds, items] twice, of the same items")
     shared = np.all([(~np.isnan(grid)).any(axis=0) for grid in grids], axis=0)
     grids = [grid[:, shared] for grid in grids]
     grids = [grid[~np.isnan(grid).all(axis=1)] for grid in grids]
-    n_items = int(shared.sum())
-    if not n_items:
-        return LearnerDifference(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan, 0)
+    if not shared.any():
+        return LearnerDifference(math.nan, math.nan, UNKNOWN)
+    labels = None if clusters is None else [label for label, kept in zip(clusters, shared, strict=True) if kept]
+    parts = [components(grid, labels) for grid in grids]
+    if pooled is None:
+        pooled = pooled_seed_variance([part for part, fixed in zip(parts, untrained, strict=True) if not fixed])
     one, other = (float(np.nanmean(grid)) for grid in grids)
-    if all(len(grid) == 1 and np.isin(grid, (0, 1)).all() for grid in grids):
-        paired = paired_difference(grids[0][0], grids[1][0], level)
-        return LearnerDifference(one, other, paired.difference, paired.low, paired.high, paired.p_value, n_items)
-    replicates = _replicates(grids, n_resamples, seed, names)
-    low, high, p_value = _tested(one - other, replicates, grids, level)
-    return LearnerDifference(one, other, one - other, low, high, p_value, n_items)
+    apart = linear_scores(grids[0], labels).mean(axis=0) - linear_scores(grids[1], labels).mean(axis=0)
+    spread = _spread(parts, untrained, pooled, apart, int(shared.sum()))
+    of_items = [np.nanmean(grid, axis=0) for grid in grids]
+    most = max(part.n_seeds for part in parts)
+    return LearnerDifference(one, other, _paired(of_items[0], of_items[1], one - other, spread, most, level))
 
 
-def _replicates(grids: list[FloatArray], n_resamples: int, seed: int, names: tuple[Name, ...]) -> FloatArray:
-    items = item_counts(grids[0].shape[1], n_resamples, seed, "learner difference", *names).astype(np.float64)
-    means = []
-    for side, grid in enumerate(grids):
-        draws = seed_counts(len(grid), n_resamples, seed, "learner difference", "draws", side, *names)
-        means.append(resampled_means(grid, draws.astype(np.float64), items))
-    found: FloatArray = means[0] - means[1]
-    return found[~np.isnan(found)]
+def _spread(
+    parts: Sequence[Components],
+    untrained: tuple[bool, bool],
+    pooled: SeedVariance | None,
+    apart: FloatArray,
+    n: int,
+) -> MeanVariance:
+    """Return the variance of the difference: of the items (``apart``, per item or cluster), and of the seeds."""
+    n_items = len(apart)
+    items = float(np.var(apart, ddof=1)) / n_items if n_items > 1 else 0.0
+    items_freedom = math.inf if n_items == n else max(1, n_items - 1)
+    if pooled is None:
+        return MeanVariance((Part(items, items_freedom),))
+    seeds, share = 0.0, residual_share(pooled.freedom)
+    for part, fixed in zip(parts, untrained, strict=True):
+        if fixed:
+            continue
+        size = part.n_seeds * n_items
+        residual = pooled.residual * part.bernoulli
+        seeds += max(0.0, (n_items * pooled.share * part.bernoulli + (1 - share) * residual) / size)
+        own = residual if math.isnan(part.of_residual) else part.of_residual
+        items -= (1 - share) * own / size
+    return MeanVariance((Part(max(0.0, items), items_freedom), Part(seeds, pooled.freedom)))
 
 
-def _tested(
-    difference: float, replicates: FloatArray, grids: list[FloatArray], level: float
-) -> tuple[float, float, float]:
-    """Return the ends of the interval, and p."""
-    from scipy.special import stdtr
+def _paired(
+    first: FloatArray, second: FloatArray, difference: float, spread: MeanVariance, most: int, level: float
+) -> Estimate:
+    """Return the difference of two means per item, with Tango's interval for the effective number of items.
 
-    if all(len(grid) == 1 for grid in grids):  # parts of verdicts: percentiles, and the share that is as far off
-        far = np.abs(replicates - difference) >= abs(difference) - 1e-12
-        return *percentile_ends(replicates, level), float((1 + far.sum()) / (1 + len(far)))
-    spread = replicate_spread(replicates, [np.nanmean(grid, axis=1) for grid in grids])
-    if spread.error < 1e-12:  # nothing but rounding
-        paired = constant_difference(difference, grids[0].shape[1], level)
-        return paired.low, paired.high, paired.p_value
-    half = spread.quantile(level) * spread.error
-    p_value = 2 * float(stdtr(spread.freedom, -abs(difference) / spread.error))
-    return max(-1.0, difference - half), min(1.0, difference + half), p_value
+    That number is one at least, and at most ``most`` (the larger number of seeds) times that of the items.
+    """
+    n = len(first)
+    only_first, only_second = float(first @ (1 - second)), float(second @ (1 - first))
+    whole = bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
+    share = (only_first + only_second) / n - ((only_first - only_second) / n) ** 2  # variance of one item's difference
+    size = float(n)
+    if share > 1e-12 and spread.variance > 0 and n > 1:
+        size = min(max(1.0, share * n / (n - 1) / spread.variance), float(n * most))
+    quantile = spread.quantile(level)
+    low, high = tango(only_first * size / n, only_second * size / n, size, quantile)
+    if whole and most == 1 and len(spread.parts) == 1 and math.isinf(spread.parts[0].freedom):
+        p_value = mcnemar(round(only_first), round(only_second))
+    else:
+        disagreement = only_first + only_second
+        distance = abs(only_first - only_second) / math.sqrt(disagreement * n / size) if disagreement > 0 else 0.0
+        p_value = spread.p_value(distance)
+    return Estimate(difference, low, high, n, p_value)

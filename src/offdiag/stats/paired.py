@@ -16,7 +16,7 @@ class PairedDifference(NamedTuple):
         n: number of shared items.
         difference: accuracy of the first minus accuracy of the second, from -1 to 1.
         low, high: Tango's score interval of the difference.
-        p_value: exact two-sided McNemar test.
+        p_value: two-sided mid-p McNemar test.
         only_first, only_second: items that only one of the two has right.
     """
 
@@ -62,26 +62,42 @@ def paired_from_counts(only_first: int, only_second: int, n: int, level: float =
     """
     if min(only_first, only_second) < 0 or only_first + only_second > n:
         raise ValueError(f"paired_from_counts: {only_first} + {only_second} disagreements among {n} items")
-    z = normal_quantile(level)
     if n == 0:
         return PairedDifference(0, math.nan, math.nan, math.nan, math.nan, 0, 0)
+    low, high = tango(only_first, only_second, n, normal_quantile(level))
     return PairedDifference(
         n=n,
         difference=(only_first - only_second) / n,
-        low=-_tango_upper(only_second, only_first, n, z),
-        high=_tango_upper(only_first, only_second, n, z),
+        low=low,
+        high=high,
         p_value=mcnemar(only_first, only_second),
         only_first=only_first,
         only_second=only_second,
     )
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Return the exact two-sided McNemar p value: a fair coin per item on which the two disagree; 1 without any."""
+def tango(only_first: float, only_second: float, n: float, quantile: float) -> tuple[float, float]:
+    """Return the ends of Tango's interval at ``quantile`` standard errors; the counts need not be whole."""
+    return -_tango_upper(only_second, only_first, n, quantile), _tango_upper(only_first, only_second, n, quantile)
+
+
+def mcnemar(only_first: int, only_second: int, *, exact: bool = False) -> float:
+    """Return the two-sided mid-p McNemar p value: a fair coin per item on which the two disagree; 1 without any.
+
+    The mid-p value counts what was observed as half (Fagerland, Lydersen and Laake 2013, BMC Medical Research
+    Methodology 13:91). It rejects about as often as it says, where the ``exact`` test, which counts the whole of it,
+    rejects far too rarely.
+    """
     from scipy.special import bdtr
 
     n = only_first + only_second
-    return min(1.0, 2 * float(bdtr(min(only_first, only_second), n, 0.5))) if n else 1.0
+    if not n:
+        return 1.0
+    fewer = min(only_first, only_second)
+    tail = float(bdtr(fewer, n, 0.5))
+    if not exact:
+        tail -= (tail - (float(bdtr(fewer - 1, n, 0.5)) if fewer else 0.0)) / 2
+    return min(1.0, 2 * tail)
 
 
 def holm(p_values: ArrayLike) -> FloatArray:
@@ -135,7 +151,7 @@ def _verdicts(values: ArrayLike, name: str) -> np.ndarray[tuple[int], np.dtype[n
     return array.astype(np.bool_)
 
 
-def _tango_upper(b: int, c: int, n: int, z: float) -> float:
+def _tango_upper(b: float, c: float, n: float, z: float) -> float:
     """Return the largest delta that the score test accepts for (b - c) / n; the lower end is its mirror image."""
     from scipy.optimize import brentq
 

@@ -153,7 +153,7 @@ def _estimate(
     grid: FloatArray = known.dropna(axis=0, how="all").to_numpy(np.float64)
     if not grid.size:
         return _row(measure, arm, one, NO_ITEM, planned)
-    mean, low, high, _ = mean_accuracy(grid, ("accuracy by hardness", measure, arm, one.label))
+    mean, low, high = mean_accuracy(grid, ("accuracy by hardness", measure, arm, one.label))[:3]
     unsure = binned and (high - low) / (2 * normal_quantile(0.95)) >= LARGEST_ERROR
     numbers = {"accuracy": mean, "ci_low": low, "ci_high": high, "n_seeds": len(grid)}
     return {**_row(measure, arm, one, UNSURE if unsure else DONE, planned), **numbers}

@@ -84,7 +84,7 @@ class AccuracyOverDraws(StudyAnalysis):
         (grid,) = answer_grids([done], frames, items, self.name)
         if done[list(self.draws)].isna().all(axis=None):
             grid = one_learner(grid)
-        mean, low, high, n = mean_accuracy(grid, ("accuracy over draws", *sorted(map(str, done["cell"]))))
+        mean, low, high, n = mean_accuracy(grid, ("accuracy over draws", *sorted(map(str, done["cell"]))))[:4]
         return {"state": DONE, "accuracy": mean, "low": low, "high": high, "n_items": n, **counts}
 
 

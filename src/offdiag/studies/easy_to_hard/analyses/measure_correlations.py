@@ -44,5 +44,5 @@ class MeasureCorrelations(StudyAnalysis):
             for first, second in combinations(states, 2):
                 state = state_of([states[first], states[second]])
                 estimate = rank_correlation(values[first], values[second]) if state == DONE else UNKNOWN
-                rows.append((dataset, first, second, state, *estimate))
+                rows.append((dataset, first, second, state, *estimate[:4]))
         return pd.DataFrame(rows, columns=COLUMNS)

@@ -59,9 +59,9 @@ class SupervisionTests(SupervisionAnalysis):
             state = state_of([*first["state"], *second["state"]], "not planned")
             return {"state": state, **nothing, "n_items": 0, "n_draws": n_draws}
         grids = answer_grids(parts, frames, self.items, self.name)
-        if parts[1][list(self.draws)].isna().all(axis=None):
+        untrained = bool(parts[1][list(self.draws)].isna().all(axis=None))
+        if untrained:
             grids[1] = one_learner(grids[1])
-        names = tuple(sorted(str(name) for done in parts for name in done["cell"]))
-        difference = learner_difference(grids[0], grids[1], names=names)
-        numbers = {name: getattr(difference, name) for name in NUMBERS}
-        return {"state": DONE, **numbers, "n_items": difference.n_items, "n_draws": n_draws}
+        one, other, found = learner_difference(grids[0], grids[1], untrained=(False, untrained))
+        numbers = dict(zip(NUMBERS, (one, other, found.value, found.low, found.high, found.p_value), strict=True))
+        return {"state": DONE, **numbers, "n_items": found.n, "n_draws": n_draws}

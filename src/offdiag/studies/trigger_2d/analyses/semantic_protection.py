@@ -116,7 +116,8 @@ class ProtectionBySimilarity(StudyAnalysis):
             n_resamples=self.n_resamples, seed=self.seed, names=names,
         )  # fmt: skip
         left_out = int(points[["similarity", "protection"]].isna().any(axis=1).sum())
-        numbers = (*found.spearman, *found.pearson, found.n, left_out, found.note)
+        both = (number for each in (found.spearman, found.pearson) for number in (*each[:3], each.p_value))
+        numbers = (*both, found.n, left_out, found.note)
         return dict(zip(_COLUMNS, numbers, strict=True))
 
 

@@ -97,7 +97,7 @@ class _Point(NamedTuple):
 
 
 def _mark(axes: "Axes", x: float, accuracy: Estimate, look: Look) -> None:
-    value, low, high, _ = accuracy
+    value, low, high = accuracy[:3]
     if np.isnan(value):
         axes.plot([x], [ABSENT], "x", color=look.colour, ms=6, gid="absent")
         return

@@ -128,7 +128,7 @@ def disjoint(pairs: "pd.DataFrame") -> "pd.DataFrame":
 
 def _mean(group: "pd.DataFrame") -> dict[str, Any]:
     """Return the mean of some pairs with its interval: over models, or over cities where there is one pair."""
-    value, low, high, _ = pair_mean(group["value"].to_numpy(), group["first"].tolist(), group["second"].tolist())
+    value, low, high = pair_mean(group["value"].to_numpy(), group["first"].tolist(), group["second"].tolist())[:3]
     if len(group) == 1:
         low, high = (float(group[name].iloc[0]) for name in ("low", "high"))
     models = {*group["first"], *group["second"]}

@@ -1,0 +1,168 @@
+"""Means of answers by several seeds to shared items, with intervals: the one door for every accuracy that is shown."""
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from offdiag.stats.components import (
+    Components,
+    MeanVariance,
+    Part,
+    SeedVariance,
+    components,
+    pooled_seed_variance,
+    residual_share,
+)
+from offdiag.stats.intervals import UNKNOWN, Estimate, score_interval
+
+UNEQUAL = 0.05  # p of the test of equal variances between seeds, below which arms are not pooled
+
+
+class Replicated(NamedTuple):
+    """The accuracy of one arm of a table.
+
+    Attributes:
+        estimate: with the variance between seeds that arms of its kind have in common, where they may have one.
+        alone: with the variance between its own seeds only.
+        pooled: what is common; None where there is nothing to pool, or where the arms differ too much.
+        p_equal: of the test that they do not differ; NaN where none is made.
+        n_arms: arms of its kind that tell a variance between seeds.
+    """
+
+    estimate: Estimate
+    alone: Estimate
+    pooled: SeedVariance | None
+    p_equal: float
+    n_arms: int
+
+
+def accuracies(
+    grids: Sequence[ArrayLike],
+    kinds: Sequence[Hashable],
+    clusters: Sequence[Sequence[Hashable] | None] | None = None,
+    level: float = 0.95,
+) -> list[Replicated]:
+    """Return the accuracy of each arm of a table; arms of one kind share the variance between seeds.
+
+    Args:
+        grids: verdicts ``[seeds, items]`` per arm. kinds: one per arm. clusters: of the items of each arm.
+
+    Few seeds say little of their variance, those of several arms more. The arms of a kind should differ in what they
+    are taught, and be asked the same items. Where :func:`pooled_seed_variance` finds that they differ
+    (p below 0.05), each stands alone.
+    """
+    labels: Sequence[Sequence[Hashable] | None] = clusters if clusters is not None else [None] * len(grids)
+    parts = [components(grid, each) for grid, each in zip(grids, labels, strict=True)]
+    common: dict[Hashable, SeedVariance | None] = {}
+    for kind in dict.fromkeys(kinds):
+        common[kind] = pooled_seed_variance([part for part, of in zip(parts, kinds, strict=True) if of == kind])
+    found = []
+    for grid, kind, each in zip(grids, kinds, labels, strict=True):
+        variance = common[kind]
+        alone = accuracy(grid, clusters=each, level=level)
+        if variance is None or variance.n_arms < 2:
+            pooled, p_equal, n_arms = None, math.nan, 0 if variance is None else 1
+        else:
+            p_equal, n_arms = variance.p_equal, variance.n_arms
+            pooled = None if p_equal < UNEQUAL else variance
+        estimate = alone if pooled is None else accuracy(grid, clusters=each, pooled=pooled, level=level)
+        found.append(Replicated(estimate, alone, pooled, p_equal, n_arms))
+    return found
+
+
+def accuracy(
+    values: ArrayLike,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    pooled: SeedVariance | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """Return the mean of verdicts ``[seeds, items]`` (from 0 to 1, NaN where missing); ``n`` counts the items.
+
+    The interval is for new seeds and new items: Wilson's of the effective number of independent answers, which is
+    p (1 - p) / variance of p, with the variance of :mod:`offdiag.stats.components` and t where it is known from few
+    seeds or clusters. With one seed and nothing pooled it is Wilson's of the items, and says nothing of other seeds.
+    Where all answers agree, they cannot tell their own variance: each item (or cluster) counts once.
+
+    Args:
+        clusters: one label per item; items of one label are not independent. pooled: the variance between seeds that
+            arms of this kind have in common; by default that of these seeds.
+    """
+    grid = np.asarray(values, np.float64)
+    part = components(grid, clusters)
+    n = int((~np.isnan(grid)).any(axis=0).sum())
+    if not part.n_items:
+        return UNKNOWN
+    mean = min(1.0, max(0.0, part.mean))
+    spread = accuracy_spread(part, n, pooled)
+    trials = _effective(mean, n, int((~np.isnan(grid)).sum()), spread)
+    ends = score_interval(np.asarray(mean * trials), np.asarray(trials), spread.quantile(level))
+    low, high = (float(end) for end in ends)
+    return Estimate(mean, 0.0 if mean == 0 else max(0.0, low), 1.0 if mean == 1 else min(1.0, high), n)
+
+
+def mean_of_replicates(
+    values: ArrayLike,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    low: float = -math.inf,
+    high: float = math.inf,
+    level: float = 0.95,
+) -> Estimate:
+    """Return the mean of ``values`` ``[seeds, items]`` of any size, such as errors, and the test that it is 0.
+
+    Mean ± quantile x standard error, for new seeds and new items; no further than ``low`` and ``high``, the ends of the
+    range of values. Both ends are NaN where the values tell no variance: one item, or all of them alike.
+    """
+    grid = np.asarray(values, np.float64)
+    part = components(grid, clusters)
+    if not part.n_items:
+        return UNKNOWN
+    n = int((~np.isnan(grid)).any(axis=0).sum())
+    spread = spread_of(part, items_freedom=part.n_items - 1)
+    if part.n_items < 2 or spread.variance < 1e-24:  # nothing but rounding
+        return Estimate(part.mean, n=n)
+    error = math.sqrt(spread.variance)
+    half = spread.quantile(level) * error
+    p_value = spread.p_value(abs(part.mean) / error)
+    return Estimate(part.mean, max(low, part.mean - half), min(high, part.mean + half), n, p_value)
+
+
+def accuracy_spread(part: Components, n: int, pooled: SeedVariance | None = None) -> MeanVariance:
+    """Return the variance of an accuracy over ``n`` items; relative to p (1 - p) where that is 0."""
+    if part.bernoulli <= 0:
+        share = max(0.0, pooled.share) if pooled else 0.0
+        freedom = pooled.freedom if pooled else math.inf
+        return MeanVariance((Part(share / part.n_seeds, freedom), Part((1 - share) / part.n_items)))
+    return spread_of(part, pooled, items_freedom=math.inf if part.n_items == n else max(1, part.n_items - 1))
+
+
+def spread_of(part: Components, pooled: SeedVariance | None = None, items_freedom: float = math.inf) -> MeanVariance:
+    """Return the variance of a mean as the parts of seeds and of items (NaN counts as 0)."""
+    size = part.n_seeds * part.n_items
+    items = 0.0 if part.n_items < 2 else part.of_items
+    if pooled is not None:
+        freedom, residual = pooled.freedom, pooled.residual * part.bernoulli
+        seeds = pooled.share * part.bernoulli * part.n_items + residual
+    elif part.n_seeds > 1:
+        freedom = part.n_seeds - 1
+        seeds = part.of_seeds
+        residual = 0.0 if math.isnan(part.of_residual) else part.of_residual
+    else:
+        return MeanVariance((Part(items / size, items_freedom),))
+    own = residual if part.n_seeds < 2 or math.isnan(part.of_residual) else part.of_residual
+    share = residual_share(freedom)
+    of_seeds, of_items = max(0.0, seeds - share * residual), max(0.0, items - (1 - share) * own)
+    return MeanVariance((Part(of_seeds / size, freedom), Part(of_items / size, items_freedom)))
+
+
+def _effective(mean: float, n: int, n_answers: int, spread: MeanVariance) -> float:
+    """Return the effective number of independent answers: one at least, and not more than there are."""
+    bernoulli = mean * (1 - mean)
+    if spread.variance <= 0:
+        return float(n)
+    single = bernoulli * n / (n - 1) if bernoulli > 0 and n > 1 else 1.0
+    return min(max(1.0, single / spread.variance), float(n_answers))
