@@ -14,13 +14,15 @@ class Alignment(NamedTuple):
     """The similarity of two representations.
 
     Attributes:
-        cka: as defined, 0 to 1. With more features than items it is near 1 whatever the features are.
+        cka: as defined, 0 to 1. It is too large, the more so the more features and the fewer items there are: with more
+            features than items it is near 1 whatever the features are. So it has no interval (Murphy et al. 2024,
+            arXiv 2405.01012).
         debiased: CKA from unbiased estimates of its three parts: about 0 for unrelated representations, whatever the
             numbers of items and features. It can be negative, and a little above 1.
         n: number of items.
     """
 
-    cka: Estimate
+    cka: float
     debiased: Estimate
     n: int
 
@@ -50,9 +52,9 @@ def debiased_cka(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def alignment(x: ArrayLike, y: ArrayLike, *, n_groups: int = 20, seed: int = 0, level: float = 0.95) -> Alignment:
-    """Return both forms of CKA with intervals over items.
+    """Return both forms of CKA, the debiased one with an interval over items.
 
-    The intervals come from a jackknife that leaves out one of ``n_groups`` random groups of items at a time, with t of
+    The interval comes from a jackknife that leaves out one of ``n_groups`` random groups of items at a time, with t of
     n_groups - 1 degrees of freedom. A bootstrap would draw items twice, and copies are alike in every representation.
 
     Raises:
@@ -61,13 +63,12 @@ def alignment(x: ArrayLike, y: ArrayLike, *, n_groups: int = 20, seed: int = 0, 
     x, y = _pair(x, y)
     n = len(x)
     groups = stream(seed, "alignment", n).permutation(n) % max(1, min(n_groups, n))
-    whole, left = _both_forms(x, y), _without_each(x, y, groups)
-    cka, debiased = (_jackknifed(value, column, level) for value, column in zip(whole, left.T, strict=True))
-    return Alignment(cka, debiased, n)
+    cka, debiased = _both_forms(x, y)
+    return Alignment(cka, _jackknifed(debiased, _without_each(x, y, groups), level), n)
 
 
 def _without_each(x: FloatArray, y: FloatArray, groups: NDArray[np.int64]) -> FloatArray:
-    """Return both forms without each group, ``[groups, 2]``.
+    """Return debiased CKA without each group, ``[groups]``.
 
     Products of features are computed once, and those of the group are subtracted.
     """
@@ -83,7 +84,7 @@ def _without_each(x: FloatArray, y: FloatArray, groups: NDArray[np.int64]) -> Fl
             for total, part, (one, two) in zip(totals, parts, ((u, v), (u, u), (v, v)), strict=True)
         )
         lengths = (np.sum((side - total / max(n, 1)) ** 2, 1) for side, total in ((rest, u), (other_rest, v)))
-        found.append(_forms(shared, own, other, *lengths))
+        found.append(_forms(shared, own, other, *lengths)[1])
     return np.array(found)
 
 

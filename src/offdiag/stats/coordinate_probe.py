@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from offdiag.seeds import stream
 from offdiag.stats.bootstrap import item_counts, percentile_ends
 from offdiag.stats.intervals import Estimate, FloatArray
+from offdiag.stats.mean_length import mean_length
 
 # Penalties to choose from, as shares of the features' mean variance along a direction in which they vary at all.
 PENALTIES: tuple[float, ...] = tuple(10.0**power for power in range(-6, 3))
@@ -90,7 +91,7 @@ class ProbeQuality(NamedTuple):
     Attributes:
         r2: 1 - squared error / squared distance to the mean of these items, over both axes. r2_x, r2_y: of one axis.
         error, median: mean and median Euclidean distance, in the unit of the places.
-        bias_x, bias_y: mean prediction minus mean place. bias: the length of that.
+        bias_x, bias_y: mean prediction minus mean place. bias: the length of that (:func:`mean_length`).
     """
 
     r2: Estimate
@@ -106,7 +107,9 @@ class ProbeQuality(NamedTuple):
 def probe_quality(
     places: ArrayLike, predicted: ArrayLike, *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> ProbeQuality:
-    """Return the quality of predictions ``[n, 2]``; intervals resample the items and keep the probes fixed.
+    """Return the quality of predictions ``[n, 2]``; intervals are over the items and keep the probes fixed.
+
+    They resample the items, but for that of the bias's length.
 
     Raises:
         ValueError: no items, or shapes that differ.
@@ -128,9 +131,9 @@ def probe_quality(
         _medians(distance, counts),
         bias[:, 0],
         bias[:, 1],
-        np.hypot(*bias.T),
     )
-    return ProbeQuality(*(Estimate(float(each[0]), *percentile_ends(each[1:], level)) for each in replicates))
+    resampled = [Estimate(float(each[0]), *percentile_ends(each[1:], level)) for each in replicates]
+    return ProbeQuality._make([*resampled, mean_length(wrong, level)])
 
 
 def _explained(squares: FloatArray, spread: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 """Tables of representation alignment (CKA): per pair of trainings and by number of tasks."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,14 +18,13 @@ TABLE = "city_alignments"
 OTHER = "other_"
 SEEDS = {True: "same", False: "different"}
 PAIRS = ("layer", "train", "other", "same_seed", "first", "second", "value", "low", "high")
-Quantity: TypeAlias = Literal["debiased", "cka"]
 
 
-def model_pairs(frames: Frames, where: Where, quantity: Quantity) -> "pd.DataFrame":
+def model_pairs(frames: Frames, where: Where) -> "pd.DataFrame":
     """Return one row per pair of different models and layer, at the end of their trainings.
 
     Columns: ``layer``; ``train, other`` (what they were trained on); ``same_seed``; ``first, second`` (which models);
-    ``value, low, high`` of ``quantity`` (the interval is over cities).
+    ``value, low, high`` of debiased CKA (the interval is over cities).
 
     Raises:
         UserError: the study measures no alignments, they have no ``train_geometry`` or seed, or nothing is selected.
@@ -48,15 +47,15 @@ def model_pairs(frames: Frames, where: Where, quantity: Quantity) -> "pd.DataFra
             "second": rows[[f"{OTHER}{name}" for name in factors]].astype(str).agg(" ".join, axis=1),
             **{
                 name: rows[column].to_numpy(np.float64, na_value=np.nan)
-                for name, column in (("value", quantity), ("low", f"{quantity}_low"), ("high", f"{quantity}_high"))
+                for name, column in (("value", "debiased"), ("low", "debiased_low"), ("high", "debiased_high"))
             },
         }
     )
     return found[(found["first"] != found["second"]) & found["value"].notna()]
 
 
-def cka_table(frames: Frames, where: Where, quantity: Quantity = "debiased") -> "pd.DataFrame":
-    """Return mean CKA over all pairs of seeds, one row per layer and ordered pair of trainings ``train, other``.
+def cka_table(frames: Frames, where: Where) -> "pd.DataFrame":
+    """Return mean debiased CKA over all pairs of seeds, one row per layer and ordered pair ``train, other``.
 
     Other columns: ``value, low, high`` (95 % over models where three or more are paired, over cities where there is
     one pair), ``n_pairs`` and ``n_models``. A training is paired with itself if it has two seeds.
@@ -66,7 +65,7 @@ def cka_table(frames: Frames, where: Where, quantity: Quantity = "debiased") -> 
     """
     import pandas as pd
 
-    pairs = model_pairs(frames, where, quantity)
+    pairs = model_pairs(frames, where)
     turned = {"train": "other", "other": "train", "first": "second", "second": "first"}
     both = pd.concat([pairs, pairs[pairs["train"] != pairs["other"]].rename(columns=turned)])
     rows = [
@@ -77,14 +76,13 @@ def cka_table(frames: Frames, where: Where, quantity: Quantity = "debiased") -> 
 
 
 class Convergence(StudyAnalysis):
-    """Mean CKA of models that share no task, by how many tasks each was trained on.
+    """Mean debiased CKA of models that share no task, by how many tasks each was trained on.
 
     Only pairs in which both were trained on equally many tasks count. Models of one seed began with the same random
     weights, which may make them alike without any map, so they have rows of their own (``seeds``). ``low, high``:
     95 % over models (tasks and seeds alike), see :func:`offdiag.stats.means.pair_mean`.
 
     Attributes:
-        quantity: ``debiased`` or ``cka``, see :class:`offdiag.stats.alignment.Alignment`.
         aside: tasks that may form no map on their own; a second set of rows leaves out all models trained on one.
     """
 
@@ -92,7 +90,6 @@ class Convergence(StudyAnalysis):
     terminal_columns: ClassVar[tuple[str, ...]] = (
         *("layer", "seeds", "models", "n_tasks", "value", "low", "high", "n_pairs", "n_models"),
     )
-    quantity: Quantity = "debiased"
     aside: tuple[str, ...] = ("crossing",)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
@@ -100,7 +97,7 @@ class Convergence(StudyAnalysis):
         import pandas as pd
 
         columns = [*self.terminal_columns[:-2], "lowest", "highest", *self.terminal_columns[-2:]]
-        return pd.DataFrame(list(self._rows(disjoint(model_pairs(frames, self.where, self.quantity)))), columns=columns)
+        return pd.DataFrame(list(self._rows(disjoint(model_pairs(frames, self.where)))), columns=columns)
 
     def _rows(self, pairs: "pd.DataFrame") -> Iterator[dict[str, Any]]:
         sets = {"all": pairs}

@@ -10,7 +10,7 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where
 from offdiag.stats import UNKNOWN, Estimate, FloatArray
-from offdiag.studies.world_map.analyses.alignment import Quantity, cka_table
+from offdiag.studies.world_map.analyses.alignment import cka_table
 from offdiag.studies.world_map.analyses.transfer_statistics import TransferStatistics, matrices_by_arm
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class AlignmentFit(NamedTuple):
 class AlignmentTransfer(StudyAnalysis):
     """Correlation of CKA(X, Y) with the improvement on Y after fine-tuning on X, over ordered pairs X, Y.
 
-    CKA is that of models pre-trained on X alone and on Y alone; improvements are those of
+    CKA is the debiased one of models pre-trained on X alone and on Y alone; improvements are those of
     :class:`TransferStatistics`, averaged over seeds and, where there are several, over widths.
 
     Attributes:
         measured: column -> value; only these alignments count. ``where`` selects the fine-tuned arms.
-        quantity: ``debiased`` or ``cka``. without: geometries that are left out, as they may form no map alone.
+        without: geometries that are left out, as they may form no map alone.
     """
 
     tag: ClassVar[str] = "alignment-transfer"
@@ -57,7 +57,6 @@ class AlignmentTransfer(StudyAnalysis):
         "p_value",
     )
     measured: Where = Field(default_factory=dict)
-    quantity: Quantity = "debiased"
     without: tuple[str, ...] = ("crossing",)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
@@ -78,7 +77,7 @@ class AlignmentTransfer(StudyAnalysis):
         import pandas as pd
 
         improvements = self._improvements(frames)
-        alignments = cka_table(frames, self.measured, self.quantity)
+        alignments = cka_table(frames, self.measured)
         rows = []
         for row in alignments.to_dict("records"):
             pair = (str(row["train"]), str(row["other"]))

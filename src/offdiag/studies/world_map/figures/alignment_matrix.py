@@ -7,7 +7,7 @@ import numpy as np
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import PALE, footnote, heading, new_figure, styled
-from offdiag.studies.world_map.analyses.alignment import Quantity, cka_table
+from offdiag.studies.world_map.analyses.alignment import cka_table
 from offdiag.studies.world_map.analyses.city_measurements import require_one_layer, tasks_of
 from offdiag.studies.world_map.task import NAMES
 
@@ -16,18 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-QUANTITY_LABELS = {"debiased": "Debiased CKA", "cka": "CKA"}
+CKA = "Debiased CKA"
 
 
 class AlignmentMatrix(StudyFigure):
-    """Mean CKA of every two trainings over their seeds; on the diagonal, that of different seeds of one training.
-
-    Attributes:
-        quantity: ``debiased`` or ``cka``, see :class:`offdiag.stats.alignment.Alignment`.
-    """
+    """Mean CKA of every two trainings over their seeds; on the diagonal, that of different seeds of one training."""
 
     tag: ClassVar[str] = "alignment-matrix"
-    quantity: Quantity = "debiased"
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw a cell per pair of trainings, its interval below the mean; hatched where nothing is measured.
@@ -35,7 +30,7 @@ class AlignmentMatrix(StudyFigure):
         Raises:
             UserError: several layers are left: choose one with ``where``.
         """
-        table = cka_table(frames, self.where, self.quantity)
+        table = cka_table(frames, self.where)
         require_one_layer(table, f"figure {self.name}")
         names = sorted({*table["train"], *table["other"]}, key=_position)
         size = max(len(names), 2)
@@ -44,7 +39,7 @@ class AlignmentMatrix(StudyFigure):
             axes = figure.subplots()
             _draw_cells(axes, table, names)
             at = f" at layer {table['layer'].iloc[0]}" if len(table) else ""
-            heading(figure, f"{QUANTITY_LABELS[self.quantity]} of city representations{at}", _footnote(table))
+            heading(figure, f"{CKA} of city representations{at}", _footnote(table))
         return figure
 
 

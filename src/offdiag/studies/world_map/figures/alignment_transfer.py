@@ -9,14 +9,13 @@ from offdiag.analyses import Frames
 from offdiag.analyses.selection import Where
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, footnote, heading, legend, looks, new_figure, styled
-from offdiag.studies.world_map.analyses.alignment import Quantity
 from offdiag.studies.world_map.analyses.alignment_transfer import (
     AlignmentTransfer,
     fit_line,
     jackknife_half_width,
     mantel_p_value,
 )
-from offdiag.studies.world_map.figures.alignment_matrix import QUANTITY_LABELS
+from offdiag.studies.world_map.figures.alignment_matrix import CKA
 from offdiag.studies.world_map.figures.transfer_cells import short_name
 from offdiag.studies.world_map.task import NAMES
 
@@ -32,19 +31,17 @@ class AlignmentTransferFigure(StudyFigure):
     """One point per ordered pair X, Y: CKA of models pre-trained on each, and improvement on Y after training on X.
 
     Attributes:
-        measured, quantity, without: see :class:`AlignmentTransfer`.
+        measured, without: see :class:`AlignmentTransfer`.
     """
 
     tag: ClassVar[str] = "alignment-transfer-figure"
     measured: Where = Field(default_factory=dict)
-    quantity: Quantity = "debiased"
     without: tuple[str, ...] = ("crossing",)
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw a panel per layer, with the least-squares line and its 95 % band."""
         settings = AlignmentTransfer(
-            name=self.name, where=self.where, match_on=self.match_on, measured=self.measured, quantity=self.quantity,
-            without=self.without,
+            name=self.name, where=self.where, match_on=self.match_on, measured=self.measured, without=self.without,
         )  # fmt: skip
         points = settings.points(frames)
         layers = points["layer"].drop_duplicates().tolist() or [None]
@@ -64,7 +61,7 @@ class AlignmentTransferFigure(StudyFigure):
             for first in panels[::across][:down]:
                 first.set_ylabel("improvement on Y, trained on X")
             for axes in panels[: len(layers)]:
-                axes.set_xlabel(f"{QUANTITY_LABELS[self.quantity]} of X and Y")
+                axes.set_xlabel(f"{CKA} of X and Y")
                 axes.tick_params(axis="x", labelbottom=True)
             note = footnote(
                 "means over seeds",

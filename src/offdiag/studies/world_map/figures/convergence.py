@@ -7,8 +7,8 @@ import numpy as np
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import Look, footnote, heading, legend, looks, new_figure, styled
-from offdiag.studies.world_map.analyses.alignment import SEEDS, Convergence, Quantity, disjoint, model_pairs
-from offdiag.studies.world_map.figures.alignment_matrix import QUANTITY_LABELS
+from offdiag.studies.world_map.analyses.alignment import SEEDS, Convergence, disjoint, model_pairs
+from offdiag.studies.world_map.figures.alignment_matrix import CKA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,18 +22,17 @@ class ConvergenceFigure(StudyFigure):
     Pairs of different seeds are drawn, those of one seed only where there are no others.
 
     Attributes:
-        quantity, aside: see :class:`Convergence`.
+        aside: see :class:`Convergence`.
     """
 
     tag: ClassVar[str] = "convergence-figure"
-    quantity: Quantity = "debiased"
     aside: tuple[str, ...] = ("crossing",)
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw means with 95 % whiskers, and every pair as a dot behind them."""
-        settings = Convergence(name=self.name, where=self.where, quantity=self.quantity, aside=self.aside)
+        settings = Convergence(name=self.name, where=self.where, aside=self.aside)
         table = frames.table(settings)
-        pairs = disjoint(model_pairs(frames, self.where, self.quantity))
+        pairs = disjoint(model_pairs(frames, self.where))
         if len(table):
             seeds = SEEDS[bool(pairs["same_seed"].all())]
             table, pairs = table[table["seeds"] == seeds], pairs[pairs["same_seed"] == (seeds == SEEDS[True])]
@@ -53,7 +52,7 @@ class ConvergenceFigure(StudyFigure):
                 axes.set_xlabel("tasks of each model")
                 axes.set_xticks(sorted(table["n_tasks"].unique().tolist()))
                 axes.margins(x=0.2)
-            row[0].set_ylabel(f"{QUANTITY_LABELS[self.quantity]} of two models")
+            row[0].set_ylabel(f"{CKA} of two models")
             row[0].set_ylim(bottom=min(0.0, *(pairs["value"].tolist() or [0.0])) - 0.03, top=1.03)
             heading(figure, "Alignment without a common task", _footnote(table))
             legend(figure, {"all models" if name == "all" else name: look for name, look in style.items()})

@@ -19,9 +19,8 @@ class CityAlignment(Measurement):
     """Linear CKA of the cities in two models, one row per layer; city ``i`` of the first is city ``i`` of the second.
 
     Columns: the factors of the first model, those of the second with ``other_`` before them; ``layer, n`` (cities);
-    ``cka`` and ``debiased``, each with ``_low`` and ``_high`` (95 % over cities), see
-    :class:`offdiag.stats.alignment.Alignment`. With fewer cities than features only ``debiased`` says anything.
-    What is undefined is null.
+    ``debiased`` with ``debiased_low`` and ``debiased_high`` (95 % over cities), and ``cka``, which is too large,
+    the more so the fewer cities there are, see :class:`offdiag.stats.alignment.Alignment`. What is undefined is null.
 
     Attributes:
         first, second: states of one world and the same layers. new_cities: whether new cities count too.
@@ -30,6 +29,7 @@ class CityAlignment(Measurement):
 
     tag: ClassVar[str] = "city-alignment"
     table: ClassVar[str] = "city_alignments"
+    version: ClassVar[int] = 2
     first: LabelledStates
     second: LabelledStates
     new_cities: bool = False
@@ -60,8 +60,7 @@ class CityAlignment(Measurement):
         for layer in first.layers:
             x, y = (load_representations(work.output(states), layer)[chosen] for states in (first, second))
             aligned = alignment(x, y, seed=self.seed)
-            row: dict[str, Scalar] = {"layer": layer, "n": aligned.n}
-            for name, estimate in (("cka", aligned.cka), ("debiased", aligned.debiased)):
-                for suffix, value in zip(("", "_low", "_high"), estimate[:3], strict=True):
-                    row[f"{name}{suffix}"] = None if math.isnan(value) else value
-            yield row
+            ends = zip(("", "_low", "_high"), aligned.debiased[:3], strict=True)
+            found = {"cka": aligned.cka, **{f"debiased{suffix}": value for suffix, value in ends}}
+            numbers = {name: None if math.isnan(value) else value for name, value in found.items()}
+            yield {"layer": layer, "n": aligned.n, **numbers}

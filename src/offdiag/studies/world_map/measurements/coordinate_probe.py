@@ -41,6 +41,7 @@ class CityProbe(Measurement):
 
     tag: ClassVar[str] = "city-probe"
     table: ClassVar[str] = "city_probes"
+    version: ClassVar[int] = 2
     states: LabelledStates
     n_folds: int = Field(default=10, ge=2)
     penalty: float | None = Field(default=None, ge=0)
