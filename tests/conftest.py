@@ -57,7 +57,9 @@ def model_stub(tmp_path: Path) -> Path:
     folder = tmp_path / "models" / "stub"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(bytes(range(64)))
+    (folder / "tokenizer.json").write_text("{}")
+    header = b'{"weight":{"dtype":"U8","shape":[64],"data_offsets":[0,64]}}'
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(range(64)))
     return folder
 
 

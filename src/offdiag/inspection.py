@@ -93,7 +93,7 @@ def explain(store: Store, text: str) -> Reason:
     step = found.planned()
     if step is None:
         return Reason(name, "orphaned", (f"study {found.origin.study} no longer has a step of this name",))
-    if step.fingerprint != found.fingerprint:
+    if store.folder(step) != folder:
         lines = [str(difference) for difference in differences(found.identity, step.canonical())]
         current = f"{step.kind}/{step.folder_name} is {store.state(step)}"
         return Reason(name, "stale", (*lines, f"what the study asks for today: {current}"))

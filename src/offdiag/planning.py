@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
+from offdiag.models import ModelSource
+from offdiag.models.files_check import check_files
 from offdiag.parameters import override, parameter, plain, text_of
 from offdiag.runtime import without_collection
 from offdiag.steps import Examples, Grades, Measurement, Step, in_order
@@ -53,6 +55,7 @@ class Plan:
         study, scale, params: what was expanded. design: its cells, analyses and figures.
         overrides: the parameters that were set apart from the scale, by their names.
         data_dir: place of the data that it was made from, see :mod:`offdiag.tasks.data`; empty if none was given.
+        words: what the names of its targets must have, where it is a part of a plan.
         cells: the step of each cell, in the order of the design. measurements: the design's.
         steps: all steps, each once, inputs before what needs them.
     """
@@ -66,6 +69,7 @@ class Plan:
     steps: Sequence[Step]
     overrides: Mapping[str, object]
     data_dir: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def origin(self) -> dict[str, Json]:
@@ -129,7 +133,14 @@ class Plan:
         if not cells and not measurements:
             names = ", ".join(step.name for step in self.targets[:3])
             raise UserError(f"-k {words!r} matches none of the {self.size} (such as {names})")
-        return replace(self, cells=cells, measurements=measurements, steps=in_order([*cells.values(), *measurements]))
+        steps = in_order([*cells.values(), *measurements])
+        return replace(self, cells=cells, measurements=measurements, steps=steps, words=(*self.words, *words.split()))
+
+    def again(self) -> "Plan":
+        """Return the same plan, made anew: identities of models that were fetched since then are known now."""
+        with data_at(self.data_dir):
+            whole = make_plan(self.study, self.scale, self.overrides)
+        return whole.select(" ".join(self.words)) if self.words else whole
 
     def survey(self, store: Store) -> list[StepState]:
         """Return the state of each step; one is needed if an unfinished target depends on it."""
@@ -149,11 +160,14 @@ class Plan:
     @with_its_data
     @unchanging()
     def check(self) -> None:
-        """Check that there are enough examples and that no training set shares an item with an evaluation.
+        """Check models' files, that there are enough examples, and that no training set shares an item with another.
 
         Raises:
-            UserError: a pool is too small, or a training set shares an item with an evaluation set.
+            UserError: a model's files are damaged, a pool is too small, or a training set shares an item with an
+                evaluation set.
         """
+        for origin in models_of(self.steps):
+            check_files(origin)
         for step in self.steps:
             if isinstance(step, Examples):
                 get_task(step.domain.task).check_available(step.domain, step.split, step.n)
@@ -230,6 +244,11 @@ def check_held_out(taught: Examples, asked: Examples) -> None:
     """
     if taught.domain.task == asked.domain.task and _keys(taught, taught.fingerprint) & _keys(asked, asked.fingerprint):
         check_disjoint(get_task(asked.domain.task), taught.domain, taught.sample(), asked.domain, asked.sample())
+
+
+def models_of(steps: Sequence[Step]) -> list[ModelSource]:
+    """Return the models that steps load, each once."""
+    return list(dict.fromkeys(spec.origin for step in steps for spec in step.models()))
 
 
 def summarise(reasons: Sequence[Difference], most: int = 3) -> str:

@@ -25,6 +25,7 @@ from offdiag.errors import StoreError, UserError
 from offdiag.identity import Difference, Json, differences
 from offdiag.lease import held, lease
 from offdiag.steps import Step
+from offdiag.steps.earlier_forms import is_earlier_form
 
 FORMAT = 1
 
@@ -49,6 +50,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._known_earlier: dict[str, Path | None] = {}
         marker = root / "store.json"
         if marker.exists():
             found = read_json(marker, f'write {{"format": {FORMAT}}} into it').get("format")
@@ -62,7 +64,8 @@ class Store:
 
     def folder(self, step: Step) -> Path:
         """Return the folder of the step's artifacts, which may not exist yet."""
-        return self.root / step.kind / step.folder_name
+        own = self.root / step.kind / step.folder_name
+        return own if own.exists() else self._earlier(step) or own
 
     def state(self, step: Step, besides: Collection[str] = ()) -> State:
         """Return whether the step is done, busy, failed, stale or missing.
@@ -101,7 +104,19 @@ class Store:
         return (step for step in steps if folders and (step.kind, step.folder_name) in folders)
 
     def _undone(self, step: Step, besides: Collection[str]) -> State:
+        if self._earlier(step) is not None:
+            return State.DONE
         return State.STALE if self.namesakes(step, besides) else State.MISSING
+
+    def _earlier(self, step: Step) -> Path | None:
+        """Return the folder of a finished step that is this one under an earlier form of its models' identities."""
+        if step.fingerprint not in self._known_earlier:
+            alike = self._finished.get((step.kind, _without_hash(step.folder_name)), [])
+            others = [path for path in alike if path.name != step.folder_name]
+            found = [(read_json(path / "result.json").get("finished", ""), path) for path in others]
+            same = (path for at, path in sorted(found, reverse=True) if _is_meant(step, path, at))
+            self._known_earlier[step.fingerprint] = next(same, None)
+        return self._known_earlier[step.fingerprint]
 
     def result(self, step: Step) -> dict[str, Any] | None:
         """Return the summary of a finished step, or None.
@@ -113,7 +128,7 @@ class Store:
         if not path.exists():
             return None
         result = read_json(path)
-        if result.get("fingerprint") != step.fingerprint:
+        if result.get("fingerprint") != step.fingerprint and path.parent != self._earlier(step):
             raise StoreError(
                 f"{path} has fingerprint {str(result.get('fingerprint'))[:16]}, expected {step.fingerprint[:16]}: "
                 f"it was copied or edited; delete {path.parent} and run again"
@@ -164,7 +179,10 @@ class Store:
         """Write ``result.json``, the last of all files; from here on the step is done."""
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         result = {"fingerprint": step.fingerprint, "finished": finished, "summary": summary}
-        write_json(self.folder(step) / "result.json", result)
+        folder = self.folder(step)
+        write_json(folder / "result.json", result)
+        if "_finished" in self.__dict__:  # it has been listed, and stays true
+            self._finished.setdefault((step.kind, _without_hash(folder.name)), []).append(folder)
 
     def fail(self, step: Step, traceback: str) -> None:
         """Keep the traceback beside the artifacts."""
@@ -195,6 +213,7 @@ class Store:
     def refresh(self) -> None:
         """Forget which finished folders there were when ``namesakes`` last looked."""
         self.__dict__.pop("_finished", None)
+        self._known_earlier.clear()
 
     @cached_property
     def _finished(self) -> dict[tuple[str, str], list[Path]]:
@@ -211,6 +230,11 @@ class Store:
             mine = self.root / f"store.json.{secrets.token_hex(4)}"  # several workers may be the first
             write_json(mine, {"format": FORMAT})
             os.replace(mine, self.root / "store.json")
+
+
+def _is_meant(step: Step, folder: Path, finished: str) -> bool:
+    cell = read_json(folder / "cell.json")
+    return cell.get("name") == step.name and is_earlier_form(step, cell.get("identity", {}), finished)
 
 
 def _without_hash(folder_name: str) -> str:

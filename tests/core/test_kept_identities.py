@@ -53,7 +53,7 @@ def test_the_identity_of_a_training_is_what_it_was(monkeypatch):
 
 
 def test_folder_names_are_safe():
-    odd = Weights.of(ModelSpec(source="hub:org/na me'\"\\ü☃"))
+    odd = Weights.of(ModelSpec(source="scratch:org/na me'\"\\ü☃"))
     step = ANSWERS.model_copy(update={"weights": odd})
     assert step.folder_name == f"na-me---base=8,digits=2.direct.n3-{step.fingerprint[:8]}"
     long = ANSWERS.model_copy(update={"weights": Weights(spec=ModelSpec(source="hub:org/" + "n" * 400))})

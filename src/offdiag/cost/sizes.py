@@ -8,6 +8,7 @@ from typing import Any
 
 from offdiag.cost.shape import Shape
 from offdiag.models import ModelSpec
+from offdiag.models.config_file import context_length
 from offdiag.steps import Weights
 from offdiag.steps.cost import Counted
 
@@ -48,10 +49,21 @@ _IN_NAME = re.compile(r"(?<![\d.a-z])(\d+(?:\.\d+)?)([mb])(?![a-z\d])")
 
 @dataclass(frozen=True)
 class Size:
-    """Size of a model as far as it is known: both fields, the parameters alone, or neither."""
+    """Size of a model as far as it is known.
+
+    Attributes:
+        parameters: its weights. shape: of a decoder of the Llama family.
+        limit: the most tokens that it reads, where its shape does not say so.
+    """
 
     parameters: int | None = None
     shape: Shape | None = None
+    limit: int | None = None
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens that the model reads in one piece; None where that is not known."""
+        return self.limit if self.shape is None else self.shape.context
 
     @property
     def chat(self) -> tuple[int, int]:
@@ -61,12 +73,11 @@ class Size:
 
 def size_of(spec: ModelSpec) -> Size:
     """Return a model's size: from its ``config.json``, the table of known models, or the number in its name."""
-    config = spec.origin.config()
-    shape = None if config is None else _from_config(config)
-    shape = shape or KNOWN.get(_plain_name(spec.short_name))
+    config = _read(spec.origin.config())
+    shape = _from_config(config) or KNOWN.get(_plain_name(spec.short_name))
     if shape is not None:
         return Size(shape.parameters, shape)
-    return Size(_from_name(spec.short_name))
+    return Size(_from_name(spec.short_name), limit=context_length(config))
 
 
 @dataclass
@@ -120,10 +131,18 @@ def _from_name(name: str) -> int | None:
     return None if found is None else round(float(found[1]) * {"m": 1e6, "b": 1e9}[found[2]])
 
 
-def _from_config(path: Path) -> Shape | None:
+def _read(path: Path | None) -> dict[str, Any]:
+    """Return the configuration in a file; an empty one where there is none (the check of a run's models tells why)."""
+    try:
+        config = None if path is None else json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _from_config(config: dict[str, Any]) -> Shape | None:
     """Return the shape in a configuration of the Llama family; None for any other configuration."""
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         heads = int(config["num_attention_heads"])
         return Shape(
             layers=int(config["num_hidden_layers"]),
@@ -134,7 +153,7 @@ def _from_config(path: Path) -> Shape | None:
             head_dim=int(config.get("head_dim") or config["hidden_size"] // heads),
             vocab=int(config["vocab_size"]),
             tied=bool(config.get("tie_word_embeddings", False)),
-            context=config.get("max_position_embeddings"),
+            context=context_length(config),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None

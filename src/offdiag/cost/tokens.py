@@ -47,7 +47,7 @@ def check_fits(step: str, items: Sequence[Example], tokens: Sequence[int], size:
     Raises:
         UserError: one is longer than the context, by more than counting without a tokenizer can be wrong.
     """
-    context = None if size.shape is None else size.shape.context
+    context = size.context
     for item, n in zip(items, tokens, strict=True):
         if context is not None and n > MARGIN * context:
             raise UserError(f"{step}, item {item.id}: about {n} tokens, but the model's context is {context}: {remedy}")

@@ -8,9 +8,11 @@ from offdiag.cost import check_contexts
 from offdiag.engine.engine import Engine, Silent, Watcher, engine_type
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import UserError
-from offdiag.planning import Plan, StepState, with_its_data
+from offdiag.models import ModelSource
+from offdiag.models.files_check import check_files, check_template
+from offdiag.planning import Plan, StepState, models_of, with_its_data
 from offdiag.runtime import Runtime
-from offdiag.steps import Step, in_order
+from offdiag.steps import in_order
 from offdiag.store import State, Store
 from offdiag.tasks.data import DataPlace
 
@@ -65,7 +67,15 @@ def run_plan(
         return Summary(0, 0, 0, 0, 0)
     plan.check()
     check_contexts(plan, {state.step.fingerprint for state in needed}, runtime)
-    _check_models([state.step for state in needed])
+    origins = models_of([state.step for state in needed])
+    if _fetch_models(origins):
+        return run_plan(
+            plan.again(), store, runtime, workers=workers, engine=engine, watcher=watcher, fail_fast=fail_fast,
+            last_failed=last_failed,
+        )  # fmt: skip
+    for origin in origins:
+        check_files(origin)
+        check_template(origin)
     scheduler = Scheduler.of([state.step for state in needed])
     if not isinstance(engine, Engine):
         engine = engine_type(engine, workers)(runtime, workers)
@@ -73,10 +83,16 @@ def run_plan(
     return Summary(len(needed), len(scheduler.done), len(scheduler.failed), len(scheduler.busy), len(scheduler.blocked))
 
 
-def _check_models(steps: list[Step]) -> None:
-    """Raise a UserError unless all models are here or can be fetched, before anything runs."""
-    for spec in dict.fromkeys(spec for step in steps for spec in step.models()):
-        spec.origin.require_available()
+def _fetch_models(origins: Sequence[ModelSource]) -> bool:
+    """Fetch the models that are not here, before anything runs; returns whether an identity is another one now.
+
+    Raises:
+        UserError: one cannot be had; nothing is fetched then.
+    """
+    for origin in origins:
+        origin.require_available()
+    changed = [origin.fetch() for origin in origins]
+    return any(changed)
 
 
 def _of_plan(runtime: Runtime, plan: Plan) -> Runtime:

@@ -6,17 +6,18 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import LocalEntryNotFoundError
 
 from offdiag.errors import UserError
+from offdiag.models.hub_cache import cached
 from offdiag.models.source import ModelSource
+from offdiag.models.weight_files import is_whole
 
 # What a model needs of its repository; never code or pickles.
 FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 
 
 def from_hub(source: ModelSource) -> Path:
-    """Return the folder of a model on the hub, downloaded unless it was before.
+    """Return the folder of a model on the hub, downloaded unless all of it was before.
 
     Raises:
         UserError: it is not there, or the hub cannot be reached.
@@ -26,7 +27,7 @@ def from_hub(source: ModelSource) -> Path:
     _require_answer(source)
     try:
         return Path(snapshot_download(source.location, revision=source.revision, allow_patterns=FILES))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"model {source.name} is not on the hub: {first_line(error)}; {source.remedy()}") from error
 
 
@@ -42,12 +43,9 @@ def require_reachable(source: ModelSource) -> None:
 
 
 def _downloaded(source: ModelSource) -> Path | None:
-    try:
-        return Path(snapshot_download(source.location, revision=source.revision, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
-    except ValueError as error:
-        raise UserError(f"model {source.name}: {first_line(error)}; give hub:org/name") from error
+    """Return the folder of a model in the cache; None where it, or a part of it, is not there."""
+    found = cached(source.location, source.revision)
+    return found.folder if found is not None and is_whole(found.folder) else None
 
 
 def _require_answer(source: ModelSource) -> None:

@@ -26,7 +26,7 @@ from offdiag.models.inference.hidden_states import Positions, ending_states, poo
 from offdiag.models.inference.packed_linear import pack_linears
 from offdiag.models.inference.prefix_cache import BlockCache, Prefix, prefill
 from offdiag.models.inference.scoring import Question, Score, question, score_rows, whole
-from offdiag.models.inference.support import context_length, why_not_shared
+from offdiag.models.inference.support import check_ids, context_length, why_not_shared
 from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
@@ -191,6 +191,7 @@ class LM:
     def _score(self, questions: Sequence[Question]) -> list[list[Score]]:
         stems = [q.stem for q in questions]
         self._check_lengths(stems, [q.longest for q in questions])
+        check_ids(self.model, self.tokenizer, (ending for q in questions for ending in q.endings))
         costs = [q.cost for q in questions]
         # Each row and each of its endings has logits for the whole vocabulary.
         budget = min(self._budget, _LOGITS_BYTES // (4 * self.model.config.vocab_size))
@@ -278,6 +279,7 @@ class LM:
         ]
         stems = [q.stem for q in questions]
         self._check_lengths(stems, [q.longest for q in questions])
+        check_ids(self.model, self.tokenizer, (ending for q in questions for ending in q.endings))
         costs = [(len(q.endings) - 1) * (len(q.stem) + q.longest) + q.longest for q in questions]
         states: dict[int, NDArray[np.float32]] = {}
 
@@ -346,6 +348,7 @@ class LM:
         return results
 
     def _check_lengths(self, ids: Sequence[Sequence[int]], extras: Sequence[int]) -> None:
+        check_ids(self.model, self.tokenizer, ids)
         longest = context_length(self.model)
         for i, (row, extra) in enumerate(zip(ids, extras, strict=True)):
             if longest is not None and len(row) + extra > longest:

@@ -1,7 +1,8 @@
 """Load a model and its tokenizer, by its spec, from its location."""
 
 import hashlib
-from contextlib import redirect_stderr
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
@@ -17,7 +18,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, get_verbosity, set_verbosity, set_verbosity_error
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
@@ -34,6 +35,9 @@ DTYPES: dict[Dtype, torch.dtype] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+
+# Words in the names of weights that read pictures or sounds.
+_OTHER_SENSES = ("vision", "visual", "image", "audio", "multi_modal", "mm_projector")
 
 
 def device_of(runtime: Runtime) -> torch.device:
@@ -98,9 +102,57 @@ def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTr
     options: dict[str, Any] = {"dtype": DTYPES[spec.dtype], "device_map": {"": device}}
     if spec.quantization == "nf4":
         options["quantization_config"] = _nf4(spec, device)
-    model: PreTrainedModel = _load(AutoModelForCausalLM, spec, location, **options)
+    with _quiet_report():
+        found = _load(
+            AutoModelForCausalLM, spec, location, output_loading_info=True, ignore_mismatched_sizes=True, **options
+        )
+    model: PreTrainedModel = found[0]
+    _check_weights(spec, model, found[1])
     model.eval()  # type: ignore[no-untyped-call]
     return model
+
+
+def _check_weights(spec: ModelSpec, model: PreTrainedModel, loaded: Mapping[str, Any]) -> None:
+    """Check that the files have each weight of the model in its shape, and no others.
+
+    ``loaded`` is what transformers tells of the loading; it leaves out tied weights and those that a model declares as
+    not needed. A weight that is missing would be random, and differ from run to run.
+    """
+    expected = f"config.json ({type(model).__name__}) and weights must belong together; {spec.origin.remedy()}"
+    if wrong := sorted(loaded["mismatched_keys"]):
+        name, found, wanted = wrong[0]
+        raise UserError(
+            f"model {spec.source}: {_listed([key for key, *_ in wrong])} in another shape ({name}: found "
+            f"{list(found)}, expected {list(wanted)}); {expected}"
+        )
+    if missing := sorted(loaded["missing_keys"]):
+        raise UserError(f"model {spec.source}: its files lack {_listed(missing)}; {expected}")
+    if unexpected := sorted(key for key in loaded["unexpected_keys"] if not _of_another_sense(key, model)):
+        raise UserError(f"model {spec.source}: its files have {_listed(unexpected)} that it has no use for; {expected}")
+
+
+def _of_another_sense(weight: str, model: PreTrainedModel) -> bool:
+    """Whether a weight that was not loaded belongs to the eyes or ears of a model of which the text part is asked."""
+    return any(word in weight for word in _OTHER_SENSES) and not any(
+        word in name for word in _OTHER_SENSES for name, _ in model.named_parameters()
+    )
+
+
+def _listed(weights: Sequence[str], most: int = 3) -> str:
+    """Return ``1 weight (lm_head.weight)``, or the number of weights with the first few names."""
+    names = ", ".join(weights[:most]) + (" …" if len(weights) > most else "")
+    return f"{len(weights)} weight{'s' if len(weights) > 1 else ''} ({names})"
+
+
+@contextmanager
+def _quiet_report() -> Iterator[None]:
+    """Keep transformers from printing its own report of what was missing: the error says it in one line."""
+    before = get_verbosity()
+    set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        set_verbosity(before)
 
 
 def load_tokenizer(spec: ModelSpec, location: str | Path) -> PreTrainedTokenizerBase:
@@ -130,7 +182,7 @@ def _load(auto: Any, spec: ModelSpec, location: str | Path, **options: Any) -> A
         raise UserError(f"model {spec.source}: there is no folder {folder}; give one that save_pretrained wrote")
     try:
         return auto.from_pretrained(folder, trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:  # what transformers raises for all that is not there
+    except Exception as error:  # files of others: whatever is wrong with them ends here, in one line
         raise UserError(f"model {spec.source} cannot be loaded: {first_line(error)}; {spec.origin.remedy()}") from error
 
 

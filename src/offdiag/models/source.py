@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.models.folders import sampled_hash
 from offdiag.registry import Registry
 
 
@@ -53,6 +54,23 @@ class ModelSource(ABC):
             UserError: there is no such model.
         """
         return {}
+
+    def is_meant_by(self, stored: Mapping[str, Json], finished: float) -> bool:
+        """Return whether fields of the fingerprint that differ from ours are an earlier form of them.
+
+        Args:
+            stored: the fields of the model in a finished result. finished: when that was, in seconds since 1970.
+        """
+        # The hash of a content was one of samples once.
+        return "content" in stored and self.is_here() and stored["content"] == sampled_hash(self.folder().resolve())
+
+    def fetch(self) -> bool:
+        """Download the model unless it is here; returns whether its identity is another one now.
+
+        Raises:
+            UserError: it cannot be had.
+        """
+        return False
 
     def release(self) -> str | None:
         """Return the version of a model that must be converted once before it is loaded; None for all others.

@@ -7,12 +7,18 @@ from typing import ClassVar
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.folders import content_hash
+from offdiag.models.hub_cache import cached, check_hub_name, is_commit
 from offdiag.models.source import ModelSource
+from offdiag.models.weight_files import is_whole
 from offdiag.models.wheels import wheel_version
 
 
 class Hub(ModelSource):
-    """A model on the Hugging Face hub, at a revision if one is given."""
+    """A model on the Hugging Face hub, at a revision if one is given; never a folder of that name.
+
+    What a name or a branch means can change, so the commit in this machine's cache is part of the identity. A
+    revision that is a whole commit hash is as good. A model that is not downloaded has no commit yet.
+    """
 
     scheme: ClassVar[str] = "hub"
 
@@ -20,18 +26,47 @@ class Hub(ModelSource):
         super().__init__(rest)
         self.location, _, revision = rest.partition("@")
         self.revision = revision or None
+        check_hub_name(self.location)
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that the revision means on this machine; None where the model is not downloaded."""
+        found = cached(self.location, self.revision)
+        return None if found is None else found.commit
 
     def folder(self) -> Path:
         from offdiag.models.hub import from_hub
 
-        beside = Path(self.location)  # as transformers has it, a folder of that name goes first
-        return beside if beside.is_dir() else from_hub(self)
+        return from_hub(self)
+
+    def identity(self) -> Mapping[str, Json]:
+        commit = None if is_commit(self.revision) else self.commit
+        return {} if commit is None else {"commit": commit}
+
+    def is_meant_by(self, stored: Mapping[str, Json], finished: float) -> bool:
+        """Accept a result without a commit since when the revision means this one; any, where none is known here."""
+        if is_commit(self.revision):
+            return False
+        found = cached(self.location, self.revision)
+        return found is None or ("commit" not in stored and found.since <= finished)
+
+    def config(self) -> Path | None:
+        found = cached(self.location, self.revision)
+        return None if found is None else found.folder / "config.json"
+
+    def is_here(self) -> bool:
+        found = cached(self.location, self.revision)
+        return found is not None and is_whole(found.folder)
 
     def require_available(self) -> None:
         from offdiag.models.hub import require_reachable
 
-        if not Path(self.location).is_dir():
-            require_reachable(self)
+        require_reachable(self)
+
+    def fetch(self) -> bool:
+        before = self.commit
+        self.folder()
+        return self.commit != before
 
     def remedy(self) -> str:
         at = f" --revision {self.revision}" if self.revision else ""
@@ -57,9 +92,13 @@ class Folder(ModelSource):
     def folder(self) -> Path:
         return Path(self.location).expanduser()
 
+    @property
+    def short_name(self) -> str:
+        name = super().short_name
+        return self.folder().resolve().name if name in ("", ".", "..", "~") else name
+
     def identity(self) -> Mapping[str, Json]:
-        folder = self.folder()
-        return {"source": f"dir:{folder.name}", "content": content_hash(folder.resolve())}
+        return {"source": f"dir:{self.folder().name}", "content": content_hash(self.folder().resolve())}
 
     def config(self) -> Path:
         return self.folder() / "config.json"

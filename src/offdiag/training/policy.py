@@ -23,6 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.chat import tokenise
+from offdiag.models.config_file import context_length
 from offdiag.models.limits import TRAINING_SHARE
 from offdiag.models.loading import load_tokenizer
 from offdiag.models.spec import ModelSpec
@@ -36,7 +37,6 @@ from offdiag.training.rounds import Sampler, prompt_order
 from offdiag.training.settings import check_optimizer, trainer_settings
 from offdiag.training.trainable import (
     check_numbers,
-    context_length,
     load_trainable,
     save_trainable,
     trainable_parameters,
@@ -140,7 +140,7 @@ def _trainer(
 ) -> "GroupTrainer":
     from offdiag.training.group_trainer import GroupTrainer, group_settings, rows_at_once
 
-    longest = longest_text(tokenizer, rl_task, context_length(learner))
+    longest = longest_text(tokenizer, rl_task, context_length(learner.config.to_dict()))
     shared = trainer_settings(
         learner,
         spec,

@@ -23,6 +23,7 @@ from transformers import TrainingArguments
 
 from offdiag.identity import Json
 from offdiag.models.chat import RESPONSE_PREFIX, Tokenised
+from offdiag.models.config_file import context_length
 from offdiag.models.limits import TRAINING_SHARE
 from offdiag.models.loading import load_tokenizer
 from offdiag.models.spec import ModelSpec
@@ -38,7 +39,6 @@ from offdiag.training.strategies import Strategy
 from offdiag.training.trainable import (
     Trainable,
     check_numbers,
-    context_length,
     load_trainable,
     save_trainable,
     trainable_parameters,
@@ -134,7 +134,7 @@ def _tokenised(
 
 
 def _check_contexts(data: Updates, learner: Trainable) -> None:
-    context = context_length(learner)
+    context = context_length(learner.config.to_dict())
     check_context(longest_of(data.examples), context)
     check_context(data.proxy.examples, context, "proxy")
 

@@ -94,14 +94,6 @@ def trainable_parameters(learner: Trainable) -> int:
     return sum(weight.numel() for weight in learner.parameters() if weight.requires_grad)
 
 
-def context_length(learner: Trainable) -> int | None:
-    """Return the most tokens that the model reads in one piece; None where it has no such limit."""
-    try:
-        return int(learner.config.get_text_config().max_position_embeddings)
-    except AttributeError:  # models with relative or recurrent positions have no such field
-        return None
-
-
 def save_trainable(learner: Trainable, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:
     """Write the adapter, or the whole model with its tokenizer, to the folder ``weights``, complete or not at all."""
     partial = weights.with_name(f"{weights.name}.partial")

@@ -1,8 +1,12 @@
-"""Decide from its configuration whether a model can use shared-prefix attention; read its context length."""
+"""Decide from its configuration whether a model can use shared-prefix attention; read its limits."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from offdiag.errors import UserError
+from offdiag.models import config_file
 
 # Settings that change attention itself in ways that the two-part attention does not compute.
 _FOREIGN = ("attn_logit_softcapping", "attention_chunk_size", "kv_lora_rank", "mamba_d_state")
@@ -29,6 +33,22 @@ def why_not_shared(model: PreTrainedModel) -> str | None:
 
 
 def context_length(model: PreTrainedModel) -> int | None:
-    """Return the most positions that ``model`` was built for, where its configuration says so."""
-    longest = model.config.to_dict().get("max_position_embeddings")
-    return int(longest) if longest else None
+    """Return the most tokens that ``model`` reads in one piece, where its configuration says so."""
+    return config_file.context_length(model.config.to_dict())
+
+
+def check_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Iterable[Sequence[int]]) -> None:
+    """Check that the embedding has a row for each token id of some texts.
+
+    Raises:
+        UserError: it has not; the message names the token.
+    """
+    embedding: Any = model.get_input_embeddings()
+    rows = int(embedding.weight.shape[0])
+    most = max((max(ids, default=0) for ids in texts), default=0)
+    if most >= rows:
+        token = tokenizer.convert_ids_to_tokens(most)
+        raise UserError(
+            f"the tokenizer gives {token!r} the id {most}, but the embedding has {rows} rows: take the model's own "
+            "tokenizer, or resize the embedding and train it"
+        )

@@ -1,0 +1,159 @@
+"""Check a model's files before a run, so that what is wrong with them is one line and not hours of other work.
+
+:func:`check_files` reads names, headers and JSON and is quick enough for a plan; :func:`check_template` renders a
+conversation. Neither loads torch or the weights.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from offdiag.errors import UserError
+from offdiag.models.config_file import LFS_POINTER, pointer_error, read_config, read_json_object, vocabulary
+from offdiag.models.source import ModelSource
+from offdiag.models.weight_files import weight_shapes
+
+# A tokenizer's words lie in a file of one of these names, but for tokenizers of bytes, which need none.
+_WORDS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+_WORDS_ALSO = ("*.tiktoken", "*.spm", "*.bpe.model")
+_OF_BYTES = ("ByT5", "Canine", "Perceiver")
+_CONFIG = "tokenizer_config.json"
+_SUFFIXES = (".json", ".safetensors", ".model", ".jinja", ".txt", ".bin")
+
+
+class _Place(NamedTuple):
+    """A model's folder, and the model's name for messages."""
+
+    folder: Path
+    model: str
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Return the JSON object in a file; an empty one where there is no such file."""
+        path = self.folder / name
+        return read_json_object(path, self.model) if path.is_file() else {}
+
+
+def check_files(origin: ModelSource) -> None:
+    """Check configuration, weights and tokenizer of a model whose files are here; others are left for later.
+
+    Raises:
+        UserError: a file is missing, cut off, a Git LFS pointer or unreadable, the tokenizer is missing, or it has
+            words that the embedding has no row for.
+    """
+    if (place := _place(origin)) is None:
+        return
+    for path in sorted(place.folder.iterdir()):
+        if path.suffix in _SUFFIXES and path.is_file() and _begins_as_pointer(path):
+            raise pointer_error(path, place.model)
+    config = read_config(place.folder, place.model)
+    weight_shapes(place.folder, place.model)
+    _check_tokenizer(place, vocabulary(config))
+
+
+def check_template(origin: ModelSource) -> None:
+    """Check that a model's chat template, if it has one, renders a user turn and opens the reply.
+
+    Raises:
+        UserError: it raises, or there are several templates and none is the default.
+    """
+    if (place := _place(origin)) is None:
+        return
+    settings = place.json(_CONFIG)
+    if (template := _template(place, settings)) is not None:
+        _render(place, template, {name: _text(value) for name, value in settings.items() if name.endswith("_token")})
+
+
+def _place(origin: ModelSource) -> _Place | None:
+    """Return where the files are; None where they must be downloaded, converted or trained first."""
+    if origin.from_scratch or not origin.is_here() or origin.release() is not None:
+        return None
+    return _Place(origin.folder(), origin.name)
+
+
+def _begins_as_pointer(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(LFS_POINTER)) == LFS_POINTER
+
+
+def _check_tokenizer(place: _Place, rows: int | None) -> None:
+    settings = place.json(_CONFIG)
+    names = [name for name in _WORDS if (place.folder / name).is_file()]
+    others = [path for pattern in _WORDS_ALSO for path in place.folder.glob(pattern)]
+    if not names and not others and not str(settings.get("tokenizer_class")).startswith(_OF_BYTES):
+        raise UserError(
+            f"model {place.model}: no tokenizer in {place.folder} (tokenizer.json or tokenizer.model); save it there "
+            "with tokenizer.save_pretrained"
+        )
+    if rows is None:
+        return
+    for token, number in _tokens_in_use(place.json("tokenizer.json"), settings):
+        if number >= rows:
+            raise UserError(
+                f"model {place.model}: its tokenizer gives {token!r} the id {number}, but the embedding has {rows} "
+                "rows (vocab_size): take the model's own tokenizer, or resize the embedding and train it"
+            )
+
+
+def _tokens_in_use(tokenizer: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the words of a tokenizer and its begin, end and padding tokens, with their ids.
+
+    Other added tokens may lie beyond the embedding: Gemma 3 has one for pictures, which no text uses.
+    """
+    model = tokenizer.get("model")
+    words = model.get("vocab") if isinstance(model, Mapping) else None
+    if isinstance(words, Mapping):
+        numbered = {str(word): number for word, number in words.items() if isinstance(number, int)}
+    else:
+        numbered = {str(word): number for number, (word, *_) in enumerate(words or ())}
+    added = {str(one.get("content")): int(one.get("id", -1)) for one in tokenizer.get("added_tokens") or ()}
+    used = {_text(settings.get(f"{name}_token")) for name in ("bos", "eos", "pad", "unk")}
+    yield from sorted(
+        ((word, number) for word, number in numbered.items() if word not in added or word in used), key=lambda x: x[1]
+    )[-1:]
+    yield from ((word, number) for word, number in added.items() if word in used)
+
+
+def _text(token: object) -> str:
+    """Return a special token as text; files have it as a text or as an object with its settings."""
+    return str(token.get("content", "")) if isinstance(token, Mapping) else "" if token is None else str(token)
+
+
+def _template(place: _Place, settings: Mapping[str, Any]) -> str | None:
+    """Return the chat template that transformers would take."""
+    path = place.folder / "chat_template.jinja"
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    found = settings.get("chat_template")
+    if not isinstance(found, list):
+        return found if isinstance(found, str) else None
+    named = {str(one.get("name")): one.get("template") for one in found if isinstance(one, Mapping)}
+    if "default" not in named:
+        raise UserError(
+            f"model {place.model}: it has the chat templates {', '.join(sorted(named))} and none is the default; name "
+            f"one of them default in {place.folder / _CONFIG}"
+        )
+    return str(named["default"])
+
+
+def _render(place: _Place, template: str, special: dict[str, str]) -> None:
+    if (complaint := _complaint(template, tuple(special.items()))) is not None:
+        raise UserError(
+            f"model {place.model}: its chat template cannot render a user turn ({complaint}); repair the template in "
+            f"{place.folder}, or remove it for a model without a chat"
+        )
+
+
+@lru_cache(maxsize=64)
+def _complaint(template: str, special: tuple[tuple[str, str], ...]) -> str | None:
+    """Return what a chat template complains about when it renders a user turn; None if it renders."""
+    from jinja2.exceptions import TemplateError
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    turn = [{"role": "user", "content": "Hello!"}]
+    known: dict[str, Any] = dict(special)
+    try:
+        render_jinja_template([turn], chat_template=template, add_generation_prompt=True, **known)
+    except (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    return None
