@@ -9,6 +9,7 @@ import pandas as pd
 
 from offdiag.columns import CELLS, DTYPES, ERRORS, MEASURES, RECORD_ERROR, RECORDS, names
 from offdiag.errors import StoreError
+from offdiag.models.finite import NOT_FINITE
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
 from offdiag.stats import median_interval, paired_difference, wilson
@@ -23,9 +24,13 @@ def gather(plan: Plan, store: Store) -> Results:
     """Return the results of a study as far as the store has them; missing and failed cells are rows, too."""
     survey = plan.survey(store)
     states = {state.step.fingerprint: state.state for state in survey}
-    found = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
+    whole = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
+    found = {cell: [record for record in records if record["status"] != NOT_FINITE] for cell, records in whole.items()}
     named = {name: cell for cell, name in plan.cell_names.items()}
-    cells = [_cell_row(plan, store, cell, step, found, states) for cell, step in plan.cells.items()]
+    cells = [
+        _cell_row(plan, store, cell, step, found, states) | {"n_errors": len(whole[cell]) - len(found[cell])}
+        for cell, step in plan.cells.items()
+    ]
     factors = dict.fromkeys(name for cell, step in plan.cells.items() for name in _factors(plan, cell, step))
     rows = [row for cell, step in plan.cells.items() for row in _record_rows(plan, cell, step, found[cell])]
     return Results(
@@ -38,7 +43,20 @@ def gather(plan: Plan, store: Store) -> Results:
         cells=_cells(cells),
         records=_tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *names(RECORDS)])),
         measurements=_measurements(store, plan.measurements, states),
-        read_records=lambda name: found[named[name]] if name in named else [],
+        read_records=lambda name: whole[named[name]] if name in named else [],
+        notices=_notices(plan, whole),
+    )
+
+
+def _notices(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
+    """Return the lines that a reader of any number must see first."""
+    errors = [sum(record["status"] == NOT_FINITE for record in own) for own in records.values()]
+    spoilt = sum(map(bool, errors))
+    if not spoilt:
+        return ()
+    return (
+        f"{sum(errors)} items in {spoilt} of {len(plan.cells)} cells are errors: the model gave numbers that are not "
+        "finite (NaN or infinite). They are in no accuracy; column n_errors counts them.",
     )
 
 

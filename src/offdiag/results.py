@@ -21,6 +21,7 @@ class Results(Frames):
         steps: one row per step of the plan.
         read_records: from a cell's name to its full records (dicts with ``prompt`` and ``completion`` besides the
             columns of ``records``), in item order; empty if the cell has none yet.
+        notices: lines that must be seen beside any number: items that are errors, tables that mix versions.
 
     The columns of all frames stand in :mod:`offdiag.columns`, and in docs/columns.md. A factor that an arm does not
     have is NA. Arms that differ in the seed or the draw of their training data alone are draws of one learner.
@@ -33,6 +34,7 @@ class Results(Frames):
     params: Mapping[str, Json]
     steps: pd.DataFrame
     read_records: Callable[[str], list[dict[str, Any]]]
+    notices: tuple[str, ...] = ()
 
     def lacking(self) -> dict[str, int]:
         """Number of steps that are not done, by state; empty when there is nothing left."""

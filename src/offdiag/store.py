@@ -10,7 +10,6 @@ error.txt                      the traceback of the last try, if it failed
 lease.json                     who is at work in here, with a heartbeat
 """
 
-import json
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ from offdiag.identity import Difference, Json, differences
 from offdiag.lease import held, lease
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
+from offdiag.strict_json import dumps, loads
 
 FORMAT = 1
 
@@ -254,7 +254,7 @@ def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
     """
     remedy = remedy or f"delete {path.parent} and run again"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path} ({error}): {remedy}") from error
     if not isinstance(content, dict):
@@ -265,5 +265,5 @@ def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON under a temporary name and move it into place."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.write_text(dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(part, path)

@@ -101,3 +101,23 @@ def test_nobodys_outputs_are_treated_apart(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"\bmd5\b", text)
     assert not re.search(r"\b[0-9a-f]{32}\b", text)
+
+
+# Files that quote a text or a parameter, and the one that all others write JSON with.
+QUOTING = {"cli/tables.py", "errors.py", "identity.py", "lease.py", "models/folders.py", "parameters.py"}
+    "cli/tables.py",
+    "errors.py",
+    "identity.py",
+    "lease.py",
+    "models/folders.py",
+    "parameters.py",
+    "published.py",
+}
+QUOTING |= {"published.py", "reporting/records.py", "reporting/scatter_3d.py", "reporting/wording.py", "sharing/card.py"}
+QUOTING |= {"strict_json.py", "studies/easy_to_hard/exports/states_file.py", "studies/easy_to_hard/task/items.py"}
+
+
+@every_file
+def test_json_is_written_in_one_place_without_nan(path):
+    writes = [call for call in called(path) if ast.unparse(call.func) in ("json.dump", "json.dumps")]
+    assert not writes or path.relative_to(SOURCE).as_posix() in QUOTING

@@ -32,6 +32,8 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
     if n > MOST_CELLS:
         done = int((results.cells["state"] == "done").sum())
         typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
+    for notice in results.notices:
+        typer.echo(f"! {notice}")
     for analysis in analyses:
         if analysis.terminal_columns:
             _show_analysis(analysis, results.table(analysis))

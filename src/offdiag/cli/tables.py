@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+from offdiag.strict_json import dumps
+
 PROSE = 24  # least width of a column of prose
 
 
@@ -89,7 +91,7 @@ def show_json(value: Any) -> None:
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """Return JSON with letters of all scripts, but with control characters escaped."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    text = dumps(value, indent=indent, ensure_ascii=False)
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from offdiag.errors import UserError
 from offdiag.models.batches import PromptBatch, fill, plan
 from offdiag.models.chat import RESPONSE_PREFIX, plain_ids, tokenise
+from offdiag.models.finite import require_finite
 from offdiag.models.inference.adapter_slot import AdapterSlot
 from offdiag.models.inference.attention import SHARED_PREFIX
 from offdiag.models.inference.decoding import Finish, Stops, greedy
@@ -49,7 +50,8 @@ class Completion:
         text: the generated ids as text, special tokens dropped, cut after the stop string.
         ids: the generated ids, with the end token if it came.
         n_prompt: number of tokens of the rendered prompt.
-        finish: ``"stop"`` at an end token or a stop string, ``"length"`` at ``max_new_tokens``.
+        finish: ``"stop"`` at an end token or a stop string, ``"length"`` at ``max_new_tokens``, ``"not-finite"`` where
+            the model gave no finite numbers: then there is no text.
     """
 
     index: int
@@ -172,7 +174,8 @@ class LM:
             response_prefix: what stands before the reply of a model without a chat template.
 
         Returns:
-            For each prompt one score per continuation, in order.
+            For each prompt one score per continuation, in order; one that is not finite stays so, for the caller to
+            count (:func:`offdiag.models.finite.require_finite`).
 
         Raises:
             UserError: a continuation is empty, or does not fit the model's context with its prompt.
@@ -185,8 +188,11 @@ class LM:
 
         Raises:
             UserError: a text is empty or longer than the model's context, or there is no token to begin it with.
+            OffdiagError: a log-probability is not finite.
         """
-        return [score for (score,) in self._score([whole(self.tokenizer, text) for text in texts])]
+        scores = [score for (score,) in self._score([whole(self.tokenizer, text) for text in texts])]
+        require_finite([score.logprob for score in scores], "log-probabilities")
+        return scores
 
     def _score(self, questions: Sequence[Question]) -> list[list[Score]]:
         stems = [q.stem for q in questions]
@@ -231,6 +237,7 @@ class LM:
         Raises:
             UserError: a layer that the model does not have, an empty text, or one longer than the model's context:
                 nothing is ever cut off.
+            OffdiagError: a state is not finite.
         """
         self._check_layers(layers)
         ids = [tokenise(self.tokenizer, text).ids if chat else plain_ids(self.tokenizer, text) for text in texts]
@@ -248,6 +255,7 @@ class LM:
                 states[i] = state
             done += len(batch.rows)
             on_progress(done, len(ids))
+        require_finite(states, "hidden states")
         return states
 
     def choice_states(
@@ -271,6 +279,7 @@ class LM:
 
         Raises:
             UserError: a layer that the model does not have, or a choice that is empty or does not fit the context.
+            OffdiagError: a state is not finite.
         """
         self._check_layers(layers)
         questions = [
@@ -292,7 +301,9 @@ class LM:
             sizes = [len(stems[i]) - batch.shared + costs[i] for i in batch.rows]
             states.update(self._within_memory(run, batch, sizes))
             on_progress(len(states), len(prompts))
-        return [states[i] for i in range(len(prompts))]
+        found = [states[i] for i in range(len(prompts))]
+        require_finite(found, "hidden states of choices")
+        return found
 
     @property
     def _states_budget(self) -> int:

@@ -20,6 +20,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from offdiag.models.batches import fill
 from offdiag.models.contrasts import Contrast
+from offdiag.models.finite import require_finite
 from offdiag.models.inference.forward import left_padded
 from offdiag.models.limits import STATES_BYTES
 
@@ -72,6 +73,7 @@ def patch(
 
     Raises:
         ValueError: pairs have not as many positions, or a position is not in its prompts.
+        OffdiagError: a log-probability is not finite.
     """
     depth, width = len(blocks_of(model)), _width(contrasts, positions)
     differences = Patched(*(np.empty((len(contrasts), *shape)) for shape in ((), (), (depth, width))))
@@ -87,6 +89,8 @@ def patch(
             on_progress(number * depth + layer, len(batches) * depth)
             for position in range(width):
                 differences.patched[pairs, layer, position] = batch.patched(layer, position)
+    for run, values in differences._asdict().items():
+        require_finite(values, f"differences of log-probability, {run},")
     return differences
 
 

@@ -1,6 +1,5 @@
 """Upload adapters: only when asked for, and private unless asked otherwise."""
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,6 +9,7 @@ from offdiag.errors import OffdiagError, UserError
 from offdiag.models import ModelSpec
 from offdiag.sharing.adapter import Adapter
 from offdiag.sharing.card import identity_file
+from offdiag.strict_json import dumps, loads
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -91,7 +91,7 @@ def _prepare(hub: HubClient, repo: str, *, public: bool) -> None:
 def _stage(adapter: Adapter, card: str, folder: Path) -> None:
     """Write everything that is uploaded to ``folder``."""
     (folder / "README.md").write_text(card, encoding="utf-8")
-    (folder / "identity.json").write_text(json.dumps(identity_file(adapter), indent=1), encoding="utf-8")
+    (folder / "identity.json").write_text(dumps(identity_file(adapter), indent=1), encoding="utf-8")
     _copy(adapter.folder / "weights", folder, adapter.spec)
     for number, (_, below) in enumerate(adapter.before, start=1):
         _copy(below / "weights", folder / "before" / str(number), adapter.spec)
@@ -101,7 +101,7 @@ def _copy(weights: Path, folder: Path, spec: ModelSpec) -> None:
     """Copy an adapter; its configuration names the base as the hub does, or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     config, tensors = FILES
-    written = json.loads((weights / config).read_text(encoding="utf-8"))
+    written = loads((weights / config).read_text(encoding="utf-8"))
     named = {"base_model_name_or_path": spec.origin.hub_name, "revision": spec.revision}
-    (folder / config).write_text(json.dumps({**written, **named}, indent=2), encoding="utf-8")
+    (folder / config).write_text(dumps({**written, **named}, indent=2), encoding="utf-8")
     shutil.copyfile(weights / tensors, folder / tensors)

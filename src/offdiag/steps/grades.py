@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from offdiag.identity import Json
+from offdiag.models.finite import NOT_FINITE
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, load_answers
 from offdiag.steps.step import Step, Work
-from offdiag.tasks import get_task
+from offdiag.tasks import Grade, get_task
+
+# The verdict on an item for which the model gave no finite numbers; no grader sees it.
+NO_ANSWER = Grade(parsed=None, status=NOT_FINITE, correct=False)
 
 
 class Grades(Step):
@@ -43,7 +47,8 @@ class Grades(Step):
         examples = load_examples(work.output(self.answers.examples))
         records = []
         for example, answer in zip(examples, load_answers(work.output(self.answers)), strict=True):
-            grade = asdict(task.grade(domain, example, answer["completion"]))
+            failed = answer["finish"] == NOT_FINITE
+            grade = asdict(NO_ANSWER if failed else task.grade(domain, example, answer["completion"]))
             records.append({**answer, **grade, "problem": example.problem, "target": example.target,
                             "strata": dict(example.strata)})  # fmt: skip
         write_jsonl(work.folder / "records.jsonl", records)
@@ -51,6 +56,7 @@ class Grades(Step):
             "n": len(records),
             "n_correct": sum(record["correct"] for record in records),
             "n_unparsed": sum(record["status"] == "unparsed" for record in records),
+            "n_errors": sum(record["status"] == NOT_FINITE for record in records),
         }
 
 

@@ -1,12 +1,12 @@
 """JSON lines that survive a killed process, and records that are made and kept in chunks."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from offdiag.errors import StoreError
+from offdiag.strict_json import dumps, loads
 
 CHUNK = 64  # records between two writes
 
@@ -24,7 +24,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     records = []
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
-            records.append(json.loads(line))
+            records.append(loads(line))
         except ValueError as error:
             raise StoreError(f"{path}:{number} is not JSON ({error}): delete its folder and run again") from error
     return records
@@ -53,7 +53,7 @@ def recover_jsonl(path: Path, *, repair: bool = True) -> list[dict[str, Any]]:
     records = []
     for line in whole.splitlines(keepends=True):
         try:
-            records.append(json.loads(line))
+            records.append(loads(line))
         except ValueError:
             whole = whole[: sum(len(kept) for kept in whole.splitlines(keepends=True)[: len(records)])]
             break
@@ -88,4 +88,4 @@ def in_chunks(
 
 def _line(record: Mapping[str, Any]) -> str:
     # ASCII escapes keep line separators such as U+2028 in a completion from breaking a line in two
-    return json.dumps(record, ensure_ascii=True) + "\n"
+    return dumps(record, ensure_ascii=True) + "\n"

@@ -8,6 +8,7 @@ import numpy as np
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.models.finite import NOT_FINITE
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import in_chunks, write_jsonl
@@ -65,14 +66,14 @@ class LoglikelihoodChoices(ModelOutputs):
             "characters": np.array([len(choice) for choice in example.choices]),
         }[self.per]
         compared = np.array([score.logprob for score in scores]) / lengths
-        best = int(compared.argmax())
+        best = int(compared.argmax()) if np.isfinite(compared).all() else None  # of a NaN nothing is the largest
         return {
             "index": index,
             "example": example.id,
             "prompt": prompt,
-            "completion": example.choices[best],
-            "n_tokens": scores[best].n_tokens,
-            "finish": "choice",
+            "completion": "" if best is None else example.choices[best],
+            "n_tokens": 0 if best is None else scores[best].n_tokens,
+            "finish": NOT_FINITE if best is None else "choice",
             "scores": [round(float(value), 6) for value in compared],
         }
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
+from offdiag.models.finite import NOT_FINITE
 from offdiag.models.spec import ModelSpec
 from offdiag.stats.choice_probes import probe_scores
 from offdiag.steps.examples import Examples, load_examples
@@ -94,12 +95,14 @@ class ProbeChoices(ModelOutputs):
 def _record(
     index: int, example: Example, prompt: str, scores: "np.ndarray[Any, np.dtype[np.float32]]"
 ) -> dict[str, Any]:
+    own = scores[: len(example.choices)]
+    finite = bool(np.isfinite(own).all())
     return {
         "index": index,
         "example": example.id,
         "prompt": prompt,
-        "completion": example.choices[int(scores.argmax())],
+        "completion": example.choices[int(own.argmax())] if finite else "",
         "n_tokens": 0,
-        "finish": "choice",
-        "scores": [round(float(score), 6) for score in scores[: len(example.choices)]],
+        "finish": "choice" if finite else NOT_FINITE,
+        "scores": [round(float(score), 6) for score in own],
     }

@@ -1,10 +1,10 @@
 """Write a task's data as the files in which the published study keeps them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from offdiag.errors import UserError
+from offdiag.strict_json import dumps
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.task import Task
 
@@ -26,6 +26,6 @@ def write_files(task: Task[Any], domain: Domain, seed: int, folder: Path) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.jsonl" for name in files]
     for path, rows in zip(paths, files.values(), strict=True):
-        lines = (f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+        lines = (f"{dumps(row, ensure_ascii=False)}\n" for row in rows)
         path.write_text("".join(lines), encoding="utf-8", newline="\n")
     return paths

@@ -17,7 +17,7 @@ from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.stream import Loss, Stream, StreamPart
 
 PromptStyle: TypeAlias = Literal["direct", "step-by-step"]
-Status: TypeAlias = Literal["parsed", "unparsed"]
+Status: TypeAlias = Literal["parsed", "unparsed", "not-finite"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +48,7 @@ class Grade:
     Attributes:
         parsed: the answer that was found, or None.
         status: ``"unparsed"`` where no answer was found; always scored wrong and counted in a column of its own.
+            ``"not-finite"``, which no task gives, where the model has no answer: an error that no rate counts.
         correct: whether ``parsed`` is the target.
         flags: remarks that do not change the verdict, e.g. ``("unterminated",)``.
         error: how far a parsed answer is off, at least 0 in the task's unit; None where right or wrong is all there is.

@@ -4,7 +4,6 @@ The Trainer writes a checkpoint under its final name at once, so that a marker f
 complete. The summary is written after the weights: both together say that nothing is left to do.
 """
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from offdiag.identity import Json
+from offdiag.strict_json import dumps, loads
 
 MARKER = "complete"
 STATE = "state.safetensors"
@@ -85,14 +85,14 @@ def is_finished(folder: Path) -> bool:
 def write_summary(folder: Path, summary: dict[str, Json]) -> None:
     """Write the summary, whole or not at all."""
     part = _summary(folder).with_suffix(".part")
-    part.write_text(json.dumps(summary), encoding="utf-8")
+    part.write_text(dumps(summary), encoding="utf-8")
     part.replace(_summary(folder))
 
 
 def finish(folder: Path) -> dict[str, Json]:
     """Return the summary of a training whose weights are in place, and delete its checkpoints."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    summary: dict[str, Json] = json.loads(_summary(folder).read_text(encoding="utf-8"))
+    summary: dict[str, Json] = loads(_summary(folder).read_text(encoding="utf-8"))
     return summary
 
 

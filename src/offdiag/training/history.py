@@ -1,13 +1,15 @@
 """Callbacks of the Trainer that keep the history, one row per update, and snapshots of the weights."""
 
-import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from offdiag.errors import OffdiagError
 from offdiag.identity import Json
+from offdiag.strict_json import dumps
 from offdiag.training.checkpoints import mark_complete, path_of
 from offdiag.training.recipe import Recipe
 from offdiag.training.snapshots import snapshot_folder
@@ -30,14 +32,27 @@ class History(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Begin the file with what the checkpoint remembers."""
-        self.path.write_text("".join(f"{json.dumps(row)}\n" for row in rows(state)), encoding="utf-8")
+        self.path.write_text("".join(f"{dumps(row)}\n" for row in rows(state)), encoding="utf-8")
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Append the update's row."""
+        """Append the update's row.
+
+        Raises:
+            OffdiagError: a loss or the norm of the gradient is not finite; the weights are spoilt.
+        """
+        self._check_finite(rows(state)[-1])
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{json.dumps(rows(state)[-1])}\n")
+            file.write(f"{dumps(rows(state)[-1])}\n")
         if self.on_progress is not None:
             self.on_progress(state.global_step, state.max_steps)
+
+    def _check_finite(self, row: Row) -> None:
+        for name, value in row.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise OffdiagError(
+                    f"training: {name} of update {row['update']} is {value}, expected a finite number; give a lower "
+                    "learning_rate or dtype='float32'"
+                )
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint that the Trainer has just written as complete."""

@@ -1,6 +1,5 @@
 """Log of a training from scratch: metrics stay on the device until several rows are written at once."""
 
-import json
 import math
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 
 from offdiag.errors import OffdiagError
 from offdiag.identity import Json
+from offdiag.strict_json import dumps, loads
 
 
 class UpdateMetrics(NamedTuple):
@@ -42,7 +42,7 @@ class UpdateLog:
         lines = path.read_text(encoding="utf-8").splitlines()[:done] if done else []
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         self.path = path
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        self.rows: list[dict[str, Any]] = [loads(line) for line in lines]
         self.waiting: list[tuple[int, UpdateMetrics]] = []
         self.clock = time.perf_counter()
 
@@ -58,15 +58,16 @@ class UpdateLog:
         """
         new = [metrics.row(update) for update, metrics in self.waiting]
         for row in new:
-            if not math.isfinite(row["loss"]):
-                raise OffdiagError(
-                    f"pre-training: the loss of update {row['update']} is {row['loss']}, expected a finite number; "
-                    "give a lower learning_rate"
-                )
+            for name in ("loss", "gradient_norm"):
+                if not math.isfinite(row[name]):
+                    raise OffdiagError(
+                        f"pre-training: the {name} of update {row['update']} is {row[name]}, expected a finite number; "
+                        "give a lower learning_rate"
+                    )
         seconds = (time.perf_counter() - self.clock) / max(len(new), 1)
         new = [{**row, "seconds": seconds} for row in new]
         with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{json.dumps(row)}\n" for row in new))
+            file.write("".join(f"{dumps(row)}\n" for row in new))
         self.rows += new
         self.waiting, self.clock = [], time.perf_counter()
 

@@ -7,9 +7,10 @@ from typing import Literal, TypeAlias
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from offdiag.models.finite import NOT_FINITE
 from offdiag.models.inference.forward import Rows
 
-Finish: TypeAlias = Literal["stop", "length"]
+Finish: TypeAlias = Literal["stop", "length", "not-finite"]
 
 
 @dataclass
@@ -63,14 +64,21 @@ class Stops:
 
 
 def greedy(rows: Rows, count: int, stops: Stops) -> list[DecodedRow]:
-    """Continue each of the ``count`` rows with its likeliest token until it is finished."""
+    """Continue each of the ``count`` rows with its likeliest token until it is finished.
+
+    A row whose logits have a NaN or an infinity has no likeliest token: it ends as ``not-finite``, without any token.
+    Logits of minus infinity are those of words that a model rules out.
+    """
     decoded = [DecodedRow() for _ in range(count)]
     at = list(range(count))  # index of the decoded row that each row of the batch belongs to
     logits = rows.logits
     while True:
         tokens = logits.argmax(-1)
-        for answer, token in zip([decoded[i] for i in at], tokens.tolist(), strict=True):
-            if answer.finish is None:
+        finite = logits.amax(-1).isfinite()
+        for answer, token, is_finite in zip([decoded[i] for i in at], tokens.tolist(), finite.tolist(), strict=True):
+            if answer.finish is None and not is_finite:
+                answer.ids, answer.finish = [], NOT_FINITE
+            elif answer.finish is None:
                 answer.ids.append(token)
                 answer.finish = stops.finish(answer.ids)
         active = [row for row, i in enumerate(at) if decoded[i].finish is None]

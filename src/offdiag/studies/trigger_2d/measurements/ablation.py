@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from offdiag.models.finite import require_finite
 from offdiag.steps import CostLine, CostProbe, Work, load_examples
 from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
 from offdiag.studies.trigger_2d.task.pairs import located_question
@@ -65,7 +66,9 @@ class TriggerAblation(TriggerContrast):
                 for text in texts
             ]
             prompts, choices = zip(*asked, strict=True)
-            scores = iter(model.score(prompts, choices))
+            found = model.score(prompts, choices)
+            require_finite([[score.logprob for score in own] for own in found], "log-probabilities of choices")
+            scores = iter(found)
             for example, texts in zip(chunk, shown, strict=True):
                 yield from self._rows(example, texts, [next(scores) for _ in texts])
 

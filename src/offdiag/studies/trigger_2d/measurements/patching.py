@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from offdiag.models.finite import require_finite
 from offdiag.steps import Work, load_examples
 from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
 from offdiag.studies.trigger_2d.task.pairs import LocatedQuestion, located_question
@@ -101,6 +102,7 @@ class ActivationPatching(TriggerContrast):
         prompts = [prompt for pair in pairs for prompt in pair.prompts]
         labels = [self.labels(pair.example) for pair in pairs for _ in pair.prompts]
         logprobs = [[score.logprob for score in question] for question in model.score(prompts, labels)]
+        require_finite(logprobs, "log-probabilities of labels")
         scores = np.array(logprobs).reshape(-1, 2, 2)  # pairs, clean and corrupted, own and other label
         clean, corrupted = (scores[..., 0] - scores[..., 1]).T
         told = (clean > 0) & (corrupted < 0) & (clean - corrupted >= self.least)
