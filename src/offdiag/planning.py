@@ -160,17 +160,19 @@ class Plan:
     @with_its_data
     @unchanging()
     def check(self) -> None:
-        """Check models' files, that there are enough examples, and that no training set shares an item with another.
+        """Check models' files and every step, that there are enough examples, and that no training set shares an item.
 
         Raises:
-            UserError: a model's files are damaged, a pool is too small, or a training set shares an item with an
-                evaluation set.
+            UserError: a model's files are damaged, a pool is too small, a step cannot run right, or a training set
+                shares an item with an evaluation set.
         """
         for origin in models_of(self.steps):
             check_files(origin)
         for step in self.steps:
             if isinstance(step, Examples):
                 get_task(step.domain.task).check_available(step.domain, step.split, step.n)
+        for step in self.steps:
+            step.check()
         seen: set[tuple[str, str]] = set()
         for grades in self.cells.values():
             asked = grades.answers.examples

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from inspect import getdoc
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from offdiag.analyses import StudyAnalysis
 from offdiag.errors import UserError
@@ -17,8 +17,9 @@ from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
 from offdiag.methods import Answering, Method, Predictor
 from offdiag.models import ModelSpec
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.published import Published
-from offdiag.steps import Examples, Grades, Measurement, Weights
+from offdiag.steps import Examples, Grades, Measurement, Normalisation, Weights
 from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
 
 
@@ -116,9 +117,13 @@ class Evaluation(Identity):
         answering: the learner writes its answer (``generation``), or its most likely choice counts (``choice``).
         max_new_tokens: longest written answer, in tokens.
         split: a split that no method learns from.
+        per: what the log-probability of a choice is divided by, or compared with, where choices count; see
+            :class:`offdiag.steps.LoglikelihoodChoices`.
+        chat: settings of the model's chat template, such as ``{"thinking": "off"}``.
     """
 
     tag: ClassVar[str] = "evaluation"
+    added: ClassVar[frozenset[str]] = frozenset({"per", "chat"})
     domain: Domain
     n: int = Field(ge=1)
     style: PromptStyle = "direct"
@@ -126,6 +131,14 @@ class Evaluation(Identity):
     max_new_tokens: int = Field(default=256, ge=1)
     split: str = "eval"
     seed: int = 0
+    per: Normalisation = "none"
+    chat: ChatSettings = AS_THE_TEMPLATE
+
+    @model_validator(mode="after")
+    def _compares_choices(self) -> Self:
+        if self.per != "none" and self.answering != "choice":
+            raise UserError(f"per={self.per!r} says how choices are compared: set answering='choice', or leave it out")
+        return self
 
     @cached_property
     def examples(self) -> Examples:
@@ -145,9 +158,10 @@ class Cell(Identity):
         arm, asked = self.arm, self.evaluation
         if arm.train is not None and arm.train.task == asked.domain.task and asked.split == "train":
             raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
-        return Grades(
-            answers=arm.predictor().outputs(asked.examples, asked.style, asked.answering, asked.max_new_tokens)
+        outputs = arm.predictor().outputs(
+            asked.examples, asked.style, asked.answering, asked.max_new_tokens, per=asked.per, chat=asked.chat
         )
+        return Grades(answers=outputs)
 
     def factors(self) -> dict[str, Scalar]:
         """Return the cell's columns of the results table."""
@@ -160,6 +174,8 @@ class Cell(Identity):
             "split": asked.split,
             "prompt": asked.style,
             **({} if asked.answering == "generation" else {"answering": asked.answering}),
+            **({} if asked.per == "none" else {"per": asked.per}),
+            **asked.chat.factors(),
             "matched": None if taught is None else asked.style == taught,
             **{f"eval_{k}": v for k, v in asked.domain.factors().items()},
         }

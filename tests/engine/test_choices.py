@@ -23,7 +23,7 @@ class Scorer:
     def __init__(self, dies_after: int = 10**9) -> None:
         self.calls, self.dies_after = 0, dies_after
 
-    def score(self, prompts, continuations, response_prefix):
+    def score(self, prompts, continuations, response_prefix, settings):
         if self.calls == self.dies_after:
             raise KeyboardInterrupt
         self.calls += 1
@@ -40,7 +40,9 @@ def step(**fields):
 
 def work(folder, scorer, choices=("11+11", "55+55", "dog")):
     (folder / "examples").mkdir(exist_ok=True)
-    examples = [Example(id=str(i), problem=choices[i % len(choices)], target="1", choices=choices) for i in range(N)]
+    examples = [
+        Example(id=str(i), problem=choices[i % len(choices)], target=choices[0], choices=choices) for i in range(N)
+    ]
     write_jsonl(folder / "examples" / "examples.jsonl", [asdict(example) for example in examples])
     return SimpleNamespace(
         folder=folder, output=lambda step: folder / "examples", model=lambda weights: scorer, progress=lambda *_: None
@@ -82,7 +84,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     assert (killed / "answers.jsonl").read_bytes() == (whole / "answers.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("choices", [(), ("one",), ("two", "two")])
+@pytest.mark.parametrize("choices", [(), ("one",), ("two", "two"), ("two", "two "), ("", "1"), (" ", "1"), ("2", "3")])
 def test_an_example_without_real_choices_is_refused(tmp_path, choices):
     folder = work(tmp_path, Scorer())
     example = Example(id="7", problem="x", target="1", choices=choices)

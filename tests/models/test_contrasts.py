@@ -30,7 +30,7 @@ def test_prompts_of_as_many_tokens_are_a_contrast(tokenizer):
     assert contrast(tokenizer, "T = cat?", "T = bird?", ("blue", "green")) is None
 
 
-def test_a_template_that_changes_the_prompt_is_told(tokenizer, monkeypatch):
+def test_a_template_that_changes_the_prompt_is_refused(tokenizer, monkeypatch):
     monkeypatch.setattr(tokenizer, "chat_template", "{{ messages[0]['content'] | upper }}")
-    with pytest.raises(UserError, match="changes the prompt"):
+    with pytest.raises(UserError, match="loses the question"):
         token_spans(tokenizer, "hi", [(0, 1)])

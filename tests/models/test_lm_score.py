@@ -4,28 +4,28 @@ import pytest
 import torch
 
 from offdiag.errors import UserError
-from offdiag.models.chat import tokenise
+from offdiag.models.chat import chat_of, tokenise
 from offdiag.models.lm import LM, Score
 from support.lms import HEAD, PROMPTS, tiny_lm
 
 OPTIONS = [" yes", " no, never", "\\boxed{10}", "A"]
 
 
-def naive(lm: LM, prompt: str, continuation: str) -> Score:
+def naive(lm: LM, prompt: str, continuation: str, start: int) -> Score:
     """One full forward pass over prompt and continuation."""
-    both = tokenise(lm.tokenizer, prompt, continuation)
-    ids = both.ids[:-1]  # without the end token
+    ids = tokenise(lm.tokenizer, prompt, continuation).ids[:-1]  # without the end token
     with torch.inference_mode():
         logprobs = torch.log_softmax(lm.model(torch.tensor([ids])).logits[0].double(), -1)
-    chosen = [float(logprobs[i - 1, ids[i]]) for i in range(both.n_prompt, len(ids))]
+    chosen = [float(logprobs[i - 1, ids[i]]) for i in range(start, len(ids))]
     return Score(sum(chosen), len(chosen))
 
 
 def assert_naive(lm: LM, reference: LM, prompts: list[str], options: list[list[str]]) -> None:
     for prompt, texts, found in zip(prompts, options, lm.score(prompts, options), strict=True):
         assert len(found) == len(texts)
+        start = min(tokenise(reference.tokenizer, prompt, text).n_prompt for text in texts)
         for text, score in zip(texts, found, strict=True):
-            expected = naive(reference, prompt, text)
+            expected = naive(reference, prompt, text, start)
             assert score.n_tokens == expected.n_tokens
             assert score.logprob == pytest.approx(expected.logprob, abs=2e-4)
 
@@ -43,7 +43,7 @@ def test_single_tokens_and_short_prompts(tiny: Path) -> None:
     assert_naive(lm, plain, ["q", "What is it?"], [["A", "B", "C", "D"], ["A", "B"]])
 
 
-def test_boundary_tokens_come_from_the_whole_text(tiny: Path) -> None:
+def test_choices_are_compared_over_one_span_even_where_one_merges_with_the_prompt(tiny: Path) -> None:
     """Without a chat template the line break merges with an "x" that follows it."""
     lm, plain = tiny_lm(tiny), tiny_lm(tiny, shared_prefix=False)
     lm.tokenizer.chat_template = plain.tokenizer.chat_template = None
@@ -51,6 +51,11 @@ def test_boundary_tokens_come_from_the_whole_text(tiny: Path) -> None:
     apart = tokenise(lm.tokenizer, "question", "abc")
     assert merged.n_prompt == apart.n_prompt - 1
     assert_naive(lm, plain, ["question"], [["xyz", "abc", "x"]])
+    spans = [
+        lm.tokenizer.decode(row.ids[row.n_prompt :]) for row in chat_of(lm.tokenizer).compared("question", ("x", "a"))
+    ]
+    assert spans == ["\nx", "\na"]
+    assert [score.n_tokens for score in lm.score(["question"], [["x", "a"]])[0]] == [1, 2]
 
 
 def test_shared_head_is_prefilled_once(tiny: Path) -> None:
@@ -64,3 +69,5 @@ def test_empty_continuations_are_refused(tiny: Path) -> None:
         tiny_lm(tiny).score(["a"], [[]])
     with pytest.raises(UserError, match="empty continuation"):
         tiny_lm(tiny).score(["a"], [["", "b"]])
+    with pytest.raises(UserError, match="two continuations of the same tokens"):
+        tiny_lm(tiny).score(["a"], [["b", "c", "b"]])

@@ -13,15 +13,12 @@ from support.planted import DEPTH, PLUS, READER, make_planted_model
 ONE_TOKEN, SEVERAL = ((5,), (6,)), ((5, 7), (6, 8, 9))
 
 
-def pair(clean, corrupted, endings=ONE_TOKEN, starts=(0, 0)) -> Contrast:
-    return Contrast(Question(tuple(clean), endings, starts), Question(tuple(corrupted), endings, starts))
+def pair(clean, corrupted, endings=ONE_TOKEN) -> Contrast:
+    return Contrast(Question(tuple(clean), endings), Question(tuple(corrupted), endings))
 
 
 def random_pairs(n=7) -> tuple[list[Contrast], list]:
-    """Pairs of several lengths that differ in one or two tokens anywhere; endings of one or several tokens.
-
-    Of the second of three the first token of an ending belongs to the prompt.
-    """
+    """Pairs of several lengths that differ in one or two tokens anywhere; endings of one or several tokens."""
     draw = stream(0, "patching pairs")
     pairs, positions = [], []
     for i in range(n):
@@ -29,8 +26,7 @@ def random_pairs(n=7) -> tuple[list[Contrast], list]:
         clean = draw.integers(20, 120, length)
         corrupted = clean.copy()
         corrupted[fork : fork + 1 + i % 2] += 1
-        ending = (SEVERAL, (0, 1)) if i % 3 == 1 else (ONE_TOKEN, (0, 0))
-        pairs.append(pair(clean.tolist(), corrupted.tolist(), *ending))
+        pairs.append(pair(clean.tolist(), corrupted.tolist(), SEVERAL if i % 3 == 1 else ONE_TOKEN))
         positions.append((range(length), (), (fork, fork + 1), (length - 1,)))
     return pairs, positions
 
@@ -44,7 +40,7 @@ def planted(tmp_path_factory):
 def by_hand(model, contrast: Contrast, layer: int | None, position) -> float:
     """One row at a time through the blocks of a Llama, without cache, hooks or padding."""
     total = 0.0
-    for sign, ending, first in zip((1, -1), contrast.clean.endings, contrast.clean.starts, strict=True):
+    for sign, ending in zip((1, -1), contrast.clean.endings, strict=True):
         states, runs = {}, []
         for stem in (contrast.clean.stem, contrast.corrupted.stem):
             ids = torch.tensor([[*stem, *ending[:-1]]])
@@ -59,7 +55,7 @@ def by_hand(model, contrast: Contrast, layer: int | None, position) -> float:
             runs.append(torch.log_softmax(model.lm_head(model.model.norm(hidden)), -1)[0])
         wanted = runs[0] if layer is None else runs[1]
         last = len(contrast.clean.stem) - 1
-        total += sign * sum(float(wanted[last + i, token]) for i, token in enumerate(ending) if i >= first)
+        total += sign * sum(float(wanted[last + i, token]) for i, token in enumerate(ending))
     return total
 
 

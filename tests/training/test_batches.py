@@ -118,9 +118,14 @@ def test_a_token_without_a_predecessor_is_not_counted():
 
 
 def test_nothing_to_learn_is_refused_with_its_index(tokenizer):
+    with pytest.raises(UserError, match="training conversation 1: the response '' adds no token"):
+        tokenise_all(tokenizer, [("a", "b"), ("a", "")])
+
+
+def test_what_nothing_can_end_is_refused(tokenizer):
     bare = type(tokenizer)(tokenizer_object=tokenizer._tokenizer, pad_token="<|end|>")
-    with pytest.raises(UserError, match="training conversation 1"):
-        tokenise_all(bare, [("a", "b"), ("a", "")])
+    with pytest.raises(UserError, match="training conversation 0: the tokenizer has no end token"):
+        tokenise_all(bare, [("a", "b")])
 
 
 def test_too_long_a_conversation_is_refused_with_its_index():

@@ -13,7 +13,9 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.methods.method import Method, Predictor, data_seed_of, default_style
 from offdiag.methods.proxy import Proxy, ProxyExamples
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
+from offdiag.steps.examples import check_choices
 from offdiag.steps.label_noise import noise_stream, with_label_noise
 from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
@@ -28,9 +30,10 @@ class FineTuned(Trained):
         style: wording of the questions. recipe: hyper-parameters. seed: of the order and the adapter's first weights.
         proxy: examples of another domain that take part, and how.
         noise: share of the examples that get a random answer, see :mod:`offdiag.steps.label_noise`.
+        chat: settings of the model's chat template.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"proxy", "noise"})
+    added: ClassVar[frozenset[str]] = frozenset({"proxy", "noise", "chat"})
     start: Weights
     examples: Examples
     rationale: bool
@@ -39,6 +42,7 @@ class FineTuned(Trained):
     seed: int
     proxy: ProxyExamples | None = None
     noise: float = 0.0
+    chat: ChatSettings = AS_THE_TEMPLATE
 
     @cached_property
     def name(self) -> str:
@@ -52,7 +56,8 @@ class FineTuned(Trained):
         beside = "" if self.proxy is None else f".beside.{self.proxy.label}"
         drawn = f".d{taught.seed}" if taught.seed else ""
         noise = f".noise{self.noise:g}" if self.noise else ""
-        return f"{taught.domain.short}.n{taught.n}{noise}{beside}{drawn}.s{self.seed}"
+        chat = f".{self.chat.label}" if self.chat.label else ""
+        return f"{taught.domain.short}.n{taught.n}{noise}{beside}{drawn}{chat}.s{self.seed}"
 
     @property
     def group(self) -> str:
@@ -89,6 +94,10 @@ class FineTuned(Trained):
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
 
+    def check(self) -> None:
+        if self.recipe.objective == "choices":
+            check_choices(self.examples)
+
     def cost(self, probe: CostProbe) -> CostLine:
         items, domain = probe.sample(self.examples), self.examples.domain
         task = get_task(domain.task)
@@ -124,6 +133,7 @@ class FineTuned(Trained):
             proxy=proxy,
             others=self.others(examples) if self.recipe.objective == "choices" else (),
             response_prefix=self.response_prefix,
+            chat=self.chat,
             on_progress=work.progress,
         )
         return {**summary, "seconds": round(time.monotonic() - started, 3)}
@@ -162,10 +172,11 @@ class FineTuning(Method):
             with a number all of them learn from the same examples, and their seeds are those of the training alone.
         proxy: examples of another domain that take part, and by which strategy; ``train`` of the arm stays the same.
         noise: probability that an example gets a random label, or the answer and rationale of another one.
+        chat: settings of the model's chat template; evaluations have their own.
     """
 
     tag: ClassVar[str] = "fine-tuning"
-    added: ClassVar[frozenset[str]] = frozenset({"noise"})
+    added: ClassVar[frozenset[str]] = frozenset({"noise", "chat"})
     method: ClassVar[str] = "fine-tuning"
     n: int = Field(ge=1)
     rationale: bool = False
@@ -174,6 +185,7 @@ class FineTuning(Method):
     data_seed: int | None = 0
     proxy: Proxy | None = None
     noise: float = Field(default=0.0, ge=0, le=1)
+    chat: ChatSettings = AS_THE_TEMPLATE
 
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
@@ -194,6 +206,7 @@ class FineTuning(Method):
             seed=seed,
             proxy=self.proxy and self.proxy.drawn(data_seed),
             noise=self.noise,
+            chat=self.chat,
         )
         trained.recipe.updates(trained.rows)
         return Predictor(model.model_copy(update={"trained": trained}))
@@ -205,4 +218,5 @@ class FineTuning(Method):
     def factors(self) -> dict[str, Scalar]:
         proxy = {} if self.proxy is None else self.proxy.factors()
         data = {"n_train": self.n, "data_seed": self.data_seed}
-        return {"adapter": self.recipe.adapter, "rationale": self.rationale, **data, "noise": self.noise, **proxy}
+        taught = {"adapter": self.recipe.adapter, "rationale": self.rationale, **data, "noise": self.noise}
+        return {**taught, **proxy, **self.chat.factors("taught_")}

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.registry import Registry
 from offdiag.steps import (
     Context,
@@ -12,6 +13,7 @@ from offdiag.steps import (
     Generations,
     LoglikelihoodChoices,
     ModelOutputs,
+    Normalisation,
     Probe,
     ProbeChoices,
     Weights,
@@ -32,24 +34,35 @@ class Predictor(NamedTuple):
     probe: Probe | None = None
 
     def outputs(
-        self, examples: Examples, style: PromptStyle, answering: Answering, max_new_tokens: int
+        self,
+        examples: Examples,
+        style: PromptStyle,
+        answering: Answering,
+        max_new_tokens: int,
+        *,
+        per: Normalisation = "none",
+        chat: ChatSettings = AS_THE_TEMPLATE,
     ) -> ModelOutputs:
         """Return the step that has it answer the examples.
 
         Raises:
-            UserError: a probe is to write answers.
+            UserError: a probe is to write answers, or to choose otherwise than by its score on the usual turn.
         """
         shared: dict[str, Any] = {
-            "weights": self.weights, "examples": examples, "context": self.context, "style": style
+            "weights": self.weights, "examples": examples, "context": self.context, "style": style, "chat": chat
         }  # fmt: skip
         if self.probe is not None:
             if answering != "choice":
                 raise UserError(
                     f"a probe cannot write an answer to {examples.domain}: evaluate with answering='choice'"
                 )
+            if per != "none" or chat != AS_THE_TEMPLATE:
+                raise UserError(
+                    f"a probe chooses by its own score of hidden states: leave per and chat out of {examples.domain}"
+                )
             return ProbeChoices(**shared, probe=self.probe)
         if answering == "choice":
-            return LoglikelihoodChoices(**shared)
+            return LoglikelihoodChoices(**shared, per=per)
         return Generations(**shared, max_new_tokens=max_new_tokens)
 
 

@@ -6,12 +6,20 @@ the prompt alone, so that boundary tokens are those the model would really see:
     text     <user>76+76?<assistant>\boxed{152}<end>
     ids      [ 11   45  27    12  |   88  90  93  2 ]
     labels   [-100 -100 -100 -100 |   88  90  93  2 ]     loss on the response and its end token only
+
+What stands before a reply and behind it is the chat template's, see :mod:`offdiag.models.turn`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from offdiag.errors import UserError
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.template import ChatTemplate
+from offdiag.models.turn import Turn, bare_turn, templated_turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,27 +42,149 @@ class Tokenised:
 RESPONSE_PREFIX = "\n"
 
 
+class Chat:
+    """The exchanges of a model as text and as tokens."""
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", turn: Turn) -> None:
+        self.turn = turn
+        self._tokenizer = tokenizer
+
+    def asked(self, prompt: str) -> tuple[int, ...]:
+        """Return the token ids of a prompt with the reply opened."""
+        return self._ids(self.turn.opened(prompt))
+
+    def taught(self, prompt: str, response: str) -> Tokenised:
+        """Return the token ids of a prompt with its response and the end of the turn.
+
+        Raises:
+            UserError: the response has no token of its own, or nothing can end it.
+        """
+        opened, ids = self.asked(prompt), self._ids(self.turn.whole(prompt, response))
+        shared = common_prefix([opened, ids])
+        if not response or shared >= len(ids):
+            raise UserError(f"the response {response!r} adds no token to its prompt: nothing to learn or score")
+        return Tokenised(ids, shared)
+
+    def compared(self, prompt: str, replies: Sequence[str]) -> list[Tokenised]:
+        """Return the token ids of a prompt with each of some replies, without the end of the turn.
+
+        All have the same ``n_prompt``, so that all are compared over one span: from the first token that is not the
+        same whatever the reply, which may hold an end of the prompt where tokens of the two merge:
+
+            prompt    a b c         replies   d e, cd e (c and d merge)
+            tokens    a b | c d e             a b | cd e
+
+        Raises:
+            UserError: there is no reply, one is empty or like another, or the prompt has no token of its own.
+        """
+        if not replies:
+            raise UserError(f"the prompt {prompt[:60]!r} has no continuations to score; give at least one")
+        before = self.turn.with_reply(prompt, "")
+        stem, *rows = (self._ids(before + reply) for reply in ("", *replies))
+        start = min(common_prefix([stem, row]) for row in rows)
+        if start == 0:
+            raise UserError(f"the prompt {prompt[:60]!r} has no token before its continuation; write a longer prompt")
+        if not all(replies) or min(map(len, rows)) == start:
+            raise UserError(f"the prompt {prompt[:60]!r} has an empty continuation; every continuation needs a token")
+        if len(set(rows)) < len(rows):
+            raise UserError(f"the prompt {prompt[:60]!r} has two continuations of the same tokens; give each once")
+        return [Tokenised(row, start) for row in rows]
+
+    def compared_unasked(self, replies: Sequence[str]) -> list[Tokenised]:
+        """Return the token ids of each of some replies to an empty question, or behind the begin token.
+
+        Raises:
+            UserError: as for :meth:`compared`, or there is neither a chat template nor a token to begin with.
+        """
+        if self.turn.template is not None:
+            return self.compared("", replies)
+        before = self.turn.with_reply("", "")
+        return [Tokenised(begun_ids(self._tokenizer, before + reply), 1) for reply in replies]
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Ids of the tokens at which a reply ends by the chat template."""
+        ids = [self._tokenizer.convert_tokens_to_ids(text) for text in self.turn.ends]
+        return frozenset(i for i in ids if isinstance(i, int) and i != self._tokenizer.unk_token_id)
+
+    def spans(self, prompt: str) -> list[tuple[int, int]]:
+        """Return where each token of an opened prompt stands in its text; those that stand before it have no length.
+
+        The tokenizer must be a fast one.
+        """
+        encoded = self._tokenizer(self.turn.opened(prompt), add_special_tokens=False, return_offsets_mapping=True)
+        begin = self._begin_of(encoded["input_ids"])
+        return [*((0, 0) for _ in begin), *((low, high) for low, high in encoded["offset_mapping"])]
+
+    def _ids(self, text: str) -> tuple[int, ...]:
+        ids = tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return (*self._begin_of(ids), *ids)
+
+    def _begin_of(self, ids: Sequence[int]) -> tuple[int, ...]:
+        """Return the tokens that the tokenizer puts before a text, unless the text begins with them.
+
+        A template writes its own, and no token is put behind a text: a model that reads an end token would begin
+        something new.
+        """
+        return () if tuple(ids[: len(self._begin)]) == self._begin else self._begin
+
+    @cached_property
+    def _begin(self) -> tuple[int, ...]:
+        if self.turn.template is not None:
+            return ()
+        alone = tuple(self._tokenizer("a", add_special_tokens=False)["input_ids"])
+        around = tuple(self._tokenizer("a")["input_ids"])
+        starts = range(len(around) - len(alone) + 1)
+        return around[: next((i for i in starts if around[i : i + len(alone)] == alone), 0)]
+
+
+_CHATS: "WeakKeyDictionary[PreTrainedTokenizerBase, dict[object, Chat]]" = WeakKeyDictionary()
+
+
+def chat_of(
+    tokenizer: "PreTrainedTokenizerBase",
+    response_prefix: str = RESPONSE_PREFIX,
+    settings: ChatSettings = AS_THE_TEMPLATE,
+) -> Chat:
+    """Return how a tokenizer's model is asked.
+
+    Args:
+        tokenizer: with or without a chat template.
+        response_prefix: what stands between a prompt and its response where there is no chat template. A blank at its
+            end belongs to the response, as it does in the tokens of most models: an opened reply does not end in one.
+        settings: of the chat template.
+
+    Raises:
+        UserError: the chat template cannot be rendered right, see :func:`offdiag.models.turn.templated_turn`, or
+            settings are given and there is none.
+    """
+    known = _CHATS.setdefault(tokenizer, {})
+    key = (str(tokenizer.chat_template), tokenizer.eos_token, response_prefix, settings)
+    if key not in known:
+        template = ChatTemplate.of(tokenizer)
+        if template is not None:
+            turn = templated_turn(template, settings)
+        elif settings.thinking == "on" or settings.variables:
+            raise UserError(f"the model has no chat template for {settings.label}: leave it out, or take another model")
+        else:
+            turn = bare_turn(response_prefix, str(tokenizer.eos_token or ""))
+        known[key] = Chat(tokenizer, turn)
+    return known[key]
+
+
 def render(
     tokenizer: "PreTrainedTokenizerBase",
     prompt: str,
     response: str | None = None,
     response_prefix: str = RESPONSE_PREFIX,
+    settings: ChatSettings = AS_THE_TEMPLATE,
 ) -> str:
     """Return the text that the model sees: the prompt with the reply opened, or the whole exchange with its end token.
 
-    A model without a chat template gets the bare prompt, ``response_prefix`` and the response. A blank at the end of
-    ``response_prefix`` belongs to the response, as it does in the tokens of most models: an opened reply does not end
-    in one.
+    ``response_prefix``, ``settings`` and errors are as for :func:`chat_of`.
     """
-    if tokenizer.chat_template is None:
-        opened = f"{prompt}{response_prefix.rstrip(' ')}"
-        return opened if response is None else f"{prompt}{response_prefix}{response}{tokenizer.eos_token or ''}"
-    opened = str(
-        tokenizer.apply_chat_template([{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True)
-    )
-    if response is None:
-        return opened
-    return opened + response + str(tokenizer.eos_token or "")
+    turn = chat_of(tokenizer, response_prefix, settings).turn
+    return turn.opened(prompt) if response is None else turn.whole(prompt, response)
 
 
 def tokenise(
@@ -62,20 +192,26 @@ def tokenise(
     prompt: str,
     response: str | None = None,
     response_prefix: str = RESPONSE_PREFIX,
+    settings: ChatSettings = AS_THE_TEMPLATE,
 ) -> Tokenised:
-    """Return the token ids of a prompt, or of a prompt with its response; ``response_prefix`` as for :func:`render`.
+    """Return the token ids of a prompt, or of a prompt with its response and the end of the turn.
+
+    ``response_prefix`` and ``settings`` are as for :func:`chat_of`.
 
     Raises:
-        UserError: the response has no token of its own.
+        UserError: the response has no token of its own, or as for :func:`chat_of`.
     """
-    opened = _ids(tokenizer, render(tokenizer, prompt, response_prefix=response_prefix))
-    if response is None:
-        return Tokenised(opened, len(opened))
-    ids = _ids(tokenizer, render(tokenizer, prompt, response, response_prefix))
-    shared = next((i for i, (a, b) in enumerate(zip(opened, ids, strict=False)) if a != b), min(len(opened), len(ids)))
-    if shared >= len(ids):
-        raise UserError(f"the response {response!r} adds no token to its prompt: nothing to learn or score")
-    return Tokenised(ids, shared)
+    chat = chat_of(tokenizer, response_prefix, settings)
+    if response is not None:
+        return chat.taught(prompt, response)
+    opened = chat.asked(prompt)
+    return Tokenised(opened, len(opened))
+
+
+def common_prefix(rows: Sequence[tuple[int, ...]]) -> int:
+    """Return how many leading tokens at least one row share."""
+    first, last = min(rows), max(rows)  # all others lie between them in lexicographic order
+    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
 
 
 def plain_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
@@ -104,8 +240,3 @@ def begun_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...
         lacking = "the tokenizer has no begin or end token" if ids else f"the text {text!r} has no token"
         raise UserError(f"{lacking}: the likelihood of a whole text needs both; leave it out")
     return (begin, *ids)
-
-
-def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> tuple[int, ...]:
-    templated = tokenizer.chat_template is not None
-    return tuple(tokenizer(text, add_special_tokens=not templated)["input_ids"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
-from offdiag.models.chat import render
+from offdiag.models.chat import chat_of
 from offdiag.models.inference.scoring import Question, question
 
 
@@ -47,7 +47,8 @@ def contrast(
     Args:
         continuations: the replies that the clean and the corrupted prompt call for, of any number of tokens.
     """
-    first, second = (question(tokenizer, prompt, continuations) for prompt in (clean, corrupted))
+    chat = chat_of(tokenizer)
+    first, second = (question(chat, prompt, continuations) for prompt in (clean, corrupted))
     return Contrast(first, second) if _aligned(first, second) else None
 
 
@@ -63,16 +64,14 @@ def token_spans(
     Raises:
         UserError: the tokenizer is a slow one, or its chat template changes the prompt.
     """
-    text = render(tokenizer, prompt)
-    start = text.rfind(prompt)
+    chat = chat_of(tokenizer)
+    start = chat.turn.opened(prompt).rfind(prompt)
     if not tokenizer.is_fast or start < 0:
         found = "the chat template changes the prompt" if tokenizer.is_fast else "this tokenizer is a slow one"
         raise UserError(f"{found}: its tokens cannot be found in the text; patching needs another model")
-    encoded = tokenizer(text, add_special_tokens=tokenizer.chat_template is None, return_offsets_mapping=True)
-    places = [(low - start, high - start) for low, high in encoded["offset_mapping"]]
+    places = [(low - start, high - start) for low, high in chat.spans(prompt)]
     return [tuple(i for i, (low, high) in enumerate(places) if low < end and high > begin) for begin, end in characters]
 
 
 def _aligned(first: Question, second: Question) -> bool:
-    same = (first.endings, first.starts) == (second.endings, second.starts)
-    return same and len(first.endings) == 2 and len(first.stem) == len(second.stem)
+    return first.endings == second.endings and len(first.endings) == 2 and len(first.stem) == len(second.stem)

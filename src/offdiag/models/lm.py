@@ -7,6 +7,7 @@ filled by a token budget in length order, and answers do not depend on them beyo
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
 from offdiag.models.batches import PromptBatch, fill, plan
-from offdiag.models.chat import RESPONSE_PREFIX, plain_ids, tokenise
+from offdiag.models.chat import RESPONSE_PREFIX, chat_of, plain_ids
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.finite import require_finite
 from offdiag.models.inference.adapter_slot import AdapterSlot
 from offdiag.models.inference.attention import SHARED_PREFIX
@@ -26,7 +28,7 @@ from offdiag.models.inference.forward import PlainRows, Rows, SharedRows
 from offdiag.models.inference.hidden_states import Positions, ending_states, pooled
 from offdiag.models.inference.packed_linear import pack_linears
 from offdiag.models.inference.prefix_cache import BlockCache, Prefix, prefill
-from offdiag.models.inference.scoring import Question, Score, question, score_rows, whole
+from offdiag.models.inference.scoring import Question, Score, question, score_rows, unasked, whole
 from offdiag.models.inference.support import check_ids, context_length, why_not_shared
 from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
@@ -125,6 +127,7 @@ class LM:
         stop: Sequence[str] = (),
         skip: Container[int] = (),
         response_prefix: str = RESPONSE_PREFIX,
+        settings: ChatSettings = AS_THE_TEMPLATE,
     ) -> Iterator[list[Completion]]:
         """Answer user turns greedily, one list of completions per finished batch.
 
@@ -137,13 +140,16 @@ class LM:
             stop: texts that end an answer.
             skip: indices of prompts whose completions are not needed; a batch of which all are skipped is not run.
             response_prefix: what stands before the reply of a model without a chat template.
+            settings: of the chat template, if there is one.
 
         Raises:
-            UserError: a prompt and its answer would not fit the model's context.
+            UserError: a prompt and its answer would not fit the model's context, or the chat template cannot be
+                rendered right.
         """
-        ids = [tokenise(self.tokenizer, prompt, response_prefix=response_prefix).ids for prompt in prompts]
+        chat = chat_of(self.tokenizer, response_prefix, settings)
+        ids = [chat.asked(prompt) for prompt in prompts]
         self._check_lengths(ids, [max_new_tokens] * len(ids))
-        stops = Stops(self.tokenizer, self._end_ids(), tuple(stop), max_new_tokens)
+        stops = Stops(self.tokenizer, self._end_ids() | chat.end_ids, tuple(stop), max_new_tokens)
         batches = plan(ids, [max_new_tokens] * len(ids), self._budget, share=self.plain_because is None)
         return self._generate(ids, batches, stops, skip)
 
@@ -164,24 +170,46 @@ class LM:
             yield [c for c in self._within_memory(run, batch, sizes) if c.index not in skip]
 
     def score(
-        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], response_prefix: str = RESPONSE_PREFIX
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        response_prefix: str = RESPONSE_PREFIX,
+        settings: ChatSettings = AS_THE_TEMPLATE,
     ) -> list[list[Score]]:
         """Return the log-probability of each continuation (the assistant's reply so far) after its prompt.
 
         Args:
             prompts: user turns; the chat template is applied here.
-            continuations: for each prompt the replies to compare; tokenised together with the prompt.
+            continuations: for each prompt the replies to compare; tokenised together with the prompt, and all scored
+                from the first token that is not the same for all of them.
             response_prefix: what stands before the reply of a model without a chat template.
+            settings: of the chat template, if there is one.
 
         Returns:
             For each prompt one score per continuation, in order; one that is not finite stays so, for the caller to
             count (:func:`offdiag.models.finite.require_finite`).
 
         Raises:
-            UserError: a continuation is empty, or does not fit the model's context with its prompt.
+            UserError: a continuation is empty or like another, or does not fit the model's context with its prompt.
         """
-        both = zip(prompts, continuations, strict=True)
-        return self._score([question(self.tokenizer, prompt, options, response_prefix) for prompt, options in both])
+        chat = chat_of(self.tokenizer, response_prefix, settings)
+        return self._score([question(chat, *both) for both in zip(prompts, continuations, strict=True)])
+
+    def score_unasked(
+        self,
+        continuations: Sequence[Sequence[str]],
+        response_prefix: str = RESPONSE_PREFIX,
+        settings: ChatSettings = AS_THE_TEMPLATE,
+    ) -> list[list[Score]]:
+        """Return the log-probability of each continuation as the reply to no question, for sets of continuations.
+
+        A chat template is given an empty user turn; without one, the reply stands behind the begin token.
+
+        Raises:
+            UserError: as for :meth:`score`, or there is no token to begin with.
+        """
+        chat = chat_of(self.tokenizer, response_prefix, settings)
+        return self._score([unasked(chat, options) for options in continuations])
 
     def score_texts(self, texts: Sequence[str]) -> list[Score]:
         """Return the log-probability of each whole text after the begin token; no chat, no prompt, no end token.
@@ -240,7 +268,8 @@ class LM:
             OffdiagError: a state is not finite.
         """
         self._check_layers(layers)
-        ids = [tokenise(self.tokenizer, text).ids if chat else plain_ids(self.tokenizer, text) for text in texts]
+        ids_of = chat_of(self.tokenizer).asked if chat else partial(plain_ids, self.tokenizer)
+        ids = [ids_of(text) for text in texts]
         self._check_lengths(ids, [0] * len(ids))
         width = self.model.config.hidden_size
         states = np.empty((len(ids), len(positions), len(layers), width), np.float32)
@@ -282,10 +311,8 @@ class LM:
             OffdiagError: a state is not finite.
         """
         self._check_layers(layers)
-        questions = [
-            question(self.tokenizer, prompt, options, response_prefix)
-            for prompt, options in zip(prompts, choices, strict=True)
-        ]
+        chat = chat_of(self.tokenizer, response_prefix)
+        questions = [question(chat, *both) for both in zip(prompts, choices, strict=True)]
         stems = [q.stem for q in questions]
         self._check_lengths(stems, [q.longest for q in questions])
         check_ids(self.model, self.tokenizer, (ending for q in questions for ending in q.endings))

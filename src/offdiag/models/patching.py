@@ -199,8 +199,8 @@ class _PatchedBatch:
         found = [
             (pair, sign, at[pair, ending[:-1]], i - len(ending), ending[i])
             for pair, contrast in enumerate(contrasts)
-            for sign, ending, start in zip((1, -1), contrast.clean.endings, contrast.clean.starts, strict=True)
-            for i in range(start, len(ending))
+            for sign, ending in zip((1, -1), contrast.clean.endings, strict=True)
+            for i in range(len(ending))
         ]
         return torch.tensor(found, device=self._model.device).unbind(1)
 

@@ -12,7 +12,8 @@ from offdiag.reporting.cell_texts import CellText, ResultText, Row, rows_of, wor
 from offdiag.reporting.means import mean_of
 from offdiag.reporting.wording import number
 
-_COLUMN = ("tested_on", "task", "split", "prompt", "answering")  # what makes an evaluation, its domain first
+# What makes an evaluation, its domain first.
+_COLUMN = ("tested_on", "task", "split", "prompt", "answering", "per", "thinking", "template")
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike
 _COMMON = ("task", "split", "prompt", *_ALONE)
 
@@ -116,6 +117,9 @@ def _filled(row: Row) -> Row:
         **row,
         "tested_on": row.get("tested_on") or row["eval"],
         "answering": row.get("answering") or "generation",
+        "per": row.get("per") or "none",
+        "thinking": row.get("thinking") or "template",
+        "template": row.get("template") or "",
         "first_draw": row.get("first_draw") or row["arm"],
     }
 

@@ -5,7 +5,7 @@ from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.generations import Generations
 from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.hidden_states import HiddenStates
-from offdiag.steps.loglikelihood_choices import LoglikelihoodChoices
+from offdiag.steps.loglikelihood_choices import LoglikelihoodChoices, Normalisation
 from offdiag.steps.measurement import MEASUREMENTS, Measurement, load_rows
 from offdiag.steps.model_outputs import Context, ModelOutputs, load_answers
 from offdiag.steps.pretrained import Pretrained
@@ -28,6 +28,7 @@ __all__ = [
     "Measurement",
     "Merged",
     "ModelOutputs",
+    "Normalisation",
     "Pretrained",
     "Probe",
     "ProbeChoices",

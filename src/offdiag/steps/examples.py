@@ -1,11 +1,14 @@
 """The step that draws the examples of a domain."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
@@ -53,6 +56,40 @@ class Examples(Step):
         examples = get_task(self.domain.task).examples(self.domain, self.split, self.n, self.seed)
         check_examples(self.domain, self.split, examples)
         return examples
+
+
+def check_choices(examples: Examples) -> None:
+    """Check, without the store, that each of the examples can be answered by choice, see :func:`require_choices`."""
+    _drawn_with_choices(examples, examples.fingerprint)
+
+
+@lru_cache(maxsize=512)
+def _drawn_with_choices(examples: Examples, fingerprint: str) -> None:
+    """Check a set once however many learners answer it; the fingerprint tells apart data that changed."""
+    require_choices(examples, examples.sample())
+
+
+def require_choices(of: Examples, examples: Sequence[Example]) -> None:
+    """Check that each example has two choices or more, all of them different, and that one of them is right.
+
+    Raises:
+        UserError: one has not; the message gives its id.
+    """
+    task = get_task(of.domain.task)
+    for example in examples:
+        texts = [choice.strip() for choice in example.choices]
+        if len(texts) < 2 or not all(texts) or len(set(texts)) < len(texts):
+            wrong = "expected at least two, none of them empty and each once"
+        elif example.target in example.choices or any(
+            task.grade(of.domain, example, choice).correct for choice in example.choices
+        ):
+            continue
+        else:
+            wrong = f"but its target {example.target!r} is none of them, so that no choice would be right"
+        raise UserError(
+            f"{of.name}: example {example.id} has the choices {list(example.choices)}; {wrong}; mend the item, or let "
+            "the model write its answer (answering='generation')"
+        )
 
 
 def load_examples(folder: Path) -> list[Example]:

@@ -50,7 +50,11 @@ class Generations(ModelOutputs):
             model = work.model(self.weights)
             done = frozenset(records)
             batches = model.generate(
-                prompts, max_new_tokens=self.max_new_tokens, skip=done, response_prefix=self.response_prefix
+                prompts,
+                max_new_tokens=self.max_new_tokens,
+                skip=done,
+                response_prefix=self.response_prefix,
+                settings=self.chat,
             )
             for batch in batches:
                 new = [_record(examples[c.index], prompts[c.index], c) for c in batch]

@@ -14,7 +14,7 @@ from pydantic import Field
 from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.examples import Examples, load_examples
+from offdiag.steps.examples import Examples, check_choices, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
@@ -57,6 +57,9 @@ class HiddenStates(Step):
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+
+    def check(self) -> None:
+        check_choices(self.examples)
 
     def cost(self, probe: CostProbe) -> CostLine:
         items = probe.sample(self.examples)

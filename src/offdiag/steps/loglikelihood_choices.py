@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.finite import NOT_FINITE
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.examples import load_examples
+from offdiag.steps.examples import check_choices, load_examples, require_choices
 from offdiag.steps.jsonl import in_chunks, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.steps.step import Work
@@ -19,14 +19,19 @@ from offdiag.tasks import Example
 if TYPE_CHECKING:
     from offdiag.models.lm import Score
 
-Normalisation: TypeAlias = Literal["none", "tokens", "characters"]
+Normalisation: TypeAlias = Literal["none", "tokens", "characters", "bytes", "unconditional"]
 
 
 class LoglikelihoodChoices(ModelOutputs):
     """The most likely choice of each example, by the summed log-probability of its tokens after the prompt.
 
+    All choices of an example are scored over one span, see :meth:`offdiag.models.chat.Chat.compared`.
+
     Attributes:
-        per: what the sum is divided by before the choices are compared: nothing, their tokens or their characters.
+        per: what the sum is divided by before the choices are compared: nothing, or the choice's tokens, characters or
+            bytes (UTF-8). With ``"unconditional"`` the log-probability of the same reply to no question is taken off:
+            the pointwise mutual information of question and choice (Holtzman et al. 2021, arXiv 2104.08315), by which
+            a choice does not win because it is common.
     """
 
     kind: ClassVar[str] = "answers"
@@ -37,6 +42,10 @@ class LoglikelihoodChoices(ModelOutputs):
     def name(self) -> str:
         return f"{super().name}.choice" + ("" if self.per == "none" else f"-per-{self.per}")
 
+    def check(self) -> None:
+        super().check()
+        check_choices(self.examples)
+
     def cost(self, probe: CostProbe) -> CostLine:
         items, prompts = probe.sample(self.examples), self.sampled_prompts(probe)
         return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=self.examples.n)
@@ -45,27 +54,32 @@ class LoglikelihoodChoices(ModelOutputs):
         """Score the choices chunk by chunk; a killed run goes on after the last whole chunk."""
         started = time.monotonic()
         examples = load_examples(work.output(self.examples))
-        _check(self, examples)
+        require_choices(self.examples, examples)
         partial = work.folder / "answers.partial.jsonl"
         prompts = self.prompts(work, examples)
+        alone: dict[tuple[str, ...], list[Score]] = {}
 
         def choose(chunk: range) -> list[dict[str, Any]]:
+            model = work.model(self.weights)
             asked, options = [prompts[i] for i in chunk], [examples[i].choices for i in chunk]
-            scored = work.model(self.weights).score(asked, options, self.response_prefix)
-            return [self._record(i, examples[i], prompts[i], scores) for i, scores in zip(chunk, scored, strict=True)]
+            scored = model.score(asked, options, self.response_prefix, self.chat)
+            if self.per == "unconditional":
+                new = [own for own in dict.fromkeys(options) if own not in alone]
+                alone.update(zip(new, model.score_unasked(new, self.response_prefix, self.chat), strict=True))
+            return [
+                self._record(i, examples[i], prompts[i], scores, alone.get(examples[i].choices, ()))
+                for i, scores in zip(chunk, scored, strict=True)
+            ]
 
         records = in_chunks(partial, len(examples), choose, work.progress)
         write_jsonl(work.folder / "answers.jsonl", records)
         partial.unlink(missing_ok=True)
         return {"n": len(records), "seconds": round(time.monotonic() - started, 3)}
 
-    def _record(self, index: int, example: Example, prompt: str, scores: "Sequence[Score]") -> dict[str, Any]:
-        lengths = {
-            "none": np.ones(len(scores)),
-            "tokens": np.array([score.n_tokens for score in scores]),
-            "characters": np.array([len(choice) for choice in example.choices]),
-        }[self.per]
-        compared = np.array([score.logprob for score in scores]) / lengths
+    def _record(
+        self, index: int, example: Example, prompt: str, scores: "Sequence[Score]", alone: "Sequence[Score]"
+    ) -> dict[str, Any]:
+        compared = self._compared(example.choices, scores, alone)
         best = int(compared.argmax()) if np.isfinite(compared).all() else None  # of a NaN nothing is the largest
         return {
             "index": index,
@@ -77,12 +91,19 @@ class LoglikelihoodChoices(ModelOutputs):
             "scores": [round(float(value), 6) for value in compared],
         }
 
-
-def _check(step: LoglikelihoodChoices, examples: list[Example]) -> None:
-    """Check that every example has at least two choices, each once."""
-    for example in examples:
-        if len(set(example.choices)) != len(example.choices) or len(example.choices) < 2:
-            raise UserError(
-                f"{step.examples.name}: example {example.id} has the choices {list(example.choices)}; expected at "
-                "least two, each once; let the model write its answer instead (answering='generation')"
-            )
+    def _compared(
+        self, choices: Sequence[str], scores: "Sequence[Score]", alone: "Sequence[Score]"
+    ) -> NDArray[np.float64]:
+        """Return the numbers by which the choices of one example are compared."""
+        sums = np.array([score.logprob for score in scores])
+        match self.per:
+            case "none":
+                return sums
+            case "tokens":
+                return sums / [score.n_tokens for score in scores]
+            case "characters":
+                return sums / [len(choice) for choice in choices]
+            case "bytes":
+                return sums / [len(choice.encode()) for choice in choices]
+            case "unconditional":
+                return sums - [score.logprob for score in alone]

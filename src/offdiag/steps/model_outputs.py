@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from offdiag.identity import Identity, Json
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.steps.cost import CostProbe
 from offdiag.steps.examples import Examples
 from offdiag.steps.jsonl import read_jsonl
@@ -33,19 +34,22 @@ class ModelOutputs(Step):
 
     Attributes:
         weights: of the model. examples: the questions. context: text before each question, if there is any.
-        style: wording of the questions.
+        style: wording of the questions. chat: settings of the model's chat template.
     """
 
+    added: ClassVar[frozenset[str]] = frozenset({"chat"})
     weights: Weights
     examples: Examples
     context: Context | None = None
     style: PromptStyle
+    chat: ChatSettings = AS_THE_TEMPLATE
 
     @cached_property
     def name(self) -> str:
         examples = self.examples
         learner = self.weights.label if self.context is None else f"{self.weights.label}.{self.context.label}"
-        return f"{learner}--{examples.domain.short}.{self.style}.n{examples.n}"
+        chat = f".{self.chat.label}" if self.chat.label else ""
+        return f"{learner}--{examples.domain.short}.{self.style}.n{examples.n}{chat}"
 
     @property
     def group(self) -> str | None:

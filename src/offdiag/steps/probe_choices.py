@@ -11,7 +11,7 @@ from offdiag.identity import Identity, Json
 from offdiag.models.finite import NOT_FINITE
 from offdiag.models.spec import ModelSpec
 from offdiag.stats.choice_probes import probe_scores
-from offdiag.steps.examples import Examples, load_examples
+from offdiag.steps.examples import Examples, check_choices, load_examples
 from offdiag.steps.hidden_states import find_states, load_states
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
@@ -72,6 +72,10 @@ class ProbeChoices(ModelOutputs):
     def inputs(self) -> tuple[Step, ...]:
         """The examples, the hidden states of their pools, and the probes."""
         return (self.examples, *self.probe.fits.states, self.probe.fits)
+
+    def check(self) -> None:
+        super().check()
+        check_choices(self.examples)
 
     def taught(self) -> Iterator[Examples]:
         yield self.probe.training_set.examples

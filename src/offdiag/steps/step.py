@@ -70,6 +70,14 @@ class Step(Identity, ABC):
         """Key of the model that the step needs in memory; None for light steps."""
         return None
 
+    def check(self) -> None:
+        """Check what can be known before a run, such as examples without choices; plans call it.
+
+        Raises:
+            UserError: the step would fail, or its result would be wrong.
+        """
+        return
+
     def models(self) -> tuple[ModelSpec, ...]:
         """Return the models that must be there before the step can run: those in its fields, each once.
 

@@ -17,7 +17,8 @@ import torch
 from torch.utils.data import Dataset
 
 from offdiag.errors import UserError
-from offdiag.models.chat import RESPONSE_PREFIX, Tokenised, tokenise
+from offdiag.models.chat import RESPONSE_PREFIX, Tokenised, chat_of
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.seeds import stream
 from offdiag.training.recipe import Recipe
 from offdiag.training.strategies import Mixing, Strategy
@@ -34,18 +35,20 @@ def tokenise_all(
     conversations: Sequence[tuple[str, str]],
     group: str = "training",
     response_prefix: str = RESPONSE_PREFIX,
+    settings: ChatSettings = AS_THE_TEMPLATE,
 ) -> list[Tokenised]:
     """Return the conversations (pairs of prompt and response) as token ids, none of them truncated.
 
-    ``response_prefix`` is as for :func:`offdiag.models.chat.render`.
+    ``response_prefix`` and ``settings`` are as for :func:`offdiag.models.chat.chat_of`.
 
     Raises:
         UserError: a conversation has nothing to learn; the message gives its index.
     """
     examples = []
+    chat = chat_of(tokenizer, response_prefix, settings)
     for index, (prompt, response) in enumerate(conversations):
         try:
-            example = tokenise(tokenizer, prompt, response, response_prefix)
+            example = chat.taught(prompt, response)
         except UserError as error:
             raise UserError(f"{group} conversation {index}: {error}") from error
         if n_supervised(example) == 0:

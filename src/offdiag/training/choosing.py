@@ -7,15 +7,16 @@ end token, just as choices are scored when they are asked. The loss is -log soft
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from offdiag.errors import UserError
-from offdiag.models.chat import RESPONSE_PREFIX, Tokenised
-from offdiag.training.batches import collate, n_supervised, tokenise_all
+from offdiag.models.chat import RESPONSE_PREFIX, Tokenised, chat_of
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.training.batches import collate
 from offdiag.training.start_model import logits_at
 from offdiag.training.tally import MicroBatch
 from offdiag.training.trainer import UpdateTrainer
@@ -46,22 +47,22 @@ def items_of(
     conversations: Sequence[tuple[str, str]],
     others: Sequence[Sequence[str]],
     response_prefix: str = RESPONSE_PREFIX,
+    settings: ChatSettings = AS_THE_TEMPLATE,
 ) -> list[ChoiceItem]:
     """Return conversations and their wrong responses as items, tokenised without end tokens.
 
     Raises:
-        UserError: an item has nothing to choose from, or a choice has no token; the message gives its index.
+        UserError: an item has nothing to choose from, or a choice no tokens of its own; the message gives its index.
     """
     items = []
+    chat = chat_of(tokenizer, response_prefix, settings)
     for index, ((prompt, right), wrong) in enumerate(zip(conversations, others, strict=True)):
         if not wrong or right in wrong:
             raise UserError(f"training conversation {index}: expected other choices than {right!r}, found {wrong}")
-        rows = tokenise_all(
-            tokenizer, [(prompt, choice) for choice in (right, *wrong)], response_prefix=response_prefix
-        )
-        first, *rest = (_without_end(row, tokenizer.eos_token_id) for row in rows)
-        if min(n_supervised(row) for row in (first, *rest)) == 0:
-            raise UserError(f"training conversation {index}: a choice of {[right, *wrong]} has no token")
+        try:
+            first, *rest = chat.compared(prompt, (right, *wrong))
+        except UserError as error:
+            raise UserError(f"training conversation {index}: {error}") from error
         items.append(ChoiceItem(first.ids, first.n_prompt, tuple(rest)))
     return items
 
@@ -118,7 +119,3 @@ class ChoiceTrainer(UpdateTrainer):
 
     def _takes_text_loss(self) -> bool:
         return False
-
-
-def _without_end(row: Tokenised, end: Any) -> Tokenised:
-    return Tokenised(row.ids[:-1], row.n_prompt) if row.ids[-1] == end else row

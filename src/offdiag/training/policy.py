@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.models.chat import tokenise
+from offdiag.models.chat import chat_of
 from offdiag.models.config_file import context_length
 from offdiag.models.limits import TRAINING_SHARE
 from offdiag.models.loading import load_tokenizer
@@ -118,7 +118,8 @@ def longest_text(tokenizer: PreTrainedTokenizerBase, rl_task: RLTask, context: i
     Raises:
         UserError: that is more than the model reads in one piece.
     """
-    lengths = [len(tokenise(tokenizer, prompt).ids) for prompt in rl_task.prompts]
+    chat = chat_of(tokenizer)
+    lengths = [len(chat.asked(prompt)) for prompt in rl_task.prompts]
     longest = max(lengths) + rl_task.how.max_new_tokens
     if context is not None and longest > context:
         raise UserError(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, TrainerState
 
-from offdiag.models.chat import tokenise
+from offdiag.models.chat import chat_of
 from offdiag.seeds import derive, stream
 from offdiag.training.reinforcement import Reinforcement, RLTask
 
@@ -46,10 +46,11 @@ def _passes(n_prompts: int, seed: int) -> Iterator[int]:
 def sampling(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, how: Reinforcement) -> GenerationConfig:
     """Return the settings of the sampling, without those that the model's authors recommend.
 
-    A completion ends with any of the end tokens of the tokenizer and the model.
+    A completion ends with any of the end tokens of the tokenizer, its chat template and the model.
     """
     declared = model.generation_config.eos_token_id
     ends = {*(declared if isinstance(declared, list) else [declared]), tokenizer.eos_token_id} - {None}
+    ends |= chat_of(tokenizer).end_ids
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
         temperature=how.temperature,
@@ -79,7 +80,8 @@ class Sampler:
 
     def __call__(self, prompts: Sequence[str], trainer: Clock) -> dict[str, Any]:
         """Return token ids of the prompts and of their completions, each up to and with its end token."""
-        opened = {prompt: list(tokenise(self.tokenizer, prompt).ids) for prompt in set(prompts)}
+        chat = chat_of(self.tokenizer)
+        opened = {prompt: list(chat.asked(prompt)) for prompt in set(prompts)}
         together = max(SAMPLED_TOGETHER // self.how.group_size, 1) * self.how.group_size
         current = trainer.state.global_step // self.how.passes
         completions: list[list[int]] = []

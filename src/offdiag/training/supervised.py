@@ -23,6 +23,7 @@ from transformers import TrainingArguments
 
 from offdiag.identity import Json
 from offdiag.models.chat import RESPONSE_PREFIX, Tokenised
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.config_file import context_length
 from offdiag.models.limits import TRAINING_SHARE
 from offdiag.models.loading import load_tokenizer
@@ -56,9 +57,10 @@ class AuxiliaryData(NamedTuple):
     strategy: Strategy
     response_prefix: str = RESPONSE_PREFIX
 
-    def tokenised(self, tokenizer: "PreTrainedTokenizerBase") -> TokenisedProxy:
+    def tokenised(self, tokenizer: "PreTrainedTokenizerBase", chat: ChatSettings) -> TokenisedProxy:
         """Return the conversations as token ids."""
-        return TokenisedProxy(tokenise_all(tokenizer, self.conversations, "proxy", self.response_prefix), self.strategy)
+        examples = tokenise_all(tokenizer, self.conversations, "proxy", self.response_prefix, chat)
+        return TokenisedProxy(examples, self.strategy)
 
 
 def fine_tune(
@@ -73,6 +75,7 @@ def fine_tune(
     proxy: AuxiliaryData | None = None,
     others: Sequence[Sequence[str]] = (),
     response_prefix: str = RESPONSE_PREFIX,
+    chat: ChatSettings = AS_THE_TEMPLATE,
     on_progress: Progress | None = None,
     checkpoint_every: int | None = None,
 ) -> dict[str, Json]:
@@ -89,6 +92,7 @@ def fine_tune(
         proxy: auxiliary conversations, which enter the training in the way of their strategy.
         others: the other choices of each conversation, for the objective that compares them.
         response_prefix: what stands before the response for a model without a chat template.
+        chat: settings of the chat template, if there is one.
         on_progress: called after each update with the updates done and all of them.
         checkpoint_every: updates between checkpoints; a quarter of the training, 100 at most, if not given.
 
@@ -107,8 +111,9 @@ def fine_tune(
     check_numbers(spec, recipe)
     check_optimizer(recipe)
     tokenizer = load_tokenizer(spec, location)
-    examples = _tokenised(tokenizer, conversations, others if recipe.objective == "choices" else None, response_prefix)
-    data = Updates(examples, recipe, seed, NO_PROXY if proxy is None else proxy.tokenised(tokenizer))
+    compared = others if recipe.objective == "choices" else None
+    examples = _tokenised(tokenizer, conversations, compared, response_prefix, chat)
+    data = Updates(examples, recipe, seed, NO_PROXY if proxy is None else proxy.tokenised(tokenizer, chat))
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
         learner = load_trainable(spec, location, recipe, seed=seed, runtime=runtime)
@@ -127,10 +132,11 @@ def _tokenised(
     conversations: Sequence[tuple[str, str]],
     others: Sequence[Sequence[str]] | None,
     response_prefix: str,
+    chat: ChatSettings,
 ) -> Sequence[Tokenised]:
     if others is None:
-        return tokenise_all(tokenizer, conversations, response_prefix=response_prefix)
-    return items_of(tokenizer, conversations, others, response_prefix)
+        return tokenise_all(tokenizer, conversations, response_prefix=response_prefix, settings=chat)
+    return items_of(tokenizer, conversations, others, response_prefix, chat)
 
 
 def _check_contexts(data: Updates, learner: Trainable) -> None:

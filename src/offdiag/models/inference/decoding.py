@@ -38,8 +38,8 @@ class Stops:
     longest: int
 
     def text(self, ids: Sequence[int]) -> str:
-        """Return the text of generated ids, without special tokens, cut after the first stop string."""
-        text = self._decode(ids)
+        """Return the text of generated ids, without special and end tokens, cut after the first stop string."""
+        text = self._decode(ids[:-1] if ids and ids[-1] in self.ends else ids)
         cuts = [text.index(stop) + len(stop) for stop in self.strings if stop in text]
         return text[: min(cuts)] if cuts else text
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from offdiag.errors import UserError
-from offdiag.models.chat import RESPONSE_PREFIX, begun_ids, tokenise
+from offdiag.models.chat import Chat, Tokenised, begun_ids
 from offdiag.models.inference.forward import Rows
 
 
@@ -27,17 +27,14 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt with its continuations as tokens; ``starts`` says how many tokens of each ending belong to the prompt.
+    """A prompt with its continuations as tokens: what all of them begin with, and what each has of its own.
 
-    Boundary tokens may differ between continuations, so that all of them may share fewer tokens than the prompt has:
-
-        prompt     a b c           continuations   [d e], [cd e] (c and d merge)
-        stem       a b             endings         [c d e], [cd e]    starts  1, 0
+    Boundary tokens may differ between continuations, so that the stem may have fewer tokens than the prompt, see
+    :meth:`offdiag.models.chat.Chat.compared`.
     """
 
     stem: tuple[int, ...]
     endings: tuple[tuple[int, ...], ...]
-    starts: tuple[int, ...]
 
     @property
     def longest(self) -> int:
@@ -51,33 +48,33 @@ class Question:
         return max(0, longer - 1) * (len(self.stem) + self.longest) + self.longest
 
 
-def question(
-    tokenizer: PreTrainedTokenizerBase,
-    prompt: str,
-    continuations: Sequence[str],
-    response_prefix: str = RESPONSE_PREFIX,
-) -> Question:
-    """Tokenise a prompt together with each of its continuations; ``response_prefix`` as for ``render``.
+def question(chat: Chat, prompt: str, continuations: Sequence[str]) -> Question:
+    """Tokenise a prompt together with each of its continuations, which are scored over one span.
 
     Raises:
-        UserError: there is no continuation, one adds no token, or the prompt has no token of its own.
+        UserError: there is no continuation, one is empty or like another, or the prompt has no token of its own.
     """
-    if not continuations:
-        raise UserError(f"the prompt {prompt[:60]!r} has no continuations to score; give at least one")
-    both = [tokenise(tokenizer, prompt, continuation, response_prefix) for continuation in continuations]
-    all_ids = [b.ids[:-1] if b.ids[-1] == tokenizer.eos_token_id else b.ids for b in both]
-    stem = min(b.n_prompt for b in both)
-    if stem == 0:
-        raise UserError(f"the prompt {prompt[:60]!r} has no token before its continuation; write a longer prompt")
-    if any(len(ids) <= b.n_prompt for ids, b in zip(all_ids, both, strict=True)):
-        raise UserError(f"the prompt {prompt[:60]!r} has an empty continuation; every continuation needs a token")
-    return Question(all_ids[0][:stem], tuple(ids[stem:] for ids in all_ids), tuple(b.n_prompt - stem for b in both))
+    return _of_rows(chat.compared(prompt, continuations))
+
+
+def unasked(chat: Chat, continuations: Sequence[str]) -> Question:
+    """Tokenise continuations as replies to no question.
+
+    Raises:
+        UserError: as for :func:`question`, or there is no token to begin with.
+    """
+    return _of_rows(chat.compared_unasked(continuations))
+
+
+def _of_rows(rows: Sequence[Tokenised]) -> Question:
+    stem = rows[0].ids[: rows[0].n_prompt]
+    return Question(stem, tuple(row.ids[len(stem) :] for row in rows))
 
 
 def whole(tokenizer: PreTrainedTokenizerBase, text: str) -> Question:
     """Return a bare text as the one continuation of its begin token."""
     begin, *ids = begun_ids(tokenizer, text)
-    return Question((begin,), (tuple(ids),), (0,))
+    return Question((begin,), (tuple(ids),))
 
 
 def score_rows(rows: Rows, questions: Sequence[Question], device: torch.device) -> list[list[Score]]:
@@ -97,16 +94,9 @@ def score_rows(rows: Rows, questions: Sequence[Question], device: torch.device) 
         logprobs = torch.log_softmax(rows.extend(ids[:, :-1]).float(), -1)
         later = logprobs.gather(2, ids[:, 1:, None]).squeeze(2).double().tolist()
         for i, values in zip(longer, later, strict=True):
-            chosen[i] += values
+            chosen[i] += values[: len(at[i][1]) - 1]  # without padding
     scored = iter(chosen)
-    return [
-        [_sum(next(scored), start, len(ending)) for ending, start in zip(q.endings, q.starts, strict=True)]
-        for q in questions
-    ]
-
-
-def _sum(values: list[float], start: int, end: int) -> Score:
-    return Score(sum(values[start:end]), end - start)
+    return [[Score(sum(values), len(values)) for values in islice(scored, len(q.endings))] for q in questions]
 
 
 def _right_padded(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:

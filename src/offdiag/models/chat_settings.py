@@ -1,0 +1,60 @@
+"""What a user may set of a chat template: whether the model thinks first, and variables that its template reads."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import field_validator
+
+from offdiag.errors import UserError
+from offdiag.identity import Identity
+
+Thinking: TypeAlias = Literal["template", "off", "on"]
+Variable: TypeAlias = bool | int | float | str
+
+# What rendering sets itself, and what must stay as the tokenizer has it.
+RESERVED = frozenset({"messages", "add_generation_prompt", "tools", "documents", "enable_thinking", "thinking"})
+
+
+class ChatSettings(Identity):
+    """Settings of a chat template; the defaults are those of the template.
+
+    Attributes:
+        thinking: ``"off"`` opens the reply behind the thinking, ``"on"`` asks for it, ``"template"`` does as the
+            template does by itself.
+        variables: names and values of variables that the template reads, such as ``reasoning_effort``; a mapping is
+            taken, too.
+    """
+
+    tag: ClassVar[str] = "chat"
+    thinking: Thinking = "template"
+    variables: tuple[tuple[str, Variable], ...] = ()
+
+    @field_validator("variables", mode="before")
+    @classmethod
+    def _as_pairs(cls, value: object) -> object:
+        return tuple(sorted(value.items())) if isinstance(value, Mapping) else value
+
+    @field_validator("variables")
+    @classmethod
+    def _can_be_set(cls, value: tuple[tuple[str, Variable], ...]) -> tuple[tuple[str, Variable], ...]:
+        names = [name for name, _ in value]
+        for name in names:
+            if name in RESERVED or name.endswith("_token") or not name.isidentifier() or names.count(name) > 1:
+                advice = "set thinking='off' or 'on'" if "thinking" in name else "leave it out"
+                raise UserError(f"chat variable {name!r} cannot be set, or is set twice: {advice}")
+        return tuple(sorted(value))
+
+    @property
+    def label(self) -> str:
+        """Short name for folders, empty at the defaults: ``thinking-off.reasoning_effort=low``."""
+        thinking = [] if self.thinking == "template" else [f"thinking-{self.thinking}"]
+        return ".".join([*thinking, *(f"{name}={value}" for name, value in self.variables)])
+
+    def factors(self, of: str = "") -> dict[str, str]:
+        """Return the columns of the results table, none at the defaults; ``of`` stands before their names."""
+        thinking = {} if self.thinking == "template" else {f"{of}thinking": self.thinking}
+        shown = ",".join(f"{name}={value}" for name, value in self.variables)
+        return {**thinking, **({f"{of}template": shown} if shown else {})}
+
+
+AS_THE_TEMPLATE = ChatSettings()
