@@ -30,7 +30,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from bench import Bench, located
 from offdiag.models import ModelSpec
-from offdiag.models.chat import render
+from offdiag.models.chat import chat_of, render
 from offdiag.models.lm import LM
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.runtime import Runtime
@@ -67,13 +67,11 @@ def each_choice(
     """A forward pass for each row and choice."""
     answers = []
     for prompt, example in zip(prompts, examples, strict=True):
-        before = render(tokenizer, prompt)
-        start = len(tokenizer(before, add_special_tokens=False)["input_ids"])
         likely = []
-        for choice in example.choices:
-            inputs = tokenizer(before + choice, return_tensors="pt", add_special_tokens=False)
-            logprobs = torch.log_softmax(model(**inputs).logits[0, start - 1 : -1].float(), -1)
-            likely.append(float(logprobs.gather(1, inputs["input_ids"][0, start:, None]).sum()))
+        for row in chat_of(tokenizer).compared(prompt, example.choices):
+            ids, start = torch.tensor([row.ids]), row.n_prompt
+            logprobs = torch.log_softmax(model(ids).logits[0, start - 1 : -1].float(), -1)
+            likely.append(float(logprobs.gather(1, ids[0, start:, None]).sum()))
         answers.append(example.choices[max(range(len(likely)), key=likely.__getitem__)])
     return answers
 

@@ -4,6 +4,7 @@ import pytest
 
 from offdiag.methods import FineTuning, InContext, MixtureTuning, PolicyOptimisation, PreTraining, Recipe, Reinforcement
 from offdiag.models import ModelSpec
+from offdiag.models.chat_settings import ChatSettings
 from offdiag.studies.world_map.task import WorldMapDomain
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import StreamPart
@@ -47,6 +48,7 @@ METHODS = [
             "data_seed": 1,
             "proxy": BESIDE,
             "noise": 0.1,
+            "chat": ChatSettings(thinking="off"),
         },
     ),
     (
@@ -90,7 +92,13 @@ def test_every_field_of_an_evaluation_reaches_the_step():
         "max_new_tokens": 9,
         "split": "test",
         "seed": 1,
+        "per": "tokens",
+        "chat": ChatSettings(thinking="off"),
     }
     assert set(others) == set(Evaluation.model_fields)
-    asked = [CELL.evaluation, *(changed(CELL.evaluation, **{name: other}) for name, other in others.items())]
+    besides = {"per": {"answering": "choice"}}
+    asked = [
+        CELL.evaluation,
+        *(changed(CELL.evaluation, **{name: other}, **besides.get(name, {})) for name, other in others.items()),
+    ]
     assert len({Cell(arm=CELL.arm, evaluation=e).step().fingerprint for e in asked}) == len(asked)

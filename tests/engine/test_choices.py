@@ -32,6 +32,9 @@ class Scorer:
             for prompt, choices in zip(prompts, continuations, strict=True)
         ]
 
+    def score_unasked(self, continuations, response_prefix, settings):
+        return [[Score(-len(choice) / 2, len(choice)) for choice in choices] for choices in continuations]
+
 
 def step(**fields):
     asked = Examples(domain=AdditionDomain(base=8), split="eval", n=N)
@@ -69,6 +72,15 @@ def test_a_long_choice_wins_once_its_length_is_taken_out(tmp_path, per, expected
     assert first["scores"] == pytest.approx([-1.0, -3.0] if per == "none" else [-1 / 3, -3 / 11], abs=1e-6)
 
 
+def test_lengths_are_those_of_the_choice_in_bytes_and_what_is_likely_anyway_is_taken_off(tmp_path):
+    choices = ("0+0", "ναι+ναι")
+    for per, expected in (("bytes", [-1 / 3, -3 / 13]), ("unconditional", [-1 + 1.5, -3 + 3.5])):
+        folder = tmp_path / per
+        folder.mkdir()
+        step(per=per).run(work(folder, Scorer(), choices=choices))
+        assert load_answers(folder)[0]["scores"] == pytest.approx(expected, abs=1e-6)
+
+
 def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
@@ -87,7 +99,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
 @pytest.mark.parametrize("choices", [(), ("one",), ("two", "two"), ("two", "two "), ("", "1"), (" ", "1"), ("2", "3")])
 def test_an_example_without_real_choices_is_refused(tmp_path, choices):
     folder = work(tmp_path, Scorer())
-    example = Example(id="7", problem="x", target="1", choices=choices)
+    example = Example(id="7", problem="1+1", target="1", choices=choices)
     write_jsonl(tmp_path / "examples" / "examples.jsonl", [asdict(example)] * N)
     with pytest.raises(UserError, match="example 7 has the choices"):
         step().run(folder)
@@ -104,3 +116,14 @@ def test_an_evaluation_says_how_it_is_answered():
     assert "answering" not in written.factors()
     assert chosen.step().fingerprint != written.step().fingerprint
     assert chosen.step().name != written.step().name
+    divided = cell(answering="choice", per="bytes", chat={"thinking": "off"})
+    assert divided.factors()["per"] == divided.step().answers.per == "bytes"
+    assert divided.factors()["thinking"] == divided.step().answers.chat.thinking == "off"
+    assert divided.step().name == f"{chosen.step().name.removesuffix('.choice')}.thinking-off.choice-per-bytes"
+    with pytest.raises(UserError, match="set answering='choice'"):
+        cell(per="tokens")
+
+
+def test_a_plan_refuses_what_no_choice_can_answer():
+    with pytest.raises(UserError, match=r"example .* has the choices \[\]; expected at least two"):
+        step().check()

@@ -58,6 +58,22 @@ def test_choices_are_compared_over_one_span_even_where_one_merges_with_the_promp
     assert [score.n_tokens for score in lm.score(["question"], [["x", "a"]])[0]] == [1, 2]
 
 
+@pytest.mark.parametrize("template", [True, False])
+def test_replies_to_no_question(tiny: Path, template: bool) -> None:
+    lm, plain = tiny_lm(tiny), tiny_lm(tiny, shared_prefix=False)
+    if not template:
+        lm.tokenizer.chat_template = plain.tokenizer.chat_template = None
+    ids = [lm.tokenizer(f"<|user|><|end|><|assistant|>{c}" if template else f"<|end|>\n{c}")["input_ids"] for c in "AB"]
+    with torch.inference_mode():
+        logprobs = [torch.log_softmax(plain.model(torch.tensor([row])).logits[0].double(), -1) for row in ids]
+    start = 3 if template else 1
+    expected = [
+        sum(float(found[i - 1, row[i]]) for i in range(start, len(row)))
+        for found, row in zip(logprobs, ids, strict=True)
+    ]
+    assert [score.logprob for score in lm.score_unasked([["A", "B"]])[0]] == pytest.approx(expected, abs=2e-4)
+
+
 def test_shared_head_is_prefilled_once(tiny: Path) -> None:
     lm = tiny_lm(tiny)
     lm.score(PROMPTS, [["A", "B"]] * len(PROMPTS))

@@ -1,6 +1,7 @@
 """Who answers what: identities with another value for each of their fields."""
 
 from offdiag.models import ModelSpec
+from offdiag.models.chat_settings import ChatSettings
 from offdiag.steps import (
     ConvertedModel,
     Grades,
@@ -21,6 +22,7 @@ FITS = ProbeFits(states=(STATES,), grid=ProbeGrid.of(TRAINING_SET))
 PROBE = Probe(fits=FITS, training_set=TRAINING_SET)
 
 OF_ANSWERS: list[Others] = [
+    (ChatSettings(), {"thinking": "off", "variables": (("reasoning_effort", "low"),)}),
     (DOMAIN, {"base": 9, "digits": 3}),
     (HUB, {"source": "hub:org/name@main", "dtype": "bfloat16", "quantization": "nf4"}),
     (EVAL, {"domain": OTHER_DOMAIN, "split": "train", "n": 4, "seed": 1}),
@@ -41,6 +43,7 @@ OF_ANSWERS: list[Others] = [
             "context": SHOWN,
             "style": "step-by-step",
             "max_new_tokens": 9,
+            "chat": ChatSettings(thinking="off"),
         },
     ),
     (
@@ -51,6 +54,7 @@ OF_ANSWERS: list[Others] = [
             "context": SHOWN,
             "style": "step-by-step",
             "per": "tokens",
+            "chat": ChatSettings(thinking="off"),
         },
     ),
     (Grades(answers=ANSWERS), {"answers": ANSWERS.model_copy(update={"max_new_tokens": 9})}),
@@ -95,6 +99,7 @@ OF_ANSWERS: list[Others] = [
             "context": SHOWN,
             "style": "step-by-step",
             "probe": Probe(fits=FITS, training_set=ProbeTrainingSet(train=DOMAIN, n=9)),
+            "chat": ChatSettings(thinking="off"),
         },
     ),
 ]

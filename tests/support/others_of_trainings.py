@@ -3,6 +3,7 @@
 from offdiag.methods import GradientProjection, KLPenalty, Mixing, Recipe, Reinforcement, UpWeighting
 from offdiag.methods.policy_optimisation import PolicyOptimised
 from offdiag.models import ModelSpec
+from offdiag.models.chat_settings import ChatSettings
 from offdiag.steps import Merged, Pretrained, Snapshot, Weights
 from offdiag.studies.base_addition.episodes import Episodes
 from offdiag.training import Decoder, PretrainingRecipe
@@ -65,6 +66,7 @@ OF_TRAININGS: list[Others] = [
             "seed": 1,
             "proxy": BESIDE.drawn(0),
             "noise": 0.1,
+            "chat": ChatSettings(thinking="off"),
         },
     ),
     (BESIDE, {"domain": DOMAIN, "n": 5, "strategy": UpWeighting(weight=2)}),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from offdiag.errors import UserError
 
@@ -119,7 +119,7 @@ def _environment() -> "ImmutableSandboxedEnvironment":
     class Generation(Extension):
         """The tag ``generation``, by which some templates mark the reply; it renders what is in it."""
 
-        tags: ClassVar[set[str]] = {"generation"}
+        tags = {"generation"}  # noqa: RUF012 (as the base class has it)
 
         def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
             next(parser.stream)
