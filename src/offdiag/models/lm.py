@@ -143,8 +143,7 @@ class LM:
             settings: of the chat template, if there is one.
 
         Raises:
-            UserError: a prompt and its answer would not fit the model's context, or the chat template cannot be
-                rendered right.
+            UserError: a prompt and its answer would not fit the context, or the chat template loses a question.
         """
         chat = chat_of(self.tokenizer, response_prefix, settings)
         ids = [chat.asked(prompt) for prompt in prompts]
@@ -182,8 +181,7 @@ class LM:
             prompts: user turns; the chat template is applied here.
             continuations: for each prompt the replies to compare; tokenised together with the prompt, and all scored
                 from the first token that is not the same for all of them.
-            response_prefix: what stands before the reply of a model without a chat template.
-            settings: of the chat template, if there is one.
+            response_prefix, settings: as for :meth:`generate`.
 
         Returns:
             For each prompt one score per continuation, in order; one that is not finite stays so, for the caller to
