@@ -14,6 +14,7 @@ from offdiag.planning import Plan, make_plan
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
 from offdiag.study_files import load_study
+from offdiag.tasks.changes import in_words
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def explain(store: Store, text: str) -> Reason:
     if step is None:
         return Reason(name, "orphaned", (f"study {found.origin.study} no longer has a step of this name",))
     if store.folder(step) != folder:
-        lines = [str(difference) for difference in differences(found.identity, step.canonical())]
+        lines = in_words(differences(found.identity, step.canonical_form))
         current = f"{step.kind}/{step.folder_name} is {store.state(step)}"
         return Reason(name, "stale", (*lines, f"what the study asks for today: {current}"))
     state = store.state(step)

@@ -19,6 +19,7 @@ from offdiag.steps import Examples, Grades, Measurement, Step, in_order
 from offdiag.store import State, Store
 from offdiag.study import Arm, Cell, Design, Study, StudyParams
 from offdiag.tasks import get_task
+from offdiag.tasks.changes import in_words
 from offdiag.tasks.data import data_at, data_dir, unchanging
 from offdiag.tasks.overlap import check_disjoint
 
@@ -254,9 +255,9 @@ def models_of(steps: Sequence[Step]) -> list[ModelSource]:
 
 
 def summarise(reasons: Sequence[Difference], most: int = 3) -> str:
-    """Return the fields that changed, in one line."""
-    shown = "; ".join(str(reason) for reason in reasons[:most])
-    return shown + (f"; and {len(reasons) - most} more" if len(reasons) > most else "")
+    """Return what changed, in one line."""
+    said = in_words(reasons)
+    return "; ".join(said[:most]) + (f"; and {len(said) - most} more" if len(said) > most else "")
 
 
 @lru_cache(maxsize=512)

@@ -158,7 +158,7 @@ class Store:
     @staticmethod
     def differences(step: Step, cell: dict[str, Any]) -> list[Difference]:
         """Return the fields in which a step differs from the one that a ``cell.json`` describes."""
-        return differences(cell["identity"], step.canonical())
+        return differences(cell["identity"], step.canonical_form)
 
     @contextmanager
     def claim(self, step: Step, origin: dict[str, Json]) -> Iterator[Path | None]:
@@ -172,7 +172,7 @@ class Store:
                 return
             (folder / "error.txt").unlink(missing_ok=True)
             cell = {"format": FORMAT, "kind": step.kind, "name": step.name, "fingerprint": step.fingerprint}
-            write_json(folder / "cell.json", {**cell, "identity": step.canonical(), "origin": origin})
+            write_json(folder / "cell.json", {**cell, "identity": step.canonical_form, "origin": origin})
             yield folder
 
     def finish(self, step: Step, summary: dict[str, Json]) -> None:

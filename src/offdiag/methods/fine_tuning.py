@@ -92,7 +92,9 @@ class FineTuned(Trained):
         return get_task(self.examples.domain.task).response_prefix
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+        beside = {} if self.proxy is None else self.proxy.examples.worded(self.style, self.rationale)
+        rendered = {"proxy_rendered": beside["rendered"]} if "rendered" in beside else {}
+        return {**super().canonical(), **self.examples.worded(self.style, self.rationale), **rendered}
 
     def check(self) -> None:
         if self.recipe.objective == "choices":

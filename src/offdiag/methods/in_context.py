@@ -23,6 +23,7 @@ from offdiag.methods.method import Method, Predictor, default_style
 from offdiag.steps import Context, Examples, Weights, Work, load_examples
 from offdiag.steps.label_noise import noise_stream, with_label_noise
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
+from offdiag.tasks.content import per_query_identity
 
 FORMAT_VERSION = 1
 
@@ -60,8 +61,11 @@ class Demonstrations(Context):
 
     def canonical(self) -> dict[str, Json]:
         task = get_task(self.domain.task)
-        versions = {"data_version": task.data_version, "prompt_version": task.prompt_version}
-        return {**super().canonical(), "task": task.name, "format_version": FORMAT_VERSION, **versions}
+        if self.fixed is None:
+            shown = per_query_identity(self.domain, self.seed, self.style, rationale=self.rationale)
+        else:
+            shown = {"data_version": task.data_version, **self.fixed.worded(self.style, self.rationale)}
+        return {**super().canonical(), "task": task.name, "format_version": FORMAT_VERSION, **shown}
 
     @property
     def label(self) -> str:

@@ -12,6 +12,7 @@ from offdiag.methods.method import Method, Predictor, data_seed_of
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
 from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
+from offdiag.tasks.content import graded_identity
 from offdiag.training import Recipe, Reinforcement
 from offdiag.training.reinforcement import POLICY_RECIPE, Judge, RLTask, Verdict, check_recipe
 
@@ -21,7 +22,7 @@ FEWER_TOKENS = "use a smaller max_new_tokens or a model with a longer context"
 class PolicyOptimised(Trained):
     """The adapter after GRPO on the questions of a set of examples, with the task's grader as the reward.
 
-    The version of the grader is part of the identity, since another grader gives other rewards.
+    The grader is part of the identity, since another one gives other rewards.
 
     Attributes:
         start: the model. examples: the questions. style: wording of the questions.
@@ -61,9 +62,8 @@ class PolicyOptimised(Trained):
         return self.style == "step-by-step"
 
     def canonical(self) -> dict[str, Json]:
-        task = get_task(self.examples.domain.task)
-        versions = {"prompt_version": task.prompt_version, "extractor_version": task.extractor_version}
-        return {**super().canonical(), **versions}
+        asked = self.examples
+        return {**super().canonical(), **asked.worded(self.style), **graded_identity(asked.domain)}
 
     def cost(self, probe: CostProbe) -> CostLine:
         """Count the sampling of completions, their reading by reference and old policy, and the training on them."""

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from offdiag.identity import Identity, Json
 from offdiag.steps import Examples
-from offdiag.tasks import Domain, Scalar, get_task
+from offdiag.tasks import Domain, Scalar
 from offdiag.training.strategies import Mixing, Strategy
 
 
@@ -18,8 +18,8 @@ class ProxyExamples(Identity):
     strategy: Strategy
 
     def canonical(self) -> dict[str, Json]:
-        """Return the identity with the version of the task's prompts."""
-        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+        """Return the identity with what it says of the task's prompts."""
+        return {**super().canonical(), **self.examples.worded()}
 
     @property
     def label(self) -> str:

@@ -12,7 +12,9 @@ from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
-from offdiag.tasks import Domain, Example, check_examples, get_task
+from offdiag.tasks import Domain, Example, PromptStyle, get_task
+from offdiag.tasks.content import drawn_identity, rows_hash, rows_of, worded_identity
+from offdiag.tasks.data import once
 
 
 class Examples(Step):
@@ -37,12 +39,28 @@ class Examples(Step):
         return {
             **super().canonical(),
             "task": self.domain.task,
-            "data_version": get_task(self.domain.task).data_version,
+            **drawn_identity(self.domain, self.split, self.n, self.seed),
         }
+
+    def worded(self, style: PromptStyle | None = None, rationale: bool | None = None) -> dict[str, Json]:
+        """Return what the identity of a step says of the wording of these examples.
+
+        Args:
+            style: of the questions, if they are asked. rationale: whether the replies that are taught give worked
+                solutions; None where no reply is taught.
+        """
+
+        def word() -> dict[str, Json]:
+            return worded_identity(self.domain, self.sample, style, rationale)
+
+        return dict(once(word, "worded", type(get_task(self.domain.task)), self, style, rationale))
 
     def run(self, work: Work) -> dict[str, Json]:
         task = get_task(self.domain.task)
         examples = self.sample()
+        planned = self.canonical_form.get("rows")
+        if planned is not None and planned != {task.name: rows_hash(examples)}:
+            raise UserError(f"{self.name}: the rows of {task.name} changed since the run was planned: run again")
         write_jsonl(work.folder / "examples.jsonl", [asdict(example) for example in examples])
         keys = [task.key(self.domain, example) for example in examples]
         return {"n": len(examples), "unique": len(set(keys)), "sha256": fingerprint([e.id for e in examples])}
@@ -53,9 +71,7 @@ class Examples(Step):
         Raises:
             UserError: there are too few, two have the same id, or a field is no text.
         """
-        examples = get_task(self.domain.task).examples(self.domain, self.split, self.n, self.seed)
-        check_examples(self.domain, self.split, examples)
-        return examples
+        return list(rows_of(self.domain, self.split, self.n, self.seed))
 
 
 def check_choices(examples: Examples) -> None:

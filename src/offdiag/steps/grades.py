@@ -12,6 +12,7 @@ from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, load_answers
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import Grade, get_task
+from offdiag.tasks.content import graded_identity
 
 # The verdict on an item for which the model gave no finite numbers; no grader sees it.
 NO_ANSWER = Grade(parsed=None, status=NOT_FINITE, correct=False)
@@ -38,8 +39,7 @@ class Grades(Step):
         return (self.answers.examples, self.answers)
 
     def canonical(self) -> dict[str, Json]:
-        task = get_task(self.answers.examples.domain.task)
-        return {**super().canonical(), "extractor_version": task.extractor_version}
+        return {**super().canonical(), **graded_identity(self.answers.examples.domain)}
 
     def run(self, work: Work) -> dict[str, Json]:
         domain = self.answers.examples.domain

@@ -56,7 +56,7 @@ class HiddenStates(Step):
         return self.weights.group
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+        return {**super().canonical(), **self.examples.worded(self.style)}
 
     def check(self) -> None:
         check_choices(self.examples)

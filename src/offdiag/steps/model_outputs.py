@@ -56,7 +56,7 @@ class ModelOutputs(Step):
         return self.weights.group
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+        return {**super().canonical(), **self.examples.worded(self.style)}
 
     def prompts(self, work: Work, examples: list[Example]) -> list[str]:
         """Return the user turns, in the order of the examples."""

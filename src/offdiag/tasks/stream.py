@@ -9,6 +9,7 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
+from offdiag.tasks.code import code_of, is_built_in
 from offdiag.tasks.domain import Domain
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -109,4 +110,6 @@ class Stream(Identity, ABC):
             )
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), "data_version": self.data_version}
+        cls = type(self)
+        code: dict[str, Json] = {} if is_built_in(cls) else {"stream_code": {cls.__name__: code_of(cls, ()).hash}}
+        return {**super().canonical(), "data_version": self.data_version, **code}

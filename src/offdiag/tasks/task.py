@@ -77,7 +77,9 @@ class Task(ABC, Generic[D]):
     identity then.
 
     The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
-    examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes.
+    examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes. A task of
+    another package is also hashed by content (:mod:`offdiag.tasks.content`), so an edit is seen without that; only what
+    no code shows, such as a file that ``grade`` reads when it is called, needs a higher version.
     """
 
     name: ClassVar[str]

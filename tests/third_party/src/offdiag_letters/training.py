@@ -40,7 +40,7 @@ class CopyTuned(Trained):
 
     def canonical(self) -> dict[str, Json]:
         # Other words of the question make another training, although no field says so.
-        return {**super().canonical(), "prompt_version": get_task(self.examples.domain.task).prompt_version}
+        return {**super().canonical(), **self.examples.worded("direct")}
 
     def cost(self, probe: CostProbe) -> CostLine:
         items = probe.sample(self.examples)
