@@ -23,9 +23,9 @@ from offdiag.tasks.syntax import Place, Source, bound, calls, chains, class_in, 
 OWN = "offdiag"
 # Names of the contract between tasks and the rest; they have no part in what a task words or grades.
 _CONTRACT = {
-    f"{OWN}.{name}" for name in ("errors", "files", "identity", "registry", "seeds", "strict_json", "tasks.domain", "tasks.stream",
-                                 "tasks.task", "tasks.data", "tasks.code", "tasks.content", "tasks.syntax")
-}  # fmt: skip
+    *(f"{OWN}.{name}" for name in ("errors", "files", "identity", "registry", "seeds", "strict_json")),
+    *(f"{OWN}.tasks.{name}" for name in ("changes", "code", "content", "data", "domain", "stream", "syntax", "task")),
+}
 _FOREIGN = {OWN, "pydantic", "pydantic_core", *sys.stdlib_module_names}
 _INSTALLED = {"site-packages", "dist-packages"}
 _CONSTRUCTORS = ("__init__", "__new__")
