@@ -54,7 +54,7 @@ def test_bases_and_k_are_told_apart():
     assert pick(found, "last layer", "at fixed k")["note"] == "one of the two does not vary"
     highest = pick(found, "highest layer", "at fixed k")
     assert highest["pearson"] == pytest.approx(1)
-    assert highest["pearson_low"] > 0.99
+    assert 0.9 < highest["pearson_low"] < 1  # nine points of which three means are taken off
     assert highest["pearson_p"] == pytest.approx(1 / 6**3, abs=0.02)  # 3! orders within each of three k
 
 

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from offdiag.errors import UserError
-from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, half_crossing, isotonic, threshold
+from offdiag.studies.base_addition.analyses.episode_curves import (
+    EpisodeCurve,
+    half_bracket,
+    half_crossing,
+    isotonic,
+    threshold,
+)
 from offdiag.studies.base_addition.analyses.thresholds import Thresholds, ThresholdSlopes
 from support.episode_frames import KNOWN, N, episode_frames, rises
 
@@ -131,18 +137,29 @@ def test_a_lost_question_is_refused():
         THRESHOLDS.table(type(frames)(cells=frames.cells, records=frames.records, measurements={"episodes": cut}))
 
 
-def test_intervals_cover_the_truth_as_often_as_they_say():
+STEEP = np.array([0.0, 1, 2, 4, 8, 16, 32])  # far apart, as numbers of demonstrations mostly are
+
+
+@pytest.mark.parametrize(("k", "at", "width"), [(np.arange(14.0), 4.3, 1.0), (STEEP, 18.0, 0.5), (STEEP, 30.0, 2.0)])
+def test_brackets_cover_the_truth_whatever_the_distance_of_the_measured_k(k, at, width):
+    """The bootstrap of the interpolated k50 covered 53 % where k lie far apart: the line between them is made up."""
     generator = np.random.default_rng(0)
-    k, covered = np.arange(14.0), 0
-    truth = rises(4.3, k)
-    for trial in range(200):
-        right = (generator.random((1, 100, 14)) < truth).astype(float)
-        curve = EpisodeCurve(base=8, share=0.1, n_planned=1, k=k, correct=right, expected=right[0],
-                             n_resamples=200, seed=trial)  # fmt: skip
-        value, low, high, _ = threshold(k, curve.model)
-        covered += low <= 4.3 <= high
-        assert low <= value <= high
-    assert 0.90 <= covered / 200 <= 0.99
+    truth = 1 / (1 + np.exp(-(k - at) / width))
+    covered = 0
+    for _ in range(150):
+        right = (generator.random((1, 100, len(k))) < truth).astype(float)
+        low, high = half_bracket(k, right)
+        covered += low <= at <= high
+    assert covered / 150 >= 0.93
+
+
+def test_a_bracket_ends_at_measured_k():
+    at = {0: 0.0, 1: 0.1, 2: 0.45, 4: 0.55, 8: 0.95, 16: 1.0}
+    answers = np.stack([(np.arange(200) < 200 * share).astype(float) for share in at.values()], axis=1)[None]
+    assert half_bracket(np.array([*at], float), answers) == (1, 8)  # 45 and 55 of 100 may both be one half
+    never, always = np.zeros((1, 40, 3)), np.ones((1, 40, 3))
+    assert half_bracket(np.array([0.0, 2, 9]), never) == (9, math.inf)
+    assert half_bracket(np.array([0.0, 2, 9]), always) == (0, 0)
 
 
 def test_intervals_over_seeds_cover_a_truth_that_seeds_scatter_around():
@@ -153,6 +170,6 @@ def test_intervals_over_seeds_cover_a_truth_that_seeds_scatter_around():
         right = np.stack([generator.random((60, 14)) < rises(one, k) for one in thresholds]).astype(float)
         curve = EpisodeCurve(base=8, share=0.1, n_planned=4, k=k, correct=right, expected=right[0],
                              n_resamples=200, seed=trial)  # fmt: skip
-        _, low, high, _ = threshold(k, curve.model)
+        low, high = threshold(curve, "model")[1:3]
         covered += low <= 4.3 <= high
     assert covered / 200 >= 0.88

@@ -87,7 +87,8 @@ class AnchoringCorrelation(StudyAnalysis):
         )
         known = [p for p, s in zip(group, scores, strict=True) if np.isfinite(s) and np.isfinite(p.accuracy.value)]
         counts = (result.n, len({p.series for p in known}), len({p.k for p in known}), len(group) - len(known))
-        return dict(zip(_COLUMNS, (*result.spearman, *result.pearson, *counts, result.note), strict=True))
+        both = (number for each in (result.spearman, result.pearson) for number in (*each[:3], each.p_value))
+        return dict(zip(_COLUMNS, (*both, *counts, result.note), strict=True))
 
 
 _COLUMNS = (

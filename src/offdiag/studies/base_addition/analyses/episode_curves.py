@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -15,15 +15,16 @@ from offdiag.stats import (
     FloatArray,
     Interval,
     item_counts,
-    percentile_ends,
     replicate_ends,
     seed_counts,
 )
+from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = "episodes"
+Side: TypeAlias = Literal["model", "ideal"]
 
 
 class Replicates(NamedTuple):
@@ -141,25 +142,48 @@ def interval(replicates: Replicates) -> Interval:
     return Interval(low, high)
 
 
-def threshold(k: FloatArray, replicates: Replicates) -> Estimate:
-    """Return k50 of a curve with its interval; ``k[0]`` means at most that, infinity that it is never reached."""
-    value = float(half_crossing(k, replicates.curve))
-    resampled = half_crossing(k, replicates.resampled)
-    # Infinite resamples have no spread, but they have percentiles, as long as few enough of them are infinite.
-    if not k[0] < value < math.inf or np.isinf(resampled).any():
-        return Estimate(value, *percentile_ends(resampled))
-    low, high = replicate_ends(value, resampled, within(k, half_crossing(k, replicates.by_seed)))
-    return Estimate(value, max(low, float(k[0])), high)
+def threshold(curve: EpisodeCurve, side: Side, level: float = 0.95) -> Estimate:
+    """Return k50 of a side with its bracket; ``k[0]`` means at most that, infinity that it is never reached.
+
+    The value lies on the line between two measured k; where between them the accuracy reaches one half the data do not
+    say. So the ends are measured k, see :func:`half_bracket`.
+    """
+    answers, replicates = (
+        (curve.correct, curve.model) if side == "model" else (curve.expected[None], curve.ideal)
+    )
+    value = float(half_crossing(curve.k, replicates.curve))
+    low, high = half_bracket(curve.k, answers, level)
+    return Estimate(value, min(low, value), max(high, value), len(curve.expected))
 
 
-def isotonic(accuracy: FloatArray) -> FloatArray:
+def half_bracket(k: FloatArray, answers: FloatArray, level: float = 0.95) -> tuple[float, float]:
+    """Return two measured k between which a curve that never falls reaches one half, in ``level`` of samples.
+
+    From the least k on, the accuracies are tested one after another, each at (1 - level) / 2, to be below one half, and
+    from the largest k down to be above it, until one test fails. As the first test of a true hypothesis ends each
+    sequence, no correction for their number is needed (Maurer, Hothorn and Lehmacher 1995), and nothing is assumed of
+    the curve between the measured k, where a line between two of them would claim to know the place.
+
+    Args:
+        k: ``[K]``. answers: verdicts or chances of being right, ``[seeds, sequences, K]``.
+
+    Returns:
+        The last k that is below, or ``k[0]`` if none is, and the first that is above, infinity if none is.
+    """
+    ends = [accuracy(answers[:, :, i], level=level) for i in range(len(k))]
+    below = int(np.argmin([end.high < 0.5 for end in ends] + [False]))
+    above = int(np.argmin([end.low > 0.5 for end in reversed(ends)] + [False]))
+    return float(k[max(0, below - 1)]), float(k[-above]) if above else math.inf
+
+
+def isotonic(curve: FloatArray) -> FloatArray:
     """Return the least-squares fit that never falls, along the last axis (equal weights).
 
     The max-min formula (Robertson, Wright and Dykstra 1988, section 1.4): the largest, over all beginnings up to k, of
     the smallest mean from there to an end at or after k.
     """
-    size = accuracy.shape[-1]
-    sums = np.concatenate([np.zeros_like(accuracy[..., :1]), np.cumsum(accuracy, axis=-1)], axis=-1)
+    size = curve.shape[-1]
+    sums = np.concatenate([np.zeros_like(curve[..., :1]), np.cumsum(curve, axis=-1)], axis=-1)
     begin, end = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")
     lengths = np.where(end >= begin, end - begin + 1, 1)
     means = np.where(end >= begin, (sums[..., None, 1:] - sums[..., :-1, None]) / lengths, np.inf)
@@ -167,13 +191,13 @@ def isotonic(accuracy: FloatArray) -> FloatArray:
     return np.asarray(np.where(begin <= end, smallest, -np.inf).max(axis=-2))
 
 
-def half_crossing(k: FloatArray, accuracy: FloatArray) -> FloatArray:
-    """Return k50 ``[...]``: where the isotonic fit to ``accuracy`` ``[..., K]`` at ``k`` ``[K]`` first reaches 1/2.
+def half_crossing(k: FloatArray, curve: FloatArray) -> FloatArray:
+    """Return k50 ``[...]``: where the isotonic fit to the accuracies ``curve`` ``[..., K]`` at ``k`` ``[K]`` first reaches 1/2.
 
     Lines join the points of the fit. k50 is ``k[0]`` where the fit is at 1/2 or above from the start, so that only an
     upper bound is known, and infinite where 1/2 is never reached.
     """
-    fit = isotonic(accuracy)
+    fit = isotonic(curve)
     above = fit >= 0.5
     after = np.argmax(above, axis=-1)
     before = np.maximum(after - 1, 0)

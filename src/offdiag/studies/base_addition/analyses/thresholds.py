@@ -13,6 +13,7 @@ from offdiag.stats import UNKNOWN, Estimate, FloatArray, replicate_ends
 from offdiag.studies.base_addition.analyses.episode_curves import (
     EpisodeCurve,
     Replicates,
+    Side,
     half_crossing,
     read_curves,
     threshold,
@@ -22,6 +23,8 @@ from offdiag.studies.base_addition.analyses.episode_curves import (
 if TYPE_CHECKING:
     import pandas as pd
 
+SIDES: tuple[Side, Side] = ("model", "ideal")
+
 
 class Thresholds(StudyAnalysis):
     """k50 of the models and of the ideal observer with their intervals, one row per base and share.
@@ -30,11 +33,12 @@ class Thresholds(StudyAnalysis):
     (:func:`half_crossing`): it needs no shape, and noise makes no second crossing. Where the
     accuracy is at one half without a demonstration, ``k50`` is empty and ``k50_at_most`` is 0; where it never gets
     there, ``k50_above`` is the largest k. ``logistic_k50`` is that of the fitted logistic, as a check. ``excess`` is
-    k50 minus the ideal observer's. Intervals: 95 %, resampling the sequences (the same for model and ideal observer)
-    and the seeds.
+    k50 minus the ideal observer's. Intervals: measured k between which the curve reaches one half, over sequences and
+    seeds, in at least 95 % of samples whatever the curve's shape (:func:`half_bracket`); of the excess the two brackets
+    at 97.5 %. An infinite end means: not bounded by these data.
 
     Attributes:
-        n_resamples, seed: of the bootstrap.
+        n_resamples, seed: of the bootstrap of curves and slopes.
     """
 
     tag: ClassVar[str] = "thresholds"
@@ -59,8 +63,8 @@ class ThresholdSlopes(StudyAnalysis):
     ``slope`` is demonstrations per nat of prior odds, least squares over bases and shares with an intercept for each
     base where a base has several shares (so that the bases' own difficulty does not enter), else over all of them;
     ``note`` says which. Its inverse, ``nats_per_demonstration``, is the evidence that a demonstration is worth.
-    Thresholds that are bounds only are left out; the difference is over what both have. Intervals as in
-    :class:`Thresholds`.
+    Thresholds that are bounds only are left out; the difference is over what both have. Intervals: 95 %, resampling the
+    sequences (the same for model and ideal observer) and the seeds.
 
     Attributes:
         n_resamples, seed: of the bootstrap.
@@ -96,7 +100,7 @@ class ThresholdLine(NamedTuple):
 
 def slope_row(who: str, curves: list[EpisodeCurve]) -> dict[str, Any]:
     """Return a row of :class:`ThresholdSlopes`; numbers are NaN where fewer than two shares have a threshold."""
-    sides = {"model": ("model",), "ideal": ("ideal",)}.get(who, ("model", "ideal"))
+    sides = tuple(side for side in SIDES if side in who)
     used = [curve for curve in curves if all(_known(curve, _side(curve, side)) for side in sides)]
     row: dict[str, Any] = {"observer": who, "slope": math.nan, "slope_low": math.nan, "slope_high": math.nan,
            "nats_per_demonstration": math.nan, "nats_low": math.nan, "nats_high": math.nan, "r_squared": math.nan,
@@ -119,7 +123,7 @@ def slope_row(who: str, curves: list[EpisodeCurve]) -> dict[str, Any]:
     return row | {"note": "share and base vary together: one line for all bases" if pooled else ""}
 
 
-def threshold_line(curves: list[EpisodeCurve], side: str) -> ThresholdLine | None:
+def threshold_line(curves: list[EpisodeCurve], side: Side) -> ThresholdLine | None:
     """Return the line of :class:`ThresholdSlopes` to draw; None where fewer than two shares have a threshold."""
     used = [curve for curve in curves if curve.done and _known(curve, _side(curve, side))]
     if len({curve.share for curve in used}) < 2:
@@ -132,7 +136,7 @@ def threshold_line(curves: list[EpisodeCurve], side: str) -> ThresholdLine | Non
     return ThresholdLine(slope, {curve.base: means[0 if pooled else curve.base] for curve in used}, pooled)
 
 
-def _side(curve: EpisodeCurve, side: str) -> Replicates:
+def _side(curve: EpisodeCurve, side: Side) -> Replicates:
     """Return the curve of the ``model``, or of the ``ideal`` observer."""
     return curve.model if side == "model" else curve.ideal
 
@@ -155,7 +159,7 @@ def _centring(used: list[EpisodeCurve]) -> tuple[FloatArray, bool]:
     return within_base, False
 
 
-def _thresholds(used: list[EpisodeCurve], side: str, at: str) -> FloatArray:
+def _thresholds(used: list[EpisodeCurve], side: Side, at: str) -> FloatArray:
     """Return thresholds ``[rows, points]`` of the curves, their resamples or their seeds (``at``)."""
     columns = []
     for curve in used:
@@ -166,7 +170,7 @@ def _thresholds(used: list[EpisodeCurve], side: str, at: str) -> FloatArray:
     return np.stack([values[:rows] for values in columns], axis=1)
 
 
-def _slopes(used: list[EpisodeCurve], side: str, at: str, centre: FloatArray) -> FloatArray:
+def _slopes(used: list[EpisodeCurve], side: Side, at: str, centre: FloatArray) -> FloatArray:
     """Return least-squares slopes ``[rows]`` of the thresholds over ``-ln(share)``, both centred."""
     x = centre @ np.array([curve.anchoring for curve in used])
     return np.asarray(_thresholds(used, side, at) @ x / (x @ x))
@@ -177,7 +181,7 @@ def _combined(slopes: list[FloatArray]) -> FloatArray:
     return slopes[0] if len(slopes) == 1 else slopes[0] - slopes[1]
 
 
-def _r_squared(used: list[EpisodeCurve], side: str, centre: FloatArray) -> float:
+def _r_squared(used: list[EpisodeCurve], side: Side, centre: FloatArray) -> float:
     x = centre @ np.array([curve.anchoring for curve in used])
     y = centre @ _thresholds(used, side, "curve")[0]
     return float((x @ y) ** 2 / (x @ x) / (y @ y))
@@ -191,8 +195,8 @@ def _row(curve: EpisodeCurve) -> dict[str, Any]:
     missing = curve.n_planned - len(curve.correct)
     return {
         **known,
-        **_described("", curve, curve.model),
-        **_described("ideal_", curve, curve.ideal),
+        **_described("", curve, "model"),
+        **_described("ideal_", curve, "ideal"),
         **_columns("excess", _excess(curve)),
         "logistic_k50": fit_transition(curve.k, curve.model.curve, len(curve.expected)).k50,
         "accuracy_at_0": float(curve.model.curve[0]),
@@ -201,11 +205,11 @@ def _row(curve: EpisodeCurve) -> dict[str, Any]:
     }
 
 
-def _described(prefix: str, curve: EpisodeCurve, replicates: Replicates) -> dict[str, float]:
+def _described(prefix: str, curve: EpisodeCurve, side: Side) -> dict[str, float]:
     """Return k50 with its interval, or the bound that is known instead."""
-    k50 = threshold(curve.k, replicates)
+    k50 = threshold(curve, side)
     return {
-        **_columns(f"{prefix}k50", k50 if _known(curve, replicates) else UNKNOWN),
+        **_columns(f"{prefix}k50", k50 if _known(curve, _side(curve, side)) else UNKNOWN),
         f"{prefix}k50_at_most": float(curve.k[0]) if k50.value <= curve.k[0] else math.nan,
         f"{prefix}k50_above": float(curve.k[-1]) if math.isinf(k50.value) else math.nan,
     }
@@ -215,12 +219,8 @@ def _excess(curve: EpisodeCurve) -> Estimate:
     """Return k50 of the models minus that of the ideal observer, unknown where one of them is a bound."""
     if not (_known(curve, curve.model) and _known(curve, curve.ideal)):
         return UNKNOWN
-    value, resampled, by_seed = (
-        within(curve.k, half_crossing(curve.k, ours)) - within(curve.k, half_crossing(curve.k, theirs))
-        for ours, theirs in zip(curve.model, curve.ideal, strict=True)
-    )
-    low, high = replicate_ends(float(value), resampled, by_seed)
-    return Estimate(float(value), low, high)
+    model, ideal = (threshold(curve, side, level=0.975) for side in SIDES)
+    return Estimate(model.value - ideal.value, model.low - ideal.high, model.high - ideal.low, model.n)
 
 
 def _columns(name: str, estimate: Estimate) -> dict[str, float]:

@@ -10,14 +10,14 @@ from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, looks, new_figure, styled
 from offdiag.stats import Estimate, FloatArray
-from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, planned_curves, threshold
+from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, Side, planned_curves, threshold
 from offdiag.studies.base_addition.analyses.thresholds import slope_row, threshold_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDES = {"model": "models", "ideal": "ideal observer"}
+SIDES: dict[Side, str] = {"model": "models", "ideal": "ideal observer"}
 STEP = 0.09  # nats between neighbouring bases at one share
 
 
@@ -55,10 +55,6 @@ class ThresholdFigure(StudyFigure):
         return figure
 
 
-def _threshold(curve: EpisodeCurve, side: str) -> Estimate:
-    return threshold(curve.k, curve.model if side == "model" else curve.ideal)
-
-
 def _whiskers(curve: EpisodeCurve, k50: Estimate) -> FloatArray:
     """Return the distances ``[2, 1]`` down and up to the ends of the interval, within the measured k."""
     return np.maximum([[k50.value - k50.low], [min(k50.high, curve.k[-1]) - k50.value]], 0)
@@ -68,8 +64,8 @@ def _is_bound(curve: EpisodeCurve, k50: Estimate) -> bool:
     return k50.value <= curve.k[0] or math.isinf(k50.value)
 
 
-def _draw_point(axes: "Axes", curve: EpisodeCurve, side: str, look: Look, shift: float) -> None:
-    k50 = _threshold(curve, side)
+def _draw_point(axes: "Axes", curve: EpisodeCurve, side: Side, look: Look, shift: float) -> None:
+    k50 = threshold(curve, side)
     x = curve.anchoring + shift
     style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markersize": 6.5, "zorder": 3}
     if not _is_bound(curve, k50):
@@ -85,13 +81,13 @@ def _draw_point(axes: "Axes", curve: EpisodeCurve, side: str, look: Look, shift:
     )  # fmt: skip
 
 
-def _draw_line(axes: "Axes", done: list[EpisodeCurve], side: str) -> None:
+def _draw_line(axes: "Axes", done: list[EpisodeCurve], side: Side) -> None:
     """Draw the mean over bases of the fitted lines, as far as thresholds are known, and write its slope."""
     fitted = threshold_line(done, side)
     if fitted is None:
         return
     row = slope_row(side, done)
-    known = [c.anchoring for c in done if not _is_bound(c, _threshold(c, side))]
+    known = [c.anchoring for c in done if not _is_bound(c, threshold(c, side))]
     x = np.array([min(known), max(known)])
     y = np.mean(list(fitted.intercepts.values())) + fitted.slope * x
     axes.plot(x, y, color=GREY, lw=1.4, zorder=2, gid="line")
@@ -104,7 +100,7 @@ def _draw_against(axes: "Axes", done: list[EpisodeCurve], look: dict[int, Look])
     axes.set(title="models against ideal observer", xlabel="k50 of the ideal observer")
     axes.title.set_fontsize(11)
     for curve in done:
-        model, ideal = _threshold(curve, "model"), _threshold(curve, "ideal")
+        model, ideal = threshold(curve, "model"), threshold(curve, "ideal")
         if not (_is_bound(curve, model) or _is_bound(curve, ideal)):
             colour, marker = look[curve.base]
             style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 6.5, "elinewidth": 0.9}
@@ -127,11 +123,11 @@ def _footnote(curves: list[EpisodeCurve]) -> str:
     if not done:
         return "nothing is measured yet"
     seeds = counted((len(curve.correct) for curve in done), "seed")
-    resampled = "sequences" if seeds == "1 seed" else "seeds and sequences"
+    over = "sequences" if seeds == "1 seed" else "seeds and sequences"
     missing = len(curves) - len(done)
     return footnote(
         f"{counted((len(curve.expected) for curve in done), 'sequence')} per point, {seeds}",
-        f"whiskers: 95 % interval, {resampled} resampled",
+        f"whiskers: the measured k between which one half is reached, 95 % over {over}",
         f"{missing} of {len(curves)} points have no result yet" if missing else "",
         per_line=3,
     )
