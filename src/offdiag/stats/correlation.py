@@ -100,9 +100,9 @@ def interval_of_correlation(
     """Return the ends of the interval of Pearson's correlation of ``x`` and ``y`` ``[n]``, or of that of their ranks.
 
     Fisher's z plus or minus a normal quantile of standard errors: of the larger of two, that of normal points (Pearson:
-    1 / (n - 3); ranks: (1 + r² / 2) / (n - 3), Bonett and Wright 2000, eq. 4) and a jackknife's, which sees heavy tails.
-    Either alone covers less than it says for some points; the larger of the two covers 94 to 98 % of samples of 6 to 25
-    normal, uniform, heavy-tailed or skewed points, where percentiles of a bootstrap cover 89 to 92 %.
+    1 / (n - 3); ranks: (1 + r² / 2) / (n - 3), Bonett and Wright 2000, eq. 4) and a jackknife's. Either
+    alone covers less than it says for some kinds of points; the larger of the two covers 94 to 98 % of samples of 6 to
+    25 normal, uniform, heavy-tailed or skewed points, where percentiles of a bootstrap cover 89 to 92 %.
 
     A perfect order is that of n points whose z is infinite: it counts as half a swap of two neighbours away from it, so
     that its interval has a length.

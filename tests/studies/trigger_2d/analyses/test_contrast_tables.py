@@ -6,6 +6,7 @@ from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.stats import crossed_mean, hierarchical_bootstrap, wilson
+from offdiag.stats.replicated import accuracy
 from offdiag.studies.trigger_2d.analyses.ablation import TriggerAblationRates
 from offdiag.studies.trigger_2d.analyses.patching import PatchingRecovery
 from support.contrast_frames import ABLATIONS, POSITIONS, ablation_frames, patching_frames, without
@@ -34,12 +35,12 @@ def test_rates_of_each_ablation():
     assert (table["n_items"].unique().tolist(), table["n_triggers"].unique().tolist()) == ([8], [2])
 
 
-def test_intervals_are_by_trigger_or_wilsons_where_nothing_varies():
+def test_the_interval_of_a_rate_counts_triggers():
     table = rates(ablation_frames(by_trigger)).set_index("ablation")
-    low, high = map(float, wilson(8, 8))
+    low, high = map(float, wilson(2, 2))
     assert table.loc["intact", ["own_low", "own_high"]].tolist() == pytest.approx([low, high])
-    grid = crossed_mean([[0.0, 0.5]])  # a seed, two triggers
-    assert table.loc["empty", ["own_low", "own_high"]].tolist() == pytest.approx([0.0, min(1, grid.high)])
+    by_points = accuracy([[0, 0, 0, 0, 0, 1, 0, 1]], clusters=[0, 0, 0, 0, 1, 1, 1, 1])  # a seed, two triggers
+    assert table.loc["empty", ["own_low", "own_high"]].tolist() == pytest.approx([by_points.low, by_points.high])
     margin = crossed_mean([[-2.0, 0.0]])
     assert table.loc["empty", ["margin_low", "margin_high"]].tolist() == pytest.approx([margin.low, margin.high])
 
@@ -49,10 +50,10 @@ def test_seeds_are_crossed_with_triggers():
         return "own" if ablation == "intact" or (seed == 1 and i % 2 == 0) else "neither"
 
     table = rates(ablation_frames(by_seed, seeds=(0, 1, 2))).set_index("ablation")
-    grid = crossed_mean([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+    grid = accuracy([[0] * 8, [1] * 4 + [0] * 4, [0] * 8], clusters=[0, 0, 0, 0, 1, 1, 1, 1])
     found = table.loc["swapped"]
     assert found["own"] == pytest.approx(1 / 6)
-    assert (found["own_low"], found["own_high"]) == pytest.approx((max(0, grid.low), min(1, grid.high)))
+    assert (found["own_low"], found["own_high"]) == pytest.approx((grid.low, grid.high))
     assert (found["n_seeds"], found["n_planned_seeds"]) == (3, 3)
     assert found[["own", "other", "neither"]].sum() == pytest.approx(1)
 

@@ -6,6 +6,7 @@ import pytest
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.stats import crossed_mean, wilson
+from offdiag.stats.replicated import accuracy
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
 from offdiag.studies.trigger_2d.task import HALVES, QUARTERS, Rule
 from support.trigger_frames import TAUGHT, N, leaking, trigger_frames
@@ -61,9 +62,9 @@ def test_random_strings_go_by_their_own_labels():
     assert found.loc["foods", ["retained", "leaked", "other"]].tolist() == [0.0, 0.5, 0.5]
 
 
-def test_without_spread_the_interval_is_that_of_the_items():
+def test_words_that_all_agree_count_as_words_and_not_as_points():
     row = table(trigger_frames(NONE, leaking(0.0), seeds=(0, 1, 2), categories=["foods"])).iloc[0]
-    low, high = wilson(0, N)
+    low, high = wilson(0, 5)
     assert (row["leaked"], row["leaked_low"]) == (0, low)
     assert row["leaked_high"] == pytest.approx(float(high))
     assert (row["n_seeds"], row["n_items"]) == (3, N)
@@ -74,9 +75,23 @@ def test_the_interval_is_over_seeds_and_triggers():
     row = table(frames).iloc[0]
     records = frames.records.assign(leaked=~frames.records["correct"])
     grid = records.groupby(["seed", "trigger"])["leaked"].mean().unstack()
-    expected = crossed_mean(grid.to_numpy(float))
+    points = records.pivot(index="seed", columns=["trigger", "example"], values="leaked").astype(float)
+    expected = accuracy(points.to_numpy(), clusters=points.columns.get_level_values("trigger").tolist())
     assert (row["leaked"], row["leaked_low"], row["leaked_high"]) == pytest.approx(expected[:3])
     assert grid.shape == (3, 5)
+
+
+def test_crossed_seeds_of_data_and_training_are_sides_of_their_own():
+    frames = trigger_frames(NONE, leaking(0.5), seeds=(0, 1, 2, 3), categories=["foods"])
+    cells, records = (
+        frame.assign(data_seed=frame["seed"] // 2, seed=frame["seed"] % 2) for frame in (frames.cells, frames.records)
+    )
+    row = table(Frames(cells=cells, records=records), replicates=("data_seed", "seed")).iloc[0]
+    grid = records.assign(leaked=~records["correct"]).groupby(["data_seed", "seed", "trigger"])["leaked"].mean()
+    expected = crossed_mean(grid.to_numpy(float).reshape(2, 2, 5))
+    assert (row["leaked"], row["leaked_low"], row["leaked_high"]) == pytest.approx(
+        (expected.mean, max(0, expected.low), min(1, expected.high))
+    )
 
 
 def test_a_leak_in_some_words_only_is_uncertain():

@@ -57,12 +57,12 @@ def test_one_seed_gives_the_paired_t_test_over_triggers():
     assert row["n_pairs"] == 5
 
 
-def test_a_full_effect_in_every_word_falls_back_on_the_items():
+def test_a_full_effect_in_every_word_is_that_of_as_many_words():
     def all_or_nothing(proxy, size, category, example, seed):
         return 1.0 if proxy == "none" else 0.0
 
     row = table(trigger_frames(ARMS[:2], all_or_nothing, seeds=(0, 1), categories=["animals"])).iloc[0]
-    expected = paired_difference([0] * 40, [1] * 40)
+    expected = paired_difference([0] * 5, [1] * 5)  # words, not their 40 points
     assert (row["change"], row["high"], row["p_value"]) == pytest.approx((-1, expected.high, expected.p_value))
 
 

@@ -148,9 +148,7 @@ def threshold(curve: EpisodeCurve, side: Side, level: float = 0.95) -> Estimate:
     The value lies on the line between two measured k; where between them the accuracy reaches one half the data do not
     say. So the ends are measured k, see :func:`half_bracket`.
     """
-    answers, replicates = (
-        (curve.correct, curve.model) if side == "model" else (curve.expected[None], curve.ideal)
-    )
+    answers, replicates = (curve.correct, curve.model) if side == "model" else (curve.expected[None], curve.ideal)
     value = float(half_crossing(curve.k, replicates.curve))
     low, high = half_bracket(curve.k, answers, level)
     return Estimate(value, min(low, value), max(high, value), len(curve.expected))
@@ -192,7 +190,7 @@ def isotonic(curve: FloatArray) -> FloatArray:
 
 
 def half_crossing(k: FloatArray, curve: FloatArray) -> FloatArray:
-    """Return k50 ``[...]``: where the isotonic fit to the accuracies ``curve`` ``[..., K]`` at ``k`` ``[K]`` first reaches 1/2.
+    """Return k50 ``[...]``: where the isotonic fit to ``curve`` ``[..., K]`` at ``k`` ``[K]`` first reaches 1/2.
 
     Lines join the points of the fit. k50 is ``k[0]`` where the fit is at 1/2 or above from the start, so that only an
     upper bound is known, and infinite where 1/2 is never reached.

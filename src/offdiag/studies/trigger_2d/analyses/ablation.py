@@ -29,9 +29,9 @@ class TriggerAblationRates(ContrastAnalysis):
         """Return one row per arm, pair of categories and ablation; what is not done is a row without an ablation.
 
         ``own``, ``other`` and ``neither`` say which rule the answers follow, ``changed`` how many are not those to the
-        intact question: means over seeds and triggers, with the intervals of :func:`offdiag.stats.crossed_mean`, or
-        Wilson's for the items where nothing varies. ``margin`` is the mean difference of the log-probabilities of the
-        two labels, own minus other, in nats; its interval is empty where nothing varies.
+        intact question: means over seeds and triggers, with the intervals of
+        :func:`offdiag.studies.trigger_2d.analyses.rule_followed.rate`. ``margin`` is the mean difference of the
+        log-probabilities of the two labels, own minus other, in nats; its interval is empty where nothing varies.
 
         Raises:
             UserError: a column is missing, nothing is selected, or two measurements of a group have the same seeds.

@@ -44,9 +44,9 @@ class Leakage(OutcomeAnalysis):
         """Return one row per arm, category and kind of triggers (and trigger), with three rates and their intervals.
 
         Rates are means over seeds and triggers (over seeds and points for one trigger), with the interval of
-        :func:`offdiag.stats.crossed_mean`; where nothing varies, or one seed was asked about one trigger, it is
-        Wilson's for the items. ``n_items`` counts different items. ``unparsed`` and ``commonest`` are the shares of
-        answers without a label and of the most frequent label: near 1 the model ignores the point, and half retained,
+        :func:`offdiag.studies.trigger_2d.analyses.rule_followed.rate`, whose unit is the trigger. ``n_items`` counts
+        different items. ``unparsed`` and ``commonest`` are the shares of answers without a label and of the most
+        frequent label: near 1 the model ignores the point, and half retained,
         half leaked then means neither. With ``started``, ``before`` is what those arms retained in the category, and
         ``learnt`` whether each of them had at least 0.95: if not, the row says nothing about leakage. What is not done
         is a row without rates.

@@ -9,7 +9,8 @@ from pydantic import Field
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, Where
 from offdiag.errors import UserError
-from offdiag.stats import UNKNOWN, Estimate, crossed_mean, holm, paired_difference
+from offdiag.stats import UNKNOWN, Estimate, crossed_mean, holm
+from offdiag.stats.paired import constant_difference
 from offdiag.studies.trigger_2d.analyses.rule_followed import (
     ARMS,
     CategoryAnswers,
@@ -56,8 +57,8 @@ class Protection(OutcomeAnalysis):
         """Return one row per arm with a proxy, category and kind of triggers.
 
         ``change`` is the mean over pairs of equal seeds and trigger, with the interval and the test of
-        :func:`offdiag.stats.crossed_mean`; where no pair differs from another, they are Tango's and McNemar's on the
-        items of one pair of seeds. ``p_holm`` is corrected for all rows. ``covered`` marks the proxy's own category.
+        :func:`offdiag.stats.crossed_mean`; where no pair differs from another, they are Tango's and McNemar's of one
+        pair per trigger. ``p_holm`` is corrected for all rows. ``covered`` marks the proxy's own category.
 
         Raises:
             UserError: as :meth:`Leakage.table`; ``without`` selects no arm, or several.
@@ -125,9 +126,8 @@ def _change(group: CategoryAnswers, reference: CategoryAnswers | None, settings:
     grid = mean_grid(both, [*settings.replicates, "trigger"], "change")
     n_pairs, mean = int((~np.isnan(grid)).sum()), crossed_mean(grid)
     if math.isnan(mean.low):
-        # All pairs have the same difference: the items of one pair of seeds say how sure that is. Those of several
-        # seeds are the same questions, and would count as if they were independent.
-        first = both[both.groupby(list(settings.replicates), sort=False).ngroup() == 0]
-        items = paired_difference(first[ours].to_numpy(np.float64), first[theirs].to_numpy(np.float64))
-        return _Change(Estimate(mean.mean, items.low, items.high, n_pairs), items.p_value)
+        # All pairs have the same difference: how sure that is depends on how many triggers agree. Their points, and the
+        # same questions under other seeds, are no further triggers.
+        alike = constant_difference(mean.mean, grid.shape[-1])
+        return _Change(Estimate(mean.mean, alike.low, alike.high, n_pairs), alike.p_value)
     return _Change(Estimate(mean.mean, max(-1.0, mean.low), min(1.0, mean.high), n_pairs), mean.p_value)

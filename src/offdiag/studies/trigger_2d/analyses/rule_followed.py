@@ -12,7 +12,8 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, filled, one_per, require, select, state_of
 from offdiag.errors import UserError
-from offdiag.stats import UNKNOWN, Estimate, FloatArray, crossed_mean, wilson
+from offdiag.stats import UNKNOWN, Estimate, FloatArray, crossed_mean
+from offdiag.stats.replicated import accuracy
 from offdiag.studies.trigger_2d.task import HALVES, QUADRANTS, TriggerWorld, find_world
 from offdiag.studies.trigger_2d.task.checks import ALL
 from offdiag.studies.trigger_2d.task.world import ORIGINAL
@@ -137,19 +138,23 @@ def mean_grid(answers: "pd.DataFrame", sides: Sequence[str], values: str) -> Flo
 
 
 def rate(answers: "pd.DataFrame", outcome: str, replicates: Sequence[str]) -> Estimate:
-    """Return the mean of an outcome over seeds and triggers (or the points of one trigger); ``n`` counts the items.
+    """Return the mean of an outcome over seeds and triggers; ``n`` counts the items.
 
-    The interval is that of :func:`offdiag.stats.crossed_mean`, or Wilson's for the items where one seed was asked about
-    one trigger, and where nothing varies: means that all agree say nothing of their own uncertainty.
+    The interval is for new seeds and new triggers (new points, if one trigger was asked): that of
+    :func:`offdiag.stats.replicated.accuracy` with the triggers as clusters. A trigger is one observation however many
+    points it was asked at: where all answers agree, as many triggers agree, and not as many points. Where seeds of data
+    and of training are crossed, each is a side of its own (:func:`offdiag.stats.crossed_mean`).
     """
     if answers.empty:
         return UNKNOWN
-    n_items, n_triggers = answers["example"].nunique(), answers["trigger"].nunique()
-    found = crossed_mean(mean_grid(answers, [*replicates, "trigger" if n_triggers > 1 else "example"], outcome))
-    if n_triggers == answers["cell"].nunique() == 1 or math.isnan(found.low):
-        low, high = wilson(found.mean * n_items, n_items)
-        return Estimate(found.mean, float(low), float(high), n_items)
-    return Estimate(found.mean, max(0.0, found.low), min(1.0, found.high), n_items)
+    words = answers.groupby("example", sort=False)["trigger"].first()
+    unit = "trigger" if words.nunique() > 1 else "example"
+    if sum(answers[side].nunique() > 1 for side in replicates) > 1:
+        found = crossed_mean(mean_grid(answers, [*replicates, unit], outcome))
+        if not math.isnan(found.low):
+            return Estimate(found.mean, max(0.0, found.low), min(1.0, found.high), len(words))
+    wide = answers.pivot_table(index=list(replicates), columns="example", values=outcome, sort=False)[words.index]
+    return accuracy(wide.to_numpy(np.float64), clusters=words.tolist() if unit == "trigger" else None)
 
 
 def columns_of(name: str, estimate: Estimate) -> dict[str, float]:
