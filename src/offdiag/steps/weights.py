@@ -15,9 +15,13 @@ from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.step import Step, Work
 from offdiag.training import Recipe
 from offdiag.training.snapshots import snapshot_folder
+from offdiag.training.targets import check_targets
 
 # Small models from scratch share one worker process: a new process would cost more than loading them.
 FROM_SCRATCH = "small models from scratch"
+
+# Names of heads, as the architectures of transformers have them.
+_HEADS = ("lm_head", "embed_out", "output_layer")
 
 
 class ConvertedModel(Step):
@@ -62,6 +66,11 @@ class Trained(Step):
     def adapter_recipe(self) -> Recipe | None:
         """The recipe that sets the size of the adapter; None where there is none, or its size is not known."""
         return None
+
+    def check(self) -> None:
+        """Check that the layers which get an adapter are there."""
+        if self.base is not None and self.adapter_recipe is not None:
+            check_targets(self.base.spec.origin, self.adapter_recipe.targets)
 
     @property
     def parameters(self) -> int | None:
@@ -177,6 +186,12 @@ class Merged(Trained):
     @property
     def training_label(self) -> str:
         return self.adapter.trained.training_label if self.adapter.trained else self.name
+
+    def canonical(self) -> dict[str, Json]:
+        """Return the identity; an adapted head was merged into the embedding, too, where the two share weights."""
+        recipe = self.adapter.trained.adapter_recipe if self.adapter.trained else None
+        adapts_head = recipe is not None and any(target.rpartition(".")[2] in _HEADS for target in recipe.targets)
+        return {**super().canonical(), **({"head": "of its own"} if adapts_head else {})}
 
     @property
     def label(self) -> str:

@@ -2,8 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from peft import PeftModel
+from torch import nn
+from transformers import PreTrainedModel
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
@@ -11,6 +14,7 @@ from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.training.process import process_untouched
+from offdiag.training.trainable import quiet_peft
 
 
 def merge_adapter(
@@ -30,7 +34,10 @@ def merge_adapter(
         raise UserError(f"adapter {adapter}: no adapter_config.json there; give a folder that PEFT saved")
     with process_untouched():
         model = load_model(spec.model_copy(update={"quantization": "none"}), location, runtime)
-        merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+        with quiet_peft():
+            adapted = PeftModel.from_pretrained(model, adapter)
+            _give_head_its_own_weights(model)
+            merged = adapted.merge_and_unload()
     partial = weights.with_name(f"{weights.name}.partial")
     for folder in (partial, weights):
         shutil.rmtree(folder, ignore_errors=True)
@@ -38,3 +45,13 @@ def merge_adapter(
     load_tokenizer(spec, location).save_pretrained(partial)
     partial.rename(weights)
     return {"parameters": sum(parameter.numel() for parameter in merged.parameters())}
+
+
+def _give_head_its_own_weights(model: PreTrainedModel) -> None:
+    """Untie an adapted head from the embedding, or the sum would change what the model reads, too."""
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    layer: Any = getattr(head, "base_layer", None)  # of an adapted one
+    if layer is not None and layer.weight is model.get_input_embeddings().weight:
+        layer.weight = nn.Parameter(layer.weight.detach().clone())
+        for config in (model.config, model.config.get_text_config()):
+            config.tie_word_embeddings = False

@@ -1,12 +1,17 @@
 """Load a model for training, with all of its weights or an adapter trainable, and save its trained weights."""
 
 import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, Union
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.pytorch_utils import Conv1D
 
 from offdiag.errors import UserError
 from offdiag.models.loading import load_model
@@ -14,6 +19,7 @@ from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.seeds import derive
 from offdiag.training.recipe import Recipe, is_four_bits
+from offdiag.training.targets import refuse_unnamed
 
 Trainable: TypeAlias = Union[PreTrainedModel, PeftModel]
 
@@ -57,25 +63,39 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
         return model
     if is_four_bits(spec, recipe):
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
-    _check_targets(spec, model, recipe)
+    if recipe.targets != "all-linear":
+        refuse_unnamed(spec.source, linear_layers(model), [t for t in recipe.targets if not names_head(model, t)])
     torch.manual_seed(derive(seed, "init"))
     lora = _lora(recipe)
-    learner = get_peft_model(model, lora)
+    with quiet_peft():
+        learner = get_peft_model(model, lora)
     lora.target_modules = sorted(lora.target_modules or ())  # a set by now, whose order changes from run to run
     # The location is a path of this machine; without a name, PEFT asks no hub about it at each checkpoint either.
     lora.base_model_name_or_path = None
     return learner
 
 
-def _check_targets(spec: ModelSpec, model: PreTrainedModel, recipe: Recipe) -> None:
-    """Refuse targets that name no layer: PEFT takes a partial match without a word and trains less than was asked."""
-    layers = {name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
-    absent = [] if recipe.targets == "all-linear" else [name for name in recipe.targets if name not in layers]
-    if absent:
-        raise UserError(
-            f"training {spec.source}: no linear layer is named {', '.join(absent)}; "
-            f"targets must be among {', '.join(sorted(layers))}, or 'all-linear'"
-        )
+def linear_layers(model: PreTrainedModel) -> list[str]:
+    """Return the dotted names of a model's linear layers, GPT-2's transposed ones among them, but not of its head."""
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return [
+        name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | Conv1D) and layer is not head
+    ]
+
+
+def names_head(model: PreTrainedModel, target: str) -> bool:
+    """Whether a target names the head, which gets an adapter where it is asked for by name."""
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return any(layer is head and f".{name}".endswith(f".{target}") for name, layer in model.named_modules())
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Keep PEFT from warning of what is seen to: transposed layers, and a head that shares the embedding's weights."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set to")
+        warnings.filterwarnings("ignore", "Model (has|with) `tie_word_embeddings=True`")
+        yield
 
 
 def _lora(recipe: Recipe) -> LoraConfig:
