@@ -170,8 +170,6 @@ class Plan:
         for origin in models_of(self.steps):
             check_files(origin)
         for step in self.steps:
-            step.check()
-        for step in self.steps:
             if isinstance(step, Examples):
                 get_task(step.domain.task).check_available(step.domain, step.split, step.n)
         for step in self.steps:

@@ -85,14 +85,6 @@ class Step(Identity, ABC):
         """
         return tuple(dict.fromkeys(spec for value in self.field_values for spec in _models_in(value)))
 
-    def check(self) -> None:
-        """Check, before a run and before a model is loaded, what can be known to fail in it.
-
-        Raises:
-            UserError: it would fail.
-        """
-        return
-
     def cost(self, probe: "CostProbe") -> "CostLine | None":
         """Return what the step costs; None for a step that runs no model, or whose cost is not known.
 

@@ -51,7 +51,8 @@ def _give_head_its_own_weights(model: PreTrainedModel) -> None:
     """Untie an adapted head from the embedding, or the sum would change what the model reads, too."""
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     layer: Any = getattr(head, "base_layer", None)  # of an adapted one
-    if layer is not None and layer.weight is model.get_input_embeddings().weight:
+    embedding: Any = model.get_input_embeddings()
+    if layer is not None and layer.weight is embedding.weight:
         layer.weight = nn.Parameter(layer.weight.detach().clone())
-        for config in (model.config, model.config.get_text_config()):
-            config.tie_word_embeddings = False
+        settings: Any = model.config
+        settings.tie_word_embeddings = settings.get_text_config().tie_word_embeddings = False
