@@ -70,15 +70,31 @@ def learner_difference(
     if not shared.any():
         return LearnerDifference(math.nan, math.nan, UNKNOWN)
     labels = None if clusters is None else [label for label, kept in zip(clusters, shared, strict=True) if kept]
-    parts = [components(grid, labels) for grid in grids]
+    one, other = (float(np.nanmean(grid)) for grid in grids)
+    spread = difference_variance(grids[0], grids[1], untrained=untrained, clusters=labels, pooled=pooled)
+    of_items = [np.nanmean(grid, axis=0) for grid in grids]
+    most = max(len(grid) for grid in grids)
+    return LearnerDifference(one, other, _paired(of_items[0], of_items[1], one - other, spread, most, level))
+
+
+def difference_variance(
+    first: FloatArray,
+    second: FloatArray,
+    *,
+    untrained: tuple[bool, bool] = (False, False),
+    clusters: Sequence[Hashable] | None = None,
+    pooled: SeedVariance | None = None,
+) -> MeanVariance:
+    """Return the variance of the difference of two learners; each item was answered by some seed of both.
+
+    Args:
+        first, second, untrained, clusters, pooled: as for :func:`learner_difference`.
+    """
+    parts = [components(grid, clusters) for grid in (first, second)]
     if pooled is None:
         pooled = pooled_seed_variance([part for part, fixed in zip(parts, untrained, strict=True) if not fixed])
-    one, other = (float(np.nanmean(grid)) for grid in grids)
-    apart = linear_scores(grids[0], labels).mean(axis=0) - linear_scores(grids[1], labels).mean(axis=0)
-    spread = _spread(parts, untrained, pooled, apart, int(shared.sum()))
-    of_items = [np.nanmean(grid, axis=0) for grid in grids]
-    most = max(part.n_seeds for part in parts)
-    return LearnerDifference(one, other, _paired(of_items[0], of_items[1], one - other, spread, most, level))
+    apart = linear_scores(first, clusters).mean(axis=0) - linear_scores(second, clusters).mean(axis=0)
+    return _spread(parts, untrained, pooled, apart, first.shape[1])
 
 
 def _spread(

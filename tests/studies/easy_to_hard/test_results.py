@@ -9,7 +9,7 @@ import offdiag
 from offdiag.methods import Recipe
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
-from offdiag.studies.easy_to_hard.analyses.supervision_gap import supervision_gap
+from offdiag.stats.gain_ratio import gain_ratio
 from offdiag.studies.easy_to_hard.study import HardnessParams
 from offdiag.study_files import load_study
 from support.small_items import small_items
@@ -113,10 +113,10 @@ def test_the_gap_is_that_of_the_records(page, results):
     ids = sorted(hard["example"].unique())
     probes = hard[hard["method"] == "linear-probe"]
     parts = [probes[probes["train_level"] == level] for level in ("easy", "hard")]
-    gap = supervision_gap(grid(hard[hard["method"] == "zero-shot"])[0], *map(grid, parts), n_resamples=100)
+    gap = gain_ratio(grid(hard[hard["method"] == "zero-shot"])[0], *map(grid, parts))
     row = found.loc["linear-probe"]
     assert row[["unsupervised", "easy", "hard", "n_items"]].tolist() == pytest.approx(
-        [gap.unsupervised, gap.easy, gap.hard, gap.n_items]
+        [gap.before, gap.first, gap.second, gap.ratio.n]
     )
     assert row["n_items"] == 4
     assert row[["n_easy", "n_hard", "n_planned"]].tolist() == [2, 2, 4]

@@ -4,7 +4,8 @@ import pytest
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered, supervision_gap
+from offdiag.stats.gain_ratio import gain_ratio
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
 from support.hardness_frames import hardness_frames, joined
 
 ACCURACIES = {
@@ -15,7 +16,7 @@ ACCURACIES = {
     ("linear-probe", "hard"): 0.8,
     ("linear-probe", "medium"): 0.7,
 }
-GAP = SupervisionGapRecovered(name="sgr", n_resamples=500)
+GAP = SupervisionGapRecovered(name="sgr")
 
 
 def by_hand(frames, method, measure="grade"):
@@ -46,13 +47,13 @@ def test_a_row_is_the_supervision_gap_of_its_hard_items_joined_on_ids():
     )
     for row in found.itertuples():
         before, easy, hard = by_hand(frames, row.method, row.eval_hardness)
-        expected = supervision_gap(before[0], easy, hard, n_resamples=500)
-        assert row.unsupervised == expected.unsupervised
-        assert row.easy == expected.easy
-        assert row.gap == expected.gap.value
-        assert row.recovered == pytest.approx(expected.recovered.value)
+        expected = gain_ratio(before[0], easy, hard)
+        assert row.unsupervised == expected.before
+        assert row.easy == expected.first
+        assert row.gap == expected.gains[1].value
+        assert row.recovered == pytest.approx(expected.ratio.value)
         assert row.low < row.recovered < row.high
-        assert (row.n_items, row.n_easy, row.n_hard, row.n_planned) == (expected.n_items, 3, 3, 6)
+        assert (row.n_items, row.n_easy, row.n_hard, row.n_planned) == (expected.ratio.n, 3, 3, 6)
         assert 35 <= row.n_items <= 40
         assert np.isnan(hard).any()  # trained items are not asked
     assert found["recovered"].between(0, 1.2).all()

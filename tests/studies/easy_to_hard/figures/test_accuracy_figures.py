@@ -13,7 +13,7 @@ from support.hardness_frames import hardness_frames, joined
 
 BOTH = ("easy", "hard")
 ACCURACIES = {("zero-shot", None): 0.3, ("in-context", "easy"): 0.6, ("in-context", "hard"): 0.7}
-GAPS = SupervisionGapFigure(name="sgr", of=SupervisionGapRecovered(name="x", n_resamples=300))
+GAPS = SupervisionGapFigure(name="sgr", of=SupervisionGapRecovered(name="x"))
 OVER = AccuracyOverDraws(name="x", by=("method", "eval_hardness", "train_level", "n_train"), items={"level": "hard"})
 COST = OverDraws(name="cost", of=OVER, title="Cost", factors={"hard": 2.0}, x_label="cost")
 

@@ -108,7 +108,7 @@ def _footnote(table: "pd.DataFrame") -> str:
     draws = counted((int(n) for column in ("n_easy", "n_hard") for n in done[column]), "draw")
     return footnote(
         f"(easy - untrained) / (hard - untrained) on {counted(done['n_items'], 'hard item')}, {draws} of training data",
-        "lines: 95 % interval, joint bootstrap over items and draws",
+        "lines: 95 % interval over items and draws (Fieller); across the whole panel where the gap may be 0",
         "numbers: points beyond the edge",
         per_line=1,
     )
