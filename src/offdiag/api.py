@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from offdiag.engine import Summary, Watcher, run_plan
 from offdiag.errors import UserError
 from offdiag.planning import Plan, make_plan
+from offdiag.provenance import VersionPolicy
 from offdiag.runtime import Runtime
 from offdiag.steps import Step
 from offdiag.store import Store
@@ -32,9 +33,15 @@ class Report(NamedTuple):
     tables: Mapping[str, "pd.DataFrame"]
 
 
-def open_store(folder: str | Path | None = None) -> Store:
-    """Open the store in ``folder``, ``$OFFDIAG_STORE``, or ``offdiag-store`` in the current folder."""
-    return Store(Path(folder or os.environ.get("OFFDIAG_STORE") or DEFAULT_STORE))
+def open_store(folder: str | Path | Store | None = None, versions: VersionPolicy = "accept") -> Store:
+    """Open the store in ``folder``, ``$OFFDIAG_STORE``, or ``offdiag-store`` in the current folder.
+
+    ``versions="stale"`` counts results of other versions of torch and the like as stale. All verbs take what this
+    returns as their ``store``.
+    """
+    if isinstance(folder, Store):
+        return folder
+    return Store(Path(folder or os.environ.get("OFFDIAG_STORE") or DEFAULT_STORE), versions)
 
 
 def plan(study: str | Path | Study[Any], scale: str = "quick", **overrides: Any) -> Plan:
@@ -51,7 +58,7 @@ def run(
     study: str | Path | Study[Any] | Plan,
     scale: str = "quick",
     *,
-    store: str | Path | None = None,
+    store: str | Path | Store | None = None,
     runtime: Runtime | None = None,
     workers: int = 1,
     watcher: Watcher | None = None,
@@ -64,7 +71,11 @@ def run(
 
 
 def load(
-    study: str | Path | Study[Any] | Plan, scale: str = "quick", *, store: str | Path | None = None, **overrides: Any
+    study: str | Path | Study[Any] | Plan,
+    scale: str = "quick",
+    *,
+    store: str | Path | Store | None = None,
+    **overrides: Any,
 ) -> "Results":
     """Load the results of a study so far, as pandas frames (``cells``, ``records``, ``steps``)."""
     from offdiag.gather import gather
@@ -74,7 +85,11 @@ def load(
 
 
 def compare(
-    study: str | Path | Study[Any] | Plan, scale: str = "quick", *, store: str | Path | None = None, **overrides: Any
+    study: str | Path | Study[Any] | Plan,
+    scale: str = "quick",
+    *,
+    store: str | Path | Store | None = None,
+    **overrides: Any,
 ) -> "pd.DataFrame":
     """Compare what a study measured so far with what others published.
 
@@ -93,7 +108,7 @@ def report(
     scale: str = "quick",
     *,
     folder: str | Path | None = None,
-    store: str | Path | None = None,
+    store: str | Path | Store | None = None,
     **overrides: Any,
 ) -> Path:
     """Write tables, figures and the page of a study as far as it has got; returns the path of the page."""
@@ -125,7 +140,7 @@ def export(
     scale: str = "quick",
     *,
     to: str | Path,
-    store: str | Path | None = None,
+    store: str | Path | Store | None = None,
     **overrides: Any,
 ) -> "list[Exported]":
     """Write a study's files for other programs into ``to``, as far as it has got.

@@ -44,7 +44,7 @@ def gather(plan: Plan, store: Store) -> Results:
         records=_tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *names(RECORDS)])),
         measurements=_measurements(store, plan.measurements, states),
         read_records=lambda name: whole[named[name]] if name in named else [],
-        notices=_notices(plan, whole),
+        notices=(*_notices(plan, whole), *([mixed] if (mixed := plan.mixture(store, survey)) else [])),
     )
 
 

@@ -14,6 +14,7 @@ from offdiag.identity import Difference, Json, to_json
 from offdiag.models import ModelSource
 from offdiag.models.files_check import check_files
 from offdiag.parameters import override, parameter, plain, text_of
+from offdiag.provenance import installed, mixture
 from offdiag.runtime import without_collection
 from offdiag.steps import Examples, Grades, Measurement, Step, in_order
 from offdiag.store import State, Store
@@ -158,6 +159,19 @@ class Plan:
             for step, state in zip(self.steps, states.values(), strict=True)
         ]
 
+    def mixture(self, store: Store, survey: Sequence[StepState], *, beside_here: bool = False) -> str | None:
+        """Return in one line in what the finished cells and measurements were made differently, or None.
+
+        ``beside_here`` compares them with what is installed, too, since what is to be done will be made with that.
+        """
+        done = {state.step.fingerprint for state in survey if state.state is State.DONE}
+        made = [
+            [store.provenance(step) for step in target.walk() if step.fingerprint in done]
+            for target in self.targets
+            if target.fingerprint in done
+        ]
+        return mixture(made, installed() if beside_here else None)
+
     @with_its_data
     @unchanging()
     def check(self) -> None:
@@ -269,4 +283,6 @@ def _keys(examples: Examples, fingerprint: str) -> frozenset[str]:
 def _note(store: Store, step: Step, state: State, ours: Collection[str]) -> str:
     if state is State.FAILED:
         return store.error(step)
-    return summarise(store.reasons(step, ours)) if state is State.STALE else ""
+    if state is not State.STALE:
+        return ""
+    return store.outdated.get(step.fingerprint) or summarise(store.reasons(step, ours))

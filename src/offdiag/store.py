@@ -12,7 +12,8 @@ lease.json                     who is at work in here, with a heartbeat
 
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,6 +24,7 @@ from typing import Any
 from offdiag.errors import StoreError, UserError
 from offdiag.identity import Difference, Json, differences
 from offdiag.lease import held, lease
+from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
 from offdiag.strict_json import dumps, loads
@@ -43,14 +45,19 @@ class State(StrEnum):
 class Store:
     """A folder of finished steps under ``root``, made on the first write.
 
+    ``versions`` says whether results of other versions of the libraries are accepted or, in :meth:`states`, stale.
+
     Raises:
         UserError: ``root`` is something else than a store.
         StoreError: the store was written by a version of offdiag with another format.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, versions: VersionPolicy = "accept") -> None:
         self.root = root
+        self.versions = versions
+        self.outdated: dict[str, str] = {}  # by the fingerprints of steps, why their results are not taken
         self._known_earlier: dict[str, Path | None] = {}
+        self._provenance: dict[str, Mapping[str, Any]] = {}
         marker = root / "store.json"
         if marker.exists():
             found = read_json(marker, f'write {{"format": {FORMAT}}} into it').get("format")
@@ -91,12 +98,39 @@ class Store:
         there = {(path.parent.name, path.name) for path in self.root.glob("*/*")}
         if not there:
             return {step.fingerprint: State.MISSING for step in steps}
-        return {
+        states = {
             step.fingerprint: self.state(step, ours)
             if (step.kind, step.folder_name) in there
             else self._undone(step, ours)
             for step in steps
         }
+        if self.versions == "stale":
+            self._judge_versions(steps, states)
+        return states
+
+    def _judge_versions(self, steps: Sequence[Step], states: dict[str, State]) -> None:
+        """Count as stale what was made with other versions, and what was made of that; inputs come first."""
+        for step in steps:
+            if states[step.fingerprint] is not State.DONE:
+                continue
+            changed = "; ".join(f"{name}: {how}" for name, how in other_versions(self.provenance(step)).items())
+            made_anew = next((i.name for i in step.inputs if i.fingerprint in self.outdated), "")
+            if why := changed or (made_anew and f"{made_anew} is made anew"):
+                self.outdated[step.fingerprint] = why
+                states[step.fingerprint] = State.STALE
+
+    def provenance(self, step: Step) -> Mapping[str, Any]:
+        """Return how a finished result came about; nothing of one that an earlier version stored."""
+        if step.fingerprint not in self._provenance:
+            self.result(step)
+        return self._provenance.get(step.fingerprint, {})
+
+    def discard(self, step: Step) -> None:
+        """Delete the result of a step, unless another process is at work there."""
+        folder = self.folder(step)
+        if not held(folder / "lease.json"):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.refresh()
 
     def finished(self, steps: Iterable[Step]) -> Iterator[Step]:
         """Return those of the steps that are finished, listing the folders once."""
@@ -133,6 +167,7 @@ class Store:
                 f"{path} has fingerprint {str(result.get('fingerprint'))[:16]}, expected {step.fingerprint[:16]}: "
                 f"it was copied or edited; delete {path.parent} and run again"
             )
+        self._provenance[step.fingerprint] = result.get("provenance", {})
         return result
 
     def error(self, step: Step) -> str:
@@ -175,10 +210,14 @@ class Store:
             write_json(folder / "cell.json", {**cell, "identity": step.canonical_form, "origin": origin})
             yield folder
 
-    def finish(self, step: Step, summary: dict[str, Json]) -> None:
-        """Write ``result.json``, the last of all files; from here on the step is done."""
+    def finish(self, step: Step, summary: dict[str, Json], provenance: dict[str, Json] | None = None) -> None:
+        """Write ``result.json``, the last of all files; from here on the step is done.
+
+        ``provenance`` says how the result came about; it is no part of the identity, and nothing is computed from it.
+        """
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         result = {"fingerprint": step.fingerprint, "finished": finished, "summary": summary}
+        result |= {"provenance": provenance} if provenance else {}
         folder = self.folder(step)
         write_json(folder / "result.json", result)
         if "_finished" in self.__dict__:  # it has been listed, and stays true
@@ -214,6 +253,8 @@ class Store:
         """Forget which finished folders there were when ``namesakes`` last looked."""
         self.__dict__.pop("_finished", None)
         self._known_earlier.clear()
+        self._provenance.clear()
+        self.outdated.clear()
 
     @cached_property
     def _finished(self) -> dict[tuple[str, str], list[Path]]:

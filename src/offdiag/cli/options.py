@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from offdiag.errors import UserError
+from offdiag.provenance import VersionPolicy
 from offdiag.runtime import Device
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ Keyword: TypeAlias = Annotated[
 StoreFolder: TypeAlias = Annotated[
     Path | None,
     typer.Option("--store", metavar="FOLDER", help="Folder of finished steps [$OFFDIAG_STORE, or offdiag-store here]."),
+]
+Versions: TypeAlias = Annotated[
+    VersionPolicy,
+    typer.Option(
+        "--versions", help="What was made with other versions of torch and the like: take it, or make it anew."
+    ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CellName: TypeAlias = Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")]
@@ -90,4 +97,6 @@ def command(verb: str, plan: "Plan", store: "Store", keyword: str | None = None)
 
     chosen = [] if keyword is None else ["-k", keyword]
     place = [] if store.root == open_store().root else ["--store", str(store.root)]
+    if store.versions == "stale" and verb in ("plan", "run", "report"):
+        place += ["--versions", "stale"]
     return " ".join(filter(None, [f"offdiag {verb}", plan.command, shlex.join([*chosen, *place])]))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from offdiag.errors import OffdiagError, StoreError
 from offdiag.identity import Json
+from offdiag.provenance import note, recording
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, Weights
 from offdiag.store import Store
@@ -61,7 +62,10 @@ class ModelSlot:
             self.clear()
             self.model = LM.load(weights.spec, weights.location(work), work.runtime)
             self.key = weights.base_key
+        from offdiag.models.loading import facts_of, template_hash
+
         self.model.use_adapter(weights.adapter(work))
+        note(model=weights.spec.source, **facts_of(self.model.model), chat_template=template_hash(self.model.tokenizer))
         return self.model
 
     def clear(self) -> None:
@@ -113,13 +117,13 @@ def execute_step(
             if folder is None:
                 return StepResult(Ended.DONE if store.result(step) is not None else Ended.BUSY)
             try:
-                with data_at(runtime.data_dir):
+                with data_at(runtime.data_dir), recording() as noted:
                     summary = step.run(StepWork(folder, store, runtime, slot, on_progress))
             except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
                 _raise_if_full(error, store)
                 store.fail(step, traceback.format_exc())
                 return StepResult(Ended.FAILED, _message(error))
-            store.finish(step, summary)
+            store.finish(step, summary, noted)
             return StepResult(Ended.DONE)
     except OSError as error:
         _raise_if_full(error, store)

@@ -76,6 +76,8 @@ def run_plan(
     for origin in origins:
         check_files(origin)
         check_template(origin)
+    for step in [state.step for state in needed if state.step.fingerprint in dict(store.outdated)]:
+        store.discard(step)
     scheduler = Scheduler.of([state.step for state in needed])
     if not isinstance(engine, Engine):
         engine = engine_type(engine, workers)(runtime, workers)

@@ -25,6 +25,7 @@ from offdiag.identity import Json
 from offdiag.models.hub import first_line
 from offdiag.models.spec import Dtype, ModelSpec
 from offdiag.models.wheels import wheel_gguf, wheel_version
+from offdiag.provenance import note
 from offdiag.runtime import Runtime
 
 # A run shows the progress of its own steps; bars of the libraries would break into that.
@@ -109,7 +110,26 @@ def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTr
     model: PreTrainedModel = found[0]
     _check_weights(spec, model, found[1])
     model.eval()  # type: ignore[no-untyped-call]
+    note(model=spec.source, **facts_of(model))
     return model
+
+
+def facts_of(model: PreTrainedModel) -> dict[str, Json]:
+    """Return what a result depends on in how a loaded model computes: device, dtype and attention."""
+    device = model.device
+    name = f" {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
+    attention = getattr(model.config, "_attn_implementation", None)
+    return {
+        "device": f"{device.type}{name}",
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "attention": str(attention or "its own"),
+    }
+
+
+def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a chat template, or ``none``."""
+    template = tokenizer.chat_template
+    return "none" if not template else hashlib.sha256(str(template).encode(errors="replace")).hexdigest()[:16]
 
 
 def _check_weights(spec: ModelSpec, model: PreTrainedModel, loaded: Mapping[str, Any]) -> None:
@@ -164,6 +184,7 @@ def load_tokenizer(spec: ModelSpec, location: str | Path) -> PreTrainedTokenizer
     tokenizer: PreTrainedTokenizerBase = _load(AutoTokenizer, spec, location)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    note(chat_template=template_hash(tokenizer))
     return tokenizer
 
 

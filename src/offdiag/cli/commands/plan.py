@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, command, planned
+from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 from offdiag.cli.tables import show_json, show_stacked, show_table
 from offdiag.runtime import without_collection
 
@@ -22,6 +22,7 @@ def plan(
     sets: Sets = None,
     keyword: Keyword = None,
     store: StoreFolder = None,
+    versions: Versions = "accept",
     as_json: AsJson = False,
 ) -> None:
     """List done, missing and stale steps, and the cost of the rest.
@@ -31,7 +32,7 @@ def plan(
     from offdiag.api import open_store
     from offdiag.cost import estimate, measured
 
-    wanted, place = planned(study, scale, sets, keyword), open_store(store)
+    wanted, place = planned(study, scale, sets, keyword), open_store(store, versions)
     wanted.check()
     survey = wanted.survey(place)
     needed = {state.step.fingerprint for state in survey if state.needed}
@@ -42,6 +43,8 @@ def plan(
     typer.echo(f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale} · {wanted.size}\n")
     _show_counts(survey)
     _show_reasons(survey)
+    if mixed := wanted.mixture(place, survey, beside_here=bool(needed)):
+        typer.echo(f"\n! {mixed}")
     if needed:
         _show_cost(cost)
         typer.echo(f"\nNext: {command('run', wanted, place, keyword)}")

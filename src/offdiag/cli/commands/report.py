@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, command, planned
+from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 
 
 def report(
@@ -13,6 +13,7 @@ def report(
     scale: Scale = "quick",
     sets: Sets = None,
     store: StoreFolder = None,
+    versions: Versions = "accept",
     folder: Annotated[
         Path | None,
         typer.Option("--to", "-o", metavar="FOLDER", help="Folder to write to [offdiag-report/STUDY-SCALE]."),
@@ -22,7 +23,7 @@ def report(
     from offdiag.api import make_report, open_store
     from offdiag.cli.results_table import show_results
 
-    wanted, place = planned(study, scale, sets), open_store(store)
+    wanted, place = planned(study, scale, sets), open_store(store, versions)
     made = make_report(wanted, place, folder)
     show_results(made.results, wanted.design.analyses)
     typer.echo(f"\nReport: {made.page}")

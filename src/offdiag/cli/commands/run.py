@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, command, planned
+from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 from offdiag.cli.tables import show_table
 from offdiag.errors import UserError
 from offdiag.runtime import Runtime, available_cores
@@ -24,6 +24,7 @@ def run(
     device: DeviceName = "auto",
     token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Most padded tokens in a batch.")] = 16_384,
     fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
+    versions: Versions = "accept",
     last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
 ) -> int:  # fmt: skip
     """Run what is not done yet; always a resume."""
@@ -35,7 +36,7 @@ def run(
         raise UserError(
             f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
         )
-    plan, place = planned(study, scale, sets, keyword), open_store(store)
+    plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
     runtime = Runtime(device=device, token_budget=token_budget)
     survey = plan.survey(place)
     pending = sum(state.needed for state in survey)

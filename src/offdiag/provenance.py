@@ -1,0 +1,97 @@
+"""Provenance: with which versions, on which device and by which arithmetic a result was made.
+
+It is written beside each result and is no part of its identity: another version of a library should change nothing
+beyond rounding. Where it may, results of one table that were made differently are told; see :func:`mixture`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal, TypeAlias
+
+from offdiag.identity import Json
+
+# Whether results of other versions are taken as they are, or count as stale.
+VersionPolicy: TypeAlias = Literal["accept", "stale"]
+Record: TypeAlias = Mapping[str, Any]
+
+LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
+# Facts that differ between models for good reasons, so that only results of one model are compared.
+_OF_A_MODEL = ("dtype", "attention", "chat_template")
+
+_NOTED: ContextVar[dict[str, Json] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[dict[str, Json]]:
+    """Collect what is noted while a step runs; the versions are known once it has run."""
+    noted: dict[str, Json] = {}
+    token = _NOTED.set(noted)
+    try:
+        yield noted
+    finally:
+        _NOTED.reset(token)
+        noted["versions"] = {**installed(with_libraries="model" in noted)}
+
+
+def note(**facts: Json) -> None:
+    """Note facts of the step that runs, if one does: a later one of the same name stands for the earlier."""
+    if (noted := _NOTED.get()) is not None:
+        noted.update(facts)
+
+
+@cache
+def installed(*, with_libraries: bool = True) -> Mapping[str, str]:
+    """Return the installed versions of offdiag and of what a model computes with; nothing is imported."""
+    return {name: _version(name) for name in ("offdiag", *(LIBRARIES if with_libraries else ()))}
+
+
+def other_versions(record: Record) -> dict[str, str]:
+    """Return in which versions a result differs from what is installed, as ``old → new``; of an old one nothing."""
+    made: Mapping[str, str] = record.get("versions", {})
+    here = installed()
+    return {name: f"{old} → {here[name]}" for name, old in made.items() if name in here and old != here[name]}
+
+
+def mixture(cells: Sequence[Sequence[Record]], here: Mapping[str, str] | None = None) -> str | None:
+    """Return in one line in what the cells of a table differ, and how many have each; None where in nothing.
+
+    Args:
+        cells: for each cell the records of the steps that led to it; what a record does not say is unknown, and no
+            difference. here: versions with which further cells would be made, if any would.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for records in cells:
+        for name, value in dict.fromkeys(fact for record in records for fact in _facts(record)):
+            counts.setdefault(name, Counter())[value] += 1
+    for name, value in (here or {}).items():
+        if name in counts:
+            counts[name][value] += 0
+    mixed = {name: found for name, found in sorted(counts.items()) if len(found) > 1}
+    if not mixed:
+        return None
+    told = "; ".join(f"{name} {', '.join(map(_counted, sorted(found.items())))}" for name, found in mixed.items())
+    return f"not all cells are made alike: {told}. They are accepted; --versions stale makes anew what is not of here."
+
+
+def _counted(item: tuple[str, int]) -> str:
+    value, n = item
+    return f"{value} ({n} cell{'s' if n != 1 else ''})" if n else f"{value} (what is to be done)"
+
+
+def _facts(record: Record) -> Iterator[tuple[str, str]]:
+    yield from record.get("versions", {}).items()
+    if "device" in record:
+        yield "device", str(record["device"])
+    model = record.get("model")
+    yield from ((f"{name} of {model}", str(record[name])) for name in _OF_A_MODEL if name in record)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
