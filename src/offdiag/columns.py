@@ -75,13 +75,21 @@ COUNTS = (
 )
 MEASURES = (
     Column("accuracy", "number", FRACTION, "n_correct / n."),
-    Column("ci_low", "number", FRACTION, "Lower end of its Wilson 95 % interval."),
-    Column("ci_high", "number", FRACTION, "Upper end of its Wilson 95 % interval."),
+    Column("ci_low", "number", FRACTION, "Lower end of its 95 % interval, of this very model (Wilson; by cluster)."),
+    Column("ci_high", "number", FRACTION, "Upper end of its 95 % interval, of this very model (Wilson; by cluster)."),
     Column("unparsed_rate", "number", FRACTION, "n_unparsed / n."),
     Column("difference", "number", POINTS, "Accuracy minus that of the baseline, on the examples that both answered."),
     Column("diff_low", "number", POINTS, "Lower end of its 95 % interval (Tango's score interval for pairs)."),
     Column("diff_high", "number", POINTS, "Upper end of its 95 % interval (Tango's score interval for pairs)."),
-    Column("p_value", "number", FRACTION, "Exact McNemar test of the difference, two-sided."),
+    Column("p_value", "number", FRACTION, "Test of the difference, two-sided (McNemar, mid-p)."),
+    Column("p_holm", "number", FRACTION, "`p_value` adjusted for all cells of the study (Holm)."),
+)
+SEED_VARIANCE = (
+    Column("seed_share", "number", "of p (1 − p)", "Variance between seeds that arms have in common."),
+    Column("seed_residual", "number", "of p (1 − p)", "Variance that neither the seed nor the example explains."),
+    Column("seed_freedom", "number", "", "Degrees of freedom of `seed_share`."),
+    Column("seed_arms", "number", "arms", "Learners of several draws behind it, which differ in what they are taught."),
+    Column("seed_p_equal", "number", FRACTION, "Bartlett's test that they vary alike; below 0.05 each stands alone."),
 )
 ERRORS = (
     Column("mean_error", "number", ERROR, "Mean error of the parsed answers."),
@@ -104,6 +112,7 @@ RECORDS = (
     Column("n_tokens", "integer", "tokens", "Length of the completion, or of the chosen answer."),
     Column("finish", "text", "", "What ended the completion: `stop` or `length`; `choice` where none is written."),
 )
+CLUSTER = Column("cluster", "text", "", "Examples of one value count as one: repeats, or as the study says.")
 RECORD_ERROR = Column("error", "number", ERROR, "How far the parsed answer is off; NA if none was found.")
 
 STEPS = (
@@ -144,11 +153,15 @@ def page() -> str:
         _table((STATE, *COUNTS, *MEASURES, BASELINE, FOLDER)),
         "Where the task grades by error:",
         _table(ERRORS),
+        "Where a learner has several draws:",
+        _table(SEED_VARIANCE),
         "## `records`: one row per example and cell",
         "The factors, a column for each property that the task splits results by, and:",
         _table(RECORDS),
         "Where the task grades by error:",
         _table((RECORD_ERROR,)),
+        "Where examples repeat, or the study names what they share:",
+        _table((CLUSTER,)),
         "## `steps`: one row per step of the plan",
         _table(STEPS),
         "## `measurements`: one frame per kind",

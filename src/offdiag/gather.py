@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offdiag.columns import CELLS, DTYPES, ERRORS, MEASURES, RECORD_ERROR, RECORDS, names
-from offdiag.errors import StoreError
+from offdiag.analyses.seed_variance import with_seed_variance
+from offdiag.columns import CELLS, CLUSTER, DTYPES, ERRORS, MEASURES, RECORD_ERROR, RECORDS, SEED_VARIANCE, names
+from offdiag.errors import StoreError, UserError
 from offdiag.models.finite import NOT_FINITE
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
-from offdiag.stats import median_interval, paired_difference, wilson
+from offdiag.stats import holm, median_interval
+from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.replicated import accuracy
 from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
@@ -27,12 +30,18 @@ def gather(plan: Plan, store: Store) -> Results:
     whole = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
     found = {cell: [record for record in records if record["status"] != NOT_FINITE] for cell, records in whole.items()}
     named = {name: cell for cell, name in plan.cell_names.items()}
+    clusters = _clusters(plan, found)
     cells = [
-        _cell_row(plan, store, cell, step, found, states) | {"n_errors": len(whole[cell]) - len(found[cell])}
+        _cell_row(plan, store, cell, step, found, states, clusters) | {"n_errors": len(whole[cell]) - len(found[cell])}
         for cell, step in plan.cells.items()
     ]
     factors = dict.fromkeys(name for cell, step in plan.cells.items() for name in _factors(plan, cell, step))
-    rows = [row for cell, step in plan.cells.items() for row in _record_rows(plan, cell, step, found[cell])]
+    rows = [
+        row
+        for cell, step in plan.cells.items()
+        for row in _record_rows(plan, cell, step, found[cell], clusters.get(cell))
+    ]
+    records = _tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *names(RECORDS)]))
     return Results(
         study=plan.study.name,
         scale=plan.scale,
@@ -40,8 +49,8 @@ def gather(plan: Plan, store: Store) -> Results:
         claim=plan.study.claim,
         params=plan.params_json,
         steps=pd.DataFrame([_step_row(store, state) for state in survey]),
-        cells=_cells(cells),
-        records=_tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *names(RECORDS)])),
+        cells=_cells(cells, records, list(factors)),
+        records=records,
         measurements=_measurements(store, plan.measurements, states),
         read_records=lambda name: whole[named[name]] if name in named else [],
         notices=(*_notices(plan, whole), *([mixed] if (mixed := plan.mixture(store, survey)) else [])),
@@ -104,11 +113,12 @@ def _cell_row(
     step: Grades,
     found: dict[Cell, list[dict[str, Any]]],
     states: dict[str, State],
+    clusters: Mapping[Cell, list[str]],
 ) -> dict[str, Any]:
     records = found[cell]
     n, correct = len(records), sum(record["correct"] for record in records)
     unparsed = sum(record["status"] == "unparsed" for record in records)
-    interval = wilson(correct, n)
+    interval = accuracy([[record["correct"] for record in records]], clusters=clusters.get(cell))
     return {
         **_factors(plan, cell, step),
         "state": _cell_state(store, step, states),
@@ -117,11 +127,11 @@ def _cell_row(
         "n_correct": correct,
         "n_unparsed": unparsed,
         "accuracy": correct / n if n else np.nan,
-        "ci_low": float(interval.low),
-        "ci_high": float(interval.high),
+        "ci_low": interval.low,
+        "ci_high": interval.high,
         "unparsed_rate": unparsed / n if n else np.nan,
         **_errors(cell, records),
-        **_against_baseline(plan, cell, found),
+        **_against_baseline(plan, cell, found, clusters),
         "folder": store.folder(step).relative_to(store.root).as_posix(),
     }
 
@@ -161,7 +171,36 @@ def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
     return "partial" if begun or states[step.answers.fingerprint] is State.DONE else "missing"
 
 
-def _against_baseline(plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, Any]]]) -> dict[str, Any]:
+def _clusters(plan: Plan, found: Mapping[Cell, list[dict[str, Any]]]) -> dict[Cell, list[str]]:
+    """Return the cluster of each record, by cell; nothing where no example of any cell shares one.
+
+    It is the value of the column that the design names, or else the first example with the same question and answer.
+
+    Raises:
+        UserError: the design names a column that the records of a cell lack.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    labels: dict[Cell, list[str]] = {}
+    repeated = False
+    for cell, records in found.items():
+        here = []
+        for record in records:
+            if name := plan.design.clusters:
+                if name not in record["strata"]:
+                    known = ", ".join(record["strata"]) or "none"
+                    raise UserError(f"clusters={name!r}: the examples of {plan.cell_names[cell]} have {known}")
+                here.append(f"{name}={record['strata'][name]}")
+            else:
+                content = (cell.evaluation.domain.task, str(record["problem"]), str(record["target"]))
+                here.append(first.setdefault(content, str(record["example"])))
+        labels[cell] = here
+        repeated |= len(set(here)) < len(here)
+    return labels if repeated else {}
+
+
+def _against_baseline(
+    plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, Any]]], clusters: Mapping[Cell, list[str]]
+) -> dict[str, Any]:
     base = plan.design.baseline_of(cell)
     row: dict[str, Any] = {
         "baseline": None, "n_paired": 0, "difference": np.nan, "diff_low": np.nan, "diff_high": np.nan,
@@ -171,32 +210,42 @@ def _against_baseline(plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, A
         return row
     row["baseline"] = plan.cell_names[base]
     reference = {record["example"]: record["correct"] for record in found[base]}
-    pairs = [(r["correct"], reference[r["example"]]) for r in found[cell] if r["example"] in reference]
-    if not pairs:
+    ours = [record["correct"] for record in found[cell]]
+    theirs = [reference.get(record["example"], np.nan) for record in found[cell]]
+    fixed = (True, True)  # these very models
+    paired = learner_difference([ours], [theirs], untrained=fixed, clusters=clusters.get(cell)).difference
+    if not paired.n:
         return row
-    ours, theirs = (np.array(side, dtype=bool) for side in zip(*pairs, strict=True))
-    paired = paired_difference(ours, theirs)
     return row | {
         "n_paired": paired.n,
-        "difference": paired.difference,
+        "difference": paired.value,
         "diff_low": paired.low,
         "diff_high": paired.high,
         "p_value": paired.p_value,
     }
 
 
-def _record_rows(plan: Plan, cell: Cell, step: Grades, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _record_rows(
+    plan: Plan, cell: Cell, step: Grades, records: list[dict[str, Any]], clusters: Sequence[str] | None
+) -> Iterator[dict[str, Any]]:
     factors = _factors(plan, cell, step)
     by_error = (RECORD_ERROR,) if get_task(cell.evaluation.domain.task).graded_by_error else ()
     kept = names((*RECORDS, *by_error))
-    for record in records:
+    for place, record in enumerate(records):
         short = {name: record[name] for name in kept}
-        yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"]}
+        shared = {} if clusters is None else {CLUSTER.name: clusters[place]}
+        yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"], **shared}
 
 
-def _cells(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    frame = _tidy(pd.DataFrame(rows, columns=None if rows else names(CELLS)))
-    return frame.astype({c.name: DTYPES[c.kind] for c in (*MEASURES, *ERRORS) if c.name in frame.columns})
+def _cells(rows: list[dict[str, Any]], records: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+    """Return the frame of the cells, with what only all of them together say: adjusted p and variance of seeds."""
+    if not rows:
+        return _tidy(pd.DataFrame(columns=names(CELLS)))
+    frame = pd.DataFrame(rows)
+    frame.insert(list(frame).index("p_value") + 1, "p_holm", holm(frame["p_value"].to_numpy(np.float64)))
+    frame = with_seed_variance(_tidy(frame), records, factors)
+    kinds = {c.name: DTYPES[c.kind] for c in (*MEASURES, *ERRORS, *SEED_VARIANCE) if c.name in frame.columns}
+    return frame.astype(kinds)
 
 
 def _tidy(frame: pd.DataFrame) -> pd.DataFrame:

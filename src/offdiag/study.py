@@ -195,6 +195,8 @@ class Design:
         analyses, figures: what is made of the results.
         published: what others have measured, for ``offdiag compare``.
         exports: files that others read, for ``offdiag export``.
+        clusters: a column of the records (a stratum of the task, such as ``passage``) whose examples of one value are
+            not independent; intervals then count the values, not the examples. By default examples that repeat.
     """
 
     cells: tuple[Cell, ...] = ()
@@ -204,6 +206,7 @@ class Design:
     figures: tuple[StudyFigure, ...] = ()
     published: tuple[Published, ...] = ()
     exports: tuple[StudyExport, ...] = ()
+    clusters: str = ""
 
     def check_tables(self) -> None:
         """Check that every measurement says the table that its rows belong to.

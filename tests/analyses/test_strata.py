@@ -52,7 +52,7 @@ def test_seeds_are_averaged_with_an_interval_over_seeds_and_items():
     assert hard["accuracy"] == pytest.approx((share + 1) / 2)
     assert (hard["n_seeds"], hard["n_planned_seeds"], hard["n_items"]) == (2, 2, 30)
     assert 0 <= hard["ci_low"] < share  # two seeds that far apart tell little
-    assert hard["ci_high"] == 1
+    assert 0.95 < hard["ci_high"] <= 1
 
 
 def test_an_arm_that_is_not_done_says_so_and_counts_the_items_of_the_others():

@@ -13,7 +13,7 @@ from offdiag.store import Store
 from support.tiny_study import answer_by_hand, steps_of, tiny_plan
 
 EVERY = (
-    *(*columns.CELLS, *columns.SOME_FACTORS, *columns.ERRORS),
+    *(*columns.CELLS, *columns.SOME_FACTORS, *columns.ERRORS, *columns.SEED_VARIANCE, columns.CLUSTER),
     *(*columns.RECORDS, columns.RECORD_ERROR, *columns.STEPS, *columns.MEASUREMENTS),
 )
 
@@ -37,7 +37,7 @@ def test_the_frames_have_these_columns_of_these_types(results):
     strata = list(results.read_records(results.cells["cell"].iloc[0])[0]["strata"])
     frames = (("cells", results.cells, columns.CELLS), ("records", results.records, columns.RECORDS))
     for name, frame, wanted in frames:
-        known = {**factors, **{column.name: column for column in wanted}}
+        known = {**factors, **{column.name: column for column in (*wanted, *columns.SEED_VARIANCE)}}
         assert set(names(columns.FACTORS)) | set(names(wanted)) <= set(frame), name
         own = [c for c in frame if not str(c).startswith(("train_", "eval_")) and c not in known]
         assert own == ([] if name == "cells" else strata), name

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -64,8 +65,21 @@ def test_a_square_words_its_numbers():
     cells.loc[2, ["difference", "diff_low", "diff_high"]] = [-0.25, -0.4, -0.1]
     square = build_matrix(of(cells), NO_STEPS).cells[2]
     assert (square.accuracy, square.interval, square.count, square.unparsed) == ("50.0", "15.0–85.0", "n = 4", "25.0 %")
-    assert (square.difference, square.clear, square.shade) == ("−25.0 [−40.0, −10.0]", True, 10)
+    assert (square.difference, square.shade) == ("−25.0 [−40.0, −10.0]", 10)
     assert dict(square.facts)["difference"] == "−25.0 [−40.0, −10.0] points to zero-shot/base=8,digits=2"
+
+
+def test_bold_follows_the_p_value_adjusted_for_all_squares_not_the_interval():
+    cells = synthetic.build(4, {}).cells.head(4).astype(object)
+    cells["difference"] = [np.nan, 0.3, 0.2, 0.2]
+    for name, value in (("diff_low", 0.01), ("diff_high", 0.5), ("baseline", cells["cell"].iloc[0])):
+        cells.loc[cells.index[1:], name] = value
+    cells["p_value"] = [np.nan, 0.001, 0.04, 0.03]
+    matrix = build_matrix(of(cells), NO_STEPS)
+    squares = [cell for _, rows in matrix.groups for row in rows for grid in row.grid_cells for cell in grid.cells]
+    assert {cell.name: cell.clear for cell in squares} == dict(
+        zip(cells["cell"], (False, True, False, False), strict=True)
+    )
 
 
 def test_two_prompt_styles_and_two_seeds_stay_apart():

@@ -11,7 +11,9 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import require, select
 from offdiag.errors import UserError
-from offdiag.stats import FloatArray, hierarchical_bootstrap, holm, paired_difference, wilson
+from offdiag.stats import FloatArray, holm
+from offdiag.stats.learner_difference import difference_of_replicates, learner_difference
+from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,9 +54,9 @@ class AnsweringAgreement(StudyAnalysis):
 
         ``same`` (share of equal answers), ``written`` and ``chosen`` (the two accuracies) and ``difference`` (chosen
         minus written) are over the items that both ways answered. One pair has Wilson's intervals, Tango's for the
-        difference and McNemar's exact ``p_value``, with ``p_holm`` corrected for all rows; several pairs are averaged,
-        with the hierarchical bootstrap over pairs and items and no p value. ``same_of_parsed`` leaves out what was not
-        parsed. ``n_items`` counts answers, ``state`` says why there are none.
+        difference and McNemar's mid-p as ``p_value``, with ``p_holm`` corrected for all rows; several pairs are
+        averaged, with intervals for new pairs and items. ``same_of_parsed`` leaves out what was not parsed. ``n_items``
+        counts answers, ``state`` says why there are none.
 
         Raises:
             UserError: no cell is asked both ways, or two are asked the same way.
@@ -130,12 +132,7 @@ def _share(done: Sequence[AnsweringPair], column: str) -> tuple[float, float, fl
     """Return the share of a column of 0 and 1 with its interval."""
     if not done:
         return math.nan, math.nan, math.nan
-    if len(done) == 1:
-        values = done[0].items[column]
-        low, high = wilson(values.sum(), len(values))
-        return float(values.mean()), float(low), float(high)
-    found = hierarchical_bootstrap(_grid(done, column), names=("agreement", column))
-    return found.mean, max(0.0, found.low), min(1.0, found.high)
+    return accuracy(_grid(done, column))[:3]
 
 
 def _difference(done: Sequence[AnsweringPair]) -> dict[str, float]:
@@ -143,12 +140,12 @@ def _difference(done: Sequence[AnsweringPair]) -> dict[str, float]:
     names = ("difference", "diff_low", "diff_high", "p_value")
     if not done:
         return dict.fromkeys(names, math.nan)
+    chosen, written = _grid(done, "chosen"), _grid(done, "written")
     if len(done) == 1:
-        items = done[0].items
-        paired = paired_difference(items["chosen"].to_numpy(), items["written"].to_numpy())
-        return dict(zip(names, (paired.difference, paired.low, paired.high, paired.p_value), strict=True))
-    found = hierarchical_bootstrap(_grid(done, "chosen") - _grid(done, "written"), names=("agreement", "difference"))
-    return dict(zip(names, (found.mean, max(-1.0, found.low), min(1.0, found.high), math.nan), strict=True))
+        found = learner_difference(chosen, written, untrained=(True, True)).difference
+    else:
+        found = difference_of_replicates(chosen - written)
+    return dict(zip(names, (found.value, found.low, found.high, found.p_value), strict=True))
 
 
 def _grid(done: Sequence[AnsweringPair], column: str) -> FloatArray:

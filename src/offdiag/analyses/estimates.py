@@ -1,13 +1,18 @@
 """Accuracy, or its difference to the baseline, of one cell or of the same cell under several seeds."""
 
 import math
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from offdiag.analyses.seed_variance import clusters_of, common_variance
 from offdiag.analyses.selection import DONE, one_per, state_of
 from offdiag.errors import UserError
-from offdiag.stats import FloatArray, hierarchical_bootstrap
+from offdiag.stats import Estimate, FloatArray
+from offdiag.stats.components import SeedVariance
+from offdiag.stats.learner_difference import difference_of_replicates, learner_difference
+from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +46,9 @@ def estimate(
 ) -> CellEstimate:
     """Return the accuracy, or the paired difference to the baseline, of cells that differ only in their seed.
 
-    One finished cell keeps its own interval (Wilson, or paired); several are averaged, with the hierarchical bootstrap
-    over seeds and items of ``records``.
+    One cell planned keeps its own interval, which knows its items only; of several the mean has an interval for new
+    seeds and items (:func:`offdiag.stats.replicated.accuracy`, :func:`offdiag.stats.learner_difference`), with the
+    variance between seeds of the cells' kind where they know it (:func:`common_variance`).
 
     Raises:
         UserError: no cell, two cells of one seed, or a finished cell without records.
@@ -56,24 +62,35 @@ def estimate(
         return CellEstimate(
             math.nan, math.nan, math.nan, state_of(cells["state"], "no baseline"), 0, len(cells), n_items
         )
-    if len(done) == 1:
+    pooled = common_variance(done)
+    if len(done) == 1 and (pooled is None or len(cells) == 1):
         value, low, high = (float(done[name].iloc[0]) for name in (quantity, *COLUMNS[quantity]))
+    elif quantity == "accuracy":
+        (grid,), clusters = _grids(done, records, ("cell",), quantity)
+        value, low, high = accuracy(grid, clusters=clusters, pooled=pooled)[:3]
     else:
-        names = tuple(sorted(done["cell"].astype(str)))
-        result = hierarchical_bootstrap(_grid(done, records, quantity), names=(quantity, *names))
-        value, low, high = result.mean, result.low, result.high
+        value, low, high = _difference(done, records, pooled)[:3]
     return CellEstimate(value, low, high, DONE, len(done), len(cells), n_items, tuple(done[quantity].astype(float)))
 
 
-def _grid(done: "pd.DataFrame", records: "pd.DataFrame", quantity: str) -> FloatArray:
-    """Return verdicts, or their differences to the baseline's, ``[seeds, items]``; NaN where an item is not shared."""
-    wanted = {*done["cell"], *(done["baseline"] if quantity == "difference" else ())}
+def _difference(done: "pd.DataFrame", records: "pd.DataFrame", pooled: SeedVariance | None) -> Estimate:
+    """Return the difference to the baseline: to the one of all seeds, or seed by seed."""
+    (ours, theirs), clusters = _grids(done, records, ("cell", "baseline"), "difference")
+    if done["baseline"].nunique() == 1:
+        fixed = (False, True)
+        return learner_difference(ours, theirs[:1], untrained=fixed, clusters=clusters, pooled=pooled).difference
+    return difference_of_replicates(ours - theirs, clusters=clusters)
+
+
+def _grids(
+    done: "pd.DataFrame", records: "pd.DataFrame", columns: Sequence[str], quantity: str
+) -> tuple[list[FloatArray], list[Hashable] | None]:
+    """Return verdicts ``[seeds, items]`` of the cells that each column names, and the clusters of the items."""
+    wanted = {name for column in columns for name in done[column]}
     absent = wanted - set(records["cell"])
     if absent:
         raise UserError(f"no records of {', '.join(sorted(map(str, absent)))}: an average over seeds needs them")
     found = records[records["cell"].isin(wanted)]
     wide = found.assign(correct=found["correct"].astype(float)).pivot(index="cell", columns="example", values="correct")
-    grid = wide.loc[done["cell"].tolist()].to_numpy(np.float64)
-    if quantity == "difference":
-        grid = grid - wide.loc[done["baseline"].tolist()].to_numpy(np.float64)
-    return np.asarray(grid, np.float64)
+    grids = [wide.loc[done[column].tolist()].to_numpy(np.float64) for column in columns]
+    return grids, clusters_of(found, wide.columns.tolist())

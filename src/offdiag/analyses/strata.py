@@ -9,8 +9,10 @@ import numpy as np
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.estimates import CellEstimate
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.seed_variance import clusters_of, seed_variances, usable
 from offdiag.analyses.selection import DONE, Where, one_per, require, select, state_of
-from offdiag.stats import hierarchical_bootstrap, wilson
+from offdiag.stats.components import SeedVariance
+from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +49,9 @@ def accuracy_by_stratum(
 ) -> "pd.DataFrame":
     """Return the accuracy of each arm on the items of each stratum.
 
-    One cell has Wilson's interval; cells that differ in their seed are averaged, with the hierarchical bootstrap over
-    seeds and items. The items of a stratum are those that any finished cell with the same value of ``by`` was asked.
+    Intervals are those of :func:`offdiag.stats.replicated.accuracy`: cells that differ in their seed are averaged, with
+    the variance between seeds that arms which are taught something else have in common on these items. The items of a
+    stratum are those that any finished cell with the same value of ``by`` was asked.
 
     Returns:
         One row per arm, value of ``by`` and stratum, with :data:`COLUMNS` (and ``by``): ``n_items`` is the number of
@@ -67,6 +70,9 @@ def accuracy_by_stratum(
     records = frames.answers(done)
     if done:
         require(records, stratum)
+    variances: dict[Any, Mapping[str, SeedVariance | None]] = {}
+    for value in records[stratum].dropna().unique().tolist() if done else ():
+        variances[value] = seed_variances(frames.cells, frames.records[frames.records[stratum] == value])
     rows = []
     for name, cells in chosen.items():
         for place in places:
@@ -75,7 +81,8 @@ def accuracy_by_stratum(
                 continue
             among = records if by is None else records[records[by] == place]
             for value in sorted(among[stratum].dropna().unique().tolist()) if done else [None]:
-                spot = _estimate(here, among[among[stratum] == value] if done else among, f"{name}, {by} = {place}")
+                asked = among[among[stratum] == value] if done else among
+                spot = _estimate(here, asked, f"{name}, {by} = {place}", variances.get(value, {}))
                 row = dict(zip(COLUMNS, (name, value, *_numbers(spot)), strict=True))
                 rows.append(row if by is None else {by: place, **row})
     return pd.DataFrame(rows, columns=[*([by] if by else []), *COLUMNS])
@@ -89,7 +96,9 @@ def _places(chosen: Mapping[str, "pd.DataFrame"], by: str | None) -> list[Any]:
     return sorted({value for cells in chosen.values() for value in cells[by].dropna().tolist()})
 
 
-def _estimate(cells: "pd.DataFrame", asked: "pd.DataFrame", place: str) -> CellEstimate:
+def _estimate(
+    cells: "pd.DataFrame", asked: "pd.DataFrame", place: str, variances: Mapping[str, SeedVariance | None]
+) -> CellEstimate:
     """Return the accuracy of the finished ones of ``cells`` among the answers ``asked`` in this stratum."""
     one_per(cells, ("seed",), f"arm {place}", "where= or arms=")
     n_items = int(asked["example"].nunique())
@@ -102,12 +111,10 @@ def _estimate(cells: "pd.DataFrame", asked: "pd.DataFrame", place: str) -> CellE
         index="cell", columns="example", values="correct"
     )
     by_seed = tuple(wide.mean(axis=1).tolist())
-    if n_done == 1:
-        low, high = wilson(float(wide.sum(axis=1).iloc[0]), wide.shape[1])
-        return CellEstimate(by_seed[0], float(low), float(high), DONE, 1, len(cells), n_items, by_seed)
-    result = hierarchical_bootstrap(wide.to_numpy(np.float64), names=("strata", *map(str, wide.index)))
-    ends = max(result.low, 0.0), min(result.high, 1.0)
-    return CellEstimate(result.mean, *ends, DONE, n_done, len(cells), n_items, by_seed)
+    pooled = usable(variances.get(str(wide.index[0]))) if len(cells) > 1 else None
+    clusters = clusters_of(answers, wide.columns.tolist())
+    found = accuracy(wide.to_numpy(np.float64), clusters=clusters, pooled=pooled)
+    return CellEstimate(*found[:3], DONE, n_done, len(cells), n_items, by_seed)
 
 
 def _numbers(spot: CellEstimate) -> tuple[Any, ...]:

@@ -68,7 +68,7 @@ def gap(matrix: Matrix, rows: NDArray[np.bool_] | bool = True, level: float = 0.
     n_rows, n_seeds = int(known.any(axis=0).sum()), int(known.any(axis=1).sum())
     of_rows = mean_interval(by_row.T[known.any(axis=0)]).mean
     std = float(of_rows.std()) if n_rows else np.nan
-    return Spread(over.mean, std, over.low, over.high, n_rows, int(chosen.sum()) - n_rows, n_seeds)
+    return Spread(over.value, std, over.low, over.high, n_rows, int(chosen.sum()) - n_rows, n_seeds)
 
 
 def statistics(found: TransferMatrices, split_by: str = "", level: float = 0.95) -> "pd.DataFrame":

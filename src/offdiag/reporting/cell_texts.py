@@ -21,7 +21,8 @@ STATES = {
 MEASURED = (
     *("state", "n_planned", "n", "n_correct", "n_unparsed", "accuracy", "ci_low", "ci_high", "unparsed_rate"),
     *("mean_error", "median_error", "median_low", "median_high"),
-    *("baseline", "n_paired", "difference", "diff_low", "diff_high", "p_value", "folder"),
+    *("baseline", "n_paired", "difference", "diff_low", "diff_high", "p_value", "p_holm", "folder"),
+    *("seed_share", "seed_residual", "seed_freedom", "seed_arms", "seed_p_equal"),
 )
 
 Row = Mapping[str, Any]  # a row of a frame, with None for whatever is missing
@@ -34,7 +35,9 @@ class ResultText:
     Attributes:
         shade: 0 to ``SHADES`` for accuracies from 0 to 1, None without an accuracy.
         error: how far answers are off, where they can be.
-        clear: whether the interval of the difference leaves out zero.
+        clear: whether the difference is not 0 by its p value, adjusted for all squares of the matrix (Holm).
+        p_value: of the difference; None where there is none.
+        alone: the interval by the variance between its own seeds, where the other one is by what arms have in common.
     """
 
     shade: int | None
@@ -44,7 +47,9 @@ class ResultText:
     unparsed: str
     error: str
     difference: str
-    clear: bool
+    clear: bool = False
+    p_value: float | None = None
+    alone: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +109,7 @@ def _word_cell(index: int, cell: Row, step: Row) -> CellText:
         unparsed=f"{percent(cell['unparsed_rate'])} %" if (cell["unparsed_rate"] or 0) > 0 else "",
         error=_error(cell),
         difference=_difference(cell),
-        clear=cell["diff_low"] is not None and (cell["diff_low"] > 0 or cell["diff_high"] < 0),
+        p_value=cell["p_value"],
         reason="" if has else str(step.get("note") or ""),
         facts=_facts(cell, step),
     )
@@ -138,7 +143,9 @@ def _facts(cell: Row, step: Row) -> tuple[tuple[str, str], ...]:
         results |= {"median error": error, "mean error": number(cell["mean_error"])}
     if cell["difference"] is not None:
         results["difference"] = f"{_difference(cell)} points to {cell['baseline']}"
-        results["paired on"] = f"{number(cell['n_paired'])} examples, p = {number(cell['p_value'])} (not adjusted)"
+        results["paired on"] = (
+            f"{number(cell['n_paired'])} examples, p = {number(cell['p_value'])}, {number(cell.get('p_holm'))} adjusted"
+        )
     factors = {name: number(value) for name, value in cell.items() if value is not None and name not in MEASURED}
     places = {"fingerprint": step.get("fingerprint"), "folder": cell["folder"]}
     return tuple((results | factors | {name: str(value) for name, value in places.items() if value}).items())

@@ -2,15 +2,19 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from offdiag.analyses.frames import Frames
 from offdiag.reporting.cell_texts import CellText, ResultText, Row, rows_of, word_cells
 from offdiag.reporting.means import mean_of
+from offdiag.reporting.remarks import remarks_on
 from offdiag.reporting.wording import number
+from offdiag.stats import holm
+
+CLEAR = 0.05  # adjusted p below which a difference is printed bold
 
 # What makes an evaluation, its domain first.
 _COLUMN = ("tested_on", "task", "split", "prompt", "answering", "per", "thinking", "template")
@@ -65,12 +69,13 @@ class MatrixRow:
 
 @dataclass(frozen=True, kw_only=True)
 class PageMatrix:
-    """The matrix: columns, rows by method, all cells in the order of the plan, and what they have in common."""
+    """The matrix: columns, rows by method, all cells in the order of the plan, what they share, and remarks."""
 
     evaluations: tuple[Heading, ...]
     groups: tuple[tuple[str, tuple[MatrixRow, ...]], ...]
     cells: tuple[CellText, ...]
     common: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...]
 
     @property
     def averaged(self) -> bool:
@@ -90,11 +95,13 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
     for row, cell in zip(rows, texts, strict=True):
         draws[row["first_draw"]].setdefault(cell.arm, row)
         at[row["first_draw"], _column(row)].append(cell)
+    squares = _squares(at, frames)
     groups: defaultdict[str, list[MatrixRow]] = defaultdict(list)
     first = [next(iter(arms.values())) for arms in draws.values()]
     for row, domain, arms in zip(first, _domains(first, "train", shared), draws.values(), strict=True):
         heading = Heading(domain=domain, details=tuple(_who(list(arms.values()), rows)))
-        grid_cells = tuple(_grid_cell(at[row["first_draw"], column], frames) for column in columns)
+        nothing = GridCell(cells=(), replicated=False, mean=None)
+        grid_cells = tuple(squares.get((row["first_draw"], column), nothing) for column in columns)
         groups[str(row["method"])].append(MatrixRow(name=_plain_name(row), heading=heading, grid_cells=grid_cells))
     asked = list(columns.values())
     return PageMatrix(
@@ -108,6 +115,7 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
             *((name, values[0]) for name in _COMMON if len(values := _values(rows, name)) == 1),
             *(("domain", part) for part in [", ".join(shared)] if part),
         ),
+        remarks=remarks_on(frames),
     )
 
 
@@ -124,9 +132,28 @@ def _filled(row: Row) -> Row:
     }
 
 
-def _grid_cell(texts: Sequence[CellText], frames: Frames) -> GridCell:
-    replicated = 1 < len(texts) == len({cell.arm for cell in texts})
-    return GridCell(cells=tuple(texts), replicated=replicated, mean=mean_of(texts, frames) if replicated else None)
+def _squares(at: Mapping[tuple[str, str], Sequence[CellText]], frames: Frames) -> dict[tuple[str, str], GridCell]:
+    """Return the squares of the matrix; a difference is clear by its p value, adjusted for all squares (Holm)."""
+    found = {}
+    for place, texts in at.items():
+        replicated = 1 < len(texts) == len({cell.arm for cell in texts})
+        found[place] = GridCell(
+            cells=tuple(texts), replicated=replicated, mean=mean_of(texts, frames) if replicated else None
+        )
+    shown = [
+        text for square in found.values() for text in ([square.mean] if square.replicated else square.cells) if text
+    ]
+    tested = [text for text in shown if text.p_value is not None]
+    p_values = holm([text.p_value for text in tested if text.p_value is not None])
+    clear = {id(text) for text, p in zip(tested, p_values, strict=True) if p < CLEAR}
+    return {
+        place: replace(
+            square,
+            cells=tuple(replace(text, clear=id(text) in clear) for text in square.cells),
+            mean=square.mean and replace(square.mean, clear=id(square.mean) in clear),
+        )
+        for place, square in found.items()
+    }
 
 
 def _column(row: Row) -> str:

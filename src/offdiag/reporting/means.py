@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.mean_accuracy import answer_grids, mean_accuracy
+from offdiag.analyses.seed_variance import common_variance
 from offdiag.reporting.cell_texts import SHADES, CellText, ResultText
 from offdiag.reporting.wording import known, number, percent, percents, points
-from offdiag.stats import FloatArray
+from offdiag.stats import UNKNOWN, Estimate
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.means import mean_interval
+from offdiag.stats.replicated import accuracy
 
 
 def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
@@ -24,19 +26,27 @@ def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
         return None
     cells = frames.cells[frames.cells["cell"].isin(names)]
     base = _baseline(cells, frames)
-    grids = answer_grids([cells] if base is None else [cells, base], frames, {}, "matrix")
-    mean, low, high = mean_accuracy(grids[0], ("matrix", *names))[:3]
-    difference, clear = ("", False) if base is None else _difference(grids[0], grids[1], names)
+    grids, clusters = answer_grids([cells] if base is None else [cells, base], frames, {}, "matrix")
+    pooled = common_variance(cells)
+    mean, low, high = accuracy(grids[0], clusters=clusters, pooled=pooled)[:3]
+    alone = UNKNOWN if pooled is None else accuracy(grids[0], clusters=clusters)
+    difference = UNKNOWN
+    if base is not None:
+        fixed = (False, bool(base["seed"].isna().all()))
+        difference = learner_difference(
+            grids[0], grids[1], untrained=fixed, clusters=clusters, pooled=pooled
+        ).difference
     lacking = f"{len(names)} of {len(texts)} draws · " if len(names) < len(texts) else ""
     return ResultText(
         shade=round(mean * SHADES),
         accuracy=percent(mean),
         interval=percents(low, high),
+        alone=percents(alone.low, alone.high) if pooled is not None else "",
         count=f"{lacking}n = {_range((~np.isnan(grids[0])).sum(axis=1).tolist())}",
         unparsed=_unparsed(cells),
         error=_error(cells),
-        difference=difference,
-        clear=clear,
+        difference="" if base is None else _points(difference),
+        p_value=difference.p_value if known(difference.p_value) else None,
     )
 
 
@@ -47,10 +57,8 @@ def _baseline(cells: pd.DataFrame, frames: Frames) -> pd.DataFrame | None:
     return base if len(base) == 1 and cells["difference"].notna().all() else None
 
 
-def _difference(ours: FloatArray, theirs: FloatArray, names: Sequence[str]) -> tuple[str, bool]:
-    """Return the difference paired on items, as text, and whether its interval leaves out zero."""
-    found = learner_difference(ours, theirs, untrained=(False, len(theirs) == 1)).difference
-    return f"{points(found.value)} [{points(found.low)}, {points(found.high)}]", found.low > 0 or found.high < 0
+def _points(difference: Estimate) -> str:
+    return f"{points(difference.value)} [{points(difference.low)}, {points(difference.high)}]"
 
 
 def _unparsed(cells: pd.DataFrame) -> str:

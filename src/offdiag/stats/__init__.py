@@ -1,8 +1,6 @@
-"""Statistics: intervals, paired tests, bootstraps, means, correlations and probes; NumPy and SciPy only."""
+"""Statistics: intervals, paired tests, components, bootstraps, means, correlations and probes; NumPy and SciPy only."""
 
 from offdiag.stats.bootstrap import (
-    BootstrapMean,
-    hierarchical_bootstrap,
     item_counts,
     percentile_ends,
     replicate_ends,
@@ -18,7 +16,7 @@ from offdiag.stats.intervals import (
     normal_quantile,
     wilson,
 )
-from offdiag.stats.means import CrossedMean, crossed_mean
+from offdiag.stats.means import crossed_mean
 from offdiag.stats.paired import (
     PairedDifference,
     holm,
@@ -30,14 +28,11 @@ from offdiag.stats.paired import (
 
 __all__ = [
     "UNKNOWN",
-    "BootstrapMean",
-    "CrossedMean",
     "Estimate",
     "FloatArray",
     "Interval",
     "PairedDifference",
     "crossed_mean",
-    "hierarchical_bootstrap",
     "holm",
     "independent_difference",
     "item_counts",

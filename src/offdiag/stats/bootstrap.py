@@ -6,33 +6,14 @@ conditions that share the items can use one set of counts.
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import Name, stream
+from offdiag.stats.components import MeanVariance, Part, residual_share
 from offdiag.stats.intervals import FloatArray, normal_quantile
-
-IntervalMethod: TypeAlias = Literal["items", "seeds and items"]
-
-
-class BootstrapMean(NamedTuple):
-    """A mean over seeds and items with its interval.
-
-    Attributes:
-        mean: over all known values.
-        low, high: ends of the interval; NaN if there is no value.
-        n_seeds, n_items: rows and columns with at least one value.
-        method: what was resampled; with ``"items"`` (one seed) the interval does not include the spread between seeds.
-    """
-
-    mean: float
-    low: float
-    high: float
-    n_seeds: int
-    n_items: int
-    method: IntervalMethod
 
 
 def item_counts(n_items: int, n_resamples: int, seed: int, *names: Name) -> NDArray[np.int64]:
@@ -52,40 +33,6 @@ def seed_counts(n_seeds: int, n_resamples: int, seed: int, *names: Name) -> NDAr
     return _counts(stream(seed, "bootstrap", *names), max(1, n_seeds - 1), n_seeds, n_resamples)
 
 
-def hierarchical_bootstrap(
-    values: ArrayLike, n_resamples: int = 2000, level: float = 0.95, seed: int = 0, names: tuple[Name, ...] = ()
-) -> BootstrapMean:
-    """Return the mean of ``values`` ``[seeds, items]`` (NaN where missing), resampling seeds and items.
-
-    The seeds share the items (crossed, not nested), so each resample draws items once for all seeds. With one seed the
-    interval is made of percentiles. With several it is mean ± t x standard error, because percentiles over a handful of
-    seeds are far too short. Drawing n_seeds - 1 seeds makes the standard error unbiased (Rao and Wu 1988). t has
-    n_seeds - 1 degrees of freedom, and more the larger the part of the variance that comes from the items
-    (Satterthwaite; Hillis 2007 for the same design of readers by cases). Two seeds that happen to agree still give an
-    interval that is somewhat too short.
-
-    Raises:
-        ValueError: ``values`` is not two-dimensional.
-    """
-    grid = np.asarray(values, np.float64)
-    if grid.ndim != 2:
-        raise ValueError(f"hierarchical_bootstrap: expected [seeds, items], got {grid.ndim} dimensions")
-    known = ~np.isnan(grid)
-    grid, known = grid[np.ix_(known.any(1), known.any(0))], known[np.ix_(known.any(1), known.any(0))]
-    n_seeds, n_items = grid.shape
-    method: IntervalMethod = "items" if n_seeds < 2 else "seeds and items"
-    if not grid.size:
-        return BootstrapMean(math.nan, math.nan, math.nan, n_seeds, n_items, method)
-    mean = float(grid[known].mean())
-    generator = stream(seed, "bootstrap", "hierarchical", *names)
-    seeds = _counts(generator, max(1, n_seeds - 1), n_seeds, n_resamples).astype(np.float64)
-    items = _counts(generator, n_items, n_items, n_resamples).astype(np.float64)
-    means = resampled_means(grid, seeds, items)
-    means = means[~np.isnan(means)]
-    low, high = replicate_ends(mean, means, np.nanmean(grid, axis=1), level)
-    return BootstrapMean(mean, low, high, n_seeds, n_items, method)
-
-
 def percentile_ends(replicates: FloatArray, level: float = 0.95) -> tuple[float, float]:
     """Return the ends of the central ``level`` of the replicates."""
     tail = (1 - level) / 2
@@ -101,14 +48,49 @@ def replicate_ends(
 
     Args:
         value: the statistic. replicates: one per resample, of n_seeds - 1 seeds (or the only one) and all items.
-        by_seed: the statistic of each seed. For one seed the ends are percentiles, else those described at
-            :func:`hierarchical_bootstrap`.
+        by_seed: the statistic of each seed. For one seed the ends are percentiles. For several they are value ± t x
+            standard error, because percentiles over a handful of seeds are far too short; t has n_seeds - 1 degrees of
+            freedom, and more the larger the part of the variance that comes from the items (Satterthwaite; Hillis 2007
+            for the same design of readers by cases).
     """
     if len(by_seed) < 2:
         return percentile_ends(replicates, level)
     spread = replicate_spread(replicates, [by_seed])
     half = spread.quantile(level) * spread.error
     return value - half, value + half
+
+
+def seeds_and_items_ends(
+    by_seed: ArrayLike, replicates: Sequence[FloatArray], level: float = 0.95
+) -> tuple[float, float]:
+    """Return the ends of the interval of a mean over seeds of any statistic of the items, for new seeds and items.
+
+    Args:
+        by_seed: ``[seeds]``, the statistic of each seed. replicates: per seed, its value in each resample of the items
+            ``[n_resamples]``, the same resamples for all seeds.
+
+    The parts of the variance are those of :mod:`offdiag.stats.components`: resamples of the mean over seeds vary by
+    item / n + residual / (S n), those of one seed by (item + residual) / n, and the seeds themselves by seed / S +
+    residual / (S n). Percentiles for one seed; NaN for none, and where nothing varies.
+    """
+    values = np.asarray(by_seed, np.float64)
+    if not len(values):
+        return math.nan, math.nan
+    grid = np.stack(list(replicates))
+    grid = grid[:, ~np.isnan(grid).any(axis=0)]
+    if not grid.size:
+        return math.nan, math.nan
+    if np.ptp(grid) < 1e-12 and np.ptp(values) < 1e-12:  # nothing but rounding
+        return math.nan, math.nan
+    if len(values) < 2:
+        return percentile_ends(grid[0], level)
+    freedom = len(values) - 1
+    of_mean, of_one = float(np.var(grid.mean(axis=0))), float(np.var(grid, axis=1).mean())
+    residual, share = max(0.0, of_one - of_mean) / freedom, residual_share(freedom)
+    seeds = max(0.0, float(np.var(values, ddof=1)) / len(values) - share * residual)
+    variance = MeanVariance((Part(seeds, freedom), Part(max(0.0, of_mean - (1 - share) * residual))))
+    half = variance.quantile(level) * math.sqrt(variance.variance)
+    return float(values.mean()) - half, float(values.mean()) + half
 
 
 class StandardError(NamedTuple):
@@ -131,7 +113,7 @@ def replicate_spread(replicates: FloatArray, by_seed: Sequence[FloatArray]) -> S
         replicates: of the sum, one per resample. by_seed: per set, the statistic of each seed.
 
     The degrees of freedom are Welch's over the sets, and more the larger the part of the variance that comes from the
-    items; see :func:`hierarchical_bootstrap`.
+    items; see :func:`replicate_ends`.
     """
     variance = float(np.var(replicates))
     parts = [(float(np.var(values, ddof=1)) / len(values), len(values) - 1) for values in by_seed if len(values) > 1]

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from offdiag.stats.intervals import FloatArray, normal_quantile
 
+UNEQUAL = 0.05  # p of the test of equal variances between seeds, below which arms are not pooled
 NEEDED = 4  # degrees of freedom of the seeds at which half of the residual is told apart from their variance
 
 
@@ -126,6 +127,11 @@ class SeedVariance(NamedTuple):
     freedom: float
     n_arms: int
     p_equal: float
+
+    @property
+    def usable(self) -> bool:
+        """Whether several arms tell it, and nothing says that they differ: p of 0.05 or more, or no test."""
+        return self.n_arms > 1 and not self.p_equal < UNEQUAL
 
 
 def pooled_seed_variance(arms: Sequence[Components]) -> SeedVariance | None:

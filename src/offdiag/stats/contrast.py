@@ -1,34 +1,34 @@
-"""Weighted sums of mean accuracies on several sets of items, by the same learners of several draws."""
+"""Weighted sums of mean accuracies on several sets of items, by the same learner of several seeds."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offdiag.seeds import Name
-from offdiag.stats.bootstrap import item_counts, replicate_ends, resampled_means, seed_counts
-from offdiag.stats.intervals import Estimate, FloatArray, independent_sum, wilson
+from offdiag.stats.components import MeanVariance, Part, components, residual_share
+from offdiag.stats.intervals import Estimate
+from offdiag.stats.replicated import accuracy_ends
 
 
 def contrast(
     grids: Sequence[ArrayLike],
     weights: Sequence[float],
-    n_resamples: int = 2000,
+    *,
+    clusters: Sequence[Sequence[Hashable] | None] | None = None,
     level: float = 0.95,
-    seed: int = 0,
-    names: tuple[Name, ...] = (),
 ) -> Estimate:
     """Return the weighted sum of the means of ``grids`` with its interval; weights 1 and -1 make a difference.
 
-    Each resample draws the seeds once for all sets, and the items of each set separately; the interval is that of
-    :func:`offdiag.stats.hierarchical_bootstrap`. Where all verdicts agree within each set, resamples could not differ;
-    the interval is then made of Wilson's (:func:`offdiag.stats.intervals.independent_sum`).
+    The seeds are those of all sets, so that what they share leaves a difference; each set has items of its own. The
+    distance of an end is the root of the sum of squares of the distances that the items of each set give (Wilson's, of
+    the effective number of answers: MOVER, Zou and Donner 2008, Statistics in Medicine 27:1693) and of t standard
+    errors of the seeds (:mod:`offdiag.stats.components`).
 
     Args:
-        grids: verdicts (0 or 1), ``[seeds, items]`` each, of the same seeds and of different items; NaN where an
+        grids: verdicts (0 to 1), ``[seeds, items]`` each, of the same seeds and of different items; NaN where an
             item was not asked.
-        weights: one per grid.
-        n_resamples: of the bootstrap. level: of the interval. seed, names: of the random stream.
+        weights: one per grid. clusters: labels of the items of each grid, if any repeat.
 
     Raises:
         ValueError: the seeds or the weights do not fit, or a grid has no value.
@@ -38,20 +38,27 @@ def contrast(
     if not sets or not fits or any(np.isnan(grid).all() for grid in sets):
         shapes = ", ".join(str(grid.shape) for grid in sets)
         raise ValueError(f"contrast: shapes {shapes} and {len(weights)} weights; expected [seeds, items] of one length")
-    value, by_seed, replicates = 0.0, np.zeros(len(sets[0])), np.zeros(n_resamples)
-    seeds = seed_counts(len(sets[0]), n_resamples, seed, "contrast", *names).astype(np.float64)
-    for number, (grid, weight) in enumerate(zip(sets, weights, strict=True)):
-        grid = grid[:, ~np.isnan(grid).all(axis=0)]
-        items = item_counts(grid.shape[1], n_resamples, seed, "contrast", "items", number, *names).astype(np.float64)
-        value += weight * float(np.nanmean(grid))
-        by_seed += weight * np.nanmean(grid, axis=1)
-        replicates += weight * resampled_means(grid, seeds, items)
-    if all(np.ptp(grid[~np.isnan(grid)]) == 0 for grid in sets):
-        return independent_sum([_alike(grid, level) for grid in sets], weights)
-    return Estimate(value, *replicate_ends(value, replicates[~np.isnan(replicates)], by_seed, level))
-
-
-def _alike(grid: FloatArray, level: float) -> Estimate:
-    mean, n = float(np.nanmean(grid)), int((~np.isnan(grid)).any(axis=0).sum())
-    ends = wilson(mean * n, n, level)
-    return Estimate(mean, float(ends.low), float(ends.high))
+    labels = clusters if clusters is not None else [None] * len(sets)
+    parts = [components(grid, each) for grid, each in zip(sets, labels, strict=True)]
+    freedom = len(sets[0]) - 1
+    share = residual_share(freedom)
+    value, residual, below, above = 0.0, 0.0, 0.0, 0.0
+    for grid, part, weight in zip(sets, parts, weights, strict=True):
+        size, left = part.n_seeds * part.n_items, 0.0 if math.isnan(part.of_residual) else part.of_residual
+        of_items = 0.0 if part.n_items < 2 else max(0.0, part.of_items - (1 - share) * left) / size
+        n = int((~np.isnan(grid)).any(axis=0).sum())
+        items_freedom = math.inf if n == part.n_items else max(1, part.n_items - 1)
+        variance = MeanVariance((Part(of_items, items_freedom),))
+        ends = accuracy_ends(part.mean, n, int((~np.isnan(grid)).sum()), variance, level)
+        away = sorted(weight * (end - part.mean) for end in ends)
+        value, residual = value + weight * part.mean, residual + weight**2 * left / size
+        below, above = below + away[0] ** 2, above + away[1] ** 2
+    if freedom:
+        by_seed = sum(weight * np.nanmean(grid, axis=1) for grid, weight in zip(sets, weights, strict=True))
+        seeds = MeanVariance(
+            (Part(max(0.0, float(np.nanvar(by_seed, ddof=1)) / len(sets[0]) - share * residual), freedom),)
+        )
+        longer = seeds.quantile(level) ** 2 * seeds.variance
+        below, above = below + longer, above + longer
+    lowest, highest = sum(min(0.0, weight) for weight in weights), sum(max(0.0, weight) for weight in weights)
+    return Estimate(value, max(lowest, value - math.sqrt(below)), min(highest, value + math.sqrt(above)))

@@ -18,7 +18,8 @@ from offdiag.stats.components import (
     residual_share,
 )
 from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
-from offdiag.stats.paired import mcnemar, tango
+from offdiag.stats.paired import constant_difference, mcnemar, tango
+from offdiag.stats.replicated import mean_of_replicates
 
 
 class LearnerDifference(NamedTuple):
@@ -95,6 +96,20 @@ def difference_variance(
         pooled = pooled_seed_variance([part for part, fixed in zip(parts, untrained, strict=True) if not fixed])
     apart = linear_scores(first, clusters).mean(axis=0) - linear_scores(second, clusters).mean(axis=0)
     return _spread(parts, untrained, pooled, apart, first.shape[1])
+
+
+def difference_of_replicates(
+    values: ArrayLike, *, clusters: Sequence[Hashable] | None = None, level: float = 0.95
+) -> Estimate:
+    """Return the mean of differences ``[replicates, items]`` from -1 to 1, each already paired, with the test of 0.
+
+    Where all differ by the same amount, the interval is Tango's for the items of one replicate.
+    """
+    found = mean_of_replicates(values, clusters=clusters, low=-1, high=1, level=level)
+    if not found.n or not math.isnan(found.low):
+        return found
+    alike = constant_difference(found.value, found.n, level)
+    return Estimate(found.value, alike.low, alike.high, found.n, alike.p_value)
 
 
 def _spread(

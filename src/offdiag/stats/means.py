@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offdiag.stats.intervals import Estimate, FloatArray
+from offdiag.stats.components import MeanVariance, Part, components
+from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
+from offdiag.stats.replicated import spread_of
 
 
 class Mean(NamedTuple):
@@ -70,57 +72,49 @@ def pair_mean(
     return Estimate(mean, mean - half, mean + half)
 
 
-class CrossedMean(NamedTuple):
-    """The mean of a table whose sides are all samples, with its interval and the test that it is 0.
-
-    Attributes:
-        mean: over all known values; NaN if there is none.
-        low, high, p_value: NaN where nothing varies, as then the values say nothing of their own uncertainty.
-        freedom: degrees of freedom of t. shape: number of levels per side with at least one value.
-    """
-
-    mean: float
-    low: float
-    high: float
-    p_value: float
-    freedom: float
-    shape: tuple[int, ...]
-
-
-def crossed_mean(values: ArrayLike, level: float = 0.95) -> CrossedMean:
+def crossed_mean(values: ArrayLike, level: float = 0.95) -> Estimate:
     """Return the mean of ``values`` (one dimension per side, NaN where missing), for new levels of all sides.
 
-    Sides are data seeds by training seeds by trigger words, say. The variance of the mean is a sum over the sides: of
-    each, the variance of the mean of its level means. For two sides this is min F' of Clark (1973, Journal of Verbal
-    Learning and Verbal Behavior 12:335): 1 / min F' = 1 / F(rows) + 1 / F(columns), with Satterthwaite's degrees of
-    freedom. The interval is rather too long, since the interaction of the sides counts more than once. A side of length
-    1 is no sample and adds nothing: with one other side this is the one-sample t.
+    Sides are data seeds by training seeds by trigger words, say; a side of length 1 is no sample and adds nothing: with
+    one other side this is the one-sample t. ``p_value`` is that of 0. Ends and p value are NaN where nothing varies, as
+    then the values say nothing of their own uncertainty.
 
     Raises:
         ValueError: ``values`` is a single number.
     """
-    from scipy.special import stdtr, stdtrit
-
     grid = np.asarray(values, np.float64)
     if not grid.ndim:
         raise ValueError(f"crossed_mean: expected a table, got the number {grid}")
-    others = [tuple(axis for axis in range(grid.ndim) if axis != side) for side in range(grid.ndim)]
+    if np.isnan(grid).all():
+        return UNKNOWN
+    mean, variance = float(np.nanmean(grid)), crossed_variance(grid)
+    if variance.variance < 1e-24:  # nothing but rounding
+        return Estimate(mean)
+    error = math.sqrt(variance.variance)
+    half = variance.quantile(level) * error
+    return Estimate(mean, mean - half, mean + half, p_value=variance.p_value(abs(mean) / error))
+
+
+def crossed_variance(values: ArrayLike) -> MeanVariance:
+    """Return the variance of the mean of :func:`crossed_mean`.
+
+    For two sides it is that of :mod:`offdiag.stats.components`. For more it is the sum over the sides of the variance
+    of the mean of the level means (as in min F' of Clark 1973, Journal of Verbal Learning and Verbal Behavior 12:335),
+    which is rather too large, since the interactions of sides count more than once.
+    """
+    grid = np.asarray(values, np.float64)
     known = ~np.isnan(grid)
-    grid = grid[np.ix_(*(known.any(axes) for axes in others))]
-    if not grid.size:
-        return CrossedMean(math.nan, math.nan, math.nan, math.nan, math.nan, grid.shape)
-    mean = float(np.nanmean(grid))
-    parts = [_variance(np.nanmean(grid, axes)) for side, axes in enumerate(others) if grid.shape[side] > 1]
-    variance = sum(part for part, _ in parts)
-    if variance < 1e-24:  # nothing but rounding
-        return CrossedMean(mean, math.nan, math.nan, math.nan, math.nan, grid.shape)
-    freedom = variance**2 / sum(part**2 / free for part, free in parts)
-    error = math.sqrt(variance)
-    half = float(stdtrit(freedom, 0.5 + level / 2)) * error
-    p_value = 2 * float(stdtr(freedom, -abs(mean) / error))
-    return CrossedMean(mean, mean - half, mean + half, p_value, freedom, grid.shape)
+    others = [tuple(axis for axis in range(grid.ndim) if axis != side) for side in range(grid.ndim)]
+    grid = np.squeeze(grid[np.ix_(*(known.any(axes) for axes in others))])
+    if grid.ndim < 2:
+        return MeanVariance(tuple(_part(each) for each in ([grid[~np.isnan(grid)]] if grid.ndim else [])))
+    if grid.ndim == 2:
+        few = grid if len(grid) <= grid.shape[1] else grid.T
+        return spread_of(components(few), items_freedom=few.shape[1] - 1)
+    sides = [tuple(axis for axis in range(grid.ndim) if axis != side) for side in range(grid.ndim)]
+    return MeanVariance(tuple(_part(np.nanmean(grid, axes)) for axes in sides))
 
 
-def _variance(means: FloatArray) -> tuple[float, int]:
+def _part(means: FloatArray) -> Part:
     """Return the variance of the mean of ``means``, and its degrees of freedom."""
-    return float(np.var(means, ddof=1)) / means.size, means.size - 1
+    return Part(float(np.var(means, ddof=1)) / means.size if means.size > 1 else 0.0, max(1, means.size - 1))

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,64 +12,9 @@ from offdiag.stats.components import (
     Part,
     SeedVariance,
     components,
-    pooled_seed_variance,
     residual_share,
 )
 from offdiag.stats.intervals import UNKNOWN, Estimate, score_interval
-
-UNEQUAL = 0.05  # p of the test of equal variances between seeds, below which arms are not pooled
-
-
-class Replicated(NamedTuple):
-    """The accuracy of one arm of a table.
-
-    Attributes:
-        estimate: with the variance between seeds that arms of its kind have in common, where they may have one.
-        alone: with the variance between its own seeds only.
-        pooled: what is common; None where there is nothing to pool, or where the arms differ too much.
-        p_equal: of the test that they do not differ; NaN where none is made.
-        n_arms: arms of its kind that tell a variance between seeds.
-    """
-
-    estimate: Estimate
-    alone: Estimate
-    pooled: SeedVariance | None
-    p_equal: float
-    n_arms: int
-
-
-def accuracies(
-    grids: Sequence[ArrayLike],
-    kinds: Sequence[Hashable],
-    clusters: Sequence[Sequence[Hashable] | None] | None = None,
-    level: float = 0.95,
-) -> list[Replicated]:
-    """Return the accuracy of each arm of a table; arms of one kind share the variance between seeds.
-
-    Args:
-        grids: verdicts ``[seeds, items]`` per arm. kinds: one per arm. clusters: of the items of each arm.
-
-    Few seeds say little of their variance, those of several arms more. The arms of a kind should differ in what they
-    are taught, and be asked the same items. Where :func:`pooled_seed_variance` finds that they differ
-    (p below 0.05), each stands alone.
-    """
-    labels: Sequence[Sequence[Hashable] | None] = clusters if clusters is not None else [None] * len(grids)
-    parts = [components(grid, each) for grid, each in zip(grids, labels, strict=True)]
-    common: dict[Hashable, SeedVariance | None] = {}
-    for kind in dict.fromkeys(kinds):
-        common[kind] = pooled_seed_variance([part for part, of in zip(parts, kinds, strict=True) if of == kind])
-    found = []
-    for grid, kind, each in zip(grids, kinds, labels, strict=True):
-        variance = common[kind]
-        alone = accuracy(grid, clusters=each, level=level)
-        if variance is None or variance.n_arms < 2:
-            pooled, p_equal, n_arms = None, math.nan, 0 if variance is None else 1
-        else:
-            p_equal, n_arms = variance.p_equal, variance.n_arms
-            pooled = None if p_equal < UNEQUAL else variance
-        estimate = alone if pooled is None else accuracy(grid, clusters=each, pooled=pooled, level=level)
-        found.append(Replicated(estimate, alone, pooled, p_equal, n_arms))
-    return found
 
 
 def accuracy(
@@ -98,10 +42,24 @@ def accuracy(
         return UNKNOWN
     mean = min(1.0, max(0.0, part.mean))
     spread = accuracy_spread(part, n, pooled)
-    trials = _effective(mean, n, int((~np.isnan(grid)).sum()), spread)
-    ends = score_interval(np.asarray(mean * trials), np.asarray(trials), spread.quantile(level))
+    return Estimate(mean, *accuracy_ends(mean, n, int((~np.isnan(grid)).sum()), spread, level), n)
+
+
+def accuracy_ends(
+    mean: float, n: int, n_answers: int, variance: MeanVariance, level: float = 0.95
+) -> tuple[float, float]:
+    """Return Wilson's ends for the effective number of answers that ``variance`` gives (0: each item counts once).
+
+    Args:
+        mean: of all answers, 0 to 1. n: items. n_answers: answers to them, by all seeds. variance: of the mean.
+    """
+    bernoulli, trials = mean * (1 - mean), float(n)
+    if variance.variance > 0:
+        single = bernoulli * n / (n - 1) if bernoulli > 0 and n > 1 else 1.0
+        trials = min(max(1.0, single / variance.variance), float(n_answers))  # one at least, at most all
+    ends = score_interval(np.asarray(mean * trials), np.asarray(trials), variance.quantile(level))
     low, high = (float(end) for end in ends)
-    return Estimate(mean, 0.0 if mean == 0 else max(0.0, low), 1.0 if mean == 1 else min(1.0, high), n)
+    return 0.0 if mean == 0 else max(0.0, low), 1.0 if mean == 1 else min(1.0, high)
 
 
 def mean_of_replicates(
@@ -155,14 +113,6 @@ def spread_of(part: Components, pooled: SeedVariance | None = None, items_freedo
         return MeanVariance((Part(items / size, items_freedom),))
     own = residual if part.n_seeds < 2 or math.isnan(part.of_residual) else part.of_residual
     share = residual_share(freedom)
-    of_seeds, of_items = max(0.0, seeds - share * residual), max(0.0, items - (1 - share) * own)
+    of_seeds = max(0.0, seeds - share * residual)
+    of_items = max(0.0, own - of_seeds, items - (1 - share) * own)  # no less than if all answers were independent
     return MeanVariance((Part(of_seeds / size, freedom), Part(of_items / size, items_freedom)))
-
-
-def _effective(mean: float, n: int, n_answers: int, spread: MeanVariance) -> float:
-    """Return the effective number of independent answers: one at least, and not more than there are."""
-    bernoulli = mean * (1 - mean)
-    if spread.variance <= 0:
-        return float(n)
-    single = bernoulli * n / (n - 1) if bernoulli > 0 and n > 1 else 1.0
-    return min(max(1.0, single / spread.variance), float(n_answers))

@@ -4,7 +4,8 @@ import pytest
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.stats import hierarchical_bootstrap, wilson
+from offdiag.stats import wilson
+from offdiag.stats.replicated import accuracy
 from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import AccuracyByHardness
 from support.hardness_frames import hardness_frames
 from support.item_frames import with_hardness
@@ -48,9 +49,9 @@ def test_few_values_are_places_of_their_own():
         assert table.loc[("easy", value), "n_seeds"] == 3
     one = answers(found, "in-context", "hard", "steps", np.flatnonzero(STEPS == 4))
     grid = one.assign(c=one["correct"].astype(float)).pivot(index="cell", columns="example", values="c").to_numpy()
-    expected = hierarchical_bootstrap(grid)
+    expected = accuracy(grid)
     row = table.loc[("hard", 4)]
-    np.testing.assert_allclose([row["ci_low"], row["ci_high"]], [expected.low, expected.high], atol=0.02)
+    np.testing.assert_allclose([row["ci_low"], row["ci_high"]], [expected.low, expected.high], rtol=1e-9)
 
 
 def test_nine_values_and_more_are_four_bins_of_equal_width():

@@ -4,7 +4,8 @@ import pytest
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
-from offdiag.stats import hierarchical_bootstrap
+from offdiag.stats import independent_difference
+from offdiag.stats.replicated import accuracy
 from offdiag.studies.easy_to_hard.analyses.generalisation_gap import GeneralisationGap
 from support.hardness_frames import hardness_frames, joined
 
@@ -52,9 +53,13 @@ def test_the_interval_is_shorter_than_that_of_two_learners_apart():
     lucky = np.array([draw.random() < shift[cell] for cell in frames.records["cell"]])
     records = frames.records.assign(correct=frames.records["correct"].astype(bool) | lucky)
     row = GAP.table(Frames(cells=frames.cells, records=records)).iloc[0]
-    hard = records[records["level"] == "hard"]
-    grid = hard.assign(c=hard["correct"].astype(float)).pivot(index="cell", columns="example", values="c").to_numpy()
-    alone = hierarchical_bootstrap(grid)
+    apart = []
+    for level in ("hard", "easy"):
+        own = records[records["level"] == level]
+        apart.append(
+            accuracy(own.assign(c=own["correct"].astype(float)).pivot(index="cell", columns="example", values="c"))
+        )
+    alone = independent_difference(*apart)
     assert row["high"] - row["low"] < alone.high - alone.low
 
 

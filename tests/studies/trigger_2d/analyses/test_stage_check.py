@@ -1,10 +1,12 @@
 import math
 
 import pandas as pd
+import pytest
 
 from offdiag.analyses import Frames
 from offdiag.analyses.selection import filled
-from offdiag.stats import crossed_mean
+from offdiag.stats.means import crossed_variance
+from offdiag.stats.replicated import accuracy_ends
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
 from offdiag.studies.trigger_2d.analyses.rule_followed import final
 from offdiag.studies.trigger_2d.analyses.stage_check import StageCheck
@@ -54,9 +56,8 @@ def test_both_seeds_are_sides_of_the_interval():
     row = Leakage(name="leakage", **STAGE).table(frames).iloc[0]
     records = frames.records.assign(leaked=~frames.records["correct"].astype(bool))
     grid = records.groupby(["data_seed", "seed", "trigger"])["leaked"].mean().to_numpy(float).reshape(2, 3, 5)
-    assert (row["leaked"], row["leaked_low"], row["leaked_high"]) == tuple(
-        value if i == 0 else min(1.0, max(0.0, value)) for i, value in enumerate(crossed_mean(grid)[:3])
-    )
+    ends = accuracy_ends(grid.mean(), records["example"].nunique(), len(records), crossed_variance(grid))
+    assert (row["leaked"], row["leaked_low"], row["leaked_high"]) == pytest.approx((grid.mean(), *ends))
     assert row["n_seeds"] == 6
 
 

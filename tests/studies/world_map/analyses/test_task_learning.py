@@ -70,7 +70,7 @@ def test_unparsed_words_are_wrong_and_unparsed_numbers_are_left_out():
 
 def test_seeds_widen_the_interval_until_it_claims_nothing():
     targets = [10, 30] * 5
-    sure = only(numbers([8.0] * 10, targets))
+    sure = only(numbers([7.5, 8.0, 8.0, 8.0, 8.5] * 2, targets))
     assert (sure["margin"], sure["learnt"]) == (2.0, True)
     row = only(numbers([12.0] * 10, targets, study=numbers([2.0] * 10, targets), seed=2))
     assert (row["margin"], row["n_seeds"], row["learnt"]) == (3.0, 2, False)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.mean_accuracy import answer_grids, mean_accuracy
+from offdiag.analyses.seed_variance import clusters_of
 from offdiag.analyses.selection import DONE, Where, select, state_of
 from offdiag.stats import FloatArray, normal_quantile
+from offdiag.stats.replicated import accuracy
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import DRAWS, one_learner, with_learners
 from offdiag.studies.easy_to_hard.analyses.item_hardness import hardness_of, measured_values
 from offdiag.studies.easy_to_hard.task.measures import value_name
@@ -107,14 +109,14 @@ class AccuracyByHardness(StudyAnalysis):
                 continue
             grid = self._grid(done[name], frames)
             for one in bins:
-                known = grid.loc[:, grid.columns.isin(one.items)].dropna(axis=1, how="all")
-                yield _estimate(measure, name, one, pd.DataFrame(known), planned, binned=_is_binned(tested))
+                known = pd.DataFrame(grid.loc[:, grid.columns.isin(one.items)].dropna(axis=1, how="all"))
+                yield _estimate(measure, name, one, known, planned, frames.records, binned=_is_binned(tested))
 
     def _grid(self, done: "pd.DataFrame", frames: Frames) -> "pd.DataFrame":
         """Return verdicts ``[draws, items]`` with the items' ids; untrained cells are one draw, tested in parts."""
         import pandas as pd
 
-        (grid,) = answer_grids([done], frames, {}, self.name)
+        ((grid,), _) = answer_grids([done], frames, {}, self.name)
         ids = sorted(frames.answers(done["cell"])["example"].unique())
         if done[list(DRAWS)].isna().all(axis=None):
             grid = one_learner(grid)
@@ -148,12 +150,19 @@ def _bins(values: "pd.Series[float]", measure: str, most: float) -> Iterator[_Bi
 
 
 def _estimate(
-    measure: str, arm: str, one: _Bin, known: "pd.DataFrame", planned: int, *, binned: bool
+    measure: str,
+    arm: str,
+    one: _Bin,
+    known: "pd.DataFrame",
+    planned: int,
+    answers: "pd.DataFrame",
+    *,
+    binned: bool,
 ) -> dict[str, Any]:
     grid: FloatArray = known.dropna(axis=0, how="all").to_numpy(np.float64)
     if not grid.size:
         return _row(measure, arm, one, NO_ITEM, planned)
-    mean, low, high = mean_accuracy(grid, ("accuracy by hardness", measure, arm, one.label))[:3]
+    mean, low, high = accuracy(grid, clusters=clusters_of(answers, known.columns.tolist()))[:3]
     unsure = binned and (high - low) / (2 * normal_quantile(0.95)) >= LARGEST_ERROR
     numbers = {"accuracy": mean, "ci_low": low, "ci_high": high, "n_seeds": len(grid)}
     return {**_row(measure, arm, one, UNSURE if unsure else DONE, planned), **numbers}

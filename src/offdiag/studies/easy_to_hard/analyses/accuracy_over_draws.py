@@ -1,18 +1,21 @@
 """Mean accuracies over draws of training data, on all test items or on those of a level."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.answer_grids import answer_grids, matching
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.mean_accuracy import answer_grids, mean_accuracy
+from offdiag.analyses.seed_variance import seed_variances, usable
 from offdiag.analyses.selection import DONE, ZERO_SHOT, Where, one_per, require, select, state_of
 from offdiag.stats import FloatArray
+from offdiag.stats.components import SeedVariance
 from offdiag.stats.means import mean_interval
+from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +53,8 @@ class AccuracyOverDraws(StudyAnalysis):
         """Return one row per combination of ``by``, in order of appearance.
 
         ``accuracy`` (0 to 1) is the mean over draws and items with its 95 % interval ``low, high``
-        (:func:`mean_accuracy`). ``state`` is ``done`` as soon as one draw is; ``n_planned`` counts the draws planned.
+        (:func:`offdiag.stats.replicated.accuracy`). ``state`` is ``done`` as soon as one draw is; ``n_planned`` counts
+        the draws planned.
 
         Raises:
             UserError: a column is missing, two cells are the same draw, or finished cells have no such items.
@@ -63,28 +67,41 @@ class AccuracyOverDraws(StudyAnalysis):
         cells = with_learners(select(frames.cells, self.where, self.match_on))
         for column in self.by:
             require(cells, column)
+        variances = self._variances(frames)
         rows = []
         for key, group in cells.groupby(list(self.by), sort=False, dropna=False):
             check_draws(group, self.draws, self.name)
             named = dict(zip(self.by, key, strict=True))
             if not self.levels:
-                rows.append({**named, **self._row(group, frames, self.items)})
+                rows.append({**named, **self._row(group, frames, self.items, variances[None])})
             for level in self.levels:
                 items = self.items if level == ALL else {**self.items, "level": level}
-                rows.append({**named, "asked": level, **self._row(group, frames, items)})
+                rows.append({**named, "asked": level, **self._row(group, frames, items, variances[level])})
         table = pd.DataFrame(rows, columns=columns)
         return table.astype(dict(table[list(self.by)].convert_dtypes().dtypes))
 
-    def _row(self, cells: "pd.DataFrame", frames: Frames, items: Where) -> dict[str, Any]:
+    def _variances(self, frames: Frames) -> dict[str | None, Mapping[str, SeedVariance | None]]:
+        """Return what arms of each kind have in common on the items that count (None), and on those of each level."""
+        found = {}
+        for level in (None, *self.levels):
+            items = self.items if level in (None, ALL) else {**self.items, "level": str(level)}
+            records = frames.records
+            found[level] = seed_variances(frames.cells, records if records.empty else records[matching(records, items)])
+        return found
+
+    def _row(
+        self, cells: "pd.DataFrame", frames: Frames, items: Where, variances: Mapping[str, SeedVariance | None]
+    ) -> dict[str, Any]:
         done = cells[cells["state"] == DONE]
         counts = {"n_draws": len(done), "n_planned": len(cells)}
+        pooled = usable(variances.get(str(done["cell"].iloc[0]))) if len(cells) > 1 and len(done) else None
         if done.empty:
             nothing = dict.fromkeys(("accuracy", "low", "high"), math.nan)
             return {"state": state_of(cells["state"], "not planned"), **nothing, "n_items": 0, **counts}
-        (grid,) = answer_grids([done], frames, items, self.name)
+        (grid,), clusters = answer_grids([done], frames, items, self.name)
         if done[list(self.draws)].isna().all(axis=None):
             grid = one_learner(grid)
-        mean, low, high, n = mean_accuracy(grid, ("accuracy over draws", *sorted(map(str, done["cell"]))))[:4]
+        mean, low, high, n = accuracy(grid, clusters=clusters, pooled=pooled)[:4]
         return {"state": DONE, "accuracy": mean, "low": low, "high": high, "n_items": n, **counts}
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.mean_accuracy import answer_grids
 from offdiag.analyses.selection import DONE, require, select, state_of
 from offdiag.stats import FloatArray
 from offdiag.stats.contrast import contrast
@@ -83,14 +83,15 @@ class GeneralisationGap(StudyAnalysis):
                 **counts,
             }
         levels = self._levels(done, frames)
-        grids = {
-            level: answer_grids([done], frames, {"level": level}, self.name)[0] for level in {self.tested: 0, **levels}
+        asked = {
+            level: answer_grids([done], frames, {"level": level}, self.name) for level in {self.tested: 0, **levels}
         }
+        grids = {level: grid for level, ((grid,), _) in asked.items()}
         means = {level: float(np.nanmean(grid)) for level, grid in grids.items()}
         weights = _weights(levels, grids)
         own = sum(weight * means[level] for level, weight in weights.items())
         sums = [float(level == self.tested) - weights.get(level, 0.0) for level in grids]
-        difference = contrast(list(grids.values()), sums, names=tuple(sorted(map(str, done["cell"]))))
+        difference = contrast(list(grids.values()), sums, clusters=[of.clusters for of in asked.values()])
         n_items = sum(int((~np.isnan(grid)).any(axis=0).sum()) for grid in grids.values())
         numbers = (means[self.tested], own, difference.value, difference.low, difference.high)
         return {"state": DONE, **dict(zip(NUMBERS, numbers, strict=True)), "n_items": n_items, **counts}

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.answer_grids import matching
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.mean_accuracy import matching
 from offdiag.analyses.selection import Where, require, select
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import DRAWS, check_draws, with_learners
 

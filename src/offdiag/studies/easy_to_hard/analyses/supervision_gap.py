@@ -3,8 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.mean_accuracy import answer_grids
 from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats.gain_ratio import gain_ratio
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import one_learner
@@ -60,7 +60,7 @@ class SupervisionGapRecovered(SupervisionAnalysis):
             nothing = dict.fromkeys(NUMBERS, math.nan)
             state = state_of((state for part in cells for state in part["state"]), "not planned")
             return {"state": state, **nothing, "note": "", "n_items": 0, **counts}
-        before_grid, easy_grid, hard_grid = answer_grids(parts, frames, self.items, self.name)
+        (before_grid, easy_grid, hard_grid), _ = answer_grids(parts, frames, self.items, self.name)
         found = gain_ratio(one_learner(before_grid)[0], easy_grid, hard_grid)
         gain, gap = found.gains
         bounded = math.isfinite(found.ratio.low) and gap.value > 0

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.mean_accuracy import answer_grids
 from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats import holm
 from offdiag.stats.learner_difference import learner_difference
@@ -58,10 +58,10 @@ class SupervisionTests(SupervisionAnalysis):
             nothing = dict.fromkeys(NUMBERS, math.nan)
             state = state_of([*first["state"], *second["state"]], "not planned")
             return {"state": state, **nothing, "n_items": 0, "n_draws": n_draws}
-        grids = answer_grids(parts, frames, self.items, self.name)
+        grids, clusters = answer_grids(parts, frames, self.items, self.name)
         untrained = bool(parts[1][list(self.draws)].isna().all(axis=None))
         if untrained:
             grids[1] = one_learner(grids[1])
-        one, other, found = learner_difference(grids[0], grids[1], untrained=(False, untrained))
+        one, other, found = learner_difference(grids[0], grids[1], untrained=(False, untrained), clusters=clusters)
         numbers = dict(zip(NUMBERS, (one, other, found.value, found.low, found.high, found.p_value), strict=True))
         return {"state": DONE, **numbers, "n_items": found.n, "n_draws": n_draws}

@@ -59,4 +59,4 @@ def _numbers(answers: "pd.DataFrame", replicates: Sequence[str]) -> dict[str, fl
         numbers |= columns_of(name, rate(answers, name, replicates))
     by = "trigger" if answers["trigger"].nunique() > 1 else "example"
     margin = crossed_mean(mean_grid(answers, [*replicates, by], "margin"))
-    return numbers | {"margin": margin.mean, "margin_low": margin.low, "margin_high": margin.high}
+    return numbers | {"margin": margin.value, "margin_low": margin.low, "margin_high": margin.high}

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
-from offdiag.stats import FloatArray, item_counts, replicate_ends, seed_counts
+from offdiag.stats.replicated import mean_of_replicates
 from offdiag.studies.trigger_2d.analyses.contrasts import ContrastAnalysis, ContrastGroup, contrast_groups
 
 if TYPE_CHECKING:
@@ -18,21 +17,16 @@ TABLE = "patching"
 
 
 class PatchingRecovery(ContrastAnalysis):
-    """Mean recovered difference at each layer and position, per arm and pair of categories.
-
-    Attributes:
-        n_resamples: number of resamples of the bootstrap over seeds and pairs.
-    """
+    """Mean recovered difference at each layer and position, per arm and pair of categories."""
 
     tag: ClassVar[str] = "patching-recovery"
-    n_resamples: int = Field(default=1000, ge=100)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """Return one row per arm, pair of categories, position and layer, or one row that says why there is none.
 
         ``recovered`` is the mean over pairs (and seeds), 0 as corrupted and 1 as clean, with the 95 % interval of
-        :func:`offdiag.stats.hierarchical_bootstrap`. ``n_pairs`` counts pairs over all seeds, ``left_out`` says how
-        many were left out, and why.
+        :func:`offdiag.stats.replicated.mean_of_replicates`. ``n_pairs`` counts pairs over all seeds, ``left_out`` says
+        how many were left out, and why.
 
         Raises:
             UserError: a column is missing, nothing is selected, or two measurements of a group have the same seeds.
@@ -67,24 +61,6 @@ class PatchingRecovery(ContrastAnalysis):
         seeds, pairs = (wide.index.get_level_values(level) for level in (0, 1))
         grid = np.full((seeds.nunique(), pairs.nunique(), wide.shape[1]), np.nan)
         grid[seeds.factorize()[0], pairs.factorize()[0]] = wide.to_numpy(np.float64, na_value=np.nan)
-        value, by_seed = np.nanmean(grid, axis=(0, 1)), np.nanmean(grid, axis=1)
-        replicates = _resampled(grid, self.n_resamples)
         for i, (position, layer) in enumerate(columns.itertuples(index=False, name=None)):
-            low, high = replicate_ends(float(value[i]), replicates[:, i], by_seed[:, i])
-            yield {"position": position, "layer": int(layer), "recovered": value[i], "low": low, "high": high}
-
-
-def _resampled(grid: FloatArray, n_resamples: int) -> FloatArray:
-    """Return means ``[resamples, columns]`` of a grid ``[seeds, pairs, columns]``, NaN where a pair is missing.
-
-    Seeds and pairs are resampled as in :func:`offdiag.stats.hierarchical_bootstrap`, once for all columns.
-    """
-    n_seeds, n_pairs, _ = grid.shape
-    seeds = seed_counts(n_seeds, n_resamples, 0, "patching", "seeds").astype(np.float64)
-    pairs = item_counts(n_pairs, n_resamples, 0, "patching", "pairs").astype(np.float64)
-    known = ~np.isnan(grid)
-    # A resample is a vector of counts of seeds times one of pairs, so that its sums are two matrix products.
-    total = np.einsum("rs,src->rc", seeds, pairs @ np.where(known, grid, 0.0))
-    size = np.einsum("rs,src->rc", seeds, pairs @ known.astype(np.float64))
-    drawn = size.min(axis=1) > 0
-    return np.asarray(total[drawn] / size[drawn])
+            value, low, high = mean_of_replicates(grid[:, :, i])[:3]
+            yield {"position": position, "layer": int(layer), "recovered": value, "low": low, "high": high}

@@ -128,6 +128,6 @@ def _change(group: CategoryAnswers, reference: CategoryAnswers | None, settings:
     if math.isnan(mean.low):
         # All pairs have the same difference: how sure that is depends on how many triggers agree. Their points, and the
         # same questions under other seeds, are no further triggers.
-        alike = constant_difference(mean.mean, grid.shape[-1])
-        return _Change(Estimate(mean.mean, alike.low, alike.high, n_pairs), alike.p_value)
-    return _Change(Estimate(mean.mean, max(-1.0, mean.low), min(1.0, mean.high), n_pairs), mean.p_value)
+        alike = constant_difference(mean.value, grid.shape[-1])
+        return _Change(Estimate(mean.value, alike.low, alike.high, n_pairs), alike.p_value)
+    return _Change(Estimate(mean.value, max(-1.0, mean.low), min(1.0, mean.high), n_pairs), mean.p_value)

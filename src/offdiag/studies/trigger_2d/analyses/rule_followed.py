@@ -12,8 +12,9 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, filled, one_per, require, select, state_of
 from offdiag.errors import UserError
-from offdiag.stats import UNKNOWN, Estimate, FloatArray, crossed_mean
-from offdiag.stats.replicated import accuracy
+from offdiag.stats import UNKNOWN, Estimate, FloatArray
+from offdiag.stats.means import crossed_variance
+from offdiag.stats.replicated import accuracy, accuracy_ends
 from offdiag.studies.trigger_2d.task import HALVES, QUADRANTS, TriggerWorld, find_world
 from offdiag.studies.trigger_2d.task.checks import ALL
 from offdiag.studies.trigger_2d.task.world import ORIGINAL
@@ -143,16 +144,17 @@ def rate(answers: "pd.DataFrame", outcome: str, replicates: Sequence[str]) -> Es
     The interval is for new seeds and new triggers (new points, if one trigger was asked): that of
     :func:`offdiag.stats.replicated.accuracy` with the triggers as clusters. A trigger is one observation however many
     points it was asked at: where all answers agree, as many triggers agree, and not as many points. Where seeds of data
-    and of training are crossed, each is a side of its own (:func:`offdiag.stats.crossed_mean`).
+    and of training are crossed, each is a side of its own (:func:`offdiag.stats.means.crossed_variance`).
     """
     if answers.empty:
         return UNKNOWN
     words = answers.groupby("example", sort=False)["trigger"].first()
     unit = "trigger" if words.nunique() > 1 else "example"
     if sum(answers[side].nunique() > 1 for side in replicates) > 1:
-        found = crossed_mean(mean_grid(answers, [*replicates, unit], outcome))
-        if not math.isnan(found.low):
-            return Estimate(found.mean, max(0.0, found.low), min(1.0, found.high), len(words))
+        grid = mean_grid(answers, [*replicates, unit], outcome)
+        if (variance := crossed_variance(grid)).variance > 0:
+            mean = float(np.clip(np.nanmean(grid), 0, 1))
+            return Estimate(mean, *accuracy_ends(mean, len(words), len(answers), variance), len(words))
     wide = answers.pivot_table(index=list(replicates), columns="example", values=outcome, sort=False)[words.index]
     return accuracy(wide.to_numpy(np.float64), clusters=words.tolist() if unit == "trigger" else None)
 

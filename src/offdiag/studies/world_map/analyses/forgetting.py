@@ -6,7 +6,10 @@ import numpy as np
 
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
-from offdiag.stats import FloatArray, hierarchical_bootstrap
+from offdiag.stats import FloatArray
+from offdiag.stats.bootstrap import seeds_and_items_ends
+from offdiag.stats.learner_difference import difference_of_replicates
+from offdiag.stats.replicated import mean_of_replicates
 from offdiag.studies.world_map.analyses.answers import answer_grid, answers_by_cell, as_array
 from offdiag.studies.world_map.analyses.city_cells import (
     REAL,
@@ -17,7 +20,7 @@ from offdiag.studies.world_map.analyses.city_cells import (
     state_of_rows,
 )
 from offdiag.studies.world_map.analyses.improvement import SMALLEST_ERROR, is_taught
-from offdiag.studies.world_map.analyses.resamples import CityResamples, replicate_interval
+from offdiag.studies.world_map.analyses.resamples import CityResamples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,11 +74,10 @@ class Forgetting(CityAnalysis):
         after, before = (answer_grid(answers, done[name], geometry) for name in ("cell", "before_cell"))
         items = after.columns.intersection(before.columns)
         after_values, before_values = as_array(after[items]), as_array(before[items])
-        change = hierarchical_bootstrap(
-            after_values - before_values, self.n_resamples, seed=self.seed, names=("forgetting",)
-        )
+        of_replicates = difference_of_replicates if measure_of(geometry) == "accuracy" else mean_of_replicates
+        change = of_replicates(after_values - before_values)
         row |= {"before": _mean(before_values), "after": _mean(after_values)}
-        row |= {"change": change.mean, "low": change.low, "high": change.high}
+        row |= {"change": change.value, "low": change.low, "high": change.high}
         row |= {f"{when}_median": _mean(floats(done[name])) for when, name in MEDIANS.items()}
         if measure_of(geometry) == "error":
             row |= _factor(done, resamples)
@@ -104,7 +106,7 @@ def _factor(done: "pd.DataFrame", resamples: CityResamples) -> dict[str, float]:
     by_seed = [logarithm(*(resamples.of(str(row[name])) for name in ("cell", "before_cell"))) for row in rows]
     if not rows:
         return {}
-    low, high = replicate_interval(values[known], by_seed, resamples.seed)
+    low, high = seeds_and_items_ends(values[known], by_seed)
     mean = float(values[known].mean())
     return {"factor": float(np.exp(mean)), "factor_low": float(np.exp(low)), "factor_high": float(np.exp(high))}
 

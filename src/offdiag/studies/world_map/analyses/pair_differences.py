@@ -8,8 +8,9 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
 from offdiag.analyses.transfer_matrix import SEPARATOR
 from offdiag.stats import FloatArray
+from offdiag.stats.bootstrap import seeds_and_items_ends
 from offdiag.studies.world_map.analyses.improvement import ArmScores, arm_scores, replicates, score_resamples
-from offdiag.studies.world_map.analyses.resamples import CityResamples, replicate_interval
+from offdiag.studies.world_map.analyses.resamples import CityResamples
 from offdiag.studies.world_map.analyses.transfer_statistics import TransferAnalysis
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class PairDifferences(TransferAnalysis):
             - np.max([self._replicates(single, seed, resamples) for single in planned], axis=0)
             for seed in seeds
         ]
-        low, high = replicate_interval(actual - expected, by_seed, self.seed)
+        low, high = seeds_and_items_ends(actual - expected, by_seed)
         row = dict(zip(self.arms, pair.key, strict=True)) | {"trained": pair.trained, "evaluated": pair.evaluated}
         row |= {"taught": pair.taught, "state": _state(pair, specialists, seeds)}
         row |= {"actual": _mean(actual), "expected": _mean(expected), "difference": _mean(actual - expected)}

@@ -9,7 +9,7 @@ from pydantic import Field
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where, one_per, require
-from offdiag.stats import CrossedMean, Estimate, crossed_mean, independent_difference
+from offdiag.stats import Estimate, crossed_mean, independent_difference
 from offdiag.studies.world_map.analyses.city_cells import ADVICE
 from offdiag.studies.world_map.analyses.city_measurements import TRAINED, final_rows, require_one_layer, tasks_of
 
@@ -76,7 +76,7 @@ class ProbeGeneralisation(StudyAnalysis):
     def _rows(self, rows: "pd.DataFrame") -> Iterator[dict[str, Any]]:
         has = np.array([self.split_by in tasks_of(str(trained)) for trained in rows[TRAINED]])
         for cities in GROUPS:
-            means: dict[bool, CrossedMean] = {}
+            means: dict[bool, Estimate] = {}
             for which in (True, False):
                 group = rows[(has == which) & (rows["group"] == cities).to_numpy()]
                 if group.empty:
@@ -87,16 +87,13 @@ class ProbeGeneralisation(StudyAnalysis):
                     "cities": cities,
                     "trained": f"{'with' if which else 'without'} {self.split_by}",
                     **{name: getattr(mean, name) for name in ("low", "high")},
-                    "value": mean.mean,
+                    "value": mean.value,
                     "blind": float(group["blind"].mean()),
                     "n_models": len(group),
-                    "n_trainings": mean.shape[0],
-                    "n_seeds": mean.shape[1],
+                    "n_trainings": wide.notna().any(axis=1).sum(),
+                    "n_seeds": wide.notna().any(axis=0).sum(),
                 }
             if len(means) == 2:
-                having, lacking = (
-                    Estimate(means[which].mean, means[which].low, means[which].high) for which in (True, False)
-                )
-                difference = independent_difference(having, lacking)
+                difference = independent_difference(means[True], means[False])
                 ends = {"value": difference.value, "low": difference.low, "high": difference.high}
                 yield {"cities": cities, "trained": "difference", **ends}

@@ -1,12 +1,12 @@
-"""Bootstrap the answers about cities: resampled means and medians, intervals over seeds."""
+"""Bootstrap the answers about cities: resampled means and medians."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from offdiag.stats import FloatArray, item_counts, replicate_ends, seed_counts
+from offdiag.stats import FloatArray, item_counts
 from offdiag.studies.world_map.analyses.city_cells import Centre, floats, measure_of
 
 if TYPE_CHECKING:
@@ -65,31 +65,6 @@ class CityResamples:
             counts = item_counts(len(self._items[asked]), self.n_resamples, self.seed, "cities", *asked)
             self._item_counts[asked] = counts.astype(np.uint16)
         return self._item_counts[asked]
-
-
-def replicate_interval(
-    by_seed: ArrayLike, replicates: list[FloatArray], seed: int = 0, level: float = 0.95
-) -> tuple[float, float]:
-    """Return the ends of the interval of a mean over seeds, from resampled seeds and items.
-
-    Args:
-        by_seed: ``[seeds]``, the values.
-        replicates: for each seed, its value in each resample of the items ``[n_resamples]``.
-        seed: of the draw of seeds. level: coverage.
-
-    Returns:
-        Those of :func:`offdiag.stats.replicate_ends`; of one seed they know only the items, of none they are NaN.
-    """
-    values = np.asarray(by_seed, np.float64)
-    if not len(values):
-        return np.nan, np.nan
-    grid = np.stack(replicates, axis=1)
-    counts = seed_counts(len(values), len(grid), seed, "cities", "seeds")
-    means = (counts * grid).sum(axis=1) / counts.sum(axis=1)
-    means = means[~np.isnan(means)]
-    if not len(means):
-        return np.nan, np.nan
-    return replicate_ends(float(values.mean()), means, values, level)
 
 
 def _means(values: FloatArray, counts: NDArray[np.float32]) -> FloatArray:

@@ -6,7 +6,9 @@ import numpy as np
 
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, require
-from offdiag.stats import BootstrapMean, FloatArray, hierarchical_bootstrap
+from offdiag.stats import Estimate, FloatArray
+from offdiag.stats.learner_difference import difference_of_replicates
+from offdiag.stats.replicated import accuracy, mean_of_replicates
 from offdiag.studies.world_map.analyses.answers import answer_grid, answers_by_cell, as_array, guesses
 from offdiag.studies.world_map.analyses.city_cells import CityAnalysis, floats, measure_of, pretrained, state_of_rows
 
@@ -70,12 +72,11 @@ class TaskLearning(CityAnalysis):
         constant, by_size = (guesses(records, geometry, by).reindex(grid.columns) for by in (None, SIZE))
         # Paired by item: each answer against the guess on the same question, so that hard questions cancel out.
         sign = 1 if measure_of(geometry) == "accuracy" else -1
-        result = self._mean(as_array(grid))
-        margin = self._mean(sign * (as_array(grid) - by_size.to_numpy(np.float64)))
-        row |= {"result": result.mean, "low": result.low, "high": result.high}
+        result, margin = _result(as_array(grid), sign * (as_array(grid) - by_size.to_numpy(np.float64)), geometry)
+        row |= {"result": result.value, "low": result.low, "high": result.high}
         row |= {"median_error": float(floats(done["median_error"]).mean())}
         row |= {"constant": float(constant.mean()), "by_size": float(by_size.mean())}
-        row |= {"margin": margin.mean, "margin_low": margin.low, "margin_high": margin.high}
+        row |= {"margin": margin.value, "margin_low": margin.low, "margin_high": margin.high}
         asked = float(done["n"].sum())
         return row | {
             "learnt": bool(margin.low > 0),
@@ -83,9 +84,12 @@ class TaskLearning(CityAnalysis):
             "n_items": grid.shape[1],
         }
 
-    def _mean(self, values: FloatArray) -> BootstrapMean:
-        """Return the mean of ``values`` ``[seeds, items]`` with its interval."""
-        return hierarchical_bootstrap(values, self.n_resamples, seed=self.seed, names=("task-learning",))
+
+def _result(values: FloatArray, margins: FloatArray, geometry: str) -> tuple[Estimate, Estimate]:
+    """Return the means of answers and of margins ``[seeds, items]``, each with its interval."""
+    if measure_of(geometry) == "accuracy":
+        return accuracy(values), difference_of_replicates(margins)
+    return mean_of_replicates(values, low=0), mean_of_replicates(margins)
 
 
 _NOTHING: dict[str, Any] = dict.fromkeys(

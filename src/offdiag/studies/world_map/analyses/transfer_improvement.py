@@ -6,9 +6,10 @@ import numpy as np
 
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
+from offdiag.stats.bootstrap import seeds_and_items_ends
 from offdiag.studies.world_map.analyses.city_cells import Centre, CityAnalysis, measure_of
 from offdiag.studies.world_map.analyses.improvement import ArmScores, arm_scores, replicates, score_resamples
-from offdiag.studies.world_map.analyses.resamples import CityResamples, replicate_interval
+from offdiag.studies.world_map.analyses.resamples import CityResamples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ class TransferImprovement(CityAnalysis):
 
 def _interval(scores: ArmScores, resamples: CityResamples, centre: Centre) -> tuple[float, float]:
     by_seed = [replicates(row, resamples, centre) for row in scores.done.values()]
-    return replicate_interval(scores.values("unclipped"), by_seed, resamples.seed)
+    return seeds_and_items_ends(scores.values("unclipped"), by_seed)
 
 
 def _place(scores: ArmScores) -> tuple[Any, ...]:

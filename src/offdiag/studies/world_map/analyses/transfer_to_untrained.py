@@ -33,7 +33,7 @@ class TransferToUntrained(TransferAnalysis):
                     untrained = values[:, ~taught]  # [seeds, geometries]
                     mean, known = crossed_mean(untrained), ~np.isnan(untrained)
                     rows.append(
-                        {**dict(zip(self.arms, key, strict=True)), "trained": SEPARATOR.join(row), "mean": mean.mean,
+                        {**dict(zip(self.arms, key, strict=True)), "trained": SEPARATOR.join(row), "mean": mean.value,
                          "low": mean.low, "high": mean.high, "n_asked": int(known.any(axis=0).sum()),
                          "n_seeds": int(known.any(axis=1).sum())}
                     )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Remarks on the intervals of a matrix: whose seeds are pooled, which say nothing of other seeds, what repeats."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.seed_variance import CLUSTER, SEED_COLUMNS
+from offdiag.analyses.selection import DONE
+from offdiag.stats.components import UNEQUAL
+
+FEW = 5  # right or wrong answers, below which the coverage of an interval jumps with every answer
+
+
+def remarks_on(frames: Frames) -> tuple[str, ...]:
+    """Return what a reader must know of the intervals of these cells, one sentence each, without full stops."""
+    done = frames.cells[frames.cells["state"] == DONE]
+    return (*_of_draws(done), *_of_one_draw(frames.cells, done), *_of_clusters(frames.records), *_of_few(done))
+
+
+def _of_draws(done: pd.DataFrame) -> Iterator[str]:
+    """Say what of the variance between draws is pooled, after which test."""
+    if "seed_arms" not in done or done["seed_arms"].isna().all():
+        return
+    kinds = done[done["seed_arms"].notna()].drop_duplicates(list(SEED_COLUMNS))
+    several = kinds[kinds["seed_arms"] > 1]
+    apart = (several["seed_p_equal"] < UNEQUAL).fillna(False).to_numpy(bool)
+    if len(pooled := several[~apart]):
+        arms, tests = pooled["seed_arms"].astype(int), pooled["seed_p_equal"].dropna().astype(float)
+        number = str(arms.min()) if arms.min() == arms.max() else f"{arms.min()} to {arms.max()}"
+        tested = f" (Bartlett’s test that they vary alike: p ≥ {tests.min():.2g})" if len(tests) else ""
+        yield (
+            f"The variance between draws is pooled over the {number} learners of a column that differ in what they are "
+            f"taught alone{tested}; the interval by a learner’s own draws stands below"
+        )
+    if apart.any():
+        yield f"In {apart.sum()} of {len(kinds)} sets of learners draws vary differently (p < {UNEQUAL}): not pooled"
+    if (kinds["seed_arms"] == 1).any():
+        yield "A learner alone of its kind has the variance of its own draws: of two or three its interval is long"
+
+
+def _of_one_draw(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:
+    """Say how many learners that could be drawn again were drawn once."""
+    learners = cells["first_draw"].fillna(cells["arm"]) if "first_draw" in cells else cells["arm"]
+    n_draws = cells["arm"].groupby(learners).nunique()
+    single = done["seed"].notna() & (learners[done.index].map(n_draws) == 1)
+    if single.any():
+        yield (
+            f"{int(single.sum())} of {len(done)} results are of one draw: their intervals are for other examples, and "
+            "say nothing of other seeds"
+        )
+
+
+def _of_clusters(records: pd.DataFrame) -> Iterator[str]:
+    """Say that examples repeat."""
+    if CLUSTER not in records or records.empty:
+        return
+    sizes = records.groupby("cell")[CLUSTER].agg(["size", "nunique"]).astype(int)
+    least = sizes.iloc[int(np.argmin(sizes["nunique"] / sizes["size"]))]
+    yield (
+        "Examples that repeat or belong together are not independent, and intervals count them as one "
+        f"({least['nunique']} different ones of {least['size']} at the least)"
+    )
+
+
+def _of_few(done: pd.DataFrame) -> Iterator[str]:
+    """Say where so few answers are right, or wrong, that no interval covers 95 %."""
+    right, wrong = done["n_correct"].astype(float), (done["n"] - done["n_correct"]).astype(float)
+    rare = int((np.minimum(right, wrong) < FEW).sum())
+    if rare:
+        yield (
+            f"{rare} of {len(done)} results have fewer than {FEW} right or fewer than {FEW} wrong answers: so few "
+            "cannot give an interval that covers just 95 % (it covers 90 to 99 %)"
+        )
