@@ -170,6 +170,22 @@ def test_grade(
     assert (graded["correct"], graded["target"], graded["mine"]) == (True, "174", 1)
 
 
+def test_answers_that_nothing_tells_apart_are_refused(
+    mistake: Callable[..., str], offdiag: Offdiag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    def given(*more: dict[str, object]) -> None:
+        records = [{"id": "a", "problem": "76+76", "completion": str(i), **fields} for i, fields in enumerate(more)]
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(map(json.dumps, records))))
+
+    given({}, {"id": "b"}, {})
+    said = mistake("grade", "base_addition", "base=8")
+    assert "line 3: id 'a' is also that of standard input, line 1: give each an id of its own" in said
+    given({"sample": 1}, {"sample": 2}, {"model": "m"})
+    assert len(offdiag("grade", "base_addition", "base=8").out.splitlines()) == 3
+
+
 def test_data(offdiag: Offdiag) -> None:
     lines = offdiag("data", "base_addition", "base=8", "--n", "3").out.splitlines()
     problems = offdiag("data", "base_addition", "base=8", "--n", "3", "--format", "text").out.split()

@@ -5,9 +5,10 @@ import pytest
 
 from offdiag.columns import MEASURES, names
 from offdiag.engine import run_plan
+from offdiag.errors import StoreError
 from offdiag.gather import gather
 from offdiag.steps import load_answers
-from offdiag.steps.jsonl import append_jsonl, write_jsonl
+from offdiag.steps.jsonl import append_jsonl, read_jsonl, write_jsonl
 from offdiag.store import Store
 from support.tiny_study import answer_by_hand, steps_of, tiny_plan
 
@@ -159,3 +160,12 @@ def test_an_unparsed_answer_is_wrong_and_counted(plan, store):
     assert (cell["n"], cell["n_correct"], cell["n_unparsed"]) == (N, N - 3, 3)
     assert (cell["accuracy"], cell["unparsed_rate"]) == (0.75, 0.25)
     assert list(gather(plan, store).records["parsed"].isna()) == [True] * 3 + [False] * (N - 3)
+
+
+def test_two_records_of_one_example_are_no_results(plan, store):
+    answer(store, plan, ZERO, lambda i: True)
+    cell = next(step for step in steps_of(plan, "cells") if ZERO in step.name)
+    path = store.folder(cell) / "records.jsonl"
+    write_jsonl(path, [record | {"example": "same"} for record in read_jsonl(path)])
+    with pytest.raises(StoreError, match="has two records of one example, so no difference can be paired"):
+        gather(plan, store)

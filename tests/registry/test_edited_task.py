@@ -202,7 +202,7 @@ def test_rows_that_change_during_a_run_are_told(written: Path, edit: Callable[..
     report = offdiag.run(plan, store=tmp_path / "store")
     assert not report.complete
     errors = [Store(tmp_path / "store").error(step) for step in plan.steps]
-    assert any("the rows of capitals changed since the run was planned: run again" in error for error in errors)
+    assert any("the rows of capitals are others than when the run was planned: run again" in error for error in errors)
 
 
 def test_two_rows_of_one_id_are_refused_in_the_plan(written: Path, edit: Callable[..., None]) -> None:

@@ -60,7 +60,10 @@ class Examples(Step):
         examples = self.sample()
         planned = self.canonical_form.get("rows")
         if planned is not None and planned != {task.name: rows_hash(examples)}:
-            raise UserError(f"{self.name}: the rows of {task.name} changed since the run was planned: run again")
+            raise UserError(
+                f"{self.name}: the rows of {task.name} are others than when the run was planned: run again, or, if "
+                "none was edited, let the seed alone decide them (and sort what comes out of a set)"
+            )
         write_jsonl(work.folder / "examples.jsonl", [asdict(example) for example in examples])
         keys = [task.key(self.domain, example) for example in examples]
         return {"n": len(examples), "unique": len(set(keys)), "sha256": fingerprint([e.id for e in examples])}

@@ -9,6 +9,7 @@ from offdiag.errors import UserError
 from offdiag.studies.easy_to_hard.task import HardnessDomain, library
 from offdiag.studies.easy_to_hard.task.sources import arc, gsm8k, mmlu, strategyqa
 from offdiag.studies.easy_to_hard.task.summary import summary
+from offdiag.tasks import get_task
 from offdiag.tasks.data import ENV, data_at
 
 
@@ -31,6 +32,40 @@ def test_mmlu_reads_fields_that_span_lines_and_has_no_development_items(raw):
     assert data.items[0].question == "What, in high_school computer_science,\nis asked?"
     assert (data.items[0].answer, data.items[0].subject) == ("three", "high_school_computer_science")
     assert [data.human["school"][item.id] for item in data.items[:4]] == [0, 0, 1, 1]
+
+
+def test_subjects_of_an_own_folder_are_those_of_its_files(raw):
+    folder = raw / "mmlu"
+    for path in folder.glob("*.csv"):
+        if "physics" not in path.name:
+            path.unlink()
+    (folder / "astronomy_test.csv").write_text("How far?,a;1,b,c,d,B\nHow old?,a,b,c,d,D\n")
+    data = library.dataset("mmlu")
+    subjects = ["high_school_physics"] * 2 + ["college_physics"] * 2 + ["astronomy"] * 2
+    assert [item.subject for item in data.items] == subjects
+    assert [item.id for item in data.items[4:]] == ["astronomy/test/0", "astronomy/test/1"]
+    assert sorted(data.human["school"].values()) == [0, 0, 1, 1]
+    assert data.remarks == ("the folder has 2 of the 10 released subjects: all of its own are read",)
+    task = get_task("easy_to_hard")
+    strata = [e.strata for e in task.examples(HardnessDomain(dataset="mmlu", n_train=0), "eval", 6, 0)]
+    assert {s["subject"]: s.get("school") for s in strata} == {
+        "high_school_physics": 0, "college_physics": 1, "astronomy": None,
+    }  # fmt: skip
+    with pytest.raises(UserError, match="2 of 6 items have no school, such as 'astronomy/test/0'"):
+        task.size(HardnessDomain(dataset="mmlu", hardness="school", n_train=0), "eval")
+    (folder / "college_physics_val.csv").unlink()
+    with pytest.raises(
+        UserError, match=r"no file .*college_physics_val.csv: put college_physics_val.csv into .*mmlu, or"
+    ):
+        library.dataset("mmlu")
+
+
+def test_subjects_beside_the_released_ones_are_left_out_and_told(raw):
+    before = library.dataset("mmlu")
+    (raw / "mmlu" / "astronomy_test.csv").write_text("How far?,a,b,c,d,B\n")
+    after = library.dataset("mmlu")
+    assert (after.items, after.content) == (before.items, before.content)
+    assert after.remarks == ("not read, since the folder has the ten released subjects: astronomy",)
 
 
 def test_gsm8k_keeps_its_working_and_caps_the_steps(raw):

@@ -72,7 +72,7 @@ def _remarks(folder: Path, parts: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     read = {subject for subject, _ in parts}
     missing = [subject for subject in RELEASED if subject not in read]
     unread = [subject for subject in _subjects_in(folder) if subject not in read]
-    left_out = f"{len(unread)} subjects of the folder are not read: {', '.join(unread[:3])} and so on"
+    left_out = f"not read, since the folder has the ten released subjects: {', '.join(unread)}"
     lacking = f"the folder has {len(RELEASED) - len(missing)} of the 10 released subjects: all of its own are read"
     return (*((left_out,) if unread else ()), *((lacking,) if missing else ()))
 
