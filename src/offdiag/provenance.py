@@ -20,7 +20,7 @@ Record: TypeAlias = Mapping[str, Any]
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 # Facts that differ between models for good reasons, so that only results of one model are compared.
-_OF_A_MODEL = ("dtype", "attention", "chat_template")
+_OF_A_MODEL = ("dtype", "attention", "inference_path", "chat_template")
 
 _NOTED: ContextVar[dict[str, Json] | None] = ContextVar("noted", default=None)
 

@@ -17,7 +17,16 @@ from offdiag.steps import Weights
 from offdiag.store import Store
 
 if TYPE_CHECKING:
+    from offdiag.models.inference.proof import PathVerdict
     from offdiag.models.lm import LM
+
+# What is done on each path, see :mod:`offdiag.models.inference.paths`.
+PATHS = {
+    "shared": "beginnings are computed once for all prompts",
+    "padded": "prompts of any length share a batch",
+    "level": "prompts of equal length share a batch",
+    "alone": "each prompt is read alone, and anew for each token, which is slow",
+}
 
 # More than a whole block of 128 tokens, so that a kept block and an incomplete one both take part.
 HEAD = "Examples: " + " ".join(
@@ -59,8 +68,9 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
         location = _location(spec, runtime, store)
         shared = LM.load(spec, location, runtime)
         together = _ask(shared)
-        alone = _ask(LM(shared.model, shared.tokenizer, token_budget=1))
-        because = shared.plain_because
+        verdict = shared.verdict
+        alone = _ask(LM(shared.model, shared.tokenizer, token_budget=1, verdict=verdict))
+        because = verdict.plain_because
         del shared  # the plain model is loaded anew, since the shared-prefix one is laid out differently
         plain = together if because else _ask(LM.load(spec, location, runtime, shared_prefix=False))
     except OffdiagError as error:
@@ -68,11 +78,22 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
     seconds = time.monotonic() - started
     return [
         Finding("model", True, f"{spec.source}, {spec.dtype}: loaded and asked three times in {seconds:.0f} s"),
+        _path(verdict),
         compare("batch invariance", "one by one", spec, together, alone),
         compare("cache parity", "without sharing", spec, together, plain)
         if because is None
         else Finding("cache parity", None, f"nothing is shared: {because}"),
     ]
+
+
+def _path(verdict: "PathVerdict") -> Finding:
+    """Return by which path the model is asked, how far that is from the model alone, and why it is no faster one."""
+    far = verdict.gaps
+    detail = (
+        f"{verdict.path}: {PATHS[verdict.path]}; from the model alone next tokens are {far.next_tokens:.0e} nats away, "
+        f"choices {far.choices:.0e} nats a token, hidden states {far.hidden_states:.0e} of their length"
+    )
+    return Finding("inference path", True, detail + (f"; {verdict.plain_because}" if verdict.plain_because else ""))
 
 
 def _location(spec: ModelSpec, runtime: Runtime, store: Store) -> str | Path:

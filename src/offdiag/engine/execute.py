@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from offdiag.models.lm import LM
 
 
+# The folder of the store that keeps by which path each model is asked, see :mod:`offdiag.models.inference.proof`.
+PROOFS = "proofs"
+
+
 class Ended(StrEnum):
     """How a step ended."""
 
@@ -60,12 +64,14 @@ class ModelSlot:
             from offdiag.models.lm import LM
 
             self.clear()
-            self.model = LM.load(weights.spec, weights.location(work), work.runtime)
+            place, proofs = weights.location(work), work.store.root / PROOFS
+            self.model = LM.load(weights.spec, place, work.runtime, proofs=proofs, identity=weights.base_key)
             self.key = weights.base_key
         from offdiag.models.loading import facts_of, template_hash
 
         self.model.use_adapter(weights.adapter(work))
         note(model=weights.spec.source, **facts_of(self.model.model), chat_template=template_hash(self.model.tokenizer))
+        note(inference_path=str(self.model.verdict.path), inference=self.model.verdict.to_json())
         return self.model
 
     def clear(self) -> None:

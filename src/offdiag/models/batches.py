@@ -1,6 +1,6 @@
 """Split prompts into batches: a pure function of the prompts and the token budget."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple, TypeVar
 
 from offdiag.models.limits import WORTH_SHARING
@@ -21,7 +21,14 @@ class PromptBatch(NamedTuple):
     shared: int
 
 
-def plan(prompts: Sequence[Sequence[int]], costs: Sequence[int], budget: int, *, share: bool) -> list[PromptBatch]:
+def plan(
+    prompts: Sequence[Sequence[int]],
+    costs: Sequence[int],
+    budget: int,
+    *,
+    share: bool,
+    company: Sequence[Hashable] | None = None,
+) -> list[PromptBatch]:
     """Return all batches of ``prompts``, longest rows first.
 
     Args:
@@ -29,13 +36,24 @@ def plan(prompts: Sequence[Sequence[int]], costs: Sequence[int], budget: int, *,
         costs: what each row adds to its own tokens, such as the tokens to generate.
         budget: most padded tokens (rows x columns, without the shared prefix) in one batch; a row alone may exceed it.
         share: look for shared beginnings.
+        company: a name for each prompt; only prompts of equal names may share a batch. None lets all of them.
     """
     batches = []
-    for members, shared in groups(prompts) if share else [(list(range(len(prompts))), 0)]:
+    for members, shared in (
+        groups(prompts) if share else [(members, 0) for members in alike(company or [0] * len(prompts))]
+    ):
         own = {i: len(prompts[i]) - shared + costs[i] for i in members}
         ordered = sorted(members, key=lambda i: (-own[i], i))
         batches += [PromptBatch(rows, shared) for rows in fill(ordered, [own[i] for i in ordered], budget)]
     return batches
+
+
+def alike(names: Sequence[Hashable]) -> list[list[int]]:
+    """Return the indices of equal names together, in the order in which the names come first."""
+    found: dict[Hashable, list[int]] = {}
+    for index, name in enumerate(names):
+        found.setdefault(name, []).append(index)
+    return list(found.values())
 
 
 def groups(prompts: Sequence[Sequence[Token]], each: float = 1.0) -> list[tuple[list[int], int]]:
@@ -55,13 +73,10 @@ def groups(prompts: Sequence[Sequence[Token]], each: float = 1.0) -> list[tuple[
     Returns:
         The indices of each group's prompts, with the number of leading tokens that they share.
     """
-    alike: dict[tuple[Token, ...], list[int]] = {}
-    for index, ids in enumerate(prompts):
-        alike.setdefault(tuple(ids[:WORTH_SHARING]), []).append(index)
     of_all = common_length(prompts) if prompts else 0
     apart: list[tuple[list[int], int]] = []
     rest: list[int] = []
-    for members in alike.values():
+    for members in alike([tuple(ids[:WORTH_SHARING]) for ids in prompts]):
         shared = common_length([prompts[i] for i in members])
         if _pays(shared - of_all, len(members), each):
             apart.append((members, shared))

@@ -9,27 +9,26 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
-from offdiag.models.batches import PromptBatch, fill, plan
+from offdiag.models.batches import PromptBatch
 from offdiag.models.chat import RESPONSE_PREFIX, chat_of, plain_ids
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.finite import require_finite
 from offdiag.models.inference.adapter_slot import AdapterSlot
-from offdiag.models.inference.attention import SHARED_PREFIX
+from offdiag.models.inference.asked_batches import AskedBatches
 from offdiag.models.inference.decoding import Finish, Stops, greedy
-from offdiag.models.inference.forward import PlainRows, Rows, SharedRows
 from offdiag.models.inference.hidden_states import Positions, ending_states, pooled
-from offdiag.models.inference.packed_linear import pack_linears
-from offdiag.models.inference.prefix_cache import BlockCache, Prefix, prefill
-from offdiag.models.inference.scoring import Question, Score, question, score_rows, unasked, whole
+from offdiag.models.inference.memory_limit import MemoryLimit
+from offdiag.models.inference.paths import InferencePath
+from offdiag.models.inference.proof import PathVerdict, entered, ordinary_ids, prove
+from offdiag.models.inference.scoring import Question, Score, question, score_alone, score_rows, unasked, whole
 from offdiag.models.inference.support import check_ids, context_length, why_not_shared
+from offdiag.models.inference.verdicts import KeptVerdicts
 from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
@@ -39,8 +38,6 @@ __all__ = ["LM", "Completion", "Score"]
 
 # Logits of a scored batch take at most this many bytes.
 _LOGITS_BYTES = 1 << 30
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,13 +64,18 @@ class LM:
     """A loaded model with its tokenizer, ready to be asked.
 
     Args:
-        model: a causal language model in evaluation mode; its attention is set to the shared-prefix one.
+        model: a causal language model in evaluation mode; its attention becomes the shared-prefix one where it can.
         tokenizer: its tokenizer.
         token_budget: most padded tokens (rows x columns) in one batch.
         shared_prefix: False forces transformers' ordinary attention and cache everywhere, the slow reference.
+        verdict: what an earlier proof of this very model found; None tries it now.
 
     Attributes:
+        verdict: by which path the model is asked, why, and how far its answers are from ``model(ids)``.
         plain_because: why the shared prefix is not used, or None when it is.
+
+    Raises:
+        UserError: the model answers on no path as it does by itself (see :mod:`offdiag.models.inference.proof`).
     """
 
     def __init__(
@@ -83,28 +85,50 @@ class LM:
         *,
         token_budget: int = 16_384,
         shared_prefix: bool = True,
+        verdict: PathVerdict | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self.blocks = BlockCache()
-        self.plain_because = why_not_shared(model) if shared_prefix else "it was switched off"
+        because = why_not_shared(model) if shared_prefix else "it was switched off"
+        first = InferencePath.SHARED if because is None else InferencePath.PADDED
+        self.verdict = verdict or prove(model, ordinary_ids(tokenizer, model), first, because)
+        self.plain_because = self.verdict.plain_because
+        with entered(model, self.verdict.path):  # a proof has done so already, a verdict has not
+            self._vocabulary = int(model.config.get_text_config().vocab_size)
         self._budget = token_budget
-        self._fits = token_budget  # smaller than the budget once the device has run out of memory
+        self._memory = MemoryLimit(token_budget)
         self._adapter = AdapterSlot(model)
-        self._latest: tuple[tuple[int, tuple[int, ...]], Prefix] | None = None
-        if self.plain_because is None:
-            model.set_attn_implementation(SHARED_PREFIX)
-            pack_linears(model)
+        self._batches = AskedBatches(model, self.verdict.path, self._adapter)
+        self.blocks = self._batches.blocks
 
     @classmethod
-    def load(cls, spec: ModelSpec, location: str | Path, runtime: Runtime, *, shared_prefix: bool = True) -> "LM":
-        """Load the model of ``spec`` from ``location`` (see :func:`offdiag.models.loading.load_model`)."""
-        return cls(
-            load_model(spec, location, runtime),
-            load_tokenizer(spec, location),
-            token_budget=runtime.token_budget,
-            shared_prefix=shared_prefix,
-        )
+    def load(
+        cls,
+        spec: ModelSpec,
+        location: str | Path,
+        runtime: Runtime,
+        *,
+        shared_prefix: bool = True,
+        proofs: Path | None = None,
+        identity: str = "",
+    ) -> "LM":
+        """Load the model of ``spec`` from ``location`` (see :func:`offdiag.models.loading.load_model`).
+
+        The verdict on it is looked up, and left, in the folder ``proofs`` under the ``identity`` of its weights.
+
+        Raises:
+            UserError: it cannot be loaded, or is refused (see :mod:`offdiag.models.inference.proof`).
+        """
+        model, tokenizer = load_model(spec, location, runtime), load_tokenizer(spec, location)
+        kept = KeptVerdicts(proofs if shared_prefix else None)
+        verdict = kept.get(identity, model)
+        budget = runtime.token_budget
+        try:
+            lm = cls(model, tokenizer, token_budget=budget, shared_prefix=shared_prefix, verdict=verdict)
+        except UserError as error:
+            raise UserError(f"model {spec.source}: {error}") from error
+        kept.keep(identity, model, lm.verdict)
+        return lm
 
     def use_adapter(self, folder: Path | None) -> None:
         """Answer with the PEFT adapter in ``folder`` from now on, or with the bare base (None).
@@ -149,14 +173,14 @@ class LM:
         ids = [chat.asked(prompt) for prompt in prompts]
         self._check_lengths(ids, [max_new_tokens] * len(ids))
         stops = Stops(self.tokenizer, self._end_ids() | chat.end_ids, tuple(stop), max_new_tokens)
-        batches = plan(ids, [max_new_tokens] * len(ids), self._budget, share=self.plain_because is None)
+        batches = self._batches.plan(ids, [max_new_tokens] * len(ids), self._budget, max_new_tokens)
         return self._generate(ids, batches, stops, skip)
 
     def _generate(
         self, ids: list[tuple[int, ...]], batches: list[PromptBatch], stops: Stops, skip: Container[int]
     ) -> Iterator[list[Completion]]:
         def run(batch: PromptBatch) -> list[Completion]:
-            answers = greedy(self._rows(ids, batch, stops.longest), len(batch.rows), stops)
+            answers = greedy(self._batches.rows(ids, batch, stops.longest), len(batch.rows), stops)
             return [
                 Completion(i, stops.text(a.ids), tuple(a.ids), len(ids[i]), a.finish or "length")
                 for i, a in zip(batch.rows, answers, strict=True)
@@ -166,7 +190,7 @@ class LM:
             if all(i in skip for i in batch.rows):
                 continue
             sizes = [len(ids[i]) - batch.shared + stops.longest for i in batch.rows]
-            yield [c for c in self._within_memory(run, batch, sizes) if c.index not in skip]
+            yield [c for c in self._memory.run(run, batch, sizes) if c.index not in skip]
 
     def score(
         self,
@@ -226,17 +250,22 @@ class LM:
         check_ids(self.model, self.tokenizer, (ending for q in questions for ending in q.endings))
         costs = [q.cost for q in questions]
         # Each row and each of its endings has logits for the whole vocabulary.
-        budget = min(self._budget, _LOGITS_BYTES // (4 * self.model.config.vocab_size))
+        budget = min(self._budget, _LOGITS_BYTES // (4 * self._vocabulary))
+        longest = max((q.longest for q in questions), default=0)
         scores: dict[int, list[Score]] = {}
 
         def run(batch: PromptBatch) -> list[tuple[int, list[Score]]]:
-            rows = self._rows(stems, batch, max(questions[i].longest for i in batch.rows))
-            found = score_rows(rows, [questions[i] for i in batch.rows], self.model.device)
+            asked = [questions[i] for i in batch.rows]
+            if self._batches.changes_angles(len(asked[0].stem), longest):  # as all of the batch do
+                found = [score_alone(self.model, q) for q in asked]
+            else:
+                rows = self._batches.rows(stems, batch, max(q.longest for q in asked))
+                found = score_rows(rows, asked, self.model.device)
             return list(zip(batch.rows, found, strict=True))
 
-        for batch in plan(stems, costs, budget, share=self.plain_because is None):
+        for batch in self._batches.plan(stems, costs, budget, longest):
             sizes = [len(stems[i]) - batch.shared + costs[i] for i in batch.rows]
-            scores.update(self._within_memory(run, batch, sizes))
+            scores.update(self._memory.run(run, batch, sizes))
         return [scores[i] for i in range(len(questions))]
 
     def hidden_states(
@@ -269,16 +298,15 @@ class LM:
         ids_of = chat_of(self.tokenizer).asked if chat else partial(plain_ids, self.tokenizer)
         ids = [ids_of(text) for text in texts]
         self._check_lengths(ids, [0] * len(ids))
-        width = self.model.config.hidden_size
-        states = np.empty((len(ids), len(positions), len(layers), width), np.float32)
+        states = np.empty((len(ids), len(positions), len(layers), self.verdict.width), np.float32)
 
         def run(batch: PromptBatch) -> list[tuple[int, NDArray[np.float32]]]:
-            found = pooled(self.model, [ids[i] for i in batch.rows], layers, positions)
+            found = pooled(self.model, [ids[i] for i in batch.rows], layers, positions, padded=self.verdict.path.pads)
             return list(zip(batch.rows, found.cpu().numpy(), strict=True))
 
         done = 0
-        for batch in plan(ids, [0] * len(ids), self._states_budget, share=False):
-            for i, state in self._within_memory(run, batch, [len(ids[i]) for i in batch.rows]):
+        for batch in self._batches.plan(ids, [0] * len(ids), self._states_budget, 0, share=False):
+            for i, state in self._memory.run(run, batch, [len(ids[i]) for i in batch.rows]):
                 states[i] = state
             done += len(batch.rows)
             on_progress(done, len(ids))
@@ -318,13 +346,15 @@ class LM:
         states: dict[int, NDArray[np.float32]] = {}
 
         def run(batch: PromptBatch) -> list[tuple[int, NDArray[np.float32]]]:
-            rows = self._rows(stems, batch, max(questions[i].longest for i in batch.rows))
+            rows = self._batches.rows(stems, batch, max(questions[i].longest for i in batch.rows))
             found = ending_states(rows, [questions[i].endings for i in batch.rows], layers, self.model.device)
             return list(zip(batch.rows, found, strict=True))
 
-        for batch in plan(stems, costs, self._states_budget, share=self.plain_because is None):
+        for batch in self._batches.plan(
+            stems, costs, self._states_budget, max((q.longest for q in questions), default=0)
+        ):
             sizes = [len(stems[i]) - batch.shared + costs[i] for i in batch.rows]
-            states.update(self._within_memory(run, batch, sizes))
+            states.update(self._memory.run(run, batch, sizes))
             on_progress(len(states), len(prompts))
         found = [states[i] for i in range(len(prompts))]
         require_finite(found, "hidden states of choices")
@@ -333,55 +363,21 @@ class LM:
     @property
     def _states_budget(self) -> int:
         """Most tokens of a batch whose hidden states of all layers are held at once."""
-        per_token = (self.depth + 1) * self.model.config.hidden_size * self.model.dtype.itemsize
+        per_token = (self.depth + 1) * max(1, self.verdict.width) * self.model.dtype.itemsize
         return max(1, min(self._budget, STATES_BYTES // int(per_token)))
 
     def _check_layers(self, layers: Sequence[int]) -> None:
+        if not self.verdict.width:
+            raise UserError(
+                f"{type(self.model).__name__} gives no hidden states; take another model for what reads them"
+            )
         if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:
             raise UserError(f"layers {wrong}: this model has layers 0 (embeddings) to {self.depth}")
 
     @property
     def depth(self) -> int:
         """Number of blocks, so that layers run from 0 (the embeddings) to this."""
-        return int(self.model.config.num_hidden_layers)
-
-    def _rows(self, ids: Sequence[tuple[int, ...]], batch: PromptBatch, extra: int) -> Rows:
-        """Prefill a batch, with room for ``extra`` more tokens per row."""
-        chosen = [ids[i] for i in batch.rows]
-        if self.plain_because is not None:
-            return PlainRows(self.model, chosen)
-        prefix = self._prefix(chosen[0][: batch.shared]) if batch.shared else None
-        return SharedRows(self.model, [row[batch.shared :] for row in chosen], extra, prefix)
-
-    def _prefix(self, ids: tuple[int, ...]) -> Prefix:
-        """Return the prefilled prefix ``ids``; the latest one is kept whole, for the next batch of the same call."""
-        name = (self._adapter.number, ids)
-        if self._latest is None or self._latest[0] != name:
-            self._latest = None  # frees its memory before the next one takes its own
-            self._latest = (name, prefill(self.model, ids, self.blocks, self._adapter.number))
-        return self._latest[1]
-
-    def _within_memory(
-        self, run: Callable[[PromptBatch], list[T]], batch: PromptBatch, sizes: Sequence[int]
-    ) -> list[T]:
-        """Run a batch whose rows have ``sizes``, in smaller pieces where the device's memory does not hold it."""
-        pieces = [batch.rows] if self._fits == self._budget else fill(batch.rows, sizes, self._fits)
-        results: list[T] = []
-        for piece in pieces:
-            try:
-                with torch.inference_mode():
-                    results += run(PromptBatch(piece, batch.shared))
-                continue
-            except torch.cuda.OutOfMemoryError:
-                if len(piece) == 1:
-                    raise UserError(
-                        f"one prompt of {max(sizes)} tokens with its answer does not fit this device's memory: "
-                        "use a smaller model, bfloat16 or nf4"
-                    ) from None
-            torch.cuda.empty_cache()  # here and not above, where the traceback still holds the batch
-            self._fits = max(1, len(piece) // 2 * max(sizes))
-            results += self._within_memory(run, PromptBatch(piece, batch.shared), [max(sizes)] * len(piece))
-        return results
+        return self.verdict.depth
 
     def _check_lengths(self, ids: Sequence[Sequence[int]], extras: Sequence[int]) -> None:
         check_ids(self.model, self.tokenizer, ids)

@@ -9,25 +9,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from offdiag.models.inference.forward import Rows, left_padded
+from offdiag.models.inference.forward import Rows, alone, left_padded, of_layers
 
 Positions: TypeAlias = Literal["last", "mean"]
 
 
 def pooled(
-    model: PreTrainedModel, prompts: Sequence[Sequence[int]], layers: Sequence[int], positions: Sequence[Positions]
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    layers: Sequence[int],
+    positions: Sequence[Positions],
+    *,
+    padded: bool,
 ) -> Tensor:
-    """Return hidden states [R, len(positions), len(layers), d] in float32; layer 0 is the embeddings."""
+    """Return hidden states [R, len(positions), len(layers), d] in float32; layer 0 is the embeddings.
+
+    Prompts of equal length need no mask: they can be read without one (``padded=False``).
+    """
     ids, padding = left_padded(prompts, 0, model.device)
     seen = torch.arange(ids.shape[1], device=ids.device) >= padding[:, None]
-    states = model.base_model(
-        input_ids=ids,
-        attention_mask=seen.long(),
-        position_ids=(seen.long().cumsum(1) - 1).clamp(min=0),
-        output_hidden_states=True,
-        use_cache=False,
-    ).hidden_states
-    return torch.stack([torch.stack([_pool(states[i], seen, way) for i in layers], 1) for way in positions], 1)
+    if padded:
+        states = model.base_model(
+            input_ids=ids,
+            attention_mask=seen.long(),
+            position_ids=(seen.long().cumsum(1) - 1).clamp(min=0),
+            output_hidden_states=True,
+            use_cache=False,
+        ).hidden_states
+    else:
+        states = alone(model, ids, states=True).hidden_states
+    chosen = of_layers(states, layers, ids.shape)
+    return torch.stack([torch.stack([_pool(state, seen, way) for state in chosen], 1) for way in positions], 1)
 
 
 def ending_states(

@@ -49,3 +49,12 @@ def pack_linears(model: PreTrainedModel) -> int:
     for name, module in plain:
         model.set_submodule(name, PackedLinear(module))
     return len(plain)
+
+
+def unpack_linears(model: PreTrainedModel) -> None:
+    """Put plain linear layers, with the same parameters, back in the place of packed ones."""
+    packed = [(name, module) for name, module in model.named_modules() if isinstance(module, PackedLinear)]
+    for name, module in packed:
+        linear = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None, device="meta")
+        linear.weight, linear.bias = module.weight, module.bias
+        model.set_submodule(name, linear)

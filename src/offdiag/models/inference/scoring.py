@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.models.chat import Chat, Tokenised, begun_ids
-from offdiag.models.inference.forward import Rows
+from offdiag.models.inference.forward import Rows, alone
 
 
 class Score(NamedTuple):
@@ -97,6 +97,19 @@ def score_rows(rows: Rows, questions: Sequence[Question], device: torch.device) 
             chosen[i] += values[: len(at[i][1]) - 1]  # without padding
     scored = iter(chosen)
     return [[Score(sum(values), len(values)) for values in islice(scored, len(q.endings))] for q in questions]
+
+
+@torch.inference_mode()
+def score_alone(model: PreTrainedModel, asked: Question) -> list[Score]:
+    """Return the scores of all continuations, each read whole with its prompt in one pass: ``model(ids)``."""
+    scores = []
+    for ending in asked.endings:
+        text = torch.tensor([asked.stem + ending], device=model.device)
+        logits = alone(model, text).logits[0, len(asked.stem) - 1 : -1]
+        chosen = torch.tensor(ending, device=model.device)[:, None]
+        values = torch.log_softmax(logits.float(), -1).gather(1, chosen)[:, 0].double().tolist()
+        scores.append(Score(sum(values), len(values)))
+    return scores
 
 
 def _right_padded(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:

@@ -66,6 +66,7 @@ class ActivationPatching(TriggerContrast):
         from offdiag.models.patching import patch
 
         model = work.model(self.weights)
+        model.verdict.require_padding("activation patching")
         examples = load_examples(work.output(self.examples))
         aligned = [self._pair(model.tokenizer, example, self.others(i)) for i, example in enumerate(examples)]
         pairs = self._told_apart(model, [pair for pair in aligned if isinstance(pair, _Pair)])
