@@ -119,10 +119,14 @@ def test_show_has_the_prompt_and_the_loss_mask(offdiag: Offdiag, finished: Finis
     assert learnt.splitlines()[0].startswith("  | \\boxed{1")
     assert learnt.splitlines()[0].endswith("<|end|>")
     assert "The first prompt, as the model sees it\n  | <|user|>" in learnt
+    assert "'<|end|>' '<|assistant|>' ‖ '\\\\' 'b' 'o' 'x'" in learnt
+    assert "Its last tokens\n  | … " in learnt
+    assert "'<|assistant|>' ‖\n" in learnt
     assert learnt.count("target ") == 1
     assert "None" not in said.out
     found = json.loads(offdiag("show", folder.name, "--store", finished.store, "--json").out)
-    assert found["mask"]["n_learnt"] > 0
+    assert found["mask"]["n_learnt"] == len(found["mask"]["learnt_tokens"]) > 0
+    assert "".join(found["tokens"]) == found["rendered"]
     assert len(found["records"]) == 3
 
 

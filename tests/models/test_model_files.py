@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.config_file import context_length
-from offdiag.models.files_check import check_files, check_template
+from offdiag.models.files_check import check_files
 from offdiag.models.loading import load_model
+from offdiag.models.rendering import check_template
 from offdiag.models.source import source_of
 from offdiag.models.weight_files import weight_shapes
 from offdiag.runtime import Runtime
@@ -92,8 +93,8 @@ def pointer(name: str) -> Callable[[Path], object]:
         (lambda f: set_json(f / "config.json", vocab_size=200), r"the id 260, but the embedding has 200 rows"),
         (lambda f: set_json(f / "tokenizer_config.json", eos_token="<|far|>") or set_json(
             f / "tokenizer.json", added_tokens=[{"id": 999, "content": "<|far|>"}]), r"'<\|far\|>' the id 999"),
-        (broken_template, "chat template cannot render a user turn .*system role only"),
-        (lambda f: (f / "chat_template.jinja").write_text("{% for"), "chat template cannot render"),
+        (broken_template, "the chat template renders no turns of user: system role only"),
+        (lambda f: (f / "chat_template.jinja").write_text("{% for"), "the chat template renders no turns of user"),
     ],
 )  # fmt: skip
 def test_damaged_files_are_one_line_before_a_run(copy, damage, said):

@@ -9,7 +9,7 @@ from offdiag.engine.engine import Engine, Silent, Watcher, engine_type
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import UserError
 from offdiag.models import ModelSource
-from offdiag.models.files_check import check_files, check_template
+from offdiag.models.files_check import check_files
 from offdiag.planning import Plan, StepState, models_of, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import in_order
@@ -75,7 +75,6 @@ def run_plan(
         )  # fmt: skip
     for origin in origins:
         check_files(origin)
-        check_template(origin)
     for step in [state.step for state in needed if state.step.fingerprint in dict(store.outdated)]:
         store.discard(step)
     scheduler = Scheduler.of([state.step for state in needed])

@@ -14,6 +14,7 @@ from offdiag.identity import Json
 from offdiag.methods.method import Method, Predictor, data_seed_of, default_style
 from offdiag.methods.proxy import Proxy, ProxyExamples
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.rendering import Rendered
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
 from offdiag.steps.examples import check_choices
 from offdiag.steps.label_noise import noise_stream, with_label_noise
@@ -94,9 +95,13 @@ class FineTuned(Trained):
     def canonical(self) -> dict[str, Json]:
         beside = {} if self.proxy is None else self.proxy.examples.worded(self.style, self.rationale)
         rendered = {"proxy_rendered": beside["rendered"]} if "rendered" in beside else {}
-        return {**super().canonical(), **self.examples.worded(self.style, self.rationale), **rendered}
+        replied: Rendered = "compared" if self.recipe.objective == "choices" else "taught"
+        worded = {**self.examples.worded(self.style, self.rationale), **rendered}
+        return {**super().canonical(), **worded, **self.start.rendering(replied)}
 
     def check(self) -> None:
+        super().check()
+        self.start.check_template(self.chat)
         if self.recipe.objective == "choices":
             check_choices(self.examples)
 

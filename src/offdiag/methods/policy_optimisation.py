@@ -63,7 +63,16 @@ class PolicyOptimised(Trained):
 
     def canonical(self) -> dict[str, Json]:
         asked = self.examples
-        return {**super().canonical(), **asked.worded(self.style), **graded_identity(asked.domain)}
+        return {
+            **super().canonical(),
+            **asked.worded(self.style),
+            **graded_identity(asked.domain),
+            **self.start.rendering("asked"),
+        }
+
+    def check(self) -> None:
+        super().check()
+        self.start.check_template()
 
     def cost(self, probe: CostProbe) -> CostLine:
         """Count the sampling of completions, their reading by reference and old policy, and the training on them."""

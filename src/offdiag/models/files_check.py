@@ -1,11 +1,10 @@
 """Check a model's files before a run, so that what is wrong with them is one line and not hours of other work.
 
-:func:`check_files` reads names, headers and JSON and is quick enough for a plan; :func:`check_template` renders a
-conversation. Neither loads torch or the weights.
+:func:`check_files` reads names, headers and JSON, neither torch nor the weights, and is quick enough for a plan.
+Chat templates are checked in :mod:`offdiag.models.rendering`.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,19 +48,6 @@ def check_files(origin: ModelSource) -> None:
     config = read_config(place.folder, place.model)
     weight_shapes(place.folder, place.model)
     _check_tokenizer(place, vocabulary(config))
-
-
-def check_template(origin: ModelSource) -> None:
-    """Check that a model's chat template, if it has one, renders a user turn and opens the reply.
-
-    Raises:
-        UserError: it raises, or there are several templates and none is the default.
-    """
-    if (place := _place(origin)) is None:
-        return
-    settings = place.json(_CONFIG)
-    if (template := _template(place, settings)) is not None:
-        _render(place, template, {name: _text(value) for name, value in settings.items() if name.endswith("_token")})
 
 
 def _place(origin: ModelSource) -> _Place | None:
@@ -117,43 +103,3 @@ def _tokens_in_use(tokenizer: Mapping[str, Any], settings: Mapping[str, Any]) ->
 def _text(token: object) -> str:
     """Return a special token as text; files have it as a text or as an object with its settings."""
     return str(token.get("content", "")) if isinstance(token, Mapping) else "" if token is None else str(token)
-
-
-def _template(place: _Place, settings: Mapping[str, Any]) -> str | None:
-    """Return the chat template that transformers would take."""
-    path = place.folder / "chat_template.jinja"
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    found = settings.get("chat_template")
-    if not isinstance(found, list):
-        return found if isinstance(found, str) else None
-    named = {str(one.get("name")): one.get("template") for one in found if isinstance(one, Mapping)}
-    if "default" not in named:
-        raise UserError(
-            f"model {place.model}: it has the chat templates {', '.join(sorted(named))} and none is the default; name "
-            f"one of them default in {place.folder / _CONFIG}"
-        )
-    return str(named["default"])
-
-
-def _render(place: _Place, template: str, special: dict[str, str]) -> None:
-    if (complaint := _complaint(template, tuple(special.items()))) is not None:
-        raise UserError(
-            f"model {place.model}: its chat template cannot render a user turn ({complaint}); repair the template in "
-            f"{place.folder}, or remove it for a model without a chat"
-        )
-
-
-@lru_cache(maxsize=64)
-def _complaint(template: str, special: tuple[tuple[str, str], ...]) -> str | None:
-    """Return what a chat template complains about when it renders a user turn; None if it renders."""
-    from jinja2.exceptions import TemplateError
-    from transformers.utils.chat_template_utils import render_jinja_template
-
-    turn = [{"role": "user", "content": "Hello!"}]
-    known: dict[str, Any] = dict(special)
-    try:
-        render_jinja_template([turn], chat_template=template, add_generation_prompt=True, **known)
-    except (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
-        return " ".join(f"{type(error).__name__}: {error}".split())
-    return None

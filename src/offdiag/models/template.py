@@ -84,13 +84,17 @@ class ChatTemplate:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "ChatTemplate | None":
-        """Return the template in a folder that ``save_pretrained`` wrote; None where there is none to be read."""
+        """Return the template in a folder that ``save_pretrained`` wrote; None where there is none to be read.
+
+        Raises:
+            UserError: there are several, and none of them is the default.
+        """
         try:
             settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
             apart = folder / "chat_template.jinja"
             source = apart.read_text(encoding="utf-8") if apart.is_file() else settings.get("chat_template")
             if isinstance(source, list):
-                source = next((one["template"] for one in source if one["name"] == "default"), None)
+                source = _default({str(one["name"]): one["template"] for one in source})
             if not isinstance(source, str):
                 return None
             named = {name: _text(token) for name, token in settings.items() if name.endswith("_token")}
@@ -101,6 +105,15 @@ class ChatTemplate:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # told by the one who loads the tokenizer
         return cls(source, tokens, frozenset(filter(str.strip, [*texts, *tokens.values()])))
+
+
+def _default(templates: Mapping[str, str]) -> str:
+    if "default" not in templates:
+        raise UserError(
+            f"there are the chat templates {', '.join(sorted(templates))} and none is the default; name one of them "
+            "default in tokenizer_config.json"
+        )
+    return templates["default"]
 
 
 def _text(token: object) -> str:

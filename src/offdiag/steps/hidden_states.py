@@ -56,9 +56,11 @@ class HiddenStates(Step):
         return self.weights.group
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), **self.examples.worded(self.style)}
+        return {**super().canonical(), **self.examples.worded(self.style), **self.weights.rendering("compared")}
 
     def check(self) -> None:
+        super().check()
+        self.weights.check_template()
         check_choices(self.examples)
 
     def cost(self, probe: CostProbe) -> CostLine:

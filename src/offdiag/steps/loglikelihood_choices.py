@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from offdiag.identity import Json
 from offdiag.models.finite import NOT_FINITE
+from offdiag.models.rendering import Rendered
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import check_choices, load_examples, require_choices
 from offdiag.steps.jsonl import in_chunks, write_jsonl
@@ -36,6 +37,7 @@ class LoglikelihoodChoices(ModelOutputs):
 
     kind: ClassVar[str] = "answers"
     tag: ClassVar[str] = "choices"
+    rendered: ClassVar[Rendered] = "compared"
     per: Normalisation = "none"
 
     @property

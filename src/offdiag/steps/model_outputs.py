@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from offdiag.identity import Identity, Json
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.rendering import Rendered
 from offdiag.steps.cost import CostProbe
 from offdiag.steps.examples import Examples
 from offdiag.steps.jsonl import read_jsonl
@@ -35,8 +36,10 @@ class ModelOutputs(Step):
     Attributes:
         weights: of the model. examples: the questions. context: text before each question, if there is any.
         style: wording of the questions. chat: settings of the model's chat template.
+        rendered: what is rendered of a reply, a property of the class.
     """
 
+    rendered: ClassVar[Rendered] = "asked"
     added: ClassVar[frozenset[str]] = frozenset({"chat"})
     weights: Weights
     examples: Examples
@@ -56,7 +59,12 @@ class ModelOutputs(Step):
         return self.weights.group
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), **self.examples.worded(self.style)}
+        worded, rendering = self.examples.worded(self.style), self.weights.rendering(self.rendered)
+        return {**super().canonical(), **worded, **rendering}
+
+    def check(self) -> None:
+        super().check()
+        self.weights.check_template(self.chat)
 
     def prompts(self, work: Work, examples: list[Example]) -> list[str]:
         """Return the user turns, in the order of the examples."""

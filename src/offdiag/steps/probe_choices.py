@@ -9,6 +9,7 @@ import numpy as np
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
 from offdiag.models.finite import NOT_FINITE
+from offdiag.models.rendering import Rendered
 from offdiag.models.spec import ModelSpec
 from offdiag.stats.choice_probes import probe_scores
 from offdiag.steps.examples import Examples, check_choices, load_examples
@@ -52,6 +53,7 @@ class ProbeChoices(ModelOutputs):
 
     kind: ClassVar[str] = "answers"
     tag: ClassVar[str] = "probed"
+    rendered: ClassVar[Rendered] = "compared"
     probe: Probe
 
     @property

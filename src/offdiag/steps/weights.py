@@ -10,9 +10,12 @@ from pydantic import model_validator
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.rendering import Rendered, check_template, rendering_of
 from offdiag.models.source import source_of
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.step import Step, Work
+from offdiag.tasks.data import once
 from offdiag.training import Recipe
 from offdiag.training.snapshots import snapshot_folder
 from offdiag.training.targets import check_targets
@@ -156,6 +159,20 @@ class Weights(Identity):
     def merged(self) -> "Weights":
         """Return the same weights as a whole model, which can get another adapter."""
         return self if self.base is self else self.model_copy(update={"trained": Merged(adapter=self)})
+
+    def rendering(self, rendered: Rendered) -> dict[str, Json]:
+        """Return what the identity of a step says of the rendering of its prompts, see ``rendering_of``."""
+        origin = self.spec.origin
+        return once(lambda: rendering_of(origin, rendered), "rendering", origin.name, rendered)
+
+    def check_template(self, settings: ChatSettings = AS_THE_TEMPLATE) -> None:
+        """Check that the model's chat template, if it is here, can be rendered right.
+
+        Raises:
+            UserError: it cannot.
+        """
+        origin = self.spec.origin
+        once(lambda: check_template(origin, settings), "template", origin.name, settings)
 
     def location(self, work: Work) -> Path:
         """Return the folder of the base for ``transformers``; a model of the hub is downloaded if it is missing."""

@@ -1,5 +1,6 @@
 """``offdiag show``: print a prompt, a training conversation and answers of a step."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -9,18 +10,34 @@ from offdiag.cli.options import AsJson, CellName, StoreFolder
 from offdiag.cli.tables import printable, show_json
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from offdiag.methods.fine_tuning import FineTuned
     from offdiag.steps import ModelOutputs, Step, Weights
     from offdiag.store import Store
 
 
+# Tokens that are shown before a boundary; the text has them all.
+SHOWN = 8
+
+
 class Mask(NamedTuple):
-    """A training conversation: what is masked out, and what the loss sees, as text, with their token counts."""
+    """A training conversation: what is masked out, and what the loss sees, as text, tokens and their counts."""
 
     masked: str
     learnt: str
     n_masked: int
     n_learnt: int
+    masked_tokens: list[str]
+    learnt_tokens: list[str]
+
+
+class Opened(NamedTuple):
+    """A prompt as the model sees it: its text, its tokens, and the tokens by which each of its choices is scored."""
+
+    text: str
+    tokens: list[str]
+    spans: list[list[str]]
 
 
 def show(
@@ -53,6 +70,8 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
         "state": str(store.state(step)),
         "summary": {} if result is None else result["summary"],
         "rendered": None,
+        "tokens": None,
+        "spans": None,
         "mask": None,
         "records": load_records(folder)[:n] if result is not None and (folder / "records.jsonl").exists() else [],
     }
@@ -62,7 +81,7 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
         found["mask"] = _mask(store, tuned)._asdict()
     asked = next((s for s in needed if isinstance(s, ModelOutputs)), None)
     if asked is not None and found["records"] and _has(store, asked.weights):
-        found["rendered"] = _rendered(store, asked, found["records"][0]["prompt"])
+        found["rendered"], found["tokens"], found["spans"] = _opened(store, asked, found["records"][0]["prompt"])
     return found
 
 
@@ -77,14 +96,21 @@ def _location(store: "Store", weights: "Weights") -> Path:
     return store.folder(weights.converted) if weights.converted is not None else weights.spec.origin.folder()
 
 
-def _rendered(store: "Store", asked: "ModelOutputs", prompt: str) -> str:
-    from offdiag.models.chat import render
+def _opened(store: "Store", asked: "ModelOutputs", prompt: str) -> Opened:
+    from offdiag.models.chat import chat_of
     from offdiag.models.loading import load_tokenizer
+    from offdiag.steps import LoglikelihoodChoices, load_examples
 
     weights = asked.weights
-    return render(
-        load_tokenizer(weights.spec, _location(store, weights)), prompt, response_prefix=asked.response_prefix
-    )
+    tokenizer = load_tokenizer(weights.spec, _location(store, weights))
+    chat = chat_of(tokenizer, asked.response_prefix, asked.chat)
+    text, ids = chat.turn.opened(prompt), chat.asked(prompt)
+    if not isinstance(asked, LoglikelihoodChoices) or store.result(asked.examples) is None:
+        return Opened(text, _tokens(tokenizer, list(ids)), [])
+    rows = chat.compared(prompt, load_examples(store.folder(asked.examples))[0].choices)
+    start = rows[0].n_prompt
+    spans = [_tokens(tokenizer, list(row.ids[start:])) for row in rows]
+    return Opened(text, _tokens(tokenizer, list(rows[0].ids[:start])), spans)
 
 
 def _mask(store: "Store", tuned: "FineTuned") -> Mask:
@@ -93,9 +119,22 @@ def _mask(store: "Store", tuned: "FineTuned") -> Mask:
 
     tokenizer = load_tokenizer(tuned.start.spec, _location(store, tuned.start))
     prompt, response = tuned.conversations(store.folder(tuned.examples))[0]
-    both = tokenise(tokenizer, prompt, response, tuned.response_prefix)
+    both = tokenise(tokenizer, prompt, response, tuned.response_prefix, tuned.chat)
     masked, learnt = list(both.ids[: both.n_prompt]), list(both.ids[both.n_prompt :])
-    return Mask(str(tokenizer.decode(masked)), str(tokenizer.decode(learnt)), len(masked), len(learnt))
+    texts = str(tokenizer.decode(masked)), str(tokenizer.decode(learnt))
+    return Mask(*texts, len(masked), len(learnt), _tokens(tokenizer, masked), _tokens(tokenizer, learnt))
+
+
+def _tokens(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[str]:
+    """Return the text of each token, or its name in the vocabulary where it is a part of a character."""
+    names = tokenizer.convert_ids_to_tokens(ids)
+    texts = []
+    for i, name in enumerate(names):
+        # Behind another token, as many tokenizers leave out the blank of a token that begins a text.
+        before = str(tokenizer.decode(ids[max(i - 1, 0) : i]))
+        text = str(tokenizer.decode(ids[max(i - 1, 0) : i + 1])).removeprefix(before)
+        texts.append(name if "\N{REPLACEMENT CHARACTER}" in text else text)
+    return texts
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -105,8 +144,12 @@ def _print(found: dict[str, Any]) -> None:
     if (mask := found["mask"]) is not None:
         typer.echo(f"\nA training conversation: {mask['n_masked']} tokens masked out\n{_quoted(mask['masked'])}")
         typer.echo(f"and {mask['n_learnt']} tokens that the loss sees\n{_quoted(mask['learnt'])}")
+        typer.echo(f"The tokens about their boundary\n{_bounded(mask['masked_tokens'], mask['learnt_tokens'])}")
     if found["rendered"] is not None:
         typer.echo(f"\nThe first prompt, as the model sees it\n{_quoted(found['rendered'])}")
+        about = "The tokens by which its choices are scored" if found["spans"] else "Its last tokens"
+        spans = found["spans"] or [[]]
+        typer.echo(f"{about}\n" + "\n".join(_bounded(found["tokens"], span) for span in spans))
     for record in found["records"]:
         typer.echo()
         verdict = "right" if record["correct"] else "wrong" if record["status"] == "parsed" else "unparsed"
@@ -119,3 +162,10 @@ def _print(found: dict[str, Any]) -> None:
 def _quoted(text: str) -> str:
     """Return each line behind a bar, control characters escaped: a terminal must not obey a model's output."""
     return "\n".join(f"  | {printable(line)}" for line in text.split("\n"))
+
+
+def _bounded(before: Sequence[str], behind: Sequence[str]) -> str:
+    """Return tokens in quotes with a double bar at their boundary, the last few before it and all behind it."""
+    cut = ["…"] if len(before) > SHOWN else []
+    shown = [*cut, *map(repr, before[-SHOWN:]), "‖", *map(repr, behind)]
+    return printable(f"  | {' '.join(shown)}")

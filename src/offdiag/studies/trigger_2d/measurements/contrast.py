@@ -76,7 +76,12 @@ class TriggerContrast(Measurement, ABC):
         return self.weights.group
 
     def canonical(self) -> dict[str, Json]:
-        return {**super().canonical(), "prompt_version": get_task(self.against.task).prompt_version}
+        versions: dict[str, Json] = {"prompt_version": get_task(self.against.task).prompt_version}
+        return {**super().canonical(), **versions, **self.weights.rendering("compared")}
+
+    def check(self) -> None:
+        super().check()
+        self.weights.check_template()
 
     def factors(self) -> Mapping[str, Scalar]:
         """Return the columns of the training, as cells have them, and those of both domains."""

@@ -1,0 +1,97 @@
+"""Check before a run how a model's prompts are rendered, and tell which results an earlier rendering made wrong.
+
+Both look at the files of a tokenizer, where they are here, and load neither it nor transformers.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from offdiag.errors import UserError
+from offdiag.identity import Json
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.source import ModelSource
+from offdiag.models.template import ChatTemplate
+from offdiag.models.turn import templated_turn
+
+# The first rendering gave every template its content as a text, put a reply right behind the opened text, even inside
+# of its thinking, and ended every reply by the tokenizer's end token.
+RENDERING = 2
+
+# What a step renders: an opened reply, choices behind it, or a taught reply with its end.
+Rendered: TypeAlias = Literal["asked", "compared", "taught"]
+
+_FILES = ("tokenizer_config.json", "chat_template.jinja", "tokenizer.json")
+
+
+def check_template(origin: ModelSource, settings: ChatSettings = AS_THE_TEMPLATE) -> None:
+    """Check that the chat template of a model whose files are here can be rendered right at some settings.
+
+    Raises:
+        UserError: it cannot, or there is none to set anything of; the message names the model.
+    """
+    if (folder := _folder(origin)) is None:
+        return
+    try:
+        template = ChatTemplate.in_folder(folder)
+        if template is not None:
+            templated_turn(template, settings)
+    except UserError as error:
+        raise UserError(f"model {origin.name}: {error}") from error
+
+
+def rendering_of(origin: ModelSource, rendered: Rendered) -> dict[str, Json]:
+    """Return what an identity says of the rendering: nothing where the first one was right.
+
+    So results of the first rendering stay valid but for those that it made wrong. Models that are not downloaded are
+    as if it was right; a run downloads them before it plans.
+    """
+    folder = _folder(origin)
+    stamps = () if folder is None else tuple(_stamp(folder / name) for name in _FILES)
+    return {"rendering": RENDERING} if folder is not None and _was_wrong(folder, stamps, rendered) else {}
+
+
+def _folder(origin: ModelSource) -> Path | None:
+    """Return where the files are; None where they must be downloaded, converted or trained first."""
+    return origin.folder() if origin.is_here() and origin.release() is None else None
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    if not path.is_file():
+        return (0, 0)
+    found = path.stat()
+    return (found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _was_wrong(folder: Path, stamps: tuple[tuple[int, int], ...], rendered: Rendered) -> bool:
+    """Return whether the first rendering gave another text; asked for thousands of times in a plan."""
+    try:
+        template = ChatTemplate.in_folder(folder)
+        if template is None:
+            return _ends_texts(folder)
+        turn = templated_turn(template)
+    except UserError:
+        return False  # it is refused
+    if turn.parts or turn.opening:
+        return True
+    match rendered:
+        case "asked":
+            return turn.blanks > 0
+        case "compared":
+            return turn.bridge != " " * turn.blanks
+        case "taught":
+            return turn.bridge != " " * turn.blanks or turn.end != template.tokens.get("eos_token", "")
+
+
+def _ends_texts(folder: Path) -> bool:
+    """Return whether a tokenizer puts a token behind every text, which would end a prompt."""
+    try:
+        if json.loads((folder / "tokenizer_config.json").read_bytes()).get("add_eos_token"):
+            return True
+        after = json.loads((folder / "tokenizer.json").read_bytes()).get("post_processor") or {}
+        parts = [after, *after.get("processors", ())]
+        return any("SpecialToken" in part["single"][-1] for part in parts if part.get("single"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
