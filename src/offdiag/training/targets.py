@@ -33,7 +33,7 @@ def check_targets(origin: ModelSource, targets: Targets) -> None:
     if shapes is None:
         return
     matrices = [_layer(name) for name, shape in shapes.items() if len(shape) == 2]
-    if unnamed([name for name in matrices if not _EMBEDDING.search(name)], targets):
+    if matrices and unnamed([name for name in matrices if not _EMBEDDING.search(name)], targets):
         _build_and_check(origin, targets)
 
 
