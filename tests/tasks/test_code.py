@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from offdiag.tasks import get_task
 from offdiag.tasks.code import Code, code_of
 
 FILES = {
@@ -22,6 +23,7 @@ from . import tools
 from .base import Mixin
 from .consts import *
 from .records import Found
+from offdiag.studies.base_addition.task.prompts import question
 
 HERE = str(Path(__file__).parent)
 ALIASES = j.loads((Path(HERE) / "aliases.json").read_text())
@@ -49,7 +51,7 @@ class Task(Mixin):
 
     def prompt(self, text: str) -> str:
         '''Word it.'''
-        return self.lead + tools.clean(text) + remembered(text) + STAR
+        return self.lead + tools.clean(text) + remembered(text) + STAR + question(text)
 
     @_decorate
     def grade(self, text):
@@ -136,6 +138,25 @@ def test_an_edit_changes_what_runs_it(pack: Path, name: str, old: str, new: str,
     path.write_text(path.read_text().replace(old, new))
     after = codes()
     assert {part for part in before if before[part].hash != after[part].hash} == changed
+
+
+def test_what_is_used_of_offdiag_counts_by_its_version(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = codes()
+    monkeypatch.setattr("offdiag.studies.base_addition.task.prompts.PROMPT_VERSION", 99)
+    after = codes()
+    assert {part for part in before if before[part].hash != after[part].hash} == {"prompt"}
+
+
+def test_what_a_subclass_of_a_built_in_task_overrides_counts() -> None:
+    built_in = type(get_task("base_addition"))
+
+    def subclass(key: str) -> type:
+        scope: dict[str, object] = {"__name__": "__nowhere__", "Base": built_in}
+        exec(f"class Mine(Base):\n    def key(self, domain, example): return {key!r}", scope)
+        return scope["Mine"]  # type: ignore[return-value]
+
+    one, same, other = (code_of(subclass(key), ("grade",)).hash for key in ("a", "a", "b"))
+    assert one == same != other
 
 
 def test_where_the_files_lie_does_not_matter(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 What counts is the syntax tree without comments, docstrings and types, so that only an edit that can change a result
 changes a hash. From a function the search goes on to each name that it uses: to other members of the class, to what the
 module binds at its top (functions, classes, constants), and through imports to other modules that are not installed, or
-that belong to the same package. Other distributions and the standard library are left to their versions.
+that belong to the same package. Other distributions and the standard library are left to their versions; of what others
+use of offdiag, the versions that stand beside it (``EXTRACTION_VERSION``) count.
 
 A class without source, such as one that was typed into a notebook, is hashed by its byte code, which other versions of
 Python write otherwise.
@@ -62,7 +63,7 @@ class _Search:
     """The units of code that were found, each once."""
 
     def __init__(self, classes: tuple[type, ...], trees: frozenset[str]) -> None:
-        self.classes, self.trees = classes, trees
+        self.classes, self.trees, self.built_in = classes, trees, is_built_in(classes[0])
         self.units: set[str] = set()
         self.files: set[str] = set()
         self.seen: set[object] = set()
@@ -72,9 +73,14 @@ class _Search:
         for name in names:
             for base in dict.fromkeys(base for cls in self.classes for base in cls.__mro__):
                 key = (base, name)
-                if name in vars(base) and key not in self.seen and self._ours(base.__module__):
-                    self.seen.add(key)
+                if name not in vars(base) or key in self.seen:
+                    continue
+                self.seen.add(key)
+                if self._ours(base.__module__):
                     self._member(base, name)
+                elif _top(base.__module__) == OWN and not _in_contract(base.__module__):
+                    # A method of a built-in task may call what a class of another's overrides; it is not looked into.
+                    self.members(_defined(self.classes[0]))
 
     def _member(self, base: type, name: str) -> None:
         source = source_of(base.__module__)
@@ -130,6 +136,10 @@ class _Search:
     def _through(self, place: Place, attributes: Sequence[str]) -> None:
         """Follow an import, if it is of a module of this tree."""
         origin, name = place
+        if _top(origin) == OWN and not self.built_in:
+            versions = vars(sys.modules.get(origin, object)).items()
+            self.units.update(f"{name} = {value}" for name, value in versions if name.endswith("_VERSION"))
+            return
         rest = [name, *attributes] if name else list(attributes)
         while rest and self._ours(f"{origin}.{rest[0]}") and source_of(f"{origin}.{rest[0]}") is not None:
             origin = f"{origin}.{rest.pop(0)}"
@@ -147,7 +157,7 @@ class _Search:
     def _ours(self, name: str) -> bool:
         """Return whether a module is to be searched: one of the classes' own packages, or one that is not installed."""
         if _top(name) == OWN:
-            return not any(name == other or name.startswith(f"{other}.") for other in _CONTRACT)
+            return self.built_in and not _in_contract(name)
         if _top(name) in self.trees or _top(name) in _FOREIGN:
             return _top(name) in self.trees
         first = source_of(_top(name))  # looking for a module inside a package would import the package
@@ -182,6 +192,10 @@ class _Search:
 
 def _top(module: str) -> str:
     return module.partition(".")[0]
+
+
+def _in_contract(module: str) -> bool:
+    return any(module == other or module.startswith(f"{other}.") for other in _CONTRACT)
 
 
 def _defined(cls: type) -> tuple[str, ...]:
