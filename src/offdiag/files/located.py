@@ -15,12 +15,14 @@ class Located(NamedTuple):
     Attributes:
         where: its place in words, file and line. number: its place among the rows of its file, from 0; blank lines and
             a header do not count. line: the line of the file on which it begins, from 1. value: what stands there.
+        remedy: what to do if the row is wrong.
     """
 
     where: str
     number: int
     line: int
     value: Any
+    remedy: str = "mend the row"
 
 
 def checked(model: type[M], row: Located) -> M:
@@ -33,4 +35,4 @@ def checked(model: type[M], row: Located) -> M:
         return model.model_validate(row.value)
     except ValidationError as error:
         expected = ", ".join(model.model_fields)
-        raise UserError(f"{row.where}: {complaints(error)}; expected {expected}: mend the row") from None
+        raise UserError(f"{row.where}: {complaints(error)}; expected {expected}: {row.remedy}") from None

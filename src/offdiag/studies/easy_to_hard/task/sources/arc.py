@@ -133,7 +133,7 @@ def _from_hub(parts: Sequence[_Part] = _PARTS) -> Iterator[tuple[Located, Item]]
 def _item(row: Located, name: str, question: str, texts: list[str], labels: list[str], key: str) -> Item:
     place = labels.index(key) if key in labels else _PLACES.get(key, len(texts))
     if place >= len(texts):
-        raise UserError(f"{row.where}: answerKey {key!r} is none of the choices {', '.join(labels)}: mend the row")
+        raise UserError(f"{row.where}: answerKey {key!r} is none of the choices {', '.join(labels)}: {row.remedy}")
     return Item(id=name, question=question, answer=texts[place], choices=tuple(texts))
 
 

@@ -54,5 +54,5 @@ def _item(split: str, row: Located) -> Item:
     found = checked(_Row, row)
     solution, mark, answer = (part.strip() for part in found.answer.partition(_MARK))
     if not mark or not solution or number_in(answer) is None:
-        raise UserError(f"{row.where}: the answer does not end in a solution and `{_MARK} NUMBER`: mend the row")
+        raise UserError(f"{row.where}: the answer does not end in a solution and `{_MARK} NUMBER`: {row.remedy}")
     return Item(id=f"{split}/{row.number}", question=found.question, answer=answer, rationale=solution)

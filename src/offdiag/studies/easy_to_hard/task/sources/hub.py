@@ -6,6 +6,8 @@ from importlib import import_module
 from offdiag.errors import UserError
 from offdiag.files import Located
 
+_REMEDY = "name a folder with the official files, --set data_dir=FOLDER"
+
 
 def hub_rows(repository: str, config: str | None, split: str, revision: str | None = None) -> Iterator[Located]:
     """Yield the rows of one split, of the newest revision unless another is named.
@@ -29,4 +31,4 @@ def hub_rows(repository: str, config: str | None, split: str, revision: str | No
             "official files, --set data_dir=FOLDER"
         ) from error
     for number, row in enumerate(rows):
-        yield Located(f"{place}, row {number + 1}", number, number + 1, dict(row))
+        yield Located(f"{place}, row {number + 1}", number, number + 1, dict(row), _REMEDY)

@@ -86,7 +86,7 @@ def _official(folder: Path, parts: Sequence[tuple[str, str]]) -> Iterator[tuple[
         for row in csv_rows(_file(folder, subject, split), _COLUMNS):
             question, *choices, letter = row.value.values()
             if letter not in tuple(_LETTERS):
-                raise UserError(f"{row.where}: the right choice is {letter!r}, expected A, B, C or D: mend the row")
+                raise UserError(f"{row.where}: the right choice is {letter!r}, expected A, B, C or D: {row.remedy}")
             yield row, _item(subject, split, row.number, question, choices, _LETTERS.index(letter))
 
 

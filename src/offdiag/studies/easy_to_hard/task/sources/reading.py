@@ -36,7 +36,7 @@ def unique(placed: Iterable[tuple[Located, Item]]) -> tuple[Item, ...]:
     items: list[Item] = []
     for row, item in placed:
         if item.id in first:
-            raise UserError(f"{row.where}: id {item.id!r} is also that of {first[item.id]}: keep one of the two rows")
+            raise UserError(f"{row.where}: id {item.id!r} is also that of {first[item.id]}: {row.remedy}")
         first[item.id] = row.where
         items.append(item)
     return tuple(items)
