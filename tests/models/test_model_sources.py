@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec, folders
 from offdiag.models.folders import SMALL, content_hash, sampled_hash
 from offdiag.models.hub_cache import cached
+from offdiag.models.sources import Hub
+from offdiag.planning import make_plan
 from offdiag.steps import Weights
+from offdiag.store import State, Store
+from support.tiny_study import Params, tiny_study
 
 OLD, NEW = "a" * 40, "b" * 40
 
@@ -67,6 +72,26 @@ def test_the_commit_of_a_branch_is_part_of_the_identity(tiny, hub):
     assert ModelSpec(source=f"hub:org/name@{OLD}").origin.folder().name == OLD
     download(hub, tiny, OLD, "v1")
     assert ModelSpec(source="hub:org/name@v1").origin.identity() == {"commit": OLD}
+
+
+def test_a_run_fetches_first_and_stores_under_the_commit(tiny, hub, tmp_path, monkeypatch):
+    def fetch(origin: Hub) -> bool:
+        new = origin.commit is None
+        download(hub, tiny, OLD)
+        return new
+
+    monkeypatch.setattr(Hub, "require_available", lambda self: None)
+    monkeypatch.setattr(Hub, "fetch", fetch)
+    params = Params(model=ModelSpec(source="hub:org/name"), n_eval=2)
+    plan = make_plan(tiny_study(params), "only").select("name--base=8,digits=2.direct")
+    store = Store(tmp_path / "store")
+    assert run_plan(plan, store).complete
+    (cell,) = store.root.glob("answers/*/cell.json")
+    assert json.loads(cell.read_text())["identity"]["weights"]["spec"]["commit"] == OLD
+    again = make_plan(tiny_study(params), "only").select("name--base=8,digits=2.direct")
+    assert again.steps[-1].fingerprint != plan.steps[-1].fingerprint
+    for known in (plan, again):  # made before the commit was known, and after
+        assert {state.state for state in known.survey(Store(store.root))} == {State.DONE}
 
 
 def test_home_is_meant_by_a_tilde(tiny, tmp_path, monkeypatch):

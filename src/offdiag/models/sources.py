@@ -48,7 +48,9 @@ class Hub(ModelSource):
         if is_commit(self.revision):
             return False
         found = cached(self.location, self.revision)
-        return found is None or ("commit" not in stored and found.since <= finished)
+        if found is None or stored.get("commit") == found.commit:
+            return True
+        return "commit" not in stored and found.since <= finished
 
     def config(self) -> Path | None:
         found = cached(self.location, self.revision)

@@ -63,4 +63,5 @@ def _of(spec: ModelSpec) -> dict[str, Json]:
 
 
 def _key(fields: Mapping[str, Json]) -> str:
-    return str(sorted((name, str(value)) for name, value in fields.items()))
+    """Return what names a model in an identity, without what a source adds: that may have become known since."""
+    return str([str(fields.get(name)) for name in ModelSpec.model_fields])

@@ -30,6 +30,9 @@ class AdapterSlot:
         self.detach()
         with warnings.catch_warnings():  # PEFT asks transformers for a name that is on its way out
             warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+            warnings.filterwarnings("ignore", "fan_in_fan_out is set to")  # transposed layers are seen to
+            warnings.filterwarnings("ignore", "Model (has|with) `tie_word_embeddings=True`")  # nothing is merged here
+            warnings.filterwarnings("error", "Found missing adapter keys")  # they would be random
             self._attached = PeftModel.from_pretrained(self._model, folder, is_trainable=False)
         self._attached.eval()
         self._count += 1
