@@ -166,7 +166,7 @@ class Plan:
         """
         done = {state.step.fingerprint for state in survey if state.state is State.DONE}
         made = [
-            [store.provenance(step) for step in target.walk() if step.fingerprint in done]
+            [{**store.provenance(step), "kind": step.kind} for step in target.walk() if step.fingerprint in done]
             for target in self.targets
             if target.fingerprint in done
         ]

@@ -19,7 +19,8 @@ VersionPolicy: TypeAlias = Literal["accept", "stale"]
 Record: TypeAlias = Mapping[str, Any]
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
-# Facts that differ between models for good reasons, so that only results of one model are compared.
+# Facts that differ between models for good reasons, and between training and answering, so that only results of one
+# model and one kind of step are compared.
 _OF_A_MODEL = ("dtype", "attention", "inference_path", "chat_template")
 
 _NOTED: ContextVar[dict[str, Json] | None] = ContextVar("noted", default=None)
@@ -60,8 +61,9 @@ def mixture(cells: Sequence[Sequence[Record]], here: Mapping[str, str] | None = 
     """Return in one line in what the cells of a table differ, and how many have each; None where in nothing.
 
     Args:
-        cells: for each cell the records of the steps that led to it; what a record does not say is unknown, and no
-            difference. here: versions with which further cells would be made, if any would.
+        cells: for each cell the records of the steps that led to it, each with the ``kind`` of its step. What a record
+            does not say is unknown, and no difference.
+        here: versions with which further cells would be made, if any would.
     """
     counts: dict[str, Counter[str]] = {}
     for records in cells:
@@ -87,7 +89,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     if "device" in record:
         yield "device", str(record["device"])
     model = record.get("model")
-    yield from ((f"{name} of {model}", str(record[name])) for name in _OF_A_MODEL if name in record)
+    place = f"of {model} ({record['kind']})" if "kind" in record else f"of {model}"
+    yield from ((f"{name} {place}", str(record[name])) for name in _OF_A_MODEL if name in record)
 
 
 def _version(name: str) -> str:

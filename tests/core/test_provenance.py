@@ -47,6 +47,15 @@ def test_nothing_is_noted_outside_of_a_step():
         ([[OLD, NEW]], "torch 2.0 (1 cell), 2.1 (1 cell)"),
         ([[{"device": "cpu"}], [{"device": "cuda H"}]], "device cpu (1 cell), cuda H (1 cell)"),
         ([[{"model": "a", "attention": "x"}], [{"model": "b", "attention": "y"}]], None),
+        (
+            [
+                [
+                    {"model": "a", "kind": "training", "attention": "x"},
+                    {"model": "a", "kind": "answers", "attention": "y"},
+                ]
+            ],
+            None,
+        ),
         ([[{"model": "a", "chat_template": "x"}], [{"model": "a", "chat_template": "y"}]], "chat_template of a x (1"),
     ],
 )
