@@ -65,7 +65,7 @@ def test_no_choice_is_taken_where_a_score_is_not_finite(lm, model_stub):
     (scores,) = lm.score([WHOLE], [example.choices])
     assert np.isfinite([score.logprob for score in scores]).tolist() == [True, True, True]  # 7 is only read after it
     (scores,) = lm.score([SPOILT], [example.choices])
-    record = step._record(0, example, SPOILT, scores)
+    record = step._record(0, example, SPOILT, scores, ())
     assert (record["completion"], record["finish"]) == ("", NOT_FINITE)
     assert json.loads(strict_json.dumps(record))["scores"] == [None, None, None]
 
