@@ -80,7 +80,10 @@ class Chat:
         if not replies:
             raise UserError(f"the prompt {prompt[:60]!r} has no continuations to score; give at least one")
         before = self.turn.with_reply(prompt, "")
-        stem, *rows = (self._ids(before + reply) for reply in ("", *replies))
+        # A blank before the reply is scored with it, whether it has a token of its own or is in the reply's first one.
+        blanks = len(self.turn.bridge) - len(self.turn.bridge.rstrip(" "))
+        stem = self._ids(before[: len(before) - blanks])
+        rows = [self._ids(before + reply) for reply in replies]
         start = min(common_prefix([stem, row]) for row in rows)
         if start == 0:
             raise UserError(f"the prompt {prompt[:60]!r} has no token before its continuation; write a longer prompt")
