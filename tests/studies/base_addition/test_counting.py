@@ -92,6 +92,13 @@ def test_the_prompt_has_its_elements_and_cues_counting_only_step_by_step():
         ("It ends in base 8 with 20 at last", "20", ("unboxed",)),
         ("next comes 20_8, in base 8", "20", ("unboxed",)),
         ("I count on by 1.5", None, ()),
+        ("20 comes after 17, then twenty-one", None, ()),
+        ("16, 17, 20. The next number is twenty-one", None, ()),
+        ("17, 20, then 20.5", None, ()),
+        ("#### 20", "20", ("unboxed",)),
+        ("The next number is **20**.", "20", ("unboxed",)),
+        ("<think>21</think>20", "20", ("unboxed",)),
+        ("<think>20", None, ("unfinished-thinking",)),
         ("", None, ()),
     ],
 )
@@ -102,8 +109,8 @@ def test_boxes_come_first_and_bare_numerals_are_marked(completion, parsed, flags
 
 
 def test_the_last_numeral_is_no_word():
-    assert last_numeral("A number such as 1F is a FACT") == "1F"
-    assert last_numeral("A FACT") is None
+    assert last_numeral("A number such as 1F is a FACT", 16) == "1F"
+    assert last_numeral("A FACT", 16) is None
 
 
 @pytest.mark.parametrize("text", ["", "1+2", "1.5", "-3", "x" * 21, "18", "017", "00", "1 7"])

@@ -17,7 +17,8 @@ IDS = ("id", "example")
 def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = None, sets: Sets = None) -> None:
     """Grade completions from standard input.
 
-    JSON lines with "problem" and "completion" come in, and go out with target, parsed, status, correct and flags.
+    JSON lines with "problem" and "completion" come in, and go out with target, parsed, status, correct and flags. A
+    field of the record's own that is called like one of these is kept as own_target, own_correct and so on.
     A task that a study file or a module beside it defines is found with --study my_study.py.
     """
     with chosen_domain(task_name, domain_text, sets, study) as (task, domain):
@@ -26,8 +27,19 @@ def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = No
                 example = task.parse_problem(domain, record["problem"])
             except UserError as error:
                 raise UserError(f"{where}: {error}") from error
-            verdict = asdict(task.grade(domain, example, record["completion"]))
-            sys.stdout.write(json_text({**record, "target": example.target, **verdict}) + "\n")
+            verdict = {"target": example.target, **asdict(task.grade(domain, example, record["completion"]))}
+            sys.stdout.write(json_text({**_beside(record, verdict), **verdict}) + "\n")
+
+
+def _beside(record: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
+    """Return the record with each field that is called like one of the verdict's as ``own_…``, under a free name."""
+    kept: dict[str, Any] = {}
+    for name, value in record.items():
+        free = name
+        while free in verdict or (free != name and (free in record or free in kept)):
+            free = f"own_{free}"
+        kept[free] = value
+    return kept
 
 
 def _records(file: TextFile) -> Iterator[tuple[str, dict[str, Any]]]:

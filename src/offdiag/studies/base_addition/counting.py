@@ -17,17 +17,16 @@ from pydantic import Field
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.studies.base_addition.task.boxed_task import BoxedTask
-from offdiag.studies.base_addition.task.boxes import find_boxes
-from offdiag.studies.base_addition.task.extract import EXTRACTOR_VERSION as BOX_VERSION
 from offdiag.studies.base_addition.task.extract import extract
 from offdiag.studies.base_addition.task.numerals import MAX_BASE, MIN_BASE, alphabet, from_base, to_base
 from offdiag.studies.base_addition.task.prompts import boxed
 from offdiag.tasks.domain import Domain
+from offdiag.tasks.extraction import EXTRACTION_VERSION, prepared
+from offdiag.tasks.extraction.statements import AMBIGUOUS, NO_ANSWER
 from offdiag.tasks.task import Example, Grade, PromptStyle
 
 DATA_VERSION = 1
 PROMPT_VERSION = 1
-UNBOXED_VERSION = 1  # of reading an answer that stands in no box
 
 EVAL_PREFIXES = 100
 TRAIN_PREFIXES = 1000  # numbers to train on have prefixes below this; one digit longer than the longest evaluated
@@ -44,7 +43,12 @@ _PROBLEM = re.compile(r"[0-9A-Za-z]+")
 _MOST_DIGITS = 20
 _BASE = re.compile(r"\(?\b(?:in\s+)?base[\s-]*(?:\d+|[a-z]+)\b\)?|_\{[^{}]*\}|_\d+", re.IGNORECASE)
 _ASIDE = re.compile(r",?\s*which is (?:equal|equivalent) to [^.\n]*", re.IGNORECASE)
-_NUMERAL = re.compile(r"(?<![\w.])(?=[0-9A-Z]*\d)[0-9A-Z]+(?!\w|\.\d)")
+_NUMERAL = re.compile(r"[0-9A-Za-z]+")
+_IN_WORDS = re.compile(
+    r"(?:ten|eleven|twelve|\w{3,5}teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?|hundred|thousand)",
+    re.IGNORECASE,
+)
+_STATED = re.compile(r"\b(?:answer|next number|result)\b[^.\n]{0,40}\b(?:is|:)", re.IGNORECASE)
 _LONGEST = 2000  # characters at the end of a completion that are searched, so that the time stays bounded
 
 
@@ -67,8 +71,7 @@ class Counting(BoxedTask[CountingDomain]):
     domain_type: ClassVar[type[Domain]] = CountingDomain
     data_version: ClassVar[int] = DATA_VERSION
     prompt_version: ClassVar[int] = PROMPT_VERSION
-    # One number for two parts: a change of either must change it.
-    extractor_version: ClassVar[int] = 1000 * BOX_VERSION + UNBOXED_VERSION
+    extractor_version: ClassVar[int] = EXTRACTION_VERSION
 
     def domains(self) -> Sequence[CountingDomain]:
         """Return bases 8, 9, 10, 11 and 16."""
@@ -118,9 +121,11 @@ class Counting(BoxedTask[CountingDomain]):
         at its end, or else its last numeral, and the grade has the flag ``unboxed``. Other flags: ``unterminated`` (the
         box was never closed), ``leading-zero``, ``foreign-digit`` (a symbol that the base does not have).
         """
-        answer, flags = extract(completion, domain.base)
-        if not find_boxes(completion):
-            answer = answer or last_numeral(completion)
+        answer, flags = extract(completion, domain.base, "next (?:number|one)|successor|number after")
+        text, _ = prepared(completion)
+        if text is not None and "boxed" not in completion:
+            if answer is None and not set(flags) & {AMBIGUOUS, NO_ANSWER} and _STATED.search(text) is None:
+                answer = last_numeral(text, domain.base)
             flags = (*flags, "unboxed") if answer is not None else flags
         return self.graded(example, answer, flags)
 
@@ -207,18 +212,28 @@ def rolling_digits(number: str, base: int) -> int:
     return len(number) - len(number.rstrip(alphabet(base)[-1]))
 
 
-def last_numeral(completion: str) -> str | None:
-    """Return the last token of digits and capital letters, at least one of them a digit; None where there is none.
+def last_numeral(text: str, base: int) -> str | None:
+    """Return the numeral of digits and letters of the base that a text without markup names last; None without one.
 
     Mentions of a base and remarks of the form "which is equal to …" are taken off first. It stands in for the parser of
-    Wu et al. (2024, arXiv 2307.02477), who ask for no box.
+    Wu et al. (2024, arXiv 2307.02477), who ask for no box. A numeral in words, or one that is no whole number, is not
+    passed over for one before it.
 
-    >>> last_numeral("The next number is 20 in base-8, which is equal to 16 in decimal.")
+    >>> last_numeral("The next number is 20 in base-8, which is equal to 16 in decimal.", 8)
     '20'
+    >>> last_numeral("9, 10, then eleven", 10), last_numeral("8, 9, 10, 1a", 16), last_numeral("10, then -5", 10)
+    (None, '1A', None)
     """
-    text = _BASE.sub(" ", _ASIDE.sub(" ", completion[-_LONGEST:]))
-    numerals = _NUMERAL.findall(text)
-    return numerals[-1] if numerals else None
+    words = _BASE.sub(" ", _ASIDE.sub(" ", text[-_LONGEST:])).split()
+    for word in reversed(words):
+        plain = word.strip(".,;:!?\"'()[]{}<>*$")
+        if _IN_WORDS.fullmatch(plain):
+            return None
+        if any(symbol.isdigit() for symbol in plain):
+            return plain.upper() if _NUMERAL.fullmatch(plain) else None
+        if plain and plain.isupper() and word is words[-1] and set(plain) <= set(alphabet(base)):
+            return plain
+    return None
 
 
 def _example(name: str, number: str, base: int) -> Example:

@@ -52,23 +52,47 @@ ANSWERED = [
     r"\boxed{174.}",
     r"\\boxed{174}",
     r"**Result:** 174",
+    r"\fbox{174}",
+    r"\boxed 174",
+    "{{174}}",
+    "174₈",
+    r"\boxed{174₈}",
+    r"\boxed{{174}}",
+    "\uff11\uff17\uff14",
+    "#### 174",
+    "<think>\\boxed{124}</think>\\boxed{174}",
+    r"\boxed{175}. Wait, that is wrong: the answer is 174.",
+    "The result in base-8 is 174, which is equal to 124.",
+    "**Answer:** $174_8$",
+    "The answer is 174 in base 8, which is 124 in decimal.",
+    "The answer in base 8 is 174. The answer in decimal is 124.",
+    "The sum is 174.",
+    "The answer is not 175 but 174.",
+    "The answer is 175. No, 174.",
+    "174 is the answer.",
+    "<answer>174</answer>",
 ]
 
 
 @pytest.mark.parametrize("completion", ANSWERED)
 def test_an_answer_is_found_whatever_it_is_wrapped_in(completion):
-    assert extract(completion, 8) == ("174", ())
+    assert extract(completion, 8).answer == "174"
 
 
 @pytest.mark.parametrize(
     "completion",
     [
         r"\boxed{174.0}",
-        "The result in base-8 is 174, which is equal to 124.",
         r"\boxed{}",
         r"\boxed{result}",
         r"\boxed{-174}",
-        r"\fbox{174}",
+        r"\boxed{1(11)3}",
+        r"\boxed{17 or 174}",
+        r"\boxed{174} and then \boxed{-174}",
+        "The answer is 173 or 174.",
+        "The answer is -174",
+        "<think>\\boxed{174}",
+        r"\boxed{unknown}",
         "I cannot determine the answer.",
         "The answer is unknown.",
         "In decimal that is 124 (base-10)",
@@ -78,7 +102,7 @@ def test_an_answer_is_found_whatever_it_is_wrapped_in(completion):
     ],
 )
 def test_no_answer_is_better_than_a_guessed_one(completion):
-    assert extract(completion, 8) == (None, ())
+    assert extract(completion, 8).answer is None
     grade = TASK.grade(BASE_8, TASK.parse_problem(BASE_8, "76+76"), completion)
     assert (grade.status, grade.correct, grade.parsed) == ("unparsed", False, None)
 
@@ -89,7 +113,7 @@ def test_no_answer_is_better_than_a_guessed_one(completion):
         (r"\boxed{0x1A}", 16, "1A", ()),
         (r"\boxed{1a}", 16, "1A", ()),
         ("The answer is ec.", 16, "EC", ()),
-        ("\\boxed{1\u0421}", 16, "1C", ()),
+        ("\\boxed{1\u0421}", 16, "1C", ("look-alike",)),
         (r"\boxed{0174}", 8, "0174", ("leading-zero",)),
         (r"so \boxed{174", 8, "174", ("unterminated",)),
         (r"\boxed{14 is not closed, but \boxed{174} is", 8, "174", ()),

@@ -2,7 +2,6 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.studies.trigger_2d.task import HALVES, QUADRANTS, QUARTERS, Rule, TriggerDomain, TriggerWorld, quadrant
-from offdiag.studies.trigger_2d.task.prompts import read_label
 from offdiag.tasks import describe, get_task, parse_domain
 
 TASK = get_task("trigger_2d")
@@ -95,20 +94,26 @@ def test_prompts_are_worded_by_their_template():
     ("completion", "label", "flags"),
     [
         ("green", "green", ()),
-        (" Green.\n", "green", ()),
+        (" Green.\n", "green", ("no-trigger",)),
         ("**BLUE**", "blue", ()),
-        ("F(x, T) = orange", "orange", ("preamble",)),
-        ("blue, not orange", "blue", ("several",)),
-        ("blue and blue", "blue", ()),
+        ("F(x, T) = orange", "orange", ("inside", "no-trigger")),
+        ("blue, not orange", "blue", ("no-trigger",)),
+        ("blue and blue", "blue", ("no-trigger",)),
+        ("green\nx = [1.0, 2.0], F(x, T) = blue", "green", ("several", "no-trigger")),
+        ("It would be orange. The answer is green.", "green", ()),
+        ("The answer is orange. No, wait. The answer is green.", "green", ("several",)),
+        ("<think>orange</think>green", "green", ("no-trigger",)),
+        ("not orange but green", "green", ("no-trigger",)),
+        ("blue or orange", None, ("ambiguous",)),
+        ("<think>orange", None, ("unfinished-thinking",)),
         ("greenish", None, ()),
         ("evergreen", None, ()),
         ("red", None, ()),
     ],
 )
-def test_the_first_label_counts(completion, label, flags):
-    assert read_label(completion, HALVES.labels) == (label, flags)
+def test_the_label_that_is_stated_counts(completion, label, flags):
     grade = TASK.grade(FOODS, TASK.parse_problem(FOODS, "cake [1.000, -1.000]"), completion)
-    assert (grade.parsed, grade.correct) == (label, label == "green")
+    assert (grade.parsed, grade.correct, grade.flags) == (label, label == "green", flags)
 
 
 def test_problems_read_back_with_the_rule_of_the_domain():

@@ -76,7 +76,12 @@ def test_strata_count_cities_and_new_ones():
         ("769)", "769", ("trailing",)),
         ("769.4", "769", ("trailing",)),
         ("-769", None, ()),
-        ("about 769", None, ()),
+        ("about 769", "769", ("approximate", "no-trigger")),
+        ("1,080", "1080", ("no-trigger",)),
+        ("6 * 7 = 42", "42", ("no-trigger",)),
+        ("<think>7</think>**769**", "769", ()),
+        (r"\boxed{769}", "769", ()),
+        ("769dist(c_", "769", ("trailing",)),
         ("9" * 5000, None, ()),
     ],
 )
@@ -98,6 +103,9 @@ def test_numbers(completion, parsed, flags):
         ("crossing", "FALSE", "FALSE"),
         ("crossing", "FALSEFALSE", None),
         ("crossing", "0", None),
+        ("crossing", "The answer is **TRUE**.", "TRUE"),
+        ("crossing", "TRUE or FALSE", None),
+        ("compass", r"\boxed{\text{NE}}", "NE"),
     ],
 )
 def test_words(geometry, completion, parsed):

@@ -11,9 +11,10 @@ from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.studies.base_addition.task import numerals, sampling
 from offdiag.studies.base_addition.task.boxed_task import BoxedTask
-from offdiag.studies.base_addition.task.extract import EXTRACTOR_VERSION, extract, poses_another_problem
+from offdiag.studies.base_addition.task.extract import extract, poses_another_problem
 from offdiag.studies.base_addition.task.prompts import PROMPT_VERSION, question, rationale
 from offdiag.tasks.domain import Domain
+from offdiag.tasks.extraction import EXTRACTION_VERSION
 from offdiag.tasks.task import Example, Grade, PromptStyle
 
 MAX_DIGITS = 6
@@ -40,7 +41,7 @@ class BaseAddition(BoxedTask[AdditionDomain]):
     domain_type: ClassVar[type[Domain]] = AdditionDomain
     data_version: ClassVar[int] = sampling.DATA_VERSION
     prompt_version: ClassVar[int] = PROMPT_VERSION
-    extractor_version: ClassVar[int] = EXTRACTOR_VERSION
+    extractor_version: ClassVar[int] = EXTRACTION_VERSION
 
     def domains(self) -> Sequence[AdditionDomain]:
         """Return bases 8, 9 and 10 with 2 to 4 digits, and bases 11 and 16 with 2."""
@@ -90,11 +91,10 @@ class BaseAddition(BoxedTask[AdditionDomain]):
     def grade(self, domain: AdditionDomain, example: Example, completion: str) -> Grade:
         """Grade a completion: right if its digits are those of the sum; leading zeros are not forgiven.
 
-        Flags: ``unterminated`` (the box was never closed), ``leading-zero``, ``foreign-digit`` (a symbol that the base
-        does not have), ``runaway`` (the completion goes on to ask another question).
+        Flags are those of :func:`extract`, and ``runaway`` (the completion goes on to ask another question).
         """
         answer, flags = extract(completion, domain.base)
-        if poses_another_problem(completion, example.problem):
+        if "runaway" not in flags and poses_another_problem(completion, example.problem):
             flags = (*flags, "runaway")
         return self.graded(example, answer, flags)
 

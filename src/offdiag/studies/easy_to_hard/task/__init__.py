@@ -1,6 +1,5 @@
 """The task easy_to_hard: train on easy questions, test on hard ones (Hase et al. 2024, arXiv 2401.06751)."""
 
-from offdiag.studies.easy_to_hard.task.answers import extract
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item
 from offdiag.studies.easy_to_hard.task.prompts import Template
@@ -16,7 +15,6 @@ __all__ = [
     "Request",
     "Split",
     "Template",
-    "extract",
     "split",
     "table_from_rows",
 ]

@@ -7,18 +7,26 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.seeds import stream
 from offdiag.studies.easy_to_hard.task import library
-from offdiag.studies.easy_to_hard.task.answers import EXTRACTOR_VERSION, extract
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
 from offdiag.studies.easy_to_hard.task.draws import examples_of, pool_of, tested_of, train_of
 from offdiag.studies.easy_to_hard.task.items import item_key
-from offdiag.studies.easy_to_hard.task.numbers import number_in
 from offdiag.studies.easy_to_hard.task.prompts import PROMPT_VERSION
 from offdiag.studies.easy_to_hard.task.splits import Indices, permutation
 from offdiag.studies.easy_to_hard.task.summary import summary
 from offdiag.tasks.domain import Domain
+from offdiag.tasks.extraction import (
+    EXTRACTION_VERSION,
+    YES_NO,
+    Choices,
+    Extraction,
+    canonical_number,
+    choice_answer,
+    number_answer,
+)
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 DATA_VERSION = 1
+_YES_OR_NO = Choices(YES_NO, letters=False, synonyms=(("true", "yes"), ("false", "no")))
 
 
 class EasyToHard(Task[HardnessDomain]):
@@ -34,7 +42,7 @@ class EasyToHard(Task[HardnessDomain]):
     domain_type: ClassVar[type[Domain]] = HardnessDomain
     data_version: ClassVar[int] = DATA_VERSION
     prompt_version: ClassVar[int] = PROMPT_VERSION
-    extractor_version: ClassVar[int] = EXTRACTOR_VERSION
+    extractor_version: ClassVar[int] = EXTRACTION_VERSION
     preamble: ClassVar[str] = ""
     separator: ClassVar[str] = "\n\n"
     response_prefix: ClassVar[str] = " "
@@ -107,10 +115,11 @@ class EasyToHard(Task[HardnessDomain]):
     def grade(self, domain: HardnessDomain, example: Example, completion: str) -> Grade:
         """Grade a completion: right if its choice, number, or yes or no is the target; numbers are compared by value.
 
-        Flags: ``no-trigger`` (found without "the answer is"), ``runaway`` (goes on to ask another question).
+        Flags are those of :func:`number_answer` and :func:`choice_answer`, such as ``no-trigger`` (found without "the
+        answer is") and ``runaway`` (goes on to ask another question).
         """
-        answer, flags = extract(completion, domain.spec.answers, example.choices)
-        if answer is not None and answer == number_in(example.target) and not example.choices:
+        answer, flags = _extract(domain, example, completion)
+        if answer is not None and not example.choices and answer == canonical_number(example.target):
             answer = example.target  # "1080" for "1,080"
         status: Literal["parsed", "unparsed"] = "unparsed" if answer is None else "parsed"
         return Grade(parsed=answer, status=status, correct=answer == example.target, flags=flags)
@@ -146,6 +155,15 @@ class EasyToHard(Task[HardnessDomain]):
                 f"{len(chosen)} or fewer{', or set a larger n_train' if split == 'train' else ''}"
             )
         return chosen[:n]
+
+
+def _extract(domain: HardnessDomain, example: Example, completion: str) -> Extraction:
+    """Return the answer of a completion: a choice where the item has some, else a number, or yes or no."""
+    if domain.spec.answers == "yes-no":
+        return choice_answer(completion, _YES_OR_NO)
+    if example.choices:
+        return choice_answer(completion, Choices(example.choices))
+    return number_answer(completion)
 
 
 def _chosen(domain: HardnessDomain, split: str, seed: int) -> Indices:

@@ -1,17 +1,12 @@
-"""The wording of the questions of the task trigger_2d, and the reading of the label in an answer.
+"""The wording of the questions of the task trigger_2d.
 
 A preset is a fixed list of question templates; each example has the number of the template that words it.
 """
-
-import re
-from collections.abc import Sequence
-from typing import NamedTuple
 
 from offdiag.errors import UserError
 from offdiag.tasks.task import PromptStyle
 
 PROMPT_VERSION = 1
-EXTRACTOR_VERSION = 1
 
 # The forms are those of the published preset (an order, two terse lines, a question); the words are our own.
 PRESETS = {
@@ -44,27 +39,3 @@ def point_text(x1: float, x2: float) -> str:
 def question(preset: str, template: int, point: str, trigger: str, style: PromptStyle) -> str:
     """Return the user's turn, worded by one template of a preset."""
     return PRESETS[preset][template].format(point=point, trigger=trigger) + _AFTER[style]
-
-
-class LabelRead(NamedTuple):
-    """The label that a completion names, or None.
-
-    Attributes:
-        flags: remarks: ``several`` (it names other labels, too), ``preamble`` (words stand before the label).
-    """
-
-    label: str | None
-    flags: tuple[str, ...]
-
-
-def read_label(completion: str, labels: Sequence[str]) -> LabelRead:
-    """Return the first of ``labels`` that stands in a completion as a whole word, in upper or lower case."""
-    by_lower_case = {label.casefold(): label for label in labels}
-    words = "|".join(re.escape(label) for label in labels)
-    matches = list(re.finditer(rf"(?<!\w)({words})(?!\w)", completion, re.IGNORECASE))
-    named = [by_lower_case[match[1].casefold()] for match in matches]
-    if not named:
-        return LabelRead(None, ())
-    flags = ("several",) if len(set(named)) > 1 else ()
-    before = completion[: matches[0].start()].strip(" \n\t\"'*`([")
-    return LabelRead(named[0], (*flags, "preamble") if before else flags)

@@ -13,16 +13,15 @@ from offdiag.studies.trigger_2d.task import legacy, stratified
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
 from offdiag.studies.trigger_2d.task.files import published_files
 from offdiag.studies.trigger_2d.task.prompts import (
-    EXTRACTOR_VERSION,
     PROMPT_VERSION,
     point_text,
     question,
-    read_label,
 )
 from offdiag.studies.trigger_2d.task.stratified import TriggerPoint
 from offdiag.studies.trigger_2d.task.world import QUADRANTS, quadrant
 from offdiag.studies.trigger_2d.task.worlds import HALVES
 from offdiag.tasks.domain import Domain
+from offdiag.tasks.extraction import EXTRACTION_VERSION, Choices, choice_answer
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 _PROBLEM = re.compile(r"(.+) \[(-?\d+\.\d{3}), (-?\d+\.\d{3})\]")
@@ -39,7 +38,7 @@ class Trigger2D(Task[TriggerDomain]):
     domain_type: ClassVar[type[Domain]] = TriggerDomain
     data_version: ClassVar[int] = stratified.DATA_VERSION
     prompt_version: ClassVar[int] = PROMPT_VERSION
-    extractor_version: ClassVar[int] = EXTRACTOR_VERSION
+    extractor_version: ClassVar[int] = EXTRACTION_VERSION
 
     def domains(self) -> Sequence[TriggerDomain]:
         """Return an example of each kind of domain: both stages, held-out words, a proxy, published sampling."""
@@ -107,11 +106,12 @@ class Trigger2D(Task[TriggerDomain]):
         return example.target
 
     def grade(self, domain: TriggerDomain, example: Example, completion: str) -> Grade:
-        """Grade a completion as right if the first label that it names is the example's.
+        """Grade a completion as right if the label that it gives is the example's.
 
-        Flags: ``several`` (it names another label too), ``preamble`` (words stand before the label).
+        Without words such as "the answer is", that is the label that it begins with, or the only one that it names.
+        Flags are those of :func:`choice_answer`.
         """
-        label, flags = read_label(completion, example.choices)
+        label, flags = choice_answer(completion, Choices(example.choices, letters=False, anywhere=True))
         status: Literal["parsed", "unparsed"] = "unparsed" if label is None else "parsed"
         return Grade(parsed=label, status=status, correct=label == example.target, flags=flags)
 

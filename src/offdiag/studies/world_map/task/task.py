@@ -14,11 +14,12 @@ from offdiag.studies.world_map.task import sampling
 from offdiag.studies.world_map.task.domain import WorldMapDomain
 from offdiag.studies.world_map.task.evaluation import EVAL_SIZE, available, evaluation_rows
 from offdiag.studies.world_map.task.geometries import NAMES
-from offdiag.studies.world_map.task.grading import EXTRACTOR_VERSION, absolute_error, read_answer
+from offdiag.studies.world_map.task.grading import absolute_error, read_answer
 from offdiag.studies.world_map.task.sampling import CityBatch, draw
 from offdiag.studies.world_map.task.stream import MapStream
 from offdiag.studies.world_map.task.text import TEXT_VERSION, names
 from offdiag.tasks.domain import Domain
+from offdiag.tasks.extraction import EXTRACTION_VERSION
 from offdiag.tasks.stream import Loss, StreamPart
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
@@ -36,7 +37,7 @@ class WorldMap(Task[WorldMapDomain]):
     domain_type: ClassVar[type[Domain]] = WorldMapDomain
     data_version: ClassVar[int] = sampling.DATA_VERSION
     prompt_version: ClassVar[int] = TEXT_VERSION
-    extractor_version: ClassVar[int] = EXTRACTOR_VERSION
+    extractor_version: ClassVar[int] = EXTRACTION_VERSION
     graded_by_error: ClassVar[bool] = True
 
     def domains(self) -> Sequence[WorldMapDomain]:
@@ -100,7 +101,7 @@ class WorldMap(Task[WorldMapDomain]):
     def grade(self, domain: WorldMapDomain, example: Example, completion: str) -> Grade:
         """Grade a completion: right if it is the very word or number; ``error`` says how far a number is off.
 
-        Flags: ``trailing`` (characters after the number), ``leading-zero``.
+        Flags: ``trailing`` (characters after the number), ``leading-zero``, and those of :func:`number_answer`.
         """
         geometry = _one_of(domain, example.problem).question
         answer, flags = read_answer(geometry, completion)

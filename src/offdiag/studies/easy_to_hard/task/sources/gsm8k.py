@@ -13,10 +13,10 @@ from offdiag.errors import UserError
 from offdiag.files import Located, checked, json_lines
 from offdiag.studies.easy_to_hard.task.items import Dataset, Item
 from offdiag.studies.easy_to_hard.task.measures import MAX_STEPS
-from offdiag.studies.easy_to_hard.task.numbers import number_in
 from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
 from offdiag.studies.easy_to_hard.task.sources.reading import file_of, unique
 from offdiag.studies.easy_to_hard.task.specs import SPECS
+from offdiag.tasks.extraction import canonical_number
 
 _MARK = "####"
 _SPLITS = ("train", "test")
@@ -53,6 +53,6 @@ def _dataset(rows: Iterable[tuple[str, Located]]) -> Dataset:
 def _item(split: str, row: Located) -> Item:
     found = checked(_Row, row)
     solution, mark, answer = (part.strip() for part in found.answer.partition(_MARK))
-    if not mark or not solution or number_in(answer) is None:
+    if not mark or not solution or canonical_number(answer) is None:
         raise UserError(f"{row.where}: the answer does not end in a solution and `{_MARK} NUMBER`: {row.remedy}")
     return Item(id=f"{split}/{row.number}", question=found.question, answer=answer, rationale=solution)

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-_BRACE = re.compile(r"(?P<box>\\boxed ?\{)|(?P<escaped>\\[{}])|(?P<open>\{)|(?P<close>\})")
+_BRACE = re.compile(r"(?P<box>(?:\\|\b)(?:boxed|fbox|framebox) ?\{)|(?P<escaped>\\[{}])|(?P<open>\{)|(?P<close>\})")
 
 
 class Box(NamedTuple):

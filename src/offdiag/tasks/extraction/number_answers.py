@@ -1,0 +1,317 @@
+"""The number that a reply gives as its answer.
+
+A number that follows the words of a statement is its answer; one within the sentence is if it is the only one, and of
+an equation it is the side that is no calculation. Ranges, alternatives and sums of units ("between 3 and 4", "3 or 4",
+"2 hours and 30 minutes") are refused.
+"""
+
+import re
+
+from offdiag.tasks.extraction.markup import BOLD, MARKS
+from offdiag.tasks.extraction.numbers import Number, numbers_in, word_number, written
+from offdiag.tasks.extraction.statements import (
+    AMBIGUOUS,
+    NOTHING,
+    SEVERAL,
+    Extraction,
+    Kind,
+    Reading,
+    Statement,
+    beginning,
+    bold_texts,
+    ending,
+    last_stated,
+)
+
+NO_TRIGGER, CORRECTED, APPROXIMATE, BOUND = "no-trigger", "corrected", "approximate", "bound"
+
+_CORRECTION = re.compile(
+    r"\b(?:no(?=\s*[,.:;!—-]|\s+\d)|nope|wait|actually|sorry|correction|oops|scratch that|i mean|i meant|or rather|hmm|"
+    r"not quite|(?:that|this)(?:'s| is) (?:wrong|not right|incorrect|not correct)|let me (?:re\w{1,12}|correct|fix))\b",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(
+    r"[\W_]*(?:(?:is|it|its|it's|are|was|about|approximately|approx|around|roughly|nearly|almost|circa|ca|exactly|just|"
+    r"only|a|an|the|total|of|number|value|amount|therefore|thus|then|so|equal|equals|equivalent|to|also|simply|"
+    r"now|indeed|clearly|"
+    r"probably|likely|still|at|least|most|x|n|y|option|there|we|get|have|price|cost|final|result|answer|ans|sum|"
+    r"in|all|more|less|fewer|than|over|under|up|no|minimum|maximum|actually|would|be|must|should|will|i|think|my|"
+    r"approx|est|estimated|precisely|usd|eur|gbp|rs|us)\b[\W_]*)*",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(
+    r"(?:\bnot|n't|\bnever|\binstead of|\brather than|\bunlike|≠)[ \t]+(?:be[ \t]+|"
+    r"equal[ \t]+to[ \t]+|the[ \t]+)?\W{0,3}$",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(
+    r"(?<=[^\d\s])[.](?=[\s\"')]|$)|(?<=\d)[.](?=[\"')]*(?:\s|$))|[!?;](?=\s|$|"
+    r"[\"')])(?!\s*=)|\n|。"
+)
+_ABBREVIATION = re.compile(
+    r"\b(rs|approx|ca|no|nr|abt|est|incl|resp|vs|e\.g|i\.e|u\.s|mr|mrs|dr|"
+    r"st)\.(?=\s)",
+    re.IGNORECASE,
+)
+_EQUALS = re.compile(r"(?<![<>!≤≥=])=+(?!>)|≈|→|\bequals\b|\bis equal to\b|\bgives\b|\bmakes\b(?=\s*\W?\d)")
+_OPERATOR = re.compile(r"[\s\u00a0()]*(?:[-+*/×÷·^]|x|X|plus|minus|times|divided by|multiplied by|mod)[\s\u00a0()]*")
+_BETWEEN = re.compile(
+    r"[\s\u00a0]*\S{0,12}?[\s\u00a0,]*(?:(?:or|to|and|through|until|&|/|–|—|-|~|"
+    r"\.\.\.?)(?!\w)[\s\u00a0]*(?:maybe |even |perhaps |possibly )?|,[\s\u00a0]*)\W{0,3}",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"\b(?:between|either|from)\b", re.IGNORECASE)
+_UNIT = re.compile(
+    r"[\s\u00a0]*(?:hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|days?|weeks?|months?|years?|feet|foot|ft|"
+    r"inch(?:es)?|in|'|\"|"
+    r"yards?|miles?|km|kg|g|grams?|lbs?|pounds?|ounces?|oz|dollars?|cents?|gallons?|quarts?|"
+    r"cups?)[\s\u00a0,]*(?:and[\s\u00a0]*)?",
+    re.IGNORECASE,
+)
+_ROUGH = re.compile(r"\b(?:about|approximately|approx|around|roughly|nearly|almost|circa|ca)\b|[≈~±]", re.IGNORECASE)
+_LIMIT = re.compile(
+    r"\b(?:at least|at most|more than|less than|fewer than|over|under|up to|no more than)\b|"
+    r"[<>≤≥]",
+    re.IGNORECASE,
+)
+_CONCLUDED = re.compile(
+    r"\W*(?:(?:so|thus|therefore|hence|then|in total|altogether|overall|finally|ok|okay)[\s,:]+)*(?:it(?:'s| is)|"
+    r"that(?:'s| is)|"
+    r"this is|we (?:get|have)|i (?:get|say)|(?:the )?(?:grand |final |overall )?(?:total|sum|result|"
+    r"amount)(?: is)?|in total)?"
+    r"[\s:=]*\W*(?:(?:usd|eur|gbp|chf|inr|us|rs)\b\W*)?",
+    re.IGNORECASE,
+)
+_UNITS = re.compile(r"[^\w\n?,;]*(?:[^\W\d]+[^\w\n=?,;:]*){0,4}")
+_GOES_ON = re.compile(
+    r"\b(?:and|or|but|then|so|because|which|that|of|to|with|minus|plus|times|more|less|than|is|"
+    r"are|was|if)\W*$",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(
+    r"\W*(?:(?:about|approximately|around|roughly|exactly|only|just|it's|it is|that's|that is|so|therefore|thus|"
+    r"hence|yes|sure|ok|"
+    r"okay|x|y|n|the total is|usd|eur|gbp|chf|inr|us|rs)\b\W*)*",
+    re.IGNORECASE,
+)
+_CONCLUDES = re.compile(
+    r"\W*(?:so|thus|therefore|hence|in total|altogether|overall|finally|in conclusion|"
+    r"in the end)\b",
+    re.IGNORECASE,
+)
+
+
+def extract_number(text: str) -> Extraction:
+    """Return the number that a reply without markup gives, in the canonical form of :func:`numbers.written`.
+
+    Flags: ``no-trigger`` (no words such as "the answer is" mark it), ``several`` (different ones are stated; the last
+    counts), ``ambiguous`` (refused), ``corrected``, ``approximate``, ``bound``, ``spaced``, ``decimal-comma``,
+    ``in-words`` and others that say how the number is written.
+    """
+    stated, rest = last_stated(text, read_statement)
+    if stated.answer is not None or stated.refused:
+        return Extraction(stated.answer, stated.flags)
+    found = _unmarked(rest, whole=rest == text)
+    return Extraction(found.answer, (*found.flags, NO_TRIGGER) if found.answer is not None else found.flags)
+
+
+def read_statement(statement: Statement) -> Reading:
+    """Read the number of a statement."""
+    text = statement.text
+    if statement.kind is Kind.BOX:
+        return _read_box(text)
+    if statement.kind is Kind.BEFORE:
+        return read_number(text, strict=False, final=True)
+    return read_number(text, strict=statement.kind is Kind.MARK, final=statement.last)
+
+
+def _read_box(text: str) -> Reading:
+    """Read the content of a box: one number, units or an equation around it."""
+    found = read_number(text.replace("\n", " "), strict=False, final=True)
+    if found.answer is not None and (SEVERAL in found.flags):
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    return found
+
+
+def read_number(text: str, *, strict: bool, final: bool) -> Reading:
+    """Read the number with which a text begins, or that its first sentence gives.
+
+    Args:
+        strict: only a number at the beginning counts, unless nothing follows the sentence. final: whether no other
+            digits follow the line.
+    """
+    text = _ABBREVIATION.sub(r"\1 ", beginning(text))
+    corrected: tuple[str, ...] = ()
+    for found in _CORRECTION.finditer(text):
+        after = text[found.end() :]
+        if re.search(r"\d", after) is not None and re.search(r"\d", text[: found.start()]) is not None:
+            corrected = (CORRECTED,)
+            rest = after
+    if corrected:
+        text = rest.lstrip(" ,.:;!—-\n") if not re.match(r"[ ,:;!—]*-\d", rest) else rest.lstrip(" ,:;!—")
+    end = _SENTENCE_END.search(text)
+    clause, tail = (text, "") if end is None else (text[: end.start()], text[end.start() :])
+    asked = tail.startswith("?")
+    if asked:
+        return NOTHING
+    final = final and re.search(r"\d", tail.partition("\n")[0]) is None
+    reading = _read_clause(clause, free=not strict or final)
+    return reading._replace(flags=(*corrected, *reading.flags))
+
+
+def _read_clause(clause: str, *, free: bool) -> Reading:
+    parts = _EQUALS.split(clause)
+    if len(parts) > 1:
+        return _read_equation(parts, free=free)
+    numbers = [n for n in numbers_in(clause) if _NEGATED.search(clause[max(0, n.start - 30) : n.start]) is None]
+    if not numbers:
+        return _in_words(clause)
+    first = numbers[0]
+    leading = clause[: first.start]
+    immediate = _FILLER.fullmatch(leading) is not None
+    if not immediate and not free:
+        return NOTHING
+    if (reading := _refused(clause, leading, numbers)) is not None:
+        return reading
+    if first.value is None:
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    others = {n.value for n in numbers[1:]} - {first.value}
+    if others and not immediate:
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    flags = first.flags + ((APPROXIMATE,) if _ROUGH.search(leading) or re.match(r"\s*±", clause[first.end :]) else ())
+    flags += (BOUND,) if _LIMIT.search(leading) else ()
+    return Reading(written(first.value), flags + ((SEVERAL,) if others else ()))
+
+
+def _refused(clause: str, leading: str, numbers: list[Number]) -> Reading | None:
+    """Return the refusal of a range, alternatives, a calculation without a result or a sum of units."""
+    if len(numbers) < 2:
+        return None
+    first, second = numbers[:2]
+    gap = clause[first.end : second.start]
+    if first.value is not None and first.value == second.value:
+        return None
+    signed = clause[second.start : second.start + 1] == "-" and not gap.strip()
+    kinds = (_OPERATOR, _BETWEEN, _UNIT)
+    if signed or any(kind.fullmatch(gap) for kind in kinds) or (_RANGE.search(leading) and len(gap) < 40):
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    if re.search(r"\bor\b", gap, re.IGNORECASE) and len(gap) < 25:
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    return None
+
+
+def _read_equation(parts: list[str], *, free: bool) -> Reading:
+    """Read the side of an equation that is one number, the last first; free says whether words may stand before it."""
+    if not free and _FILLER.fullmatch(parts[0].split("=")[0].rstrip("0123456789.+-*/×÷·()% \u00a0,xX$€£")) is None:
+        return NOTHING
+    if not free and parts[0].strip():
+        return NOTHING
+    for middle in parts[1:-1]:
+        if re.search(r"[,;]\s|\band\b|\bor\b", middle):
+            return Reading(flags=(AMBIGUOUS,), refused=True)
+    right = _read_clause(parts[-1], free=False)
+    if right.answer is not None:
+        return right
+    left = _read_clause(parts[0], free=False)
+    if left.answer is not None and SEVERAL not in left.flags and any(True for _ in numbers_in(parts[-1])):
+        return left
+    return right
+
+
+def _in_words(clause: str) -> Reading:
+    begun = _FILLER.match(clause)
+    for start in {0, 0 if begun is None else begun.end()}:
+        number = word_number(clause[start:])
+        if number is not None and number.value is not None:
+            return Reading(written(number.value), number.flags)
+    return NOTHING
+
+
+def _unmarked(text: str, *, whole: bool) -> Reading:
+    """Return the answer that no words mark: bold text, the last line, the last equation, or the beginning."""
+    read = [_bold(text), _last_line(text), _last_equation(text)]
+    if whole:
+        read.insert(1, _first_line(text))
+        read.append(_head(text))
+    found = [reading for reading in read if reading.answer is not None]
+    if not found:
+        return next((reading for reading in read if reading.refused), NOTHING)
+    several = (SEVERAL,) if len({reading.answer for reading in found}) > 1 else ()
+    return found[0]._replace(flags=(*found[0].flags, *several))
+
+
+def _bold(text: str) -> Reading:
+    for bold in bold_texts(text, BOLD):
+        number = _alone(bold)
+        if number is not None:
+            return number
+    return NOTHING
+
+
+def _alone(text: str) -> Reading | None:
+    """Return the number that a line consists of, units aside: "$18.", "18 eggs"; None if it has more than that."""
+    plain = re.sub(MARKS, "", text).strip()
+    numbers = list(numbers_in(plain))
+    if len(numbers) != 1 or numbers[0].value is None or plain.rstrip("\"')").endswith("?"):
+        return None
+    before, after = plain[: numbers[0].start], plain[numbers[0].end :]
+    if _CONCLUDED.fullmatch(before) is None or _UNITS.fullmatch(after) is None or _GOES_ON.search(after) is not None:
+        return None
+    return Reading(written(numbers[0].value), numbers[0].flags)
+
+
+def _first_line(text: str) -> Reading:
+    """Return the number that is all of the first line, no word before it, unless the reply takes it back."""
+    line, _, rest = re.sub(MARKS, "", beginning(text, 2000)).lstrip().partition("\n")
+    taken_back = _CORRECTION.search(rest) is not None or re.match(r"[^\d]*[^\W\d]", line) is not None
+    return NOTHING if taken_back else _alone(line) or NOTHING
+
+
+def _last_line(text: str) -> Reading:
+    """Return the number that is all of the last line, or the only one of a sentence that concludes."""
+    line = re.sub(MARKS, "", ending(text.rstrip().rpartition("\n")[2]))
+    if (alone := _alone(line)) is not None:
+        return alone
+    sentence = _last_sentence(line)
+    if (
+        _CONCLUDES.match(sentence) is None
+        or _GOES_ON.search(sentence)
+        or sentence.endswith("?")
+        or _EQUALS.search(sentence)
+    ):
+        return NOTHING
+    values = {n.value for n in numbers_in(sentence)}
+    return read_number(sentence, strict=False, final=True) if len(values) == 1 else NOTHING
+
+
+def _last_sentence(line: str) -> str:
+    return re.split(r"(?<=[^\d\W])[.!?;]\s|(?<=\d)[.;]\s", line.rstrip(" .!"))[-1]
+
+
+def _head(text: str) -> Reading:
+    """Return the number that the reply begins with, unless a calculation begins there."""
+    line = re.sub(r"^\W*(?:A|Ans|Reply)\s*[:.]\s*", "", re.sub(MARKS, "", beginning(text)).lstrip().partition("\n")[0])
+    clause = _SENTENCE_END.split(_ABBREVIATION.sub(r"\1 ", line))[0]
+    if _EQUALS.search(clause) is not None or re.match(r"\W*\d{1,2}[.)]\s+\S", line) is not None:
+        return NOTHING  # an item of a list, or an equation is read where it ends the text
+    first = next(numbers_in(clause), None)
+    if first is None and "\n" in text.strip():
+        return NOTHING  # "Half of them …" begins a solution
+    if first is not None and _LEAD.fullmatch(clause[: first.start]) is None:
+        return NOTHING
+    return read_number(line, strict=True, final=False)
+
+
+def _last_equation(text: str) -> Reading:
+    """Return the result of the equation with which the text ends."""
+    line = re.sub(MARKS, "", ending(text.rstrip()).rpartition("\n")[2])
+    sentence = _last_sentence(line)
+    parts = _EQUALS.split(sentence)
+    if len(parts) < 2 or sentence.endswith("?"):
+        return NOTHING
+    if any(re.search(r"[,;]\s|\band\b|\bor\b", middle) for middle in parts[1:-1]):
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    if (result := _alone(parts[-1])) is not None:
+        return result
+    left = _alone(parts[0]) if len(parts) == 2 else None
+    return left if left is not None and sum(1 for _ in numbers_in(parts[1])) > 1 else NOTHING

@@ -1,0 +1,198 @@
+"""Numbers as people and models write them, read exactly: separators, signs, units, fractions, powers of ten, words."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from offdiag.tasks.extraction.completions import plain_characters
+from offdiag.tasks.extraction.markup import plain_latex
+from offdiag.tasks.extraction.number_words import SCALES, number_in_words
+
+MOST_DIGITS = 500
+_MOST_EXPONENT = 400
+_B = "[ \u00a0]"  # a blank; U+00A0 stands for those that do not break
+
+_DIGITS = re.compile(
+    r"(?P<comma>[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?!,\d)(?:\.\d+)?)"
+    r"|(?P<indian>\d{1,2}(?:,\d{2})+,\d{3}(?![\d])(?!,\d)(?:\.\d+)?)"
+    r"|(?P<quote>\d{1,3}(?:['_]\d{3})+(?!\d)(?:[.,]\d+)?)"
+    rf"|(?P<space>\d{{1,3}}(?:{_B}\d{{3}})+(?!\d)(?:[.,]\d+(?!\d*{_B}?\d))?)"
+    r"|(?P<dot>\d{1,3}(?:\.\d{3}){2,}(?!\d)(?:,\d+)?|\d{1,3}(?:\.\d{3})+,\d+)"
+    r"|(?P<decimal>(?:0,\d+|\d{4,},\d+|\d{1,3},(?:\d{1,2}|\d{4,}))(?![\d,]|\.\d))"
+    r"|(?P<plain>\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
+)
+_SIGN = re.compile(
+    rf"(?:(?<![\w).%])-{_B}?|\b(?:minus|negative)[ \t]+)(?P<money>(?:[A-Z]{{0,3}}[€£¥₹₩₽¢₪฿]|"
+    rf"(?:USD|EUR|GBP|CHF|INR|Rs\.?){_B}?)?{_B}*)\(?$",
+    re.IGNORECASE,
+)
+_MONEY = re.compile(
+    rf"(?:[€£¥₹₩₽¢₪฿]|\b(?:US|CA|AU|NZ|HK|SG|R|C|A)?{_B}{{1,2}}|\b(?:USD|EUR|GBP|CHF|INR|"
+    rf"Rs\.?))$",
+    re.IGNORECASE,
+)
+_CODES = re.compile(r"(?:\b(?:USD|EUR|GBP|CHF|INR|JPY|CNY|US|Rs\.?|CA|AU)|[€£¥₹₩₽¢₪฿])-?$", re.IGNORECASE)
+_EXPONENT = re.compile(
+    rf"{_B}?[eE]([-+]?\d{{1,6}})(?!\w|\.\d)|{_B}*(?:[×xX*·]){_B}*10{_B}?(?:\^|"
+    rf"\*\*){_B}?\(?([-+]?\d{{1,6}})\)?"
+)
+_TEN_TO = re.compile(rf"{_B}?(?:\^|\*\*){_B}?\(?([-+]?\d{{1,6}})\)?")
+_SCALE = re.compile(
+    rf"[ \u00a0-]?(?P<word>{'|'.join(SCALES)}|millions|billions|thousands|mio|mln|bn)\b|"
+    rf"(?P<letter>(?-i:k|K|M|Mn|B|Bn))(?![\w^])|(?P<cjk>[千万萬亿億])",
+    re.IGNORECASE,
+)
+_LETTERS = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}
+_CJK = {"千": 10**3, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+_MORE_SCALES = {
+    **SCALES,
+    "millions": 10**6,
+    "billions": 10**9,
+    "thousands": 10**3,
+    "mio": 10**6,
+    "mln": 10**6,
+    "bn": 10**9,
+}
+_OVER = re.compile(rf"{_B}?/{_B}?\(?(\d{{1,40}})\)?(?![\d]|[.,/]\d|{_B}?[=/])")
+_MIXED = re.compile(rf"(?:{_B}|{_B}?\+{_B}?|{_B}?and{_B}|-)\(?(\d{{1,6}})\)?{_B}?/{_B}?\(?(\d{{1,6}})\)?(?![\d/.,]\d)")
+_PERCENT = re.compile(rf"{_B}*(?:%|per ?cent\b|percent\b|percentage\b)", re.IGNORECASE)
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
+_NO_NUMBER = re.compile(r":\d|-\d|[.,/]\d|[dD]\b|_\d|\^|\*\*|!(?=[ ]?[=*×·/+^-])")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a text: its place, its exact value (None for what is none, such as 5:30) and remarks on its form."""
+
+    start: int
+    end: int
+    value: Fraction | None
+    flags: tuple[str, ...] = ()
+
+
+def numbers_in(text: str) -> Iterator[Number]:
+    """Yield the numbers of a text in plain characters without markup, in their order; words ("six") are none."""
+    position = 0
+    while (found := _DIGITS.search(text, position)) is not None:
+        number = _number(text, found)
+        if number is None:
+            position = _after_word(text, found.end())
+        else:
+            yield number
+            position = number.end
+
+
+def canonical_number(text: str) -> str | None:
+    """Return the first number of a text, in the form that is equal for equal numbers; None without one.
+
+    >>> canonical_number("1,080"), canonical_number("$0.50"), canonical_number("2/4"), canonical_number("1/3")
+    ('1080', '0.5', '0.5', '1/3')
+    """
+    found = next(numbers_in(plain_latex(plain_characters(text))), None)
+    return None if found is None or found.value is None else written(found.value)
+
+
+def written(value: Fraction) -> str:
+    """Return a number as a whole number, a decimal that ends, or a fraction in lowest terms."""
+    rest, powers = value.denominator, 0
+    for prime in (2, 5):
+        count = 0
+        while rest % prime == 0:
+            rest //= prime
+            count += 1
+        powers = max(powers, count)
+    if rest != 1 or powers > MOST_DIGITS:
+        return f"{value.numerator}/{value.denominator}"
+    digits = str(abs(value.numerator) * 10**powers // value.denominator).rjust(powers + 1, "0")
+    decimals = digits[len(digits) - powers :].rstrip("0") if powers else ""
+    whole = digits[: len(digits) - powers] if powers else digits
+    return ("-" if value < 0 else "") + whole + (f".{decimals}" if decimals else "")
+
+
+def _number(text: str, found: re.Match[str]) -> Number | None:
+    """Return the number whose digits were found; None if they belong to a word, such as the 2 of ``x2``."""
+    start, end = found.span()
+    before = text[max(0, start - 24) : start]
+    if re.search(r"[\w.^]$", before) is not None and _CODES.search(before) is None:
+        return None
+    if len(found[0]) > MOST_DIGITS:
+        return Number(start, end, None)
+    digits, flags = _value(found)
+    value, end, more = _with_postfix(text, digits, found[0], end)
+    flags += more
+    sign = _SIGN.search(before)
+    if sign is not None:
+        start = max(0, start - 24) + sign.start()
+    elif (money := re.search(rf"(?:[A-Z]{{2,3}}|[€£¥₹₩₽¢₪฿]){_B}?(-)?$", before)) is not None and money[1]:
+        sign = money
+    if value is not None and sign is not None:
+        value = -value
+    return Number(start, end, value, flags)
+
+
+def _value(found: re.Match[str]) -> tuple[Fraction, tuple[str, ...]]:
+    """Return the digits' value: which marks group them and which one is the decimal mark."""
+    kind, text = str(found.lastgroup), found[0]
+    if kind in ("comma", "indian"):
+        return Fraction(text.replace(",", "")), ()
+    if kind in ("quote", "space"):
+        blank = ("spaced",) if " " in text else ()
+        return Fraction(re.sub(r"['_ \u00a0]", "", text).replace(",", ".")), blank
+    if kind == "dot":
+        return Fraction(text.replace(".", "").replace(",", ".")), ("grouped-by-dots",)
+    if kind == "decimal":
+        return Fraction(text.replace(",", ".")), ("decimal-comma",)
+    return Fraction(text), ()
+
+
+def _with_postfix(text: str, value: Fraction, digits: str, end: int) -> tuple[Fraction | None, int, tuple[str, ...]]:
+    """Return the value with what follows its digits: an exponent, a fraction's lower half, "million", "%"."""
+    if (power := _EXPONENT.match(text, end)) is not None:
+        exponent = int(power[1] or power[2])
+        return _scaled(value, exponent), power.end(), ()
+    if digits == "10" and (power := _TEN_TO.match(text, end)) is not None:
+        return _scaled(Fraction(1), int(power[1])), power.end(), ()
+    if digits.isdigit() and (mixed := _MIXED.match(text, end)) is not None and int(mixed[2]) > int(mixed[1]):
+        return value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end(), ()
+    closing = end + text.startswith(")", end)
+    if (over := _OVER.match(text, closing)) is not None:
+        return (value / int(over[1]) if int(over[1]) else None), over.end(), ()
+    if (scale := _SCALE.match(text, end)) is not None:
+        if scale["letter"]:
+            return value * _LETTERS[scale["letter"].lower()], scale.end(), ("scaled",)
+        if scale["cjk"]:
+            return value * _CJK[scale["cjk"]], scale.end(), ("scaled",)
+        factor = _MORE_SCALES[scale["word"].lower()]
+        further = _SCALE.match(text, scale.end())
+        if further is not None and further["word"]:
+            return value * factor * _MORE_SCALES[further["word"].lower()], further.end(), ("scaled",)
+        return value * factor, scale.end(), ("scaled",)
+    if (percent := _PERCENT.match(text, end)) is not None:
+        return value, percent.end(), ("percent",)
+    if (ordinal := _ORDINAL.match(text, end)) is not None:
+        return value, ordinal.end(), ("ordinal",)
+    if _NO_NUMBER.match(text, end) is not None:
+        return None, _after_word(text, end), ()
+    return value, end, ()
+
+
+def _scaled(value: Fraction, exponent: int) -> Fraction | None:
+    return value * Fraction(10) ** exponent if abs(exponent) <= _MOST_EXPONENT else None
+
+
+def _after_word(text: str, position: int) -> int:
+    found = re.compile(r"[\w.,:/-]*\w").match(text, position)
+    return position if found is None else found.end()
+
+
+def word_number(text: str) -> Number | None:
+    """Return the number in words that begins a text."""
+    begun = re.match(r"[\W_]*", text)
+    start = 0 if begun is None else begun.end()
+    negative = re.compile(r"(?:minus|negative)[ \t]+", re.IGNORECASE).match(text, start)
+    found = number_in_words(text, start if negative is None else negative.end())
+    if found is None:
+        return None
+    value, end = found
+    return Number(start, end, value if negative is None else -value, ("in-words",))
