@@ -190,6 +190,24 @@ def test_answers_that_nothing_tells_apart_are_refused(
     assert len(offdiag("grade", "base_addition", "base=8").out.splitlines()) == 3
 
 
+def test_fields_of_a_record_stay_beside_those_of_the_grader(offdiag: Offdiag, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    own = {
+        "problem": "76+76",
+        "completion": "\\boxed{174}",
+        "target": "152",
+        "correct": False,
+        "own_target": 1,
+        "flags": 2,
+    }
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(own)))
+    graded = json.loads(offdiag("grade", "base_addition", "base=8").out)
+    assert (graded["target"], graded["correct"], graded["flags"]) == ("174", True, [])
+    assert (graded["own_own_target"], graded["own_correct"], graded["own_flags"]) == ("152", False, 2)
+    assert graded["own_target"] == 1
+
+
 def test_data(offdiag: Offdiag) -> None:
     lines = offdiag("data", "base_addition", "base=8", "--n", "3").out.splitlines()
     problems = offdiag("data", "base_addition", "base=8", "--n", "3", "--format", "text").out.split()

@@ -57,8 +57,8 @@ def extract(completion: str, base: int, noun: str = "sum") -> Extraction:
     The rules, in their order: the last statement that holds one token of digits and letters once units, equations and
     remarks are taken off, be it a ``\boxed{...}`` or the words "the answer is" (one marked as decimal only where
     nothing else is there); the token right after a box, or right before it where it is empty; the token after a final
-    ``=``, ``:`` or ``is``; a last line that is one token. Leading zeros and digits that the base does not have stay, and make
-    the answer wrong.
+    ``=``, ``:`` or ``is``; a last line that is one token. Leading zeros and digits that the base does not have stay,
+    and make the answer wrong.
 
     Flags: ``unterminated`` (the box was never closed), ``leading-zero``, ``foreign-digit``, ``spaced`` (blanks between
     the digits), ``look-alike`` (a letter of another script was read), and those of :mod:`offdiag.tasks.extraction`.
