@@ -140,7 +140,9 @@ def _at(text: str, place: int, where: str, *, of_line: bool = False) -> str:
 def _cut(text: str, place: int) -> str:
     """Return the remedy: to make it anew where the text ends with the error, or else to mend it there."""
     if place >= len(text.rstrip()):
-        return ": it is cut off; make or fetch it anew"
+        return (
+            ": it is not whole; make the file anew if it is cut off, or write each value on one line if it is of lines"
+        )
     return f" at {text[place : place + _SHOWN].strip()!r}: mend it"
 
 

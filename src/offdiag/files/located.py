@@ -31,8 +31,11 @@ def checked(model: type[M], row: Located) -> M:
     Raises:
         UserError: a field is missing or of another type.
     """
+    expected = ", ".join(model.model_fields)
+    if not isinstance(row.value, dict):
+        shown = repr(row.value)[:40]
+        raise UserError(f"{row.where}: found {shown}, expected an object with {expected}: {row.remedy}")
     try:
         return model.model_validate(row.value)
     except ValidationError as error:
-        expected = ", ".join(model.model_fields)
         raise UserError(f"{row.where}: {complaints(error)}; expected {expected}: {row.remedy}") from None

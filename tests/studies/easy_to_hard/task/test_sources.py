@@ -115,10 +115,11 @@ def test_equal_items_have_equal_content_wherever_they_lie(raw, tmp_path, monkeyp
 
 WRONG = [
     ("gsm8k", "gsm8k/test.jsonl", lambda text: None, r"no file .*gsm8k/test.jsonl: .*data_dir=FOLDER"),
-    ("gsm8k", "gsm8k/train.jsonl", lambda text: text[:-20], r"line 3, column \d+: not JSON .*cut off; make or"),
+    ("gsm8k", "gsm8k/train.jsonl", lambda text: text[:-20], r"line 3, column \d+: not JSON .*not whole; make"),
     ("gsm8k", "gsm8k/train.jsonl", lambda text: "", r"train.jsonl has no rows: expected a JSON value on each line"),
     ("gsm8k", "gsm8k/train.jsonl", lambda text: text.replace("####", "##", 1), r"line 1: the answer does not end in"),
     ("gsm8k", "gsm8k/test.jsonl", lambda text: text.replace("question", "q"), r"line 1: question is missing; expected"),
+    ("gsm8k", "gsm8k/test.jsonl", lambda text: f"[{text.strip()}]", r"line 1: found \[.*, expected an object with"),
     ("strategyqa", "strategyqa/dev.json", lambda text: text[:-9], r"dev.json, column \d+: not JSON .*cut off"),
     ("strategyqa", "strategyqa/dev.json", lambda text: text.replace("q4", "q1"), r"line 1: id 'q1' is also"),
     ("strategyqa", "strategyqa/dev.json", lambda text: '{"a": 1}', r"found a JSON object, expected a list"),
