@@ -1,0 +1,133 @@
+"""What the results of a study can resolve: variance components, smallest detectable gap, equivalence, calibration."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import DONE, require, select
+from offdiag.stats import FloatArray
+from offdiag.stats.bayes import PRIOR, beta_posterior
+from offdiag.stats.components import components
+from offdiag.stats.equivalence import smallest_margin
+from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.power import GapVariance, items_needed, minimum_detectable_gap, seeds_needed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ASKED = ("eval", "split", "prompt", "answering")
+NUMBERS = (
+    *("accuracy", "bayes_low", "bayes_high", "sd_seeds", "sd_items", "sd_chance", "difference", "detectable"),
+    *("gap", "items_needed", "seeds_needed", "equal_within"),
+)
+
+
+class Precision(StudyAnalysis):
+    """What each learner's results can resolve, per evaluation; seeds and items are new ones.
+
+    Attributes:
+        gap: the difference to resolve, as a fraction; 0: the one that was measured. power: chance to find it.
+        level: 1 minus the size of the two-sided test. prior: a and b of the Beta prior of the Bayesian interval, by
+            default Jeffreys'.
+    """
+
+    tag: ClassVar[str] = "precision"
+    terminal_columns: ClassVar[tuple[str, ...]] = (
+        *("learner", "eval", "n_items", "n_seeds", "sd_seeds", "sd_items", "detectable", "gap", "items_needed"),
+        *("seeds_needed", "equal_within"),
+    )
+    gap: float = Field(default=0.0, ge=0, lt=1)
+    power: float = Field(default=0.8, gt=0.5, lt=1)
+    level: float = Field(default=0.95, gt=0, lt=1)
+    prior: tuple[float, float] = PRIOR
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """Return one row per learner and evaluation that has a result.
+
+        ``accuracy`` with its Bayesian interval ``bayes_low, bayes_high``
+        (:func:`offdiag.stats.bayes.beta_posterior`). The components of its variance, as standard deviations in
+        fractions: ``sd_seeds`` (accuracies of seeds on endless items), ``sd_items`` (chances of being right of items)
+        and ``sd_chance`` (of one answer, what seed and item leave; with one seed it is in ``sd_items``). Against the
+        baseline: ``difference``, ``detectable`` (the smallest true difference that these items and seeds find with
+        chance ``power``), ``items_needed`` and ``seeds_needed`` for ``gap`` (items at these seeds, seeds at these
+        items; infinite where no number would do), and ``equal_within`` (the smallest margin within which two one-sided
+        tests show at 5 % that the difference lies). NaN where there is no baseline, or no second seed to tell.
+
+        Raises:
+            UserError: a column is missing.
+        """
+        import pandas as pd
+
+        columns = ["learner", *ASKED, "n_items", "n_seeds", *NUMBERS]
+        if frames.cells.empty:
+            return pd.DataFrame(columns=columns)
+        cells = select(frames.cells, self.where, self.match_on)
+        require(cells, "arm")
+        done = cells[cells["state"] == DONE]
+        named = done.assign(
+            learner=done["first_draw"].fillna(done["arm"]) if "first_draw" in done else done["arm"],
+            **{name: done.get(name) for name in ASKED},
+        )
+        rows = list(self._rows(named, frames)) if len(named) else []
+        return pd.DataFrame(rows, columns=columns)
+
+    def _rows(self, cells: "pd.DataFrame", frames: Frames) -> Iterator[dict[str, Any]]:
+        for key, group in cells.groupby(["learner", *ASKED], sort=False, dropna=False):
+            baseline = group["baseline"].dropna().unique().tolist() if "baseline" in group else []
+            grid, start = _grids(frames, group["cell"].tolist(), baseline[:1])
+            if not grid.size:
+                continue
+            part = components(grid)
+            posterior, _ = beta_posterior(grid, prior=self.prior, level=self.level)
+            row = dict(zip(("learner", *ASKED), key, strict=True))
+            row |= {"n_items": part.n_items, "n_seeds": part.n_seeds, "accuracy": part.mean}
+            row |= {"bayes_low": posterior.low, "bayes_high": posterior.high}
+            items = part.of_items if part.n_seeds < 2 else part.items
+            row |= {"sd_seeds": math.sqrt(part.seeds), "sd_items": _root(items), "sd_chance": _root(part.residual)}
+            yield row | (self._against(grid, start) if start.size else {})
+
+    def _against(self, grid: FloatArray, start: FloatArray) -> dict[str, float]:
+        """Return the columns of the comparison with the baseline, ``[1, items]``."""
+        fixed = (False, len(grid) < 2)  # with one seed each nothing tells the seeds' variance
+        shared = ~np.isnan(start[0]) & ~np.isnan(grid).all(axis=0)
+        if shared.sum() < 2:
+            return {}
+        found = learner_difference(grid, start, untrained=(False, True), level=self.level).difference
+        at_90 = learner_difference(grid, start, untrained=(False, True), level=0.9).difference
+        apart = np.nanmean(grid[:, shared], axis=0) - start[0, shared]
+        part, seeds = components(grid[:, shared]), len(grid)
+        chance = 0.0 if math.isnan(part.residual) else part.residual
+        # the items' variance of single seeds: that of the means, with the chance that averaging took off put back
+        items = float(np.var(apart, ddof=1)) + chance * (1 - 1 / seeds)
+        variance = GapVariance(items, 0.0 if fixed[1] else part.seeds, learners=1, residual=chance)
+        gap = self.gap or abs(found.value)
+        asked: dict[str, Any] = {"power": self.power, "level": self.level}
+        needed = {} if not gap else {
+            "items_needed": items_needed(gap, variance, seeds, **asked),
+            "seeds_needed": math.nan if seeds < 2 else seeds_needed(gap, variance, part.n_items, **asked),
+        }  # fmt: skip
+        detectable = minimum_detectable_gap(variance, part.n_items, seeds, **asked)
+        return {"difference": found.value, "detectable": detectable, "gap": gap, **needed,
+                "equal_within": smallest_margin(at_90)}  # fmt: skip
+
+
+def _root(variance: float) -> float:
+    return math.sqrt(variance) if variance >= 0 else math.nan
+
+
+def _grids(frames: Frames, cells: list[str], baseline: list[str]) -> tuple[FloatArray, FloatArray]:
+    """Return the verdicts ``[draws, items]`` of some cells and of their baseline, ``[1, items]`` or empty."""
+    answers = frames.answers([*cells, *baseline])
+    if answers.empty:
+        return np.empty((0, 0)), np.empty((0, 0))
+    wide = answers.assign(correct=answers["correct"].astype(float)).pivot(
+        index="cell", columns="example", values="correct"
+    )
+    grids = (wide.reindex(names).to_numpy(np.float64) for names in (cells, baseline))
+    first, second = grids
+    return first, second if baseline else np.empty((0, 0))
