@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from offdiag.results import Results
 
 DEFAULT_STORE = "offdiag-store"
+MOST_CELLS = 400  # of a report that says what its cells can resolve; `offdiag power` says it of more
 
 
 class Report(NamedTuple):
@@ -118,12 +119,15 @@ def report(
 
 def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) -> Report:
     """Write the report of a plan, and return its results and tables, too."""
+    from offdiag.analyses.precision import Precision
     from offdiag.comparison import comparison
     from offdiag.gather import gather
     from offdiag.reporting import write_report
 
     results, design = gather(wanted, store), wanted.design
     tables = {a.name: results.table(a) for a in design.analyses}
+    if 0 < len(results.cells) <= MOST_CELLS and "precision" not in tables:
+        tables["precision"] = results.table(Precision(name="precision"))
     page = write_report(
         results,
         Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),

@@ -113,6 +113,9 @@ RECORDS = (
     Column("finish", "text", "", "What ended the completion: `stop` or `length`; `choice` where none is written."),
 )
 CLUSTER = Column("cluster", "text", "", "Examples of one value count as one: repeats, or as the study says.")
+RECORD_CONFIDENCE = Column(
+    "confidence", "number", FRACTION, "Share of the chosen answer among the chances of all choices (softmax of scores)."
+)
 RECORD_ERROR = Column("error", "number", ERROR, "How far the parsed answer is off; NA if none was found.")
 
 STEPS = (
@@ -160,6 +163,8 @@ def page() -> str:
         _table(RECORDS),
         "Where the task grades by error:",
         _table((RECORD_ERROR,)),
+        "Where the most likely choice is the answer:",
+        _table((RECORD_CONFIDENCE,)),
         "Where examples repeat, or the study names what they share:",
         _table((CLUSTER,)),
         "## `steps`: one row per step of the plan",

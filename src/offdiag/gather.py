@@ -8,12 +8,24 @@ import numpy as np
 import pandas as pd
 
 from offdiag.analyses.seed_variance import with_seed_variance
-from offdiag.columns import CELLS, CLUSTER, DTYPES, ERRORS, MEASURES, RECORD_ERROR, RECORDS, SEED_VARIANCE, names
+from offdiag.columns import (
+    CELLS,
+    CLUSTER,
+    DTYPES,
+    ERRORS,
+    MEASURES,
+    RECORD_CONFIDENCE,
+    RECORD_ERROR,
+    RECORDS,
+    SEED_VARIANCE,
+    names,
+)
 from offdiag.errors import StoreError, UserError
 from offdiag.models.finite import NOT_FINITE
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
 from offdiag.stats import holm, median_interval
+from offdiag.stats.calibration import confidence
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.replicated import accuracy
 from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
@@ -233,7 +245,9 @@ def _record_rows(
     kept = names((*RECORDS, *by_error))
     for place, record in enumerate(records):
         short = {name: record[name] for name in kept}
-        shared = {} if clusters is None else {CLUSTER.name: clusters[place]}
+        shared: dict[str, Any] = {} if clusters is None else {CLUSTER.name: clusters[place]}
+        if scores := record.get("scores"):
+            shared[RECORD_CONFIDENCE.name] = confidence(scores)
         yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"], **shared}
 
 

@@ -1,7 +1,7 @@
 """What the results of a study can resolve: variance components, smallest detectable gap, equivalence, calibration."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -9,9 +9,11 @@ from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.seed_variance import clusters_of
 from offdiag.analyses.selection import DONE, require, select
 from offdiag.stats import FloatArray
 from offdiag.stats.bayes import PRIOR, beta_posterior
+from offdiag.stats.calibration import calibration
 from offdiag.stats.components import components
 from offdiag.stats.equivalence import smallest_margin
 from offdiag.stats.learner_difference import learner_difference
@@ -25,6 +27,7 @@ NUMBERS = (
     *("accuracy", "bayes_low", "bayes_high", "sd_seeds", "sd_items", "sd_chance", "difference", "detectable"),
     *("gap", "items_needed", "seeds_needed", "equal_within"),
 )
+CALIBRATION = ("confidence", "brier", "brier_low", "brier_high", "ece", "ece_low", "ece_high", "ece_by_chance")
 
 
 class Precision(StudyAnalysis):
@@ -56,14 +59,17 @@ class Precision(StudyAnalysis):
         baseline: ``difference``, ``detectable`` (the smallest true difference that these items and seeds find with
         chance ``power``), ``items_needed`` and ``seeds_needed`` for ``gap`` (items at these seeds, seeds at these
         items; infinite where no number would do), and ``equal_within`` (the smallest margin within which two one-sided
-        tests show at 5 % that the difference lies). NaN where there is no baseline, or no second seed to tell.
+        tests show at 5 % that the difference lies). NaN where there is no baseline, or no second seed to tell. Where
+        the most likely choice is the answer, the calibration of its share of the chances, with ten bins of equal counts
+        (:func:`offdiag.stats.calibration.calibration`): ``confidence`` (mean), ``brier`` and ``ece``.
 
         Raises:
             UserError: a column is missing.
         """
         import pandas as pd
 
-        columns = ["learner", *ASKED, "n_items", "n_seeds", *NUMBERS]
+        calibrated = CALIBRATION if "confidence" in frames.records else ()
+        columns = ["learner", *ASKED, "n_items", "n_seeds", *NUMBERS, *calibrated]
         if frames.cells.empty:
             return pd.DataFrame(columns=columns)
         cells = select(frames.cells, self.where, self.match_on)
@@ -79,32 +85,37 @@ class Precision(StudyAnalysis):
     def _rows(self, cells: "pd.DataFrame", frames: Frames) -> Iterator[dict[str, Any]]:
         for key, group in cells.groupby(["learner", *ASKED], sort=False, dropna=False):
             baseline = group["baseline"].dropna().unique().tolist() if "baseline" in group else []
-            grid, start = _grids(frames, group["cell"].tolist(), baseline[:1])
-            if not grid.size:
+            answers = frames.answers([*group["cell"], *baseline[:1]])
+            if answers.empty:
                 continue
-            part = components(grid)
-            posterior, _ = beta_posterior(grid, prior=self.prior, level=self.level)
+            wide = _wide(answers, "correct")
+            clusters = clusters_of(answers, wide.columns.tolist())
+            grid, start = (wide.reindex(names).to_numpy(np.float64) for names in (group["cell"], baseline[:1]))
+            part = components(grid, clusters)
+            posterior, _ = beta_posterior(grid, clusters=clusters, prior=self.prior, level=self.level)
             row = dict(zip(("learner", *ASKED), key, strict=True))
             row |= {"n_items": part.n_items, "n_seeds": part.n_seeds, "accuracy": part.mean}
             row |= {"bayes_low": posterior.low, "bayes_high": posterior.high}
             items = part.of_items if part.n_seeds < 2 else part.items
             row |= {"sd_seeds": math.sqrt(part.seeds), "sd_items": _root(items), "sd_chance": _root(part.residual)}
-            yield row | (self._against(grid, start) if start.size else {})
+            row |= self._against(grid, start, clusters) if len(start) else {}
+            yield row | (_calibrated(answers, group["cell"].tolist()) if "confidence" in answers else {})
 
-    def _against(self, grid: FloatArray, start: FloatArray) -> dict[str, float]:
+    def _against(self, grid: FloatArray, start: FloatArray, clusters: list[Hashable] | None) -> dict[str, float]:
         """Return the columns of the comparison with the baseline, ``[1, items]``."""
-        fixed = (False, len(grid) < 2)  # with one seed each nothing tells the seeds' variance
         shared = ~np.isnan(start[0]) & ~np.isnan(grid).all(axis=0)
         if shared.sum() < 2:
             return {}
-        found = learner_difference(grid, start, untrained=(False, True), level=self.level).difference
-        at_90 = learner_difference(grid, start, untrained=(False, True), level=0.9).difference
-        apart = np.nanmean(grid[:, shared], axis=0) - start[0, shared]
-        part, seeds = components(grid[:, shared]), len(grid)
+        grid, start, seeds = grid[:, shared], start[:, shared], len(grid)
+        labels = clusters and [label for label, kept in zip(clusters, shared, strict=True) if kept]
+        kinds: dict[str, Any] = {"untrained": (False, True), "clusters": labels}
+        found = learner_difference(grid, start, **kinds, level=self.level).difference
+        at_90 = learner_difference(grid, start, **kinds, level=0.9).difference
+        part, apart = components(grid, labels), components(np.nanmean(grid, axis=0)[None] - start, labels)
         chance = 0.0 if math.isnan(part.residual) else part.residual
-        # the items' variance of single seeds: that of the means, with the chance that averaging took off put back
-        items = float(np.var(apart, ddof=1)) + chance * (1 - 1 / seeds)
-        variance = GapVariance(items, 0.0 if fixed[1] else part.seeds, learners=1, residual=chance)
+        # The items' variance of single seeds: that of the means, with the chance that averaging took off put back.
+        items = apart.of_items + chance * (1 - 1 / seeds)
+        variance = GapVariance(items, 0.0 if seeds < 2 else part.seeds, learners=1, residual=chance)
         gap = self.gap or abs(found.value)
         asked: dict[str, Any] = {"power": self.power, "level": self.level}
         needed = {} if not gap else {
@@ -120,14 +131,16 @@ def _root(variance: float) -> float:
     return math.sqrt(variance) if variance >= 0 else math.nan
 
 
-def _grids(frames: Frames, cells: list[str], baseline: list[str]) -> tuple[FloatArray, FloatArray]:
-    """Return the verdicts ``[draws, items]`` of some cells and of their baseline, ``[1, items]`` or empty."""
-    answers = frames.answers([*cells, *baseline])
-    if answers.empty:
-        return np.empty((0, 0)), np.empty((0, 0))
-    wide = answers.assign(correct=answers["correct"].astype(float)).pivot(
-        index="cell", columns="example", values="correct"
-    )
-    grids = (wide.reindex(names).to_numpy(np.float64) for names in (cells, baseline))
-    first, second = grids
-    return first, second if baseline else np.empty((0, 0))
+def _wide(answers: "pd.DataFrame", column: str) -> "pd.DataFrame":
+    """Return the values of a column of the records, a row per cell and a column per example."""
+    return answers.assign(value=answers[column].astype(float)).pivot(index="cell", columns="example", values="value")
+
+
+def _calibrated(answers: "pd.DataFrame", cells: list[str]) -> dict[str, float]:
+    """Return the columns on calibration of some cells; nothing where answers are written."""
+    chosen = answers[answers["cell"].isin(cells) & answers["confidence"].notna()]
+    if chosen.empty:
+        return {}
+    found = calibration(_wide(chosen, "confidence").to_numpy(), _wide(chosen, "correct").to_numpy())
+    numbers = (found.confidence, *found.brier[:3], *found.ece[:3], found.by_chance)
+    return dict(zip(CALIBRATION, numbers, strict=True))

@@ -24,6 +24,7 @@ COMMANDS = {
     "why": "Explain why a step is stale or failed, field by field.",
     "show": "Show a prompt as the model sees it, the loss mask, and records.",
     "compare": "Compare the numbers of a study with published ones.",
+    "power": "Tell what items and seeds can resolve, and what a gap needs.",
     "report": "Write tables, figures and one self-contained page.",
     "doctor": "Check this machine, the store and a model.",
     "export": "Write the files of a study that other programs read.",

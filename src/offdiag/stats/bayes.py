@@ -1,6 +1,7 @@
 """Bayesian intervals of an accuracy: the Beta posterior of Jeffreys' prior, for new seeds and items."""
 
 import math
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +14,11 @@ PRIOR = (0.5, 0.5)  # Jeffreys: right and wrong answers that the prior is worth
 
 
 def beta_posterior(
-    values: ArrayLike, *, prior: tuple[float, float] = PRIOR, level: float = 0.95
+    values: ArrayLike,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    prior: tuple[float, float] = PRIOR,
+    level: float = 0.95,
 ) -> tuple[Estimate, tuple[float, float]]:
     """Return the posterior mean of an accuracy with its central credible interval, and the Beta's two parameters.
 
@@ -24,7 +29,8 @@ def beta_posterior(
     interval with t.
 
     Args:
-        values: verdicts (0 to 1) ``[seeds, items]``, NaN where missing. prior: a and b of the Beta prior.
+        values: verdicts (0 to 1) ``[seeds, items]``, NaN where missing. clusters: one label per item; items of one
+            label are not independent. prior: a and b of the Beta prior.
 
     Raises:
         ValueError: a or b is not above 0.
@@ -34,7 +40,7 @@ def beta_posterior(
     if not min(prior) > 0:
         raise ValueError(f"prior {prior}: expected two numbers above 0, such as 0.5 and 0.5 (Jeffreys)")
     grid = np.asarray(values, np.float64)
-    part = components(grid)
+    part = components(grid, clusters)
     known = ~np.isnan(grid)
     n = int(known.any(axis=0).sum())
     if not part.n_items:

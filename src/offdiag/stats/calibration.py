@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import stream
 from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
@@ -44,38 +44,55 @@ def calibration(
     0 where chance explains the error. Brier's is Student's t.
 
     Args:
-        chances, correct: one per item, 0 to 1 and 0 or 1; NaN where unknown.
+        chances, correct: one per item, 0 to 1 and 0 or 1, ``[items]`` or ``[seeds, items]``; NaN where unknown. Items
+            are drawn for all seeds together.
     """
-    p, y = np.asarray(chances, np.float64), np.asarray(correct, np.float64)
+    p, y = (np.atleast_2d(np.asarray(values, np.float64)) for values in (chances, correct))
     known = ~(np.isnan(p) | np.isnan(y))
-    p, y = p[known], y[known]
-    n = p.size
-    if not n:
+    rows, columns = known.any(axis=1), known.any(axis=0)
+    kept = np.ix_(rows, columns)
+    p, y, known = np.where(known, p, np.nan)[kept], y[kept], known[kept]
+    n = p.shape[1]
+    if not known.any():
         return Calibration(UNKNOWN, UNKNOWN, math.nan, math.nan, math.nan, 0)
     bins = max(1, min(n_bins, n // 10))
-    order = np.argsort(p, kind="stable")
-    p, y = p[order], y[order]
+    bin_of = _bins(p, bins)
     draw = stream(0, "calibration", n)
-    by_chance = float(np.quantile(_errors(p, (draw.random((n_resamples, n)) < p).astype(np.float64), bins), level))
-    ece = float(_errors(p, y[None], bins)[0])
-    picks = np.sort(draw.integers(0, n, (n_resamples, n)), axis=1)  # sorted places are sorted chances
-    resampled = _errors(p[picks], y[picks], bins)
+    # A draw is right on the same items under all seeds: seeds that agree tell less.
+    luck = draw.random((n_resamples, n))
+    size = float(known.sum())
+    by_luck = np.zeros((n_resamples, bins))
+    for chance, place in zip(p, bin_of, strict=True):
+        there = ~np.isnan(chance)
+        off = np.where(there, np.where(there, chance, 0) - (luck < np.where(there, chance, 0)), 0.0)
+        by_luck += off @ (place[:, None] == np.arange(bins))
+    by_chance = float(np.quantile(np.abs(by_luck).sum(axis=1) / size, level))
+    off_by_item = np.stack([np.where(known & (bin_of == each), p - y, 0).sum(axis=0) for each in range(bins)], axis=1)
+    ece = float(np.abs(off_by_item.sum(axis=0)).sum() / size)
+    counts = draw.multinomial(n, np.full(n, 1 / n), size=n_resamples)
+    resampled = np.abs(counts @ off_by_item).sum(axis=1) / (counts @ known.sum(axis=0))
     # A resample scatters once more than the sample did, so its middle is moved back to the estimate.
     low, high = np.quantile(resampled - np.mean(resampled), [(1 - level) / 2, (1 + level) / 2])
-    brier = mean_interval((p - y) ** 2, level)
+    brier = mean_interval(np.nanmean((p - y) ** 2, axis=0), level)
     return Calibration(
         Estimate(float(brier.mean), max(0.0, float(brier.low)), min(1.0, float(brier.high)), n),
         Estimate(ece, max(0.0, ece + float(low)) if ece > by_chance else 0.0, min(1.0, ece + float(high)), n),
         by_chance,
-        float(p.mean()),
-        float(y.mean()),
+        float(np.nanmean(p)),
+        float(np.mean(y[known])),
         bins,
     )
 
 
-def _errors(chances: FloatArray, verdicts: FloatArray, bins: int) -> FloatArray:
-    """Return the calibration error of rows of sorted chances ``[(rows,) n]`` and verdicts ``[rows, n]``."""
-    n = verdicts.shape[-1]
-    edges = np.linspace(0, n, bins + 1).astype(int)[:-1]
-    distance = np.add.reduceat(np.broadcast_to(chances, verdicts.shape) - verdicts, edges, axis=-1)
-    return np.asarray(np.abs(distance).sum(axis=-1) / n)
+def _bins(chances: FloatArray, bins: int) -> NDArray[np.intp]:
+    """Return the bin of each of the chances ``[seeds, items]``, as many in each as can be; NaN are in the last."""
+    ranks = np.empty(chances.size, np.intp)
+    ranks[np.argsort(chances, axis=None, kind="stable")] = np.arange(chances.size)
+    known = max(1, int((~np.isnan(chances)).sum()))
+    return np.minimum(ranks * bins // known, bins - 1).reshape(chances.shape)
+
+
+def confidence(scores: ArrayLike) -> float:
+    """Return the share of the best choice among the chances of all, the softmax of their scores (in nats)."""
+    nats = np.asarray(scores, np.float64)
+    return float(1 / np.exp(nats - nats.max()).sum())

@@ -49,7 +49,9 @@ def gap_variance(accuracy: float, gap: float, seed_sd: float = 0.0, disagreement
     """
     other = accuracy + gap
     if not (0 <= accuracy <= 1 and 0 <= other <= 1 and seed_sd >= 0):
-        raise ValueError(f"accuracies {accuracy} and {other}, sd {seed_sd}: expected fractions from 0 to 1, sd >= 0")
+        raise ValueError(
+            f"accuracies {accuracy} and {other}, sd {seed_sd}: expected fractions from 0 to 1 (a gap may be negative)"
+        )
     by_chance = accuracy * (1 - other) + other * (1 - accuracy)
     drawn = by_chance - gap**2 if disagreement is None else 0.0
     disagreement = by_chance if disagreement is None else disagreement
