@@ -1,12 +1,15 @@
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from offdiag.columns import MEASURES, names
 from offdiag.engine import run_plan
-from offdiag.errors import StoreError
+from offdiag.errors import StoreError, UserError
 from offdiag.gather import gather
+from offdiag.stats import holm
+from offdiag.stats.replicated import accuracy
 from offdiag.steps import load_answers
 from offdiag.steps.jsonl import append_jsonl, read_jsonl, write_jsonl
 from offdiag.store import Store
@@ -169,3 +172,35 @@ def test_two_records_of_one_example_are_no_results(plan, store):
     write_jsonl(path, [record | {"example": "same"} for record in read_jsonl(path)])
     with pytest.raises(StoreError, match="has two records of one example, so no difference can be paired"):
         gather(plan, store)
+
+
+def test_questions_that_repeat_are_one_cluster(model_stub, store):
+    plan = tiny_plan(model_stub, n_eval=200, seeds=(0, 1))
+    answer(store, plan, ZERO, lambda i: i % 3 == 0)
+    results = gather(plan, store)
+    records = results.records
+    alike = records.groupby(["problem", "target"])["cluster"]
+    assert (alike.nunique() == 1).all()
+    assert records["cluster"].nunique() == len(alike) < len(records) == 200
+    cell = row(results, ZERO)
+    found = accuracy([records["correct"].astype(float)], clusters=records["cluster"].tolist())
+    assert (cell["ci_low"], cell["ci_high"]) == pytest.approx((found.low, found.high))
+
+
+def test_a_study_may_name_what_its_examples_share(plan, store):
+    answer(store, plan, ZERO, lambda i: i < 3)
+    assert "cluster" not in gather(plan, store).records  # no question comes twice
+    named = replace(plan, design=replace(plan.design, clusters="carries"))
+    records = gather(named, store).records
+    assert records["cluster"].tolist() == [f"carries={carries}" for carries in records["carries"]]
+    with pytest.raises(UserError, match="clusters='passage': the examples of .* have .*carries"):
+        gather(replace(plan, design=replace(plan.design, clusters="passage")), store)
+
+
+def test_p_values_are_adjusted_for_all_cells(plan, store):
+    for name, right in ((ZERO, 0), (K1, 10)):
+        answer(store, plan, name, lambda i, right=right: i < right)
+    cells = gather(plan, store).cells
+    p_values = cells["p_value"].to_numpy(float, na_value=math.nan)
+    assert cells["p_holm"].to_numpy(float, na_value=math.nan) == pytest.approx(holm(p_values), nan_ok=True)
+    assert cells["p_holm"].notna().sum() == 1

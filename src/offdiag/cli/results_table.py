@@ -34,6 +34,11 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
         typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
     for notice in results.notices:
         typer.echo(f"! {notice}")
+    if n:
+        from offdiag.reporting.remarks import remarks_on_cells
+
+        for remark in remarks_on_cells(results):
+            typer.echo(f"{remark}.")
     for analysis in analyses:
         if analysis.terminal_columns:
             _show_analysis(analysis, results.table(analysis))

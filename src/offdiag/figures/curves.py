@@ -104,7 +104,7 @@ def whisker_note(drawn: Sequence[ShotCurve]) -> str:
     estimates = [estimate for curve in drawn for estimate in curve.estimates]
     items = counted((estimate.n_items for estimate in estimates), "item")
     seeds = max(estimate.n_planned for estimate in estimates)
-    kind = "Wilson" if seeds == 1 else f"mean of {seeds} seeds; hierarchical bootstrap over seeds and items"
+    kind = "Wilson" if seeds == 1 else f"mean of {seeds} seeds; over seeds and items"
     return footnote(f"{items} per point", f"whiskers: 95 % interval ({kind})")
 
 

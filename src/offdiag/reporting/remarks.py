@@ -16,7 +16,13 @@ FEW = 5  # right or wrong answers, below which the coverage of an interval jumps
 def remarks_on(frames: Frames) -> tuple[str, ...]:
     """Return what a reader must know of the intervals of these cells, one sentence each, without full stops."""
     done = frames.cells[frames.cells["state"] == DONE]
-    return (*_of_draws(done), *_of_one_draw(frames.cells, done), *_of_clusters(frames.records), *_of_few(done))
+    return (*_of_draws(done), *remarks_on_cells(frames))
+
+
+def remarks_on_cells(frames: Frames) -> tuple[str, ...]:
+    """Return those of the remarks that hold for cells one by one, without means over draws."""
+    done = frames.cells[frames.cells["state"] == DONE]
+    return (*_of_one_draw(frames.cells, done), *_of_clusters(frames.records), *_of_few(done))
 
 
 def _of_draws(done: pd.DataFrame) -> Iterator[str]:

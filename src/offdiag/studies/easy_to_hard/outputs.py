@@ -86,7 +86,7 @@ def _recovered(p: HardnessParams) -> SupervisionGapRecovered:
         by=(*LEARNER, *sources(p), *varying(p)),
         unsupervised=UNTRAINED,
         items=HARD,
-        caption="(easy - untrained) / (hard - untrained) on hard items, with a joint bootstrap over items and draws.",
+        caption="(easy - untrained) / (hard - untrained) on hard items, with Fieller's interval over items and draws.",
     )
 
 

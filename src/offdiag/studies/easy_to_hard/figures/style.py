@@ -55,5 +55,5 @@ def draws_footnote(table: "pd.DataFrame", mark: str) -> str:
     items, draws = counted(done["n_items"], "item"), counted(done["n_draws"], "draw")
     return (
         f"{items} and {draws} of training data per {mark}\n"
-        "lines: 95 % interval (bootstrap over draws and items; for one draw over items)"
+        "lines: 95 % interval (over draws and items; for one draw over items)"
     )

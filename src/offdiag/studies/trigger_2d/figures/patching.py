@@ -100,7 +100,7 @@ def _pairs(rows: "pd.DataFrame") -> list[str]:
 
 def _footnote(table: "pd.DataFrame") -> str:
     return footnote(
-        f"mean over {repeated(table, 'pairs')}; grey: the 95 % interval (bootstrap) includes 0",
+        f"mean over {repeated(table, 'pairs')}; grey: the 95 % interval includes 0",
         "0: as with the other category's trigger, 100: as with its own",
         "point: tokens before the trigger, a control that must be 0",
         "rest: tokens between the trigger and the last one",
