@@ -126,20 +126,5 @@ def replicate_spread(replicates: FloatArray, by_seed: Sequence[FloatArray]) -> S
     return StandardError(math.sqrt(max(variance, of_seeds)), freedom)
 
 
-def resampled_means(grid: FloatArray, seeds: FloatArray, items: FloatArray) -> FloatArray:
-    """Return the mean of ``grid`` ``[seeds, items]`` (NaN where missing) per resample; NaN where it has no value.
-
-    Args:
-        seeds, items: how often each is drawn per resample, ``[n_resamples, seeds]`` and ``[n_resamples, items]``.
-    """
-    # A resample weights the answer of seed s to item i by seeds[s] x items[i]: two matrix products, no loop. Missing
-    # answers add nothing to the sum and nothing to the number of answers.
-    known = ~np.isnan(grid)
-    total = np.einsum("ri,ri->r", seeds @ np.where(known, grid, 0.0), items)
-    size = np.einsum("ri,ri->r", seeds @ known.astype(np.float64), items)
-    means: FloatArray = np.divide(total, size, out=np.full_like(total, np.nan), where=size > 0)
-    return means
-
-
 def _counts(generator: np.random.Generator, drawn: int, n: int, n_resamples: int) -> NDArray[np.int64]:
     return generator.multinomial(drawn, np.full(n, 1 / n), size=n_resamples).astype(np.int64)
