@@ -9,7 +9,7 @@ from offdiag.cli.options import DomainText, OfStudy, Sets, TaskName, chosen_doma
 from offdiag.cli.tables import json_text
 from offdiag.errors import UserError
 from offdiag.files import TextFile, json_lines
-from offdiag.identity import canonical_json
+from offdiag.identity import fingerprint
 
 IDS = ("id", "example")
 
@@ -57,7 +57,7 @@ def _records(file: TextFile) -> Iterator[tuple[str, dict[str, Any]]]:
                 '{"problem": "2+2", "completion": "4"}'
             )
         if (name := next((name for name in IDS if name in record), None)) is not None:
-            told = canonical_json({name: value for name, value in record.items() if name != "completion"})
+            told = fingerprint({name: value for name, value in record.items() if name != "completion"})
             if told in first:
                 raise UserError(
                     f"{row.where}: {name} {record[name]!r} is also that of {first[told]}: give each an {name} of "
