@@ -7,6 +7,7 @@ from offdiag.errors import UserError
 from offdiag.models.inference.prefix_cache import prefill
 from offdiag.models.limits import BLOCK
 from support.lms import HEAD, PROMPTS, SHORT, answers, ids_of, own_greedy, tiny_lm
+from support.tiny import TEMPLATE
 
 
 @pytest.mark.parametrize("prompts", [PROMPTS, SHORT], ids=["shared", "per-query"])
@@ -18,6 +19,21 @@ def test_shared_prefix_plain_path_and_transformers_agree(tiny: Path, prompts: li
     assert len(set(expected)) > len(prompts) // 2, "the prompts should have different answers"
     assert ids_of(shared, prompts) == expected
     assert ids_of(plain, prompts) == expected
+
+
+def test_an_answer_ends_where_the_chat_template_ends_a_turn(tiny: Path) -> None:
+    """Also by a token that is neither special nor the tokenizer's end token; it is not in the text."""
+    lm = tiny_lm(tiny)
+    (before,) = ids_of(lm, ["Why?"])
+    at, end = next((i, text) for i, text in enumerate(map(lm.tokenizer.decode, before)) if text.isalpha())
+    lm.tokenizer.add_tokens([end])
+    lm.tokenizer.chat_template = (
+        f"{TEMPLATE.partition('<|end|>')[0]}{{{{ '<|end|>' if m.role == 'user' else '{end}' }}}}"
+        + (TEMPLATE.partition("<|end|>")[2])
+    )
+    (found,) = [c for batch in lm.generate(["Why?"], max_new_tokens=24) for c in batch]
+    assert (found.ids, found.finish) == (tuple(before[: at + 1]), "stop")
+    assert end not in found.text
 
 
 def test_the_prefix_is_computed_in_blocks(tiny: Path) -> None:
