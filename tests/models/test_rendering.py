@@ -10,7 +10,7 @@ from offdiag.methods import FineTuning, ZeroShot
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.models import ModelSpec
 from offdiag.models.chat_settings import ChatSettings
-from offdiag.models.rendering import check_template, rendering_of
+from offdiag.models.rendering import check_template, rendering_of, spans_differed
 from offdiag.models.source import source_of
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Evaluation
@@ -77,6 +77,19 @@ def test_a_tokenizer_without_a_template_that_ends_texts_ended_prompts(tmp_path):
         (folder / "chat_template.jinja").unlink(missing_ok=True)
         tokenizer.save_pretrained(folder)
         assert rendering_of(source_of(f"dir:{folder}"), "asked") == changed
+
+
+def test_choices_that_were_scored_over_different_spans_are_stale(tmp_path):
+    form = Format("", "", "", ("</s>",), "</s>")
+    folder = folder_of(tmp_path, form)
+    tokenizer = tokenizer_of(form, merges=((":", "Ġ"), (":Ġ", "C")))
+    tokenizer.chat_template = None
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    tokenizer.save_pretrained(folder)
+    origin = source_of(f"dir:{folder}")
+    assert spans_differed(origin, " ", [("Answer:", ("B", "C"))]) is False  # ": B" and ": C" both merge with the colon
+    assert spans_differed(origin, "", [("Answer:", (" C", "B"))])
+    assert not spans_differed(origin, " ", [("Answer", ("B", "C"))])
 
 
 def test_models_whose_files_are_not_here_are_left_for_the_run():

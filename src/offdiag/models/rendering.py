@@ -4,6 +4,7 @@ Both look at the files of a tokenizer, where they are here, and load neither it 
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,7 +14,7 @@ from offdiag.identity import Json
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.source import ModelSource
 from offdiag.models.template import ChatTemplate
-from offdiag.models.turn import templated_turn
+from offdiag.models.turn import bare_turn, templated_turn
 
 # The first rendering gave every template its content as a text, put a reply right behind the opened text, even inside
 # of its thinking, and ended every reply by the tokenizer's end token.
@@ -21,6 +22,9 @@ RENDERING = 2
 
 # What a step renders: an opened reply, choices behind it, or a taught reply with its end.
 Rendered: TypeAlias = Literal["asked", "compared", "taught"]
+
+# Characters at the end of a prompt that its last tokens depend on.
+_TAIL = 80
 
 _FILES = ("tokenizer_config.json", "chat_template.jinja", "tokenizer.json")
 
@@ -50,6 +54,39 @@ def rendering_of(origin: ModelSource, rendered: Rendered) -> dict[str, Json]:
     folder = _folder(origin)
     stamps = () if folder is None else tuple(_stamp(folder / name) for name in _FILES)
     return {"rendering": RENDERING} if folder is not None and _was_wrong(folder, stamps, rendered) else {}
+
+
+def spans_differed(origin: ModelSource, prefix: str, questions: Iterable[tuple[str, Sequence[str]]]) -> bool:
+    """Return whether the first rendering scored choices of some question from different tokens on.
+
+    It scored each choice from the first token that is not the prompt's, which may differ between choices where a token
+    holds the end of the prompt and the beginning of a choice. Of prompts the last characters are enough.
+
+    Args:
+        origin: of the model. prefix: between a prompt and a reply where there is no chat template.
+        questions: prompts with their choices.
+    """
+    folder = _folder(origin)
+    if folder is None or not (folder / "tokenizer.json").is_file():
+        return False
+    from tokenizers import Tokenizer
+
+    try:
+        template = ChatTemplate.in_folder(folder)
+        turn = bare_turn(prefix, "") if template is None else templated_turn(template)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception:  # noqa: BLE001  (files of others; told by the one who loads them)
+        return False
+
+    def ids(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def start(opened: str, choice: str) -> int:
+        pairs = zip(ids(opened), ids(opened + turn.bridge + choice), strict=False)
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), len(ids(opened)))
+
+    tails = ((turn.opened(prompt)[-_TAIL:], choices) for prompt, choices in questions)
+    return any(len({start(tail, choice) for choice in choices}) > 1 for tail, choices in tails)
 
 
 def _folder(origin: ModelSource) -> Path | None:

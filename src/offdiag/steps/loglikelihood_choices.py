@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.finite import NOT_FINITE
-from offdiag.models.rendering import Rendered
+from offdiag.models.rendering import RENDERING, Rendered, spans_differed
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import check_choices, load_examples, require_choices
 from offdiag.steps.jsonl import in_chunks, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.steps.step import Work
-from offdiag.tasks import Example
+from offdiag.tasks import Example, get_task
+from offdiag.tasks.data import once
 
 if TYPE_CHECKING:
     from offdiag.models.lm import Score
@@ -43,6 +45,26 @@ class LoglikelihoodChoices(ModelOutputs):
     @property
     def name(self) -> str:
         return f"{super().name}.choice" + ("" if self.per == "none" else f"-per-{self.per}")
+
+    def canonical(self) -> dict[str, Json]:
+        canonical = super().canonical()
+        origin = self.weights.spec.origin
+        if "rendering" not in canonical and once(self._spans_differed, "spans", origin.name, self.examples, self.style):
+            canonical["rendering"] = RENDERING
+        return canonical
+
+    def _spans_differed(self) -> bool:
+        """Return whether choices were once scored over different spans; of models whose files are here."""
+        origin = self.weights.spec.origin
+        if not origin.is_here() or origin.release() is not None:
+            return False
+        try:
+            drawn = self.examples.sample()
+        except UserError:
+            return False  # told when the plan is checked
+        domain, task = self.examples.domain, get_task(self.examples.domain.task)
+        asked = [(task.prompt(domain, example, self.style), example.choices) for example in drawn]
+        return spans_differed(origin, self.response_prefix, asked)
 
     def check(self) -> None:
         super().check()
