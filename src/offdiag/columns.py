@@ -84,6 +84,17 @@ MEASURES = (
     Column("p_value", "number", FRACTION, "Test of the difference, two-sided (McNemar, mid-p)."),
     Column("p_holm", "number", FRACTION, "`p_value` adjusted for all cells of the study (Holm)."),
 )
+SANITY = (
+    Column(
+        "chance", "number", FRACTION, "Accuracy of guessing among the possible answers; NA where they are not given."
+    ),
+    Column("majority_rate", "number", FRACTION, "Accuracy of always giving the commonest right answer."),
+    Column("top_answer", "text", "", "The commonest answer given; its letter where the choices differ by example."),
+    Column("top_rate", "number", FRACTION, "Share of the examples that got it."),
+    Column(
+        "one_answer", "boolean", "", "Whether it is at least 95 % of at least five answers, more than can be right."
+    ),
+)
 SEED_VARIANCE = (
     Column("seed_share", "number", "of p (1 − p)", "Variance between seeds that arms have in common."),
     Column("seed_residual", "number", "of p (1 − p)", "Variance that neither the seed nor the example explains."),
@@ -99,7 +110,7 @@ ERRORS = (
 )
 BASELINE = Column("baseline", "text", "", "Name of the cell that this one is compared with; NA for none.")
 FOLDER = Column("folder", "text", "", "Folder of the step, below the store.")
-CELLS = (*FACTORS, STATE, *COUNTS, *MEASURES, BASELINE, FOLDER)
+CELLS = (*FACTORS, STATE, *COUNTS, *MEASURES, *SANITY, BASELINE, FOLDER)
 
 RECORDS = (
     Column("example", "text", "", "Id of the example, unique within its task, domain and split."),
@@ -111,6 +122,10 @@ RECORDS = (
     Column("correct", "boolean", "", "Whether the parsed answer is the target."),
     Column("n_tokens", "integer", "tokens", "Length of the completion, or of the chosen answer."),
     Column("finish", "text", "", "What ended the completion: `stop` or `length`; `choice` where none is written."),
+)
+OPTIONS = (
+    Column("right_option", "text", "", "The target; its letter where the choices differ by example."),
+    Column("given_option", "text", "", "The answer found, likewise; NA if none was."),
 )
 CLUSTER = Column("cluster", "text", "", "Examples of one value count as one: repeats, or as the study says.")
 RECORD_CONFIDENCE = Column(
@@ -153,7 +168,7 @@ def page() -> str:
         "whatever factors another method has.",
         "## `cells`: one row per cell",
         "The factors and:",
-        _table((STATE, *COUNTS, *MEASURES, BASELINE, FOLDER)),
+        _table((STATE, *COUNTS, *MEASURES, *SANITY, BASELINE, FOLDER)),
         "Where the task grades by error:",
         _table(ERRORS),
         "Where a learner has several draws:",

@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from offdiag.analyses.sanity import options_of, sanity
 from offdiag.analyses.seed_variance import with_seed_variance
 from offdiag.columns import (
     CELLS,
@@ -14,9 +17,11 @@ from offdiag.columns import (
     DTYPES,
     ERRORS,
     MEASURES,
+    OPTIONS,
     RECORD_CONFIDENCE,
     RECORD_ERROR,
     RECORDS,
+    SANITY,
     SEED_VARIANCE,
     names,
 )
@@ -29,6 +34,7 @@ from offdiag.stats.calibration import confidence
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.replicated import accuracy
 from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
+from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
@@ -51,7 +57,7 @@ def gather(plan: Plan, store: Store) -> Results:
     rows = [
         row
         for cell, step in plan.cells.items()
-        for row in _record_rows(plan, cell, step, found[cell], clusters.get(cell))
+        for row in _record_rows(plan, cell, step, found[cell], clusters.get(cell), _options(store, step, states))
     ]
     records = _tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *names(RECORDS)]))
     return Results(
@@ -142,10 +148,24 @@ def _cell_row(
         "ci_low": interval.low,
         "ci_high": interval.high,
         "unparsed_rate": unparsed / n if n else np.nan,
+        **sanity(records, _options(store, step, states)),
         **_errors(cell, records),
         **_against_baseline(plan, cell, found, clusters),
         "folder": store.folder(step).relative_to(store.root).as_posix(),
     }
+
+
+def _options(store: Store, step: Grades, states: Mapping[str, State]) -> dict[str, tuple[str, ...]]:
+    """Return the possible answers by example; empty where the task has none, or the examples are not in the store."""
+    examples = step.answers.examples
+    if states[step.fingerprint] is not State.DONE or states.get(examples.fingerprint) is not State.DONE:
+        return {}
+    return _options_in(store.folder(examples))
+
+
+@lru_cache(maxsize=256)
+def _options_in(folder: Path) -> dict[str, tuple[str, ...]]:
+    return {example.id: example.choices for example in load_examples(folder) if example.choices}
 
 
 def _errors(cell: Cell, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -238,7 +258,12 @@ def _against_baseline(
 
 
 def _record_rows(
-    plan: Plan, cell: Cell, step: Grades, records: list[dict[str, Any]], clusters: Sequence[str] | None
+    plan: Plan,
+    cell: Cell,
+    step: Grades,
+    records: list[dict[str, Any]],
+    clusters: Sequence[str] | None,
+    options: Mapping[str, tuple[str, ...]],
 ) -> Iterator[dict[str, Any]]:
     factors = _factors(plan, cell, step)
     by_error = (RECORD_ERROR,) if get_task(cell.evaluation.domain.task).graded_by_error else ()
@@ -248,7 +273,8 @@ def _record_rows(
         shared: dict[str, Any] = {} if clusters is None else {CLUSTER.name: clusters[place]}
         if scores := record.get("scores"):
             shared[RECORD_CONFIDENCE.name] = confidence(scores)
-        yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"], **shared}
+        chosen = dict(zip(names(OPTIONS), options_of(record, options), strict=True)) if options else {}
+        yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"], **shared, **chosen}
 
 
 def _cells(rows: list[dict[str, Any]], records: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
@@ -258,7 +284,7 @@ def _cells(rows: list[dict[str, Any]], records: pd.DataFrame, factors: Sequence[
     frame = pd.DataFrame(rows)
     frame.insert(list(frame).index("p_value") + 1, "p_holm", holm(frame["p_value"].to_numpy(np.float64)))
     frame = with_seed_variance(_tidy(frame), records, factors)
-    kinds = {c.name: DTYPES[c.kind] for c in (*MEASURES, *ERRORS, *SEED_VARIANCE) if c.name in frame.columns}
+    kinds = {c.name: DTYPES[c.kind] for c in (*MEASURES, *SANITY, *ERRORS, *SEED_VARIANCE) if c.name in frame.columns}
     return frame.astype(kinds)
 
 

@@ -14,6 +14,7 @@ from support.tiny_study import answer_by_hand, steps_of, tiny_plan
 
 EVERY = (
     *(*columns.CELLS, *columns.SOME_FACTORS, *columns.ERRORS, *columns.SEED_VARIANCE, columns.CLUSTER),
+    *columns.OPTIONS,
     *(*columns.RECORDS, columns.RECORD_ERROR, *columns.STEPS, *columns.MEASUREMENTS),
 )
 

@@ -1,6 +1,6 @@
 """Print the results of a study: one row per cell with accuracy, change against untuned, and intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from offdiag.analyses import StudyAnalysis
     from offdiag.results import Results
 
-COLUMNS = ["arm", "evaluated on", "prompt", "n", "accuracy %", "95 %", "unparsed %", "vs untuned, points"]
+COLUMNS = ["arm", "evaluated on", "prompt", "n", "accuracy %", "95 %", "guess %", "unparsed %", "vs untuned, points"]
 # Limits of tables on a terminal.
 MOST_CELLS = 100
 MOST_ROWS = 40
-NUMBERS = ["n", "accuracy %", "unparsed %"]
+NUMBERS = ["n", "accuracy %", "guess %", "unparsed %"]
+ONE_ANSWER = "="  # behind the accuracy of a model that gives one answer to all examples
 
 
 def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -> None:
@@ -32,6 +33,10 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
     if n > MOST_CELLS:
         done = int((results.cells["state"] == "done").sum())
         typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
+    if 0 < n <= MOST_CELLS and (results.cells["state"] == "done").any():
+        typer.echo("guess %: chance, or one answer to all examples if that is right more often")
+    for line in collapsed_cells(results.cells):
+        typer.echo(line)
     for notice in results.notices:
         typer.echo(f"! {notice}")
     if n:
@@ -63,12 +68,38 @@ def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
         change = "" if _absent(cell["difference"]) else f"{100 * cell['difference']:+.1f}"
         rows.append([
             str(cell["arm"]), asked, str(cell["prompt"]), f"{cell['n']}/{cell['n_planned']}",
-            percent(cell["accuracy"]) if done else str(cell["state"]),
+            percent(cell["accuracy"]) + (f" {ONE_ANSWER}" if _collapsed(cell) else "") if done else str(cell["state"]),
             interval(cell["ci_low"], cell["ci_high"]) if done else "",
+            _by_guessing(cell) if done else "",
             percent(cell["unparsed_rate"]) if done else "",
             f"{change} {interval(cell['diff_low'], cell['diff_high'])}".strip(),
         ])  # fmt: skip
     return rows
+
+
+def collapsed_cells(cells: "pd.DataFrame") -> list[str]:
+    """Return the lines that tell of models that give one answer to all examples."""
+    found = [cell for cell in cells.to_dict(orient="records") if _collapsed(cell)]
+    if not found:
+        return []
+    given = ", ".join(dict.fromkeys(str(cell["top_answer"])[:20] for cell in found[:5]))
+    more = ", …" if len(found) > 5 else ""
+    cells_in_words = "1 cell" if len(found) == 1 else f"{len(found)} cells"
+    return [
+        f"{ONE_ANSWER} one answer for all items in {cells_in_words} ({given}{more}): nothing is learnt from the item"
+    ]
+
+
+def _collapsed(cell: "Mapping[Hashable, Any]") -> bool:
+    value = cell.get("one_answer")
+    return not _absent(value) and bool(value)
+
+
+def _by_guessing(cell: "Mapping[Hashable, Any]") -> str:
+    """Return the better of chance and of one answer to all examples, in percent."""
+    rates = [cell.get("chance"), cell.get("majority_rate")]
+    known = [float(rate) for rate in rates if rate is not None and not _absent(rate)]
+    return percent(max(known)) if known else ""
 
 
 def number(value: Any) -> str:

@@ -20,6 +20,7 @@ STATES = {
 # What a cell measured, as opposed to what it is; every other column of ``Results.cells`` is a factor.
 MEASURED = (
     *("state", "n_planned", "n", "n_correct", "n_unparsed", "accuracy", "ci_low", "ci_high", "unparsed_rate"),
+    *("chance", "majority_rate", "top_answer", "top_rate", "one_answer"),
     *("mean_error", "median_error", "median_low", "median_high"),
     *("baseline", "n_paired", "difference", "diff_low", "diff_high", "p_value", "p_holm", "folder"),
     *("seed_share", "seed_residual", "seed_freedom", "seed_arms", "seed_p_equal"),
@@ -37,6 +38,7 @@ class ResultText:
         error: how far answers are off, where they can be.
         clear: whether the difference is not 0 by its p value, adjusted for all squares of the matrix (Holm).
         p_value: of the difference; None where there is none.
+        guess: chance and the rate of the commonest right answer. one_answer: what is given to all items, if it is one.
         alone: the interval by the variance between its own seeds, where the other one is by what arms have in common.
     """
 
@@ -50,6 +52,8 @@ class ResultText:
     clear: bool = False
     p_value: float | None = None
     alone: str = ""
+    guess: str = ""
+    one_answer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +114,24 @@ def _word_cell(index: int, cell: Row, step: Row) -> CellText:
         error=_error(cell),
         difference=_difference(cell),
         p_value=cell["p_value"],
+        guess=_guess(cell) if has else "",
+        one_answer=_one_answer(cell),
         reason="" if has else str(step.get("note") or ""),
         facts=_facts(cell, step),
     )
+
+
+def _guess(cell: Row) -> str:
+    """Return chance and majority rate: ``chance 25.0 · majority 37.5 %``."""
+    named = {"chance": cell.get("chance"), "majority": cell.get("majority_rate")}
+    known_rates = [f"{name} {percent(rate)}" for name, rate in named.items() if rate is not None]
+    return f"{' · '.join(known_rates)} %" if known_rates else ""
+
+
+def _one_answer(cell: Row) -> str:
+    if not cell.get("one_answer"):
+        return ""
+    return f"one answer for all items: {str(cell['top_answer'])[:24]} ({percent(cell['top_rate'])} %)"
 
 
 def _count(cell: Row, state: str) -> str:
@@ -139,6 +158,10 @@ def _facts(cell: Row, step: Row) -> tuple[tuple[str, str], ...]:
         "right": f"{number(cell['n_correct'])} of {number(cell['n'])} answered, {number(cell['n_planned'])} planned",
         "unparsed": f"{number(cell['n_unparsed'])} ({percent(cell['unparsed_rate'])} %)",
     }
+    if guess := _guess(cell):
+        results["by guessing"] = guess
+    if cell.get("top_answer") is not None:
+        results["commonest answer"] = f"{str(cell['top_answer'])[:60]} ({percent(cell['top_rate'])} % of the items)"
     if error := _error(cell):
         results |= {"median error": error, "mean error": number(cell["mean_error"])}
     if cell["difference"] is not None:

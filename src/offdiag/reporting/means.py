@@ -45,6 +45,7 @@ def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
         count=f"{lacking}n = {_range((~np.isnan(grids[0])).sum(axis=1).tolist())}",
         unparsed=_unparsed(cells),
         error=_error(cells),
+        one_answer=_one_answer(cells),
         difference="" if base is None else _points(difference),
         p_value=difference.p_value if known(difference.p_value) else None,
     )
@@ -55,6 +56,12 @@ def _baseline(cells: pd.DataFrame, frames: Frames) -> pd.DataFrame | None:
     names = cells["baseline"].dropna().unique().tolist()
     base = frames.cells[frames.cells["cell"].isin(names)]
     return base if len(base) == 1 and cells["difference"].notna().all() else None
+
+
+def _one_answer(cells: pd.DataFrame) -> str:
+    """Return in how many draws the model gives one answer to all items."""
+    n = int(cells["one_answer"].fillna(False).astype(bool).sum()) if "one_answer" in cells else 0
+    return f"one answer for all items in {n} of {len(cells)} draws" if n else ""
 
 
 def _points(difference: Estimate) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from offdiag.analyses.sanity import confusion
 from offdiag.figures.scatter_3d import Scatter3D
 from offdiag.reporting.matrix import build_matrix
 from offdiag.reporting.page import Picture, render_page
@@ -52,6 +53,8 @@ def write_report(
     for name, _, _ in figures:
         check_name(name)
     tables = {name: _flat(table) for name, table in tables.items()}
+    if not (confused := confusion(results.records)).empty and "confusion" not in tables:
+        tables["confusion"] = confused
     matrix = build_matrix(results, results.steps)
     write_tables(results, matrix.cells, tables, folder / "tables")
     pictures = [

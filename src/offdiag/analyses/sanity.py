@@ -1,0 +1,74 @@
+"""What an accuracy is worth: chance, the rate of the commonest right answer, and whether all answers are the same."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLLAPSED, LEAST = 0.95, 5  # share of the answers that are the same, and how many answers it takes to say so
+NONE = "none"
+Options = Mapping[str, Sequence[str]]
+
+
+def sanity(records: Sequence[Mapping[str, Any]], options: Options) -> dict[str, Any]:
+    """Return chance, majority rate and the share of the commonest answer of one cell's records.
+
+    Args:
+        records: with ``example``, ``target`` and ``parsed``. options: the possible answers by example, where there are
+            any. Those that differ from example to example are compared by their place ("always C").
+
+    Returns:
+        ``chance``: the mean of 1 / options, None without options; ``majority_rate``: the accuracy of whoever always
+        gives the commonest right answer; ``top_answer`` and ``top_rate``: the commonest answer given, and the share of
+        examples that got it; ``one_answer``: whether it is at least 95 % of at least five answers, and more often given
+        than it can be right.
+    """
+    n = len(records)
+    named = [options_of(record, options) for record in records]
+    right, given = Counter(pair[0] for pair in named), Counter(pair[1] for pair in named if pair[1] is not None)
+    sizes = [len(options.get(record["example"], ())) for record in records]
+    majority = max(right.values(), default=0)
+    top, count = given.most_common(1)[0] if given else (None, 0)
+    one = given.total() >= LEAST and count >= COLLAPSED * given.total() and majority < count
+    return {
+        "chance": sum(1 / size for size in sizes) / n if n and all(sizes) else None,
+        "majority_rate": majority / n if n else None,
+        "top_answer": top,
+        "top_rate": count / n if n else None,
+        "one_answer": one if n else None,
+    }
+
+
+def options_of(record: Mapping[str, Any], options: Options) -> tuple[str, str | None]:
+    """Return the right answer and the given one: as they are, or by letter where the options differ by example."""
+    own = list(options.get(record["example"], ()))
+    target, parsed = record["target"], record["parsed"]
+    if not own or len({tuple(sorted(every)) for every in options.values()}) == 1:
+        return target, parsed
+    letters = {option: chr(ord("A") + place) for place, option in enumerate(own)}
+    return letters.get(target, target), None if parsed is None else letters.get(parsed, parsed)
+
+
+def confusion(records: "pd.DataFrame") -> "pd.DataFrame":
+    """Return how often each possible answer was given where each was right: a row per cell and right answer.
+
+    Args:
+        records: the frame of records; empty is returned unless it has ``right_option`` and ``given_option``.
+
+    Returns:
+        ``cell``, ``right answer``, one column per answer given, ``none`` (unparsed) and ``n``.
+    """
+    import pandas as pd
+
+    if "right_option" not in records:
+        return pd.DataFrame()
+    known = records[records["right_option"].notna()]
+    given = known["given_option"].fillna(NONE)
+    counts = pd.crosstab([known["cell"], known["right_option"]], given)
+    answers = sorted(name for name in counts.columns if name != NONE)
+    counts = counts.reindex(columns=[*answers, NONE], fill_value=0)
+    counts["n"] = counts.sum(axis=1)
+    counts.columns.name = None
+    return counts.rename_axis(index=["cell", "right answer"]).reset_index()
