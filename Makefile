@@ -6,7 +6,7 @@ BIN := .venv/bin
 STUDIES ?= base-addition base-thresholds
 SCALE ?= quick
 
-.PHONY: demo test simulate lint browser clean
+.PHONY: demo test simulate sweep lint browser clean
 
 demo: .venv/ready
 	set -e; for study in $(STUDIES); do \
@@ -21,6 +21,10 @@ test: .venv/ready-dev
 REPLICATES ?= 500
 simulate: .venv/ready-dev
 	PYTHONPATH=tests $(BIN)/python -m support.coverage $(REPLICATES)
+
+# Every causal model type of transformers against itself, about half an hour; writes the table of docs/models.md.
+sweep: .venv/ready-dev
+	$(BIN)/python -m pytest -n0 -m sweep tests/sweep
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check

@@ -23,6 +23,18 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+# Marked tests that take minutes run only where their mark is asked for: pytest -m sweep.
+SLOW = {"sweep"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    asked = config.getoption("markexpr")
+    for item in items:
+        for mark in SLOW & {mark.name for mark in item.iter_markers()}:
+            if mark not in asked:
+                item.add_marker(pytest.mark.skip(reason=f"takes minutes: pytest -m {mark}"))
+
+
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test begins in a process that nobody has told where data lie, and leaves it so."""

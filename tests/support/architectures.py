@@ -29,12 +29,28 @@ SMALL: dict[str, Any] = {
     **dict.fromkeys(("sliding_window", "attention_chunk_size", "window_size", "attention_window_size"), 16),
     **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), 0),
 }
-_MLA = {"num_key_value_heads": 4}
+_MLA = {"num_key_value_heads": 4, "num_experts_per_tok": 2, "n_routed_experts": 4}
 _LINEAR = {
     "linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_num_key_heads": 2, "linear_num_value_heads": 4,
     "layer_types": ["linear_attention", "full_attention"],
 }  # fmt: skip
 _CONV = {"layer_types": ["conv", "full_attention"]}
+_ROPES = {name: {"rope_type": "default", "rope_theta": 10000.0} for name in ("sliding_attention", "full_attention")}
+_FFN = {"hidden_size": 32, "ffn_hidden_size": 48, "moe_num_experts": 4, "moe_top_k": 2}
+_PER_LAYER = {"vocab_size_per_layer_input": VOCABULARY, "hidden_size_per_layer_input": 8}
+_DRAFT = {
+    "hidden_size": 32, "vocab_size": VOCABULARY, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 8,
+    "num_key_value_heads": 2, "intermediate_size": 48, "hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0,
+    "vocab_size_per_layer_input": 0,
+}  # fmt: skip
+_BLT = {
+    "hidden_size": 32, "hidden_size_global": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+    "num_key_value_heads": 4, "intermediate_size": 48, "vocab_size": VOCABULARY,
+}  # fmt: skip
+_INDEXER = {
+    "indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 16,
+    "indexer_compress_ratio": 1,
+}  # fmt: skip
 _MAMBA = {"mamba_n_heads": 8, "mamba_d_head": 8, "mamba_d_state": 8, "mamba_chunk_size": 16}
 _HEADS = {"num_key_value_heads": 2, "head_dim": 8}
 _ALL = {"layer_types": ["full_attention", "sliding_attention"]}
@@ -42,19 +58,37 @@ _VISION = {"image_size": 32, "patch_size": 8, "num_channels": 3}
 # What a type needs besides, or in place of these; ``...`` leaves a value out.
 SPECIAL: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite"), _MLA),
-    **dict.fromkeys(("glm_moe_dsa", "minicpm3", "youtu", "dots3_note_text", "longcat_flash"), _MLA),
+    **dict.fromkeys(("glm_moe_dsa", "minicpm3", "youtu"), _MLA),
     **dict.fromkeys(("nemotron", "ministral", "hunyuan_v1_dense", "hunyuan_v1_moe"), _HEADS),
     **dict.fromkeys(("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "olmo_hybrid"), _LINEAR),
     **dict.fromkeys(("lfm2", "lfm2_moe", "lfm3"), _CONV),
     "bailing_hybrid": {"layer_group_size": 2, "linear_head_dim": 8, "linear_num_heads": 4, **_MLA},
     "bamba": {**_MAMBA, "attn_layer_indices": [1]},
-    "cohere_compass_text": _ALL,
-    "dots1": {"num_key_value_heads": 2, "n_shared_experts": 1, "first_k_dense_replace": 1},
+    "blt": {"encoder_hash_byte_group_vocab": 100, "encoder_config": _BLT, "decoder_config": _BLT},
+    "cohere_compass_text": {**_ALL, "rope_parameters": _ROPES},
+    "dbrx": {"attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0}, "ffn_config": _FFN},
+    "dots3_note_text": {**_MLA, "per_layer_config": {}},
+    "gemma3n_text": {**_PER_LAYER, "num_kv_shared_layers": 0, "laurel_rank": 8, "intermediate_size": 48},
+    "gemma4_text": _PER_LAYER,
+    "gemma4_assistant": {"text_config": {"model_type": "gemma4_text", **_DRAFT}},
+    "gemma4_unified_assistant": {"text_config": {"model_type": "gemma4_unified_text", **_DRAFT}},
+    "moshi": {"audio_encoder_config": ..., "depth_decoder_config": ...},
+    "dots3_note": {"vision_config": ..., "audio_config": ...},
+    "kimi_linear": {"layer_types": ["linear_attention", "full_attention"], "linear_head_dim": 8, "linear_num_heads": 4,
+                    **_MLA},
+    "qwen4_exp_text": {**_LINEAR, **_INDEXER, "layer_types": ["linear_attention", "indexed_attention"]},
+    "reformer": {
+        "is_decoder": True, "axial_pos_shape": [16, 32], "axial_pos_embds_dim": [16, 16], "num_buckets": 4,
+        "attn_layers": ["local", "lsh"], "local_attn_chunk_length": 16, "lsh_attn_chunk_length": 16,
+        "attention_head_size": 8, "feed_forward_size": 48,
+    },
+    "xlm": {"emb_dim": 32, "n_words": VOCABULARY},
+    "dots1": {"num_key_value_heads": 2, "n_shared_experts": 1, "first_k_dense_replace": 1, "n_routed_experts": 4,
+        "num_experts_per_tok": 2},
     "falcon_h1": {**_MAMBA, "mamba_d_ssm": 64},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "num_heads": 4},
     "granitemoehybrid": {**_MAMBA, "layer_types": ["linear_attention", "full_attention"]},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "mamba_dt_rank": 4, "mamba_d_state": 8},
-    "kimi_linear": {"linear_head_dim": 8, "linear_num_heads": 4, **_MLA},
     "mamba2": {"num_heads": 8, "state_size": 8, "n_groups": 1, "chunk_size": 16},
     "minimax": {"block_size": 16},
     "nemotron_h": {
@@ -62,7 +96,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "mamba_num_heads": 8, "mamba_head_dim": 8, "n_groups": 1, "ssm_state_size": 8, "chunk_size": 16,
     },
     "recurrent_gemma": {"block_types": ["recurrent", "attention"], "lru_width": 32},
-    "zamba": {"layers_block_type": ["linear_attention", "hybrid"], "mamba_dt_rank": 4, "n_mamba_heads": 2},
+    "longcat_flash": {**_MLA, "expert_ffn_hidden_size": 48, "zero_expert_num": 2},
+    "zamba": {
+        "layers_block_type": ["linear_attention", "hybrid"] * 2, "num_hidden_layers": 4, "mamba_dt_rank": 4,
+        "n_mamba_heads": 2,
+    },
     "zamba2": {
         "layers_block_type": ["linear_attention", "hybrid"], "mamba_headdim": 8, "mamba_d_state": 8, "chunk_size": 16,
         "num_key_value_heads": 4, "use_mem_rope": True, "hybrid_layer_ids": [1],
@@ -81,12 +119,22 @@ def tiny_config(kind: str, **settings: Any) -> PreTrainedConfig:
     """Return the configuration of a type, made small wherever it has a name for it."""
     cls = CONFIG_MAPPING[kind]
     parts: dict[str, Any] = {}
-    for name, part in (cls.sub_configs or {}).items():
-        if part is not AutoConfig and issubclass(part, PreTrainedConfig):
-            text = name in ("text_config", "decoder", "decoder_config")
-            small = _small(part, {**SMALL} if text else _SENSES)
-            parts[name] = small | (SPECIAL.get(f"{kind}_text", {}) if text else {})
-    return cls(**{**_small(cls, SMALL), **parts, **SPECIAL.get(kind, {}), **settings})
+    for name, part in _parts(cls).items():
+        text = name in ("text_config", "decoder", "decoder_config")
+        own = _small(part, SMALL if text else _SENSES)
+        nested = SPECIAL.get(f"{kind}_text", SPECIAL.get(part.model_type, {})) if text else {}
+        parts[name] = {"model_type": part.model_type, **own, **nested}
+    values = {**_small(cls, SMALL), **parts, **SPECIAL.get(kind, {}), **settings}
+    return cls(**{name: value for name, value in values.items() if value is not ...})
+
+
+def _parts(cls: type[PreTrainedConfig]) -> dict[str, type[PreTrainedConfig]]:
+    """The classes of the configurations inside one."""
+    try:
+        found = {name: type(getattr(cls(), name)) for name in cls.sub_configs or {}}
+    except Exception:  # noqa: BLE001  (a default that its own checks refuse)
+        found = dict(cls.sub_configs)
+    return {name: part for name, part in found.items() if issubclass(part, PreTrainedConfig) and part is not AutoConfig}
 
 
 def _small(cls: type[PreTrainedConfig], names: dict[str, Any]) -> dict[str, Any]:

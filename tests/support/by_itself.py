@@ -1,6 +1,8 @@
 """What a model says of each text by itself: ``model(ids)``, one text at a time, as simply as it can be written."""
 
 from collections.abc import Sequence
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,18 +20,25 @@ TOKENS = 5
 NATS, SHARE = 2e-3, 2e-3
 
 
+def says(model: PreTrainedModel, ids: Sequence[int], **options: bool) -> Any:
+    """What the model says of a text; without the cache that some models fill even where nobody asks for one."""
+    if "use_cache" in str(signature(type(model).forward)) or "**" in str(signature(type(model).forward)):
+        options["use_cache"] = False
+    return model(torch.tensor([list(ids)]), **options)
+
+
 @torch.inference_mode()
 def greedy(model: PreTrainedModel, ids: Sequence[int], end: int | None) -> tuple[int, ...]:
     text = list(ids)
     while len(text) < len(ids) + TOKENS and (len(text) == len(ids) or text[-1] != end):
-        text.append(int(model(torch.tensor([text])).logits[0, -1].argmax()))
+        text.append(int(says(model, text).logits[0, -1].argmax()))
     return tuple(text[len(ids) :])
 
 
 @torch.inference_mode()
 def logprob(model: PreTrainedModel, stem: Sequence[int], ending: Sequence[int]) -> float:
     """Sum of the log-probabilities of the ending's tokens, each after the text before it."""
-    logits = model(torch.tensor([[*stem, *ending]])).logits[0].float()
+    logits = says(model, [*stem, *ending]).logits[0].float()
     rows = torch.log_softmax(logits, -1)[len(stem) - 1 : -1]
     return float(sum(rows[i, token] for i, token in enumerate(ending)))
 
@@ -37,9 +46,16 @@ def logprob(model: PreTrainedModel, stem: Sequence[int], ending: Sequence[int]) 
 @torch.inference_mode()
 def states(model: PreTrainedModel, ids: Sequence[int]) -> Tensor:
     """Hidden states [layers, T, d]; the mean over the residual streams, where there are several."""
-    found = model(torch.tensor([list(ids)]), output_hidden_states=True).hidden_states
-    flat = [s if s.dim() == 3 else s.mean(2) if s.shape[:2] == (1, len(ids)) else s.mean(0) for s in found]
-    return torch.stack(flat)[:, 0].float()
+    found = says(model, ids, output_hidden_states=True).hidden_states
+    width = found[-1].shape[-1]
+    return torch.stack([_one_stream(state, len(ids), width) for state in found]).float()
+
+
+def _one_stream(state: Tensor, length: int, width: int) -> Tensor:
+    """The mean over residual streams, which are a dimension of their own or lie side by side, as [length, width]."""
+    if state.dim() == 4:
+        return (state.mean(2) if state.shape[:2] == (1, length) else state.mean(0))[0]
+    return torch.stack(state[0].split(width, dim=-1)).mean(0)
 
 
 def differences(lm: LM, alone: PreTrainedModel) -> list[str]:

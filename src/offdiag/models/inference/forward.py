@@ -251,18 +251,18 @@ def of_layers(states: Sequence[Tensor] | None, layers: Sequence[int], shape: Seq
     """
     if not states:
         raise UserError("this model gives no hidden states; leave out what reads them, or take another model")
-    return [one_stream(states[layer], shape) for layer in layers]
+    return [one_stream(states[layer], shape, states[-1].shape[-1]) for layer in layers]
 
 
-def one_stream(state: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return hidden states [R, T, d] of tokens [R, T]: the mean where a model keeps several residual streams.
+def one_stream(state: Tensor, shape: Sequence[int], width: int) -> Tensor:
+    """Return hidden states [R, T, width] of tokens [R, T]: the mean where a model keeps several residual streams.
 
-    Gemma-3n has its streams in the first dimension (AltUp, arXiv 2301.13310), models with hyper-connections (arXiv
-    2409.19606) in the third.
+    Gemma-3n has its streams in the first dimension (AltUp, arXiv 2301.13310); models with hyper-connections (arXiv
+    2409.19606) have them in the third, or side by side in the last one.
     """
-    if state.dim() == 3:
-        return state
-    return state.mean(2 if state.shape[:2] == tuple(shape) else 0)
+    if state.dim() == 4:
+        return state.mean(2 if state.shape[:2] == tuple(shape) else 0)
+    return state if state.shape[-1] == width else torch.stack(torch.split(state, width, dim=-1)).mean(0)
 
 
 def _logits(logits: Tensor, expected: Sequence[int]) -> Tensor:

@@ -33,8 +33,8 @@ from offdiag.models.inference.prefix_cache import BlockCache, Prefix, prefill
 from offdiag.models.inference.scoring import Question, score_rows
 from offdiag.models.inference.support import reach
 
-# Tokens that all texts begin with, of each text those of its own, and of its ending. Two have the same length, so that
-# rows of equal length are tried as well.
+# Tokens that all texts begin with, of each text those of its own, and of its ending. The last text is as long as
+# another one: it is asked on the paths where only such texts share a batch.
 BEGINNING, OWN, ENDING = 2, (1, 4, 1), 2
 POOLED: tuple[Positions, ...] = ("last", "mean")
 
@@ -174,7 +174,7 @@ def prove(model: PreTrainedModel, vocabulary: Sequence[int], first: InferencePat
     """
     texts, name = texts_of(vocabulary, reach(model)), type(model).__name__
     try:
-        expected = _by_itself(model, texts)
+        expected = _by_itself(model, texts[:-1])
     except torch.cuda.OutOfMemoryError:
         raise
     except Exception as error:
@@ -183,7 +183,9 @@ def prove(model: PreTrainedModel, vocabulary: Sequence[int], first: InferencePat
         ) from error
     reasons = [because] if because else []
     for path in first.plainer:
-        found, gaps = _tried(model, path, texts, expected)
+        asked = texts[:-1] if path.pads else texts
+        expected = expected if path.pads else _by_itself(model, texts)
+        found, gaps = _tried(model, path, asked, expected)
         if gaps is not None:
             layers = next(iter(expected.states.values()), torch.empty(1, 0))
             return PathVerdict(path, "; ".join(reasons) or None, gaps, layers.shape[0] - 1, layers.shape[1])
