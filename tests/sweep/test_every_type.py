@@ -21,6 +21,11 @@ from support.tiny import make_tiny_tokenizer
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 BEGIN, END = "<!-- table: make sweep -->", "<!-- end of table -->"
 
+# Types of which no model is made here: loading one ends in an error, which is told in one line.
+NOT_LOADED = {
+    "dots3_note", "gemma3n", "gemma4_assistant", "gemma4_unified_assistant", "musicgen", "musicgen_melody",
+}  # fmt: skip
+
 pytestmark = pytest.mark.sweep
 
 
@@ -42,11 +47,12 @@ def outcomes() -> Iterator[list[Outcome]]:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_type_answers_as_it_does_alone_or_is_refused(kind: str, outcomes: list[Outcome]) -> None:
-    try:
-        model = tiny_of(kind)
-    except (ImportError, AttributeError, AssertionError) as error:  # what loading such a model ends with, in one line
-        outcomes.append(Outcome(kind, "refused", f"it cannot be loaded: {' '.join(str(error).split())}"))
+    if kind in NOT_LOADED:
+        with pytest.raises(Exception) as failed:  # noqa: PT011  (whatever it is, loading tells it)
+            tiny_of(kind)
+        outcomes.append(Outcome(kind, "refused", f"it cannot be loaded: {' '.join(str(failed.value).split())}"))
         return
+    model = tiny_of(kind)
     try:
         lm = LM(model, make_tiny_tokenizer())
     except UserError as error:
