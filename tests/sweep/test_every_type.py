@@ -64,7 +64,7 @@ def test_a_type_answers_as_it_does_alone_or_is_refused(kind: str, outcomes: list
 
 def write_table(found: list[Outcome]) -> None:
     counts = {served: sum(o.served == served for o in found) for served in dict.fromkeys(o.served for o in found)}
-    told = ", ".join(f"{n} {served}" for served, n in sorted(counts.items()))
+    told = "; ".join(f"{n} {served}" for served, n in sorted(counts.items()))
     rows = [
         f"| {o.kind} | {MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[o.kind]} | {o.served} | {_cell(o.reason)} |" for o in found
     ]
