@@ -27,7 +27,7 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
     n = len(results.cells)
     if 0 < n <= MOST_CELLS:
         rows = results_rows(results.cells)
-        show_stacked(title, COLUMNS, rows, COLUMNS[1:], lambda row: row["arm"], right=NUMBERS)
+        show_stacked(title, COLUMNS, rows, COLUMNS[3:], _cell_heading, right=NUMBERS)
     else:
         typer.echo(title)
     if n > MOST_CELLS:
@@ -75,6 +75,11 @@ def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
             f"{change} {interval(cell['diff_low'], cell['diff_high'])}".strip(),
         ])  # fmt: skip
     return rows
+
+
+def _cell_heading(row: "Mapping[str, str]") -> str:
+    """Return what stands above the numbers of a cell on a narrow terminal."""
+    return "  ".join(row[name] for name in COLUMNS[:3])
 
 
 def collapsed_cells(cells: "pd.DataFrame") -> list[str]:
