@@ -21,6 +21,7 @@ test: .venv/ready-dev
 REPLICATES ?= 500
 simulate: .venv/ready-dev
 	PYTHONPATH=tests $(BIN)/python -m support.coverage $(REPLICATES)
+	PYTHONPATH=tests $(BIN)/python -m support.coverage_of_others $(REPLICATES)
 
 # Every causal model type of transformers against itself, about half an hour; writes the table of docs/models.md.
 sweep: .venv/ready-dev

@@ -70,7 +70,7 @@ def test_the_chance_of_being_better():
 
 def test_calibration_by_hand():
     chances, correct = np.array([0.25] * 20 + [0.75] * 20), np.array([0] * 15 + [1] * 5 + [1] * 10 + [0] * 10)
-    found = calibration(chances, correct, n_bins=2)
+    found = calibration(np.tile(chances, 2), np.tile(correct, 2), n_bins=2)
     assert found.n_bins == 2
     assert found.ece.value == pytest.approx((0 + 0.25) / 2)  # the second half says .75 and has .5
     assert found.brier.value == pytest.approx(np.mean((chances - correct) ** 2))

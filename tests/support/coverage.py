@@ -75,7 +75,7 @@ def of_means(setting: Setting, replicates: int, seed: int = 0) -> Coverage:
         for grid in grids:
             yield accuracy(grid, pooled=pooled if pooled and pooled.usable else None), setting.truth
 
-    return _covered(replicate, replicates)
+    return covered(replicate, replicates)
 
 
 def of_differences(
@@ -94,7 +94,7 @@ def of_differences(
         )
         yield learner_difference(ours, theirs, untrained=(False, not second)).difference, truths[0] - truths[1]
 
-    return _covered(replicate, replicates)
+    return covered(replicate, replicates)
 
 
 def of_repeats(items: int, distinct: int, truth: float, replicates: int, clustered: bool, seed: int = 0) -> Coverage:
@@ -106,7 +106,7 @@ def of_repeats(items: int, distinct: int, truth: float, replicates: int, cluster
         verdicts = (draw.random(distinct) < truth).astype(float)[labels]
         yield accuracy(verdicts[None], clusters=labels if clustered else None), truth
 
-    return _covered(replicate, replicates)
+    return covered(replicate, replicates)
 
 
 def of_passages(passages: int, each: int, spread: float, truth: float, replicates: int, clustered: bool) -> Coverage:
@@ -119,10 +119,11 @@ def of_passages(passages: int, each: int, spread: float, truth: float, replicate
         verdicts = answers(draw, centre, 0.0, 1, spread * draw.standard_normal(passages)[labels])
         yield accuracy(verdicts, clusters=labels.tolist() if clustered else None), truth
 
-    return _covered(replicate, replicates)
+    return covered(replicate, replicates)
 
 
-def _covered(replicate: Callable[[], Iterator[tuple[Estimate, float]]], replicates: int) -> Coverage:
+def covered(replicate: Callable[[], Iterator[tuple[Estimate, float]]], replicates: int) -> Coverage:
+    """Return the coverage of what ``replicate`` yields, intervals and the truths that they should hold."""
     shares, lengths = np.empty(replicates), np.empty(replicates)
     for number in range(replicates):
         found = list(replicate())

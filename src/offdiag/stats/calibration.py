@@ -11,6 +11,7 @@ from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
 from offdiag.stats.means import mean_interval
 
 N_BINS = 10
+FEWEST = 40  # items of a bin: shares of fewer scatter so much that the error is far too large
 
 
 class Calibration(NamedTuple):
@@ -38,7 +39,7 @@ def calibration(
     """Return the calibration of the chances of chosen answers, with intervals over items.
 
     Bins hold equally many items, by chance from the least to the largest (adaptive bins; Nguyen and O'Connor 2015), at
-    most ``n_bins`` and so that each has ten items or more. An ECE is above 0 even for a calibrated model, since shares
+    most ``n_bins`` and so that each has 40 items or more. An ECE is above 0 even for a calibrated model, since shares
     of few items scatter: ``by_chance`` says how far, from verdicts drawn with the stated chances (Bröcker and Smith
     2007, Weather and Forecasting 22:651). The interval is a bootstrap over items without its own bias; its lower end is
     0 where chance explains the error. Brier's is Student's t.
@@ -55,7 +56,7 @@ def calibration(
     n = p.shape[1]
     if not known.any():
         return Calibration(UNKNOWN, UNKNOWN, math.nan, math.nan, math.nan, 0)
-    bins = max(1, min(n_bins, n // 10))
+    bins = max(1, min(n_bins, n // FEWEST))
     bin_of = _bins(p, bins)
     draw = stream(0, "calibration", n)
     # A draw is right on the same items under all seeds: seeds that agree tell less.

@@ -124,8 +124,9 @@ def interval_of_correlation(
 
 def _fisher(value: float, n: int) -> float:
     """Return Fisher's z of a correlation of ``n`` points, finite where it is perfect."""
-    most = 1 - 6 / (n**3 - n)  # one swap of neighbours takes 12 / (n³ - n) off Spearman's
-    return math.atanh(min(most, max(-most, value)))
+    if abs(value) > 1 - 1e-12:
+        value = math.copysign(1 - 6 / (n**3 - n), value)  # one swap of neighbours takes 12 / (n³ - n) off Spearman's
+    return math.atanh(value)
 
 
 def _jackknife_error(x: FloatArray, y: FloatArray, *, ranks: bool) -> float:

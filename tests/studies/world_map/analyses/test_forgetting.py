@@ -37,6 +37,7 @@ def test_an_error_that_grows():
 def test_an_accuracy_that_falls_is_paired_by_item():
     row = only(study([True] * 8 + [False] * 2, [True] * 4 + [False] * 6, geometry="compass"))
     assert (row["before"], row["after"], row["change"]) == pytest.approx((0.8, 0.4, -0.4))
+    assert 0.4 < row["equal_within"] < -row["low"]  # the end of the 90 % interval, within that of 95 %
     ends = np.quantile(
         np.random.default_rng(0).multinomial(10, [0.1] * 10, 20_000)[:, 4:8].sum(1) / -10, [0.025, 0.975]
     )

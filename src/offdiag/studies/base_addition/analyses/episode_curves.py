@@ -15,9 +15,9 @@ from offdiag.stats import (
     FloatArray,
     Interval,
     item_counts,
-    replicate_ends,
     seed_counts,
 )
+from offdiag.stats.bands import simultaneous_band
 from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:
@@ -130,16 +130,10 @@ def planned_curves(frames: Frames, name: str, *, n_resamples: int, seed: int) ->
     return curves
 
 
-def interval(replicates: Replicates) -> Interval:
-    """Return the 95 % interval of the curve at each k, ``[K]`` each end, within [0, 1]."""
-    ends = [
-        replicate_ends(float(value), resampled, by_seed)
-        for value, resampled, by_seed in zip(
-            replicates.curve, replicates.resampled.T, replicates.by_seed.T, strict=True
-        )
-    ]
-    low, high = np.clip(np.array(ends).T, 0, 1)
-    return Interval(low, high)
+def band(curve: EpisodeCurve) -> Interval:
+    """Return the 95 % band of the models' curve, ``[K]`` each end: it holds the whole curve, not one k at a time."""
+    ends = np.array([one[1:3] for one in simultaneous_band(curve.correct)]).T
+    return Interval(*ends)
 
 
 def threshold(curve: EpisodeCurve, side: Side, level: float = 0.95) -> Estimate:

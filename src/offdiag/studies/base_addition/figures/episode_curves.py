@@ -8,7 +8,7 @@ from pydantic import Field
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, looks, new_figure, styled
-from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, interval, planned_curves
+from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, band, planned_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ def _draw_panel(axes: "Axes", panel: list[EpisodeCurve], look: dict[EpisodeCurve
             continue
         colour, marker = look[curve]
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "markeredgecolor": "white"}
-        axes.fill_between(curve.k, *interval(curve.model), color=colour, alpha=0.18, lw=0, zorder=1.5)
+        axes.fill_between(curve.k, *band(curve), color=colour, alpha=0.18, lw=0, zorder=1.5)
         axes.plot(curve.k, curve.model.curve, lw=1.7, zorder=3, gid="model", **style)
         axes.plot(curve.k, curve.ideal.curve, color=colour, ls=DASHES, lw=1.3, zorder=2.5, gid="ideal")
     absent = [f"{curve.share:.0%}" for curve in panel if not curve.done]
@@ -90,7 +90,7 @@ def _footnote(curves: list[EpisodeCurve]) -> str:
     resampled = "sequences" if seeds == "1 seed" else "seeds and sequences"
     return footnote(
         f"{counted((len(curve.expected) for curve in done), 'sequence')} per curve, {seeds}",
-        f"bands: 95 % interval ({resampled} resampled)",
+        f"bands: 95 %, for whole curves (over {resampled})",
     )
 
 

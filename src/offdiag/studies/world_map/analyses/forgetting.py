@@ -8,6 +8,7 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
 from offdiag.stats import FloatArray
 from offdiag.stats.bootstrap import seeds_and_items_ends
+from offdiag.stats.equivalence import smallest_margin
 from offdiag.stats.learner_difference import difference_of_replicates
 from offdiag.stats.replicated import mean_of_replicates
 from offdiag.studies.world_map.analyses.answers import answer_grid, answers_by_cell, as_array
@@ -40,7 +41,8 @@ class Forgetting(CityAnalysis):
         items that both answered, with the 95 % interval ``low, high`` over items and seeds: below 0 is forgetting
         for an accuracy, above 0 for an error. ``factor`` is the error after over that before (geometric mean over
         seeds, errors below half a unit count as that), empty for accuracies. ``unparsed`` is the share of answers
-        after fine-tuning that could not be read.
+        after fine-tuning that could not be read. ``equal_within`` is the smallest margin within which two one-sided
+        tests show at 5 % that ``change`` lies: nothing is forgotten but for that much.
 
         Raises:
             UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`, or a finished cell has no
@@ -75,9 +77,10 @@ class Forgetting(CityAnalysis):
         items = after.columns.intersection(before.columns)
         after_values, before_values = as_array(after[items]), as_array(before[items])
         of_replicates = difference_of_replicates if measure_of(geometry) == "accuracy" else mean_of_replicates
-        change = of_replicates(after_values - before_values)
+        change, at_90 = (of_replicates(after_values - before_values, level=level) for level in (0.95, 0.9))
         row |= {"before": _mean(before_values), "after": _mean(after_values)}
         row |= {"change": change.value, "low": change.low, "high": change.high}
+        row |= {"equal_within": smallest_margin(at_90)}
         row |= {f"{when}_median": _mean(floats(done[name])) for when, name in MEDIANS.items()}
         if measure_of(geometry) == "error":
             row |= _factor(done, resamples)
@@ -86,8 +89,8 @@ class Forgetting(CityAnalysis):
 
 
 _NOTHING: dict[str, Any] = dict.fromkeys(
-    ("before", "after", "change", "low", "high", "before_median", "after_median", "factor", "factor_low", "factor_high",
-     "unparsed"), np.nan,
+    ("before", "after", "change", "low", "high", "equal_within", "before_median", "after_median", "factor",
+     "factor_low", "factor_high", "unparsed"), np.nan,
 ) | {"n_items": 0}  # fmt: skip
 
 
