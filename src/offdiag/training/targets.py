@@ -7,11 +7,14 @@ weights (on torch's meta device), since a file may name a layer otherwise than t
 import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from offdiag.errors import UserError
 from offdiag.models.source import ModelSource
 from offdiag.models.weight_files import weight_shapes
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Targets: TypeAlias = tuple[str, ...] | Literal["all-linear"]
 
@@ -56,6 +59,23 @@ def refuse_unnamed(model: str, layers: Collection[str], targets: Sequence[str]) 
         )
 
 
+def linear_layers(model: "PreTrainedModel") -> list[str]:
+    """Return the dotted names of a model's linear layers, GPT-2's transposed ones among them, but not of its head."""
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return [
+        name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | Conv1D) and layer is not head
+    ]
+
+
+def names_head(model: "PreTrainedModel", target: str) -> bool:
+    """Whether a target names the head, which gets an adapter where it is asked for by name."""
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return any(layer is head and f".{name}".endswith(f".{target}") for name, layer in model.named_modules())
+
+
 def _layer(weight: str) -> str:
     return next((weight.removesuffix(end) for end in _MATRICES if weight.endswith(end)), weight)
 
@@ -63,8 +83,6 @@ def _layer(weight: str) -> str:
 def _build_and_check(origin: ModelSource, targets: Sequence[str]) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
-
-    from offdiag.training.trainable import linear_layers, names_head
 
     with torch.device("meta"):
         config = AutoConfig.from_pretrained(origin.folder())

@@ -9,9 +9,7 @@ from typing import TypeAlias, Union
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.pytorch_utils import Conv1D
 
 from offdiag.errors import UserError
 from offdiag.models.loading import load_model
@@ -19,7 +17,7 @@ from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.seeds import derive
 from offdiag.training.recipe import Recipe, is_four_bits
-from offdiag.training.targets import refuse_unnamed
+from offdiag.training.targets import linear_layers, names_head, refuse_unnamed
 
 Trainable: TypeAlias = Union[PreTrainedModel, PeftModel]
 
@@ -73,20 +71,6 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
     # The location is a path of this machine; without a name, PEFT asks no hub about it at each checkpoint either.
     lora.base_model_name_or_path = None
     return learner
-
-
-def linear_layers(model: PreTrainedModel) -> list[str]:
-    """Return the dotted names of a model's linear layers, GPT-2's transposed ones among them, but not of its head."""
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    return [
-        name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | Conv1D) and layer is not head
-    ]
-
-
-def names_head(model: PreTrainedModel, target: str) -> bool:
-    """Whether a target names the head, which gets an adapter where it is asked for by name."""
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    return any(layer is head and f".{name}".endswith(f".{target}") for name, layer in model.named_modules())
 
 
 @contextmanager
