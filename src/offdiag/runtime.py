@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+TOKEN_BUDGET = 16_384  # the usual one
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -47,7 +48,8 @@ class Runtime:
 
     Attributes:
         device: ``"auto"`` takes CUDA, then MPS, then the CPU.
-        token_budget: most padded tokens (prompt and completion, rows x columns) in one batch.
+        token_budget: most padded tokens (prompt and completion, rows x columns) in one batch of a float32 model; one
+            in 16 bits has its own, see :class:`offdiag.models.ModelSpec`.
         threads: CPU threads of this process; workers x threads never exceed the cores.
         data_dir: where data lie that are not built in, see :mod:`offdiag.tasks.data`; if empty, where the plan or
             ``OFFDIAG_DATA`` says.
@@ -55,7 +57,7 @@ class Runtime:
     """
 
     device: Device = "auto"
-    token_budget: int = 16_384
+    token_budget: int = TOKEN_BUDGET
     threads: int = field(default_factory=default_threads)
     data_dir: str = ""
     study_files: tuple[Path, ...] = ()

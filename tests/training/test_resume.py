@@ -6,7 +6,7 @@ import pytest
 from support import tiny_training
 from support.tiny_training import RECIPE, UPDATES, Killed, history, kill_at, same_bits, train, weights
 
-FULL = RECIPE.model_copy(update={"adapter": "full", "learning_rate": 1e-3})
+FULL = RECIPE.model_copy(update={"adapter": "full", "dropout": 0.0, "learning_rate": 1e-3})
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

@@ -92,7 +92,7 @@ def test_snapshots_are_the_weights_at_their_updates(base, tmp_path):
 
 
 def test_a_snapshot_of_full_training_is_a_model_with_its_tokenizer(base, tmp_path):
-    recipe = SEEN.model_copy(update={"adapter": "full", "learning_rate": 1e-3})
+    recipe = SEEN.model_copy(update={"adapter": "full", "dropout": 0.0, "learning_rate": 1e-3})
     train(base, tmp_path, recipe=recipe)
     files = {path.name for path in (tmp_path / "weights").iterdir()}
     for update in recipe.snapshots:

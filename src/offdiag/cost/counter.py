@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from offdiag.cost import tokens as counting
 from offdiag.cost.prompt_sample import PromptSample
 from offdiag.cost.sizes import Size, Sizes
+from offdiag.runtime import Runtime
 from offdiag.steps import Examples, Step, Weights
 from offdiag.steps.cost import Counted
 from offdiag.tasks import Example
@@ -19,12 +20,12 @@ class Counter:
     """Base of cost counters: the methods of :class:`offdiag.steps.CostProbe` that inference and training share.
 
     Attributes:
-        work: stands in for the engine and makes the prompts. token_budget: most tokens per batch.
+        work: stands in for the engine and makes the prompts. runtime: its token budget fills the batches.
         sizes: of the models, with a note for each that is not known.
     """
 
     work: PromptSample
-    token_budget: int
+    runtime: Runtime
     sizes: Sizes = field(default_factory=Sizes)
     _made: dict[Hashable, Any] = field(default_factory=dict)
 

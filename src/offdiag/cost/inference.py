@@ -116,7 +116,7 @@ class InferenceCost(Counter):
         whole = round(tokens)
         if not isinstance(model, int) and from_scratch(model) is None:
             peak = self._peak(model.spec)
-            peak.batch_tokens = max(peak.batch_tokens, self.token_budget)
+            peak.batch_tokens = max(peak.batch_tokens, model.spec.batch_budget(self.runtime))
         flops = self.operations(model, 2, whole)
         return CostLine(
             kind=step.kind,
@@ -149,7 +149,7 @@ class InferenceCost(Counter):
         key = weights.base_key if trained is None else trained.fingerprint
         asked = self._prefill.ask(key, prompts, n)
         if from_scratch(weights) is None:
-            self._hold(weights, max(self.token_budget, *lengths), asked)
+            self._hold(weights, max(weights.spec.batch_budget(self.runtime), *lengths), asked)
         return asked
 
     def _lengths(self, choices: Sequence[Sequence[str]]) -> list[list[int]]:

@@ -51,4 +51,4 @@ class PlanProbe(InferenceCost, TrainingCost):
 def plan_probe(runtime: Runtime) -> Iterator[PlanProbe]:
     """Open a cost probe for the steps of one plan; the runtime's token budget sets the size of batches."""
     with PromptSample(runtime) as sample:
-        yield PlanProbe(sample, runtime.token_budget)
+        yield PlanProbe(sample, runtime)

@@ -61,5 +61,5 @@ class TrainingCost(Counter):
 
     def hold_training(self, start: Weights, recipe: Recipe, longest: int) -> None:
         """Count the memory of a training whose longest row has so many tokens."""
-        batch = max(self.token_budget // TRAINING_SHARE, longest)
+        batch = max(start.spec.batch_budget(self.runtime) // TRAINING_SHARE, longest)
         self._batches[start.spec, recipe] = max(batch, self._batches.get((start.spec, recipe), 0))

@@ -29,6 +29,7 @@ from offdiag.models.inference.proof import PathVerdict, entered, ordinary_ids, p
 from offdiag.models.inference.scoring import Question, Score, question, score_alone, score_rows, unasked, whole
 from offdiag.models.inference.support import check_ids, context_length, why_not_shared
 from offdiag.models.inference.verdicts import KeptVerdicts
+from offdiag.models.inference.wide_head import widen_head
 from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
@@ -87,6 +88,7 @@ class LM:
         shared_prefix: bool = True,
         verdict: PathVerdict | None = None,
     ) -> None:
+        widen_head(model)
         self.model = model
         self.tokenizer = tokenizer
         because = why_not_shared(model) if shared_prefix else "it was switched off"
@@ -96,7 +98,7 @@ class LM:
         with entered(model, self.verdict.path):  # a proof has done so already, a verdict has not
             self._vocabulary = int(model.config.get_text_config().vocab_size)
         self._budget = token_budget
-        self._memory = MemoryLimit(token_budget)
+        self._memory = MemoryLimit(token_budget, model.dtype)
         self._adapter = AdapterSlot(model)
         self._batches = AskedBatches(model, self.verdict.path, self._adapter)
         self.blocks = self._batches.blocks
@@ -122,7 +124,7 @@ class LM:
         model, tokenizer = load_model(spec, location, runtime), load_tokenizer(spec, location)
         kept = KeptVerdicts(proofs if shared_prefix else None)
         verdict = kept.get(identity, model)
-        budget = runtime.token_budget
+        budget = spec.batch_budget(runtime)
         try:
             lm = cls(model, tokenizer, token_budget=budget, shared_prefix=shared_prefix, verdict=verdict)
         except UserError as error:

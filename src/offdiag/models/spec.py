@@ -1,11 +1,13 @@
 """Names of models, as part of identities: where weights come from; nothing here loads anything."""
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from offdiag.errors import UserError
 from offdiag.identity import Identity
 from offdiag.models.source import ModelSource, source_of
+from offdiag.runtime import TOKEN_BUDGET, Runtime
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
 
@@ -19,12 +21,16 @@ class ModelSpec(Identity):
             their own, see :class:`offdiag.models.source.ModelSource`.
         dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers.
         quantization: ``"nf4"`` loads linear layers in 4 bits (bitsandbytes; needs a CUDA device).
+        token_budget: most padded tokens in one batch of a model in 16 bits. There a batch's rounding moves answers, so
+            what fills the batches is part of the identity; in float32 it is not, and the runtime says it.
     """
 
     tag: ClassVar[str] = "model"
+    added: ClassVar[frozenset[str]] = frozenset({"token_budget"})
     source: str
     dtype: Dtype = "float32"
     quantization: Literal["none", "nf4"] = "none"
+    token_budget: int = Field(default=TOKEN_BUDGET, ge=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -37,6 +43,19 @@ class ModelSpec(Identity):
         full = source if ":" in source else f"hub:{source}"
         source_of(full)  # it refuses what is no name of a model
         return full
+
+    @model_validator(mode="after")
+    def _budget_is_of_16_bits(self) -> Self:
+        if self.dtype == "float32" and self.token_budget != TOKEN_BUDGET:
+            raise UserError(
+                f"model {self.source}: token_budget={self.token_budget} is for bfloat16 and float16, whose answers "
+                "move with it; for float32 type --token-budget after offdiag run"
+            )
+        return self
+
+    def batch_budget(self, runtime: Runtime) -> int:
+        """Return the most padded tokens of a batch: the model's own in 16 bits, the runtime's in float32."""
+        return runtime.token_budget if self.dtype == "float32" else self.token_budget
 
     @property
     def origin(self) -> ModelSource:

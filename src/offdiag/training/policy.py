@@ -152,7 +152,7 @@ def _trainer(
         runtime=runtime,
         checkpoint_every=checkpoint_every,
     )
-    at_once = rows_at_once(rl_task.completions, longest, runtime.token_budget // TRAINING_SHARE)
+    at_once = rows_at_once(rl_task.completions, longest, spec.batch_budget(runtime) // TRAINING_SHARE)
     bare = cast(PreTrainedModel, learner.get_base_model())
     return GroupTrainer(
         learner,

@@ -37,7 +37,7 @@ def trainer_settings(
         spec: the model, for its dtype: full training in bfloat16 keeps float32 weights and rounds in the arithmetic.
         recipe: optimiser and schedule.
         updates: number of optimiser updates.
-        seed: root seed; dropout draws from its stream ``training``.
+        seed: root seed; what else is drawn comes from its stream ``training``.
         folder: of the training; its checkpoints go to ``folder/"checkpoints"``.
         runtime: the device.
         checkpoint_every: updates between two checkpoints; a quarter of the training, 100 at most, if not given.

@@ -174,7 +174,7 @@ def _trainer(
         runtime=runtime,
         checkpoint_every=checkpoint_every,
     )
-    budget = runtime.token_budget // TRAINING_SHARE
+    budget = spec.batch_budget(runtime) // TRAINING_SHARE
     arguments = on_one_device(TrainingArguments(**settings))
     trainer = ChoiceTrainer if data.recipe.objective == "choices" else UpdateTrainer
     return trainer(learner, arguments, data, padding_id=padding_id, token_budget=budget)

@@ -16,6 +16,7 @@ from offdiag.models.loading import load_model
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.seeds import derive
+from offdiag.training.dropout import without_dropout
 from offdiag.training.recipe import Recipe, is_four_bits
 from offdiag.training.targets import linear_layers, names_head, refuse_unnamed
 
@@ -26,12 +27,17 @@ def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
     """Refuse combinations of number formats that would train badly without a word.
 
     Raises:
-        UserError: 16-bit floats, or full training of 4-bit weights.
+        UserError: 16-bit floats, full training of 4-bit weights, or dropout without an adapter.
     """
     if spec.dtype == "float16":
         raise UserError(f"training {spec.source} in float16 would need loss scaling; use dtype='bfloat16' or 'float32'")
     if is_four_bits(spec, recipe) and recipe.adapter == "full":
         raise UserError(f"training {spec.source}: weights in nf4 cannot be trained; use adapter='qlora'")
+    if recipe.dropout and recipe.adapter == "full":
+        raise UserError(
+            f"training {spec.source}: dropout={recipe.dropout:g} is that of an adapter's inputs, and adapter='full' "
+            "has none; use dropout=0 or adapter='lora'"
+        )
 
 
 def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, runtime: Runtime) -> Trainable:
@@ -48,7 +54,7 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
         runtime: the device.
 
     Raises:
-        UserError: the model cannot be loaded, or the recipe's targets are not there.
+        UserError: the model cannot be loaded, draws at random in its forward pass, or lacks the recipe's targets.
     """
     loaded = spec.model_copy(
         update={
@@ -57,6 +63,7 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
         }
     )
     model = load_model(loaded, location, runtime)
+    without_dropout(model)
     if recipe.adapter == "full":
         return model
     if is_four_bits(spec, recipe):

@@ -22,6 +22,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from offdiag.errors import OffdiagError
 from offdiag.models.chat import Tokenised
 from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_batches
+from offdiag.training.dropout import draw_per_row
 from offdiag.training.start_model import StartModel, divergence, logits_at
 from offdiag.training.strategies import GradientProjection, KLPenalty
 from offdiag.training.tally import MicroBatch, Tally
@@ -57,6 +58,7 @@ class UpdateTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         self.two_groups = bool(data.proxy.examples)
         self.strategy = data.proxy.strategy
+        self.dropout = draw_per_row(learner, data.seed)
         self.start = StartModel(learner) if isinstance(self.strategy, KLPenalty) else None
         self.tally = Tally()
 
@@ -74,6 +76,7 @@ class UpdateTrainer(Trainer):
             OffdiagError: the loss is not finite.
         """
         started = time.perf_counter()
+        self.dropout.update = self.state.global_step
         task, proxy = inputs["task"], inputs["proxy"]
         self.tally = Tally.of([*task, *proxy], with_text=self._takes_text_loss())
         if isinstance(self.strategy, GradientProjection):

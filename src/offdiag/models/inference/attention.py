@@ -76,8 +76,9 @@ def shared_prefix_attention(
         suffix, suffix_lse = attend(query, *repeated, attention_mask, scaling)
     suffix, suffix_lse = suffix.reshape(query.shape), suffix_lse.reshape(rows, heads, length, 1)
     # exp(a) / (exp(a) + exp(b)) is sigmoid(a - b), which cannot overflow: the formula above is an interpolation.
-    output = torch.lerp(suffix, prefix, torch.sigmoid(prefix_lse - suffix_lse).to(query.dtype))
-    return output.transpose(1, 2).contiguous(), None
+    # It is computed in float32, so that a model in 16 bits rounds once.
+    output = torch.lerp(suffix.float(), prefix.float(), torch.sigmoid(prefix_lse - suffix_lse).float())
+    return output.to(query.dtype).transpose(1, 2).contiguous(), None
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float) -> tuple[Tensor, Tensor]:

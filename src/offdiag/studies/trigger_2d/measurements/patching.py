@@ -79,7 +79,7 @@ class ActivationPatching(TriggerContrast):
             model.model,
             [pair.contrast for pair in pairs],
             [pair.positions for pair in pairs],
-            token_budget=work.runtime.token_budget,
+            token_budget=self.weights.spec.batch_budget(work.runtime),
             on_progress=work.progress,
         )
         for i, pair in enumerate(pairs):
