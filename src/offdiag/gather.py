@@ -27,6 +27,7 @@ from offdiag.columns import (
 )
 from offdiag.errors import StoreError, UserError
 from offdiag.models.finite import NOT_FINITE
+from offdiag.models.flips import FILE, FlipRate
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
 from offdiag.stats import holm, median_interval
@@ -36,7 +37,7 @@ from offdiag.stats.replicated import accuracy
 from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import recover_jsonl
-from offdiag.store import State, Store
+from offdiag.store import State, Store, read_json
 from offdiag.study import Cell
 from offdiag.tasks import get_task
 
@@ -71,12 +72,16 @@ def gather(plan: Plan, store: Store) -> Results:
         records=records,
         measurements=_measurements(store, plan.measurements, states),
         read_records=lambda name: whole[named[name]] if name in named else [],
-        notices=(*_notices(plan, whole), *([mixed] if (mixed := plan.mixture(store, survey)) else [])),
+        notices=(
+            *_not_finite(plan, whole),
+            *([mixed] if (mixed := plan.mixture(store, survey)) else []),
+            *_flips(plan, store),
+        ),
     )
 
 
-def _notices(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
-    """Return the lines that a reader of any number must see first."""
+def _not_finite(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
+    """Return a line on items that are errors, if there are any."""
     errors = [sum(record["status"] == NOT_FINITE for record in own) for own in records.values()]
     spoilt = sum(map(bool, errors))
     if not spoilt:
@@ -85,6 +90,19 @@ def _notices(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) ->
         f"{sum(errors)} items in {spoilt} of {len(plan.cells)} cells are errors: the model gave numbers that are not "
         "finite (NaN or infinite). They are in no accuracy; column n_errors counts them.",
     )
+
+
+def _flips(plan: Plan, store: Store) -> Iterator[str]:
+    """Yield a line on each model in 16 bits: how many of its answers change with the token budget."""
+    specs = dict.fromkeys(step.answers.weights.spec for step in plan.cells.values())
+    place = store.root / FILE
+    rates = read_json(place, f"delete {place}") if place.exists() else {}
+    for spec in specs:
+        if spec.dtype != "float32":
+            rate = FlipRate.kept(rates, spec)
+            how = f"offdiag doctor --model {spec.source} --dtype {spec.dtype}"
+            unknown = f"single answers may change with the batch; to measure it, type: {how}"
+            yield f"{spec.source} computes in {spec.dtype}: " + (f"{rate} ({how})" if rate else unknown)
 
 
 def _step_row(store: Store, state: StepState) -> dict[str, Any]:

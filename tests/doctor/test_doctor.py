@@ -11,10 +11,12 @@ from offdiag.doctor import Finding, doctor
 from offdiag.doctor import examine as examining
 from offdiag.doctor.parity import HEAD, Replies, compare
 from offdiag.errors import UserError
+from offdiag.gather import gather
 from offdiag.models import ModelSpec
+from offdiag.planning import make_plan
 from offdiag.runtime import Runtime, available_cores
 from offdiag.store import Store
-from support.tiny_study import answer_by_hand, steps_of, tiny_plan
+from support.tiny_study import Params, answer_by_hand, steps_of, tiny_plan, tiny_study
 
 RUNTIME = Runtime(device="cpu", token_budget=4096, threads=1)
 FLOAT32, BFLOAT16 = ModelSpec(source="hub:a/b"), ModelSpec(source="hub:a/b", dtype="bfloat16")
@@ -104,6 +106,21 @@ def test_answers_of_a_model_depend_on_neither_batch_nor_cache(tiny_model: Path, 
     for name in ("batch invariance", "cache parity"):
         assert found[name].ok, found[name]
         assert found[name].detail.startswith("0 of 8 completions differ")
+    assert found["flips"].ok
+    assert found["flips"].detail.startswith("0 of 40 completions and 0 of 40 choices change")
+
+
+def test_the_flips_of_a_model_in_16_bits_are_told_and_kept_for_its_pages(tiny_model: Path, tmp_path: Path) -> None:
+    spec = ModelSpec(source=f"dir:{tiny_model}", dtype="bfloat16")
+    plan, store = make_plan(tiny_study(Params(model=spec)), "only"), Store(tmp_path / "store")
+    store.root.mkdir()
+    (notice,) = gather(plan, store).notices
+    assert notice.endswith(f"to measure it, type: offdiag doctor --model {spec.source} --dtype bfloat16")
+    found = examined(store.root, spec)
+    assert found["flips"].ok is None
+    rate = found["flips"].detail.removeprefix("in bfloat16 ")
+    (notice,) = gather(plan, store).notices
+    assert notice.startswith(f"{spec.source} computes in bfloat16: {rate} (")
 
 
 def test_a_model_that_cannot_be_loaded_is_a_finding(tmp_path: Path) -> None:

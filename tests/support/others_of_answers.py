@@ -24,7 +24,10 @@ PROBE = Probe(fits=FITS, training_set=TRAINING_SET)
 OF_ANSWERS: list[Others] = [
     (ChatSettings(), {"thinking": "off", "variables": (("reasoning_effort", "low"),)}),
     (DOMAIN, {"base": 9, "digits": 3}),
-    (HUB, {"source": "hub:org/name@main", "dtype": "bfloat16", "quantization": "nf4"}),
+    (
+        HUB.model_copy(update={"dtype": "float16"}),
+        {"source": "hub:org/name@main", "dtype": "bfloat16", "quantization": "nf4", "token_budget": 8192},
+    ),
     (EVAL, {"domain": OTHER_DOMAIN, "split": "train", "n": 4, "seed": 1}),
     (ConvertedModel(distribution="a", release="1"), {"distribution": "b", "release": "2", "scheme": "other"}),
     (

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from offdiag.doctor.finding import Finding
 from offdiag.errors import OffdiagError
-from offdiag.models import ModelSpec
+from offdiag.models import ModelSpec, flips
+from offdiag.models.flips import FlipRate, flip_rate
 from offdiag.runtime import Runtime
 from offdiag.steps import Weights
-from offdiag.store import Store
+from offdiag.store import Store, read_json, write_json
 
 if TYPE_CHECKING:
     from offdiag.models.inference.proof import PathVerdict
@@ -71,6 +72,7 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
         verdict = shared.verdict
         alone = _ask(LM(shared.model, shared.tokenizer, token_budget=1, verdict=verdict))
         because = verdict.plain_because
+        rate = _flip_rate(shared, spec, runtime, store)
         del shared  # the plain model is loaded anew, since the shared-prefix one is laid out differently
         plain = together if because else _ask(LM.load(spec, location, runtime, shared_prefix=False))
     except OffdiagError as error:
@@ -83,6 +85,7 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
         compare("cache parity", "without sharing", spec, together, plain)
         if because is None
         else Finding("cache parity", None, f"nothing is shared: {because}"),
+        _judged(spec, rate),
     ]
 
 
@@ -94,6 +97,27 @@ def _path(verdict: "PathVerdict") -> Finding:
         f"choices {far.choices:.0e} nats a token, hidden states {far.hidden_states:.0e} of their length"
     )
     return Finding("inference path", True, detail + (f"; {verdict.plain_because}" if verdict.plain_because else ""))
+
+
+def _flip_rate(model: "LM", spec: ModelSpec, runtime: Runtime, store: Store) -> FlipRate:
+    """Measure how many answers change with the token budget, and keep it in the store for the pages of its studies."""
+    from offdiag.models.lm import LM
+
+    budgets = (spec.batch_budget(runtime), 512)
+    large, small = (LM(model.model, model.tokenizer, token_budget=budget, verdict=model.verdict) for budget in budgets)
+    rate = flip_rate(large, small, budgets)
+    place = store.root / flips.FILE
+    rates = read_json(place, f"delete {place}") if place.exists() else {}
+    if store.root.is_dir():
+        write_json(place, {**rates, flips.key(spec): rate.to_json()})
+    return rate
+
+
+def _judged(spec: ModelSpec, rate: FlipRate) -> Finding:
+    if spec.dtype != "float32":
+        return Finding("flips", None, f"in {spec.dtype} {rate}", "the token budget is part of the model's identity")
+    flipped = rate.completions + rate.choices > 0
+    return Finding("flips", not flipped, str(rate), "expected 0 in float32; please report it" if flipped else "")
 
 
 def _location(spec: ModelSpec, runtime: Runtime, store: Store) -> str | Path:

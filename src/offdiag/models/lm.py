@@ -2,7 +2,8 @@
 
 What prompts share is found by itself and computed once: prompts that begin with the same tokens have that beginning
 prefilled once, and later calls use its blocks again (see :mod:`offdiag.models.inference.prefix_cache`). Batches are
-filled by a token budget in length order, and answers do not depend on them beyond the rounding of the arithmetic.
+filled by a token budget in length order, and answers do not depend on them beyond the rounding of the arithmetic. In 16
+bits that rounding changes single answers: there the budget belongs to the model (:class:`ModelSpec`), not to the run.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence

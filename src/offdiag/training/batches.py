@@ -6,7 +6,7 @@ There may be two groups of examples, those of the task and those of a proxy; no 
 
 Which examples make an update is a pure function of (seed, update). How an update is cut into micro-batches is a matter
 of the machine: the losses of all micro-batches are divided by the supervised tokens of the whole update, so the cut
-changes nothing but the rounding.
+changes nothing but the rounding; in 16 bits, where that matters, the budget is the model's and not the machine's.
 """
 
 from collections.abc import Sequence

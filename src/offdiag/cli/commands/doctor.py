@@ -1,17 +1,24 @@
 """``offdiag doctor``: check machine, store and model; the exit code is 1 if anything is wrong."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from offdiag.cli.options import AsJson, DeviceName, StoreFolder
 from offdiag.cli.tables import show_json, show_table
+from offdiag.errors import UserError
+
+if TYPE_CHECKING:
+    from offdiag.models import ModelSpec
 
 
 def doctor(
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Model to try [the embedded one, if it is installed].")
     ] = None,
+    dtype: Annotated[
+        str, typer.Option(metavar="DTYPE", help="Number format of the model: float32, bfloat16 or float16.")
+    ] = "float32",
     store: StoreFolder = None,
     device: DeviceName = "auto",
     as_json: AsJson = False,
@@ -23,12 +30,11 @@ def doctor(
     from offdiag.api import open_store
     from offdiag.doctor import doctor as examine
     from offdiag.engine.execute import limit_threads
-    from offdiag.models import ModelSpec
     from offdiag.runtime import Runtime
 
     runtime, place = Runtime(device=device), open_store(store)
     limit_threads(runtime)
-    findings = examine(runtime, None if model is None else ModelSpec(source=model), place)
+    findings = examine(runtime, _spec(model, dtype), place)
     wrong = sum(finding.ok is False for finding in findings)
     if as_json:
         show_json([finding.to_json() for finding in findings])
@@ -37,3 +43,15 @@ def doctor(
     show_table("offdiag doctor", ["", "what", "found"], rows, prose=["found"])
     typer.echo(f"\n{wrong} of {len(findings)} not as they should be." if wrong else "\nAll is as it should be.")
     return int(wrong > 0)
+
+
+def _spec(model: str | None, dtype: str) -> "ModelSpec | None":
+    from offdiag.doctor.examine import EMBEDDED
+    from offdiag.models import ModelSpec
+    from offdiag.models.spec import Dtype
+
+    if dtype not in get_args(Dtype):
+        raise UserError(f"--dtype {dtype}: expected one of {', '.join(get_args(Dtype))}")
+    if model is None and dtype == "float32":
+        return None
+    return ModelSpec.model_validate({"source": model or EMBEDDED.source, "dtype": dtype})
