@@ -46,6 +46,9 @@ def by_hand(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "stub"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
+    header = b'{"weight":{"dtype":"U8","shape":[64],"data_offsets":[0,64]}}'
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(range(64)))
     whole = offdiag.plan("trigger-2d", "quick", **SMALL, model=f"dir:{folder}")
     plan = replace(whole, measurements=(), steps=in_order(list(whole.cells.values())))
     store = Store(tmp_path_factory.mktemp("store") / "store")
