@@ -23,7 +23,13 @@ def loaded_by(*words: str) -> set[str]:
         "try:\n    main(sys.argv[1:])\nexcept SystemExit as ended:\n"
         "    print(*sys.modules, file=sys.stderr)\n    sys.exit(ended.code)"
     )
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, input="", check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        input='{"problem": "76+76", "completion": "174"}\n',
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     return set(done.stderr.split())
@@ -144,9 +150,9 @@ def test_no_color_means_none(finished: Finished) -> None:
 
 def test_results_on_a_narrow_terminal_are_stacked(copied: Finished) -> None:
     (cells(copied.store)[0] / "result.json").unlink()
-    code, shown = on_a_terminal(100, "run", *copied.words, "--store", copied.store)
+    code, shown = on_a_terminal(60, "run", *copied.words, "--store", copied.store)
     assert code == 0
     lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip() for line in shown.splitlines()]
-    assert "tiny.k1.rationale.base=8,digits=2.s0" in lines
-    assert any(line.startswith("  base=8,digits=2  step-by-step  4/4") for line in lines)
+    at = lines.index("tiny.k1.rationale.base=8,digits=2.s0  base=8,digits=2  step-by-step")
+    assert lines[at + 1].startswith("  4/4 ")
     assert "1 of 1 steps done." in lines

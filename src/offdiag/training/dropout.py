@@ -113,6 +113,6 @@ def without_dropout(model: PreTrainedModel) -> None:
 
 
 def _logits_under(model: PreTrainedModel, ids: Tensor, seed: int) -> Tensor:
-    torch.manual_seed(seed)
+    torch.manual_seed(derive(seed, "dropout", "trial"))
     logits: Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
     return logits.float()

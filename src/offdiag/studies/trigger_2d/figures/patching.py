@@ -68,7 +68,8 @@ def _draw(axes: "Axes", rows: "pd.DataFrame") -> None:
 
 
 def _number(axes: "Axes", x: int, y: int, row: "dict[Hashable, Any]") -> None:
-    colour = "white" if row["recovered"] > DARK else GREY if row["low"] <= 0 <= row["high"] else "black"
+    nothing = row["recovered"] == 0 or row["low"] <= 0 <= row["high"]  # where all items agree, there is no interval
+    colour = "white" if row["recovered"] > DARK else GREY if nothing else "black"
     percent = round(100 * row["recovered"])  # a whole number has no -0
     axes.text(x + 0.5, y + 0.5, str(percent), ha="center", va="center", fontsize=7.5, color=colour)
 
