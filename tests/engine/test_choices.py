@@ -96,7 +96,20 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     assert (killed / "answers.jsonl").read_bytes() == (whole / "answers.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("choices", [(), ("one",), ("two", "two"), ("two", "two "), ("", "1"), (" ", "1"), ("2", "3")])
+@pytest.mark.parametrize(
+    "choices",
+    [
+        (),
+        ("one",),
+        ("two", "two"),
+        ("two", "two "),
+        ("", "1"),
+        (" ", "1"),
+        ("2", "3"),
+        ("1", "2", "2"),
+        ("1", "1 ", "2"),
+    ],
+)
 def test_an_example_without_real_choices_is_refused(tmp_path, choices):
     folder = work(tmp_path, Scorer())
     example = Example(id="7", problem="1+1", target="1", choices=choices)

@@ -128,6 +128,13 @@ class Task(ABC, Generic[D]):
                 f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; {advice}"
             )
 
+    def vets_choices(self, domain: D) -> bool:
+        """Whether reading the data refuses items that lack two choices, have an empty one, or not the right one once.
+
+        A plan then does not draw the examples to see to it.
+        """
+        return False
+
     @abstractmethod
     def demonstrations(self, domain: D, query: Example, k: int, seed: int) -> list[Example]:
         """Return ``k`` training examples drawn for one query, never the query itself."""

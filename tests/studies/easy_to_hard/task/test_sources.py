@@ -127,6 +127,8 @@ WRONG = [
     ("mmlu", "mmlu/college_physics_test.csv", lambda text: text + "a,b,C\n", r"line 2 has 3 fields, expected 6 "),
     ("mmlu", "mmlu/college_physics_val.csv", lambda text: text.replace(",C", ",E"), r"line 1: the right choice is 'E'"),
     ("arc", "arc/arc_easy_dev.jsonl", lambda text: text.replace('Key": "B', 'Key": "Z', 1), r"line 1: answerKey 'Z'"),
+    ("arc", "arc/arc_easy_dev.jsonl", lambda text: text.replace("red ", "blue ", 1), r"line 1: .* the right one once"),
+    ("arc", "arc/arc_easy_dev.jsonl", lambda text: text.replace("red easy_dev_0", ""), r"line 1: .* none of them empt"),
     ("arc", "arc/arc_easy_dev.jsonl", lambda text: text + text, r"line 4: id 'ARCEZ_easy_dev_0' is also .*: mend"),
     ("arc", "arc/arc-challenge-easy-annotations.json", lambda text: "{}", r"none of the 18 items is annotated"),
     ("arc", "arc/arc-challenge-easy-annotations.json", lambda text: text.replace("Low", "Lo"), r"difficulty is 'Lo'"),

@@ -84,6 +84,10 @@ class EasyToHard(Task[HardnessDomain]):
         keys = pool_of(domain).keys
         return frozenset([keys[i] for i in self._first(domain, split, n, seed).tolist()])
 
+    def vets_choices(self, domain: HardnessDomain) -> bool:
+        """Whether the items have choices; each source checks them as it reads them."""
+        return domain.form == "choices"
+
     def demonstrations(self, domain: HardnessDomain, query: Example, k: int, seed: int) -> list[Example]:
         """Return ``k`` of the domain's training items in an order of the query's own; a smaller ``k`` gives the first.
 

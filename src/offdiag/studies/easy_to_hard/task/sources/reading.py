@@ -27,16 +27,22 @@ def csv_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Located]:
 
 
 def unique(placed: Iterable[tuple[Located, Item]]) -> tuple[Item, ...]:
-    """Return the items, each of which must have an id of its own.
+    """Return the items, each of which must have an id of its own, and its right choice once where it has choices.
 
     Raises:
-        UserError: two items have the same id.
+        UserError: two items have the same id, or one has choices among which the right one is not told apart.
     """
     first: dict[str, str] = {}
     items: list[Item] = []
     for row, item in placed:
         if item.id in first:
             raise UserError(f"{row.where}: id {item.id!r} is also that of {first[item.id]}: {row.remedy}")
+        texts = [choice.strip() for choice in item.choices]
+        if item.choices and (len(texts) < 2 or not all(texts) or texts.count(item.answer.strip()) != 1):
+            raise UserError(
+                f"{row.where}: the choices are {list(item.choices)} and the right one is {item.answer!r}; expected at "
+                f"least two, none of them empty, and the right one once: {row.remedy}"
+            )
         first[item.id] = row.where
         items.append(item)
     return tuple(items)
