@@ -66,6 +66,11 @@ def test_control_characters_in_a_mistake_are_written_out(mistake: Mistake) -> No
     assert r"\x1b[2J" in mistake("plan", "base\x1b[2J")
 
 
+def test_a_token_budget_that_a_model_would_not_heed_is_refused(mistake: Mistake, tmp_path: Path) -> None:
+    words = ("run", "base-addition", "--set", "model.dtype=bfloat16", "--token-budget", "1000", "--store", tmp_path)
+    assert "type --set model.token_budget=1000" in mistake(*words)
+
+
 def test_an_unreachable_hub_is_told_before_anything_runs(
     mistake: Mistake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import typer
 from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 from offdiag.cli.tables import show_table
 from offdiag.errors import UserError
-from offdiag.runtime import Runtime, available_cores
+from offdiag.runtime import TOKEN_BUDGET, Runtime, available_cores
 
 if TYPE_CHECKING:
     from offdiag.cli.watch import Lines
@@ -22,7 +22,7 @@ def run(
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
     engine: Annotated[str | None, typer.Option(metavar="NAME", help="Such as inline or pool [by workers].")] = None,
     device: DeviceName = "auto",
-    token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Most padded tokens in a batch.")] = 16_384,
+    token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Padded tokens a batch, in float32.")] = 16_384,
     fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
     versions: Versions = "accept",
     last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
@@ -38,6 +38,7 @@ def run(
         )
     plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
     runtime = Runtime(device=device, token_budget=token_budget)
+    _check_budget(plan, runtime)
     survey = plan.survey(place)
     pending = sum(state.needed for state in survey)
     if not pending:
@@ -50,6 +51,17 @@ def run(
             last_failed=last_failed, survey=survey,
         )  # fmt: skip
     return _show(plan, place, keyword, summary, watcher)
+
+
+def _check_budget(plan: "Plan", runtime: Runtime) -> None:
+    """Refuse a token budget that some model of a plan would not heed."""
+    if runtime.token_budget == TOKEN_BUDGET:
+        return
+    for spec in dict.fromkeys(spec for step in plan.steps for spec in step.models() if spec.dtype != "float32"):
+        raise UserError(
+            f"--token-budget is for float32, and {spec.source} is in {spec.dtype}, where the budget moves answers and "
+            f"belongs to the model: leave it out, or type --set model.token_budget={runtime.token_budget}"
+        )
 
 
 def _show(plan: "Plan", store: "Store", keyword: str | None, summary: "Summary", watcher: "Lines") -> int:
