@@ -99,6 +99,13 @@ def test_a_model_that_draws_in_another_way_is_refused():
         without_dropout(Noisy(copy.deepcopy(GPT2)))
 
 
+def test_a_model_whose_numbers_are_not_finite_is_refused():
+    model = GPT2LMHeadModel(copy.deepcopy(GPT2))
+    model.transformer.ln_f.weight.data[3] = torch.nan
+    with pytest.raises(UserError, match="training GPT2LMHeadModel: its logits are not finite"):
+        without_dropout(model)
+
+
 def test_dropout_changes_the_training_and_its_seed_the_masks(tiny_model, tmp_path):
     short = RECIPE.model_copy(update={"epochs": 1})
     for name, rate in (("none", 0.0), ("some", 0.1)):

@@ -92,7 +92,7 @@ def without_dropout(model: PreTrainedModel) -> None:
     The trial sets torch's seed.
 
     Raises:
-        UserError: two forward passes of the same tokens differ all the same.
+        UserError: two forward passes of the same tokens differ all the same, or are not finite.
     """
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
@@ -105,6 +105,11 @@ def without_dropout(model: PreTrainedModel) -> None:
     with torch.no_grad():
         first, second = (_logits_under(model, ids, seed) for seed in (0, 1))
     model.train(was)
+    if not (first.isfinite().all() and second.isfinite().all()):
+        raise UserError(
+            f"training {type(model).__name__}: its logits are not finite (NaN or infinite) before the first update; fetch "
+            "the weights again, or set model.dtype=float32 if it is not"
+        )
     if not torch.allclose(first, second, rtol=1e-3, atol=1e-3 * float(first.std())):
         raise UserError(
             f"training {type(model).__name__}: it draws at random in its forward pass, by more than dropout layers, so "
