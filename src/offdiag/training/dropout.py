@@ -107,8 +107,8 @@ def without_dropout(model: PreTrainedModel) -> None:
     model.train(was)
     if not (first.isfinite().all() and second.isfinite().all()):
         raise UserError(
-            f"training {type(model).__name__}: its logits are not finite (NaN or infinite) before the first update; fetch "
-            "the weights again, or set model.dtype=float32 if it is not"
+            f"training {type(model).__name__}: its logits are not finite (NaN or infinite) before the first update; "
+            "fetch the weights again, or set model.dtype=float32 if it is not"
         )
     if not torch.allclose(first, second, rtol=1e-3, atol=1e-3 * float(first.std())):
         raise UserError(
