@@ -27,7 +27,7 @@ from offdiag.lease import held, lease
 from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
-from offdiag.strict_json import dumps, loads
+from offdiag.store.json_files import read_json, write_json
 
 FORMAT = 1
 
@@ -285,26 +285,3 @@ def _without_hash(folder_name: str) -> str:
 def _strangers(root: Path) -> bool:
     """Return whether the folder holds files that no store would have."""
     return any(not path.name.startswith("store.json") for path in root.iterdir())
-
-
-def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
-    """Read the object in a JSON file.
-
-    Raises:
-        StoreError: it cannot be read; the message says what to delete, or the other ``remedy``.
-    """
-    remedy = remedy or f"delete {path.parent} and run again"
-    try:
-        content = loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {path} ({error}): {remedy}") from error
-    if not isinstance(content, dict):
-        raise StoreError(f"{path} holds no JSON object: {remedy}")
-    return content
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON under a temporary name and move it into place."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(part, path)

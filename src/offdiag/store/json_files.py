@@ -1,0 +1,31 @@
+"""JSON files of the store: an object each, whole or not at all."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from offdiag.errors import StoreError
+from offdiag.strict_json import dumps, loads
+
+
+def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
+    """Read the object in a JSON file.
+
+    Raises:
+        StoreError: it cannot be read; the message says what to delete, or the other ``remedy``.
+    """
+    remedy = remedy or f"delete {path.parent} and run again"
+    try:
+        content = loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read {path} ({error}): {remedy}") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{path} holds no JSON object: {remedy}")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON under a temporary name and move it into place."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(part, path)
