@@ -134,7 +134,7 @@ def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) ->
         [(f.name, f.caption, f.plot(results)) for f in design.figures],
         tables | ({"published": comparison(design, results)} if design.published else {}),
         scatters={f.name: scatter for f in design.figures if (scatter := f.scatter_3d(results)) is not None},
-        command=f"offdiag run {wanted.command}",
+        command=f"offdiag run {wanted.portable_command}",
     )
     return Report(page, results, tables)
 

@@ -39,6 +39,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}? " if near else ""
 
 
+def unfit(name: object) -> str | None:
+    """Return why something cannot be the name of a file or folder, so that it stays where it is put; None if it can."""
+    if not isinstance(name, str):
+        return f"it is {type(name).__name__}, not a text"
+    if not name.strip() or len(name) > _LONGEST_NAME:
+        return f"it has {len(name.strip())} characters, expected 1 to {_LONGEST_NAME}"
+    if name.startswith((".", "-")):
+        return f"it begins with {name[0]!r}"
+    wrong = next((c for c in name if c in "/\\:" or not c.isprintable()), None)
+    return None if wrong is None else f"it has {wrong!r}"
+
+
 def complaints(error: "ValidationError") -> str:
     """Return what pydantic found, in one line, for the message of a :class:`UserError`."""
     return "; ".join(_complaint(item) for item in error.errors(include_url=False))
@@ -64,6 +76,7 @@ _EXPECTED = {
 }
 _OF_PARTS = ("model_type", "model_attributes_type", "dict_type")
 _LONGEST = 60
+_LONGEST_NAME = 200  # characters of a name for a file, which may be 255 bytes
 
 
 def _complaint(item: "ErrorDetails") -> str:

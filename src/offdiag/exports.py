@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from offdiag.analyses import Frames
+from offdiag.errors import UserError, unfit
 from offdiag.identity import Identity
 from offdiag.registry import Registry
 from offdiag.steps import Step
@@ -19,6 +20,17 @@ class Exported(NamedTuple):
 
     path: Path | None
     about: str
+
+
+def file_in(folder: Path, name: str) -> Path:
+    """Return the path of the file of this name in a folder.
+
+    Raises:
+        UserError: the name would lead out of the folder, or can name no file.
+    """
+    if (wrong := unfit(name)) is not None:
+        raise UserError(f"{name!r} cannot name a file of an export: {wrong}; rename what it is made of")
+    return folder / name
 
 
 class StudyExport(Identity, ABC):

@@ -13,7 +13,7 @@ from offdiag.parameters import parse_value
 from offdiag.planning import Plan, make_plan
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
-from offdiag.study_files import load_study
+from offdiag.study_files import STUDIES, load_study
 from offdiag.tasks.changes import in_words
 
 
@@ -37,13 +37,21 @@ class Origin(BaseModel):
     scale: str = ""
     set: dict[str, str] = {}
 
-    def plan(self) -> Plan:
+    def plan(self, typed: str | None) -> Plan:
         """Return the plan as the study expands it today.
 
+        A store may come from anybody, so that its word makes no code run: a study that is not installed is loaded only
+        from what a person ``typed``.
+
         Raises:
-            UserError: the study is gone or no longer takes the parameters.
+            UserError: the study must be typed, is gone, or no longer takes the parameters.
         """
-        return make_plan(load_study(self.study), self.scale, {n: parse_value(t) for n, t in self.set.items()})
+        if typed is None and self.study not in STUDIES:
+            raise UserError(
+                f"what a store names is not run: if you trust that file, type --study {shlex.quote(self.study)} as well"
+            )
+        study = load_study(self.study if typed is None else typed)
+        return make_plan(study, self.scale, {n: parse_value(t) for n, t in self.set.items()})
 
 
 class Description(BaseModel):
@@ -68,22 +76,32 @@ class Description(BaseModel):
         except ValidationError as error:
             raise StoreError(f"{path} does not describe a step: delete {folder} and run again") from error
 
-    def planned(self) -> Step | None:
+    def plan(self, study: str | None) -> Plan:
+        """Return today's plan of the study that asked for the step first, see :meth:`Origin.plan`.
+
+        Raises:
+            UserError: it cannot be made.
+        """
+        try:
+            return self.origin.plan(study)
+        except UserError as error:
+            raise UserError(f"{self.kind}/{self.name} was made for {self.origin.study}: {error}") from error
+
+    def planned(self, study: str | None) -> Step | None:
         """Return the step of that name in today's plan, or None if the study no longer has one.
 
         Raises:
-            UserError: the study is gone or no longer takes the parameters.
+            UserError: the plan cannot be made.
         """
-        try:
-            plan = self.origin.plan()
-        except UserError as error:
-            raise UserError(f"{self.kind}/{self.name} was made for {self.origin.study}: {error}") from error
+        plan = self.plan(study)
         steps = [s for s in plan.steps if (s.kind, s.name) == (self.kind, self.name)]
         return next((s for s in steps if s.fingerprint == self.fingerprint), steps[0] if steps else None)
 
 
-def explain(store: Store, text: str) -> Reason:
+def explain(store: Store, text: str, study: str | None = None) -> Reason:
     """Explain why the step that ``text`` names is done, stale, failed or missing.
+
+    ``study`` is the study that a person named, see :meth:`Origin.plan`.
 
     Raises:
         UserError: no step of the store has that name, or several have.
@@ -91,9 +109,9 @@ def explain(store: Store, text: str) -> Reason:
     folder = store.find(text)
     found = Description.of(folder)
     name = f"{folder.parent.name}/{folder.name}"
-    step = found.planned()
+    step = found.planned(study)
     if step is None:
-        return Reason(name, "orphaned", (f"study {found.origin.study} no longer has a step of this name",))
+        return Reason(name, "orphaned", (f"study {study or found.origin.study} no longer has a step of this name",))
     if store.folder(step) != folder:
         lines = in_words(differences(found.identity, step.canonical_form))
         current = f"{step.kind}/{step.folder_name} is {store.state(step)}"
@@ -108,15 +126,18 @@ def explain(store: Store, text: str) -> Reason:
     return Reason(name, state, (*([store.error(step)] if store.error(step) else []), *lines))
 
 
-def find_planned(store: Store, text: str) -> tuple[Path, Step]:
+def find_planned(store: Store, text: str, study: str | None = None) -> tuple[Path, Step]:
     """Return the folder and step that ``text`` names.
+
+    ``study`` is the study that a person named, see :meth:`Origin.plan`.
 
     Raises:
         UserError: there is none, or its study has changed so that it is stale.
     """
     folder = store.find(text)
-    step = Description.of(folder).planned()
+    step = Description.of(folder).planned(study)
     if step is None or store.folder(step) != folder:
-        ask = shlex.join(["offdiag", "why", folder.name, "--store", str(store.root)])
+        named = [] if study is None else ["--study", study]
+        ask = shlex.join(["offdiag", "why", folder.name, *named, "--store", str(store.root)])
         raise UserError(f"{folder.name} is not what its study asks for today: type `{ask}`")
     return folder, step

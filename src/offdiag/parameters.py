@@ -1,8 +1,9 @@
 """Parameters of a study, set by values from Python or by text: ``--set name=value``."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,8 @@ from pydantic_core import to_jsonable_python
 from offdiag.errors import UserError, complaints, did_you_mean
 
 M = TypeVar("M", bound=BaseModel)
+# An absolute path of two parts or more inside a text, or one below a person's home; no part of a web address.
+_PLACE = re.compile(r"""(?<![\w.~/\\-])(?:~[\w.-]*|/[^\s/'"`,;:()]+|[A-Za-z]:)(?:[/\\][^\s/\\'"`,;:()]+)+""")
 
 
 def check_each_once(lists: Mapping[str, Sequence[object]]) -> None:
@@ -54,7 +57,7 @@ def parse_value(text: str) -> object:
     """Return the value of a text: JSON where it is JSON, otherwise the text itself."""
     try:
         value: object = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value
 
@@ -69,6 +72,29 @@ def text_of(value: object, parameter: object = None) -> str:
     if isinstance(value, str) and (not isinstance(parameter, str | Path) or parse_value(value.strip()) == value):
         return value
     return json.dumps(to_jsonable_python(value))
+
+
+def placeless(value: object) -> Any:
+    """Return a value of JSON with the last part alone of each path that says where something lies on a machine.
+
+    >>> placeless({"model": "dir:/home/me/tiny", "data_dir": "~/data/arc"})
+    {'model': 'dir:tiny', 'data_dir': 'arc'}
+    """
+    if isinstance(value, Mapping):
+        return {name: placeless(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [placeless(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    scheme, path = ("dir:", value.removeprefix("dir:")) if value.startswith("dir:") else ("", value)
+    if path.startswith(("/", "~")) and "\n" not in path:  # the whole text is one, which may have blanks
+        return f"{scheme}{PurePath(path).name or path}"
+    return placeless_text(value)
+
+
+def placeless_text(text: str) -> str:
+    """Return a text in which paths that begin at the root, or at a home, are cut to their last part."""
+    return _PLACE.sub(lambda found: re.split(r"[/\\]", found[0])[-1], text)
 
 
 def override(params: M, values: Mapping[str, object]) -> M:

@@ -13,7 +13,7 @@ from offdiag.errors import UserError, complaints
 from offdiag.identity import Difference, Json, to_json
 from offdiag.models import ModelSource
 from offdiag.models.files_check import check_files
-from offdiag.parameters import override, parameter, plain, text_of
+from offdiag.parameters import override, parameter, placeless, plain, text_of
 from offdiag.provenance import installed, mixture
 from offdiag.runtime import without_collection
 from offdiag.steps import Examples, Grades, Measurement, Step, in_order
@@ -84,6 +84,13 @@ class Plan:
         """Return the words after ``offdiag run`` that ask for this plan."""
         sets = [word for name, value in self.sets.items() for word in ("--set", f"{name}={value}")]
         return shlex.join([str(self.origin["study"]), "--scale", self.scale, *sets])
+
+    @property
+    def portable_command(self) -> str:
+        """The words after ``offdiag run``, with the last part alone of each path of this machine."""
+        sets = [word for name, value in self.sets.items() for word in ("--set", f"{name}={placeless(value)}")]
+        study = self.study.name if self.study.file is None else self.study.file.name
+        return shlex.join([study, "--scale", self.scale, *sets])
 
     @cached_property
     def sets(self) -> Mapping[str, str]:

@@ -29,7 +29,10 @@ def loads(text: str | bytes) -> Any:
     Raises:
         ValueError: it is no JSON.
     """
-    return json.loads(text, parse_constant=lambda name: None)
+    try:
+        return json.loads(text, parse_constant=lambda name: None)
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
 
 
 def _defined(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Studies: a function from parameters to arms, evaluations, analyses and figures. Pure data, nothing runs here."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from offdiag.analyses import StudyAnalysis
-from offdiag.errors import UserError
+from offdiag.errors import UserError, unfit
 from offdiag.exports import StudyExport
 from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
@@ -184,6 +185,16 @@ class Cell(Identity):
 REPORTED = ("cells", "records", "steps")  # tables of every report
 
 
+def check_report_name(kind: str, name: object) -> None:
+    """Check that a table or figure has a name that can be a file of the report.
+
+    Raises:
+        UserError: it holds something else than letters, digits, ``_``, ``-`` and inner dots.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name) or unfit(name):
+        raise UserError(f"name {name!r} of a {kind} cannot name a file: use letters, digits, '_', '-' and '.'")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """Content of a study at given parameters.
@@ -219,14 +230,16 @@ class Design:
                 raise UserError(f'measurement {cls.__qualname__} has no table: write table: ClassVar[str] = "my_rows"')
 
     def check_names(self) -> None:
-        """Check that every table and every figure of a report has a name of its own.
+        """Check that every table and every figure of a report has a name of its own, which can be that of a file.
 
         Raises:
-            UserError: one has that of another, of a measurement's table or of a table that every report has.
+            UserError: one cannot, or has that of another, of a measurement's table or of a table that every report has.
         """
         measured = dict.fromkeys(measurement.table for measurement in self.measurements)
         tables = [*REPORTED, *measured, *(analysis.name for analysis in self.analyses)]
         for kind, names in (("table", tables), ("figure", [figure.name for figure in self.figures])):
+            for name in names:
+                check_report_name(kind, name)
             if twice := [name for name, n in Counter(names).items() if n > 1]:
                 raise UserError(f"{kind} {twice[0]!r} comes twice, or is one that all reports have: rename one of them")
 
@@ -254,6 +267,16 @@ class Study(Generic[P]):
     build: Callable[[P], Design]
     file: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Check that study and scales have names that can be those of files.
+
+        Raises:
+            UserError: one has not.
+        """
+        for kind, name in (("study", self.name), *(("scale", name) for name in self.scales)):
+            if (wrong := unfit(name)) is not None:
+                raise UserError(f"{name!r} cannot name a {kind}, as reports are called by it: {wrong}")
+
     def params(self, scale: str) -> P:
         """Return the parameters of a scale.
 
@@ -271,7 +294,7 @@ def study(name: str, *, scales: Mapping[str, P]) -> Callable[[Callable[[P], Desi
     Raises:
         UserError: the study has no name or no scale, a scale is no StudyParams, or what is decorated is no function.
     """
-    if not name.strip():
+    if not str(name).strip():
         raise UserError('a study has no name: write @study("my-study", …)')
     if not scales:
         raise UserError(f'study {name} has no scales: write scales={{"quick": Params()}}')
@@ -285,7 +308,7 @@ def study(name: str, *, scales: Mapping[str, P]) -> Callable[[Callable[[P], Desi
     def decorate(build: Callable[[P], Design]) -> Study[P]:
         if isinstance(build, type) or not callable(build):
             raise UserError(f"study {name} is made of {build!r}: write @study above a function that returns a Design")
-        title, _, claim = (getdoc(build) or name).partition("\n")
+        title, _, claim = (getdoc(build) or str(name)).partition("\n")
         return Study(name=name, title=title.strip(), claim=claim.strip(), scales=scales, build=build)
 
     return decorate

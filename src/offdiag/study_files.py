@@ -34,10 +34,12 @@ def load_study(name: str | Path) -> Study[Any]:
     if str(name) in STUDIES:
         return STUDIES.get(str(name))
     path = Path(name).expanduser()
-    if path.suffix == ".py" or path.is_file():
+    if path.suffix == ".py":
         return replace(_study_in(_load_file(path), str(path)), file=path.resolve())
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the study file in it, such as {path / 'my_study.py'}")
+    if path.exists():
+        raise UserError(f"{path} is not called .py, and nothing else is run: give a Python file, such as my_study.py")
     try:
         return STUDIES.get(str(name))
     except UserError as error:

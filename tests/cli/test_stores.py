@@ -154,10 +154,12 @@ def test_an_edited_study_makes_its_cells_stale(
     own_study.write_text(own_study.read_text().replace("max_new_tokens=4", "max_new_tokens=5"))
     os.utime(own_study, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if edited at once, to the same length
     cell = cells(store, "k1")[0].name
-    why = offdiag("why", cell, "--store", store)
+    named = ("--study", own_study)
+    why = offdiag("why", cell, *named, "--store", store)
     assert why.out.splitlines()[0] == f"stale: cells/{cell}"
     assert "  answers.max_new_tokens: 4 → 5" in why.out.splitlines()
-    assert f"type `offdiag why {cell} --store {store}`" in mistake("show", cell, "--store", store)
-    assert json.loads(offdiag("why", cell, "--store", store, "--json").out)["state"] == "stale"
+    shown = mistake("show", cell, *named, "--store", store)
+    assert f"type `offdiag why {cell} --study '{own_study}' --store {store}`" in shown
+    assert json.loads(offdiag("why", cell, *named, "--store", store, "--json").out)["state"] == "stale"
     own_study.unlink()
-    assert "no study file" in mistake("why", cell, "--store", store)
+    assert "no study file" in mistake("why", cell, *named, "--store", store)

@@ -1,11 +1,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
+from offdiag.exports import file_in
 from offdiag.figures import KShot
 from offdiag.methods import FineTuning, InContext, Recipe, ZeroShot
 from offdiag.models import ModelSpec
@@ -334,3 +336,26 @@ def test_the_baseline_of_a_cell_is_the_untuned_model_on_the_same_items(model_stu
     bases = [design.baseline_of(cell) for cell in design.cells]
     assert bases[:2] == [None, None]
     assert bases[2:] == [design.cells[0], design.cells[0], design.cells[1]]
+
+
+def test_of_paths_the_portable_command_has_the_last_part_alone(tiny_model: Path) -> None:
+    study = replace(tiny_study(Params(model=ModelSpec(source=f"dir:{tiny_model}"))), file=Path("/home/me/my study.py"))
+    plan = make_plan(study, "only", {"model": f"dir:{tiny_model}", "shots": (1,)})
+    assert f"model=dir:{tiny_model}" in plan.command
+    assert plan.portable_command == f"'my study.py' --scale only --set model=dir:{tiny_model.name} --set 'shots=[1]'"
+
+
+@pytest.mark.parametrize(
+    "name", ["../out", "a/b", "a\\b", "..", "", " ", "-rf", "a\nb", "a\u202eb", "a:b", "x" * 201, 3]
+)
+def test_names_that_would_leave_the_reports_folder_are_refused(name: object) -> None:
+    with pytest.raises(UserError):
+        study(name, scales={"quick": StudyParams()})(lambda p: Design())
+    with pytest.raises(UserError):
+        study("own", scales={name: StudyParams()})(lambda p: Design())
+    with pytest.raises(UserError):
+        Design(analyses=(StageCheck.model_construct(name=name),)).check_names()
+    with pytest.raises(UserError):
+        Design(figures=(KShot.model_construct(name=name),)).check_names()
+    with pytest.raises(UserError):
+        file_in(Path("out"), name)

@@ -74,3 +74,35 @@ def test_tables_of_analyses_are_latex_too_but_for_long_ones(tmp_path):
 def test_names_that_cannot_be_files_are_refused(name, tmp_path):
     with pytest.raises(UserError, match="name"):
         write_tables(synthetic.empty_results(), (), {name: pd.DataFrame({"a": [1]})}, tmp_path / "tables")
+
+
+def test_no_cell_of_a_csv_table_is_a_formula(tmp_path):
+    texts = [
+        "=1+1",
+        "+1",
+        "@SUM(A1)",
+        "-5",
+        "-5e-3",
+        "-5+cmd|' /C calc'!A0",
+        "\t=1",
+        "\r=1",
+        "\t7",
+        "a\r=1\r\nb",
+        "",
+        None,
+    ]
+    table = pd.DataFrame({"=answer": texts, "number": [-1.5] * len(texts), "whole": [-2] * len(texts)})
+    write_tables(synthetic.build(4, {}), (), {"own": table}, tmp_path)
+    read = pd.read_csv(tmp_path / "own.csv", keep_default_na=False, dtype=str)
+    assert list(read.columns) == ["'=answer", "number", "whole"]
+    assert list(read["'=answer"]) == [
+        "'=1+1", "'+1", "'@SUM(A1)", "-5", "-5e-3", "'-5+cmd|' /C calc'!A0", "'\t=1", "'\n=1", "\t7", "a\n=1\nb", "", ""
+    ]  # fmt: skip
+    assert set(read["number"]) == {"-1.5"}
+    assert set(read["whole"]) == {"-2"}
+
+
+def test_columns_of_one_name_are_defused_too(tmp_path):
+    table = pd.DataFrame([["=1", "=2"]], columns=["a", "a"])
+    write_tables(synthetic.build(4, {}), (), {"own": table}, tmp_path)
+    assert (tmp_path / "own.csv").read_text() == "a,a\n'=1,'=2\n"

@@ -45,3 +45,22 @@ def test_a_figure_name_that_cannot_be_a_file_is_refused(tmp_path):
 def test_a_figure_that_is_none_is_named(tmp_path):
     with pytest.raises(UserError, match="figure 'bars': plot returns NoneType, expected a matplotlib Figure"):
         write_report(synthetic.empty_results(), tmp_path, [("bars", "caption", None)])
+
+
+def test_no_place_of_this_machine_is_in_a_report(tmp_path):
+    results = synthetic.build(4, {})
+    steps = results.steps.assign(note="FileNotFoundError: no '/home/me/my data/a.csv'; see ~me/b/log.txt, http://a/b/c")
+    params = {"model": {"source": "dir:/home/me/my models/tiny"}, "data_dir": "~/me/arc", "rate": 0.5, "k": [1, "1/2"]}
+    write_report(
+        replace(results, steps=steps, params=params, notices=("offdiag doctor --model dir:/home/me/tiny",)), tmp_path
+    )
+    for path in (tmp_path / "index.html", tmp_path / "tables" / "steps.csv"):
+        text = path.read_text("utf-8")
+        assert "/home" not in text
+        assert "~" not in text
+        assert "log.txt" in text
+        assert "http://a/b/c" in text
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "dir:tiny" in page
+    assert "data_dir=arc" in page
+    assert "1/2" in page

@@ -36,9 +36,10 @@ def two_stages(p: Params) -> Design:
 
 
 class Shared(NamedTuple):
-    """A finished store, and the trainings of its four arms: folder names."""
+    """A finished store, its study file, and the trainings of its four arms: folder names."""
 
     store: Store
+    study: str
     first: str
     second: str
     whole: str
@@ -53,19 +54,19 @@ def shared(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared
     plan = offdiag.plan(path)
     assert offdiag.run(plan, store=folder / "store", runtime=Runtime(device="cpu", threads=1)).complete
     trained = [step.answers.weights.trained.folder_name for step in plan.cells.values()]
-    return Shared(Store(folder / "store"), *trained)
+    return Shared(Store(folder / "store"), str(path), *trained)
 
 
 @pytest.fixture
 def first(shared: Shared) -> Adapter:
     """The adapter on the pretrained model."""
-    return find_adapter(shared.store, shared.first)
+    return find_adapter(shared.store, shared.first, shared.study)
 
 
 @pytest.fixture
 def second(shared: Shared) -> Adapter:
     """The adapter on the first one."""
-    return find_adapter(shared.store, shared.second)
+    return find_adapter(shared.store, shared.second, shared.study)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_a_base_on_the_hub_is_named_as_the_hub_does(first, shared):
 def test_of_settings_only_the_last_part_of_a_path_is_told(first, shared):
     plan = replace(first.plan, overrides={"model": "dir:/home/someone/mine", "learning_rate": "0.1"})
     card = model_card(replace(first, plan=plan), REPO, shared.store)
-    assert "`offdiag run two-stages --scale quick --set model=dir:mine --set learning_rate=0.1`" in card
+    assert "`offdiag run 'two stages.py' --scale quick --set model=dir:mine --set learning_rate=0.1`" in card
 
 
 def test_earlier_stages_are_loaded_first(card, shared, first, second):

@@ -3,9 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from offdiag.cli.tables import show_stacked, show_table
+from offdiag.cli.tables import say, show_stacked, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,21 +27,21 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
         rows = results_rows(results.cells)
         show_stacked(title, COLUMNS, rows, COLUMNS[3:], _cell_heading, right=NUMBERS)
     else:
-        typer.echo(title)
+        say(*title.split("\n"))
     if n > MOST_CELLS:
         done = int((results.cells["state"] == "done").sum())
-        typer.echo(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
+        say(f"{done} of {n} cells are done; so many are for the report (tables/cells.csv)")
     if 0 < n <= MOST_CELLS and (results.cells["state"] == "done").any():
-        typer.echo("guess %: chance, or one answer to all examples if that is right more often")
+        say("guess %: chance, or one answer to all examples if that is right more often")
     for line in collapsed_cells(results.cells):
-        typer.echo(line)
+        say(line)
     for notice in results.notices:
-        typer.echo(f"! {notice}")
+        say(f"! {notice}")
     if n:
         from offdiag.reporting.remarks import remarks_on_cells
 
         for remark in remarks_on_cells(results):
-            typer.echo(f"{remark}.")
+            say(f"{remark}.")
     for analysis in analyses:
         if analysis.terminal_columns:
             _show_analysis(analysis, results.table(analysis))
@@ -55,7 +53,7 @@ def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
     columns = [str(name) for name in table.columns]
     show_table(f"\n{analysis.caption or analysis.name}", columns, rows, right=_numeric(table))
     if left > 0:
-        typer.echo(f"… and {left} more; the report has all (tables/{analysis.name}.csv)")
+        say(f"… and {left} more; the report has all (tables/{analysis.name}.csv)")
 
 
 def results_rows(cells: "pd.DataFrame") -> list[list[str]]:

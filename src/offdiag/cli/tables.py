@@ -1,4 +1,8 @@
-"""Tables for the terminal: rich ones where there is a terminal, plain columns elsewhere."""
+"""Lines and tables for the terminal: rich tables where there is a terminal, plain columns elsewhere.
+
+All that commands print goes through here, since names, notes and answers come from stores, models and files of others:
+a terminal must not obey them.
+"""
 
 import json
 import os
@@ -15,6 +19,12 @@ from offdiag.strict_json import dumps
 PROSE = 24  # least width of a column of prose
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines, control characters escaped, a line end inside a line, too; on standard error if ``err``."""
+    for line in lines or ("",):
+        typer.echo(printable(line), err=err)
+
+
 def show_table(
     title: str,
     columns: Sequence[str],
@@ -28,17 +38,17 @@ def show_table(
     On a terminal it is a rich one, in which columns named in ``prose`` are folded to fit; names of things are never
     broken, so that they can be copied. Columns named in ``right`` are set flush right.
     """
-    rows = [[printable(field) for field in row] for row in rows]
+    columns, rows = list(map(printable, columns)), [list(map(printable, row)) for row in rows]
     if not sys.stdout.isatty():
-        for line in aligned(title, columns, rows, right):
-            typer.echo(line)
+        say(*title.split("\n"), *aligned(columns, rows, right))
         return
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    heading = "\n".join(map(printable, title.split("\n")))
+    table = Table(title=escape(heading), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     least = 0
     for name, width in zip(columns, widths(columns, rows), strict=True):
         folded = name in prose
@@ -71,12 +81,10 @@ def show_stacked(
         show_table(title, columns, rows, right=right)
         return
     named = [dict(zip(columns, row, strict=True)) for row in rows]
-    title, header, *lines = aligned(title, narrow, [[row[name] for name in narrow] for row in named], right)
-    typer.echo(f"{title}\n\n  {header}")
+    header, *lines = aligned(narrow, [[printable(row[name]) for name in narrow] for row in named], right)
+    say(*title.split("\n"), "", f"  {header}")
     for above, group in groupby(zip(named, lines, strict=True), key=lambda pair: heading(pair[0])):
-        typer.echo(above)
-        for _, line in group:
-            typer.echo(f"  {line}")
+        say(above, *(f"  {line}" for _, line in group))
 
 
 def terminal_width() -> int:
@@ -96,8 +104,13 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return the text, control characters escaped (``\x1b``): a terminal must not obey a model's output."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    r"""Return the text with characters that a terminal would obey, or that turn text about, escaped: ``\x1b``."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
@@ -105,9 +118,9 @@ def widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     return [max(len(field) for field in column) for column in zip(columns, *rows, strict=True)]
 
 
-def aligned(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
-    """Return the lines of a table in plain columns."""
-    lines = [title]
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
+    """Return the lines of a table in plain columns, its header first."""
+    lines = []
     wide = widths(columns, rows)
     for row in [list(columns), *rows]:
         fields = [

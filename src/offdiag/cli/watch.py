@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from offdiag.cli.tables import printable
+from offdiag.cli.tables import printable, say
 from offdiag.engine import Watcher
 from offdiag.steps import Step
 
@@ -43,7 +43,8 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print a line."""
-        print(printable(line), flush=True)
+        say(line)
+        sys.stdout.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +72,7 @@ class Bars(Lines):
         super().started(step)
         from rich.markup import escape
 
-        name = escape(f"{step.kind}/{step.name}"[: max(24, self._console.width - 40)])
+        name = escape(printable(f"{step.kind}/{step.name}")[: max(24, self._console.width - 40)])
         self._tasks[step.fingerprint] = self._progress.add_task(name, total=None)
 
     def progressed(self, step: Step, done: int, total: int) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,12 @@ from offdiag.errors import UserError
 from offdiag.reporting.cell_texts import CellText
 from offdiag.reporting.wording import visible
 from offdiag.results import Results
+from offdiag.study import check_report_name
 
 PAGE, LONGEST = 40, 200  # rows of a page, and of a table that is written as LaTeX
+
+_BEGIN_FORMULAS = ("=", "+", "@", "-", "\t", "\r")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 _LATEX = str.maketrans(
     {
@@ -49,9 +54,9 @@ def write_tables(
     for name in tables:
         if name in own:
             raise UserError(f"table name {name!r} is taken by the report itself: give the table another name")
-        check_name(name)
+        check_report_name("table", name)
     for name, table in {**own, **tables}.items():
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", errors="backslashreplace")
+        defused(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", errors="backslashreplace")
     for name, table in tables.items():
         (folder / f"{name}.tex").unlink(missing_ok=True)
         if len(table) <= LONGEST:
@@ -59,14 +64,24 @@ def write_tables(
     (folder / "cells.tex").write_text(latex_table(texts), encoding="utf-8", newline="\n")
 
 
-def check_name(name: str) -> None:
-    """Raise a UserError unless a name can name a file.
+def defused(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with an apostrophe before each text that a spreadsheet would take for a formula.
 
-    Raises:
-        UserError: it holds something else than letters, digits, ``_``, ``-`` and inner dots.
+    Those are texts, of cells and headers, that begin with ``=``, ``+`` or ``@``; and with ``-``, a tab or a carriage
+    return, unless they are numbers.
     """
-    if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name):
-        raise UserError(f"name {name!r} of a table or figure cannot name a file: use letters, digits, '_', '-' and '.'")
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    changed = {name: table[name].map(_defused, na_action="ignore") for name in texts}
+    return table.assign(**changed).rename(columns=_defused) if table.columns.is_unique else table.map(_defused)
+
+
+def _defused(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    harmless = not value.startswith(_BEGIN_FORMULAS) or (value[0] in "-\t\r" and _NUMBER.fullmatch(value.strip()))
+    # A carriage return alone is not put in quotes by Python, and begins a row for all who read the table.
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    return text if harmless else f"'{text}"
 
 
 def latex(text: str) -> str:

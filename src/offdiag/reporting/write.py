@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,14 @@ import pandas as pd
 
 from offdiag.analyses.sanity import confusion
 from offdiag.figures.scatter_3d import Scatter3D
+from offdiag.parameters import placeless, placeless_text
 from offdiag.reporting.matrix import build_matrix
 from offdiag.reporting.page import Picture, render_page
 from offdiag.reporting.scatter_3d import render_scatter_3d
-from offdiag.reporting.tables import check_name, write_tables
+from offdiag.reporting.tables import write_tables
 from offdiag.reporting.wording import literal
 from offdiag.results import Results
+from offdiag.study import check_report_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +38,8 @@ def write_report(
     """Write the report of a study, at whatever state its run is, and return the path of its page.
 
     ``folder`` receives ``index.html``, ``tables/*.csv`` and ``*.tex``, and ``figures/*.png`` and ``*.pdf``. The
-    page stands alone, loads nothing and treats every text of the results as untrusted. The same results, figures and
+    page stands alone, loads nothing and treats every text of the results as untrusted. Of paths of this machine only
+    the last part is written. The same results, figures and
     tables give the same page, byte by byte.
 
     Args:
@@ -50,8 +54,9 @@ def write_report(
     Raises:
         UserError: a name of a figure or a table cannot name a file.
     """
+    results = _portable(results)
     for name, _, _ in figures:
-        check_name(name)
+        check_report_name("figure", name)
     tables = {name: _flat(table) for name, table in tables.items()}
     if not (confused := confusion(results.records)).empty and "confusion" not in tables:
         tables["confusion"] = confused
@@ -64,6 +69,17 @@ def write_report(
     path = folder / "index.html"
     path.write_bytes(page.encode("utf-8"))
     return path
+
+
+def _portable(results: Results) -> Results:
+    """Return the results without the places of this machine that settings, notes and notices tell."""
+    notes = results.steps["note"].map(placeless_text, na_action="ignore") if "note" in results.steps else None
+    return replace(
+        results,
+        params=placeless(results.params),
+        steps=results.steps if notes is None else results.steps.assign(note=notes),
+        notices=tuple(map(placeless_text, results.notices)),
+    )
 
 
 def reproduce(results: Results) -> str:

@@ -1,15 +1,14 @@
 """Write the model card of an adapter: what was trained on what, its scores, how to load it."""
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import PurePath
 from typing import Any
 
 from offdiag.gather import gather
 from offdiag.identity import Json
 from offdiag.methods.fine_tuning import FineTuned
+from offdiag.reporting.wording import visible
 from offdiag.sharing.adapter import Adapter
 from offdiag.steps import Weights, in_order
 from offdiag.store import Store
@@ -27,15 +26,15 @@ def model_card(adapter: Adapter, repo: str, store: Store) -> str:
         _front_matter(adapter),
         f"# {repo.rpartition('/')[2]}",
         f"An adapter (PEFT) of {_source(adapter)}, trained in the study *{adapter.plan.study.title.rstrip('.')}* "
-        f"(`{_command(adapter)}`) with [offdiag](https://github.com/offdiag/offdiag). It is the outcome of one arm of "
-        "a controlled experiment and made for looking at, not for use.",
+        f"(`offdiag run {adapter.plan.portable_command}`) with [offdiag](https://github.com/offdiag/offdiag). It is "
+        "the outcome of one arm of a controlled experiment and made for looking at, not for use.",
         "## What was trained on what\n\n" + "\n".join(_facts(adapter)) + _example(adapter, store),
         "## What it scored\n\n" + _results(adapter, store),
         f"## How to load it\n\n```python\n{loading_code(adapter, repo)}\n```",
         "## Licence\n\nNone is stated here. What follows from the licence of the base model, which is not part of this "
         "repository, and from that of the training data is for whoever publishes this to say, as `license:` above.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return visible("\n\n".join(parts) + "\n")
 
 
 def _front_matter(adapter: Adapter) -> str:
@@ -50,18 +49,6 @@ def _front_matter(adapter: Adapter) -> str:
 def _source(adapter: Adapter) -> str:
     """Return the base model, without a path of this machine."""
     return adapter.spec.origin.described
-
-
-def _command(adapter: Adapter) -> str:
-    """Return the command that runs the study; of paths only the last part."""
-    plan = adapter.plan
-    sets = [f"--set {shlex.quote(f'{name}={_shortened(value)}')}" for name, value in plan.sets.items()]
-    return " ".join(["offdiag run", plan.study.name, "--scale", plan.scale, *sets])
-
-
-def _shortened(value: str) -> str:
-    scheme, path = ("dir:", value.removeprefix("dir:")) if value.startswith("dir:") else ("", value)
-    return f"{scheme}{PurePath(path).name}" if scheme or path.startswith(("/", "~", ".")) else value
 
 
 def _facts(adapter: Adapter) -> Iterator[str]:

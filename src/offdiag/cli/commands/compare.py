@@ -3,10 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from offdiag.cli.options import AsJson, Scale, Sets, StoreFolder, StudyName, planned
-from offdiag.cli.tables import printable, show_json, show_stacked
+from offdiag.cli.tables import say, show_json, show_stacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,13 +39,14 @@ def _show(title: str, frame: "pd.DataFrame", *, as_json: bool) -> None:
     if as_json:
         show_json([{name: None if value in NO_BOUND else value for name, value in row.items()} for row in rows])
         return
-    show_stacked(title, COLUMNS, [[printable(field) for field in _worded(row)] for row in rows], NARROW, _heading)
+    show_stacked(title, COLUMNS, [_worded(row) for row in rows], NARROW, _heading)
     known = [row for row in rows if row["published"] is not None]
     both = [row for row in known if row["measured"] is not None]
-    typer.echo(
-        f"\n{len(known)} published numbers, {len(both)} of them measured here; "
-        f"{len(rows) - len(known)} that no reachable source gives.\n"
-        "A difference is that of model, wording and method at once, as far as they differ."
+    say(
+        "",
+        f"{len(known)} published numbers, {len(both)} of them measured here; "
+        f"{len(rows) - len(known)} that no reachable source gives.",
+        "A difference is that of model, wording and method at once, as far as they differ.",
     )
 
 

@@ -1,6 +1,5 @@
 """``offdiag data``: print or describe examples of a task's domain."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import typer
 
 from offdiag.cli.options import AsJson, DomainText, OfStudy, Sets, TaskName, chosen_domain
-from offdiag.cli.tables import json_text, show_json, show_table
+from offdiag.cli.tables import json_text, say, show_json, show_table
 
 Facts: TypeAlias = Mapping[str, Any]
 
@@ -43,7 +42,7 @@ def data(
     with chosen_domain(task_name, domain_text, sets, study) as (task, domain):
         form = "jsonl" if as_json else form
         if folder is not None:
-            typer.echo(f"{len(write_files(task, domain, seed, folder))} files in {folder}")
+            say(f"{len(write_files(task, domain, seed, folder))} files in {folder}")
             return
         examples = task.examples(domain, split, n, seed)
         if summary:
@@ -54,8 +53,10 @@ def data(
                 _show_description(found)
             return
         for e in examples:
-            line = e.problem if form == "text" else json_text(task.row(domain, e) if form == "chat" else asdict(e))
-            sys.stdout.write(f"{line}\n")
+            if form == "text":
+                say(*e.problem.split("\n"))
+            else:
+                say(json_text(task.row(domain, e) if form == "chat" else asdict(e)))
 
 
 def _show_description(found: Facts) -> None:

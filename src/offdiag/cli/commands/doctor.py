@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from offdiag.cli.options import AsJson, DeviceName, StoreFolder
-from offdiag.cli.tables import show_json, show_table
+from offdiag.cli.tables import say, show_json, show_table
 from offdiag.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def doctor(
         return int(wrong > 0)
     rows = [[f.mark, f.name, f.detail + (f" → {f.remedy}" if f.remedy else "")] for f in findings]
     show_table("offdiag doctor", ["", "what", "found"], rows, prose=["found"])
-    typer.echo(f"\n{wrong} of {len(findings)} not as they should be." if wrong else "\nAll is as it should be.")
+    say("", f"{wrong} of {len(findings)} not as they should be." if wrong else "All is as it should be.")
     return int(wrong > 0)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, command, planned
+from offdiag.cli.tables import say
 
 
 def export(
@@ -25,8 +26,8 @@ def export(
     wanted, place = planned(study, scale, sets), api.open_store(store)
     files = api.export(wanted, to=folder, store=place.root)
     for path, about in files:
-        typer.echo(f"not written: {about}" if path is None else f"{path}: {about}")
+        say(f"not written: {about}" if path is None else f"{path}: {about}")
     if all(path is not None for path, _ in files):
         return 0
-    typer.echo(f"Next: {command('run', wanted, place)}")
+    say(f"Next: {command('run', wanted, place)}")
     return 1

@@ -1,12 +1,11 @@
 """``offdiag grade``: grade completions that were made elsewhere."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from offdiag.cli.options import DomainText, OfStudy, Sets, TaskName, chosen_domain
-from offdiag.cli.tables import json_text
+from offdiag.cli.tables import json_text, say
 from offdiag.errors import UserError
 from offdiag.files import TextFile, json_lines
 from offdiag.identity import fingerprint
@@ -28,7 +27,7 @@ def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = No
             except UserError as error:
                 raise UserError(f"{where}: {error}") from error
             verdict = {"target": example.target, **asdict(task.grade(domain, example, record["completion"]))}
-            sys.stdout.write(json_text({**_beside(record, verdict), **verdict}) + "\n")
+            say(json_text({**_beside(record, verdict), **verdict}))
 
 
 def _beside(record: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:

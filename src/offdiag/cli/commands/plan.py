@@ -4,10 +4,8 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
-from offdiag.cli.tables import show_json, show_stacked, show_table
+from offdiag.cli.tables import say, show_json, show_stacked, show_table
 from offdiag.runtime import without_collection
 
 if TYPE_CHECKING:
@@ -40,16 +38,16 @@ def plan(
     if as_json:
         show_json(_json(wanted, survey, cost))
         return
-    typer.echo(f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale} · {wanted.size}\n")
+    say(wanted.study.title, f"{wanted.study.name} · {wanted.scale} · {wanted.size}", "")
     _show_counts(survey)
     _show_reasons(survey)
     if mixed := wanted.mixture(place, survey, beside_here=bool(needed)):
-        typer.echo(f"\n! {mixed}")
+        say("", f"! {mixed}")
     if needed:
         _show_cost(cost)
-        typer.echo(f"\nNext: {command('run', wanted, place, keyword)}")
+        say("", f"Next: {command('run', wanted, place, keyword)}")
     else:
-        typer.echo(f"\nNothing to run. Next: {command('report', wanted, place)}")
+        say("", f"Nothing to run. Next: {command('report', wanted, place)}")
 
 
 def _show_counts(survey: "list[StepState]") -> None:
@@ -66,7 +64,7 @@ def _show_counts(survey: "list[StepState]") -> None:
 def _show_reasons(survey: "list[StepState]") -> None:
     rows = [[str(s.state), f"{s.step.kind}/{s.step.name}", s.note] for s in survey if s.needed and s.note]
     if rows:
-        typer.echo("")
+        say()
         show_table("Stale or failed", ["state", "step", "why"], rows, prose=["why"])
 
 
@@ -76,12 +74,12 @@ def _show_cost(cost: "Cost") -> None:
         if rows:
             columns = list(rows[0])
             narrow = [name for name in columns if name != heading]
-            typer.echo("")
+            say()
             show_stacked(
                 title, columns, [list(row.values()) for row in rows], narrow, itemgetter(heading), right=columns[1:]
             )
     for note in cost.notes:
-        typer.echo(f"  {note}")
+        say(f"  {note}")
 
 
 def _word(state: "StepState") -> str:

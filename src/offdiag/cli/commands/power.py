@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offdiag.cli.options import AsJson, Scale, Sets, StoreFolder, planned
-from offdiag.cli.tables import show_json, show_table
+from offdiag.cli.tables import say, show_json, show_table
 from offdiag.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def power(
     )
     show_table(title, COLUMNS, [_worded(row) for row in rows], right=COLUMNS)
     if not seed_sd:
-        typer.echo("Without --seed-sd this is about these very models: it says nothing of other seeds.")
+        say("Without --seed-sd this is about these very models: it says nothing of other seeds.")
 
 
 def _planned(
@@ -105,10 +105,10 @@ def _of_study(study: str, scale: str, sets: Any, store: Any, settings: dict[str,
         for row in table.to_dict("records")
     ]  # fmt: skip
     show_table(title, OF_STUDY, rows, right=OF_STUDY[2:])
-    typer.echo(
-        "sd of seeds, detectable and gap in points; needed: items at these seeds, seeds at these items\n"
-        "(inf: no number would do). With one seed nothing is known of others.\n"
-        "All columns: --json, or table precision of the report."
+    say(
+        "sd of seeds, detectable and gap in points; needed: items at these seeds, seeds at these items",
+        "(inf: no number would do). With one seed nothing is known of others.",
+        "All columns: --json, or table precision of the report.",
     )
 
 

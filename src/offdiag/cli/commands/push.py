@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from offdiag.cli.options import StoreFolder
-from offdiag.cli.tables import printable
+from offdiag.cli.options import OfStudy, StoreFolder
+from offdiag.cli.tables import say
 from offdiag.errors import UserError
 
 
@@ -15,19 +15,23 @@ def push(
     yes: Annotated[bool, typer.Option("--yes", help="Upload; without it nothing leaves this machine.")] = False,
     public: Annotated[bool, typer.Option("--public", help="Let anybody see it; private otherwise.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the card and upload nothing.")] = False,
+    study: OfStudy = None,
     store: StoreFolder = None,
 ) -> None:
-    """Upload a trained adapter with a card that says what it is."""
+    """Upload a trained adapter with a card that says what it is.
+
+    That of a study file is pushed with --study my_study.py: what a store names is not run.
+    """
     from offdiag.api import open_store
     from offdiag.sharing import find_adapter, model_card, push_adapter
     from offdiag.sharing.push import check_repo
 
     check_repo(repo)
     place = open_store(store)
-    adapter = find_adapter(place, arm)
+    adapter = find_adapter(place, arm, study)
     card = model_card(adapter, repo, place)
     if dry_run:
-        typer.echo("\n".join(printable(line) for line in card.splitlines()))
+        say(*card.removesuffix("\n").split("\n"))
         return
     if not yes:
         seen = "for anybody to see" if public else "private"
@@ -36,4 +40,4 @@ def push(
         )
     from huggingface_hub import HfApi
 
-    typer.echo(f"Pushed: {push_adapter(HfApi(), adapter, repo, card, public=public)}")
+    say(f"Pushed: {push_adapter(HfApi(), adapter, repo, card, public=public)}")

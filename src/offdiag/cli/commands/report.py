@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, Versions, command, planned
+from offdiag.cli.tables import say
 
 
 def report(
@@ -26,7 +27,7 @@ def report(
     wanted, place = planned(study, scale, sets), open_store(store, versions)
     made = make_report(wanted, place, folder)
     show_results(made.results, wanted.design.analyses)
-    typer.echo(f"\nReport: {made.page}")
+    say("", f"Report: {made.page}")
     if lacking := made.results.lacking():
         steps = ", ".join(f"{n} {state}" for state, n in lacking.items())
-        typer.echo(f"Steps that it still lacks: {steps}.\nNext: {command('run', wanted, place)}")
+        say(f"Steps that it still lacks: {steps}.", f"Next: {command('run', wanted, place)}")

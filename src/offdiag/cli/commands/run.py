@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
-from offdiag.cli.tables import show_table
+from offdiag.cli.tables import say, show_table
 from offdiag.errors import UserError
 from offdiag.runtime import TOKEN_BUDGET, Runtime, available_cores
 
@@ -42,8 +42,8 @@ def run(
     survey = plan.survey(place)
     pending = sum(state.needed for state in survey)
     if not pending:
-        typer.echo(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
-        typer.echo(f"Next: {command('report', plan, place)}")
+        say(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
+        say(f"Next: {command('report', plan, place)}")
         return 0
     with watcher_for(pending) as watcher:
         summary = run_plan(
@@ -70,17 +70,17 @@ def _show(plan: "Plan", store: "Store", keyword: str | None, summary: "Summary",
     from offdiag.gather import gather
 
     results = gather(plan, store)
-    typer.echo("")
+    say()
     show_results(results, plan.design.analyses if keyword is None else ())
     if watcher.failures:
         show_table("\nNot done", ["state", "steps", "reason"], _reasons(watcher.failures), prose=["reason"])
     counts = f"{summary.done} of {summary.planned} steps done"
     lost = [f"{n} {word}" for n, word in zip(summary[2:], ("failed", "busy elsewhere", "blocked"), strict=True) if n]
-    typer.echo("\n" + ", ".join([counts, *lost]) + ".")
+    say("", ", ".join([counts, *lost]) + ".")
     if summary.complete:
-        typer.echo(f"Next: {command('report', plan, store)}")
+        say(f"Next: {command('report', plan, store)}")
         return 0
-    typer.echo(f"To try again: {command('run', plan, store, keyword)}")
+    say(f"To try again: {command('run', plan, store, keyword)}")
     return 1
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from offdiag.cli.options import AsJson, CellName, StoreFolder
-from offdiag.cli.tables import printable, show_json
+from offdiag.cli.options import AsJson, CellName, OfStudy, StoreFolder
+from offdiag.cli.tables import say, show_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -43,15 +43,19 @@ class Opened(NamedTuple):
 def show(
     cell: CellName,
     n: Annotated[int, typer.Option("--n", min=0, metavar="N", help="How many records.")] = 3,
+    study: OfStudy = None,
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a prompt as the model sees it, the loss mask, and records."""
+    """Show a prompt as the model sees it, the loss mask, and records.
+
+    A cell of a study file is shown with --study my_study.py: what a store names is not run.
+    """
     from offdiag.api import open_store
     from offdiag.inspection import find_planned
 
     place = open_store(store)
-    folder, step = find_planned(place, cell)
+    folder, step = find_planned(place, cell, study)
     found = _found(place, folder, step, n)
     if as_json:
         show_json({**found, "identity": step.canonical()})
@@ -138,34 +142,30 @@ def _tokens(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[str]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    typer.echo(f"{found['step']} ({found['state']})")
-    for name, value in found["summary"].items():
-        typer.echo(f"  {name}: {value}")
+    say(f"{found['step']} ({found['state']})", *(f"  {name}: {value}" for name, value in found["summary"].items()))
     if (mask := found["mask"]) is not None:
-        typer.echo(f"\nA training conversation: {mask['n_masked']} tokens masked out\n{_quoted(mask['masked'])}")
-        typer.echo(f"and {mask['n_learnt']} tokens that the loss sees\n{_quoted(mask['learnt'])}")
-        typer.echo(f"The tokens about their boundary\n{_bounded(mask['masked_tokens'], mask['learnt_tokens'])}")
+        say("", f"A training conversation: {mask['n_masked']} tokens masked out", *_quoted(mask["masked"]))
+        say(f"and {mask['n_learnt']} tokens that the loss sees", *_quoted(mask["learnt"]))
+        say("The tokens about their boundary", _bounded(mask["masked_tokens"], mask["learnt_tokens"]))
     if found["rendered"] is not None:
-        typer.echo(f"\nThe first prompt, as the model sees it\n{_quoted(found['rendered'])}")
-        about = "The tokens by which its choices are scored" if found["spans"] else "Its last tokens"
-        spans = found["spans"] or [[]]
-        typer.echo(f"{about}\n" + "\n".join(_bounded(found["tokens"], span) for span in spans))
+        say("", "The first prompt, as the model sees it", *_quoted(found["rendered"]))
+        say("The tokens by which its choices are scored" if found["spans"] else "Its last tokens")
+        say(*(_bounded(found["tokens"], span) for span in found["spans"] or [[]]))
     for record in found["records"]:
-        typer.echo()
         verdict = "right" if record["correct"] else "wrong" if record["status"] == "parsed" else "unparsed"
         flags = f" ({', '.join(record['flags'])})" if record["flags"] else ""
         found_it = "no answer found" if record["parsed"] is None else f"answer {record['parsed']}"
-        typer.echo(printable(f"{record['example']}: {verdict}{flags}, {found_it}, target {record['target']}"))
-        typer.echo(_quoted(record["completion"]))
+        say("", f"{record['example']}: {verdict}{flags}, {found_it}, target {record['target']}")
+        say(*_quoted(record["completion"]))
 
 
-def _quoted(text: str) -> str:
-    """Return each line behind a bar, control characters escaped: a terminal must not obey a model's output."""
-    return "\n".join(f"  | {printable(line)}" for line in text.split("\n"))
+def _quoted(text: str) -> list[str]:
+    """Return each line behind a bar."""
+    return [f"  | {line}" for line in text.split("\n")]
 
 
 def _bounded(before: Sequence[str], behind: Sequence[str]) -> str:
     """Return tokens in quotes with a double bar at their boundary, the last few before it and all behind it."""
     cut = ["…"] if len(before) > SHOWN else []
     shown = [*cut, *map(repr, before[-SHOWN:]), "‖", *map(repr, behind)]
-    return printable(f"  | {' '.join(shown)}")
+    return f"  | {' '.join(shown)}"

@@ -1,9 +1,7 @@
 """``offdiag status``: list the state of each step of a study in the store."""
 
-import typer
-
 from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, planned
-from offdiag.cli.tables import show_json, show_table
+from offdiag.cli.tables import say, show_json, show_table
 
 
 def status(
@@ -29,4 +27,4 @@ def status(
     rows = results.steps[["state", "folder", "note"]].values.tolist()
     show_table(f"{results.study} · {results.scale}", ["state", "step", "note"], rows, prose=["note"])
     lacking = ", ".join(f"{n} {state}" for state, n in results.lacking().items())
-    typer.echo(f"\nStill to be done: {lacking}." if lacking else "\nEverything is done.")
+    say("", f"Still to be done: {lacking}." if lacking else "Everything is done.")

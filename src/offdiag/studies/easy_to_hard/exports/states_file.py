@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.exports import Exported, Finished, StudyExport
+from offdiag.exports import Exported, Finished, StudyExport, file_in
+from offdiag.parameters import placeless
 from offdiag.steps import load_examples
 from offdiag.steps.hidden_states import load_states
 from offdiag.studies.easy_to_hard.measurements.state_sizes import StateSizes
@@ -49,7 +50,7 @@ class StatesFile(StudyExport):
             yield Exported(None, f"{name}: not encoded yet")
             return
         loaded = load_states(folder_of_states)
-        path = folder / f"{name}.safetensors"
+        path = file_in(folder, f"{name}.safetensors")
         part = path.with_name(path.name + ".part")
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {
@@ -66,7 +67,7 @@ class StatesFile(StudyExport):
         weights = states.weights
         release = "" if weights.converted is None else weights.converted.release
         return {
-            "model": weights.spec.source,
+            "model": placeless(weights.spec.source),
             "revision": weights.spec.revision or release,
             "dtype": weights.spec.dtype,
             "quantization": weights.spec.quantization,
