@@ -161,7 +161,7 @@ def export(
     results = gather(wanted, place)
 
     def finished(step: Step) -> Path | None:
-        return place.folder(step) if place.result(step) is not None else None
+        return place.folder(step) if place.result(step, "reading") is not None else None
 
     with data_at(wanted.data_dir):
         return [file for one in wanted.design.exports for file in one.write(results, finished, Path(to).expanduser())]

@@ -64,7 +64,9 @@ SOME_FACTORS = (
     Column("strategy", "text", "", "How training uses the proxy data."),
     Column("strength", "number", "", "Strength of that strategy."),
 )
-STATE = Column("state", "text", "", "`done`, `partial`, `missing` or `failed`; only what is done has an accuracy.")
+STATE = Column(
+    "state", "text", "", "`done`, `partial`, `missing`, `damaged` or `failed`; only what is done has an accuracy."
+)
 COUNTS = (
     Column("n_planned", "integer", "examples", "Examples that the evaluation asks."),
     Column("n", "integer", "examples", "Examples that are answered and graded."),

@@ -27,7 +27,7 @@ from offdiag.columns import (
 )
 from offdiag.errors import StoreError, UserError
 from offdiag.models.finite import NOT_FINITE
-from offdiag.models.flips import FILE, FlipRate
+from offdiag.models.flips import FILE, FlipRate, kept_rates
 from offdiag.planning import Plan, StepState
 from offdiag.results import Results
 from offdiag.stats import holm, median_interval
@@ -37,14 +37,14 @@ from offdiag.stats.replicated import accuracy
 from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import recover_jsonl
-from offdiag.store import State, Store, read_json
+from offdiag.store import State, Store
 from offdiag.study import Cell
 from offdiag.tasks import get_task
 
 
 def gather(plan: Plan, store: Store) -> Results:
     """Return the results of a study as far as the store has them; missing and failed cells are rows, too."""
-    survey = plan.survey(store)
+    survey = plan.survey(store, closely=True)
     states = {state.step.fingerprint: state.state for state in survey}
     whole = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
     found = {cell: [record for record in records if record["status"] != NOT_FINITE] for cell, records in whole.items()}
@@ -95,8 +95,7 @@ def _not_finite(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]])
 def _flips(plan: Plan, store: Store) -> Iterator[str]:
     """Yield a line on each model in 16 bits: how many of its answers change with the token budget."""
     specs = dict.fromkeys(step.answers.weights.spec for step in plan.cells.values())
-    place = store.root / FILE
-    rates = read_json(place, f"delete {place}") if place.exists() else {}
+    rates = kept_rates(store.root / FILE)
     for spec in specs:
         if spec.dtype != "float32":
             rate = FlipRate.kept(rates, spec)
@@ -215,6 +214,8 @@ def _failed(step: Step, states: Mapping[str, State]) -> bool:
 def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
     if states[step.fingerprint] is State.DONE:
         return "done"
+    if states[step.fingerprint] is State.DAMAGED:
+        return "damaged"
     if _failed(step, states):
         return "failed"
     begun = recover_jsonl(store.folder(step.answers) / "answers.partial.jsonl", repair=False)

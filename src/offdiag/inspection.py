@@ -116,14 +116,15 @@ def explain(store: Store, text: str, study: str | None = None) -> Reason:
         lines = in_words(differences(found.identity, step.canonical_form))
         current = f"{step.kind}/{step.folder_name} is {store.state(step)}"
         return Reason(name, "stale", (*lines, f"what the study asks for today: {current}"))
-    state = store.state(step)
+    state = store.state(step, care="reading")
     if state is State.DONE:
         finished = (store.result(step) or {}).get("finished", "")
         return Reason(name, state, (f"finished {finished}", f"fingerprint {step.fingerprint}"))
     lines = [
         f"needs {i.kind}/{i.folder_name}: {store.state(i)}" for i in step.inputs if store.state(i) is not State.DONE
     ]
-    return Reason(name, state, (*([store.error(step)] if store.error(step) else []), *lines))
+    said = store.damage(step, "reading") if state is State.DAMAGED else store.error(step)
+    return Reason(name, state, (*([said] if said else []), *lines))
 
 
 def find_planned(store: Store, text: str, study: str | None = None) -> tuple[Path, Step]:

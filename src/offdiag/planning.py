@@ -151,16 +151,28 @@ class Plan:
             whole = make_plan(self.study, self.scale, self.overrides)
         return whole.select(" ".join(self.words)) if self.words else whole
 
-    def survey(self, store: Store) -> list[StepState]:
-        """Return the state of each step; one is needed if an unfinished target depends on it."""
+    def survey(self, store: Store, *, closely: bool = False) -> list[StepState]:
+        """Return the state of each step; one is needed if it is damaged, or an unfinished target depends on it.
+
+        Results that will be read are looked at closely, see :meth:`Store.damage`: those that an unfinished step needs,
+        and with ``closely`` those that frames are made of.
+        """
         states = store.states(self.steps)
         ours = frozenset(states)
         needed: set[str] = set()
+
+        def lacking(step: Step, *, read: bool) -> bool:
+            if read and states[step.fingerprint] is State.DONE and store.damage(step, "reading"):
+                states[step.fingerprint] = State.DAMAGED
+            return states[step.fingerprint] is not State.DONE
+
         for step in reversed(self.steps):
-            target = isinstance(step, Grades | Measurement) or step.fingerprint in needed
-            if target and states[step.fingerprint] is not State.DONE:
+            target = isinstance(step, Grades | Measurement)
+            lacks = lacking(step, read=closely and (target or isinstance(step, Examples)))
+            damaged = states[step.fingerprint] is State.DAMAGED
+            if lacks and (target or damaged or step.fingerprint in needed):
                 needed.add(step.fingerprint)
-                needed.update(i.fingerprint for i in step.inputs if states[i.fingerprint] is not State.DONE)
+                needed.update(i.fingerprint for i in step.inputs if lacking(i, read=True))
         return [
             StepState(step, state, step.fingerprint in needed, _note(store, step, state, ours))
             for step, state in zip(self.steps, states.values(), strict=True)
@@ -290,6 +302,8 @@ def _keys(examples: Examples, fingerprint: str) -> frozenset[str]:
 def _note(store: Store, step: Step, state: State, ours: Collection[str]) -> str:
     if state is State.FAILED:
         return store.error(step)
+    if state is State.DAMAGED:
+        return store.damage(step, "reading")
     if state is not State.STALE:
         return ""
     return store.outdated.get(step.fingerprint) or summarise(store.reasons(step, ours))

@@ -14,6 +14,7 @@ from offdiag.cli.tables import json_text, printable
 from offdiag.errors import UserError
 from offdiag.study_files import STUDIES
 from support.cli_types import Finished, Said, cells
+from support.tiny_study import list_again
 
 Offdiag = Callable[..., Said]
 
@@ -135,6 +136,7 @@ def test_a_terminal_does_not_obey_a_models_output(offdiag: Offdiag, copied: Fini
     evil = "\x1b]0;owned\x07\x9b2J \u202e \ud800 \r\n<b>fine</b>"
     records = [json.loads(line) | {"completion": evil, "parsed": evil} for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    list_again(path.parent)
     for words in ((), ("--json",)):
         said = offdiag("show", path.parent.name, "--store", copied.store, *words)
         assert said.code == 0

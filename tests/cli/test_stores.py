@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from offdiag.planning import Plan
+from offdiag.planning import Plan, StepState
+from offdiag.store import Store
 from support.cli_types import Finished, Said, cells
 
 Offdiag = Callable[..., Said]
@@ -20,7 +21,12 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The stores that were looked through for all steps of a plan, once for each time."""
     found: list[Path] = []
     survey = Plan.survey
-    monkeypatch.setattr(Plan, "survey", lambda plan, store: found.append(store.root) or survey(plan, store))
+
+    def watched(plan: Plan, store: Store, *, closely: bool = False) -> list[StepState]:
+        found.append(store.root)
+        return survey(plan, store, closely=closely)
+
+    monkeypatch.setattr(Plan, "survey", watched)
     return found
 
 
@@ -38,13 +44,21 @@ def test_a_folder_that_is_no_store(mistake: Mistake, finished: Finished, tmp_pat
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": "0"}', '{"a": "\udcff"}'])
-def test_a_result_that_cannot_be_read(mistake: Mistake, copied: Finished, text: str) -> None:
+def test_a_result_that_cannot_be_read(offdiag: Offdiag, copied: Finished, tmp_path: Path, text: str) -> None:
     path = cells(copied.store)[0] / "result.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    for verb in ("plan", "status", "run", "report"):
-        said = mistake(verb, *copied.words, "--store", copied.store, code=1)
-        assert str(path.parent) in said
-        assert "delete" in said
+    words = (*copied.words, "--store", copied.store)
+    status = offdiag("status", *words)
+    assert status.code == 0
+    assert [line.split()[1] for line in status.out.splitlines() if line.startswith("damaged")] == [
+        f"cells/{path.parent.name}"
+    ]
+    assert offdiag("plan", *words).code == 0
+    assert offdiag("report", *words, "-o", tmp_path / "page").code == 0
+    run = offdiag("run", *words)
+    assert (run.code, run.err) == (0, "")
+    assert "1 of 1 steps done." in run.out
+    assert "damaged" not in offdiag("status", *words).out
 
 
 @pytest.mark.parametrize(
@@ -59,17 +73,20 @@ def test_a_cell_that_cannot_be_read(mistake: Mistake, copied: Finished, text: st
 
 
 @pytest.mark.parametrize("damage", ["torn", "missing"])
-def test_records_that_cannot_be_read(mistake: Mistake, copied: Finished, tmp_path: Path, damage: str) -> None:
+def test_records_that_are_damaged(offdiag: Offdiag, copied: Finished, tmp_path: Path, damage: str) -> None:
     folder = cells(copied.store)[0]
     path = folder / "records.jsonl"
     if damage == "torn":
         path.write_bytes(path.read_bytes()[:-20])
     else:
         path.unlink()
-    report = mistake("report", *copied.words, "--store", copied.store, "-o", tmp_path / "page", code=1)
-    assert "records.jsonl" in report
-    if damage == "torn":
-        assert "records.jsonl" in mistake("show", folder.name, "--store", copied.store, code=1)
+    report = offdiag("report", *copied.words, "--store", copied.store, "-o", tmp_path / "page")
+    assert (report.code, report.err) == (0, "")
+    assert "Steps that it still lacks: 1 damaged." in report.out
+    assert "records.jsonl" in (tmp_path / "page" / "index.html").read_text()  # the reason in its square
+    assert offdiag("show", folder.name, "--store", copied.store).out == f"cells/{folder.name} (damaged)\n"
+    why = offdiag("why", folder.name, "--store", copied.store).out
+    assert why.startswith(f"damaged: cells/{folder.name}\n  records.jsonl ")
 
 
 def test_several_cells_of_that_name_are_listed(mistake: Mistake, finished: Finished) -> None:

@@ -10,10 +10,9 @@ from offdiag.errors import StoreError, UserError
 from offdiag.gather import gather
 from offdiag.stats import holm
 from offdiag.stats.replicated import accuracy
-from offdiag.steps import load_answers
 from offdiag.steps.jsonl import append_jsonl, read_jsonl, write_jsonl
 from offdiag.store import Store
-from support.tiny_study import answer_by_hand, steps_of, tiny_plan
+from support.tiny_study import answer_by_hand, list_again, steps_of, tiny_plan
 
 N = 12
 
@@ -153,11 +152,7 @@ def test_columns_keep_their_types_at_every_stage(plan, store):
 
 def test_an_unparsed_answer_is_wrong_and_counted(plan, store):
     step = next(step for step in steps_of(plan, "answers") if step.name.startswith(ZERO))
-    answer_by_hand(store, step, lambda i: True)
-    records = load_answers(store.folder(step))
-    write_jsonl(
-        store.folder(step) / "answers.jsonl", [{**r, "completion": "No idea."} for r in records[:3]] + records[3:]
-    )
+    answer_by_hand(store, step, lambda i: True, lambda r: {**r, "completion": "No idea."} if r["index"] < 3 else r)
     assert run_plan(plan.select(ZERO), store).complete
     cell = row(gather(plan, store), ZERO)
     assert (cell["n"], cell["n_correct"], cell["n_unparsed"]) == (N, N - 3, 3)
@@ -170,6 +165,7 @@ def test_two_records_of_one_example_are_no_results(plan, store):
     cell = next(step for step in steps_of(plan, "cells") if ZERO in step.name)
     path = store.folder(cell) / "records.jsonl"
     write_jsonl(path, [record | {"example": "same"} for record in read_jsonl(path)])
+    list_again(path.parent)
     with pytest.raises(StoreError, match="has two records of one example, so no difference can be paired"):
         gather(plan, store)
 

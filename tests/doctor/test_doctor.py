@@ -97,7 +97,8 @@ def test_a_copied_result_is_noticed(model_stub: Path, tmp_path: Path) -> None:
     for step in (mine, other):
         answer_by_hand(store, step, lambda i: True)
     (store.folder(mine) / "result.json").write_bytes((store.folder(other) / "result.json").read_bytes())
-    assert "different fingerprints" in examined(store.root)["finished steps"].detail
+    detail = examined(store.root)["finished steps"].detail
+    assert detail.startswith(f"1 damaged: {store.folder(mine)}: ")
 
 
 def test_answers_of_a_model_depend_on_neither_batch_nor_cache(tiny_model: Path, tmp_path: Path) -> None:

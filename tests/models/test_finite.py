@@ -14,7 +14,7 @@ from offdiag.gather import gather
 from offdiag.models.finite import NOT_FINITE
 from offdiag.models.lm import LM
 from offdiag.steps import LoglikelihoodChoices, load_records
-from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.jsonl import read_jsonl
 from offdiag.store import Store
 from offdiag.tasks import Example
 from support.lms import answers, tiny_lm
@@ -72,12 +72,9 @@ def test_no_choice_is_taken_where_a_score_is_not_finite(lm, model_stub):
 
 def test_errors_are_in_no_rate_and_in_the_open(model_stub, tmp_path):
     plan, store = tiny_plan(model_stub, n_eval=12), Store(tmp_path / "store")
-    for step in steps_of(plan, "answers")[:1]:
-        answer_by_hand(store, step, lambda i: i < 6)
-        file = store.folder(step) / "answers.jsonl"
-        spoilt = [{**r, "completion": "", "finish": NOT_FINITE} if r["index"] >= 8 else r for r in read_jsonl(file)]
-        write_jsonl(file, spoilt)
-        assert run_plan(plan.select(step.name), store).complete
+    step, spoilt = steps_of(plan, "answers")[0], {"completion": "", "finish": NOT_FINITE}
+    answer_by_hand(store, step, lambda i: i < 6, lambda r: {**r, **spoilt} if r["index"] >= 8 else r)
+    assert run_plan(plan.select(step.name), store).complete
     results = gather(plan, store)
     cell = results.cells[results.cells["state"] == "done"].iloc[0]
     assert (cell["n_planned"], cell["n"], cell["n_correct"], cell["n_errors"]) == (12, 8, 6, 4)

@@ -15,7 +15,7 @@ from offdiag.models import ModelSpec, flips
 from offdiag.models.flips import FlipRate, flip_rate
 from offdiag.runtime import Runtime
 from offdiag.steps import Weights
-from offdiag.store import Store, read_json, write_json
+from offdiag.store import Store, write_json
 
 if TYPE_CHECKING:
     from offdiag.models.inference.proof import PathVerdict
@@ -107,7 +107,7 @@ def _flip_rate(model: "LM", spec: ModelSpec, runtime: Runtime, store: Store) -> 
     large, small = (LM(model.model, model.tokenizer, token_budget=budget, verdict=model.verdict) for budget in budgets)
     rate = flip_rate(large, small, budgets)
     place = store.root / flips.FILE
-    rates = read_json(place, f"delete {place}") if place.exists() else {}
+    rates = flips.kept_rates(place)
     if store.root.is_dir():
         write_json(place, {**rates, flips.key(spec): rate.to_json()})
     return rate

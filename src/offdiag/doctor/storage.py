@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from offdiag.doctor.finding import Finding
-from offdiag.errors import StoreError
 from offdiag.lease import held
-from offdiag.store import FORMAT, Store, read_json
+from offdiag.store import FORMAT, Store, look_at
 
 # Less free space than this will not hold a converted model and a few trained ones.
 ENOUGH_BYTES = 5 * 2**30
@@ -20,17 +19,24 @@ def storage(store: Store) -> list[Finding]:
         return [*findings, Finding("store", True, f"{store.root} does not exist yet; the first run makes it")]
     folders = sorted(path for path in store.root.glob("*/*") if path.is_dir())
     finished = [folder for folder in folders if (folder / "result.json").exists()]
-    broken = [f"{folder}: {reason}" for folder in finished if (reason := _broken(folder))]
+    damaged = {folder: reason for folder in folders if (reason := "; ".join(look_at(folder, "sizes").damage))}
+    broken = [f"{folder}: {reason}" for folder, reason in damaged.items()]
     leases = [folder / "lease.json" for folder in folders if (folder / "lease.json").exists()]
     dead = [path for path in leases if not held(path)]
-    rest = [f for f in folders if f not in finished and not held(f / "lease.json")]
+    rest = [f for f in folders if f not in finished and f not in damaged and not held(f / "lease.json")]
     failed = [folder for folder in rest if (folder / "error.txt").exists()]
     half = [folder for folder in rest if folder not in failed]
     detail = f"{store.root}: format {FORMAT}, {len(finished)} finished steps, {len(leases) - len(dead)} at work"
     return [
         *findings,
         Finding("store", True, detail),
-        _list("finished steps", broken, "unreadable", "delete their folders and run again", bad=False),
+        _list(
+            "finished steps",
+            broken,
+            "damaged",
+            "run again, which does them anew",
+            bad=False,
+        ),
         _list(
             "failed steps",
             [_failure(f) for f in failed],
@@ -51,17 +57,6 @@ def _disk(root: Path) -> Finding:
         "" if ok else f"free some space, or give a store on another disk; {ENOUGH_BYTES / 2**30:.0f} GiB are enough"
     )
     return Finding("disk", ok, f"{free / 2**30:.1f} GiB free at {place}", remedy)
-
-
-def _broken(folder: Path) -> str:
-    """Return why a finished step cannot be used, or nothing."""
-    try:
-        result, cell = read_json(folder / "result.json"), read_json(folder / "cell.json")
-    except StoreError as error:
-        return str(error)
-    if result.get("fingerprint") != cell.get("fingerprint"):
-        return "result.json and cell.json have different fingerprints"
-    return ""
 
 
 def _failure(folder: Path) -> str:

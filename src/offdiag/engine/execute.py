@@ -90,7 +90,14 @@ class StepWork:
     on_progress: Callable[[int, int], None] = field(default=lambda done, total: None)
 
     def output(self, step: Step) -> Path:
-        """Return the folder of a finished input."""
+        """Return the folder of a finished input, whose files are what they were when it was finished.
+
+        Raises:
+            StoreError: they are not; the input is set aside.
+        """
+        if why := self.store.damage(step, "reading"):
+            self.store.set_aside(step, why)
+            raise StoreError(f"{step.kind}/{step.name} is damaged ({why}): run again, which makes it anew")
         return self.store.folder(step)
 
     def model(self, weights: Weights) -> "LM":

@@ -6,9 +6,11 @@ last bits of the states differ; in 16 bits these bits are coarse, and an answer 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from offdiag.models.spec import ModelSpec
+from offdiag.strict_json import loads
 
 if TYPE_CHECKING:
     from offdiag.models.lm import LM
@@ -40,8 +42,11 @@ class FlipRate:
     @classmethod
     def kept(cls, rates: Mapping[str, Any], spec: ModelSpec) -> Self | None:
         """Return the rate of a model among those that a store keeps; None where it was not measured."""
-        found = rates.get(key(spec))
-        return None if found is None else cls(**{**found, "budgets": tuple(found["budgets"])})
+        try:
+            found = rates[key(spec)]
+            return cls(**{**found, "budgets": tuple(found["budgets"])})
+        except (KeyError, TypeError):
+            return None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields for the file of the store."""
@@ -52,6 +57,15 @@ class FlipRate:
             f"{self.completions} of {self.n} completions and {self.choices} of {self.n} choices change between the "
             f"token budgets {self.budgets[0]} and {self.budgets[1]}, max |Δ log-prob| {self.nats:.1e}"
         )
+
+
+def kept_rates(path: Path) -> dict[str, Any]:
+    """Return the rates that a store keeps in ``path``; none where the file is not there or cannot be read."""
+    try:
+        found = loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def key(spec: ModelSpec) -> str:

@@ -15,6 +15,7 @@ STATES = {
     "missing": "not run",
     "stale": "stale",
     "failed": "failed",
+    "damaged": "damaged",
     "blocked": "blocked",
 }
 # What a cell measured, as opposed to what it is; every other column of ``Results.cells`` is a factor.

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from offdiag.errors import UserError
+from offdiag.errors import StoreError, UserError
 from offdiag.inspection import Description
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan
@@ -55,10 +55,8 @@ def find_adapter(store: Store, text: str, study: str | None = None) -> Adapter:
         raise UserError(
             f"{found.folder.name} is not what study {plan.study.name} asks for today: type `offdiag why` and its name"
         )
-    if store.state(step) is not State.DONE:
-        raise UserError(
-            f"{found.about.name} is not finished ({store.state(step)}): type `offdiag run {plan.command}` first"
-        )
+    if (state := store.state(step, care="reading")) is not State.DONE:
+        raise UserError(f"{found.about.name} is not finished ({state}): type `offdiag run {plan.command}` first")
     if step.base is None:
         raise UserError(f"{found.about.name} is a whole model, not an adapter: only adapters are pushed")
     return Adapter(step, found.folder, plan, step.base.spec, tuple(_stages(store, step.base, found.about.name)))
@@ -68,7 +66,7 @@ def _one(store: Store, text: str) -> _Found:
     folders = sorted(path.parent for path in (store.root / "training").glob("*/cell.json"))
     if not folders:
         raise UserError(f"no training is in the store {store.root}: run a study first, or give another with --store")
-    known = [_Found(folder, Description.of(folder)) for folder in folders]
+    known = [_Found(folder, about) for folder in folders if (about := _description(folder)) is not None]
     known = [one for one in known if one.about.identity["@"] != f"training/{Merged.tag}"]
     ways = (
         lambda one: text in (one.about.name, one.folder.name, one.folder.name.rpartition("-")[2]),
@@ -83,6 +81,14 @@ def _one(store: Store, text: str) -> _Found:
     names = [one.about.name for one in known]
     near = get_close_matches(text, names, n=3, cutoff=0.3) or names
     raise UserError(f"no training {text!r} in {store.root}; the nearest: {_listed(near)}")
+
+
+def _description(folder: Path) -> Description | None:
+    """Return what a folder says of its training; None where that cannot be read, which must not hide the others."""
+    try:
+        return Description.of(folder)
+    except StoreError:
+        return None
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -101,6 +107,6 @@ def _stages(store: Store, start: Weights, name: str) -> Iterator[tuple[Trained, 
     adapter = start.trained.adapter
     yield from _stages(store, adapter.base, name)
     below = start.trained.adapter.trained
-    if store.state(below) is not State.DONE:
+    if store.state(below, care="reading") is not State.DONE:
         raise UserError(f"{name} stands on {below.name}, which is no longer in the store; run its study again")
     yield below, store.folder(below)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from offdiag.durable import beside, move
 from offdiag.errors import StoreError
 from offdiag.strict_json import dumps, loads
 
@@ -24,8 +25,16 @@ def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
     return content
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON under a temporary name and move it into place."""
-    part = path.with_name(path.name + ".part")
+def write_json(path: Path, content: dict[str, Any], *, to_disk: bool = True) -> None:
+    """Write an object, whole or not at all: under a temporary name, which is then moved into place.
+
+    Args:
+        path: of the file. content: the object. to_disk: whether it must outlive a power cut, too, which takes some
+            milliseconds.
+    """
+    part = beside(path)
     part.write_text(dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    if to_disk:
+        move(part, path)
+    else:
+        os.replace(part, path)

@@ -5,8 +5,9 @@ store.json                       the format of the store
 cells/<human-name>-<hash8>/
 cell.json                      what the step is: its identity, and which study asked for it first
 records.jsonl …                artifacts
-result.json                    written last: its existence means that the step is complete
+result.json                    written last, when all others are on the disk: the step is complete
 error.txt                      the traceback of the last try, if it failed
+damaged.json                   why a result must not be used, until the step is done again
 lease.json                     who is at work in here, with a heartbeat
 """
 
@@ -21,13 +22,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from offdiag.durable import sync, sync_tree
 from offdiag.errors import StoreError, UserError
 from offdiag.identity import Difference, Json, differences
 from offdiag.lease import held, lease
 from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
+from offdiag.store.finished import SET_ASIDE, Finished, look_at
 from offdiag.store.json_files import read_json, write_json
+from offdiag.store.manifest import RESULT, Care, manifest_of
 
 FORMAT = 1
 
@@ -40,6 +44,7 @@ class State(StrEnum):
     STALE = "stale"
     FAILED = "failed"
     BUSY = "busy"
+    DAMAGED = "damaged"
 
 
 class Store:
@@ -58,15 +63,13 @@ class Store:
         self.outdated: dict[str, str] = {}  # by the fingerprints of steps, why their results are not taken
         self._known_earlier: dict[str, Path | None] = {}
         self._provenance: dict[str, Mapping[str, Any]] = {}
-        marker = root / "store.json"
-        if marker.exists():
-            found = read_json(marker, f'write {{"format": {FORMAT}}} into it').get("format")
-            if found != FORMAT:
-                raise StoreError(
-                    f"the store {root} has format {found}, this offdiag reads format {FORMAT}: "
-                    "use the version that wrote it, or give another folder with --store"
-                )
-        elif root.exists() and (not root.is_dir() or _strangers(root)) and not marker.exists():
+        found = _format(root)
+        if found is not None and found != FORMAT:
+            raise StoreError(
+                f"the store {root} has format {found!r}, this offdiag reads format {FORMAT}: "
+                "use the version that wrote it, or give another folder with --store"
+            )
+        if found is None and root.exists() and (not root.is_dir() or _strangers(root)) and _format(root) is None:
             raise UserError(f"{root} is not an offdiag store (it has no store.json): give another folder with --store")
 
     def folder(self, step: Step) -> Path:
@@ -74,19 +77,22 @@ class Store:
         own = self.root / step.kind / step.folder_name
         return own if own.exists() else self._earlier(step) or own
 
-    def state(self, step: Step, besides: Collection[str] = ()) -> State:
-        """Return whether the step is done, busy, failed, stale or missing.
+    def state(self, step: Step, besides: Collection[str] = (), care: Care = "sizes") -> State:
+        """Return whether the step is done, busy, failed, damaged, stale or missing.
 
         ``besides`` are fingerprints of other steps of the plan: one of the same name, as in a sweep over a
-        hyper-parameter, does not make this one stale.
+        hyper-parameter, does not make this one stale. ``care`` is that of :meth:`damage`.
         """
         folder = self.folder(step)
         if not folder.exists():
             return self._undone(step, besides)
-        if self.result(step) is not None:
+        found = self._look(step, care)
+        if found.result is not None and not found.damage:
             return State.DONE
         if held(folder / "lease.json"):
             return State.BUSY
+        if found.damage:
+            return State.DAMAGED
         if (folder / "error.txt").exists():
             return State.FAILED
         return self._undone(step, besides)
@@ -125,6 +131,31 @@ class Store:
             self.result(step)
         return self._provenance.get(step.fingerprint, {})
 
+    def damage(self, step: Step, care: Care = "sizes") -> str:
+        """Return what is wrong with a finished result, in one line; nothing where it is whole, or not there.
+
+        ``care`` says how closely it is looked at: who reads its files looks at all that is in them.
+        """
+        return "; ".join(self._look(step, care).damage)
+
+    def set_aside(self, step: Step, why: str) -> None:
+        """Let nobody use a result that was found damaged; the next run does the step again."""
+        write_json(self.folder(step) / SET_ASIDE, {"why": why})
+        self._known_earlier.pop(step.fingerprint, None)  # it may have been under an earlier form of the identity
+
+    def _look(self, step: Step, care: Care) -> Finished:
+        """Return what the step's folder says of it; a result of another identity is damage, too."""
+        folder = self.folder(step)
+        found = look_at(folder, care)
+        if found.result is None:
+            return found
+        other = found.result.get("fingerprint")
+        if other != step.fingerprint and folder != self._earlier(step):
+            wrong = f"result.json has fingerprint {str(other)[:16]}, expected {step.fingerprint[:16]}: copied or edited"
+            return found._replace(damage=(*found.damage, wrong))
+        self._provenance[step.fingerprint] = found.result.get("provenance", {})
+        return found
+
     def discard(self, step: Step) -> None:
         """Delete the result of a step, unless another process is at work there."""
         folder = self.folder(step)
@@ -147,43 +178,31 @@ class Store:
         if step.fingerprint not in self._known_earlier:
             alike = self._finished.get((step.kind, _without_hash(step.folder_name)), [])
             others = [path for path in alike if path.name != step.folder_name]
-            found = [(read_json(path / "result.json").get("finished", ""), path) for path in others]
+            looked = [(look_at(path, "sizes"), path) for path in others]
+            found = [(one.result.get("finished", ""), path) for one, path in looked if one.result and not one.damage]
             same = (path for at, path in sorted(found, reverse=True) if _is_meant(step, path, at))
             self._known_earlier[step.fingerprint] = next(same, None)
         return self._known_earlier[step.fingerprint]
 
-    def result(self, step: Step) -> dict[str, Any] | None:
-        """Return the summary of a finished step, or None.
-
-        Raises:
-            StoreError: ``result.json`` cannot be read or belongs to another identity.
-        """
-        path = self.folder(step) / "result.json"
-        if not path.exists():
-            return None
-        result = read_json(path)
-        if result.get("fingerprint") != step.fingerprint and path.parent != self._earlier(step):
-            raise StoreError(
-                f"{path} has fingerprint {str(result.get('fingerprint'))[:16]}, expected {step.fingerprint[:16]}: "
-                f"it was copied or edited; delete {path.parent} and run again"
-            )
-        self._provenance[step.fingerprint] = result.get("provenance", {})
-        return result
+    def result(self, step: Step, care: Care = "sizes") -> dict[str, Any] | None:
+        """Return the content of ``result.json`` of a finished step that is whole, see :meth:`damage`, or None."""
+        found = self._look(step, care)
+        return None if found.damage else found.result
 
     def error(self, step: Step) -> str:
         """Return the last line of the traceback of a failed step."""
         path = self.folder(step) / "error.txt"
-        lines = path.read_text(encoding="utf-8").strip().splitlines() if path.exists() else []
+        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines() if path.exists() else []
         return lines[-1] if lines else ""
 
     def namesakes(self, step: Step, besides: Collection[str] = ()) -> list[dict[str, Any]]:
         """Return the ``cell.json`` of finished steps of the same name and another identity."""
         alike = self._finished.get((step.kind, _without_hash(step.folder_name)), [])
-        similar = [read_json(path / "cell.json") for path in alike if path.name != step.folder_name]
+        similar = [_description(path) for path in alike if path.name != step.folder_name]
         return [
             cell
             for cell in similar
-            if cell.get("name") == step.name and "identity" in cell and cell["fingerprint"] not in besides
+            if cell.get("name") == step.name and "identity" in cell and cell.get("fingerprint") not in besides
         ]
 
     def reasons(self, step: Step, besides: Collection[str] = ()) -> list[Difference]:
@@ -197,34 +216,57 @@ class Store:
 
     @contextmanager
     def claim(self, step: Step, origin: dict[str, Json]) -> Iterator[Path | None]:
-        """Lock the step's folder; yield it, or None where another process has it or just finished it."""
+        """Lock the step's folder; yield it, or None where another process has it or just finished it.
+
+        What a killed run left there is kept, what belongs to a damaged result is not.
+        """
         self._mark()
+        if self.folder(step).name != step.folder_name and (why := self.damage(step, "reading")):
+            self.set_aside(step, why)
         folder = self.folder(step)
         folder.mkdir(parents=True, exist_ok=True)
         with lease(folder / "lease.json") as mine:
-            if not mine or self.result(step) is not None:
+            found = self._look(step, "reading") if mine else Finished(None)
+            if not mine or (found.result is not None and not found.damage):
                 yield None
                 return
+            if found.damage:
+                self._clear(step, "; ".join(found.damage))
             (folder / "error.txt").unlink(missing_ok=True)
             cell = {"format": FORMAT, "kind": step.kind, "name": step.name, "fingerprint": step.fingerprint}
-            write_json(folder / "cell.json", {**cell, "identity": step.canonical_form, "origin": origin})
+            cell |= {"identity": step.canonical_form, "origin": origin}
+            write_json(folder / "cell.json", cell, to_disk=False)
             yield folder
 
+    def _clear(self, step: Step, why: str) -> None:
+        """Empty the folder of a damaged result, but for the lease; a run that is killed here leaves it damaged."""
+        self.set_aside(step, why)
+        for path in self.folder(step).iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif not path.name.startswith(("lease.json", SET_ASIDE)):
+                path.unlink(missing_ok=True)
+        (self.folder(step) / SET_ASIDE).unlink()
+
     def finish(self, step: Step, summary: dict[str, Json], provenance: dict[str, Json] | None = None) -> None:
-        """Write ``result.json``, the last of all files; from here on the step is done.
+        """Write ``result.json``, the last of all files, once the others are on the disk: the step is done.
 
         ``provenance`` says how the result came about; it is no part of the identity, and nothing is computed from it.
         """
+        folder = self.folder(step)
+        sync_tree(folder)
+        for above in (folder.parent, self.root):
+            sync(above)
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         result = {"fingerprint": step.fingerprint, "finished": finished, "summary": summary}
         result |= {"provenance": provenance} if provenance else {}
-        folder = self.folder(step)
-        write_json(folder / "result.json", result)
+        write_json(folder / RESULT, {**result, "files": manifest_of(folder)})
         if "_finished" in self.__dict__:  # it has been listed, and stays true
             self._finished.setdefault((step.kind, _without_hash(folder.name)), []).append(folder)
 
     def fail(self, step: Step, traceback: str) -> None:
         """Keep the traceback beside the artifacts."""
+        self._mark()
         folder = self.folder(step)
         folder.mkdir(parents=True, exist_ok=True)  # a worker may die before it has claimed the step
         (folder / "error.txt").write_text(traceback, encoding="utf-8", errors="backslashreplace")
@@ -266,16 +308,33 @@ class Store:
         return found
 
     def _mark(self) -> None:
-        if not (self.root / "store.json").exists():
+        if _format(self.root) is None:
             self.root.mkdir(parents=True, exist_ok=True)
             mine = self.root / f"store.json.{secrets.token_hex(4)}"  # several workers may be the first
             write_json(mine, {"format": FORMAT})
             os.replace(mine, self.root / "store.json")
 
 
+def _format(root: Path) -> object | None:
+    """Return the format that a store's marker names; None where none does, or a power cut left it empty."""
+    try:
+        found: object = read_json(root / "store.json").get("format", "unknown")
+    except StoreError:
+        return None
+    return found
+
+
 def _is_meant(step: Step, folder: Path, finished: str) -> bool:
-    cell = read_json(folder / "cell.json")
+    cell = _description(folder)
     return cell.get("name") == step.name and is_earlier_form(step, cell.get("identity", {}), finished)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    """Return what a folder says of its step; nothing where that cannot be read."""
+    try:
+        return read_json(folder / "cell.json")
+    except StoreError:
+        return {}
 
 
 def _without_hash(folder_name: str) -> str:
@@ -283,5 +342,6 @@ def _without_hash(folder_name: str) -> str:
 
 
 def _strangers(root: Path) -> bool:
-    """Return whether the folder holds files that no store would have."""
-    return any(not path.name.startswith("store.json") for path in root.iterdir())
+    """Return whether the folder holds files that no store would have; one with steps has lost its marker alone."""
+    known = any(root.glob("*/*/cell.json")) or (root / "store.json").exists()
+    return not known and any(not path.name.startswith("store.json") for path in root.iterdir())

@@ -68,10 +68,10 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
     from offdiag.methods.fine_tuning import FineTuned
     from offdiag.steps import ModelOutputs, load_records
 
-    result = store.result(step)
+    result = store.result(step, "reading")
     found: dict[str, Any] = {
         "step": f"{step.kind}/{folder.name}",
-        "state": str(store.state(step)),
+        "state": str(store.state(step, care="reading")),
         "summary": {} if result is None else result["summary"],
         "rendered": None,
         "tokens": None,
@@ -81,7 +81,7 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
     }
     needed = step.walk()
     tuned = next((s for s in needed if isinstance(s, FineTuned)), None)
-    if tuned is not None and _has(store, tuned.start) and store.result(tuned.examples) is not None:
+    if tuned is not None and _has(store, tuned.start) and store.result(tuned.examples, "reading") is not None:
         found["mask"] = _mask(store, tuned)._asdict()
     asked = next((s for s in needed if isinstance(s, ModelOutputs)), None)
     if asked is not None and found["records"] and _has(store, asked.weights):
@@ -92,7 +92,7 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
 def _has(store: "Store", weights: "Weights") -> bool:
     """Return whether the tokenizer can be loaded without a download."""
     if weights.converted is not None:
-        return store.result(weights.converted) is not None
+        return store.result(weights.converted, "reading") is not None
     return weights.spec.origin.is_here()
 
 
@@ -109,7 +109,7 @@ def _opened(store: "Store", asked: "ModelOutputs", prompt: str) -> Opened:
     tokenizer = load_tokenizer(weights.spec, _location(store, weights))
     chat = chat_of(tokenizer, asked.response_prefix, asked.chat)
     text, ids = chat.turn.opened(prompt), chat.asked(prompt)
-    if not isinstance(asked, LoglikelihoodChoices) or store.result(asked.examples) is None:
+    if not isinstance(asked, LoglikelihoodChoices) or store.result(asked.examples, "reading") is None:
         return Opened(text, _tokens(tokenizer, list(ids)), [])
     rows = chat.compared(prompt, load_examples(store.folder(asked.examples))[0].choices)
     start = rows[0].n_prompt

@@ -14,8 +14,9 @@ def status(
 ) -> None:
     """List the steps: the state of each, its folder, and why.
 
-    States: done, busy (another process works on it), failed, stale (a finished step of this name has another
-    identity), missing. The folder is the step's place below the store.
+    States: done, busy (another process works on it), failed, damaged (a file is not what it was when the step was
+    finished; run does it again), stale (a finished step of this name has another identity), missing. The folder is the
+    step's place below the store.
     """
     from offdiag.api import open_store
     from offdiag.gather import gather

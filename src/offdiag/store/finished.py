@@ -1,0 +1,84 @@
+"""What a finished step's folder says of itself, and whether that holds."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from offdiag.errors import StoreError
+from offdiag.identity import fingerprint
+from offdiag.store.json_files import read_json
+from offdiag.store.manifest import RESULT, Care, damages
+
+SET_ASIDE = "damaged.json"  # says why the result in its folder must not be used; the next run does the step again
+
+
+class Finished(NamedTuple):
+    """What was found in a folder.
+
+    Attributes:
+        result: the content of ``result.json``; None where there is none that can be read. damage: a line on each thing
+            that is wrong; what has any must not be used.
+        listed: whether the result lists its files, as those of earlier versions do not: theirs are taken as they are.
+    """
+
+    result: dict[str, Any] | None
+    damage: tuple[str, ...] = ()
+    listed: bool = False
+
+
+def look_at(folder: Path, care: Care) -> Finished:
+    """Return what a folder says of its step, looked at with ``care``; nothing of one that is not finished."""
+    if (folder / SET_ASIDE).exists():
+        return Finished(None, (_why_set_aside(folder / SET_ASIDE),))
+    if not (folder / RESULT).exists():
+        return Finished(None)
+    try:
+        result = read_json(folder / RESULT)
+    except StoreError:
+        return Finished(None, (f"{RESULT} is empty, cut off or no JSON",))
+    if not isinstance(result.get("summary"), dict) or not isinstance(result.get("provenance", {}), dict):
+        return Finished(None, (f"{RESULT} has no summary",))
+    listed = "files" in result
+    found = damages(folder, result["files"], care) if listed else _torn(folder / "cell.json")
+    return Finished(result, tuple(found), listed)
+
+
+def verify(folder: Path) -> Finished:
+    """Return what a folder says of its step, with everything checked that can be: each byte, and the fingerprints.
+
+    Of a result that lists no files (``listed`` is False) only the two JSON files can be checked.
+    """
+    found = look_at(folder, "whole")
+    if found.result is None:
+        return found
+    try:
+        cell = read_json(folder / "cell.json")
+    except StoreError:
+        return found._replace(damage=tuple(dict.fromkeys((*found.damage, "cell.json is missing or no JSON"))))
+    wrong = []
+    if fingerprint(cell.get("identity")) != cell.get("fingerprint"):
+        wrong.append("cell.json has an identity that is not that of its fingerprint")
+    if found.result.get("fingerprint") != cell.get("fingerprint"):
+        wrong.append(f"{RESULT} and cell.json have different fingerprints")
+    if folder.name.rpartition("-")[2] != str(cell.get("fingerprint"))[:8]:
+        wrong.append("the folder's name does not end with its fingerprint")
+    return found._replace(damage=(*found.damage, *wrong))
+
+
+def _torn(cell: Path) -> list[str]:
+    """Return a line if the description of a step was cut off, as by a power cut; one that is not there may be."""
+    try:
+        with cell.open("rb") as file:
+            file.seek(-2, 2)
+            whole = file.read() == b"}\n"
+    except FileNotFoundError:
+        return []
+    except OSError:
+        whole = False
+    return [] if whole else ["cell.json is empty or cut off"]
+
+
+def _why_set_aside(path: Path) -> str:
+    try:
+        return str(read_json(path).get("why"))
+    except StoreError:
+        return "it was found damaged by a run that was killed"
