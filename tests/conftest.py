@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from offdiag.study_files import forget_study_files
+from offdiag.python_files import forget_files
 from offdiag.tasks.data import ENV
 from support.tiny import make_tiny_model
 
@@ -45,7 +45,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_study_files() -> Iterator[None]:
     """Every test leaves a process that has loaded no study file."""
     yield
-    forget_study_files()
+    forget_files()
 
 
 @pytest.fixture

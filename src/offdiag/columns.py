@@ -72,7 +72,12 @@ COUNTS = (
     Column("n", "integer", "examples", "Examples that are answered and graded."),
     Column("n_correct", "integer", "examples", "Right answers."),
     Column("n_unparsed", "integer", "examples", "Answers in which nothing was found to grade; they count as wrong."),
-    Column("n_errors", "integer", "examples", "Examples to which the model gave no finite numbers; in no other count."),
+    Column(
+        "n_errors",
+        "integer",
+        "examples",
+        "Examples without finite numbers, or on which the grader failed.",
+    ),
     Column("n_paired", "integer", "examples", "Examples that the baseline answered too."),
 )
 MEASURES = (
@@ -119,7 +124,7 @@ RECORDS = (
     Column("problem", "text", "", "The bare problem."),
     Column("target", "text", "", "The right answer, as the grader compares it."),
     Column("parsed", "text", "", "The answer that was found in the completion; NA if none was."),
-    Column("status", "text", "", "`parsed` or `unparsed`; `not-finite` examples are in `cells.n_errors` alone."),
+    Column("status", "text", "", "`parsed` or `unparsed`; `not-finite`, `ungraded`: in `cells.n_errors` alone."),
     Column("flags", "text", "", "Remarks of the grader that change nothing, with commas between."),
     Column("correct", "boolean", "", "Whether the parsed answer is the target."),
     Column("n_tokens", "integer", "tokens", "Length of the completion, or of the chosen answer."),

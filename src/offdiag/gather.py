@@ -1,6 +1,6 @@
 """Gather the results of a plan from the store, as the frames that every shown number comes from."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +40,7 @@ from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
 from offdiag.tasks import get_task
+from offdiag.tasks.task import UNRATED
 
 
 def gather(plan: Plan, store: Store) -> Results:
@@ -47,7 +48,7 @@ def gather(plan: Plan, store: Store) -> Results:
     survey = plan.survey(store, closely=True)
     states = {state.step.fingerprint: state.state for state in survey}
     whole = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
-    found = {cell: [record for record in records if record["status"] != NOT_FINITE] for cell, records in whole.items()}
+    found = {cell: [record for record in records if record["status"] not in UNRATED] for cell, records in whole.items()}
     named = {name: cell for cell, name in plan.cell_names.items()}
     clusters = _clusters(plan, found)
     cells = [
@@ -74,6 +75,7 @@ def gather(plan: Plan, store: Store) -> Results:
         read_records=lambda name: whole[named[name]] if name in named else [],
         notices=(
             *_not_finite(plan, whole),
+            *_ungraded(plan, whole),
             *([mixed] if (mixed := plan.mixture(store, survey)) else []),
             *_flips(plan, store),
         ),
@@ -89,6 +91,19 @@ def _not_finite(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]])
     return (
         f"{sum(errors)} items in {spoilt} of {len(plan.cells)} cells are errors: the model gave numbers that are not "
         "finite (NaN or infinite). They are in no accuracy; column n_errors counts them.",
+    )
+
+
+def _ungraded(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
+    """Return a line on answers that the grader failed on, with its commonest error, if there are any."""
+    failed = [[record for record in own if record["status"] == "ungraded"] for own in records.values()]
+    if not (n := sum(map(len, failed))):
+        return ()
+    said = Counter(record["flags"][0] for own in failed for record in own if record["flags"])
+    why = f", mostly by {said.most_common(1)[0][0]}" if said else ""
+    return (
+        f"{n} answers in {sum(map(bool, failed))} of {len(plan.cells)} cells are ungraded: the grader failed on them"
+        f"{why}. They are in no accuracy; column n_errors counts them.",
     )
 
 

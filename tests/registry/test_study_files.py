@@ -9,7 +9,8 @@ import pytest
 
 from offdiag.cli import main
 from offdiag.errors import UserError
-from offdiag.study_files import forget_study_files, load_study
+from offdiag.python_files import forget_files
+from offdiag.study_files import load_study
 
 STUDY = """
 from offdiag.study import Design, StudyParams, study
@@ -57,9 +58,9 @@ def test_equally_named_modules_of_two_folders_are_not_confused(tmp_path: Path) -
     with pytest.raises(UserError, match=r"b/my_study\.py imports .*b/my_parts\.py, but .*a/my_parts\.py: rename one"):
         load_study(second)
     assert title_of(first) == "one"
-    forget_study_files()
+    forget_files()
     assert title_of(second) == "two"
-    forget_study_files()
+    forget_files()
     assert "my_parts" not in sys.modules
 
 
@@ -129,7 +130,7 @@ class RowCount(TableAnalysis):
     said = capsys.readouterr().err
     assert (ended.value.code, said.count("\n")) == (2, 1)
     assert "--study my_study.py" in said
-    forget_study_files()
+    forget_files()
 
 
 @pytest.mark.parametrize(

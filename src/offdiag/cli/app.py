@@ -111,7 +111,7 @@ def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
             code = _complain(f"{place}{error.strerror or error}; free it or give another place (--store, --output)", 1)
         except Exception as error:
             # an error in a person's own study is theirs to read in one line; one in offdiag keeps its traceback
-            from offdiag.study_files import culprit
+            from offdiag.python_files import culprit
 
             if (found := culprit(error)) is None:
                 raise

@@ -17,6 +17,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from offdiag.conversation import last_of, with_last, without_system
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.methods.method import Method, Predictor, default_style
@@ -79,18 +80,23 @@ class Demonstrations(Context):
         task = get_task(self.domain.task)
         if self.fixed is not None:
             shown = self._rendered(load_examples(work.output(self.fixed)))
-            return [few_shot_prompt(shown, prompt, task.preamble, task.separator) for prompt in bare]
+            return [self._before(shown, prompt) for prompt in bare]
         draws = [task.demonstrations(self.domain, query, self.k, self.seed) for query in queries]
         return [
-            few_shot_prompt(self._rendered(draw, query.id), prompt, task.preamble, task.separator)
+            self._before(self._rendered(draw, query.id), prompt)
             for draw, query, prompt in zip(draws, queries, bare, strict=True)
         ]
+
+    def _before(self, shown: Sequence[str], prompt: str) -> str:
+        """Return the prompt with demonstrations at the beginning of its last turn."""
+        task = get_task(self.domain.task)
+        return with_last(prompt, few_shot_prompt(shown, last_of(prompt), task.preamble, task.separator))
 
     def _rendered(self, demonstrations: Sequence[Example], *of: str) -> list[str]:
         task = get_task(self.domain.task)
         taught = with_label_noise(demonstrations, self.noise, noise_stream(self.seed, self.domain, *of))
         return [
-            f"{task.prompt(self.domain, shown, self.style)} "
+            f"{without_system(task.prompt(self.domain, shown, self.style))} "
             f"{task.response(self.domain, shown, rationale=self.rationale)}"
             for shown in taught
         ]
@@ -106,21 +112,23 @@ class InContext(Method):
         style: wording of the demonstrated questions; by default step-by-step with a rationale and direct without,
             so that the question asks for what its answer gives.
         noise: probability that a demonstration gets a random label, or the answer and rationale of another one.
+        balanced: each label in turn, where the task knows labels.
     """
 
     tag: ClassVar[str] = "in-context"
-    added: ClassVar[frozenset[str]] = frozenset({"noise"})
+    added: ClassVar[frozenset[str]] = frozenset({"noise", "balanced"})
     method: ClassVar[str] = "in-context"
     k: int = Field(ge=1)
     rationale: bool = True
     demonstrations: Literal["fixed", "per-query"] = "fixed"
     style: PromptStyle | None = None
     noise: float = Field(default=0.0, ge=0, le=1)
+    balanced: bool = False
 
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("in-context learning needs a training domain to take demonstrations from: set train=")
-        fixed = None
+        fixed, train = None, train.balanced() if self.balanced else train
         if self.demonstrations == "fixed":
             fixed = Examples(domain=train, split="train", n=self.k, seed=seed)
         context = Demonstrations(
@@ -140,4 +148,5 @@ class InContext(Method):
 
     def factors(self) -> dict[str, Scalar]:
         shown = {"rationale": self.rationale, "demonstrations": self.demonstrations}
-        return {"k": self.k, **shown, "noise": self.noise}
+        balanced = {"balanced": True} if self.balanced else {}
+        return {"k": self.k, **shown, **balanced, "noise": self.noise}

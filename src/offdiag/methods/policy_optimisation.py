@@ -132,6 +132,11 @@ def judge_of(domain: Domain, examples: Sequence[Example]) -> Judge:
 
     def judge(index: int, completion: str) -> Verdict:
         grade = task.grade(domain, examples[index], completion)
+        if grade.status == "ungraded":
+            raise UserError(
+                f"{domain}: the grader failed on an answer to {task.place(domain, 'train', examples[index])} "
+                f"({'; '.join(grade.flags)}): a reward cannot be made of that; mend the grader"
+            )
         return Verdict(parsed=grade.status == "parsed", correct=grade.correct)
 
     return judge

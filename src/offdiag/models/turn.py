@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from offdiag.conversation import Said, plain, turns_of
 from offdiag.errors import UserError, did_you_mean
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.template import ChatTemplate, Message
@@ -68,10 +69,12 @@ class Turn:
             UserError: the question is not whole in the text of the template, but for white space around it.
         """
         if self.template is None:
-            return f"{prompt}{self.prefix}"
+            return f"{plain(prompt)}{self.prefix}"
         text = self._render(prompt)
-        if prompt.strip() not in text:
-            raise UserError(f"the chat template changes the question {prompt[:60]!r}: word it otherwise")
+        for turn in turns_of(prompt):
+            if turn.text.strip() not in text:
+                what = "question" if turn.role == "user" else f"{turn.role} turn"
+                raise UserError(f"the chat template changes the {what} {turn.text[:60]!r}: word it otherwise")
         return text[: len(text) - self.blanks] + self.opening
 
     def with_reply(self, prompt: str, reply: str) -> str:
@@ -90,7 +93,7 @@ class Turn:
 
     def _render(self, prompt: str, reply: str | None = None) -> str:
         assert self.template is not None
-        said = [("user", prompt)] if reply is None else [("user", prompt), ("assistant", reply)]
+        said = turns_of(prompt) if reply is None else [*turns_of(prompt), Said("assistant", reply)]
         messages = [_message(role, text, parts=self.parts) for role, text in said]
         return self.template.render(messages, add_generation_prompt=reply is None, variables=self.variables)
 

@@ -13,6 +13,7 @@ from offdiag.steps.model_outputs import ModelOutputs, load_answers
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import Grade, get_task
 from offdiag.tasks.content import graded_identity
+from offdiag.tasks.task import UNRATED
 
 # The verdict on an item for which the model gave no finite numbers; no grader sees it.
 NO_ANSWER = Grade(parsed=None, status=NOT_FINITE, correct=False)
@@ -56,7 +57,7 @@ class Grades(Step):
             "n": len(records),
             "n_correct": sum(record["correct"] for record in records),
             "n_unparsed": sum(record["status"] == "unparsed" for record in records),
-            "n_errors": sum(record["status"] == NOT_FINITE for record in records),
+            "n_errors": sum(record["status"] in UNRATED for record in records),
         }
 
 

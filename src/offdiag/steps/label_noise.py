@@ -12,7 +12,7 @@ from offdiag.tasks import Domain, Example
 
 def noise_stream(seed: int, domain: Domain, *names: Name) -> np.random.Generator:
     """Return the random stream for a training domain; another domain (or draw of it) has another stream."""
-    return stream(seed, "label noise", domain.task, str(domain), *names)
+    return stream(seed, "label noise", domain.task, domain.seed_name, *names)
 
 
 def with_label_noise(examples: Sequence[Example], share: float, generator: np.random.Generator) -> list[Example]:

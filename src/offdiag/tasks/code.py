@@ -49,9 +49,17 @@ def code_of(cls: type, members: tuple[str, ...], beside: tuple[type, ...] = ()) 
     """
     classes = (cls, *beside)
     trees = {_top(base.__module__) for one in classes for base in one.__mro__} - _FOREIGN
-    search = _Search(classes, frozenset(trees))
+    search = _Search(classes, frozenset(trees), built_in=is_built_in(cls))
     search.members(members or _defined(cls))
-    return Code(hashlib.sha256("\n".join(sorted(search.units)).encode()).hexdigest(), tuple(sorted(search.files)))
+    return search.found()
+
+
+def code_of_function(module: str, name: str) -> Code:
+    """Return the code behind a function of a loaded module, as its file is now."""
+    search = _Search((), frozenset({_top(module)}), built_in=False)
+    if (source := source_of(module)) is not None:
+        search.top_level(source, name)
+    return search.found()
 
 
 def is_built_in(cls: type) -> bool:
@@ -62,11 +70,15 @@ def is_built_in(cls: type) -> bool:
 class _Search:
     """The units of code that were found, each once."""
 
-    def __init__(self, classes: tuple[type, ...], trees: frozenset[str]) -> None:
-        self.classes, self.trees, self.built_in = classes, trees, is_built_in(classes[0])
+    def __init__(self, classes: tuple[type, ...], trees: frozenset[str], *, built_in: bool) -> None:
+        self.classes, self.trees, self.built_in = classes, trees, built_in
         self.units: set[str] = set()
         self.files: set[str] = set()
         self.seen: set[object] = set()
+
+    def found(self) -> Code:
+        """Return the hash of all units, and the names of their files."""
+        return Code(hashlib.sha256("\n".join(sorted(self.units)).encode()).hexdigest(), tuple(sorted(self.files)))
 
     def members(self, names: Iterable[str]) -> None:
         """Add the members of the classes with these names, wherever a base class of this tree defines them."""
@@ -90,7 +102,7 @@ class _Search:
             self._without_source(base, name)
             return
         if "<locals>" in base.__qualname__:
-            self._top_level(source, _top(base.__qualname__))
+            self.top_level(source, _top(base.__qualname__))
             self.units.update(f"around {name}: {value}" for value in _closure(vars(base)[name]))
         for statement in found.body:
             if name in bound(statement):
@@ -115,9 +127,9 @@ class _Search:
             if first in inside:
                 self._through(inside[first], attributes)
             else:
-                self._top_level(source, first, attributes)
+                self.top_level(source, first, attributes)
 
-    def _top_level(self, source: Source, name: str, attributes: Sequence[str] = ()) -> None:
+    def top_level(self, source: Source, name: str, attributes: Sequence[str] = ()) -> None:
         """Add what a module binds to a name; of another module that it imports, only the attributes that are used."""
         known, value = syntax_of(source), getattr(sys.modules.get(source.name), name, None)
         if known is None or any(value is cls for cls in self.classes):
@@ -148,7 +160,7 @@ class _Search:
         if source is None or known is None:
             return
         if rest:
-            self._top_level(source, rest[0], rest[1:])
+            self.top_level(source, rest[0], rest[1:])
         elif id(known.tree) not in self.seen:
             self.seen.add(id(known.tree))
             for statement in known.tree.body:

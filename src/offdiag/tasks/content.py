@@ -61,7 +61,7 @@ def drawn_identity(domain: Domain, split: str, n: int, seed: int) -> dict[str, J
     """
     task = get_task(domain.task)
     version: dict[str, Json] = {"data_version": task.data_version}
-    if is_built_in(type(task)):
+    if not hashes_rows(task):
         return version
     key = ("rows hash", type(task), domain, split, n, seed)
     return {**version, "rows": {task.name: once(lambda: rows_hash(rows_of(domain, split, n, seed)), *key)}}
@@ -81,7 +81,7 @@ def worded_identity(
     """
     task = get_task(domain.task)
     version: dict[str, Json] = {"prompt_version": task.prompt_version}
-    if is_built_in(type(task)):
+    if not hashes_rows(task):
         return version
 
     def rendered() -> Iterable[object]:
@@ -90,8 +90,7 @@ def worded_identity(
             yield None if style is None else task.prompt(domain, example, style)
             yield None if rationale is None else task.response(domain, example, rationale=rationale)
 
-    code = task_code(task, "prompt").hash
-    return {**version, "prompt_code": {task.name: code}, "rendered": {task.name: _hash(rendered())}}
+    return {**version, **_code("prompt_code", task, "prompt"), "rendered": {task.name: _hash(rendered())}}
 
 
 def per_query_identity(domain: Domain, seed: int, style: PromptStyle, *, rationale: bool) -> dict[str, Json]:
@@ -100,24 +99,34 @@ def per_query_identity(domain: Domain, seed: int, style: PromptStyle, *, rationa
     Nobody knows which training rows they will be, so all of them count; of a split that never ends, the first 1000.
     """
     task = get_task(domain.task)
-    if is_built_in(type(task)):
+    if not hashes_rows(task):
         return {"data_version": task.data_version, "prompt_version": task.prompt_version}
     size = task.size(domain, "train")
     n = ENDLESS if size is None else size
     return {
         **drawn_identity(domain, "train", n, seed),
         **worded_identity(domain, lambda: rows_of(domain, "train", n, seed), style, rationale),
-        "draws_code": {task.name: task_code(task, "draws").hash},
+        **_code("draws_code", task, "draws"),
     }
 
 
 def graded_identity(domain: Domain) -> dict[str, Json]:
-    """Return what an identity says of a task's grader: the version, and a hash of another's code."""
+    """Return what an identity says of a task's grader: the version, its settings, and a hash of another's code."""
     task = get_task(domain.task)
     version: dict[str, Json] = {"extractor_version": task.extractor_version}
-    if is_built_in(type(task)):
-        return version
-    return {**version, "grader_code": {task.name: task_code(task, "grader").hash}}
+    own = task.grader_identity(domain)
+    grader: dict[str, Json] = {} if own is None else {"grader": own}
+    return {**version, **grader, **_code("grader_code", task, "grader")}
+
+
+def hashes_rows(task: Task[Any]) -> bool:
+    """Return whether identities hold hashes of a task's examples and prompts; mostly of those of others."""
+    return task.hashes_rows or not is_built_in(type(task))
+
+
+def _code(name: str, task: Task[Any], role: Role) -> dict[str, Json]:
+    """Return the hash of another's code, under its name in identities; nothing for a built-in task."""
+    return {} if is_built_in(type(task)) else {name: {task.name: task_code(task, role).hash}}
 
 
 def _hash(rows: Iterable[object]) -> str:

@@ -1,5 +1,6 @@
 """Parse the text form of a domain, ``base=8,digits=2``, as people type it."""
 
+import re
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,19 +9,22 @@ from offdiag.errors import UserError, complaints, did_you_mean
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.task import Task
 
+_PAIRS = {False: re.compile(","), True: re.compile(r",(?=\s*\w+\s*=)")}
+
 
 def parse_domain(task: Task[Any], text: str) -> Domain:
     """Parse ``name=value`` pairs with commas between, in any order, to a domain of ``task``.
 
     Parameters that are left out take their defaults; the empty text names the domain of all defaults. It reads back
-    what ``str(domain)`` writes.
+    what ``str(domain)`` writes, but for data of one's own. Where values are free texts, a comma ends one only if a name
+    and ``=`` follow.
 
     Raises:
         UserError: a pair has no ``=``, a name is unknown or given twice, a value is missing or out of range.
     """
     where = f"domain {text!r} of {task.name}"
     values: dict[str, str] = {}
-    for pair in filter(None, (part.strip() for part in text.split(","))):
+    for pair in filter(None, (part.strip() for part in _PAIRS[task.domain_type.free_text].split(text))):
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not name or not value:
             raise UserError(f"{where}: found {pair!r}, expected name=value{_for_example(task)}")

@@ -17,7 +17,8 @@ from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.stream import Loss, Stream, StreamPart
 
 PromptStyle: TypeAlias = Literal["direct", "step-by-step"]
-Status: TypeAlias = Literal["parsed", "unparsed", "not-finite"]
+Status: TypeAlias = Literal["parsed", "unparsed", "ungraded", "not-finite"]
+UNRATED: frozenset[Status] = frozenset({"ungraded", "not-finite"})  # in no rate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +49,8 @@ class Grade:
     Attributes:
         parsed: the answer that was found, or None.
         status: ``"unparsed"`` where no answer was found; always scored wrong and counted in a column of its own.
-            ``"not-finite"``, which no task gives, where the model has no answer: an error that no rate counts.
+            ``"ungraded"`` where the grader failed, with its error as a flag, and ``"not-finite"``, which no task
+            gives, where the model has no answer: errors that no rate counts.
         correct: whether ``parsed`` is the target.
         flags: remarks that do not change the verdict, e.g. ``("unterminated",)``.
         error: how far a parsed answer is off, at least 0 in the task's unit; None where right or wrong is all there is.
@@ -74,7 +76,8 @@ class Task(ABC, Generic[D]):
     ``preamble`` stands before demonstrations, ``separator`` between them and before the query. ``response_prefix``
     stands between a question and its reply where a model has no chat template. ``reads_data`` says that some data are
     not built in, but read from where :mod:`offdiag.tasks.data` says; a hash of what they are belongs to the domain's
-    identity then.
+    identity then. ``hashes_rows`` says that identities hold a hash of the examples and prompts that a step uses, as
+    they do for the tasks of other packages.
 
     The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
     examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes. A task of
@@ -93,6 +96,7 @@ class Task(ABC, Generic[D]):
     separator: ClassVar[str] = "\n"
     response_prefix: ClassVar[str] = "\n"
     reads_data: ClassVar[bool] = False
+    hashes_rows: ClassVar[bool] = False
 
     @abstractmethod
     def domains(self) -> Sequence[D]:
@@ -199,6 +203,14 @@ class Task(ABC, Generic[D]):
             UserError: as :meth:`examples` does.
         """
         return frozenset(self.key(domain, example) for example in self.examples(domain, split, n, seed))
+
+    def grader_identity(self, domain: D) -> Json:
+        """Return what grades depend on besides ``extractor_version``; None where that is all."""
+        return None
+
+    def place(self, domain: D, split: str, example: Example) -> str:
+        """Return where an example stands, for messages: its id, or file and line."""
+        return example.id
 
     def summary(self, domain: D) -> dict[str, Json]:
         """Return what a person should know of the data behind a domain; mostly nothing."""

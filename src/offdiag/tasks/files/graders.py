@@ -1,0 +1,277 @@
+"""Graders of the task ``files``, each named by a text.
+
+exact                  the reply is the target, up to white space; exact:case+punctuation forgives more
+choice                 the reply is the right choice, by its text or its letter
+number                 the reply's number is the target; number:0.01 and number:1% have a tolerance
+regex:PATTERN          what the pattern finds last (its group, if it has one) is the target
+contains               the target stands in the reply as whole words
+my_file.py:name        a function of yours: name(completion, target) or name(completion, target, example)
+"""
+
+import re
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Self
+
+from offdiag.errors import UserError, did_you_mean
+from offdiag.identity import Json
+from offdiag.tasks.extraction import Choices, canonical_number, choice_answer, number_answer, prepared
+from offdiag.tasks.files.function import GraderFunction
+from offdiag.tasks.task import Example, Grade
+
+_MARKED = re.compile(r"(?:^|\n)[ \t]*(?:final answer|answer)[ \t]*:[ \t]*|\bthe answer is:?[ \t]+", re.IGNORECASE)
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
+_SHOWN = 80
+
+
+class Grader(ABC):
+    """Grades completions against the target of an example."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    def of(cls, setting: str) -> Self:
+        """Return the grader with what stands behind its name and a colon; empty where nothing does.
+
+        Raises:
+            UserError: it cannot be set so.
+        """
+        if setting:
+            raise UserError(f"grader {cls.name}:{setting}: {cls.name} has no settings: write {cls.name}")
+        return cls()
+
+    @abstractmethod
+    def grade(self, example: Example, completion: str) -> Grade:
+        """Grade one completion."""
+
+    def identity(self) -> Json:
+        """Return what the grades depend on besides the version of the readers."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Exact(Grader):
+    """The reply is the target after both were normalised.
+
+    Attributes:
+        forgives: what does not count: ``case``, ``punctuation``, ``articles``, ``accents``; white space never does.
+    """
+
+    name: ClassVar[str] = "exact"
+    forgives: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, setting: str) -> Self:
+        wanted = [word for word in re.split(r"[+|]", setting) if word]
+        for word in wanted:
+            if word not in _NORMALISATIONS:
+                near = did_you_mean(word, _NORMALISATIONS)
+                raise UserError(f"grader exact:{setting}: unknown normalisation {word!r}; {near}there are "
+                                f"{', '.join(_NORMALISATIONS)}")  # fmt: skip
+        return cls(tuple(sorted(set(wanted))))
+
+    def grade(self, example: Example, completion: str) -> Grade:
+        reply, flags = prepared(completion)
+        if not reply or not reply.strip():
+            return Grade(parsed=None, status="unparsed", correct=False, flags=flags)
+        target = self.normal(example.target)
+        said = next((text for text in _answers(reply, example.target) if self.normal(text) == target), None)
+        answer = _answers(reply, example.target)[0] if said is None else said
+        return Grade(parsed=answer.strip()[:_SHOWN] if said is None else example.target, status="parsed",
+                     correct=said is not None, flags=flags)  # fmt: skip
+
+    def normal(self, text: str) -> str:
+        """Return a text without what does not count."""
+        for name in self.forgives:
+            text = _NORMALISATIONS[name](text)
+        return " ".join(text.split())
+
+    def identity(self) -> Json:
+        return {"exact": list(self.forgives)}
+
+
+def _answers(reply: str, target: str) -> list[str]:
+    """Return the parts of a reply that may be its answer: what follows its last "Answer:", or its first lines."""
+    marked = list(_MARKED.finditer(reply))
+    reply = (reply[marked[-1].end() :] if marked else reply).strip()
+    lines = [line for line in reply.split("\n") if line.strip()]
+    tall = len([line for line in target.split("\n") if line.strip()])
+    return ["\n".join(lines[:tall]) if lines else reply]
+
+
+def _without_punctuation(text: str) -> str:
+    return "".join(" " if unicodedata.category(c).startswith("P") else c for c in text)
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+_NORMALISATIONS: dict[str, Callable[[str], str]] = {
+    "accents": _without_accents,
+    "articles": lambda text: _ARTICLES.sub(" ", text),
+    "case": str.casefold,
+    "punctuation": _without_punctuation,
+}
+
+
+@dataclass(frozen=True)
+class Choice(Grader):
+    """The reply is the right choice, by its text or by its letter; most likely choices are graded by it, too.
+
+    Attributes:
+        letters: whether the prompt shows the choices with letters.
+    """
+
+    name: ClassVar[str] = "choice"
+    letters: bool = True
+
+    def grade(self, example: Example, completion: str) -> Grade:
+        answer, flags = choice_answer(completion, _choices(example.choices, self.letters))
+        return _verdict(answer, answer == example.target, flags)
+
+    def identity(self) -> Json:
+        return {"choice": self.letters}
+
+
+@lru_cache(maxsize=4096)
+def _choices(texts: tuple[str, ...], letters: bool) -> Choices:
+    return Choices(texts, letters=letters)
+
+
+@dataclass(frozen=True)
+class Number(Grader):
+    """The number of the reply is that of the target, within a tolerance.
+
+    Attributes:
+        tolerance: largest difference that counts as right, at least 0. relative: whether it is a share of the target.
+    """
+
+    name: ClassVar[str] = "number"
+    tolerance: float = 0.0
+    relative: bool = False
+
+    @classmethod
+    def of(cls, setting: str) -> Self:
+        bare = setting.removesuffix("%")
+        try:
+            tolerance = float(bare or 0)
+        except ValueError:
+            tolerance = -1.0
+        if not 0 <= tolerance < float("inf") or (setting and not bare):
+            raise UserError(f"grader number:{setting}: expected a tolerance, such as number:0.01 or number:1%")
+        return cls(tolerance / 100 if bare != setting else tolerance, bare != setting)
+
+    def grade(self, example: Example, completion: str) -> Grade:
+        answer, flags = number_answer(completion)
+        target = canonical_number(example.target)
+        if answer is None or target is None:
+            return _verdict(answer, False, flags)
+        if answer == target:
+            return _verdict(example.target, True, flags)
+        found, wanted = _value(answer), _value(target)
+        if self.tolerance == 0 or found is None or wanted is None:
+            return _verdict(answer, False, flags)
+        most = self.tolerance * (abs(wanted) if self.relative else 1)
+        return _verdict(answer, abs(found - wanted) <= most * (1 + 1e-12), flags)
+
+    def identity(self) -> Json:
+        return {"number": [self.tolerance, self.relative]}
+
+
+def _value(number: str) -> float | None:
+    """Return the value of a number in canonical form, which may be a fraction."""
+    above, slash, below = number.partition("/")
+    try:
+        return float(above) / float(below) if slash else float(number)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+@dataclass(frozen=True)
+class Regex(Grader):
+    """What a pattern finds last in the reply is the target, up to white space."""
+
+    name: ClassVar[str] = "regex"
+    pattern: re.Pattern[str] = re.compile("")
+
+    @classmethod
+    def of(cls, setting: str) -> Self:
+        if not setting:
+            raise UserError("grader regex: expected a pattern that finds the answer, such as regex:answer is (\\w+)")
+        try:
+            return cls(re.compile(setting))
+        except re.error as error:
+            raise UserError(f"grader regex:{setting}: no regular expression ({error}): mend it") from None
+
+    def grade(self, example: Example, completion: str) -> Grade:
+        reply, flags = prepared(completion)
+        found = list(self.pattern.finditer(reply or ""))
+        said = next((group for group in found[-1].groups() if group is not None), found[-1][0]) if found else None
+        if said is None:
+            return _verdict(None, False, flags)
+        right = said.split() == example.target.split()
+        return _verdict(example.target if right else said.strip()[:_SHOWN], right, flags)
+
+    def identity(self) -> Json:
+        return {"regex": self.pattern.pattern}
+
+
+class Contains(Grader):
+    """The target stands in the reply as whole words, whatever the case."""
+
+    name: ClassVar[str] = "contains"
+
+    def grade(self, example: Example, completion: str) -> Grade:
+        reply, flags = prepared(completion)
+        said, target = (" ".join(text.casefold().split()) for text in (reply or "", example.target))
+        if not said:
+            return _verdict(None, False, flags)
+        right = re.search(rf"(?<!\w){re.escape(target)}(?!\w)", said) is not None
+        return _verdict(example.target if right else said[:_SHOWN], right, flags)
+
+
+@dataclass(frozen=True)
+class Own(Grader):
+    """A function of the user's."""
+
+    name: ClassVar[str] = "own"
+    function: GraderFunction
+
+    def grade(self, example: Example, completion: str) -> Grade:
+        return self.function.grade(example, completion)
+
+    def identity(self) -> Json:
+        return {"code": self.function.code.hash}
+
+
+GRADERS: dict[str, type[Grader]] = {cls.name: cls for cls in (Exact, Choice, Number, Regex, Contains)}
+
+
+def grader_of(text: str) -> Grader:
+    """Return the grader of a text such as ``exact:case`` or ``my_file.py:grade``.
+
+    Raises:
+        UserError: there is no such grader, or its function cannot be loaded.
+    """
+    path, colon, function = text.rpartition(":")
+    if colon and path.endswith(".py"):
+        return Own(GraderFunction.load(path, function))
+    name, _, setting = text.partition(":")
+    if name not in GRADERS:
+        near = did_you_mean(name, GRADERS)
+        known: Sequence[str] = [*GRADERS, "my_file.py:function"]
+        raise UserError(f"no grader {text!r}; {near}there are {', '.join(known)}")
+    return _built_in(name, setting)
+
+
+@lru_cache(maxsize=64)
+def _built_in(name: str, setting: str) -> Grader:
+    return GRADERS[name].of(setting)
+
+
+def _verdict(parsed: str | None, correct: bool, flags: tuple[str, ...]) -> Grade:
+    return Grade(parsed=parsed, status="unparsed" if parsed is None else "parsed", correct=correct, flags=flags)

@@ -1,0 +1,166 @@
+"""The parts of a data set: which rows of its sources are trained on, and which are held out."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import chain, zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offdiag.errors import UserError
+from offdiag.tasks.data import once
+from offdiag.tasks.files.domain import AUTO, FilesDomain
+from offdiag.tasks.files.items import Items, items_of
+from offdiag.tasks.files.sources import Role, Source
+from offdiag.tasks.task import Example
+
+_MARKS = re.compile(r"[.,;:!?\"'`´’‘“”„«»()\[\]{}…–—]+")
+
+
+@dataclass
+class Part:
+    """Rows of one split of a domain.
+
+    Attributes:
+        items: of their source. places: of the rows among the items. labels: the choices of rows without their own.
+        dropped: rows that were left out because other sources ask the same.
+    """
+
+    items: Items
+    places: NDArray[np.intp]
+    labels: tuple[str, ...]
+    dropped: int = 0
+    _orders: dict[int, NDArray[np.intp]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def example(self, place: int) -> Example:
+        """Return the example at a place among the items."""
+        return self.items.example(place, self.labels)
+
+    def order(self, seed: int) -> NDArray[np.intp]:
+        """Return the places in an order that the seed decides, and in which a new row moves no other one.
+
+        Each row has a number of its own, a hash of the seed and its id, by which they are sorted.
+        """
+        if seed not in self._orders:
+            ids = self.items.ids
+            numbers = np.array([hashed(f"{seed}\0{ids[place]}") for place in self.places.tolist()], np.uint64)
+            self._orders[seed] = self.places[np.argsort(numbers, kind="stable")]
+        return self._orders[seed]
+
+    def in_turn(self, places: Sequence[int]) -> list[int]:
+        """Return the places with each target in turn, those of one target in the order given."""
+        by_target: defaultdict[str, list[int]] = defaultdict(list)
+        for place in places:
+            by_target[self.items.targets[place]].append(place)
+        return [place for place in chain.from_iterable(zip_longest(*by_target.values())) if place is not None]
+
+
+def part_of(domain: FilesDomain, split: str) -> Part:
+    """Return the rows of a split; during one plan they are found once.
+
+    Raises:
+        UserError: the domain has none, or they cannot be read.
+    """
+    return once(lambda: _part(domain, split), "part", domain, split)
+
+
+def _part(domain: FilesDomain, split: str) -> Part:
+    sources = domain.sources
+    if split not in sources and not (split == "eval" and "train" in sources):
+        raise UserError(
+            f"{domain} has no rows to train on: give a file of them with train=, or use it to evaluate only"
+        )
+    role: Role = "eval" if split == "eval" and "eval" in sources else "train"
+    items = items_of(sources[role], role, domain.columns)
+    key = (id(items), split, domain.holdout, domain.holdout_seed, "eval" in sources, domain.without, domain.labels)
+    if key not in _PARTS or _PARTS[key].items is not items:
+        places, dropped = _places(domain, split, items)
+        _PARTS[key] = Part(items, places, _labels(domain, items), dropped)
+    return _PARTS[key]
+
+
+_PARTS: dict[tuple[object, ...], Part] = {}
+
+
+def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.intp], int]:
+    every = np.arange(len(items))
+    if "eval" not in domain.sources:
+        how = (domain.holdout, domain.holdout_seed)
+        if how not in items.held_out:
+            items.held_out[how] = _held_out(items, *how)
+        held_out = items.held_out[how]
+        if not 0 < held_out.sum() < len(items):
+            raise UserError(f"{items.source.label}: a share of {domain.holdout:g} of its {len(items)} rows leaves "
+                            "no row to train on or none to test: give more rows, or a file eval=")  # fmt: skip
+        every = every[held_out if split == "eval" else ~held_out]
+    if split != "eval" or not domain.without:
+        return every, 0
+    read = [items_of(Source.of(text), "train", domain.columns) for text in domain.without]
+    taught = {normal(problem) for other in read for problem in other.problems}
+    kept = np.array([place for place in every.tolist() if normal(items.problems[place]) not in taught], np.intp)
+    if not len(kept):
+        others = ", ".join(domain.without)
+        raise UserError(f"{items.source.label}: each of its {len(every)} rows asks what a row of {others} asks, so "
+                        "that none is left to test: give another file")  # fmt: skip
+    return kept, len(every) - len(kept)
+
+
+def _held_out(items: Items, share: float, seed: int) -> NDArray[np.bool_]:
+    """Return which items are held out: of each target the same share, and all that ask the same on one side."""
+    asking: dict[str, list[int]] = defaultdict(list)
+    for place, problem in enumerate(items.problems):
+        asking[normal(problem)].append(place)
+    few = len(set(items.targets)) * 2 / share <= len(asking)  # labels, as opposed to answers of their own
+    strata: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for problem, places in asking.items():
+        strata[items.targets[places[0]] if few else ""].append((hashed(f"{seed}\0holdout\0{problem}"), problem))
+    held_out = np.zeros(len(items), np.bool_)
+    for numbered in strata.values():
+        for _, problem in sorted(numbered)[: round(share * len(numbered))]:
+            held_out[asking[problem]] = True
+    return held_out
+
+
+def _labels(domain: FilesDomain, items: Items) -> tuple[str, ...]:
+    """Return the fixed set of answers of a domain; empty where it has none."""
+    if not domain.labels or items.how.choices is not None:
+        return ()
+    if domain.labels == (AUTO,):
+        every = (items_of(source, split, domain.columns).targets for split, source in domain.sources.items())
+        found = tuple(sorted(set().union(*every)))
+        if len(found) < 2:
+            raise UserError(f"{items.source.label}: all targets are {found[0]!r:.60}: a set of one label decides "
+                            "nothing; give rows of another label, or labels=a|b")  # fmt: skip
+        return found
+    known = set(domain.labels)
+    place = next((place for place, target in enumerate(items.targets) if target not in known), None)
+    if place is not None:
+        raise UserError(f"{items.where(place)}: the target {items.targets[place]!r:.60} is none of the labels "
+                        f"{', '.join(domain.labels)}: mend the row, or add the label")  # fmt: skip
+    return domain.labels
+
+
+def normal(text: str) -> str:
+    """Return a text without what copies of it differ in: case, white space, and the marks of sentences."""
+    return " ".join(_MARKS.sub(" ", text).casefold().split())
+
+
+def hashed(text: str) -> int:
+    """Return a number of 64 bits that stands for a text."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+
+
+def overlap(one: Part, other: Part) -> Iterator[tuple[int, int, bool]]:
+    """Yield places of rows of two parts that ask the same, and whether word for word."""
+    first: dict[str, int] = {}
+    for place in one.places.tolist():
+        first.setdefault(normal(one.items.problems[place]), place)
+    for place in other.places.tolist():
+        if (match := first.get(normal(other.items.problems[place]))) is not None:
+            yield match, place, one.items.problems[match] == other.items.problems[place]

@@ -1,0 +1,202 @@
+"""Where the rows of a data set come from: a file, a folder saved by ``datasets``, or a data set on the hub.
+
+reviews.jsonl  reviews.json  reviews.csv  reviews.tsv  reviews.parquet     text files may be packed by gzip
+saved_folder  saved_folder#validation                                      Dataset.save_to_disk
+hub:org/name@revision:config#split                                         what follows the name may be left out
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from offdiag.errors import UserError, did_you_mean
+from offdiag.files import Located, TextFile, json_lines, json_list, table_rows, text_lines
+from offdiag.tasks.data import DataPlace, data_dir
+
+LINES, TABLES, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet", ".pq")
+KNOWN = "JSON lines (.jsonl), JSON (.json), a table (.csv, .tsv), Parquet (.parquet) or a folder saved by datasets"
+_HUB = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?(?::(?P<config>[^#]+))?")
+_SPLITS: dict[str, tuple[str, ...]] = {"train": ("train",), "eval": ("test", "validation", "dev", "eval")}
+_BATCH = 2048  # rows of a Parquet file that are made Python objects at once
+
+Role = Literal["train", "eval"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place of rows, as it was typed.
+
+    Attributes:
+        text: as typed, without the split. split: of a data set that has several; empty if none is named.
+    """
+
+    text: str
+    split: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return the source of a text such as ``data/reviews.jsonl`` or ``saved_folder#test``."""
+        base, mark, split = text.rpartition("#")
+        is_path = not mark or (not text.startswith("hub:") and _path(text).exists())
+        return cls(text) if is_path else cls(base, split)
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether it is a data set on the hub."""
+        return self.text.startswith("hub:")
+
+    @property
+    def path(self) -> Path:
+        """The file or folder, where it is no data set on the hub."""
+        return _path(self.text)
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"{self.text}#{self.split}" if self.split else self.text
+
+    @property
+    def stem(self) -> str:
+        """The name of the file without its endings, or that of the data set."""
+        if self.on_hub:
+            return self.text.removeprefix("hub:").partition("@")[0].partition(":")[0].rpartition("/")[2]
+        name = self.path.name.removesuffix(".gz")
+        return Path(name).stem if Path(name).suffix in (*LINES, *TABLES, *PARQUET, ".json", ".txt") else name
+
+    def stamp(self) -> tuple[object, ...]:
+        """Return what changes when the rows do, without reading them: times and sizes of the files.
+
+        Raises:
+            UserError: nothing is there.
+        """
+        if self.on_hub:
+            return (self.text, self.split)
+        path = self.path
+        files = sorted(path.glob("**/*")) if path.is_dir() else [path]
+        try:
+            return (str(path), self.split, *((s.st_mtime_ns, s.st_size, s.st_ino) for s in (f.stat() for f in files)))
+        except OSError as error:
+            raise UserError(f"{self.label} cannot be read ({error.strerror}): {_absent(path)}") from None
+
+    def rows(self, role: Role) -> Iterator[Located]:
+        """Yield the rows, one at a time, as mappings from column to value.
+
+        Args:
+            role: what the rows are for, which chooses among several splits where none is named.
+
+        Raises:
+            UserError: the source cannot be read; the message says where and what to do.
+        """
+        if self.on_hub:
+            return _of_dataset(_from_hub(self), self, role)
+        path = self.path
+        if path.is_dir():
+            return _of_dataset(_saved(self), self, role)
+        if self.split:
+            raise UserError(f"{self.label}: a file has no splits: leave #{self.split} out")
+        suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+        if suffix in PARQUET:
+            return _parquet(path, self.label)
+        file = TextFile(self.label, lambda: path.open("rb"), _absent(path))
+        if suffix in TABLES:
+            return table_rows(text_lines(file), self.label)
+        if suffix in LINES:
+            return json_lines(file)
+        if suffix == ".json":
+            return json_list(file) if _begins_with_list(file) else json_lines(file)
+        raise UserError(f"{self.label} ends in {suffix or 'nothing'}: expected {KNOWN}; rename or convert it")
+
+
+def _path(text: str) -> Path:
+    """Return the path of a text: below the folder of the data where there is one, or else from here."""
+    path = Path(text).expanduser()
+    folder = DataPlace.of(data_dir()).folder
+    below = path if folder is None else folder / path
+    return (below if below.exists() else path).absolute()
+
+
+def _absent(path: Path) -> str:
+    """Return what to do where no file is: the nearest name in its folder, or that the folder is not there."""
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}; give the path of a file that is there"
+    near = did_you_mean(path.name, (other.name for other in path.parent.iterdir()))
+    return f"{near}give the path of a file that is there"
+
+
+def _begins_with_list(file: TextFile) -> bool:
+    return next((line.lstrip()[:1] for line in text_lines(file) if line.strip()), "[") == "["
+
+
+def _parquet(path: Path, label: str) -> Iterator[Located]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise UserError(f'{label} needs pyarrow: type pip install "offdiag[data]", or save it as JSON lines') from None
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_BATCH):
+                for row in batch.to_pylist():
+                    yield Located(f"{label}, row {number + 1}", number, number + 1, row)
+                    number += 1
+    except FileNotFoundError:
+        raise UserError(f"no file {label}: {_absent(path)}") from None
+    except (ArrowException, OSError) as error:
+        said = str(error).partition("\n")[0].rstrip(". ")
+        raise UserError(f"{label} is no Parquet file ({said}): make it anew, or save it as JSON lines") from None
+    if not number:
+        raise UserError(f"{label} has no rows: expected at least one")
+
+
+def _saved(source: Source) -> Any:
+    path = source.path
+    if not ((path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()):
+        raise UserError(f"{source.label} is a folder that datasets did not save: give a file, or save_to_disk() it")
+    return _loaded(source, lambda library: library.load_from_disk(str(path)))
+
+
+def _from_hub(source: Source) -> Any:
+    found = _HUB.fullmatch(source.text)
+    if found is None:
+        raise UserError(f"{source.text!r} names no data set: expected hub:org/name, hub:org/name@revision:config#split")
+    where = {"revision": found["revision"], "name": found["config"]}
+    given = {name: value for name, value in where.items() if value}
+    return _loaded(source, lambda library: library.load_dataset(found["name"], **given))
+
+
+def _loaded(source: Source, load: Callable[[Any], Any]) -> Any:
+    try:
+        import datasets
+    except ImportError:
+        raise UserError(f'{source.label} needs datasets: type pip install "offdiag[data]"') from None
+    datasets.disable_progress_bars()
+    try:
+        return load(datasets)
+    except Exception as error:  # noqa: BLE001 (of a library that raises whatever its own libraries do)
+        said = str(error).strip().partition("\n")[0].rstrip(". ")
+        raise UserError(f"{source.label} cannot be loaded ({type(error).__name__}: {said}): see that it is whole "
+                        "and can be reached, or give a file") from None  # fmt: skip
+
+
+def _of_dataset(data: Any, source: Source, role: Role) -> Iterator[Located]:
+    """Yield the rows of a data set of the library ``datasets``, class labels by their names."""
+    if isinstance(data, Mapping):
+        splits = [str(name) for name in data]
+        wanted = [source.split] if source.split else [name for name in _SPLITS[role] if name in splits]
+        if not wanted or wanted[0] not in splits:
+            near = did_you_mean(source.split, splits)
+            raise UserError(f"{source.text} has no split {source.split or ' or '.join(_SPLITS[role])!r}: {near}there "
+                            f"are {', '.join(splits)}; type {source.text}#{splits[0]}")  # fmt: skip
+        data = data[wanted[0]]
+    named = {name: kind.names for name, kind in data.features.items() if hasattr(kind, "int2str")}
+    number = 0
+    for batch in data.iter(_BATCH):
+        for values in zip(*batch.values(), strict=True):
+            row = dict(zip(batch, values, strict=True))
+            row |= {name: names[row[name]] for name, names in named.items() if row[name] is not None and row[name] >= 0}
+            yield Located(f"{source.label}, row {number + 1}", number, number + 1, row)
+            number += 1
+    if not number:
+        raise UserError(f"{source.label} has no rows: expected at least one")
