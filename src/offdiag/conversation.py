@@ -17,26 +17,26 @@ _BEGIN, _NAMED = "\x1e", "\x1f"
 _TURN = re.compile(f"{_BEGIN}({'|'.join(ROLES)}){_NAMED}")
 
 
-class Said(NamedTuple):
+class Spoken(NamedTuple):
     """One turn: who speaks, and what."""
 
     role: str
     text: str
 
 
-def written(turns: Sequence[Said]) -> str:
+def written(turns: Sequence[Spoken]) -> str:
     """Return turns as one prompt; a single turn of the user is its text."""
     if len(turns) == 1 and turns[0].role == "user":
         return turns[0].text
     return "".join(f"{_BEGIN}{turn.role}{_NAMED}{turn.text}" for turn in turns)
 
 
-def turns_of(prompt: str) -> list[Said]:
+def turns_of(prompt: str) -> list[Spoken]:
     """Return the turns of a prompt, the user's last one last."""
     if not prompt.startswith(_BEGIN):
-        return [Said("user", prompt)]
+        return [Spoken("user", prompt)]
     parts = _TURN.split(prompt)
-    return [Said(role, text) for role, text in zip(parts[1::2], parts[2::2], strict=True)]
+    return [Spoken(role, text) for role, text in zip(parts[1::2], parts[2::2], strict=True)]
 
 
 def plain(prompt: str) -> str:
@@ -56,4 +56,4 @@ def last_of(prompt: str) -> str:
 
 def with_last(prompt: str, text: str) -> str:
     """Return the prompt with another text of the user's last turn."""
-    return written([*turns_of(prompt)[:-1], Said("user", text)])
+    return written([*turns_of(prompt)[:-1], Spoken("user", text)])

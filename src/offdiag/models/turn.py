@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from offdiag.conversation import Said, plain, turns_of
+from offdiag.conversation import Spoken, plain, turns_of
 from offdiag.errors import UserError, did_you_mean
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.template import ChatTemplate, Message
@@ -93,7 +93,7 @@ class Turn:
 
     def _render(self, prompt: str, reply: str | None = None) -> str:
         assert self.template is not None
-        said = turns_of(prompt) if reply is None else [*turns_of(prompt), Said("assistant", reply)]
+        said = turns_of(prompt) if reply is None else [*turns_of(prompt), Spoken("assistant", reply)]
         messages = [_message(role, text, parts=self.parts) for role, text in said]
         return self.template.render(messages, add_generation_prompt=reply is None, variables=self.variables)
 

@@ -138,13 +138,8 @@ def test_numbers_of_choices_count_from_one_where_only_that_fits(lines):
 
 
 def test_conversations_with_a_system_turn(lines):
-    turns = [
-        ("system", "Be terse."),
-        ("user", "2 + 2?"),
-        ("assistant", "4"),
-        ("user", "And 3 + 3?"),
-        ("assistant", "6"),
-    ]
+    asked = [("system", "Be terse."), ("user", "2 + 2?"), ("assistant", "4"), ("user", "And 3 + 3?")]
+    turns = [*asked, ("assistant", "6")]
     row = {"messages": [{"role": role, "content": text} for role, text in turns]}
     path = lines("chat.jsonl", [row])
     (found,) = examples(eval=path)

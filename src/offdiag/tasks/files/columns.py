@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isnan
 from typing import Any, Literal, TypeAlias
 
-from offdiag.conversation import ROLES, Said, written
+from offdiag.conversation import ROLES, Spoken, written
 from offdiag.errors import UserError, did_you_mean
 from offdiag.files import Located
 
@@ -237,7 +237,7 @@ def _options(said: str, first: Row, label: str) -> Read:
     return read
 
 
-def _turns(row: Located, name: str) -> list[Said]:
+def _turns(row: Located, name: str) -> list[Spoken]:
     """Return the turns of a conversation that ends with a reply of the assistant."""
     listed = row.value.get(name) if isinstance(row.value, Mapping) else None
     if not isinstance(listed, list) or not all(isinstance(turn, Mapping) for turn in listed):
@@ -249,7 +249,7 @@ def _turns(row: Located, name: str) -> list[Said]:
         if role not in ROLES or not isinstance(text, str):
             raise UserError(f"{row.where}: a turn of {name} has the role {role!r} and content that is {kind_of(text)}: "
                             f"expected a text of {', '.join(ROLES)}; {row.remedy}")  # fmt: skip
-        turns.append(Said(role, text.strip()))
+        turns.append(Spoken(role, text.strip()))
     spoken = [turn.role for turn in turns if turn.role != "system"]
     if len(spoken) < 2 or spoken != ["user", "assistant"] * (len(spoken) // 2) or turns[-1].role != "assistant":
         found = ", ".join(turn.role for turn in turns) or "nothing"

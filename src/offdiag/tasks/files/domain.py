@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from offdiag.identity import Json
 from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.files.columns import Columns
-from offdiag.tasks.files.sources import Role, Source
+from offdiag.tasks.files.sources import Role, RowSource
 
 AUTO = "auto"
 _ROLE_WORDS = re.compile(
@@ -84,10 +84,10 @@ class FilesDomain(Domain):
         return self
 
     @property
-    def sources(self) -> dict[Role, Source]:
+    def sources(self) -> dict[Role, RowSource]:
         """The sources that are read, by what for."""
         given: dict[Role, str] = {"train": self.train, "eval": self.eval}
-        return {role: Source.of(text) for role, text in given.items() if text}
+        return {role: RowSource.of(text) for role, text in given.items() if text}
 
     @property
     def columns(self) -> Columns:

@@ -143,7 +143,7 @@ def _choices(texts: tuple[str, ...], letters: bool) -> Choices:
 
 
 @dataclass(frozen=True)
-class Number(Grader):
+class NumberWithin(Grader):
     """The number of the reply is that of the target, within a tolerance.
 
     Attributes:
@@ -248,7 +248,7 @@ class Own(Grader):
         return {"code": self.function.code.hash}
 
 
-GRADERS: dict[str, type[Grader]] = {cls.name: cls for cls in (Exact, Choice, Number, Regex, Contains)}
+GRADERS: dict[str, type[Grader]] = {cls.name: cls for cls in (Exact, Choice, NumberWithin, Regex, Contains)}
 
 
 def grader_of(text: str) -> Grader:

@@ -16,7 +16,7 @@ from offdiag.files import Located
 from offdiag.tasks.data import once
 from offdiag.tasks.domain import Scalar
 from offdiag.tasks.files.columns import Columns, Layout, kind_of, layout, text_of
-from offdiag.tasks.files.sources import Role, Source
+from offdiag.tasks.files.sources import Role, RowSource
 from offdiag.tasks.task import Example
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -34,7 +34,7 @@ class Items:
         held_out: which items are held out, by share and seed, as far as somebody asked.
     """
 
-    source: Source
+    source: RowSource
     how: Layout
     ids: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Items:
         return f"{self.source.label}, {row} {self.lines[place]}"
 
 
-def items_of(source: Source, role: Role, given: Columns) -> Items:
+def items_of(source: RowSource, role: Role, given: Columns) -> Items:
     """Return the items of a source; they are read again if its files changed since.
 
     Raises:
@@ -84,12 +84,12 @@ def items_of(source: Source, role: Role, given: Columns) -> Items:
 _READ: dict[tuple[Any, ...], Items] = {}
 
 
-def _renamed(items: Items, source: Source) -> Items:
+def _renamed(items: Items, source: RowSource) -> Items:
     """Return the same items under the name by which their source was asked for."""
     return Items(**{**vars(items), "source": source})
 
 
-def _read(source: Source, role: Role, given: Columns) -> Items:
+def _read(source: RowSource, role: Role, given: Columns) -> Items:
     rows = source.rows(role)
     first = next(rows)
     items = Items(source, layout(given, first, source.label))

@@ -14,14 +14,14 @@ from offdiag.errors import UserError
 from offdiag.tasks.data import once
 from offdiag.tasks.files.domain import AUTO, FilesDomain
 from offdiag.tasks.files.items import Items, items_of
-from offdiag.tasks.files.sources import Role, Source
+from offdiag.tasks.files.sources import Role, RowSource
 from offdiag.tasks.task import Example
 
 _MARKS = re.compile(r"[.,;:!?\"'`´’‘“”„«»()\[\]{}…–—]+")
 
 
 @dataclass
-class Part:
+class SplitPart:
     """Rows of one split of a domain.
 
     Attributes:
@@ -61,7 +61,7 @@ class Part:
         return [place for place in chain.from_iterable(zip_longest(*by_target.values())) if place is not None]
 
 
-def part_of(domain: FilesDomain, split: str) -> Part:
+def part_of(domain: FilesDomain, split: str) -> SplitPart:
     """Return the rows of a split; during one plan they are found once.
 
     Raises:
@@ -70,7 +70,7 @@ def part_of(domain: FilesDomain, split: str) -> Part:
     return once(lambda: _part(domain, split), "part", domain, split)
 
 
-def _part(domain: FilesDomain, split: str) -> Part:
+def _part(domain: FilesDomain, split: str) -> SplitPart:
     sources = domain.sources
     if split not in sources and not (split == "eval" and "train" in sources):
         raise UserError(
@@ -81,11 +81,11 @@ def _part(domain: FilesDomain, split: str) -> Part:
     key = (id(items), split, domain.holdout, domain.holdout_seed, "eval" in sources, domain.without, domain.labels)
     if key not in _PARTS or _PARTS[key].items is not items:
         places, dropped = _places(domain, split, items)
-        _PARTS[key] = Part(items, places, _labels(domain, items), dropped)
+        _PARTS[key] = SplitPart(items, places, _labels(domain, items), dropped)
     return _PARTS[key]
 
 
-_PARTS: dict[tuple[object, ...], Part] = {}
+_PARTS: dict[tuple[object, ...], SplitPart] = {}
 
 
 def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.intp], int]:
@@ -101,7 +101,7 @@ def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.i
         every = every[held_out if split == "eval" else ~held_out]
     if split != "eval" or not domain.without:
         return every, 0
-    read = [items_of(Source.of(text), "train", domain.columns) for text in domain.without]
+    read = [items_of(RowSource.of(text), "train", domain.columns) for text in domain.without]
     taught = {normal(problem) for other in read for problem in other.problems}
     kept = np.array([place for place in every.tolist() if normal(items.problems[place]) not in taught], np.intp)
     if not len(kept):
@@ -156,7 +156,7 @@ def hashed(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
-def overlap(one: Part, other: Part) -> Iterator[tuple[int, int, bool]]:
+def overlap(one: SplitPart, other: SplitPart) -> Iterator[tuple[int, int, bool]]:
     """Yield places of rows of two parts that ask the same, and whether word for word."""
     first: dict[str, int] = {}
     for place in one.places.tolist():

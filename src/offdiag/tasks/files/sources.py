@@ -25,7 +25,7 @@ Role = Literal["train", "eval"]
 
 
 @dataclass(frozen=True)
-class Source:
+class RowSource:
     """A place of rows, as it was typed.
 
     Attributes:
@@ -150,14 +150,14 @@ def _parquet(path: Path, label: str) -> Iterator[Located]:
         raise UserError(f"{label} has no rows: expected at least one")
 
 
-def _saved(source: Source) -> Any:
+def _saved(source: RowSource) -> Any:
     path = source.path
     if not ((path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()):
         raise UserError(f"{source.label} is a folder that datasets did not save: give a file, or save_to_disk() it")
     return _loaded(source, lambda library: library.load_from_disk(str(path)))
 
 
-def _from_hub(source: Source) -> Any:
+def _from_hub(source: RowSource) -> Any:
     found = _HUB.fullmatch(source.text)
     if found is None:
         raise UserError(f"{source.text!r} names no data set: expected hub:org/name, hub:org/name@revision:config#split")
@@ -166,7 +166,7 @@ def _from_hub(source: Source) -> Any:
     return _loaded(source, lambda library: library.load_dataset(found["name"], **given))
 
 
-def _loaded(source: Source, load: Callable[[Any], Any]) -> Any:
+def _loaded(source: RowSource, load: Callable[[Any], Any]) -> Any:
     try:
         import datasets
     except ImportError:
@@ -180,7 +180,7 @@ def _loaded(source: Source, load: Callable[[Any], Any]) -> Any:
                         "and can be reached, or give a file") from None  # fmt: skip
 
 
-def _of_dataset(data: Any, source: Source, role: Role) -> Iterator[Located]:
+def _of_dataset(data: Any, source: RowSource, role: Role) -> Iterator[Located]:
     """Yield the rows of a data set of the library ``datasets``, class labels by their names."""
     if isinstance(data, Mapping):
         splits = [str(name) for name in data]

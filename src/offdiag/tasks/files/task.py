@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from offdiag.conversation import Said, turns_of, with_last, written
+from offdiag.conversation import Spoken, turns_of, with_last, written
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.seeds import stream
@@ -79,7 +79,7 @@ class Files(Task[FilesDomain]):
         lines = [turns[-1].text, *_shown(domain, example)]
         lines.append(REASON if style == "step-by-step" else self._lead(domain))
         prompt = with_last(example.problem, "\n".join(filter(None, lines)))
-        return written([Said("system", domain.system), *turns_of(prompt)]) if domain.system else prompt
+        return written([Spoken("system", domain.system), *turns_of(prompt)]) if domain.system else prompt
 
     def response(self, domain: FilesDomain, example: Example, *, rationale: bool) -> str:
         """Return the target, after the rationale where the row has one."""
