@@ -6,7 +6,7 @@ lets half a character pass (the first half of an emoji alone), which no tokenize
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -165,8 +165,7 @@ def _number(digits: str) -> float:
     return number
 
 
-def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    pairs = list(pairs)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

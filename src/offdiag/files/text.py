@@ -10,6 +10,7 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self, cast
 
@@ -57,7 +58,15 @@ class TextFile(NamedTuple):
         Raises:
             UserError: as :func:`text_lines` does.
         """
-        return "".join(text_lines(self))
+        with _opened(self) as raw:
+            data = raw.read()
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                text = "\0"
+            if "\0" in text:  # no text, or one in another encoding: line by line, it is told where
+                return "".join(_decoded(io.BytesIO(data), self.name))
+            return _LINE_END.sub("\n", text.removeprefix(_BOM)) if "\r" in text else text.removeprefix(_BOM)
 
 
 def text_lines(file: TextFile) -> Iterator[str]:
@@ -66,23 +75,8 @@ def text_lines(file: TextFile) -> Iterator[str]:
     Raises:
         UserError: the file cannot be read, is no text, is not in UTF-8 or is cut off; the message says where.
     """
-    try:
-        with _buffered(file.open()) as raw:
-            head = raw.peek(32)
-            if head[:1] == b"":
-                return
-            if (what := next((what for magic, what in _OTHERS if head.startswith(magic)), None)) is not None:
-                raise UserError(f"{file.name} is {what}")
-            unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if head.startswith(_GZIP) else raw
-            yield from _decoded(unpacked, file.name)
-    except FileNotFoundError:
-        raise UserError(f"no file {file.name}: {file.absent}") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(
-            f"{file.name}: the gzip archive is damaged or cut off ({error}): make or fetch it anew"
-        ) from None
-    except OSError as error:
-        raise UserError(f"{file.name} cannot be read ({error.strerror or error}): {file.absent}") from None
+    with _opened(file) as raw:
+        yield from _decoded(raw, file.name)
 
 
 def split_lines(text: str) -> list[str]:
@@ -97,6 +91,25 @@ def _standard_input() -> BinaryIO:
 
 def _buffered(raw: BinaryIO) -> io.BufferedReader:
     return raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw))
+
+
+@contextmanager
+def _opened(file: TextFile) -> Iterator[BinaryIO]:
+    """Open a file for its bytes, unpacked; what goes wrong inside the ``with`` block, too, is told in one line."""
+    try:
+        with _buffered(file.open()) as raw:
+            head = raw.peek(32)
+            if (what := next((what for magic, what in _OTHERS if head.startswith(magic)), None)) is not None:
+                raise UserError(f"{file.name} is {what}")
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=raw) if head.startswith(_GZIP) else raw)
+    except FileNotFoundError:
+        raise UserError(f"no file {file.name}: {file.absent}") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(
+            f"{file.name}: the gzip archive is damaged or cut off ({error}): make or fetch it anew"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{file.name} cannot be read ({error.strerror or error}): {file.absent}") from None
 
 
 def _decoded(raw: BinaryIO, name: str) -> Iterator[str]:

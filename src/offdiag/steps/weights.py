@@ -117,7 +117,8 @@ class Weights(Identity):
 
     def canonical(self) -> dict[str, Json]:
         canonical = super().canonical()
-        if identity := self.spec.origin.identity():
+        origin = self.spec.origin
+        if identity := once(origin.identity, "model identity", origin.name):
             canonical["spec"] = {**self.spec.canonical(), **identity}
         return canonical
 

@@ -86,7 +86,8 @@ def dataset_domain(p: HardnessParams, dataset: str, **parameters: Any) -> Hardne
 
 def cells(p: HardnessParams) -> tuple[Cell, ...]:
     """Return, per model, each setting untrained and each training set by each method."""
-    return tuple(cell for model in p.models for cell in _ModelGrid(p, model).cells())
+    grid = _Grid(p)
+    return tuple(cell for model in p.models for cell in grid.cells(model))
 
 
 def measurements(p: HardnessParams) -> tuple[ItemHardness, ...]:
@@ -104,27 +105,50 @@ def _measures(p: HardnessParams, dataset: str) -> tuple[str, ...]:
     return tuple(name for name in names if name != NO_MEASURE)
 
 
-class _ModelGrid:
-    """The cells of one model."""
+class _Taught(NamedTuple):
+    """What the cells of all models share of a learner: how and on what it is trained, and its test."""
 
-    def __init__(self, p: HardnessParams, model: ModelSpec) -> None:
-        self.p, self.model = p, model
+    method: Method
+    train: HardnessDomain
+    seed: int
+    evaluation: Evaluation
 
-    def cells(self) -> Iterator[Cell]:
+
+class _Grid:
+    """The cells of a study."""
+
+    def __init__(self, p: HardnessParams) -> None:
+        self.p = p
+        self._evaluations: dict[tuple[HardnessDomain, bool], Evaluation] = {}
+
+    def cells(self, model: ModelSpec) -> Iterator[Cell]:
+        """Yield the cells of one model, those of the untrained one first."""
+        for evaluation in self._untrained:
+            yield Cell(arm=Arm(model=model, method=ZeroShot()), evaluation=evaluation)
+        for method, train, seed, evaluation in self._taught:
+            yield Cell(arm=Arm(model=model, method=method, train=train, seed=seed), evaluation=evaluation)
+
+    @cached_property
+    def _untrained(self) -> list[Evaluation]:
         common = common_test(self.p)
-        for setting in settings(self.p) if common is None else [common]:
-            yield Cell(arm=Arm(model=self.model, method=ZeroShot()), evaluation=self._untrained(setting))
-        for setting in settings(self.p):
-            for training_set, name in product(setting.training_sets(), methods_for(self.p, setting.dataset)):
-                evaluation = self._evaluation(training_set.test, reasoned=name.endswith("+rationale"))
-                # A draw changes the data alone; fine-tuning is random beyond its data, so each draw has its own seed.
-                seed = training_set.train.bootstrap if name.startswith("fine-tuning") else 0
-                for method in self._methods(name, training_set):
-                    arm = Arm(model=self.model, method=method, train=training_set.train, seed=seed)
-                    yield Cell(arm=arm, evaluation=evaluation)
+        return [self._asked(setting.untrained()) for setting in (settings(self.p) if common is None else [common])]
+
+    @cached_property
+    def _sets(self) -> list[tuple[Setting, list[TrainingSet]]]:
+        """The training sets of each setting."""
+        return [(setting, list(setting.training_sets())) for setting in settings(self.p)]
+
+    @cached_property
+    def _taught(self) -> list[_Taught]:
+        return [
+            _Taught(method, one.train, _seed(name, one.train), self._evaluation(one.test, reasoned=_reasoned(name)))
+            for setting, sets in self._sets
+            for one, name in product(sets, methods_for(self.p, setting.dataset))
+            for method in self._methods(name, one)
+        ]
 
     def _methods(self, name: MethodName, training_set: TrainingSet) -> Iterator[Method]:
-        p, reasoned, dataset = self.p, name.endswith("+rationale"), training_set.train.dataset
+        p, reasoned, dataset = self.p, _reasoned(name), training_set.train.dataset
         sizes = p.of(dataset).shots if name.startswith("in-context") else p.sizes
         for n, noise in product(sizes, noises(p, training_set.train.level)):
             match name:
@@ -145,24 +169,27 @@ class _ModelGrid:
     def _probes(self) -> dict[str, ProbeGrid]:
         """Return all probes per data set, which are fitted together in one solve."""
         trains: dict[str, list[HardnessDomain]] = {}
-        for setting in settings(self.p):
-            trains.setdefault(setting.dataset, []).extend(
-                training_set.train for training_set in setting.training_sets()
-            )
+        for setting, sets in self._sets:
+            trains.setdefault(setting.dataset, []).extend(training_set.train for training_set in sets)
         shares = dict.fromkeys((*noises(self.p, "easy"), *noises(self.p, "hard")))
         return {
             name: ProbeGrid(trains=tuple(domains), sizes=self.p.sizes, noises=tuple(shares))
             for name, domains in trains.items()
         }
 
-    def _untrained(self, setting: Setting) -> Evaluation:
-        domain = setting.untrained()
+    def _asked(self, domain: HardnessDomain) -> Evaluation:
+        """Return the test of an untrained model."""
         if "choices" in domain.spec.forms:
             return self._evaluation(domain, reasoned=False)
         return self._evaluation(domain.model_copy(update={"prompt": WORKSHEET}), reasoned=True)
 
     def _evaluation(self, domain: HardnessDomain, *, reasoned: bool) -> Evaluation:
-        """Return the test on ``n_test`` items, or on all that the domain's split leaves."""
+        """Return the test on ``n_test`` items, or on all that the domain's split leaves; made once."""
+        if (domain, reasoned) not in self._evaluations:
+            self._evaluations[domain, reasoned] = self._made(domain, reasoned=reasoned)
+        return self._evaluations[domain, reasoned]
+
+    def _made(self, domain: HardnessDomain, *, reasoned: bool) -> Evaluation:
         limits = self.p.of(domain.dataset)
         domain = domain.model_copy(update={"n_test": limits.n_test})
         n = limits.n_test or EasyToHard().size(domain, "eval")
@@ -171,11 +198,20 @@ class _ModelGrid:
         return Evaluation(domain=domain, n=n, answering="choice")
 
 
+def _reasoned(name: MethodName) -> bool:
+    return name.endswith("+rationale")
+
+
+def _seed(name: MethodName, train: HardnessDomain) -> int:
+    """Return a seed: a draw changes the data alone, but fine-tuning is random beyond them, so each draw has its own."""
+    return train.bootstrap if name.startswith("fine-tuning") else 0
+
+
 def methods_for(p: HardnessParams, dataset: str) -> tuple[MethodName, ...]:
     """Return the methods that a data set allows: some need a rationale, the others choices."""
     spec = SPECS[dataset]
     fits = {True: spec.reasoning, False: "choices" in spec.forms}
-    return tuple(name for name in p.methods if fits[name.endswith("+rationale")])
+    return tuple(name for name in p.methods if fits[_reasoned(name)])
 
 
 def noises(p: HardnessParams, stratum: Stratum) -> tuple[float, ...]:

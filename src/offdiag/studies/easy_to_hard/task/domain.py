@@ -1,10 +1,12 @@
 """Domains of the task easy_to_hard: data set, measure, level, split, form and prompt."""
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from offdiag.identity import Json, fingerprint
+from offdiag.identity import Json, fingerprint, kept
 from offdiag.studies.easy_to_hard.task import library
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, checked_name, split_name
 from offdiag.studies.easy_to_hard.task.prompts import Template
@@ -144,12 +146,22 @@ class HardnessDomain(Domain):
 
     def __str__(self) -> str:
         """Return the data set and all parameters that are not at their defaults."""
+        return self._text
+
+    @kept
+    def _text(self) -> str:
         shown: dict[str, Scalar] = {"dataset": self.dataset}
-        plain = HardnessDomain(dataset=self.dataset, level=self.level, hardness=self.hardness)
+        plain = _plain(self.dataset, self.level, self.hardness)
         for name, value in self.factors().items():
             if name in ("level", "hardness"):
                 if value not in ("all", NO_MEASURE):
                     shown[name] = value
-            elif value != getattr(plain, name):
+            elif value != plain[name]:
                 shown[name] = value
         return ",".join(f"{name}={value}" for name, value in shown.items())
+
+
+@lru_cache(maxsize=256)
+def _plain(dataset: str, level: Stratum, hardness: str) -> Mapping[str, Scalar]:
+    """Return the parameters of a domain that has the others at their defaults."""
+    return HardnessDomain(dataset=dataset, level=level, hardness=hardness).factors()

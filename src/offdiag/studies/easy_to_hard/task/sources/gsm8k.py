@@ -5,6 +5,7 @@ stands before it is the solution, with its calculator marks ``<<9*120=1080>>``.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -53,6 +54,11 @@ def _dataset(rows: Iterable[tuple[str, Located]]) -> Dataset:
 def _item(split: str, row: Located) -> Item:
     found = checked(_Row, row)
     solution, mark, answer = (part.strip() for part in found.answer.partition(_MARK))
-    if not mark or not solution or canonical_number(answer) is None:
+    if not mark or not solution or not _is_number(answer):
         raise UserError(f"{row.where}: the answer does not end in a solution and `{_MARK} NUMBER`: {row.remedy}")
     return Item(id=f"{split}/{row.number}", question=found.question, answer=answer, rationale=solution)
+
+
+@lru_cache(maxsize=4096)  # few answers are the only one of their kind
+def _is_number(answer: str) -> bool:
+    return canonical_number(answer) is not None
