@@ -75,7 +75,8 @@ class Pretrained(Trained):
     def cost(self, probe: CostProbe) -> CostLine:
         """Count the tokens of the stream without padding; a backward pass costs twice the forward one."""
         rows = self.recipe.updates * self.recipe.batch_size
-        tokens = round(rows * probe.once(("row length", self.stream), self.stream.mean_length))
+        alike = self.stream.without_replicate
+        tokens = round(rows * probe.once(("row length", alike), alike.mean_length))
         flops = probe.operations(self.parameters, 6, tokens)
         return CostLine(kind=self.kind, trained_tokens=tokens, flops_expected=flops, flops_most=flops)
 

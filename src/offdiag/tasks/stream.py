@@ -1,7 +1,7 @@
 """Endless streams of token sequences for pre-training, drawn as they are needed."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,11 @@ class Stream(Identity, ABC):
     def sample(self, rows: int) -> TokenBatch:
         """Return about ``rows`` rows, as mixed as in training, for estimates."""
         return self.batch(0, 0, rows)
+
+    @property
+    def without_replicate(self) -> Self:
+        """The stream without its data seed: equal for streams that differ in chance alone, whose rows are as long."""
+        return self
 
     def mean_length(self) -> float:
         """Return the mean number of columns up to the last target, without padding."""

@@ -28,7 +28,8 @@ class Found(NamedTuple):
 
 def made(scheme="rest", train_on="all", test_on="all", n_train=100, n_test=0, keys=KEYS):
     wanted = Request(scheme=scheme, train_on=train_on, test_on=test_on, n_train=n_train, n_test=n_test)
-    found = split(LEVELS, keys, wanted, SHUFFLED, ASKED)
+    originals = [keys.index(key) for key in keys]
+    found = split(LEVELS, originals, wanted, SHUFFLED, ASKED)
     return Found(*(part.tolist() for part in (found.train, found.test, found.dev)))
 
 

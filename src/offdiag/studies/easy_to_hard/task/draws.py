@@ -12,10 +12,10 @@ from offdiag.identity import canonical_json
 from offdiag.seeds import stream
 from offdiag.studies.easy_to_hard.task import library
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
-from offdiag.studies.easy_to_hard.task.items import Dataset, Item, item_key
-from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, surface
+from offdiag.studies.easy_to_hard.task.items import Item, item_key
+from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE
 from offdiag.studies.easy_to_hard.task.splits import Indices, Split, check_left_over, permutation, split
-from offdiag.studies.easy_to_hard.task.strata import Level, Strata, pool_items, stratify
+from offdiag.studies.easy_to_hard.task.strata import Level, Pool, Strata, pool_items, stratify
 from offdiag.studies.easy_to_hard.task.tables import Table
 from offdiag.tasks.domain import Scalar
 from offdiag.tasks.task import Example
@@ -25,16 +25,16 @@ class PoolView(NamedTuple):
     """The items of a domain's pool with their levels.
 
     Attributes:
-        items: in their order. keys: one per item; copies share it. strata: their levels, where there is a measure.
-        originals: the place of each item's first copy, ``[items]``.
+        items: in their order. keys: one per item; copies share it.
+        originals: the place of each item's first copy, ``[items]``. strata: levels, where there is a measure.
         levels: the level of each item, ``[items]``; without a measure all are the same, since only ``all`` is split.
         counts: number of items per level that has any.
     """
 
     items: tuple[Item, ...]
     keys: tuple[str, ...]
-    strata: Strata | None
     originals: NDArray[np.intp]
+    strata: Strata | None
     levels: NDArray[np.str_]
     counts: Mapping[Level, int]
 
@@ -119,15 +119,29 @@ def _setting(domain: HardnessDomain) -> HardnessDomain:
 @lru_cache(maxsize=32)
 def _pool(domain: HardnessDomain, contents: str) -> PoolView:
     data = library.dataset(domain.dataset)
-    items = pool_items(data, domain.pool)
-    keys = tuple(item_key(domain.spec, item.question, item.choices) for item in items)
-    first: dict[str, int] = {}
-    originals = np.array([first.setdefault(key, i) for i, key in enumerate(keys)], dtype=np.intp)
+    known = _known(domain.dataset, domain.pool, data.content)
     if domain.hardness == NO_MEASURE:
-        return PoolView(items, keys, None, originals, np.full(len(items), "medium"), {"medium": len(items)})
+        return PoolView(*known, None, np.full(len(known.items), "medium"), {"medium": len(known.items)})
     table = library.table(data, domain.hardness)
-    strata = stratify(data, items, domain.hardness, table, (domain.easy_max, domain.hard_min))
-    return PoolView(items, keys, strata, originals, np.array(strata.levels), Counter(strata.levels))
+    strata = stratify(data, known.items, domain.hardness, table, (domain.easy_max, domain.hard_min))
+    return PoolView(*known, strata, np.array(strata.levels), Counter(strata.levels))
+
+
+class _Known(NamedTuple):
+    """What a pool has whatever its measure: the first three of a :class:`PoolView`."""
+
+    items: tuple[Item, ...]
+    keys: tuple[str, ...]
+    originals: NDArray[np.intp]
+
+
+@lru_cache(maxsize=16)
+def _known(name: str, pool: Pool, content: str) -> _Known:
+    data = library.dataset(name)
+    items = pool_items(data, pool)
+    keys = tuple([item_key(data.spec, item.question, item.choices) for item in items])
+    first: dict[str, int] = {}
+    return _Known(items, keys, np.array([first.setdefault(key, i) for i, key in enumerate(keys)], dtype=np.intp))
 
 
 @lru_cache(maxsize=1024)  # a plan asks for each three times: its size, its keys and some of its items
@@ -135,12 +149,17 @@ def _split(domain: HardnessDomain, seed: int, contents: str) -> Split:
     pool = _pool(_setting(domain), contents)
     place = (domain.task, domain.dataset, domain.pool)
     drawn = stream(seed, *place, domain.hardness, domain.train_on, domain.bootstrap, "train")
-    asked = stream(seed, *place, "test")
     size = len(pool.items)
-    return split(pool.levels, pool.originals, domain.request, permutation(drawn, size), permutation(asked, size))
+    asked = _order_of_tests(seed, place, size)
+    return split(pool.levels, pool.originals, domain.request, permutation(drawn, size), asked)
+
+
+@lru_cache(maxsize=16)
+def _order_of_tests(seed: int, place: tuple[str, ...], size: int) -> Indices:
+    return permutation(stream(seed, *place, "test"), size)
 
 
 @lru_cache(maxsize=8)
 def _model_free(name: str, content: str) -> dict[str, Table]:
-    data: Dataset = library.dataset(name)
-    return {**data.human, **{measure: surface(data.items, measure) for measure in data.spec.surface}}
+    data = library.dataset(name)
+    return {measure: library.table(data, measure) for measure in (*data.human, *data.spec.surface)}

@@ -70,7 +70,9 @@ def table(data: Dataset, measure: str) -> Table:
     """
     name, model = split_name(measure)
     if model is None:
-        return data.human[name] if name in data.human else surface(data.items, name)
+        if name in data.human:
+            return data.human[name]
+        return once(lambda: surface(data.items, name), "surface", data.spec.name, data.content, name)
     folder = _data_folder()
     if folder is None:
         raise UserError(

@@ -100,16 +100,12 @@ def model_measures(spec: DatasetSpec) -> tuple[str, ...]:
 
 def surface(items: Iterable[Item], measure: str) -> dict[str, float]:
     """Return a surface measure by item id, in words (split at white space) or characters."""
-    return {item.id: float(_surface(item, measure)) for item in items}
-
-
-def _surface(item: Item, measure: str) -> int:
     match measure:
         case "question_words":
-            return len(item.question.split())
+            return {item.id: float(len(item.question.split())) for item in items}
         case "answer_words":
-            return len(item.answer.split())
+            return {item.id: float(len(item.answer.split())) for item in items}
         case "answer_chars":
-            return len(item.answer)
+            return {item.id: float(len(item.answer)) for item in items}
         case _:
-            return len((item.rationale or "").split())
+            return {item.id: float(len((item.rationale or "").split())) for item in items}

@@ -17,7 +17,7 @@ which items are tested is that of the data set and seed alone, so two conditions
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +28,6 @@ from offdiag.studies.easy_to_hard.task.strata import LEVELS, Level, Stratum, lev
 Scheme: TypeAlias = Literal["rest", "shares", "one_level", "equal", "equal_extra"]
 Indices: TypeAlias = NDArray[np.intp]
 Levels: TypeAlias = NDArray[np.str_]
-Keys: TypeAlias = NDArray[Any]  # equal for copies of one item
 
 LEAST_TEST = 50
 NONE: Indices = np.zeros(0, dtype=np.intp)
@@ -62,7 +61,7 @@ class Split:
 
 def split(
     levels: Sequence[Level] | Levels,
-    keys: ArrayLike,
+    originals: ArrayLike,
     wanted: Request,
     train_order: Sequence[int] | Indices,
     test_order: Sequence[int] | Indices,
@@ -70,24 +69,26 @@ def split(
     """Return the split of a pool.
 
     Args:
-        levels: the level of each item. keys: one per item, equal for copies of one item.
+        levels: the level of each item. originals: the place of each item's first copy, which may be its own.
         wanted: how to split. train_order, test_order: two permutations of the pool; items are taken in this order.
 
     Raises:
         UserError: a level has too few items, or the scheme does not go with the levels.
     """
-    levels, keys = np.asarray(levels), np.asarray(keys)
+    levels, originals = np.asarray(levels), np.asarray(originals)
     strata = _Orders(levels, np.asarray(train_order), np.asarray(test_order))
     if wanted.scheme == "rest":
-        train, test, dev = _rest(strata, wanted, keys)
+        train, test, dev = _rest(strata, wanted, originals)
     elif wanted.scheme == "shares":
         train, test, dev = _shares(strata, wanted)
     elif wanted.scheme == "one_level":
         train, test, dev = _one_level(strata, wanted)
     else:
         train, test, dev = _equal(strata, wanted)
-    train = _distinct(train, keys)[: wanted.n_train]
-    untrained = ~np.isin(keys, keys[train])  # a copy of a training item would be answered from memory
+    train = _distinct(train, originals)[: wanted.n_train]
+    trained = np.zeros(len(originals), dtype=bool)
+    trained[originals[train]] = True
+    untrained = ~trained[originals]  # a copy of a training item would be answered from memory
     test, dev = test[untrained[test]], dev[untrained[dev]]
     if wanted.n_test:
         test = _balanced(levels, test, wanted.n_test)
@@ -137,8 +138,8 @@ class _Orders:
         return self.test_order[members(self.levels, stratum)[self.test_order]]
 
 
-def _rest(strata: _Orders, wanted: Request, keys: Keys) -> tuple[Indices, Indices, Indices]:
-    train = _distinct(strata.train(wanted.train_on), keys)
+def _rest(strata: _Orders, wanted: Request, originals: Indices) -> tuple[Indices, Indices, Indices]:
+    train = _distinct(strata.train(wanted.train_on), originals)
     if len(train) < wanted.n_train:
         raise UserError(_too_small(wanted, len(train), f"n_train={wanted.n_train}"))
     return train, strata.test(wanted.test_on), NONE
@@ -197,10 +198,12 @@ def _balanced(levels: Levels, test: Indices, n: int) -> Indices:
     return test[np.sort(chosen)]
 
 
-def _distinct(order: Indices, keys: Keys) -> Indices:
+def _distinct(order: Indices, originals: Indices) -> Indices:
     """Return the order without later copies of an item."""
-    _, first = np.unique(keys[order], return_index=True)
-    return order[np.sort(first)]
+    found, places = originals[order], np.arange(len(order))
+    first = np.zeros(len(originals), dtype=np.intp)
+    first[found[::-1]] = places[::-1]  # of equal ones the last to be written stays
+    return order[first[found] == places]
 
 
 def _strata(wanted: Request) -> str:

@@ -101,4 +101,9 @@ def levels_of(stratum: Stratum) -> frozenset[Level]:
 
 def members(levels: NDArray[np.str_], stratum: Stratum) -> NDArray[np.bool_]:
     """Return whether each item belongs to a stratum, ``[items]``."""
-    return np.isin(levels, list(levels_of(stratum)))
+    if stratum == "all":
+        return np.ones(len(levels), dtype=bool)
+    found = np.zeros(len(levels), dtype=bool)
+    for level in levels_of(stratum):  # a few comparisons take a tenth of the time of np.isin
+        found |= levels == level
+    return found

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from offdiag.errors import UserError
+from offdiag.identity import kept
 from offdiag.seeds import derive, stream
 from offdiag.studies.world_map.task import sampling
 from offdiag.studies.world_map.task.domain import WorldMapDomain
@@ -90,6 +91,14 @@ class MapStream(Stream):
     @property
     def padding(self) -> int:
         return PAD
+
+    @property
+    def without_replicate(self) -> Self:
+        return self if self.data_seed == 0 else self._first_replicate
+
+    @kept
+    def _first_replicate(self) -> Self:
+        return self.model_copy(update={"data_seed": 0})
 
     @property
     def columns(self) -> int:
