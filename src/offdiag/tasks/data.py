@@ -82,7 +82,10 @@ def once(look: Callable[[], T], *key: object) -> T:
     seen = _seen.get()
     if seen is None:
         return look()
-    place = (_said.get() or os.environ.get(ENV, ""), *key)
+    said = _said.get()
+    if not said:  # the environment is asked once, too: that takes as long as all the rest
+        said = seen[ENV] if ENV in seen else seen.setdefault(ENV, os.environ.get(ENV, ""))
+    place = (said, *key)
     if place not in seen:
         seen[place] = look()
     found: T = seen[place]

@@ -203,7 +203,8 @@ def _distinct(order: Indices, originals: Indices) -> Indices:
     found, places = originals[order], np.arange(len(order))
     first = np.zeros(len(originals), dtype=np.intp)
     first[found[::-1]] = places[::-1]  # of equal ones the last to be written stays
-    return order[first[found] == places]
+    kept: Indices = order[first[found] == places]
+    return kept
 
 
 def _strata(wanted: Request) -> str:

@@ -75,6 +75,10 @@ class Trigger2D(Task[TriggerDomain]):
         """Return the keys of the first ``n`` examples, without labelling them."""
         return frozenset(map(_problem, self._points(domain, split, n, seed)))
 
+    def vets_choices(self, domain: TriggerDomain) -> bool:
+        """Whether there is a choice at all; the world has checked that its labels differ, and each rule gives one."""
+        return len(domain.world.labels) > 1
+
     def _points(self, domain: TriggerDomain, split: str, n: int, seed: int) -> Iterable[TriggerPoint]:
         self.check_available(domain, split, n)
         drawn = (legacy if domain.sampling == "legacy" else stratified).points(domain, split, seed)
