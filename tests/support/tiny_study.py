@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from offdiag.manifest import manifest_of
 from offdiag.methods import FineTuning, InContext, Recipe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan, make_plan
@@ -12,7 +13,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import Generations
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.store import Store, read_json, write_json
-from offdiag.store.manifest import manifest_of
+from offdiag.store.finished import OF_THE_STORE
 from offdiag.studies.base_addition.task import AdditionDomain as Sums
 from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
 
@@ -99,7 +100,7 @@ def answer_by_hand(
 def list_again(folder: Path) -> None:
     """Let the result of a step list its files as they are now, as if the step had made them so."""
     result = read_json(folder / "result.json")
-    write_json(folder / "result.json", {**result, "files": manifest_of(folder)})
+    write_json(folder / "result.json", {**result, "files": manifest_of(folder, OF_THE_STORE)})
 
 
 def steps_of(plan: Plan, kind: str) -> list:

@@ -46,12 +46,47 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, update):
 def test_a_checkpoint_without_its_marker_does_not_count(tmp_path):
     with pytest.raises(KilledError):
         train(tmp_path, draw=killed_at(9))
-    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
-    assert checkpoint.name == "checkpoint-8"
-    (checkpoint / "complete").unlink()
+    older, newest = sorted((tmp_path / "checkpoints").iterdir())
+    assert (older.name, newest.name) == ("checkpoint-4", "checkpoint-8")
+    (newest / "complete").unlink()
     seen = []
     train(tmp_path, draw=lambda index: seen.append(index) or copies(index))
-    assert seen == list(range(12))
+    assert seen == list(range(4, 12))
+
+
+@pytest.mark.parametrize(
+    ("lines", "first"), [(8, 8), (7, 4), (3, 0)], ids=["rows after it", "rows of the older one", "too few rows"]
+)
+def test_rows_and_weights_go_on_from_the_same_update(tmp_path, lines, first):
+    train(tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(tmp_path / "cut", draw=killed_at(9))
+    path = tmp_path / "cut" / "history.jsonl"
+    kept = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(kept[:lines]) + '{"update": 9, "lo')  # the power was cut
+    seen = []
+    train(tmp_path / "cut", draw=lambda index: seen.append(index) or copies(index))
+    assert seen[0] == first
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert history(tmp_path / "whole") == history(tmp_path / "cut")
+
+
+def test_a_kill_while_the_history_is_cut_loses_no_row(tmp_path, monkeypatch):
+    train(tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(tmp_path / "cut", draw=killed_at(9))
+    before = (tmp_path / "cut" / "history.jsonl").read_text()
+
+    def killed(part, path):
+        raise KilledError
+
+    monkeypatch.setattr("os.replace", killed)
+    with pytest.raises(KilledError):
+        train(tmp_path / "cut")
+    monkeypatch.undo()
+    assert (tmp_path / "cut" / "history.jsonl").read_text() == before
+    train(tmp_path / "cut")
+    assert history(tmp_path / "whole") == history(tmp_path / "cut")
 
 
 def test_a_finished_training_is_not_done_again(tmp_path):

@@ -43,12 +43,20 @@ def test_full_training_resumes_too(base, tmp_path):
     assert same_bits(weights(tmp_path / "killed", name), weights(tmp_path / "whole", name))
 
 
-def test_a_half_written_checkpoint_is_not_trusted(base, uninterrupted, tmp_path):
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda newest: (newest / "complete").unlink(),
+        lambda newest: (newest / "optimizer.safetensors").write_bytes(b"half"),
+        lambda newest: (newest / "trainer_state.json").unlink(),
+    ],
+)
+def test_a_half_written_checkpoint_is_not_trusted(base, uninterrupted, tmp_path, spoil):
     with pytest.raises(Killed):
         train(base, tmp_path, checkpoint_every=2, on_progress=kill_at(7))
     newest = tmp_path / "checkpoints" / "checkpoint-6"
-    (newest / "complete").unlink()
-    (newest / "optimizer.pt").write_bytes(b"half")
+    assert not [path for path in newest.iterdir() if path.suffix not in (".json", ".safetensors", ".md", "")]
+    spoil(newest)
     resumed = []
     train(base, tmp_path, checkpoint_every=2, on_progress=lambda update, total: resumed.append(update))
     assert resumed[0] == 5

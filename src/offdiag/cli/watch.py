@@ -42,9 +42,12 @@ class Lines:
             self.say(f"[{self.count}/{self.total}] {state} {step.kind}/{step.name} ({seconds:.0f} s){end}")
 
     def say(self, line: str) -> None:
-        """Print a line."""
-        say(line)
-        sys.stdout.flush()
+        """Print a line; where nobody reads any more the run goes on unwatched."""
+        try:
+            say(line)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def __enter__(self) -> Self:
         return self

@@ -5,6 +5,8 @@ that dies takes only its step with it.
 """
 
 import multiprocessing as mp
+import os
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -21,6 +23,8 @@ from offdiag.runtime import Runtime, available_cores
 from offdiag.steps import Step
 from offdiag.store import Store
 from offdiag.study_files import load_study
+
+ORPHANED = 1  # exit code of a worker whose parent has ended
 
 
 @dataclass
@@ -132,17 +136,33 @@ def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     limit_threads(runtime)
     for file in runtime.study_files:
         load_study(file)
     store, slot = Store(root), ModelSlot()
+
+    def tell(message: tuple[object, ...]) -> None:
+        try:
+            pipe.send(message)
+        except ConnectionError:  # the parent has ended: no failure of the step
+            os._exit(ORPHANED)
+
     while True:
         try:
             step, origin = pipe.recv()
         except EOFError:
             return
         try:
-            result = execute_step(step, store, runtime, slot, origin, lambda d, t: pipe.send(("progress", d, t)))
-            pipe.send(("ended", result.ended, result.message))
+            result = execute_step(step, store, runtime, slot, origin, lambda d, t: tell(("progress", d, t)))
+            tell(("ended", result.ended, result.message))
         except OffdiagError as error:
-            pipe.send(("abort", str(error)))
+            tell(("abort", str(error)))
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent has ended, however that was: nobody hears of its step any more."""
+    parent = mp.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(ORPHANED)

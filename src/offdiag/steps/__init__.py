@@ -7,7 +7,7 @@ from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.hidden_states import HiddenStates
 from offdiag.steps.loglikelihood_choices import LoglikelihoodChoices, Normalisation
 from offdiag.steps.measurement import MEASUREMENTS, Measurement, load_rows
-from offdiag.steps.model_outputs import Context, ModelOutputs, load_answers
+from offdiag.steps.model_outputs import Context, ModelOutputs, answers_to, load_answers
 from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.probe_choices import Probe, ProbeChoices
 from offdiag.steps.probe_fits import ProbeFits, ProbeGrid, ProbeTrainingSet
@@ -40,6 +40,7 @@ __all__ = [
     "Trained",
     "Weights",
     "Work",
+    "answers_to",
     "in_order",
     "load_answers",
     "load_examples",

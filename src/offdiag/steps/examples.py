@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from offdiag.errors import UserError
+from offdiag.errors import StoreError, UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
+from offdiag.strict_json import loads
 from offdiag.tasks import Domain, Example, PromptStyle, get_task
 from offdiag.tasks.content import drawn_identity, rows_hash, rows_of, worded_identity
 from offdiag.tasks.data import once
@@ -121,8 +122,20 @@ def require_choices(of: Examples, examples: Sequence[Example]) -> None:
 
 
 def load_examples(folder: Path) -> list[Example]:
-    """Read the examples that a finished step wrote to its folder."""
-    return [_example(record) for record in read_jsonl(folder / "examples.jsonl")]
+    """Read the examples that a finished step wrote to its folder.
+
+    Raises:
+        StoreError: they are others, or fewer, than those of which the result beside them tells.
+    """
+    examples = [_example(record) for record in read_jsonl(folder / "examples.jsonl")]
+    result = folder / "result.json"
+    said = loads(result.read_text(encoding="utf-8"))["summary"] if result.exists() else {}
+    if "sha256" in said and (len(examples), fingerprint([e.id for e in examples])) != (said["n"], said["sha256"]):
+        raise StoreError(
+            f"{folder} has {len(examples)} examples that are not the {said['n']} which were drawn: delete it and run "
+            "again"
+        )
+    return examples
 
 
 def _example(record: dict[str, Any]) -> Example:

@@ -43,7 +43,8 @@ class Generations(ModelOutputs):
         started = time.monotonic()
         examples = load_examples(work.output(self.examples))
         partial = work.folder / "answers.partial.jsonl"
-        records = {record["index"]: record for record in recover_jsonl(partial)}
+        left = {record.get("index"): record for record in recover_jsonl(partial)}
+        records = {i: left[i] for i, example in enumerate(examples) if left.get(i, {}).get("example") == example.id}
         work.progress(len(records), len(examples))
         if len(records) < len(examples):
             prompts = self.prompts(work, examples)

@@ -9,7 +9,7 @@ from offdiag.identity import Json
 from offdiag.models.finite import NOT_FINITE
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
-from offdiag.steps.model_outputs import ModelOutputs, load_answers
+from offdiag.steps.model_outputs import ModelOutputs, answers_to
 from offdiag.steps.step import Step, Work
 from offdiag.tasks import Grade, get_task
 from offdiag.tasks.content import graded_identity
@@ -47,7 +47,8 @@ class Grades(Step):
         task = get_task(domain.task)
         examples = load_examples(work.output(self.answers.examples))
         records = []
-        for example, answer in zip(examples, load_answers(work.output(self.answers)), strict=True):
+        answers = answers_to(examples, work.output(self.answers))
+        for example, answer in zip(examples, answers, strict=True):
             failed = answer["finish"] == NOT_FINITE
             grade = asdict(NO_ANSWER if failed else task.grade(domain, example, answer["completion"]))
             records.append({**answer, **grade, "problem": example.problem, "target": example.target,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from offdiag.durable import move
 from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.steps.cost import CostLine, CostProbe
@@ -88,7 +89,7 @@ class HiddenStates(Step):
                 chunk = slice(start, start + CHUNK)
                 states = self._encode(work.model(self.weights), examples[chunk], prompts[chunk], most)
                 np.save(folder / "part.npy", states)
-                (folder / "part.npy").replace(path)
+                move(folder / "part.npy", path)
         np.save(work.folder / "states.npy", np.concatenate([np.load(path) for path in paths]))
         keys = zip(prompts, examples, strict=True)
         write_jsonl(work.folder / "texts.jsonl", [{"key": _key(p, e), "choices": len(e.choices)} for p, e in keys])

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from offdiag.errors import StoreError
 from offdiag.identity import Identity, Json
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.rendering import Rendered
@@ -93,6 +94,22 @@ class ModelOutputs(Step):
 def load_answers(folder: Path) -> list[dict[str, Any]]:
     """Read the records that a finished step wrote to its folder, in item order."""
     return read_jsonl(folder / "answers.jsonl")
+
+
+def answers_to(examples: Sequence[Example], folder: Path) -> list[dict[str, Any]]:
+    """Read the records of a finished step, one per example, in the order of the examples, joined by their ids.
+
+    Raises:
+        StoreError: an example has no answer or two, or there is one to another example.
+    """
+    records = load_answers(folder)
+    by_id = {str(record.get("example")): record for record in records}
+    if len(by_id) < len(records) or by_id.keys() != {example.id for example in examples}:
+        raise StoreError(
+            f"{folder} has {len(records)} answers to {len(by_id)} examples, expected one to each of {len(examples)}: "
+            "delete it and run again"
+        )
+    return [by_id[example.id] for example in examples]
 
 
 def ideal_responses(probe: CostProbe, examples: Examples, *, rationale: bool) -> list[str]:

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
+from offdiag.durable import beside, move
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
@@ -270,5 +271,17 @@ class Snapshot(Trained):
 
     def run(self, work: Work) -> dict[str, Json]:
         kept = snapshot_folder(work.output(self.training), self.update)
-        shutil.copytree(kept, work.folder / "weights", copy_function=os.link, dirs_exist_ok=True)
+        weights = work.folder / "weights"
+        for place in (weights, beside(weights)):  # what a killed run left
+            shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(kept, beside(weights), copy_function=_link)
+        move(beside(weights), weights)
         return {"update": self.update}
+
+
+def _link(source: str, target: str) -> None:
+    """Let a file have a second name, or copy it where the file system knows no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

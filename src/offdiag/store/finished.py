@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 from offdiag.errors import StoreError
 from offdiag.identity import fingerprint
+from offdiag.manifest import Care, damages
 from offdiag.store.json_files import read_json
-from offdiag.store.manifest import RESULT, Care, damages
 
+RESULT = "result.json"
 SET_ASIDE = "damaged.json"  # says why the result in its folder must not be used; the next run does the step again
+OF_THE_STORE = ("lease.json", RESULT, "error.txt", SET_ASIDE)  # files that no step makes, by how their names begin
 
 
 class Finished(NamedTuple):
@@ -38,7 +40,8 @@ def look_at(folder: Path, care: Care) -> Finished:
     if not isinstance(result.get("summary"), dict) or not isinstance(result.get("provenance", {}), dict):
         return Finished(None, (f"{RESULT} has no summary",))
     listed = "files" in result
-    found = damages(folder, result["files"], care) if listed else _torn(folder / "cell.json")
+    finished = (folder / RESULT).stat().st_mtime_ns
+    found = damages(folder, result["files"], care, finished) if listed else _torn(folder / "cell.json")
     return Finished(result, tuple(found), listed)
 
 

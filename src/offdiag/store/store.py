@@ -26,12 +26,12 @@ from offdiag.durable import sync, sync_tree
 from offdiag.errors import StoreError, UserError
 from offdiag.identity import Difference, Json, differences
 from offdiag.lease import held, lease
+from offdiag.manifest import Care, manifest_of
 from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
-from offdiag.store.finished import SET_ASIDE, Finished, look_at
+from offdiag.store.finished import OF_THE_STORE, RESULT, SET_ASIDE, Finished, look_at
 from offdiag.store.json_files import read_json, write_json
-from offdiag.store.manifest import RESULT, Care, manifest_of
 
 FORMAT = 1
 
@@ -260,7 +260,7 @@ class Store:
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         result = {"fingerprint": step.fingerprint, "finished": finished, "summary": summary}
         result |= {"provenance": provenance} if provenance else {}
-        write_json(folder / RESULT, {**result, "files": manifest_of(folder)})
+        write_json(folder / RESULT, {**result, "files": manifest_of(folder, OF_THE_STORE)})
         if "_finished" in self.__dict__:  # it has been listed, and stays true
             self._finished.setdefault((step.kind, _without_hash(folder.name)), []).append(folder)
 

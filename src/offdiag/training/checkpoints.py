@@ -1,7 +1,8 @@
 """Checkpoints and the summary of a training: what is complete, and where a killed training goes on.
 
-The Trainer writes a checkpoint under its final name at once, so that a marker file, written last, says that it is
-complete. The summary is written after the weights: both together say that nothing is left to do.
+A checkpoint is complete with its marker, which is written last, when all else is on the disk. It lists the other files,
+so that a damaged checkpoint is known and the one before it is taken. Nothing in it is a pickle. The summary is written
+after the weights: both together say that nothing is left to do.
 """
 
 import re
@@ -12,27 +13,47 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from offdiag.durable import sync, sync_tree, write_text
 from offdiag.identity import Json
+from offdiag.manifest import damages, manifest_of, measured
 from offdiag.strict_json import dumps, loads
 
 MARKER = "complete"
 STATE = "state.safetensors"
+KEPT = 2  # newest checkpoints; the second is taken where the first is damaged
 
 
-def mark_complete(checkpoint: Path) -> None:
-    """Say that everything of ``checkpoint`` has been written."""
-    (checkpoint / MARKER).touch()
+def mark_complete(checkpoint: Path, history: Path | None = None) -> None:
+    """Say that everything of ``checkpoint`` has been written, and the rows of ``history`` that belong to it."""
+    sync_tree(checkpoint)
+    marker: dict[str, Json] = {"files": manifest_of(checkpoint, (MARKER,), sha256=False)}
+    if history is not None:
+        sync(history)
+        marker["history"] = measured(history, sha256=False)
+    write_text(checkpoint / MARKER, dumps(marker))
 
 
-def last_complete(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint in ``folder``; delete what a killed run left half-written."""
-    complete = {}
-    for checkpoint in folder.glob("checkpoint-*"):
-        if (checkpoint / MARKER).exists():
-            complete[_update(checkpoint)] = checkpoint
-        else:
-            shutil.rmtree(checkpoint)
-    return complete[max(complete)] if complete else None
+def last_complete(folder: Path, history: Path | None = None) -> Path | None:
+    """Return the newest checkpoint in ``folder`` that is complete and whole; delete those that are not.
+
+    ``history`` is the file whose beginning belongs to the checkpoints, where one does.
+    """
+    for checkpoint in sorted(folder.glob("checkpoint-*"), key=update_of, reverse=True):
+        if _is_whole(checkpoint, history):
+            return checkpoint
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def _is_whole(checkpoint: Path, history: Path | None) -> bool:
+    marker = checkpoint / MARKER
+    try:
+        said = loads(marker.read_text(encoding="utf-8"))
+        if any(damages(checkpoint, said["files"], "reading", marker.stat().st_mtime_ns)):
+            return False
+        return history is None or measured(history, sha256=False, most=said["history"]["bytes"]) == said["history"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def path_of(folder: Path, update: int) -> Path:
@@ -40,11 +61,17 @@ def path_of(folder: Path, update: int) -> Path:
     return folder / f"checkpoint-{update}"
 
 
-def save_checkpoint(model: torch.nn.Module, optimizer: torch.optim.Optimizer, folder: Path, update: int) -> None:
-    """Write the checkpoint of a training without the Trainer, its marker last, and then drop the older ones.
+def update_of(checkpoint: Path) -> int:
+    """Return the number of updates that a checkpoint has behind it."""
+    return int(re.sub(r"\D", "", checkpoint.name))
 
-    It is the state of weights and optimiser as safetensors (no pickles), so that the training goes on with the same
-    bits.
+
+def save_checkpoint(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, folder: Path, update: int, history: Path
+) -> None:
+    """Write the checkpoint of a training without the Trainer, its marker last, and then drop all but the one before.
+
+    It is the state of weights and optimiser as safetensors, so that the training goes on with the same bits.
     """
     checkpoint = path_of(folder, update)
     checkpoint.mkdir(parents=True)
@@ -52,15 +79,14 @@ def save_checkpoint(model: torch.nn.Module, optimizer: torch.optim.Optimizer, fo
     for index, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
     save_file(tensors, checkpoint / STATE)
-    mark_complete(checkpoint)
-    for other in folder.iterdir():
-        if other != checkpoint:
-            shutil.rmtree(other)
+    mark_complete(checkpoint, history)
+    for older in sorted(folder.glob("checkpoint-*"), key=update_of)[:-KEPT]:
+        shutil.rmtree(older)
 
 
-def load_checkpoint(model: torch.nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> int:
+def load_checkpoint(model: torch.nn.Module, optimizer: torch.optim.Optimizer, folder: Path, history: Path) -> int:
     """Load the last complete checkpoint of ``folder``; return the updates that it has behind it, 0 without one."""
-    checkpoint = last_complete(folder)
+    checkpoint = last_complete(folder, history)
     if checkpoint is None:
         return 0
     weights: dict[str, torch.Tensor] = {}
@@ -74,7 +100,7 @@ def load_checkpoint(model: torch.nn.Module, optimizer: torch.optim.Optimizer, fo
             slots.setdefault(int(index), {})[slot] = tensor
     model.load_state_dict(weights)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    return _update(checkpoint)
+    return update_of(checkpoint)
 
 
 def is_finished(folder: Path) -> bool:
@@ -84,9 +110,7 @@ def is_finished(folder: Path) -> bool:
 
 def write_summary(folder: Path, summary: dict[str, Json]) -> None:
     """Write the summary, whole or not at all."""
-    part = _summary(folder).with_suffix(".part")
-    part.write_text(dumps(summary), encoding="utf-8")
-    part.replace(_summary(folder))
+    write_text(_summary(folder), dumps(summary))
 
 
 def finish(folder: Path) -> dict[str, Json]:
@@ -98,7 +122,3 @@ def finish(folder: Path) -> dict[str, Json]:
 
 def _summary(folder: Path) -> Path:
     return folder / "summary.json"
-
-
-def _update(checkpoint: Path) -> int:
-    return int(re.sub(r"\D", "", checkpoint.name))

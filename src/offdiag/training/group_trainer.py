@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from offdiag.training.plain_state import PlainState
 from offdiag.training.reinforcement import Judge, RLTask
 from offdiag.training.rounds import Sampler
 from offdiag.training.settings import on_one_device
@@ -32,7 +33,7 @@ class Reward:
         return [float(verdict._asdict()[self.part]) for verdict in verdicts]
 
 
-class GroupTrainer(GRPOTrainer):
+class GroupTrainer(PlainState, GRPOTrainer):
     """trl's trainer for group-relative policy optimisation of an adapter.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from offdiag.durable import write_text
 from offdiag.errors import OffdiagError
 from offdiag.identity import Json
 from offdiag.strict_json import dumps
@@ -32,7 +33,7 @@ class History(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Begin the file with what the checkpoint remembers."""
-        self.path.write_text("".join(f"{dumps(row)}\n" for row in rows(state)), encoding="utf-8")
+        write_text(self.path, "".join(f"{dumps(row)}\n" for row in rows(state)))
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Append the update's row.

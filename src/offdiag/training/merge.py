@@ -8,6 +8,7 @@ from peft import PeftModel
 from torch import nn
 from transformers import PreTrainedModel
 
+from offdiag.durable import move
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.loading import load_model, load_tokenizer
@@ -43,7 +44,7 @@ def merge_adapter(
         shutil.rmtree(folder, ignore_errors=True)
     merged.save_pretrained(partial)
     load_tokenizer(spec, location).save_pretrained(partial)
-    partial.rename(weights)
+    move(partial, weights)
     return {"parameters": sum(parameter.numel() for parameter in merged.parameters())}
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from offdiag.durable import move
 from offdiag.identity import Json
 from offdiag.models.loading import device_of
 from offdiag.runtime import Runtime
@@ -109,8 +110,9 @@ def _train(
 ) -> UpdateLog:
     """Do all updates after the last checkpoint, and return their log."""
     optimizer = new_optimizer(model, recipe, ratio)
-    done = load_checkpoint(model, optimizer, folder / "checkpoints")
-    log = UpdateLog(folder / "history.jsonl", done)
+    history = folder / "history.jsonl"
+    done = load_checkpoint(model, optimizer, folder / "checkpoints", history)
+    log = UpdateLog(history, done)
     with Shards(model) as shards:
         for finished in range(done, recipe.updates + 1):
             due = finished % checkpoint_every == 0 or finished == recipe.updates
@@ -124,7 +126,7 @@ def _train(
             if finished in recipe.snapshots and not kept.exists():
                 _save(model, tokenizer, kept)
             if due and done < finished < recipe.updates:
-                save_checkpoint(model, optimizer, folder / "checkpoints", finished)
+                save_checkpoint(model, optimizer, folder / "checkpoints", finished, log.path)
     return log
 
 
@@ -155,4 +157,4 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, fol
     model.save_pretrained(partial)
     if tokenizer is not None:
         tokenizer.save_pretrained(partial)
-    partial.rename(folder)
+    move(partial, folder)

@@ -12,6 +12,7 @@ from offdiag.models.loading import device_of
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.seeds import derive
+from offdiag.training.checkpoints import KEPT
 from offdiag.training.recipe import Optimizer, Recipe, Schedule, is_four_bits
 from offdiag.training.trainable import Trainable
 
@@ -62,7 +63,7 @@ def trainer_settings(
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
         "save_steps": checkpoint_every or min(-(-updates // 4), 100),
-        "save_total_limit": 2,  # when an older one goes, the newest is not yet marked complete
+        "save_total_limit": KEPT,
         "use_cpu": device.type == "cpu",
         "activation_checkpointing": recompute,
         "activation_checkpointing_kwargs": {"use_reentrant": False} if recompute else None,

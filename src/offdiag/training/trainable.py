@@ -11,6 +11,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from offdiag.durable import move
 from offdiag.errors import UserError
 from offdiag.models.loading import load_model
 from offdiag.models.spec import ModelSpec
@@ -119,4 +120,4 @@ def save_trainable(learner: Trainable, tokenizer: PreTrainedTokenizerBase, spec:
     else:
         learner.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-    partial.rename(weights)
+    move(partial, weights)

@@ -23,6 +23,7 @@ from offdiag.errors import OffdiagError
 from offdiag.models.chat import Tokenised
 from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_batches
 from offdiag.training.dropout import draw_per_row
+from offdiag.training.plain_state import PlainState
 from offdiag.training.start_model import StartModel, divergence, logits_at
 from offdiag.training.strategies import GradientProjection, KLPenalty
 from offdiag.training.tally import MicroBatch, Tally
@@ -33,7 +34,7 @@ TEXT_LOSS_EVERY = 10
 Gradients: TypeAlias = dict[torch.nn.Parameter, torch.Tensor]
 
 
-class UpdateTrainer(Trainer):
+class UpdateTrainer(PlainState, Trainer):
     """A Trainer for :class:`Updates`: one element of the dataset is one update.
 
     Args:

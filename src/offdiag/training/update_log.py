@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from offdiag.durable import write_text
 from offdiag.errors import OffdiagError
 from offdiag.identity import Json
 from offdiag.strict_json import dumps, loads
@@ -40,7 +41,7 @@ class UpdateLog:
     def __init__(self, path: Path, done: int) -> None:
         """Begin with the rows of the ``done`` updates that a killed training has left."""
         lines = path.read_text(encoding="utf-8").splitlines()[:done] if done else []
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        write_text(path, "".join(f"{line}\n" for line in lines))
         self.path = path
         self.rows: list[dict[str, Any]] = [loads(line) for line in lines]
         self.waiting: list[tuple[int, UpdateMetrics]] = []

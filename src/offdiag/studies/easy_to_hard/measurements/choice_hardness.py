@@ -16,7 +16,7 @@ from offdiag.steps import (
     ProbeChoices,
     Step,
     Work,
-    load_answers,
+    answers_to,
     load_examples,
 )
 from offdiag.studies.easy_to_hard.measurements.item_hardness import TABLE, hardness_rows
@@ -82,7 +82,8 @@ class ChoiceHardness(Measurement):
         right = [example.choices.index(example.target) for example in examples]
         missed: defaultdict[str, list[float]] = defaultdict(list)
         for answers in self.answers:
-            for example, place, record in zip(examples, right, load_answers(work.output(answers)), strict=True):
+            records = answers_to(examples, work.output(answers))
+            for example, place, record in zip(examples, right, records, strict=True):
                 missed[example.id].append(1 - _probability(record["scores"], place))
         values = {item: float(np.mean(of_learners)) for item, of_learners in missed.items()}
         yield from hardness_rows(self.domain, f"{self.of}@{self.model}", values)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from offdiag.durable import move
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
 from offdiag.steps import CostLine, CostProbe, Step, Weights, Work
@@ -84,7 +85,7 @@ class Representations(Step):
         features = by_position.transpose(2, 1, 0, 3).reshape(len(self.layers), cities, -1)
         part = work.folder / f"{FILE}.part"  # renamed when it is whole, so that a killed run leaves no broken file
         save_file({str(layer): f for layer, f in zip(self.layers, features, strict=True)}, part)
-        part.replace(work.folder / FILE)
+        move(part, work.folder / FILE)
         summary: dict[str, Json] = {"cities": cities, "features": features.shape[-1]}
         return {**summary, "seconds": round(time.monotonic() - started, 3)}
 

@@ -1,7 +1,8 @@
-"""The manifest of a finished step: size and checksums of each of its files, by which damage is found.
+"""Manifests: size and checksums of each file of a folder, by which damage is found.
 
-It stands in ``result.json`` under ``files``. CRC-32 is the cheap one, which is taken whenever a file is read (it finds
-every flipped bit, and costs a tenth of the other); SHA-256 is for ``offdiag store verify``.
+That of a finished step stands in its ``result.json`` under ``files``, that of a checkpoint in its marker. CRC-32 is the
+cheap checksum, which is taken whenever a file is read (it finds every flipped bit, and takes a seventh of the time of
+the other on a processor without instructions for that); SHA-256 is for ``offdiag store verify``.
 """
 
 import hashlib
@@ -18,8 +19,6 @@ from offdiag.identity import Json
 # the content of all by its cheap checksum, as whoever reads them does; or by SHA-256.
 Care: TypeAlias = Literal["sizes", "reading", "whole"]
 
-RESULT = "result.json"
-_OF_WORK = ("lease.json", RESULT, "error.txt", "damaged.json")  # files of the store itself, by how their names begin
 _BLOCK = 2**20
 
 
@@ -32,16 +31,25 @@ class _Stamp(NamedTuple):
     inode: int
 
 
-def manifest_of(folder: Path) -> dict[str, Json]:
-    """Return size and checksums of all files that a step made in its folder, by their path below it."""
-    return {path.relative_to(folder).as_posix(): _measured(path) for path in sorted(_files(folder))}
+def manifest_of(folder: Path, but: tuple[str, ...] = (), *, sha256: bool = True) -> dict[str, Json]:
+    """Return size and checksums of the files below a folder, by their path in it.
+
+    Args:
+        folder: where they are. but: how the names begin of files that do not count, directly in the folder.
+        sha256: whether the expensive checksum is taken, too.
+    """
+    return {path.relative_to(folder).as_posix(): measured(path, sha256=sha256) for path in sorted(_files(folder, but))}
 
 
-def damages(folder: Path, manifest: object, care: Care) -> Iterator[str]:
-    """Yield a line on each file of a folder that is not as its manifest says; files that it does not name are free."""
-    finished = os.stat(folder / RESULT).st_mtime_ns
+def damages(folder: Path, manifest: object, care: Care, finished: int) -> Iterator[str]:
+    """Yield a line on each file of a folder that is not as its manifest says; files that it does not name are free.
+
+    Args:
+        folder, manifest: what is looked at, and what it should be. care: how closely.
+        finished: when the folder was, in nanoseconds; a file that was written later is suspicious.
+    """
     if not isinstance(manifest, Mapping):
-        yield f"{RESULT} has no list of files that can be read"
+        yield "the list of files cannot be read"
         return
     for name, said in manifest.items():
         if not isinstance(said, Mapping) or (problem := _damage(folder / name, said, care, finished)):
@@ -66,30 +74,28 @@ def _damage(path: Path, said: Mapping[str, Any], care: Care, finished: int) -> s
     return "" if same else "has another content than when it was finished"
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if not (Path(place) == folder and name.startswith(_OF_WORK)):
-                yield Path(place, name)
-
-
-def _measured(path: Path) -> dict[str, Json]:
+def measured(path: Path, *, sha256: bool = True, most: int | None = None) -> dict[str, Json]:
+    """Return size and checksums of a file, or of its first ``most`` bytes."""
     crc, sha, size = 0, hashlib.sha256(), 0
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(_BLOCK if most is None else min(_BLOCK, most - size)):
             crc, size = zlib.crc32(block, crc), size + len(block)
-            sha.update(block)
-    return {"bytes": size, "crc32": f"{crc:08x}", "sha256": sha.hexdigest()}
+            if sha256:
+                sha.update(block)
+    return {"bytes": size, "crc32": f"{crc:08x}", **({"sha256": sha.hexdigest()} if sha256 else {})}
+
+
+def _files(folder: Path, but: tuple[str, ...]) -> Iterator[Path]:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if not (Path(place) == folder and name.startswith(but)):
+                yield Path(place, name)
 
 
 @lru_cache(maxsize=65_536)
 def _crc32(path: Path, stamp: _Stamp) -> str:
     """Return the cheap checksum of a file, once in a process for as long as the file is the same."""
-    crc = 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            crc = zlib.crc32(block, crc)
-    return f"{crc:08x}"
+    return str(measured(path, sha256=False)["crc32"])
 
 
 def _sha256(path: Path) -> str:
