@@ -6,7 +6,7 @@ BIN := .venv/bin
 STUDIES ?= base-addition base-thresholds
 SCALE ?= quick
 
-.PHONY: demo test simulate sweep lint browser clean
+.PHONY: demo test simulate sweep servers lint browser clean
 
 demo: .venv/ready
 	set -e; for study in $(STUDIES); do \
@@ -26,6 +26,12 @@ simulate: .venv/ready-dev
 # Every causal model type of transformers against itself, about half an hour; writes the table of docs/models.md.
 sweep: .venv/ready-dev
 	$(BIN)/python -m pytest -n0 -m sweep tests/sweep
+
+# The embedded model behind llama.cpp and `transformers serve`, and what agrees with ours: three minutes.
+servers: .venv/ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps xllamacpp==2026.10.11549
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "transformers[serving]"
+	$(BIN)/python -m pytest -n0 -s -m servers tests/models/server
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check

@@ -206,6 +206,7 @@ class Plan:
             if isinstance(step, Examples):
                 get_task(step.domain.task).check_available(step.domain, step.split, step.n)
         for step in self.steps:
+            _check_weights(step)
             step.check()
         seen: set[tuple[str, str]] = set()
         for grades in self.cells.values():
@@ -280,6 +281,15 @@ def check_held_out(taught: Examples, asked: Examples) -> None:
     """
     if taught.domain.task == asked.domain.task and _keys(taught, taught.fingerprint) & _keys(asked, asked.fingerprint):
         check_disjoint(get_task(asked.domain.task), taught.domain, taught.sample(), asked.domain, asked.sample())
+
+
+def _check_weights(step: Step) -> None:
+    served = [spec.source for spec in step.models() if spec.origin.served]
+    if served and step.needs_weights:
+        raise UserError(
+            f"{step.kind}/{step.name} needs the weights of {served[0]}, which stay on its server: such a model is "
+            "asked as it is or with demonstrations, so give its arms the methods zero-shot or in-context"
+        )
 
 
 def models_of(steps: Sequence[Step]) -> list[ModelSource]:

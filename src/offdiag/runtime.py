@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Literal, TypeAlias
 
 TOKEN_BUDGET = 16_384  # the usual one
@@ -42,6 +43,43 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
+_COUNTING = Lock()
+
+
+@dataclass
+class Spent:
+    """The number of requests that a run has sent to servers so far, of all threads of this process."""
+
+    n: int = 0
+
+    def take(self, most: int | None) -> bool:
+        """Count one more request unless that exceeds ``most``; returns whether it was counted."""
+        with _COUNTING:
+            if most is not None and self.n >= most:
+                return False
+            self.n += 1
+            return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """How servers are asked, see :mod:`offdiag.models.server`.
+
+    Attributes:
+        at_once: requests that are under way at the same time. most: requests of a run, repeated ones included; None
+            for any number. attempts: how often one question is asked before the step fails.
+        timeout: seconds until an answer counts as lost. pause: seconds before the second attempt; it doubles with each.
+        spent: what a run has sent so far.
+    """
+
+    at_once: int = 8
+    most: int | None = None
+    attempts: int = 6
+    timeout: float = 120.0
+    pause: float = 1.0
+    spent: Spent = field(default_factory=Spent, compare=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
     """Device, batch budget, threads and place of data of one process that runs steps.
@@ -53,6 +91,7 @@ class Runtime:
         threads: CPU threads of this process; workers x threads never exceed the cores.
         data_dir: where data lie that are not built in, see :mod:`offdiag.tasks.data`; if empty, where the plan or
             ``OFFDIAG_DATA`` says.
+        requests: how models behind servers are asked.
         study_files: Python files to import first, so that what they register exists in a worker too.
     """
 
@@ -60,4 +99,5 @@ class Runtime:
     token_budget: int = TOKEN_BUDGET
     threads: int = field(default_factory=default_threads)
     data_dir: str = ""
+    requests: Requests = field(default_factory=Requests)
     study_files: tuple[Path, ...] = ()

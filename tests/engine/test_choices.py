@@ -48,7 +48,10 @@ def work(folder, scorer, choices=("11+11", "55+55", "dog")):
     ]
     write_jsonl(folder / "examples" / "examples.jsonl", [asdict(example) for example in examples])
     return SimpleNamespace(
-        folder=folder, output=lambda step: folder / "examples", model=lambda weights: scorer, progress=lambda *_: None
+        folder=folder,
+        output=lambda step: folder / "examples",
+        answering=lambda weights: scorer,
+        progress=lambda *_: None,
     )
 
 

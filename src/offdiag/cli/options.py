@@ -35,6 +35,10 @@ Versions: TypeAlias = Annotated[
         "--versions", help="What was made with other versions of torch and the like: take it, or make it anew."
     ),
 ]
+Prices: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--price", metavar="[NAME=]IN,OUT", help="Price of a million tokens of a model behind a server."),
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CellName: TypeAlias = Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")]
 DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Device to compute on.")]

@@ -3,6 +3,7 @@
 from offdiag.cost.cost import Cost
 from offdiag.cost.estimate import check_contexts, estimate
 from offdiag.cost.memory import Memory
+from offdiag.cost.served import Price, ServedCost, parse_prices
 from offdiag.cost.shape import Shape
 from offdiag.cost.sizes import Size, size_of
 from offdiag.cost.throughput import Throughput, measured
@@ -11,6 +12,8 @@ from offdiag.cost.units import count, duration, flops, memory_size
 __all__ = [
     "Cost",
     "Memory",
+    "Price",
+    "ServedCost",
     "Shape",
     "Size",
     "Throughput",
@@ -21,5 +24,6 @@ __all__ = [
     "flops",
     "measured",
     "memory_size",
+    "parse_prices",
     "size_of",
 ]

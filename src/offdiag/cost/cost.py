@@ -1,9 +1,10 @@
 """Cost of a plan: one line per kind of step, and the memory of each phase."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from offdiag.cost.memory import Memory
+from offdiag.cost.served import Price, ServedCost, price_of
 from offdiag.cost.units import count, duration, flops, memory_size
 from offdiag.identity import Json
 from offdiag.steps import CostLine
@@ -36,6 +37,7 @@ class Cost:
     Attributes:
         lines: one per kind of step, in the order of the plan. memory: one per phase and model.
         seconds_expected, seconds_most: of one worker, where a throughput was given; else None.
+        served: what models behind servers are asked, which is in no line.
         notes: what a reader of the numbers must know, such as a model of unknown size.
     """
 
@@ -43,6 +45,7 @@ class Cost:
     memory: Sequence[Memory]
     seconds_expected: float | None = None
     seconds_most: float | None = None
+    served: Sequence[ServedCost] = ()
     notes: Sequence[str] = ()
 
     @property
@@ -71,6 +74,22 @@ class Cost:
             for phase in self.memory
         ]
 
+    def served_rows(self, prices: Mapping[str, Price]) -> list[dict[str, str]]:
+        """The table of servers, one row per model, with a price where the user gives one."""
+        rows = []
+        for asked in self.served:
+            row = {
+                "model": asked.model,
+                "requests": count(asked.requests),
+                "prompt tokens": count(asked.prompt_tokens),
+                "new tokens": _between(count(asked.new_expected), count(asked.new_most)),
+            }
+            if prices:
+                price = price_of(asked.model, prices)
+                row["price"] = "?" if price is None else _between(*(f"{cost:.4g}" for cost in asked.price(*price)))
+            rows.append(row)
+        return rows
+
     def summary(self) -> str:
         """One line: tokens, operations, the memory of models that are loaded, and the time where it is known."""
         total = self.total
@@ -87,6 +106,7 @@ class Cost:
             "lines": [asdict(line) for line in self.lines],
             "total": asdict(self.total),
             "memory": [{**phase.to_json()} for phase in self.memory],
+            "served": [asdict(asked) for asked in self.served],
             "seconds_expected": self.seconds_expected,
             "seconds_most": self.seconds_most,
             "notes": list(self.notes),

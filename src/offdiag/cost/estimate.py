@@ -8,6 +8,7 @@ activations are recomputed (4-bit weights) there is one more forward pass, ``2 P
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from offdiag.cost.cost import Cost
 from offdiag.cost.probe import plan_probe
@@ -43,16 +44,16 @@ def estimate(
         for step in plan.steps:
             if needed is None or step.fingerprint in needed:
                 lines[step.kind] = lines.get(step.kind, CostLine(kind=step.kind, steps=0)) + probe.line(step)
-        cost = Cost(lines=tuple(lines.values()), memory=probe.memory(), notes=probe.notes)
+        cost = Cost(
+            lines=tuple(lines.values()), memory=probe.memory(), served=tuple(probe.served.values()), notes=probe.notes
+        )
     if throughput is None:
         return cost
     total = cost.total
-    return Cost(
-        lines=cost.lines,
-        memory=cost.memory,
+    return replace(
+        cost,
         seconds_expected=throughput.seconds(total.generated_expected, total.trained_tokens, total.read_tokens),
         seconds_most=throughput.seconds(total.generated_most, total.trained_tokens, total.read_tokens),
-        notes=cost.notes,
     )
 
 

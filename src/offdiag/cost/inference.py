@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from offdiag.cost.counter import Counter, operations
 from offdiag.cost.memory import Memory, adapter_parameters, answering
 from offdiag.cost.prefill import Prefill, Prompted
+from offdiag.cost.served import ServedCost
 from offdiag.cost.sizes import Size, from_scratch, size_of
 from offdiag.cost.tokens import Tokens, check_fits, mean_length
 from offdiag.models import ModelSpec
@@ -48,8 +49,13 @@ class _InferencePeak:
 
 @dataclass
 class InferenceCost(Counter):
-    """Counter of the cost of inference, one step after the other; its methods are those of ``CostProbe``."""
+    """Counter of the cost of inference, one step after the other; its methods are those of ``CostProbe``.
 
+    Attributes:
+        served: what models behind servers are asked, by their names.
+    """
+
+    served: dict[str, ServedCost] = field(default_factory=dict)
     _prefill: Prefill = field(default_factory=Prefill)
     _peaks: dict[ModelSpec, _InferencePeak] = field(default_factory=dict)
 
@@ -69,8 +75,10 @@ class InferenceCost(Counter):
         max_new_tokens: int,
     ) -> CostLine:
         """Count prompts and generated tokens: as many as in ideal responses, and at most ``max_new_tokens``."""
-        size = self.sizes.counted(weights)
         expected = round(n * min(max_new_tokens, self.tokens(responses) + 1))
+        if weights.spec.origin.served:
+            return self._serve(step, weights, prompts, n, expected, n * max_new_tokens)
+        size = self.sizes.counted(weights)
         asked = self._ask(step, weights, size, prompts, items, n, beside=max_new_tokens)
         return CostLine(
             kind=step.kind,
@@ -94,6 +102,8 @@ class InferenceCost(Counter):
         every_token: bool = False,
     ) -> CostLine:
         """Count prompts, each read once, and their choices; the last token of a choice only with ``every_token``."""
+        if weights.spec.origin.served:
+            return self._serve(step, weights, prompts, n, n, n)
         size = self.sizes.counted(weights)
         offers = tuple(map(tuple, choices))
         lengths = self.once((InferenceCost.score, offers), lambda: self._lengths(offers))
@@ -151,6 +161,15 @@ class InferenceCost(Counter):
         if from_scratch(weights) is None:
             self._hold(weights, max(weights.spec.batch_budget(self.runtime), *lengths), asked)
         return asked
+
+    def _serve(
+        self, step: Step, weights: Weights, sampled: Sequence[str], n: int, expected: int, most: int
+    ) -> CostLine:
+        """Count ``n`` questions to a server, which cost this machine nothing."""
+        prompts = round(n * mean_length(self.work.split(sampled)))
+        name = weights.spec.source
+        self.served[name] = self.served.get(name, ServedCost(name)).plus(n, prompts, expected, most)
+        return CostLine(kind=step.kind)
 
     def _lengths(self, choices: Sequence[Sequence[str]]) -> list[list[int]]:
         return [[len(choice) for choice in self.work.split([f" {one}" for one in own])] for own in choices]

@@ -14,6 +14,7 @@ from offdiag.steps.jsonl import write_jsonl
 from offdiag.tasks import Example
 
 if TYPE_CHECKING:
+    from offdiag.models.answers import AnsweringModel
     from offdiag.models.lm import LM
 
 # Examples of each set whose prompts are made; the rest are assumed to be as long.
@@ -65,6 +66,10 @@ class PromptSample:
             NotYetKnownError: always.
         """
         raise NotYetKnownError(f"prompts that need the model {weights.label} are not known before it has run")
+
+    def answering(self, weights: Weights) -> "AnsweringModel":
+        """Refuse as :meth:`model` does."""
+        return self.model(weights)
 
     def progress(self, done: int, total: int) -> None:
         """Do nothing."""

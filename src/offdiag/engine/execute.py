@@ -18,6 +18,8 @@ from offdiag.store import Store
 from offdiag.tasks.data import data_at
 
 if TYPE_CHECKING:
+    from offdiag.models import ModelSource
+    from offdiag.models.answers import AnsweringModel
     from offdiag.models.lm import LM
 
 
@@ -46,11 +48,13 @@ class ModelSlot:
 
     Attributes:
         group: of the last step that needed a model, or the room of one.
+        servers: the models behind servers that were asked.
     """
 
     key: str | None = None
     model: "LM | None" = None
     group: str | None = None
+    servers: "dict[ModelSource, AnsweringModel]" = field(default_factory=dict)
 
     def enter(self, group: str) -> None:
         """Begin a step of ``group``; the model of another group is dropped, as no step of this one asks it."""
@@ -73,6 +77,15 @@ class ModelSlot:
         note(model=weights.spec.source, **facts_of(self.model.model), chat_template=template_hash(self.model.tokenizer))
         note(inference_path=str(self.model.verdict.path), inference=self.model.verdict.to_json())
         return self.model
+
+    def answering(self, weights: Weights, work: "StepWork") -> "AnsweringModel":
+        """Return the model that answers, loaded or behind its server; a server's client is made once."""
+        origin = weights.spec.origin
+        if not origin.served:
+            return self.get(weights, work)
+        if origin not in self.servers:
+            self.servers[origin] = origin.connect(work.runtime.requests)
+        return self.servers[origin]
 
     def clear(self) -> None:
         """Drop the model, so that its memory is free."""
@@ -103,6 +116,10 @@ class StepWork:
     def model(self, weights: Weights) -> "LM":
         """Return the model, loaded unless the step before had it."""
         return self.slot.get(weights, self)
+
+    def answering(self, weights: Weights) -> "AnsweringModel":
+        """Return the model for a step that only asks it."""
+        return self.slot.answering(weights, self)
 
     def progress(self, done: int, total: int) -> None:
         """Tell the watcher how far the step is."""

@@ -17,7 +17,7 @@ from offdiag.engine.engine import Engine, Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute_step, limit_threads
 from offdiag.engine.inline import settle
 from offdiag.engine.scheduler import Scheduler
-from offdiag.errors import OffdiagError, StoreError
+from offdiag.errors import OffdiagError, StoreError, UserError
 from offdiag.identity import Json
 from offdiag.runtime import Runtime, available_cores
 from offdiag.steps import Step
@@ -41,6 +41,8 @@ class Pool(Engine):
     """Engine that runs up to ``workers`` steps at once; workers × threads never exceed the cores."""
 
     def __init__(self, runtime: Runtime, workers: int = 1) -> None:
+        if runtime.requests.most is not None:
+            raise UserError("a budget of requests is kept by one process: leave --workers and --engine out")
         threads = max(1, min(runtime.threads, available_cores() // workers))
         super().__init__(replace(runtime, threads=threads), workers)
 

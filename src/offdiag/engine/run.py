@@ -9,10 +9,11 @@ from offdiag.engine.engine import Engine, Silent, Watcher, engine_type
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import UserError
 from offdiag.models import ModelSource
+from offdiag.models.answers import Trial
 from offdiag.models.files_check import check_files
 from offdiag.planning import Plan, StepState, models_of, with_its_data
-from offdiag.runtime import Runtime
-from offdiag.steps import in_order
+from offdiag.runtime import Runtime, Spent
+from offdiag.steps import Step, in_order
 from offdiag.store import State, Store
 from offdiag.tasks.data import DataPlace
 
@@ -75,6 +76,7 @@ def run_plan(
         )  # fmt: skip
     for origin in origins:
         check_files(origin)
+    _try_servers([state.step for state in needed], runtime)
     for step in [state.step for state in needed if state.step.fingerprint in dict(store.outdated)]:
         store.discard(step)
     scheduler = Scheduler.of([state.step for state in needed])
@@ -96,15 +98,33 @@ def _fetch_models(origins: Sequence[ModelSource]) -> bool:
     return any(changed)
 
 
+def _try_servers(steps: Sequence[Step], runtime: Runtime) -> None:
+    """Ask each server one question of each kind that the steps will ask, before anything runs.
+
+    Raises:
+        UserError: one cannot be asked.
+    """
+    trials: dict[ModelSource, dict[object, Trial]] = {}
+    for spec, trial in filter(None, (step.trial() for step in steps)):
+        trials.setdefault(spec.origin, {}).setdefault(trial.kind, trial)
+    for origin, kinds in trials.items():
+        origin.try_out(list(kinds.values()), runtime.requests)
+
+
 def _of_plan(runtime: Runtime, plan: Plan) -> Runtime:
-    """Return the runtime with the plan's data folder and the file that defines its study."""
+    """Return the runtime with the plan's data folder, the file that defines its study, and no request sent yet."""
     if runtime.data_dir and plan.data_dir and str(DataPlace.of(runtime.data_dir)) != plan.data_dir:
         raise UserError(
             f"the plan was made of the data in {plan.data_dir}, and the runtime says data_dir={runtime.data_dir}: "
             "leave that out, or make the plan with the same"
         )
     files = (*runtime.study_files, *([plan.study.file] if plan.study.file is not None else []))
-    return replace(runtime, data_dir=runtime.data_dir or plan.data_dir, study_files=tuple(dict.fromkeys(files)))
+    return replace(
+        runtime,
+        data_dir=runtime.data_dir or plan.data_dir,
+        study_files=tuple(dict.fromkeys(files)),
+        requests=replace(runtime.requests, spent=Spent()),
+    )
 
 
 def _failed_only(needed: Sequence[StepState]) -> list[StepState]:

@@ -165,7 +165,7 @@ def chat_of(
     key = (str(tokenizer.chat_template), tokenizer.eos_token, response_prefix, settings)
     if key not in known:
         template = ChatTemplate.of(tokenizer)
-        if template is not None:
+        if template is not None and settings.format == "chat":
             turn = templated_turn(template, settings)
         elif settings.thinking == "on" or settings.variables:
             raise UserError(f"the model has no chat template for {settings.label}: leave it out, or take another model")

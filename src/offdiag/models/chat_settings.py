@@ -1,13 +1,14 @@
 """What a user may set of a chat template: whether the model thinks first, and variables that its template reads."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
 
+Format: TypeAlias = Literal["chat", "completion"]
 Thinking: TypeAlias = Literal["template", "off", "on"]
 Variable: TypeAlias = bool | int | float | str
 
@@ -23,11 +24,15 @@ class ChatSettings(Identity):
             template does by itself.
         variables: names and values of variables that the template reads, such as ``reasoning_effort``; a mapping is
             taken, too.
+        format: ``"chat"`` asks in a turn of the chat template, where the model has one; ``"completion"`` lets it go on
+            with the bare text. A server is asked at its address for chats or for completions.
     """
 
     tag: ClassVar[str] = "chat"
+    added: ClassVar[frozenset[str]] = frozenset({"format"})
     thinking: Thinking = "template"
     variables: tuple[tuple[str, Variable], ...] = ()
+    format: Format = "chat"
 
     @field_validator("variables", mode="before")
     @classmethod
@@ -44,17 +49,25 @@ class ChatSettings(Identity):
                 raise UserError(f"chat variable {name!r} cannot be set, or is set twice: {advice}")
         return tuple(sorted(value))
 
+    @model_validator(mode="after")
+    def _settings_need_a_template(self) -> Self:
+        if self.format == "completion" and (self.thinking != "template" or self.variables):
+            raise UserError("format='completion' uses no chat template: leave thinking and variables out")
+        return self
+
     @property
     def label(self) -> str:
         """Short name for folders, empty at the defaults: ``thinking-off.reasoning_effort=low``."""
         thinking = [] if self.thinking == "template" else [f"thinking-{self.thinking}"]
-        return ".".join([*thinking, *(f"{name}={value}" for name, value in self.variables)])
+        completion = ["completion"] if self.format == "completion" else []
+        return ".".join([*completion, *thinking, *(f"{name}={value}" for name, value in self.variables)])
 
     def factors(self, of: str = "") -> dict[str, str]:
         """Return the columns of the results table, none at the defaults; ``of`` stands before their names."""
         thinking = {} if self.thinking == "template" else {f"{of}thinking": self.thinking}
         shown = ",".join(f"{name}={value}" for name, value in self.variables)
-        return {**thinking, **({f"{of}template": shown} if shown else {})}
+        completion = {} if self.format == "chat" else {f"{of}format": self.format}
+        return {**completion, **thinking, **({f"{of}template": shown} if shown else {})}
 
 
 AS_THE_TEMPLATE = ChatSettings()

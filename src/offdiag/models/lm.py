@@ -7,7 +7,6 @@ bits that rounding changes single answers: there the budget belongs to the model
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,18 +15,19 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
+from offdiag.models.answers import Completion, Score
 from offdiag.models.batches import PromptBatch
 from offdiag.models.chat import RESPONSE_PREFIX, chat_of, plain_ids
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.finite import require_finite
 from offdiag.models.inference.adapter_slot import AdapterSlot
 from offdiag.models.inference.asked_batches import AskedBatches
-from offdiag.models.inference.decoding import Finish, Stops, greedy
+from offdiag.models.inference.decoding import Stops, greedy
 from offdiag.models.inference.hidden_states import Positions, ending_states, pooled
 from offdiag.models.inference.memory_limit import MemoryLimit
 from offdiag.models.inference.paths import InferencePath
 from offdiag.models.inference.proof import PathVerdict, entered, ordinary_ids, prove
-from offdiag.models.inference.scoring import Question, Score, question, score_alone, score_rows, unasked, whole
+from offdiag.models.inference.scoring import Question, question, score_alone, score_rows, unasked, whole
 from offdiag.models.inference.support import check_ids, context_length, why_not_shared
 from offdiag.models.inference.verdicts import KeptVerdicts
 from offdiag.models.inference.wide_head import widen_head
@@ -40,26 +40,6 @@ __all__ = ["LM", "Completion", "Score"]
 
 # Logits of a scored batch take at most this many bytes.
 _LOGITS_BYTES = 1 << 30
-
-
-@dataclass(frozen=True)
-class Completion:
-    """The answer of a model to one prompt.
-
-    Attributes:
-        index: of the prompt among those of the call.
-        text: the generated ids as text, special tokens dropped, cut after the stop string.
-        ids: the generated ids, with the end token if it came.
-        n_prompt: number of tokens of the rendered prompt.
-        finish: ``"stop"`` at an end token or a stop string, ``"length"`` at ``max_new_tokens``, ``"not-finite"`` where
-            the model gave no finite numbers: then there is no text.
-    """
-
-    index: int
-    text: str
-    ids: tuple[int, ...]
-    n_prompt: int
-    finish: Finish
 
 
 class LM:
@@ -185,7 +165,7 @@ class LM:
         def run(batch: PromptBatch) -> list[Completion]:
             answers = greedy(self._batches.rows(ids, batch, stops.longest), len(batch.rows), stops)
             return [
-                Completion(i, stops.text(a.ids), tuple(a.ids), len(ids[i]), a.finish or "length")
+                Completion(i, stops.text(a.ids), len(ids[i]), len(a.ids), a.finish or "length", tuple(a.ids))
                 for i, a in zip(batch.rows, answers, strict=True)
             ]
 

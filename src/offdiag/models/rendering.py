@@ -39,7 +39,7 @@ def check_template(origin: ModelSource, settings: ChatSettings = AS_THE_TEMPLATE
         return
     try:
         template = ChatTemplate.in_folder(folder)
-        if template is not None:
+        if template is not None and settings.format == "chat":
             templated_turn(template, settings)
     except UserError as error:
         raise UserError(f"model {origin.name}: {error}") from error

@@ -8,8 +8,10 @@ from typing import ClassVar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.models.answers import AnsweringModel, Trial
 from offdiag.models.folders import sampled_hash
 from offdiag.registry import Registry
+from offdiag.runtime import Requests
 
 
 class ModelSource(ABC):
@@ -18,11 +20,13 @@ class ModelSource(ABC):
     Attributes:
         scheme: the word before the colon; also the name of the entry point.
         from_scratch: whether its models have no weights until a study trains them.
+        served: whether its models answer over a network, and their weights stay there.
         location: what stands after the colon, without a revision. revision: which version of it, if it can be said.
     """
 
     scheme: ClassVar[str]
     from_scratch: ClassVar[bool] = False
+    served: ClassVar[bool] = False
 
     def __init__(self, rest: str) -> None:
         """Read what stands after the colon, never empty; a source may refuse it with a UserError."""
@@ -83,6 +87,22 @@ class ModelSource(ABC):
     def convert(self, folder: Path) -> dict[str, Json]:
         """Write a model that has a release into ``folder``, as ``save_pretrained`` does; returns facts of it."""
         raise NotImplementedError(f"{self.scheme}: models have no release, so there is nothing to convert")
+
+    def connect(self, requests: Requests) -> AnsweringModel:
+        """Return a model that is served, ready to be asked; nothing is sent yet.
+
+        Raises:
+            UserError: what talks to servers is not installed.
+        """
+        raise NotImplementedError(f"{self.scheme}: its models are loaded, so there is no server to connect to")
+
+    def try_out(self, trials: Sequence[Trial], requests: Requests) -> None:
+        """Ask the server of a model questions of each kind that a run will ask, before the run.
+
+        Raises:
+            UserError: it is not there, does not have the model, or cannot answer one of them.
+        """
+        return
 
     def config(self) -> Path | None:
         """Return the path of a local ``config.json`` with the model's size; None where there is none."""

@@ -17,8 +17,9 @@ class ModelSpec(Identity):
 
     Attributes:
         source: ``hub:org/name`` or ``hub:org/name@revision``, ``dir:path``, or ``wheel:distribution``; a bare
-            ``org/name`` means the hub. ``scratch:name`` is what a study trains from nothing. Packages add sources of
-            their own, see :class:`offdiag.models.source.ModelSource`.
+            ``org/name`` means the hub. ``scratch:name`` is what a study trains from nothing, ``api:NAME@URL`` answers
+            over a network (:mod:`offdiag.models.server.source`). Packages add sources of their own, see
+            :class:`offdiag.models.source.ModelSource`.
         dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers.
         quantization: ``"nf4"`` loads linear layers in 4 bits (bitsandbytes; needs a CUDA device).
         token_budget: most padded tokens in one batch of a model in 16 bits. There a batch's rounding moves answers, so
@@ -51,6 +52,12 @@ class ModelSpec(Identity):
                 f"model {self.source}: token_budget={self.token_budget} is for bfloat16 and float16, whose answers "
                 "move with it; for float32 type --token-budget after offdiag run"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _is_computed_here(self) -> Self:
+        if self.origin.served and (self.dtype != "float32" or self.quantization != "none"):
+            raise UserError(f"model {self.source}: its server decides dtype and quantization; leave both out")
         return self
 
     def batch_budget(self, runtime: Runtime) -> int:

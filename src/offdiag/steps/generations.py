@@ -1,6 +1,7 @@
 """The step that lets a model write one completion per example; nothing is graded yet."""
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -14,7 +15,7 @@ from offdiag.steps.step import Work
 from offdiag.tasks import Example
 
 if TYPE_CHECKING:
-    from offdiag.models.lm import Completion
+    from offdiag.models.answers import Completion
 
 
 class Generations(ModelOutputs):
@@ -25,6 +26,7 @@ class Generations(ModelOutputs):
     """
 
     kind: ClassVar[str] = "answers"
+    needs_weights: ClassVar[bool] = False
     max_new_tokens: int = Field(ge=1)
 
     def cost(self, probe: CostProbe) -> CostLine:
@@ -48,7 +50,7 @@ class Generations(ModelOutputs):
         work.progress(len(records), len(examples))
         if len(records) < len(examples):
             prompts = self.prompts(work, examples)
-            model = work.model(self.weights)
+            model = work.answering(self.weights)
             done = frozenset(records)
             batches = model.generate(
                 prompts,
@@ -67,8 +69,9 @@ class Generations(ModelOutputs):
         partial.unlink(missing_ok=True)
         return {
             "n": len(ordered),
-            "prompt_tokens": sum(record["n_prompt"] for record in ordered),
-            "new_tokens": sum(record["n_tokens"] for record in ordered),
+            "prompt_tokens": _sum(ordered, "n_prompt"),
+            "new_tokens": _sum(ordered, "n_tokens"),
+            **_systems(ordered),
             "seconds": round(time.monotonic() - started, 3),
         }
 
@@ -80,6 +83,19 @@ def _record(example: Example, prompt: str, completion: "Completion") -> dict[str
         "prompt": prompt,
         "completion": completion.text,
         "n_prompt": completion.n_prompt,
-        "n_tokens": len(completion.ids),
+        "n_tokens": completion.n_tokens,
         "finish": completion.finish,
+        **({"fingerprint": completion.fingerprint} if completion.fingerprint else {}),
     }
+
+
+def _sum(records: list[dict[str, Any]], name: str) -> int | None:
+    """Return the sum of a number of tokens; None where a server has not counted them."""
+    counts = [record[name] for record in records]
+    return None if None in counts else sum(counts)
+
+
+def _systems(records: list[dict[str, Any]]) -> dict[str, Json]:
+    """Return what servers said of the systems that answered, where they did, with the number of answers of each."""
+    counts = Counter(record["fingerprint"] for record in records if "fingerprint" in record)
+    return {"fingerprints": {**counts}} if counts else {}

@@ -67,6 +67,7 @@ def in_chunks(
     n: int,
     make: Callable[[range], Iterable[Mapping[str, Any]]],
     on_progress: Callable[[int, int], None],
+    size: int = CHUNK,
 ) -> list[Mapping[str, Any]]:
     """Return the records of ``n`` items; each chunk is appended to a file before the next one is made.
 
@@ -74,13 +75,14 @@ def in_chunks(
         partial: the file. Whole chunks that a killed run left there are kept. The caller removes the file once the
             records are safe elsewhere.
         make: from a range of items to their records, one per item. on_progress: called with (done, total) items.
+        size: items of a chunk.
     """
     kept = recover_jsonl(partial)
-    records: list[Mapping[str, Any]] = list(kept[: len(kept) // CHUNK * CHUNK])
+    records: list[Mapping[str, Any]] = list(kept[: len(kept) // size * size])
     write_jsonl(partial, records)
-    for start in range(len(records), n, CHUNK):
+    for start in range(len(records), n, size):
         on_progress(start, n)
-        new = list(make(range(start, min(start + CHUNK, n))))
+        new = list(make(range(start, min(start + size, n))))
         append_jsonl(partial, new)
         records += new
     return records

@@ -13,14 +13,14 @@ from offdiag.models.finite import NOT_FINITE
 from offdiag.models.rendering import RENDERING, Rendered, spans_differed
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import check_choices, load_examples, require_choices
-from offdiag.steps.jsonl import in_chunks, write_jsonl
+from offdiag.steps.jsonl import CHUNK, in_chunks, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.steps.step import Work
 from offdiag.tasks import Example, get_task
 from offdiag.tasks.data import once
 
 if TYPE_CHECKING:
-    from offdiag.models.lm import Score
+    from offdiag.models.answers import Score
 
 Normalisation: TypeAlias = Literal["none", "tokens", "characters", "bytes", "unconditional"]
 
@@ -40,6 +40,7 @@ class LoglikelihoodChoices(ModelOutputs):
     kind: ClassVar[str] = "answers"
     tag: ClassVar[str] = "choices"
     rendered: ClassVar[Rendered] = "compared"
+    needs_weights: ClassVar[bool] = False
     per: Normalisation = "none"
 
     @property
@@ -69,6 +70,12 @@ class LoglikelihoodChoices(ModelOutputs):
     def check(self) -> None:
         super().check()
         check_choices(self.examples)
+        spec = self.weights.spec
+        if spec.origin.served and (self.per == "unconditional" or (self.per != "none" and self.chat.format == "chat")):
+            raise UserError(
+                f"{self.name}: the server of {spec.source} gives no whole log-probability for per={self.per!r}: leave "
+                "per out, or (but for 'unconditional') set chat={'format': 'completion'} where it scores prompts"
+            )
 
     def cost(self, probe: CostProbe) -> CostLine:
         items, prompts = probe.sample(self.examples), self.sampled_prompts(probe)
@@ -84,9 +91,11 @@ class LoglikelihoodChoices(ModelOutputs):
         alone: dict[tuple[str, ...], list[Score]] = {}
 
         def choose(chunk: range) -> list[dict[str, Any]]:
-            model = work.model(self.weights)
+            model = work.answering(self.weights)
             asked, options = [prompts[i] for i in chunk], [examples[i].choices for i in chunk]
             scored = model.score(asked, options, self.response_prefix, self.chat)
+            if self.per != "none" and not all(score.exact for scores in scored for score in scores):
+                raise UserError(f"the server lists the likeliest tokens only: leave per={self.per!r} out")
             if self.per == "unconditional":
                 new = [own for own in dict.fromkeys(options) if own not in alone]
                 alone.update(zip(new, model.score_unasked(new, self.response_prefix, self.chat), strict=True))
@@ -95,7 +104,13 @@ class LoglikelihoodChoices(ModelOutputs):
                 for i, scores in zip(chunk, scored, strict=True)
             ]
 
-        records = in_chunks(partial, len(examples), choose, work.progress)
+        size = work.runtime.requests.at_once if self.weights.spec.origin.served else CHUNK
+        records = in_chunks(partial, len(examples), choose, work.progress, size)
+        if self.weights.spec.origin.served and all(record["finish"] == NOT_FINITE for record in records):
+            raise UserError(
+                f"the server of {self.weights.spec.source} lists the likeliest first tokens, and no choice is one of "
+                "them: give choices of one token, such as A and B, or set answering='generation'"
+            )
         write_jsonl(work.folder / "answers.jsonl", records)
         partial.unlink(missing_ok=True)
         return {"n": len(records), "seconds": round(time.monotonic() - started, 3)}

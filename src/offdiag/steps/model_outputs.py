@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from offdiag.errors import StoreError
 from offdiag.identity import Identity, Json
+from offdiag.models import ModelSpec
+from offdiag.models.answers import Trial
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.rendering import Rendered
 from offdiag.steps.cost import CostProbe
@@ -57,7 +59,7 @@ class ModelOutputs(Step):
 
     @property
     def group(self) -> str | None:
-        return self.weights.group
+        return None if self.weights.spec.origin.served else self.weights.group
 
     def canonical(self) -> dict[str, Json]:
         worded, rendering = self.examples.worded(self.style), self.weights.rendering(self.rendered)
@@ -66,6 +68,15 @@ class ModelOutputs(Step):
     def check(self) -> None:
         super().check()
         self.weights.check_template(self.chat)
+
+    def trial(self) -> tuple[ModelSpec, Trial] | None:
+        spec, asked = self.weights.spec, self.examples
+        if not spec.origin.served:
+            return None
+        first = Examples(domain=asked.domain, split=asked.split, n=1, seed=asked.seed).sample()[0]
+        prompt = get_task(asked.domain.task).prompt(asked.domain, first, self.style)
+        choices = first.choices if self.rendered == "compared" else ()
+        return spec, Trial(prompt, choices, self.response_prefix, self.chat)
 
     def prompts(self, work: Work, examples: list[Example]) -> list[str]:
         """Return the user turns, in the order of the examples."""

@@ -11,6 +11,7 @@ from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 
 if TYPE_CHECKING:
+    from offdiag.models.answers import AnsweringModel, Trial
     from offdiag.models.lm import LM
     from offdiag.steps.cost import CostLine, CostProbe
     from offdiag.steps.weights import Weights
@@ -33,6 +34,9 @@ class Work(Protocol):
     def model(self, weights: "Weights") -> "LM":
         """Return the loaded model; consecutive steps that share its base load it once."""
 
+    def answering(self, weights: "Weights") -> "AnsweringModel":
+        """Return the model for steps that only ask it: loaded, or behind its server."""
+
     def progress(self, done: int, total: int) -> None:
         """Report how much of how much is done."""
 
@@ -43,10 +47,12 @@ class Step(Identity, ABC):
     Attributes:
         kind: its folder in the store, and its name in tables. Where a kind has several classes, each has a ``tag``.
         version: version of the code's meaning, part of the identity.
+        needs_weights: whether its models must be loaded here; False where one behind a server will do.
     """
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
+    needs_weights: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -76,6 +82,10 @@ class Step(Identity, ABC):
             UserError: the step would fail, or its result would be wrong.
         """
         return
+
+    def trial(self) -> "tuple[ModelSpec, Trial] | None":
+        """Return a model behind a server, and a question such as the step will ask it; None without a server."""
+        return None
 
     def models(self) -> tuple[ModelSpec, ...]:
         """Return the models that must be there before the step can run: those in its fields, each once.

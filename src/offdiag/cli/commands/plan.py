@@ -4,12 +4,14 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
+from offdiag.cli.options import AsJson, Keyword, Prices, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 from offdiag.cli.tables import say, show_json, show_stacked, show_table
 from offdiag.runtime import without_collection
 
 if TYPE_CHECKING:
-    from offdiag.cost import Cost
+    from collections.abc import Mapping
+
+    from offdiag.cost import Cost, Price
     from offdiag.planning import Plan, StepState
 
 
@@ -21,6 +23,7 @@ def plan(
     keyword: Keyword = None,
     store: StoreFolder = None,
     versions: Versions = "accept",
+    price: Prices = None,
     as_json: AsJson = False,
 ) -> None:
     """List done, missing and stale steps, and the cost of the rest.
@@ -28,7 +31,7 @@ def plan(
     The command loads no model and runs nothing.
     """
     from offdiag.api import open_store
-    from offdiag.cost import estimate, measured
+    from offdiag.cost import estimate, measured, parse_prices
 
     wanted, place = planned(study, scale, sets, keyword), open_store(store, versions)
     wanted.check()
@@ -44,7 +47,7 @@ def plan(
     if mixed := wanted.mixture(place, survey, beside_here=bool(needed)):
         say("", f"! {mixed}")
     if needed:
-        _show_cost(cost)
+        _show_cost(cost, parse_prices(price or ()))
         say("", f"Next: {command('run', wanted, place, keyword)}")
     else:
         say("", f"Nothing to run. Next: {command('report', wanted, place)}")
@@ -68,8 +71,12 @@ def _show_reasons(survey: "list[StepState]") -> None:
         show_table("Stale or failed", ["state", "step", "why"], rows, prose=["why"])
 
 
-def _show_cost(cost: "Cost") -> None:
-    tables = (("Cost of what is to be done", "steps", cost.rows()), ("Memory", "model", cost.memory_rows()))
+def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
+    tables = (
+        ("Cost of what is to be done", "steps", cost.rows()),
+        ("Memory", "model", cost.memory_rows()),
+        ("Asked of servers", "model", cost.served_rows(prices)),
+    )
     for title, heading, rows in tables:
         if rows:
             columns = list(rows[0])

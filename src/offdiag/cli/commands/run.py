@@ -7,7 +7,7 @@ import typer
 from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 from offdiag.cli.tables import say, show_table
 from offdiag.errors import UserError
-from offdiag.runtime import TOKEN_BUDGET, Runtime, available_cores
+from offdiag.runtime import TOKEN_BUDGET, Requests, Runtime, available_cores
 
 if TYPE_CHECKING:
     from offdiag.cli.watch import Lines
@@ -23,6 +23,9 @@ def run(
     engine: Annotated[str | None, typer.Option(metavar="NAME", help="Such as inline or pool [by workers].")] = None,
     device: DeviceName = "auto",
     token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Padded tokens a batch, in float32.")] = 16_384,
+    at_once: Annotated[int, typer.Option(min=1, metavar="N", help="Requests to a server at the same time.")] = 8,
+    requests: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most requests to servers.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds to wait for a server.")] = 120.0,
     fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
     versions: Versions = "accept",
     last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
@@ -37,7 +40,9 @@ def run(
             f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
         )
     plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
-    runtime = Runtime(device=device, token_budget=token_budget)
+    runtime = Runtime(
+        device=device, token_budget=token_budget, requests=Requests(at_once=at_once, most=requests, timeout=timeout)
+    )
     _check_budget(plan, runtime)
     survey = plan.survey(place)
     pending = sum(state.needed for state in survey)

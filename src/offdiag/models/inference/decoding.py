@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from offdiag.models.answers import Finish
 from offdiag.models.finite import NOT_FINITE
 from offdiag.models.inference.forward import Rows
-
-Finish: TypeAlias = Literal["stop", "length", "not-finite"]
 
 
 @dataclass

@@ -3,26 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from offdiag.models.answers import Score
 from offdiag.models.chat import Chat, Tokenised, begun_ids
 from offdiag.models.inference.forward import Rows, alone
-
-
-class Score(NamedTuple):
-    """The log-probability of a continuation after its prompt.
-
-    Attributes:
-        logprob: sum of the natural-log probabilities of its tokens; at most 0.
-        n_tokens: number of its tokens, at least 1; the end token is not scored.
-    """
-
-    logprob: float
-    n_tokens: int
 
 
 @dataclass(frozen=True)
