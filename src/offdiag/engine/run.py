@@ -9,7 +9,7 @@ from offdiag.engine.engine import Engine, Silent, Watcher, engine_type
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import UserError
 from offdiag.models import ModelSource
-from offdiag.models.answers import Trial
+from offdiag.models.answers import TrialQuestion
 from offdiag.models.files_check import check_files
 from offdiag.planning import Plan, StepState, models_of, with_its_data
 from offdiag.runtime import Runtime, Spent
@@ -104,7 +104,7 @@ def _try_servers(steps: Sequence[Step], runtime: Runtime) -> None:
     Raises:
         UserError: one cannot be asked.
     """
-    trials: dict[ModelSource, dict[object, Trial]] = {}
+    trials: dict[ModelSource, dict[object, TrialQuestion]] = {}
     for spec, trial in filter(None, (step.trial() for step in steps)):
         trials.setdefault(spec.origin, {}).setdefault(trial.kind, trial)
     for origin, kinds in trials.items():

@@ -47,7 +47,7 @@ class Score(NamedTuple):
     exact: bool = True
 
 
-class Trial(NamedTuple):
+class TrialQuestion(NamedTuple):
     """A question of a kind that a step will ask, by which a server is tried out before a run.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.models.answers import AnsweringModel, Trial
+from offdiag.models.answers import AnsweringModel, TrialQuestion
 from offdiag.models.folders import sampled_hash
 from offdiag.registry import Registry
 from offdiag.runtime import Requests
@@ -96,7 +96,7 @@ class ModelSource(ABC):
         """
         raise NotImplementedError(f"{self.scheme}: its models are loaded, so there is no server to connect to")
 
-    def try_out(self, trials: Sequence[Trial], requests: Requests) -> None:
+    def try_out(self, trials: Sequence[TrialQuestion], requests: Requests) -> None:
         """Ask the server of a model questions of each kind that a run will ask, before the run.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from offdiag.errors import StoreError
 from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
-from offdiag.models.answers import Trial
+from offdiag.models.answers import TrialQuestion
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.rendering import Rendered
 from offdiag.steps.cost import CostProbe
@@ -69,14 +69,14 @@ class ModelOutputs(Step):
         super().check()
         self.weights.check_template(self.chat)
 
-    def trial(self) -> tuple[ModelSpec, Trial] | None:
+    def trial(self) -> tuple[ModelSpec, TrialQuestion] | None:
         spec, asked = self.weights.spec, self.examples
         if not spec.origin.served:
             return None
         first = Examples(domain=asked.domain, split=asked.split, n=1, seed=asked.seed).sample()[0]
         prompt = get_task(asked.domain.task).prompt(asked.domain, first, self.style)
         choices = first.choices if self.rendered == "compared" else ()
-        return spec, Trial(prompt, choices, self.response_prefix, self.chat)
+        return spec, TrialQuestion(prompt, choices, self.response_prefix, self.chat)
 
     def prompts(self, work: Work, examples: list[Example]) -> list[str]:
         """Return the user turns, in the order of the examples."""

@@ -11,7 +11,7 @@ from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 
 if TYPE_CHECKING:
-    from offdiag.models.answers import AnsweringModel, Trial
+    from offdiag.models.answers import AnsweringModel, TrialQuestion
     from offdiag.models.lm import LM
     from offdiag.steps.cost import CostLine, CostProbe
     from offdiag.steps.weights import Weights
@@ -83,7 +83,7 @@ class Step(Identity, ABC):
         """
         return
 
-    def trial(self) -> "tuple[ModelSpec, Trial] | None":
+    def trial(self) -> "tuple[ModelSpec, TrialQuestion] | None":
         """Return a model behind a server, and a question such as the step will ask it; None without a server."""
         return None
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from offdiag.conversation import Spoken
+from offdiag.conversation import written as written_turns
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.methods import ZeroShot
@@ -115,6 +117,16 @@ def test_chats_are_asked_for_the_likeliest_tokens():
         (body,) = server.asked
         assert (body["logprobs"], body["top_logprobs"], body["max_tokens"]) == (True, 20, 1)
         assert body["messages"] == [{"role": "user", "content": "Which?"}]
+
+
+def test_a_prompt_of_several_turns_is_sent_as_turns():
+    prompt = written_turns([Spoken("system", "Be terse."), Spoken("user", "Which?")])
+    with stand_in(listing({"A": -1.0, "B": -2.0})) as server:
+        served(server).score([prompt], [("A", "B")], "\n", AS_THE_TEMPLATE)
+        assert server.asked[0]["messages"] == [
+            {"role": "system", "content": "Be terse."},
+            {"role": "user", "content": "Which?"},
+        ]
 
 
 def test_completions_of_a_server_that_only_lists_are_bounded_with_their_blank():

@@ -13,12 +13,13 @@ from math import nan
 from threading import Event
 from typing import Any
 
+from offdiag.conversation import turns_of
 from offdiag.errors import UserError, did_you_mean
-from offdiag.models.answers import Completion, Score, Trial
+from offdiag.models.answers import Completion, Score, TrialQuestion
 from offdiag.models.chat_settings import ChatSettings
 from offdiag.models.server.client import Client, RefusedError
 from offdiag.models.server.parallel import as_they_come
-from offdiag.models.server.replies import Reply, reply_of
+from offdiag.models.server.replies import ServerReply, reply_of
 from offdiag.models.turn import bare_turn
 from offdiag.provenance import note
 from offdiag.runtime import Requests
@@ -54,7 +55,7 @@ class ServedModel:
             known = f"it has {', '.join(dict.fromkeys(names[:5]))}"
             raise UserError(f"model {self._source}: its server has no model of that name: {near}{known}")
 
-    def try_out(self, trial: Trial) -> None:
+    def try_out(self, trial: TrialQuestion) -> None:
         """Ask one question.
 
         Raises:
@@ -143,12 +144,15 @@ class ServedModel:
         stopped: Event,
         *,
         listed: int = 0,
-    ) -> Reply:
+    ) -> ServerReply:
         if settings.format == "completion":
             body: dict[str, Any] = {"prompt": bare_turn(response_prefix, "").opened(prompt)}
             body |= {"logprobs": listed} if listed else {}
             return self._reply("completions", body | {"max_tokens": max_new_tokens}, stopped)
-        body = {"messages": [{"role": "user", "content": prompt}], **_template_settings(settings)}
+        body = {
+            "messages": [{"role": turn.role, "content": turn.text} for turn in turns_of(prompt)],
+            **_template_settings(settings),
+        }
         body |= {"logprobs": True, "top_logprobs": listed} if listed else {}
         try:
             return self._reply("chat/completions", body | {self._length: max_new_tokens}, stopped)
@@ -160,7 +164,7 @@ class ServedModel:
                 return self._reply("chat/completions", body | {self._length: max_new_tokens}, stopped)
             raise
 
-    def _reply(self, path: str, body: Mapping[str, Any], stopped: Event) -> Reply:
+    def _reply(self, path: str, body: Mapping[str, Any], stopped: Event) -> ServerReply:
         question = {"model": self._name, "temperature": 0, **body}
         reply = self._client.ask(path, question, reply_of, stopped)
         if reply.model and not _same_model(self._name, reply.model):
@@ -181,7 +185,7 @@ class ServedModel:
                 self._scores_prompts = False
         return self._scores_prompts
 
-    def _echo(self, text: str, stopped: Event) -> Reply:
+    def _echo(self, text: str, stopped: Event) -> ServerReply:
         return self._reply("completions", {"prompt": text, "echo": True, "logprobs": 1, "max_tokens": 1}, stopped)
 
     def _scored_whole(self, prompt: str, choices: Sequence[str], response_prefix: str, stopped: Event) -> list[Score]:

@@ -14,7 +14,7 @@ class NoReplyError(Exception):
 
 
 @dataclass(frozen=True)
-class Reply:
+class ServerReply:
     """One reply.
 
     Attributes:
@@ -34,7 +34,7 @@ class Reply:
     read: Sequence[tuple[str, float | None]]
 
 
-def reply_of(data: Mapping[str, Any]) -> Reply:
+def reply_of(data: Mapping[str, Any]) -> ServerReply:
     """Read the reply of ``chat/completions`` or of ``completions``.
 
     Raises:
@@ -50,7 +50,7 @@ def reply_of(data: Mapping[str, Any]) -> Reply:
     if not isinstance(text, str | None) or (text is None and "message" not in choice):
         raise NoReplyError("the answer has no text")
     usage, logprobs = _mapping(data.get("usage")), _mapping(choice.get("logprobs"))
-    return Reply(
+    return ServerReply(
         text=text or "",
         finish=finish,
         n_prompt=_count(usage, "prompt_tokens"),

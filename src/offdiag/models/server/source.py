@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.models.answers import Trial
+from offdiag.models.answers import TrialQuestion
 from offdiag.models.source import ModelSource
 from offdiag.runtime import Requests
 
@@ -64,7 +64,7 @@ class Api(ModelSource):
 
         return ServedModel(self.name, self.location, self.url, requests)
 
-    def try_out(self, trials: Sequence[Trial], requests: Requests) -> None:
+    def try_out(self, trials: Sequence[TrialQuestion], requests: Requests) -> None:
         model = self.connect(replace(requests, attempts=min(2, requests.attempts)))
         model.require_listed()
         for trial in trials:
