@@ -35,8 +35,17 @@ class StoreError(OffdiagError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean grade? `` for ``grad``, or nothing where no known name is near."""
-    near = get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}? " if near else ""
+    near = nearest(name, known)
+    return f"did you mean {near}? " if near else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that a mistyped one must mean; an empty text where it could be anything.
+
+    >>> nearest("pln", ["plan", "run"]), nearest("clean", ["plan", "run"])
+    ('plan', '')
+    """
+    return "".join(get_close_matches(name, list(known), n=1, cutoff=_NEAR))
 
 
 def unfit(name: object) -> str | None:
@@ -76,6 +85,7 @@ _EXPECTED = {
 }
 _OF_PARTS = ("model_type", "model_attributes_type", "dict_type")
 _LONGEST = 60
+_NEAR = 0.7  # share of letters in common: "clean" and "plan" have 0.67, most slips 0.8 or more
 _LONGEST_NAME = 200  # characters of a name for a file, which may be 255 bytes
 
 

@@ -156,6 +156,16 @@ def test_throughput_is_that_of_the_finished_steps(model_stub: Path, tmp_path: Pa
     assert measured(plan, store) == Throughput(generated=50.0)
 
 
+def test_the_results_that_a_survey_has_read_are_not_read_again(model_stub: Path, tmp_path: Path, monkeypatch) -> None:
+    plan, store = tiny_plan(model_stub), Store(tmp_path / "store")
+    answers = steps_of(plan, "answers")[0]
+    with store.claim(answers, {}):
+        store.finish(answers, {"new_tokens": 100, "seconds": 2.0})
+    plan.survey(store)
+    monkeypatch.setattr(Store, "_look", lambda *args: pytest.fail("read again"))
+    assert measured(plan, store) == Throughput(generated=50.0)
+
+
 def test_nothing_heavy_is_loaded() -> None:
     code = (
         "import sys; from offdiag.cost import estimate; from offdiag.planning import make_plan;"

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from offdiag.cli.tables import printable
-from offdiag.errors import OffdiagError, reworded
+from offdiag.errors import OffdiagError, UserError, nearest, reworded
 
 INTERRUPTED = 130
 # The commands, in the order of the help, each with the first line of its docstring: the file of a command
@@ -40,6 +40,10 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the command that the words name, loaded."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = nearest(args[0], COMMANDS)
+            hint = f": did you mean {near}?" if near else ";"
+            raise UserError(f"no command {args[0]!r}{hint} type: offdiag --help")
         name, _, rest = super().resolve_command(ctx, args)
         return name, _loaded(str(name)), rest
 
@@ -62,9 +66,19 @@ def run(words: Sequence[str] | None = None) -> None:
     try:
         code = app(words, prog_name="offdiag", standalone_mode=False)
     except typer.TyperException as error:
-        message = reworded(error.format_message()).removesuffix(".")
-        code = _complain(f"{message}; type: offdiag COMMAND --help", error.exit_code)
+        code = _complain(_mistake(error), error.exit_code)
+    except UserError as error:
+        code = _complain(str(error), error.exit_code)
     sys.exit(code)
+
+
+def _mistake(error: typer.TyperException) -> str:
+    """Return what is wrong with the words of a command, and the help that there is for it."""
+    context, option = getattr(error, "ctx", None), getattr(error, "option_name", "")
+    near = nearest(option, getattr(error, "possibilities", None) or ())
+    said = f"no option {option}" + (f": did you mean {near}?" if near else "") if option else error.format_message()
+    named = "offdiag" if context is None else context.command_path
+    return f"{reworded(said).removesuffix('.')}; type: {named} --help"
 
 
 @app.callback(invoke_without_command=True)

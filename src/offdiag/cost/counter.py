@@ -49,6 +49,15 @@ class Counter:
         template = sum(self.sizes.counted(weights).chat)
         return [template + len(prompt) for prompt in self.work.split(prompts)]
 
+    def layers(self, weights: Weights) -> int | None:
+        """Return the number of a model's layers; None where its shape is not known."""
+        shape = self.sizes.counted(weights).shape
+        return None if shape is None else shape.layers
+
+    def note(self, text: str) -> None:
+        """Add a line to the notes of the estimate, once."""
+        self.sizes.notes[text] = None
+
     def check_fits(
         self, step: Step, weights: Weights, items: Sequence[Example], tokens: Sequence[int], remedy: str
     ) -> None:

@@ -25,11 +25,11 @@ class PlanProbe(InferenceCost, TrainingCost):
         try:
             found = step.cost(self)
         except NotYetKnownError:
-            self._note(step, "are not counted: their prompts are made by a step that has not run")
+            self._not_counted(step, ": their prompts are made by a step that has not run")
             return CostLine(kind=step.kind)
         if found is None:
             if step.group is not None:
-                self._note(step, "are not counted")
+                self._not_counted(step)
             return CostLine(kind=step.kind)
         # a step may have added up what it does one after the other
         return found if found.steps == 1 else replace(found, steps=1)
@@ -43,8 +43,8 @@ class PlanProbe(InferenceCost, TrainingCost):
         """Notes on what is not counted or not known, in order of appearance."""
         return tuple(self.sizes.notes)
 
-    def _note(self, step: Step, what: str) -> None:
-        self.sizes.notes[f"{step.kind} of type {type(step).__name__} {what}"] = None
+    def _not_counted(self, step: Step, why: str = "") -> None:
+        self.note(f"{step.kind} of type {type(step).__name__} are not counted{why}")
 
 
 @contextmanager

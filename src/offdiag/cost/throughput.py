@@ -1,6 +1,6 @@
 """Measure the throughput (tokens per second) of the finished steps of a plan."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,20 +40,20 @@ class Throughput:
 def measured(plan: Plan, store: Store) -> Throughput:
     """Return the throughput of the plan's finished steps, from their results in the store."""
     finished = store.finished(step for step in plan.steps if step.group is not None)
-    summaries = {step: (store.result(step) or {}).get("summary", {}) for step in finished}
+    summaries = {step: store.summary(step) for step in finished}
     timed = {step: summary for step, summary in summaries.items() if "seconds" in summary}
     return Throughput(
         generated=_rate(timed.values(), GENERATED), trained=_rate(timed.values(), TRAINED), read=_reading_rate(timed)
     )
 
 
-def _rate(summaries: Collection[dict[str, Any]], tokens: str) -> float | None:
+def _rate(summaries: Collection[Mapping[str, Any]], tokens: str) -> float | None:
     known = [found for found in summaries if tokens in found]
     seconds = sum(found["seconds"] for found in known)
     return sum(found[tokens] for found in known) / seconds if seconds else None
 
 
-def _reading_rate(timed: dict[Step, dict[str, Any]]) -> float | None:
+def _reading_rate(timed: Mapping[Step, Mapping[str, Any]]) -> float | None:
     """Return tokens per second of steps that only read; no result has their tokens, so these are estimated."""
     tokens, seconds = 0, 0.0
     with plan_probe(Runtime()) as probe:

@@ -155,6 +155,12 @@ class CostProbe(Protocol):
     def prompt_tokens(self, weights: "Weights", prompts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each user turn with the chat template of the model."""
 
+    def layers(self, weights: "Weights") -> int | None:
+        """Return the number of a model's layers (blocks); None where it is not known."""
+
+    def note(self, text: str) -> None:
+        """Add a line to what a reader of the estimate must know, once however many steps do."""
+
     def check_fits(
         self, step: "Step", weights: "Weights", items: Sequence[Example], tokens: Sequence[int], remedy: str
     ) -> None:

@@ -62,7 +62,7 @@ class Store:
         self.versions = versions
         self.outdated: dict[str, str] = {}  # by the fingerprints of steps, why their results are not taken
         self._known_earlier: dict[str, Path | None] = {}
-        self._provenance: dict[str, Mapping[str, Any]] = {}
+        self._told: dict[str, Mapping[str, Any]] = {}  # by fingerprints, what results said when they were looked at
         found = _format(root)
         if found is not None and found != FORMAT:
             raise StoreError(
@@ -127,9 +127,17 @@ class Store:
 
     def provenance(self, step: Step) -> Mapping[str, Any]:
         """Return how a finished result came about; nothing of one that an earlier version stored."""
-        if step.fingerprint not in self._provenance:
+        return self._said(step).get("provenance", {})
+
+    def summary(self, step: Step) -> Mapping[str, Any]:
+        """Return what a finished step said of its work; nothing of one that is not done."""
+        return self._said(step).get("summary", {})
+
+    def _said(self, step: Step) -> Mapping[str, Any]:
+        """Return summary and provenance of a result, which is read once, such as for the states of all steps."""
+        if step.fingerprint not in self._told:
             self.result(step)
-        return self._provenance.get(step.fingerprint, {})
+        return self._told.get(step.fingerprint, {})
 
     def damage(self, step: Step, care: Care = "sizes") -> str:
         """Return what is wrong with a finished result, in one line; nothing where it is whole, or not there.
@@ -153,7 +161,8 @@ class Store:
         if other != step.fingerprint and folder != self._earlier(step):
             wrong = f"result.json has fingerprint {str(other)[:16]}, expected {step.fingerprint[:16]}: copied or edited"
             return found._replace(damage=(*found.damage, wrong))
-        self._provenance[step.fingerprint] = found.result.get("provenance", {})
+        if not found.damage:
+            self._told[step.fingerprint] = {name: found.result.get(name, {}) for name in ("summary", "provenance")}
         return found
 
     def discard(self, step: Step) -> None:
@@ -287,7 +296,8 @@ class Store:
         if not folders:
             raise UserError(f"nothing is in the store {self.root} yet: run a study first, or give another with --store")
         if not found:
-            raise UserError(f"no cell {text!r} in {self.root}: type `offdiag status STUDY` for the names")
+            study = _description(folders[0]).get("origin", {}).get("study", "STUDY")
+            raise UserError(f"no cell {text!r} in {self.root}: type `offdiag status {study}` for the names")
         listed = ", ".join(f.name for f in found[:6]) + (" …" if len(found) > 6 else "")
         raise UserError(f"{text!r} matches {len(found)} cells: {listed}: give more of the name, or its hash")
 
@@ -295,7 +305,7 @@ class Store:
         """Forget which finished folders there were when ``namesakes`` last looked."""
         self.__dict__.pop("_finished", None)
         self._known_earlier.clear()
-        self._provenance.clear()
+        self._told.clear()
         self.outdated.clear()
 
     @cached_property

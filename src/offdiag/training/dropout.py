@@ -75,14 +75,14 @@ class RowDropout(nn.Module):
         return states * kept
 
 
-def draw_per_row(learner: nn.Module, seed: int) -> RowStreams:
+def draw_per_row(trainable: nn.Module, seed: int) -> RowStreams:
     """Let every dropout layer of a model draw per row; return the streams, whose ``update`` the training sets."""
     streams = RowStreams(seed)
-    found = [(name, layer.p) for name, layer in learner.named_modules() if isinstance(layer, nn.Dropout) and layer.p]
+    found = [(name, layer.p) for name, layer in trainable.named_modules() if isinstance(layer, nn.Dropout) and layer.p]
     for name, p in found:
-        learner.set_submodule(name, RowDropout(p, name, streams))
+        trainable.set_submodule(name, RowDropout(p, name, streams))
     if found:
-        learner.register_forward_pre_hook(streams.name_rows, with_kwargs=True)
+        trainable.register_forward_pre_hook(streams.name_rows, with_kwargs=True)
     return streams
 
 

@@ -37,7 +37,7 @@ class GroupTrainer(PlainState, GRPOTrainer):
     """trl's trainer for group-relative policy optimisation of an adapter.
 
     Args:
-        learner: the model with its adapter; without it, it is the reference.
+        trainable: the model with its adapter; without it, it is the reference.
         tokenizer: of the model.
         settings: see :func:`group_settings`.
         rl_task: prompts and grader.
@@ -47,7 +47,7 @@ class GroupTrainer(PlainState, GRPOTrainer):
 
     def __init__(
         self,
-        learner: PeftModel,
+        trainable: PeftModel,
         tokenizer: PreTrainedTokenizerBase,
         settings: GRPOConfig,
         *,
@@ -59,15 +59,15 @@ class GroupTrainer(PlainState, GRPOTrainer):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*'rollout_func', which is an experimental feature", UserWarning)
             super().__init__(
-                model=learner,
+                model=trainable,
                 reward_funcs=[Reward(rl_task.judge, "correct"), Reward(rl_task.judge, "parsed")],
                 args=settings,
                 train_dataset=data,
                 processing_class=tokenizer,
                 rollout_func=sampler,
             )
-        if "ref" in learner.peft_config:
-            learner.delete_adapter("ref")  # a copy of an adapter that is still zero: trl takes the bare model then
+        if "ref" in trainable.peft_config:
+            trainable.delete_adapter("ref")  # a copy of an adapter that is still zero: trl takes the bare model then
         self.remove_callback(PrinterCallback)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:

@@ -84,18 +84,18 @@ def optimise_policy(
     tokenizer = load_tokenizer(spec, location)
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
-        learner = load_trainable(spec, location, recipe, seed=rl_task.seed, runtime=runtime)
-        assert isinstance(learner, PeftModel)  # every recipe without an adapter has been refused
-        trainer = _trainer(learner, tokenizer, spec, rl_task, folder, runtime, checkpoint_every)
+        trainable = load_trainable(spec, location, recipe, seed=rl_task.seed, runtime=runtime)
+        assert isinstance(trainable, PeftModel)  # every recipe without an adapter has been refused
+        trainer = _trainer(trainable, tokenizer, spec, rl_task, folder, runtime, checkpoint_every)
         trainer.add_callback(PolicyHistory(folder / "history.jsonl", on_progress))
         history = train_to_end(trainer, folder)
-    save_trainable(learner, tokenizer, spec, folder / "weights")
+    save_trainable(trainable, tokenizer, spec, folder / "weights")
     write_summary(
         folder,
         {
             "examples": len(rl_task.prompts),
             "epochs": rl_task.rounds * recipe.batch_size / len(rl_task.prompts),
-            "trainable_parameters": trainable_parameters(learner),
+            "trainable_parameters": trainable_parameters(trainable),
             **policy_totals(history, rl_task),
         },
     )
@@ -131,7 +131,7 @@ def longest_text(tokenizer: PreTrainedTokenizerBase, rl_task: RLTask, context: i
 
 
 def _trainer(
-    learner: PeftModel,
+    trainable: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     spec: ModelSpec,
     rl_task: RLTask,
@@ -141,9 +141,9 @@ def _trainer(
 ) -> "GroupTrainer":
     from offdiag.training.group_trainer import GroupTrainer, group_settings, rows_at_once
 
-    longest = longest_text(tokenizer, rl_task, context_length(learner.config.to_dict()))
+    longest = longest_text(tokenizer, rl_task, context_length(trainable.config.to_dict()))
     shared = trainer_settings(
-        learner,
+        trainable,
         spec,
         rl_task.recipe,
         updates=rl_task.rounds,
@@ -153,9 +153,9 @@ def _trainer(
         checkpoint_every=checkpoint_every,
     )
     at_once = rows_at_once(rl_task.completions, longest, spec.batch_budget(runtime) // TRAINING_SHARE)
-    bare = cast(PreTrainedModel, learner.get_base_model())
+    bare = cast(PreTrainedModel, trainable.get_base_model())
     return GroupTrainer(
-        learner,
+        trainable,
         tokenizer,
         group_settings(shared, rl_task, at_once=at_once),
         rl_task=rl_task,

@@ -21,7 +21,7 @@ OPTIMIZERS: dict[Optimizer, str] = {"adamw": "adamw_torch_fused", "adamw_8bit": 
 
 
 def trainer_settings(
-    learner: Trainable,
+    trainable: Trainable,
     spec: ModelSpec,
     recipe: Recipe,
     *,
@@ -34,7 +34,7 @@ def trainer_settings(
     """Return arguments for ``TrainingArguments``: silent, nothing sent anywhere, nothing written but checkpoints.
 
     Args:
-        learner: the loaded model; its size decides whether the backward pass recomputes activations.
+        trainable: the loaded model; its size decides whether the backward pass recomputes activations.
         spec: the model, for its dtype: full training in bfloat16 keeps float32 weights and rounds in the arithmetic.
         recipe: optimiser and schedule.
         updates: number of optimiser updates.
@@ -44,7 +44,7 @@ def trainer_settings(
         checkpoint_every: updates between two checkpoints; a quarter of the training, 100 at most, if not given.
     """
     device = device_of(runtime)
-    recompute = needs_recompute(learner, spec, recipe, device)
+    recompute = needs_recompute(trainable, spec, recipe, device)
     return {
         "output_dir": str(folder / "checkpoints"),
         "max_steps": updates,
@@ -89,9 +89,9 @@ def check_optimizer(recipe: Recipe) -> None:
         )
 
 
-def needs_recompute(learner: Trainable, spec: ModelSpec, recipe: Recipe, device: torch.device) -> bool:
+def needs_recompute(trainable: Trainable, spec: ModelSpec, recipe: Recipe, device: torch.device) -> bool:
     """Say whether activations would crowd a CUDA device: 4-bit weights, or weights above a quarter of its memory."""
     if device.type != "cuda":
         return False
-    weights = sum(weight.nbytes for weight in learner.parameters())
+    weights = sum(weight.nbytes for weight in trainable.parameters())
     return is_four_bits(spec, recipe) or 4 * weights > torch.cuda.get_device_properties(device).total_memory

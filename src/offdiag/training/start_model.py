@@ -14,23 +14,23 @@ class StartModel:
     """The model before training: without its adapter, or, where all weights are trained, a copy of them.
 
     Args:
-        learner: the model, not yet trained.
+        trainable: the model, not yet trained.
     """
 
-    def __init__(self, learner: Trainable) -> None:
-        self.learner = learner
-        self.copy = None if isinstance(learner, PeftModel) else deepcopy(learner).requires_grad_(False).train(False)
+    def __init__(self, trainable: Trainable) -> None:
+        self.trainable = trainable
+        self.copy = None if isinstance(trainable, PeftModel) else deepcopy(trainable).requires_grad_(False).train(False)
 
     @torch.no_grad()
     def logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return logits of shape (supervised tokens, vocabulary) for a micro-batch, without dropout."""
         if self.copy is not None:
             return logits_at(self.copy, inputs, inputs["supervised"])
-        assert isinstance(self.learner, PeftModel)
-        self.learner.train(False)
-        with self.learner.disable_adapter():
-            logits = logits_at(self.learner, inputs, inputs["supervised"])
-        self.learner.train()
+        assert isinstance(self.trainable, PeftModel)
+        self.trainable.train(False)
+        with self.trainable.disable_adapter():
+            logits = logits_at(self.trainable, inputs, inputs["supervised"])
+        self.trainable.train()
         return logits
 
 

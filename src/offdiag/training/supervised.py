@@ -116,14 +116,14 @@ def fine_tune(
     data = Updates(examples, recipe, seed, NO_PROXY if proxy is None else proxy.tokenised(tokenizer, chat))
     folder.mkdir(parents=True, exist_ok=True)
     with process_untouched():
-        learner = load_trainable(spec, location, recipe, seed=seed, runtime=runtime)
-        _check_contexts(data, learner)
-        trainer = _trainer(learner, spec, data, int(tokenizer.pad_token_id), folder, runtime, checkpoint_every)
-        trainer.add_callback(Snapshots(recipe, partial(save_trainable, learner, tokenizer, spec), folder))
+        trainable = load_trainable(spec, location, recipe, seed=seed, runtime=runtime)
+        _check_contexts(data, trainable)
+        trainer = _trainer(trainable, spec, data, int(tokenizer.pad_token_id), folder, runtime, checkpoint_every)
+        trainer.add_callback(Snapshots(recipe, partial(save_trainable, trainable, tokenizer, spec), folder))
         trainer.add_callback(History(folder / "history.jsonl", on_progress))
         history = train_to_end(trainer, folder)
-    save_trainable(learner, tokenizer, spec, folder / "weights")
-    write_summary(folder, {**_counts(data, learner), **totals(history)})
+    save_trainable(trainable, tokenizer, spec, folder / "weights")
+    write_summary(folder, {**_counts(data, trainable), **totals(history)})
     return finish(folder)
 
 
@@ -139,24 +139,24 @@ def _tokenised(
     return items_of(tokenizer, conversations, others, response_prefix, chat)
 
 
-def _check_contexts(data: Updates, learner: Trainable) -> None:
-    context = context_length(learner.config.to_dict())
+def _check_contexts(data: Updates, trainable: Trainable) -> None:
+    context = context_length(trainable.config.to_dict())
     check_context(longest_of(data.examples), context)
     check_context(data.proxy.examples, context, "proxy")
 
 
-def _counts(data: Updates, learner: Trainable) -> dict[str, Json]:
+def _counts(data: Updates, trainable: Trainable) -> dict[str, Json]:
     proxy: dict[str, Json] = {"proxy_examples": len(data.proxy.examples)} if data.proxy.examples else {}
     return {
         "examples": len(data.examples),
         "epochs": data.recipe.epochs,
-        "trainable_parameters": trainable_parameters(learner),
+        "trainable_parameters": trainable_parameters(trainable),
         **proxy,
     }
 
 
 def _trainer(
-    learner: Trainable,
+    trainable: Trainable,
     spec: ModelSpec,
     data: Updates,
     padding_id: int,
@@ -165,7 +165,7 @@ def _trainer(
     checkpoint_every: int | None,
 ) -> UpdateTrainer:
     settings = trainer_settings(
-        learner,
+        trainable,
         spec,
         data.recipe,
         updates=len(data),
@@ -177,4 +177,4 @@ def _trainer(
     budget = spec.batch_budget(runtime) // TRAINING_SHARE
     arguments = on_one_device(TrainingArguments(**settings))
     trainer = ChoiceTrainer if data.recipe.objective == "choices" else UpdateTrainer
-    return trainer(learner, arguments, data, padding_id=padding_id, token_budget=budget)
+    return trainer(trainable, arguments, data, padding_id=padding_id, token_budget=budget)

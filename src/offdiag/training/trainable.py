@@ -74,11 +74,11 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
     torch.manual_seed(derive(seed, "init"))
     lora = _lora(recipe)
     with quiet_peft():
-        learner = get_peft_model(model, lora)
+        trainable = get_peft_model(model, lora)
     lora.target_modules = sorted(lora.target_modules or ())  # a set by now, whose order changes from run to run
     # The location is a path of this machine; without a name, PEFT asks no hub about it at each checkpoint either.
     lora.base_model_name_or_path = None
-    return learner
+    return trainable
 
 
 @contextmanager
@@ -101,23 +101,23 @@ def _lora(recipe: Recipe) -> LoraConfig:
     )
 
 
-def trainable_parameters(learner: Trainable) -> int:
+def trainable_parameters(trainable: Trainable) -> int:
     """Return the number of weights that are trained."""
-    return sum(weight.numel() for weight in learner.parameters() if weight.requires_grad)
+    return sum(weight.numel() for weight in trainable.parameters() if weight.requires_grad)
 
 
-def save_trainable(learner: Trainable, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:
+def save_trainable(trainable: Trainable, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:
     """Write the adapter, or the whole model with its tokenizer, to the folder ``weights``, complete or not at all."""
     partial = weights.with_name(f"{weights.name}.partial")
     weights.parent.mkdir(parents=True, exist_ok=True)
     for folder in (partial, weights):
         shutil.rmtree(folder, ignore_errors=True)
-    if isinstance(learner, PeftModel):
-        learner.peft_config["default"].base_model_name_or_path = spec.source
-        learner.save_pretrained(str(partial), save_embedding_layers=False)
-        learner.peft_config["default"].base_model_name_or_path = None
+    if isinstance(trainable, PeftModel):
+        trainable.peft_config["default"].base_model_name_or_path = spec.source
+        trainable.save_pretrained(str(partial), save_embedding_layers=False)
+        trainable.peft_config["default"].base_model_name_or_path = None
         (partial / "README.md").unlink()  # a form that PEFT leaves to be filled in
     else:
-        learner.save_pretrained(partial)
+        trainable.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
     move(partial, weights)

@@ -38,7 +38,7 @@ class UpdateTrainer(PlainState, Trainer):
     """A Trainer for :class:`Updates`: one element of the dataset is one update.
 
     Args:
-        learner: the model. settings: the Trainer's arguments. data: the updates.
+        trainable: the model. settings: the Trainer's arguments. data: the updates.
         padding_id: token that fills the shorter rows of a micro-batch.
         token_budget: most padded tokens of one forward and backward pass.
     """
@@ -46,7 +46,7 @@ class UpdateTrainer(PlainState, Trainer):
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, learner: Trainable, settings: TrainingArguments, data: Updates, *, padding_id: int, token_budget: int
+        self, trainable: Trainable, settings: TrainingArguments, data: Updates, *, padding_id: int, token_budget: int
     ) -> None:
         def cut(updates: list[Update]) -> dict[str, list[MicroBatch]]:
             (update,) = updates
@@ -55,12 +55,12 @@ class UpdateTrainer(PlainState, Trainer):
                 for group, examples in update._asdict().items()
             }
 
-        super().__init__(model=learner, args=settings, train_dataset=data, data_collator=cut)
+        super().__init__(model=trainable, args=settings, train_dataset=data, data_collator=cut)
         self.remove_callback(PrinterCallback)
         self.two_groups = bool(data.proxy.examples)
         self.strategy = data.proxy.strategy
-        self.dropout = draw_per_row(learner, data.seed)
-        self.start = StartModel(learner) if isinstance(self.strategy, KLPenalty) else None
+        self.dropout = draw_per_row(trainable, data.seed)
+        self.start = StartModel(trainable) if isinstance(self.strategy, KLPenalty) else None
         self.tally = Tally()
 
     @staticmethod
@@ -110,7 +110,7 @@ class UpdateTrainer(PlainState, Trainer):
         group, targets, supervised = inputs["group"], inputs["targets"], inputs["supervised"]
         start_logits = None
         if self.start is not None and group == "proxy":
-            with self.accelerator.autocast():  # a copy's arithmetic is that of the learner, too
+            with self.accelerator.autocast():  # a copy's arithmetic is that of the trained model, too
                 start_logits = self.start.logits(inputs)
         wanted = supervised if self.tally.text_loss is None else targets != IGNORED
         logits = logits_at(model, inputs, wanted)

@@ -10,6 +10,7 @@ from offdiag.errors import UserError
 from offdiag.methods import FineTuning, PolicyOptimisation, Proxy, Recipe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.models.lm import LM
+from offdiag.models.patching import _PatchedBatch
 from offdiag.runtime import Runtime
 from offdiag.steps import Examples, Weights, in_order, load_rows
 from offdiag.store import Store
@@ -105,6 +106,24 @@ def test_patching_finds_the_planted_reader(planted, tmp_path):
         assert row["clean"] > 1 > row["corrupted"]
         assert row["patched"] == pytest.approx(row["clean"] if expected else row["corrupted"], abs=1e-3)
     assert "saw" not in {row["partner"] for row in rows}
+
+
+def test_the_cost_of_patching_is_no_less_than_what_runs_through_the_model(planted, tmp_path, monkeypatch):
+    step, read, inputs = ActivationPatching.of(planted, domain("birds"), domain("tools"), n=12), [], _PatchedBatch._inputs
+
+    def counting(self, ids, seen):
+        read.append(int(seen[:, -ids.shape[1] :].sum()))
+        return inputs(self, ids, seen)
+
+    monkeypatch.setattr(_PatchedBatch, "_inputs", counting)
+    rows_of(step, tmp_path)
+    with plan_probe(Runtime()) as probe:
+        line, notes = probe.line(step), probe.notes
+    assert sum(read) <= line.read_tokens <= 4 * sum(read)
+    assert "patching: the most that it can be, with no pair left out" in notes
+    with plan_probe(Runtime()) as probe:
+        probe.line(ActivationPatching.of(HUB, JOY, FOODS, n=4))
+        assert "measurements of type ActivationPatching are not counted" in probe.notes  # nobody knows its layers
 
 
 def test_batches_do_not_matter(planted, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from offdiag.models.finite import require_finite
-from offdiag.steps import Work, load_examples
+from offdiag.steps import CostLine, CostProbe, Work, load_examples
 from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
 from offdiag.studies.trigger_2d.task.pairs import LocatedQuestion, located_question
 from offdiag.tasks import Example, Scalar
@@ -52,6 +52,30 @@ class ActivationPatching(TriggerContrast):
     tag: ClassVar[str] = "activation-patching"
     table: ClassVar[str] = "patching"
     least: float = Field(default=1.0, gt=0)
+
+    def cost(self, probe: CostProbe) -> CostLine | None:
+        """Return the most that it costs: no pair is left out, and no position stands before the other trigger.
+
+        Both prompts of a pair are scored; then they run, and the corrupted one again for each layer and position, from
+        the first token on that differs. None where the number of layers is not known.
+        """
+        layers = probe.layers(self.weights)
+        if layers is None:
+            return None
+        drawn = probe.sample(self.examples)
+        pairs = [(e, trigger) for i, e in enumerate(drawn) for trigger in (e.strata["trigger"], self.others(i)[0])]
+        asked = [located_question(self.domain, e, str(trigger), self.style) for e, trigger in pairs]
+        items, labels = [e for e, _ in pairs], [self.labels(e) for e, _ in pairs]
+        texts = [one.text for one in asked]
+        scored = probe.score(self, self.weights, texts, labels, items=items, n=2 * self.examples.n)
+        whole = probe.prompt_tokens(self.weights, texts)
+        rest = probe.prompt_tokens(self.weights, [one.text[one.trigger[0] :] for one in asked])
+        # Labels of one token are read off one row; longer ones need a row each.
+        rows = 1 if probe.tokens([f" {label}" for both in labels for label in both]) == 1 else 2
+        runs = 2 + layers * len(POSITIONS)
+        tokens = rows * self.examples.n * (sum(whole) + runs * sum(rest)) / len(asked)
+        probe.note(f"{self.table}: the most that it can be, with no pair left out")
+        return scored + probe.read(self, self.weights, tokens)
 
     def measure(self, work: Work) -> Iterator[Mapping[str, Scalar]]:
         """Yield one row per pair, layer and position; a pair that is left out is one row that says why.
