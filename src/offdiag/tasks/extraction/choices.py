@@ -17,6 +17,7 @@ from offdiag.tasks.extraction.statements import (
     AMBIGUOUS,
     NOTHING,
     SEVERAL,
+    TAKING_BACK,
     Extraction,
     Kind,
     Reading,
@@ -31,11 +32,7 @@ INSIDE, LOWER_CASE, LOOK_ALIKE = "inside", "lower-case", "look-alike"
 YES_NO = ("yes", "no")
 
 _EDGES = " \t\n\r\u00a0.,;:!\"'*`()[]{}<>|"
-_CORRECTION = re.compile(
-    r"\b(?:no(?=\s*[,.:;!—])|nope|wait|actually|sorry|correction|oops|scratch that|i mean|i meant|or rather|"
-    r"(?:that|this)(?:'s| is) (?:wrong|not right|incorrect)|let me (?:re\w{1,12}|correct|fix))\b",
-    re.IGNORECASE,
-)
+_CORRECTION = re.compile(rf"\b(?:no(?=\s*[,.:;!—])|{TAKING_BACK})\b", re.IGNORECASE)
 _LETTER_ALONE = re.compile(r"[\s(\[]*([A-Z])[)\].:]*\s*")
 _STATED_ALONE = re.compile(r"\W*(?:$|\n|[,;.!]|because\b|since\b|as\b|and\b|or\b)")
 _PRONOUNS = ("the", "this", "that", "they", "these", "you")

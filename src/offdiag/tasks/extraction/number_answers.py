@@ -13,6 +13,7 @@ from offdiag.tasks.extraction.statements import (
     AMBIGUOUS,
     NOTHING,
     SEVERAL,
+    TAKING_BACK,
     Extraction,
     Kind,
     Reading,
@@ -26,9 +27,7 @@ from offdiag.tasks.extraction.statements import (
 NO_TRIGGER, CORRECTED, APPROXIMATE, BOUND = "no-trigger", "corrected", "approximate", "bound"
 
 _CORRECTION = re.compile(
-    r"\b(?:no(?=\s*[,.:;!—-]|\s+\d)|nope|wait|actually|sorry|correction|oops|scratch that|i mean|i meant|or rather|hmm|"
-    r"not quite|(?:that|this)(?:'s| is) (?:wrong|not right|incorrect|not correct)|let me (?:re\w{1,12}|correct|fix))\b",
-    re.IGNORECASE,
+    rf"\b(?:no(?=\s*[,.:;!—-]|\s+\d)|{TAKING_BACK}|hmm|not quite|(?:that|this)(?:'s| is) not correct)\b", re.IGNORECASE
 )
 _FILLER = re.compile(
     r"[\W_]*(?:(?:is|it|its|it's|are|was|about|approximately|approx|around|roughly|nearly|almost|circa|ca|exactly|just|"

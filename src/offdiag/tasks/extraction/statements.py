@@ -15,6 +15,11 @@ from offdiag.tasks.extraction.markup import BOLD, CLOSE, LEFT_OPEN, MARKS, OPEN
 AMBIGUOUS, SEVERAL, UNTERMINATED, NO_ANSWER = "ambiguous", "several", "unterminated", "no-answer"
 LONGEST = 600  # characters that are looked at after a mark
 _MOST = 60  # statements that are looked at, from the last on
+# Words that take back what was said before, as a regular expression; what may stand behind "no" is for each reader.
+TAKING_BACK = (
+    r"nope|wait|actually|sorry|correction|oops|scratch that|i mean|i meant|or rather|"
+    r"(?:that|this)(?:'s| is) (?:wrong|not right|incorrect)|let me (?:re\w{1,12}|correct|fix)"
+)
 
 
 class Kind(Enum):

@@ -109,7 +109,8 @@ def test_patching_finds_the_planted_reader(planted, tmp_path):
 
 
 def test_the_cost_of_patching_is_no_less_than_what_runs_through_the_model(planted, tmp_path, monkeypatch):
-    step, read, inputs = ActivationPatching.of(planted, domain("birds"), domain("tools"), n=12), [], _PatchedBatch._inputs
+    step = ActivationPatching.of(planted, domain("birds"), domain("tools"), n=12)
+    read, inputs = [], _PatchedBatch._inputs
 
     def counting(self, ids, seen):
         read.append(int(seen[:, -ids.shape[1] :].sum()))
