@@ -62,7 +62,7 @@ class Store:
         self.versions = versions
         self.outdated: dict[str, str] = {}  # by the fingerprints of steps, why their results are not taken
         self._known_earlier: dict[str, Path | None] = {}
-        self._told: dict[str, Mapping[str, Any]] = {}  # by fingerprints, what results said when they were looked at
+        self._told: dict[str, dict[str, Mapping[str, Any]]] = {}  # what results said
         found = _format(root)
         if found is not None and found != FORMAT:
             raise StoreError(
@@ -133,7 +133,7 @@ class Store:
         """Return what a finished step said of its work; nothing of one that is not done."""
         return self._said(step).get("summary", {})
 
-    def _said(self, step: Step) -> Mapping[str, Any]:
+    def _said(self, step: Step) -> Mapping[str, Mapping[str, Any]]:
         """Return summary and provenance of a result, which is read once, such as for the states of all steps."""
         if step.fingerprint not in self._told:
             self.result(step)
