@@ -100,3 +100,12 @@ def test_mistakes_are_named():
     twice = Frames(cells=pd.concat([found.cells, found.cells.assign(cell="again")]), records=found.records)
     with pytest.raises(UserError, match="arm untuned, eval_base = .*2 rows are alike in seed"):
         accuracy_by_stratum(twice, "carries", "eval_base", {"untuned": {"method": "zero-shot"}})
+
+
+def test_the_untrained_model_is_no_draw_of_the_trained_one():
+    """A factor of training alone lets the untrained model pass, whose accuracy would be averaged in as a third seed."""
+    frames = study(lambda _m, _s, i: i < 15)
+    cells = frames.cells.assign(train_base=[None, 8, 8])
+    records = frames.records.assign(train_base=None)
+    with pytest.raises(UserError, match=r"a mean over cells of zero-shot and fine-tuning: choose one with method="):
+        accuracy_by_stratum(framed(cells, records), "carries", "eval_base", {"tuned": {"train_base": 8}})

@@ -30,6 +30,8 @@ def test_without_a_spread_of_seeds_it_says_what_it_is_about(offdiag):
         (("--items", "100", "--gap", "5"), "--gap 5: expected a fraction between 0 and 1, such as 0.05"),
         (("--items", "100", "--accuracy", "0.99"), "a gap may be negative"),
         (("--items", "100", "--gap", "0.2", "--disagreement", "0.1"), "expected at least the gap"),
+        (("base-addition", "--seeds", "3"), "--seeds: a study has its own; leave it out"),
+        (("base-thresholds",), "asks no questions of its own (it has 1 measurement)"),
         (("base-addition",), "has no result yet; type: offdiag run base-addition --scale quick"),
     ],
 )

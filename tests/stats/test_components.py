@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import bartlett, t, ttest_1samp
 
+from offdiag.stats import wilson
+from offdiag.stats.bayes import beta_posterior
 from offdiag.stats.components import MeanVariance, Part, components, linear_scores, pooled_seed_variance, residual_share
-from offdiag.stats.replicated import mean_of_replicates, spread_of
+from offdiag.stats.contrast import contrast
+from offdiag.stats.replicated import accuracy, mean_of_replicates, spread_of
 
 NAN = np.nan
 
@@ -102,3 +105,17 @@ def test_what_is_no_table_is_refused():
         components([1, 2])
     with pytest.raises(ValueError, match="a label per item"):
         components([[1, 2]], ["a"])
+
+
+def test_clusters_that_are_alike_count_once_each():
+    """One cluster of 24 answers, or two that are alike, tell no variance: they are one observation, or two."""
+    halves = np.tile([1.0, 0.0], 12)[None]
+    for clusters in (["a"] * 24, ["a"] * 12 + ["b"] * 12):
+        n = len(set(clusters))
+        for answers in (halves, np.vstack([halves, halves])):
+            assert accuracy(answers, clusters=clusters)[1:3] == pytest.approx(
+                [float(end) for end in wilson(n / 2, n)], abs=1e-12
+            )
+        assert beta_posterior(halves, clusters=clusters)[1] == pytest.approx((0.5 + n / 2, 0.5 + n / 2))
+        ends = contrast([halves, halves], [1, -1], clusters=[clusters, clusters])
+        assert ends.high == pytest.approx(np.sqrt(2) * (float(wilson(n / 2, n).high) - 0.5))

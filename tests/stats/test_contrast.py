@@ -58,3 +58,17 @@ def test_verdicts_that_all_agree_are_no_certainty():
     right, wrong, none = np.ones((3, 10)), np.zeros((3, 20)), np.zeros((3, 10))
     assert contrast([right, wrong], [1, -1])[:3] == pytest.approx((1, 0.6791, 1.0), abs=6e-5)
     assert contrast([none, wrong], [1, -1])[:3] == pytest.approx((0, -0.1611, 0.2775), abs=6e-5)
+
+
+def test_a_draw_that_lacks_a_set_says_nothing_of_draws():
+    """The third draw was not asked the second set; the first two tell how draws vary."""
+    draw = np.random.default_rng(0)
+    first, second = (draw.random((3, 30)) < 0.6).astype(float), (draw.random((3, 20)) < 0.4).astype(float)
+    second[2] = NAN
+    found = contrast([first, second], [1, -1])
+    assert found.value == pytest.approx(first.mean() - second[:2].mean())
+    assert -1 <= found.low < found.value < found.high <= 1
+    alone = contrast([first[:1], second[:1]], [1, -1])
+    lacking = second[:1].repeat(2, axis=0) * [[1], [NAN]]
+    assert np.isfinite(contrast([first[:2], lacking], [1, -1])[1:3]).all()
+    assert np.isfinite(alone[1:3]).all()

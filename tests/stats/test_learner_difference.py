@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from offdiag.stats import paired_difference
+from offdiag.stats import paired_difference, wilson
 from offdiag.stats.components import components, pooled_seed_variance
-from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.learner_difference import difference_of_replicates, learner_difference
 
 NAN = np.nan
 
@@ -105,3 +105,19 @@ def test_nothing_shared_and_nothing_different():
     assert 0 < apart.low < apart.high == 1
     with pytest.raises(ValueError, match="of the same items"):
         learner_difference([[1, 0]], [[1, 0, 1]])
+
+
+def test_clusters_that_agree_count_once_each():
+    """24 items in 2 clusters are two observations, in one cluster a single one, whatever the items say."""
+    right, wrong = np.ones((1, 24)), np.zeros((1, 24))
+    for clusters in (["a"] * 12 + ["b"] * 12, ["a"] * 24):
+        alone = paired_difference(np.ones(len(set(clusters))), np.zeros(len(set(clusters))))
+        apart = learner_difference(right, wrong, clusters=clusters).difference
+        assert apart[:4] == pytest.approx((1, alone.low, 1, 24))
+        assert apart.p_value == alone.p_value
+        repeated = difference_of_replicates(np.ones((3, 24)), clusters=clusters)
+        assert (repeated.low, repeated.p_value) == pytest.approx((alone.low, alone.p_value))
+        same = learner_difference(right, right, clusters=clusters).difference
+        assert same.high == pytest.approx(float(wilson(0, len(set(clusters))).high))
+    halves = np.tile([1.0, 0.0], 12)[None]
+    assert learner_difference(halves, right, clusters=["a"] * 24).difference.p_value > 0.5

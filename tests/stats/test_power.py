@@ -65,3 +65,16 @@ def test_no_number_of_items_makes_up_for_few_seeds():
 def test_mistakes(wrong):
     with pytest.raises(ValueError, match="expected"):
         gap_variance(**wrong)
+
+
+def test_answers_that_all_agree_do_not_make_every_gap_detectable():
+    """A gap of g needs a share g of items on which the two differ, even if none of 40 did."""
+    detectable = minimum_detectable_gap(GapVariance(0.0), 40, 1)
+    error = math.sqrt((detectable - detectable**2) / 40)
+    assert detectable == pytest.approx((norm.ppf(0.975) + norm.ppf(0.8)) * error, abs=1e-4)
+    assert items_needed(0.05, GapVariance(0.0), 1) == pytest.approx((1 - 0.05) / 0.05 * 7.849, abs=1)
+
+
+def test_arms_of_a_kind_tell_the_variance_between_seeds():
+    alone, pooled = GapVariance(0.3, 0.001, learners=1), GapVariance(0.3, 0.001, learners=1, arms=4)
+    assert power_of(0.1, pooled, 250, 2) > power_of(0.1, alone, 250, 2)

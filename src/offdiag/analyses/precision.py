@@ -9,12 +9,12 @@ from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.seed_variance import clusters_of
+from offdiag.analyses.seed_variance import clusters_of, common_variance
 from offdiag.analyses.selection import DONE, require, select
 from offdiag.stats import FloatArray
 from offdiag.stats.bayes import PRIOR, beta_posterior
 from offdiag.stats.calibration import calibration
-from offdiag.stats.components import components
+from offdiag.stats.components import SeedVariance, components
 from offdiag.stats.equivalence import smallest_margin
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.power import GapVariance, items_needed, minimum_detectable_gap, seeds_needed
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
 ASKED = ("eval", "split", "prompt", "answering")
 NUMBERS = (
-    *("accuracy", "bayes_low", "bayes_high", "sd_seeds", "sd_items", "sd_chance", "difference", "detectable"),
+    *(
+        "accuracy",
+        "bayes_low",
+        "bayes_high",
+        "sd_seeds",
+        "sd_seeds_pooled",
+        "sd_items",
+        "sd_chance",
+        "difference",
+        "detectable",
+    ),
     *("gap", "items_needed", "seeds_needed", "equal_within"),
 )
 CALIBRATION = ("confidence", "brier", "brier_low", "brier_high", "ece", "ece_low", "ece_high", "ece_by_chance")
@@ -41,8 +51,8 @@ class Precision(StudyAnalysis):
 
     tag: ClassVar[str] = "precision"
     terminal_columns: ClassVar[tuple[str, ...]] = (
-        *("learner", "eval", "n_items", "n_seeds", "sd_seeds", "sd_items", "detectable", "gap", "items_needed"),
-        *("seeds_needed", "equal_within"),
+        *("learner", "eval", "n_items", "n_seeds", "sd_seeds", "sd_seeds_pooled", "sd_items", "detectable", "gap"),
+        *("items_needed", "seeds_needed", "equal_within"),
     )
     gap: float = Field(default=0.0, ge=0, lt=1)
     power: float = Field(default=0.8, gt=0.5, lt=1)
@@ -54,13 +64,14 @@ class Precision(StudyAnalysis):
 
         ``accuracy`` with its Bayesian interval ``bayes_low, bayes_high``
         (:func:`offdiag.stats.bayes.beta_posterior`). The components of its variance, as standard deviations in
-        fractions: ``sd_seeds`` (accuracies of seeds on endless items), ``sd_items`` (chances of being right of items)
-        and ``sd_chance`` (of one answer, what seed and item leave; with one seed it is in ``sd_items``). Against the
-        baseline: ``difference``, ``detectable`` (the smallest true difference that these items and seeds find with
-        chance ``power``), ``items_needed`` and ``seeds_needed`` for ``gap`` (items at these seeds, seeds at these
-        items; infinite where no number would do), and ``equal_within`` (the smallest margin within which two one-sided
-        tests show at 5 % that the difference lies). NaN where there is no baseline, or no second seed to tell. Where
-        the most likely choice is the answer, the calibration of its share of the chances, with ten bins of equal counts
+        fractions: ``sd_seeds`` (accuracies of seeds on endless items; ``sd_seeds_pooled`` where arms of a kind share it,
+        and then intervals and power use that), ``sd_items`` (chances of being right of items) and ``sd_chance`` (of one
+        answer, what seed and item leave; with one seed it is in ``sd_items``). Against the baseline: ``difference``,
+        ``detectable`` (the smallest true difference that these items and seeds find with chance ``power``),
+        ``items_needed`` and ``seeds_needed`` for ``gap`` (items at these seeds, seeds at these items; infinite where no
+        number would do), and ``equal_within`` (the smallest margin within which two one-sided tests show at 5 % that
+        the difference lies). NaN where there is no baseline, or no second seed to tell. Where the most likely choice is
+        the answer, the calibration of its share of the chances, with ten bins of equal counts
         (:func:`offdiag.stats.calibration.calibration`): ``confidence`` (mean), ``brier`` and ``ece``.
 
         Raises:
@@ -92,30 +103,39 @@ class Precision(StudyAnalysis):
             clusters = clusters_of(answers, wide.columns.tolist())
             grid, start = (wide.reindex(names).to_numpy(np.float64) for names in (group["cell"], baseline[:1]))
             part = components(grid, clusters)
-            posterior, _ = beta_posterior(grid, clusters=clusters, prior=self.prior, level=self.level)
+            pooled = common_variance(group)
+            told: dict[str, Any] = {"clusters": clusters, "level": self.level, "pooled": pooled}
+            posterior, _ = beta_posterior(grid, prior=self.prior, **told)
             row = dict(zip(("learner", *ASKED), key, strict=True))
             row |= {"n_items": part.n_items, "n_seeds": part.n_seeds, "accuracy": part.mean}
             row |= {"bayes_low": posterior.low, "bayes_high": posterior.high}
             items = part.of_items if part.n_seeds < 2 else part.items
             row |= {"sd_seeds": math.sqrt(part.seeds), "sd_items": _root(items), "sd_chance": _root(part.residual)}
-            row |= self._against(grid, start, clusters) if len(start) else {}
+            row |= {"sd_seeds_pooled": math.nan if pooled is None else _root(max(0, pooled.share) * part.bernoulli)}
+            row |= self._against(grid, start, clusters, pooled) if len(start) else {}
             yield row | (_calibrated(answers, group["cell"].tolist()) if "confidence" in answers else {})
 
-    def _against(self, grid: FloatArray, start: FloatArray, clusters: list[Hashable] | None) -> dict[str, float]:
+    def _against(
+        self, grid: FloatArray, start: FloatArray, clusters: list[Hashable] | None, pooled: SeedVariance | None
+    ) -> dict[str, float]:
         """Return the columns of the comparison with the baseline, ``[1, items]``."""
         shared = ~np.isnan(start[0]) & ~np.isnan(grid).all(axis=0)
         if shared.sum() < 2:
             return {}
         grid, start, seeds = grid[:, shared], start[:, shared], len(grid)
         labels = clusters and [label for label, kept in zip(clusters, shared, strict=True) if kept]
-        kinds: dict[str, Any] = {"untrained": (False, True), "clusters": labels}
+        kinds: dict[str, Any] = {"untrained": (False, True), "clusters": labels, "pooled": pooled}
         found = learner_difference(grid, start, **kinds, level=self.level).difference
         at_90 = learner_difference(grid, start, **kinds, level=0.9).difference
         part, apart = components(grid, labels), components(np.nanmean(grid, axis=0)[None] - start, labels)
         chance = 0.0 if math.isnan(part.residual) else part.residual
         # The items' variance of single seeds: that of the means, with the chance that averaging took off put back.
         items = apart.of_items + chance * (1 - 1 / seeds)
-        variance = GapVariance(items, 0.0 if seeds < 2 else part.seeds, learners=1, residual=chance)
+        of_seeds = 0.0 if seeds < 2 else part.seeds
+        arms = 1 if pooled is None else pooled.n_arms
+        if pooled is not None:
+            of_seeds = max(0.0, pooled.share) * part.bernoulli
+        variance = GapVariance(items, of_seeds, learners=1, residual=chance, arms=arms)
         gap = self.gap or abs(found.value)
         asked: dict[str, Any] = {"power": self.power, "level": self.level}
         needed = {} if not gap else {

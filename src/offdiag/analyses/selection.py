@@ -91,6 +91,19 @@ def one_per(rows: "pd.DataFrame", columns: Sequence[str], who: str, advice: str 
     raise UserError(f"{who}: {len(alike)} rows are alike in {', '.join(columns)}{found}: tell them apart with {advice}")
 
 
+def one_learner(cells: "pd.DataFrame", who: str, advice: str = "where=") -> None:
+    """Check that cells are draws of one learner, of which a mean can be taken: not some trained and some untrained.
+
+    :func:`select` lets the untrained model pass by a factor of training, so that it can stand beside what is trained.
+
+    Raises:
+        UserError: cells of several methods.
+    """
+    methods = [str(method) for method in cells["method"].dropna().unique()] if "method" in cells else []
+    if len(methods) > 1:
+        raise UserError(f"{who}: a mean over cells of {' and '.join(methods)}: choose one with method= in {advice}")
+
+
 def state_of(states: Iterable[object], otherwise: str = DONE) -> str:
     """Return why there is no number: ``failed`` if any of the states is, else the first that is not ``done``.
 

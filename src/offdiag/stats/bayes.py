@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offdiag.stats.components import components
+from offdiag.stats.components import SeedVariance, components
 from offdiag.stats.intervals import UNKNOWN, Estimate
 from offdiag.stats.replicated import accuracy_spread
 
@@ -17,6 +17,7 @@ def beta_posterior(
     values: ArrayLike,
     *,
     clusters: Sequence[Hashable] | None = None,
+    pooled: SeedVariance | None = None,
     prior: tuple[float, float] = PRIOR,
     level: float = 0.95,
 ) -> tuple[Estimate, tuple[float, float]]:
@@ -30,7 +31,8 @@ def beta_posterior(
 
     Args:
         values: verdicts (0 to 1) ``[seeds, items]``, NaN where missing. clusters: one label per item; items of one
-            label are not independent. prior: a and b of the Beta prior.
+            label are not independent. pooled: as for :func:`offdiag.stats.replicated.accuracy`. prior: a and b of the Beta
+        prior.
 
     Raises:
         ValueError: a or b is not above 0.
@@ -45,10 +47,11 @@ def beta_posterior(
     n = int(known.any(axis=0).sum())
     if not part.n_items:
         return UNKNOWN, prior
-    mean, trials = min(1.0, max(0.0, part.mean)), float(n)
-    variance = accuracy_spread(part, n).variance
-    if 0 < mean < 1 and variance > 0:
-        single = mean * (1 - mean) * n / max(1, n - 1)  # unbiased, as the variance is
+    mean, trials = min(1.0, max(0.0, part.mean)), float(part.n_items)
+    variance = accuracy_spread(part, n, pooled).variance
+    if variance > 0:
+        # unbiased, as the variance is; relative to p (1 - p) where all answers agree
+        single = mean * (1 - mean) * n / max(1, n - 1) if 0 < mean < 1 else 1.0
         trials = min(max(1.0, single / variance), float(known.sum()))
     a, b = prior[0] + mean * trials, prior[1] + (1 - mean) * trials
     low, high = (float(betaincinv(a, b, (1 + sign * level) / 2)) for sign in (-1, 1))

@@ -40,7 +40,9 @@ def contrast(
         raise ValueError(f"contrast: shapes {shapes} and {len(weights)} weights; expected [seeds, items] of one length")
     labels = clusters if clusters is not None else [None] * len(sets)
     parts = [components(grid, each) for grid, each in zip(sets, labels, strict=True)]
-    freedom = len(sets[0]) - 1
+    # Seeds that answered items of every set tell how the weighted sum varies between seeds.
+    whole = np.all([(~np.isnan(grid)).any(axis=1) for grid in sets], axis=0)
+    freedom = max(0, int(whole.sum()) - 1)
     share = residual_share(freedom)
     value, residual, below, above = 0.0, 0.0, 0.0, 0.0
     for grid, part, weight in zip(sets, parts, weights, strict=True):
@@ -49,14 +51,15 @@ def contrast(
         n = int((~np.isnan(grid)).any(axis=0).sum())
         items_freedom = math.inf if n == part.n_items else max(1, part.n_items - 1)
         variance = MeanVariance((Part(of_items, items_freedom),))
-        ends = accuracy_ends(part.mean, n, int((~np.isnan(grid)).sum()), variance, level)
+        n_answers = int((~np.isnan(grid)).sum())
+        ends = accuracy_ends(part.mean, n, n_answers, variance, level, units=part.n_items)
         away = sorted(weight * (end - part.mean) for end in ends)
         value, residual = value + weight * part.mean, residual + weight**2 * left / size
         below, above = below + away[0] ** 2, above + away[1] ** 2
     if freedom:
-        by_seed = sum(weight * np.nanmean(grid, axis=1) for grid, weight in zip(sets, weights, strict=True))
+        by_seed = sum(weight * np.nanmean(grid[whole], axis=1) for grid, weight in zip(sets, weights, strict=True))
         seeds = MeanVariance(
-            (Part(max(0.0, float(np.nanvar(by_seed, ddof=1)) / len(sets[0]) - share * residual), freedom),)
+            (Part(max(0.0, float(np.var(by_seed, ddof=1)) / (freedom + 1) - share * residual), freedom),)
         )
         longer = seeds.quantile(level) ** 2 * seeds.variance
         below, above = below + longer, above + longer

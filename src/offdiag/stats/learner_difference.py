@@ -75,7 +75,9 @@ def learner_difference(
     spread = difference_variance(grids[0], grids[1], untrained=untrained, clusters=labels, pooled=pooled)
     of_items = [np.nanmean(grid, axis=0) for grid in grids]
     most = max(len(grid) for grid in grids)
-    return LearnerDifference(one, other, _paired(of_items[0], of_items[1], one - other, spread, most, level))
+    units = len(of_items[0]) if labels is None else len(set(labels))
+    found = _paired(of_items[0], of_items[1], one - other, spread, most, level, units)
+    return LearnerDifference(one, other, found)
 
 
 def difference_variance(
@@ -103,12 +105,13 @@ def difference_of_replicates(
 ) -> Estimate:
     """Return the mean of differences ``[replicates, items]`` from -1 to 1, each already paired, with the test of 0.
 
-    Where all differ by the same amount, the interval is Tango's for the items of one replicate.
+    Where all differ by the same amount, the interval is Tango's for the items (or clusters) of one replicate.
     """
     found = mean_of_replicates(values, clusters=clusters, low=-1, high=1, level=level)
     if not found.n or not math.isnan(found.low):
         return found
-    alike = constant_difference(found.value, found.n, level)
+    units = components(values, clusters).n_items
+    alike = constant_difference(found.value, units, level)
     return Estimate(found.value, alike.low, alike.high, found.n, alike.p_value)
 
 
@@ -138,23 +141,31 @@ def _spread(
 
 
 def _paired(
-    first: FloatArray, second: FloatArray, difference: float, spread: MeanVariance, most: int, level: float
+    first: FloatArray,
+    second: FloatArray,
+    difference: float,
+    spread: MeanVariance,
+    most: int,
+    level: float,
+    units: int,
 ) -> Estimate:
     """Return the difference of two means per item, with Tango's interval for the effective number of items.
 
-    That number is one at least, and at most ``most`` (the larger number of seeds) times that of the items.
+    That number is one at least, and at most ``most`` (the larger number of seeds) times that of the items. Where the
+    answers tell no variance, each of the ``units`` (items, or clusters of them) counts once.
     """
     n = len(first)
     only_first, only_second = float(first @ (1 - second)), float(second @ (1 - first))
     whole = bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
     share = (only_first + only_second) / n - ((only_first - only_second) / n) ** 2  # variance of one item's difference
-    size = float(n)
-    if share > 1e-12 and spread.variance > 0 and n > 1:
+    size, told = float(units), share > 1e-12 and spread.variance > 1e-24 and n > 1
+    if told:
         size = min(max(1.0, share * n / (n - 1) / spread.variance), float(n * most))
     quantile = spread.quantile(level)
     low, high = tango(only_first * size / n, only_second * size / n, size, quantile)
-    if whole and most == 1 and len(spread.parts) == 1 and math.isinf(spread.parts[0].freedom):
-        p_value = mcnemar(round(only_first), round(only_second))
+    by_item = whole and most == 1 and len(spread.parts) == 1 and units == n
+    if by_item or (not told and units < n):
+        p_value = mcnemar(round(only_first * units / n), round(only_second * units / n))
     else:
         disagreement = only_first + only_second
         distance = abs(only_first - only_second) / math.sqrt(disagreement * n / size) if disagreement > 0 else 0.0

@@ -20,17 +20,24 @@ class GapVariance(NamedTuple):
         seeds: between the accuracies of the seeds of one learner, on endless items.
         learners: how many of the two have seeds: 2, or 1 where the other is not trained.
         residual: the part of ``items`` that is chance or seeds on single items, so that more seeds make it smaller.
+        arms: learners whose seeds tell the variance between seeds, if more than these two.
     """
 
     items: float
     seeds: float = 0.0
     learners: int = 2
     residual: float = 0.0
+    arms: int = 0
 
-    def of_mean(self, n_items: float, n_seeds: float) -> MeanVariance:
-        """Return the variance of the difference of the means of ``n_seeds`` seeds on ``n_items`` shared items."""
-        items = max(0.0, self.items - self.residual) / n_items + self.residual / (n_items * n_seeds)
-        freedom = self.learners * (n_seeds - 1)
+    def of_mean(self, gap: float, n_items: float, n_seeds: float) -> MeanVariance:
+        """Return the variance of the difference of the means of ``n_seeds`` seeds on ``n_items`` shared items.
+
+        Learners that differ by ``gap`` disagree on that share of the items at least, so that the variance of one item's
+        difference is ``|gap| - gap²`` at least: answers that all agree do not make every gap detectable.
+        """
+        alone = max(0.0, self.items - self.residual, abs(gap) - gap**2 - self.residual)
+        items = alone / n_items + self.residual / (n_items * n_seeds)
+        freedom = max(self.learners, self.arms) * (n_seeds - 1)
         if not self.seeds:
             return MeanVariance((Part(items),))
         return MeanVariance((Part(items), Part(self.learners * self.seeds / n_seeds, freedom or math.nan)))
@@ -50,7 +57,8 @@ def gap_variance(accuracy: float, gap: float, seed_sd: float = 0.0, disagreement
     other = accuracy + gap
     if not (0 <= accuracy <= 1 and 0 <= other <= 1 and seed_sd >= 0):
         raise ValueError(
-            f"accuracies {accuracy} and {other}, sd {seed_sd}: expected fractions from 0 to 1 (a gap may be negative)"
+            f"accuracies {accuracy:g} and {other:.4g}, sd {seed_sd:g}: expected fractions from 0 to 1 (a gap may be "
+            "negative)"
         )
     by_chance = accuracy * (1 - other) + other * (1 - accuracy)
     drawn = by_chance - gap**2 if disagreement is None else 0.0
@@ -72,7 +80,7 @@ def power_of(gap: float, variance: GapVariance, n_items: float, n_seeds: float, 
     """
     from scipy.special import chdtri, ndtr, stdtrit
 
-    parts = variance.of_mean(n_items, n_seeds).parts
+    parts = variance.of_mean(gap, n_items, n_seeds).parts
     total = sum(part.variance for part in parts)
     if total <= 0:
         return float(gap != 0)

@@ -42,18 +42,20 @@ def accuracy(
         return UNKNOWN
     mean = min(1.0, max(0.0, part.mean))
     spread = accuracy_spread(part, n, pooled)
-    return Estimate(mean, *accuracy_ends(mean, n, int((~np.isnan(grid)).sum()), spread, level), n)
+    n_answers = int((~np.isnan(grid)).sum())
+    return Estimate(mean, *accuracy_ends(mean, n, n_answers, spread, level, units=part.n_items), n)
 
 
 def accuracy_ends(
-    mean: float, n: int, n_answers: int, variance: MeanVariance, level: float = 0.95
+    mean: float, n: int, n_answers: int, variance: MeanVariance, level: float = 0.95, *, units: int
 ) -> tuple[float, float]:
-    """Return Wilson's ends for the effective number of answers that ``variance`` gives (0: each item counts once).
+    """Return Wilson's ends for the effective number of answers that ``variance`` gives (0: each unit counts once).
 
     Args:
         mean: of all answers, 0 to 1. n: items. n_answers: answers to them, by all seeds. variance: of the mean.
+        units: items, or clusters of them, that are independent.
     """
-    bernoulli, trials = mean * (1 - mean), float(n)
+    bernoulli, trials = mean * (1 - mean), float(units)
     if variance.variance > 0:
         single = bernoulli * n / (n - 1) if bernoulli > 0 and n > 1 else 1.0
         trials = min(max(1.0, single / variance.variance), float(n_answers))  # one at least, at most all

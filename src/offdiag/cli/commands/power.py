@@ -1,6 +1,7 @@
 """``offdiag power``: what items and seeds can resolve, from numbers or from a finished study."""
 
 import math
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,10 +26,12 @@ def power(
     sets: Sets = None,
     store: StoreFolder = None,
     items: Annotated[int | None, typer.Option(min=2, metavar="N", help="Items that both learners answer.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Seeds of each learner.")] = 1,
-    accuracy: Annotated[float, typer.Option(min=0, max=1, help="Of the first learner, 0 to 1.")] = 0.5,
+    seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds of each learner [1].")] = None,
+    accuracy: Annotated[float | None, typer.Option(min=0, max=1, help="Of the first learner, 0 to 1 [0.5].")] = None,
     gap: Annotated[float | None, typer.Option(help="Difference to resolve, 0.05 for five points.")] = None,
-    seed_sd: Annotated[float, typer.Option(min=0, max=0.5, help="Standard deviation between seeds, 0 to 0.5.")] = 0.0,
+    seed_sd: Annotated[
+        float | None, typer.Option(min=0, max=0.5, help="Standard deviation between seeds, 0 to 0.5 [0].")
+    ] = None,
     disagreement: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of items that one of the two alone has right.")
     ] = None,
@@ -47,12 +50,16 @@ def power(
     if (study is None) == (items is None):
         raise UserError("power: give a study, or --items (and --seeds, --accuracy, --gap); not both, and not neither")
     if study is not None:
+        given = {"--seeds": seeds, "--accuracy": accuracy, "--seed-sd": seed_sd, "--disagreement": disagreement}
+        if extra := [name for name, value in given.items() if value is not None]:
+            raise UserError(f"{extra[0]}: a study has its own; leave it out, or give --items in place of the study")
         _of_study(
             study, scale, sets, store, {"gap": abs(gap or 0), "power": chance, "level": 1 - alpha}, as_json=as_json
         )
         return
     from offdiag.stats.power import gap_variance
 
+    seeds, accuracy, seed_sd = seeds or 1, 0.5 if accuracy is None else accuracy, seed_sd or 0.0
     wanted = 0.05 if gap is None else gap
     try:
         variance = gap_variance(accuracy, wanted, seed_sd, disagreement)
@@ -70,6 +77,8 @@ def power(
     show_table(title, COLUMNS, [_worded(row) for row in rows], right=COLUMNS)
     if not seed_sd:
         say("Without --seed-sd this is about these very models: it says nothing of other seeds.")
+    elif any(math.isnan(row["power"]) for row in rows):
+        say("—: one seed does not tell how seeds vary; inf: no number would do.")
 
 
 def _planned(
@@ -92,6 +101,11 @@ def _of_study(study: str, scale: str, sets: Any, store: Any, settings: dict[str,
     from offdiag.gather import gather
 
     wanted = planned(study, scale, sets)
+    if not wanted.cells:
+        raise UserError(
+            f"{wanted.study.name} asks no questions of its own (it has {wanted.size}), so there is nothing to resolve; "
+            "give --items (and --seeds, --accuracy, --gap)"
+        )
     table = gather(wanted, api.open_store(store)).table(Precision(name="precision", **settings))
     if table.empty:
         raise UserError(f"{wanted.study.name} · {wanted.scale} has no result yet; type: offdiag run {wanted.command}")
@@ -100,16 +114,23 @@ def _of_study(study: str, scale: str, sets: Any, store: Any, settings: dict[str,
         return
     title = f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale}: detectable with chance {settings['power']:g}"
     rows = [
-        [str(row["learner"]), str(row["eval"]), f"{row['n_items']}", f"{row['n_seeds']}", _points(row["sd_seeds"]),
+        [str(row["learner"]), str(row["eval"]), f"{row['n_items']}", f"{row['n_seeds']}", _points(_of_seeds(row)),
          _points(row["detectable"]), _points(row["gap"]), _count(row["items_needed"]), _count(row["seeds_needed"])]
         for row in table.to_dict("records")
     ]  # fmt: skip
     show_table(title, OF_STUDY, rows, right=OF_STUDY[2:])
     say(
         "sd of seeds, detectable and gap in points; needed: items at these seeds, seeds at these items",
-        "(inf: no number would do). With one seed nothing is known of others.",
+        "(inf: no number would do). The sd is that of all learners of a kind where they vary alike.",
+        "With one seed nothing is known of others.",
         "All columns: --json, or table precision of the report.",
     )
+
+
+def _of_seeds(row: "Mapping[Hashable, Any]") -> float:
+    """Return the standard deviation between seeds that the row's numbers are made with."""
+    pooled = float(row["sd_seeds_pooled"])
+    return float(row["sd_seeds"]) if math.isnan(pooled) else pooled
 
 
 def _worded(row: dict[str, float]) -> list[str]:

@@ -91,7 +91,7 @@ def test_crossed_seeds_of_data_and_training_are_sides_of_their_own():
     grid = records.assign(leaked=~records["correct"]).groupby(["data_seed", "seed", "trigger"])["leaked"].mean()
     table_of = grid.to_numpy(float).reshape(2, 2, 5)
     n_items = records["example"].nunique()
-    ends = accuracy_ends(table_of.mean(), n_items, len(records), crossed_variance(table_of))
+    ends = accuracy_ends(table_of.mean(), n_items, len(records), crossed_variance(table_of), units=n_items)
     assert (row["leaked"], row["leaked_low"], row["leaked_high"]) == pytest.approx((table_of.mean(), *ends))
 
 

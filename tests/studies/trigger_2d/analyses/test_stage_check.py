@@ -56,7 +56,8 @@ def test_both_seeds_are_sides_of_the_interval():
     row = Leakage(name="leakage", **STAGE).table(frames).iloc[0]
     records = frames.records.assign(leaked=~frames.records["correct"].astype(bool))
     grid = records.groupby(["data_seed", "seed", "trigger"])["leaked"].mean().to_numpy(float).reshape(2, 3, 5)
-    ends = accuracy_ends(grid.mean(), records["example"].nunique(), len(records), crossed_variance(grid))
+    n_items = records["example"].nunique()
+    ends = accuracy_ends(grid.mean(), n_items, len(records), crossed_variance(grid), units=n_items)
     assert (row["leaked"], row["leaked_low"], row["leaked_high"]) == pytest.approx((grid.mean(), *ends))
     assert row["n_seeds"] == 6
 

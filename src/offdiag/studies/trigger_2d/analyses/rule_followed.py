@@ -154,7 +154,9 @@ def rate(answers: "pd.DataFrame", outcome: str, replicates: Sequence[str]) -> Es
         grid = mean_grid(answers, [*replicates, unit], outcome)
         if (variance := crossed_variance(grid)).variance > 0:
             mean = float(np.clip(np.nanmean(grid), 0, 1))
-            return Estimate(mean, *accuracy_ends(mean, len(words), len(answers), variance), len(words))
+            return Estimate(
+                mean, *accuracy_ends(mean, len(words), len(answers), variance, units=len(words)), len(words)
+            )
     wide = answers.pivot_table(index=list(replicates), columns="example", values=outcome, sort=False)[words.index]
     return accuracy(wide.to_numpy(np.float64), clusters=words.tolist() if unit == "trigger" else None)
 
