@@ -31,8 +31,8 @@ def beta_posterior(
 
     Args:
         values: verdicts (0 to 1) ``[seeds, items]``, NaN where missing. clusters: one label per item; items of one
-            label are not independent. pooled: as for :func:`offdiag.stats.replicated.accuracy`. prior: a and b of the Beta
-        prior.
+            label are not independent. prior: a and b of the Beta prior.
+        pooled: as for :func:`offdiag.stats.replicated.accuracy`.
 
     Raises:
         ValueError: a or b is not above 0.

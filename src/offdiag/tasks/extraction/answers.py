@@ -5,13 +5,14 @@ choices takes the answer that is stated last. Raise ``EXTRACTION_VERSION`` with 
 made again then, and nothing is generated again.
 """
 
-from offdiag.tasks.extraction.choices import Choices, extract_choice
+from offdiag.tasks.extraction.choices import extract_choice
 from offdiag.tasks.extraction.completions import reply_in
 from offdiag.tasks.extraction.markup import plain_text
 from offdiag.tasks.extraction.number_answers import extract_number
+from offdiag.tasks.extraction.offered import Choices
 from offdiag.tasks.extraction.statements import Extraction, beginning, ending
 
-EXTRACTION_VERSION = 3
+EXTRACTION_VERSION = 4
 _BEGINNING, _END = 20_000, 100_000  # characters of a reply that are read; what stands between is left out
 
 

@@ -6,13 +6,10 @@ with the text of another, is refused.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
-from offdiag.tasks.extraction.completions import plain_characters
-from offdiag.tasks.extraction.markup import BOLD, MARKS, plain_latex
+from offdiag.tasks.extraction.markup import BOLD, MARKS
 from offdiag.tasks.extraction.number_answers import CORRECTED, NO_TRIGGER, read_number
-from offdiag.tasks.extraction.numbers import canonical_number
+from offdiag.tasks.extraction.offered import EDGES, YES_NO, Choices, bare_text
 from offdiag.tasks.extraction.statements import (
     AMBIGUOUS,
     NOTHING,
@@ -29,23 +26,35 @@ from offdiag.tasks.extraction.statements import (
 )
 
 INSIDE, LOWER_CASE, LOOK_ALIKE = "inside", "lower-case", "look-alike"
-YES_NO = ("yes", "no")
 
-_EDGES = " \t\n\r\u00a0.,;:!\"'*`()[]{}<>|"
 _CORRECTION = re.compile(rf"\b(?:no(?=\s*[,.:;!—])|{TAKING_BACK})\b", re.IGNORECASE)
 _LETTER_ALONE = re.compile(r"[\s(\[]*([A-Z])[)\].:]*\s*")
 _STATED_ALONE = re.compile(r"\W*(?:$|\n|[,;.!]|because\b|since\b|as\b|and\b|or\b)")
 _PRONOUNS = ("the", "this", "that", "they", "these", "you")
+_IDIOM = re.compile(
+    r"\bno\s+(?:doubt|longer|one|idea|problem|matter|wonder|question|need|reason|evidence)\b|\bno\.\s?\d+",
+    re.IGNORECASE,
+)
+_YES_NO_CORRECTION = re.compile(
+    r"\b(?:wait|sorry|correction|oops|scratch that|i mean|i meant|or rather)\b[\s,.:;!—-]*(?=(?:yes|no)\b)",
+    re.IGNORECASE,
+)
 MOST_CORRECTIONS = 5  # that are looked at, from the last on
-_CONNECTED = r"(?:because|since|as|is|for|which|due|given|with|based|being|—|–|-+|and not|\(|\||=)"
+_CONNECTED = (
+    r"(?:(?:because|since|as|is|for|which|due|given|with|based|being|and not|most likely|"
+    r"probably|i think|i guess)(?!\w)|"
+    r"—|–|-+|\(|\||=)"
+)
 _CALLED = (
-    r"(?:(?:the|an?|both|either|neither|option|choice|answer|letter|alternative|statement|number|is|it|"
-    r"it's|would|be|will|must|should|probably|likely|clearly|definitely|therefore|thus|so|then|hence|simply|just|"
-    r"only|indeed|actually|that|choices|options|correct|right|best|one|final|yes|sure|ok|okay|i|think|believe|"
-    r"say|pick|choose|going|go|with|my)\b[\s:,*]*)"
+    r"(?:(?:an?|i|I(?=['’\s]+(?:think|believe|guess|say|pick|choose|go|would|will|am|m|d|ll)\b)|"
+    r"(?i:the|both|either|neither|option|choice|answer|letter|alternative|statement|number|is|it|"
+    r"it's|would|be|will|must|should|probably|likely|clearly|definitely|certainly|maybe|perhaps|therefore|thus|so|"
+    r"then|hence|simply|just|only|indeed|actually|that|choices|options|correct|right|best|one|final|finally|yes|sure|"
+    r"ok|okay|sorry|think|believe|guess|say|pick|choose|going|go|with|my|m|d|ll|am|going to))\b[\s:,*!'’]*)"
 )
 _HEAD = re.compile(
-    rf"[\s\"'*:.-]*(?P<called>{_CALLED}{{0,10}})(?P<open>[(\[{{\"'])?\s?(?P<letter>[A-Za-z])(?P<after>[)\]}}\"'.:,;/]{{1,3}}|\s|$|—|-)"
+    rf"[\s\"'*:.=>→⇒∴-]*(?P<called>{_CALLED}{{0,10}})(?P<open>[(\[{{\"'])?\s?(?P<letter>[A-Za-z])"
+    r"(?P<after>[)\]}\"'.:,;/!。]{1,3}|\s|$|—|-)"
 )
 _REJECTED = re.compile(
     r"\W{0,4}(?:(?:is|are|was|were|would be|can be|looks|seems)\s*(?:n't|not|never|clearly|"
@@ -55,7 +64,8 @@ _REJECTED = re.compile(
 )
 _NOT = (
     r"(?:\bnot|n't|\bnever|\brather than|\binstead of|\bneither|\bnor|\bunlike|\brule[sd]? out|"
-    r"\beliminat\w{1,4}|\bexclud\w{1,4})"
+    r"\beliminat\w{1,4}|\bexclud\w{1,4}|\b(?:anything|everything|all|any|none|nothing) but|\bexcept(?: for)?|"
+    r"\bother than|\bapart from)"
 )
 _NEITHER = re.compile(r"\W*(?:both|either|neither)\b", re.IGNORECASE)
 _OR_LETTER = re.compile(
@@ -75,61 +85,6 @@ _CONCLUDES = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Choices:
-    """The answers on offer.
-
-    Attributes:
-        texts: of the choices, in their order. letters: whether A names the first one.
-        anywhere: whether a choice counts wherever it stands in a reply that marks no answer.
-        synonyms: (word, the choice that it means).
-    """
-
-    texts: tuple[str, ...]
-    letters: bool = True
-    anywhere: bool = False
-    synonyms: tuple[tuple[str, str], ...] = ()
-
-    @cached_property
-    def exact(self) -> dict[str, str]:
-        """Choices by their plain text; the first one of equal texts."""
-        return {_plain(text): text for text in reversed(self.texts)}
-
-    @cached_property
-    def folded(self) -> dict[str, str]:
-        """Choices by their plain text in lower case."""
-        return {plain.casefold(): text for plain, text in self.exact.items()} | {
-            word.casefold(): meant for word, meant in self.synonyms
-        }
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Finds a choice's text as whole words, the longest first."""
-        known = sorted(filter(None, self.folded), key=len, reverse=True)
-        return re.compile(rf"(?<![\w])(?:{'|'.join(map(re.escape, known)) or '(?!)'})(?!\w|[.,]\d)", re.IGNORECASE)
-
-    @cached_property
-    def numbers(self) -> dict[str, str] | None:
-        """Choices by their value where all are numbers; None where one is not, or two are equal."""
-        plain = [text for text in self.texts if re.fullmatch(r"[-−$€£]*[\d., /]+%?", text.strip())]
-        values = {canonical_number(text): text for text in plain}
-        found = {value: text for value, text in values.items() if value is not None}
-        return found if len(found) == len(self.texts) else None
-
-    def lettered(self, letter: str) -> str | None:
-        """Return the choice that a letter names."""
-        place = ord(letter.upper()) - ord("A")
-        return self.texts[place] if self.letters and 0 <= place < len(self.texts) else None
-
-    def named(self, text: str) -> str | None:
-        """Return the choice whose text this is, edges and case aside (but for choices that differ in case alone)."""
-        plain = _plain(text)
-        if plain in self.exact:
-            return self.exact[plain]
-        folded = re.sub(r"^(?:the|an?)\s+", "", plain.casefold())
-        return self.folded.get(plain.casefold()) or self.folded.get(folded)
-
-
 def extract_choice(text: str, choices: Choices) -> Extraction:
     """Return the choice that a reply without markup gives, as it is written among the choices.
 
@@ -137,6 +92,8 @@ def extract_choice(text: str, choices: Choices) -> Extraction:
     (refused: "A or B", or a letter and the text of another choice), ``inside`` (within a sentence), ``lower-case``,
     ``look-alike`` (refused: a letter of another script), ``corrected``.
     """
+    if choices.texts == YES_NO:
+        text = _IDIOM.sub(" ", text)
     stated, rest = last_stated(text, lambda statement: _read_statement(statement, choices))
     if stated.answer is not None or stated.refused:
         return Extraction(stated.answer, stated.flags)
@@ -160,7 +117,7 @@ def read_choice(text: str, choices: Choices, *, inside: bool, corrected: bool = 
         return _as_named(text, whole, choices)
     if _LOOK_ALIKES.match(text) is not None and choices.letters:
         return Reading(flags=(LOOK_ALIKE,), refused=True)
-    if choices.texts[0] not in YES_NO and not corrected:
+    if not corrected:
         after = _corrected(text, choices)
         if after is not None:
             return after
@@ -179,15 +136,16 @@ def read_choice(text: str, choices: Choices, *, inside: bool, corrected: bool = 
 
 
 def _as_named(text: str, choice: str, choices: Choices) -> Reading:
-    plain = text.strip(_EDGES)
+    plain = text.strip(EDGES)
     letter = choices.lettered(plain) if len(plain) == 1 and plain.isalpha() else None
     return Reading(choice, ("letter-is-text",) if letter not in (None, choice) else ())
 
 
 def _corrected(text: str, choices: Choices) -> Reading | None:
     """Return what a text says after "no, wait"; None if it says nothing there."""
-    for found in list(_CORRECTION.finditer(text))[: -MOST_CORRECTIONS - 1 : -1]:
-        if not text[: found.start()].strip(_EDGES):
+    correction = _YES_NO_CORRECTION if choices.texts == YES_NO else _CORRECTION
+    for found in list(correction.finditer(text))[: -MOST_CORRECTIONS - 1 : -1]:
+        if not text[: found.start()].strip(EDGES):
             continue
         after = read_choice(text[found.end() :].lstrip(" ,.:;!—-"), choices, inside=True, corrected=True)
         if after.answer is not None:
@@ -212,6 +170,8 @@ def _by_number(text: str, choices: Choices) -> Reading | None:
         return None
     if re.search(r"\d", text) is None:
         return None
+    if choices.letters and re.match(r"\W*(?:the\s+)?(?:option|choice|alternative)\s*[#(]?\s*\d", text, re.IGNORECASE):
+        return Reading(flags=(AMBIGUOUS,), refused=True)  # "option 3": the third, or the one that is 3
     found = read_number(text, strict=True, final=True)
     known = choices.numbers or {}
     if found.answer is not None:
@@ -227,11 +187,15 @@ def _by_text(clause: str, choices: Choices) -> Reading | None:
         found = choices.pattern.match(clause, start)
         if found is None or (len(found[0]) == 1 and choices.letters):
             continue
-        choice = choices.exact.get(_plain(found[0])) or choices.folded[found[0].casefold()]
+        choice = choices.exact.get(bare_text(found[0])) or choices.folded[found[0].casefold()]
         after = clause[found.end() :]
         if _REJECTED.match(after) is not None:
             return NOTHING
-        if _NEITHER.match(clause) is not None or _other_follows(after, choice, choices):
+        if (
+            _NEITHER.match(clause) is not None
+            or _other_follows(after, choice, choices)
+            or _other_letter(after, choice, choices)
+        ):
             return Reading(flags=(AMBIGUOUS,), refused=True)
         return Reading(choice)
     return None
@@ -239,11 +203,20 @@ def _by_text(clause: str, choices: Choices) -> Reading | None:
 
 def _other_follows(after: str, choice: str, choices: Choices) -> bool:
     """Return whether "or" and another choice come next."""
-    joined = re.match(r"[\s,]*(?:\b(?:or|and|nor|and/or)\b|/|&|,)\s*(?:the\s+|an?\s+)?", after, re.IGNORECASE)
+    joined = re.match(r"[\s,]*(?:\b(?:or|and|nor|and/or)\b|/|&|,)\s*", after, re.IGNORECASE)
     if joined is None or not joined[0].strip():
         return False
-    other = choices.pattern.match(after, joined.end())
-    return other is not None and choices.folded[other[0].casefold()] != choice
+    article = re.compile(r"(?:the\s+|an?\s+)?", re.IGNORECASE).match(after, joined.end())
+    starts = {joined.end(), joined.end() if article is None else article.end()}
+    others = [choices.pattern.match(after, start) for start in starts]
+    return any(other is not None and choices.folded[other[0].casefold()] != choice for other in others)
+
+
+def _other_letter(after: str, choice: str, choices: Choices) -> bool:
+    """Return whether the letter of another choice stands behind the text of one: "the lungs (B)"."""
+    marked = re.match(r"\s*,?\s*(?:[(\[](?:option |choice )?([A-Z])[)\]]|(?:option|choice) ([A-Z])\b)", after)
+    other = choices.lettered(marked[1] or marked[2]) if marked is not None else None
+    return other is not None and other != choice
 
 
 def _by_letter(text: str, choices: Choices) -> Reading | None:
@@ -257,7 +230,7 @@ def _by_letter(text: str, choices: Choices) -> Reading | None:
         return None
     rest = after.lstrip(" )]}\"'.:,;*—-")
     spaced = after[:1] in (" ", "\t", "\u00a0")
-    connected = re.match(rf"\s*{_CONNECTED}(?!\w)", after, re.IGNORECASE) is not None
+    connected = re.match(rf"\s*{_CONNECTED}", after, re.IGNORECASE) is not None or _begins_with(rest, choice)
     if not closed and spaced and not connected and not re.match(r"\s+(?:or|and|&|/)\s", after):
         return None  # "A dog barks", "B cells": a word
     other = _OR_LETTER.match(after)
@@ -272,11 +245,17 @@ def _by_letter(text: str, choices: Choices) -> Reading | None:
     return Reading(choice, (LOWER_CASE,) if letter.islower() else ())
 
 
+def _begins_with(text: str, choice: str) -> bool:
+    """Return whether a text begins with a choice of two letters or more: "C the lungs"."""
+    plain = bare_text(choice).casefold()
+    return len(plain) > 1 and re.match(rf"{re.escape(plain)}(?!\w)", bare_text(text).casefold()) is not None
+
+
 def _contradicted(after: str, rest: str, choice: str, choices: Choices) -> Reading | None:
     """Return the refusal of a letter with the text of another choice, or of a name that is cut short ("C. elegans")."""
     line = rest.partition("\n")[0]
-    plain = _plain(line).casefold()
-    if plain.startswith(_plain(choice).casefold()):
+    plain = bare_text(line).casefold()
+    if plain.startswith(bare_text(choice).casefold()):
         return None
     named = choices.pattern.match(line)
     if named is not None and len(named[0]) > 1 and choices.folded[named[0].casefold()] != choice:
@@ -388,7 +367,3 @@ def _anywhere(text: str, choices: Choices) -> Reading:
             every = {choices.folded[hit[0].casefold()] for hit in choices.pattern.finditer(plain)}
             return Reading(named.pop(), (INSIDE, SEVERAL) if len(every) > 1 else (INSIDE,))
     return NOTHING
-
-
-def _plain(text: str) -> str:
-    return " ".join(plain_latex(plain_characters(text)).split()).strip(_EDGES)

@@ -29,7 +29,7 @@ _LEFTOVER = re.compile(r"(?<!\d)\*{2,3}|\*{2,3}(?!\d)|`+")
 _HEADING = re.compile(r"^[ \t]*(?:>[ \t]*)*#{1,3}[ \t]+(?=\S)|^[ \t]*>[ \t]*", re.MULTILINE)
 _NAMED = (
     r"text|textbf|textit|texttt|textrm|textsf|textup|textsc|emph|underline|mathrm|mathbf|mathtt|mathit|mathsf|mathbb|"
-    r"mathcal|boldsymbol|bm|pmb|operatorname\*?|mbox|hbox|ensuremath|displaystyle|boxed|fbox|large|Large|bf|rm"
+    r"mathcal|boldsymbol|bm|pmb|operatorname\*?|mbox|hbox|ensuremath|displaystyle|boxed|fbox|large|Large|bf|rm|overline"
 )
 _WRAPPER = re.compile(rf"\\(?:{_NAMED}) ?\{{([^{{}}]*)\}}")
 _FRACTION = re.compile(r"\\[dtc]?frac ?(?:\{([^{}]{1,60})\}|(\d)) ?(?:\{([^{}]{1,60})\}|(\d))")
@@ -85,7 +85,8 @@ def plain_latex(text: str) -> str:
     text = _ESCAPE.sub(lambda found: {"$": " ", "-": ""}.get(found[1], found[1]), text)
     text = _DELIMITER.sub(" ", text)
     text = _SPACING.sub("\u00a0", text)
-    text = _COMMAND.sub(lambda found: _WORDS.get(found[1], found[0]), text)
+    # An unknown command stays apart from what it is about: "\\hat{174}" is not the word "hat174".
+    text = _COMMAND.sub(lambda found: _WORDS.get(found[1], f"{found[0]} "), text)
     for _ in range(2):
         text = _BRACES.sub(r"\1", text)
     return text.replace("^°", "°")

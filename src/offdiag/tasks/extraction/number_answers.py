@@ -34,7 +34,7 @@ _FILLER = re.compile(
     r"only|a|an|the|total|of|number|value|amount|therefore|thus|then|so|equal|equals|equivalent|to|also|simply|"
     r"now|indeed|clearly|"
     r"probably|likely|still|at|least|most|x|n|y|option|there|we|get|have|price|cost|final|result|answer|ans|sum|"
-    r"in|all|more|less|fewer|than|over|under|up|no|minimum|maximum|actually|would|be|must|should|will|i|think|my|"
+    r"in|all|more|less|fewer|than|over|under|up|no|minimum|maximum|actually|would|be|must|should|will|i|think|guess|believe|my|"
     r"approx|est|estimated|precisely|usd|eur|gbp|rs|us)\b[\W_]*)*",
     re.IGNORECASE,
 )
@@ -67,6 +67,9 @@ _UNIT = re.compile(
     r"cups?)[\s\u00a0,]*(?:and[\s\u00a0]*)?",
     re.IGNORECASE,
 )
+_OR_ELSE = re.compile(r"[\s.…]*\bor\b(?! rather)[^.\n]{0,20}\d", re.IGNORECASE)
+_REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
+_NO_ONE = re.compile(r"\b(?:the|no|this|that|which|each|every|any)\W*$", re.IGNORECASE)
 _ROUGH = re.compile(r"\b(?:about|approximately|approx|around|roughly|nearly|almost|circa|ca)\b|[≈~±]", re.IGNORECASE)
 _LIMIT = re.compile(
     r"\b(?:at least|at most|more than|less than|fewer than|over|under|up to|no more than)\b|"
@@ -88,7 +91,8 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _LEAD = re.compile(
-    r"\W*(?:(?:about|approximately|around|roughly|exactly|only|just|it's|it is|that's|that is|so|therefore|thus|"
+    r"\W*(?:(?:i (?:think|guess|believe|say)|about|approximately|around|roughly|exactly|only|just|it's|it is|"
+    r"that's|that is|so|therefore|thus|"
     r"hence|yes|sure|ok|"
     r"okay|x|y|n|the total is|usd|eur|gbp|chf|inr|us|rs)\b\W*)*",
     re.IGNORECASE,
@@ -150,15 +154,18 @@ def read_number(text: str, *, strict: bool, final: bool) -> Reading:
         text = rest.lstrip(" ,.:;!—-\n") if not re.match(r"[ ,:;!—]*-\d", rest) else rest.lstrip(" ,:;!—")
     end = _SENTENCE_END.search(text)
     clause, tail = (text, "") if end is None else (text[: end.start()], text[end.start() :])
-    asked = tail.startswith("?")
-    if asked:
+    if tail.startswith("?"):
         return NOTHING
+    if _OR_ELSE.match(tail) is not None:
+        return Reading(flags=(AMBIGUOUS,), refused=True)
     final = final and re.search(r"\d", tail.partition("\n")[0]) is None
     reading = _read_clause(clause, free=not strict or final)
     return reading._replace(flags=(*corrected, *reading.flags))
 
 
 def _read_clause(clause: str, *, free: bool) -> Reading:
+    if (reason := _REASON.search(clause)) is not None and re.search(r"\d", clause[: reason.start()]) is not None:
+        clause = clause[: reason.start()]
     parts = _EQUALS.split(clause)
     if len(parts) > 1:
         return _read_equation(parts, free=free)
@@ -221,6 +228,8 @@ def _in_words(clause: str) -> Reading:
     begun = _FILLER.match(clause)
     for start in {0, 0 if begun is None else begun.end()}:
         number = word_number(clause[start:])
+        if number is not None and number.value == 1 and _NO_ONE.search(clause[: start + number.start]) is not None:
+            continue  # "no one", "the one on the left"
         if number is not None and number.value is not None:
             return Reading(written(number.value), number.flags)
     return NOTHING
@@ -228,6 +237,8 @@ def _in_words(clause: str) -> Reading:
 
 def _unmarked(text: str, *, whole: bool) -> Reading:
     """Return the answer that no words mark: bold text, the last line, the last equation, or the beginning."""
+    if (corrected := _taken_back(text)) is not None:
+        return corrected
     read = [_bold(text), _last_line(text), _last_equation(text)]
     if whole:
         read.insert(1, _first_line(text))
@@ -237,6 +248,17 @@ def _unmarked(text: str, *, whole: bool) -> Reading:
         return next((reading for reading in read if reading.refused), NOTHING)
     several = (SEVERAL,) if len({reading.answer for reading in found}) > 1 else ()
     return found[0]._replace(flags=(*found[0].flags, *several))
+
+
+def _taken_back(text: str) -> Reading | None:
+    """Return what a reply of no statement says after its last "no, wait"; None where it corrects no number."""
+    for found in reversed(list(_CORRECTION.finditer(ending(text, 4000)))[-5:]):
+        before, after = ending(text, 4000)[: found.start()], ending(text, 4000)[found.end() :].lstrip(" ,.:;!—\n")
+        if re.search(r"\d", after) is None or re.search(r"\d", before) is None or before.endswith("("):
+            continue
+        reading = _unmarked(after, whole=True)
+        return reading._replace(flags=(CORRECTED, *reading.flags)) if reading.answer is not None else None
+    return None
 
 
 def _bold(text: str) -> Reading:

@@ -58,7 +58,13 @@ _OVER = re.compile(rf"{_B}?/{_B}?\(?(\d{{1,40}})\)?(?![\d]|[.,/]\d|{_B}?[=/])")
 _MIXED = re.compile(rf"(?:{_B}|{_B}?\+{_B}?|{_B}?and{_B}|-)\(?(\d{{1,6}})\)?{_B}?/{_B}?\(?(\d{{1,6}})\)?(?![\d/.,]\d)")
 _PERCENT = re.compile(rf"{_B}*(?:%|per ?cent\b|percent\b|percentage\b)", re.IGNORECASE)
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
-_NO_NUMBER = re.compile(r":\d|-\d|[.,/]\d|[dD]\b|_\d|\^|\*\*|!(?=[ ]?[=*×·/+^-])")
+_NO_NUMBER = re.compile(
+    r":\d|[ ]:[ ]?\d|-\d|[.,/]\d|[dD]\b|_\d|\^|\*\*|!(?=[ ]?[=*×·/+^-])|"
+    r"[xyzni]\b(?!['’])|[ ]?(?:√|π|\\(?:sqrt|pi)(?![a-z])|(?:pi|sqrt)\b)"  # "3x", "2π": no number alone
+)
+_OTHER_BASE = re.compile(r"[xX][0-9A-Fa-f]+\b|[bB][01]+\b|[oO][0-7]+\b")  # after 0
+_FUNCTION = re.compile(r"(?:√|\\?(?:sqrt|log|ln|lg|sin|cos|tan|exp)(?![a-z])\.?(?:_\{?\w+\}?)?)[ ]?[({]?[ ]?$")
+_HYPHENED = re.compile(r"[^\W\d_]-$")  # "COVID-19"
 
 
 @dataclass(frozen=True)
@@ -114,21 +120,29 @@ def _number(text: str, found: re.Match[str]) -> Number | None:
     """Return the number whose digits were found; None if they belong to a word, such as the 2 of ``x2``."""
     start, end = found.span()
     before = text[max(0, start - 24) : start]
-    if re.search(r"[\w.^]$", before) is not None and _CODES.search(before) is None:
+    if (re.search(r"[\w.^]$", before) or _HYPHENED.search(before)) and _CODES.search(before) is None:
         return None
-    if len(found[0]) > MOST_DIGITS:
+    if len(found[0]) > MOST_DIGITS or _FUNCTION.search(before) is not None or _is_pair(text, found):
         return Number(start, end, None)
+    if found[0] == "0" and (digits_of := _OTHER_BASE.match(text, end)) is not None:
+        return Number(start, digits_of.end(), None)
     digits, flags = _value(found)
     value, end, more = _with_postfix(text, digits, found[0], end)
     flags += more
     sign = _SIGN.search(before)
     if sign is not None:
         start = max(0, start - 24) + sign.start()
-    elif (money := re.search(rf"(?:[A-Z]{{2,3}}|[€£¥₹₩₽¢₪฿]){_B}?(-)?$", before)) is not None and money[1]:
-        sign = money
+    elif before.endswith("-") and _CODES.search(before) is not None:
+        sign = _CODES.search(before)
     if value is not None and sign is not None:
         value = -value
     return Number(start, end, value, flags)
+
+
+def _is_pair(text: str, found: re.Match[str]) -> bool:
+    """Return whether these digits are two numbers between brackets: ``(3,4)`` is a place, ``(1,080)`` a number."""
+    around = text[found.start() - 1 : found.start()] + text[found.end() : found.end() + 1]
+    return found.lastgroup == "decimal" and around in ("()", "[]", "{}")
 
 
 def _value(found: re.Match[str]) -> tuple[Fraction, tuple[str, ...]]:

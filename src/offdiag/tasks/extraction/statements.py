@@ -97,7 +97,7 @@ _ABOUT = (
     r"that|we|i|get|want|should|choose|give|pick)\b(?:[^\n.:=?!]{0,60}?))?"
 )
 _ADVERB = r"(?:[ \t,]+(?:therefore|thus|then|hence|clearly|indeed|actually|simply|simply put|so|now|still|also))?"
-_TO_VALUE = re.compile(rf"[ \t\n\u00a0:=>{MARKS[1:-1]}]*")
+_TO_VALUE = re.compile(rf"(?:[ \t\u00a0:=⇒{MARKS[1:-1]}]|=>|\n[ \t]*>?)*")
 
 
 _MARK = (
@@ -115,6 +115,9 @@ _MARK = (
     r"|(?P<say>\b(?:i|we)(?:'d|'ll|'m going to| would| will| must| should| can)?[ \t]+(?:choose|chose|pick|"
     r"select|say|answer with|answer|go(?:ing)? with|conclude(?: that)?)\b(?:[ \t]+with)?[ \t]*:?)"
     r"|(?P<heading>^\W{0,8}(?:the[ \t]+)?(?:final[ \t]+|correct[ \t]+)?(?:answer|solution)[ \t]*\W{0,3}$)"
+    r"|(?P<foreign>(?:答案|答え|正解|정답)[ \t]*(?:是|为|為|は|은|는|:|：)|"
+    r"\b(?:Antwort|Lösung|Réponse|Respuesta|Resposta|Risposta|Ответ|Odpowiedź|Cevap)(?:[ \t]+(?:final\w*|correct\w*))?"
+    r"[ \t]*(?::|=|(?:es|é|è|est|ist|lautet|to)\b))"
     r"|(?P<bare>\b(?:answer)[ \t]+(?=\(?[A-Z]\)?[ \t.]*$|[-]?\d[\d,.]*[ \t.]*$))"
     r"|(?P<before>\b(?:is|are|would be|must be|seems|looks)[ \t]+(?:(?:therefore|thus|clearly|obviously|"
     r"definitely|probably|the|most|my|final|only|best|a)[ \t]+){0,4}(?:correct|right|best|answer)\b)"
@@ -182,7 +185,7 @@ def _statement(text: str, mark: re.Match[str], next_mark: int, last_digit: int) 
     stated = re.sub(MARKS, "", text[begin:end])
     if mark["tag"] is not None:
         stated = re.split(r"</|\[/|\]\]", stated, maxsplit=1)[0]
-    claims = mark["claim"] is not None or mark["tag"] is not None
+    claims = any(mark[kind] is not None for kind in ("claim", "tag", "foreign"))
     line_end = text.find("\n", begin, begin + 5000)
     last = line_end < 0 or last_digit < line_end
     return Statement(Kind.CLAIM if claims else Kind.MARK, stated, said, start, end, last=last)

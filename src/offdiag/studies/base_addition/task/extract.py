@@ -15,21 +15,52 @@ _LOOKALIKES = str.maketrans({"С": "C", "с": "c"})  # Cyrillic es
 _SUBSCRIPT = re.compile(r"\s?_\(?[0-9A-Za-z]+\)?")
 _REMARK = re.compile(r"(?:(?<=\w)\s+|(?<=\w)(?=\([^()]*\)\s*$))\([^()]*\)")
 _IN_PARENTHESES = re.compile(r"\s*[({\[]+([^(){}\[\]]*)[)}\]]+\s*")
-_TAIL = re.compile(r"(?:\b|(?<=\s))(?:in\s+)?base[\s-]*\w+[\s.]*$", re.IGNORECASE)
+_TAIL = re.compile(
+    r"(?:\b|(?<=\s))(?:in\s+)?(?:base[\s~-]*\w+|decimal|denary|octal|binary|hex(?:adecimal)?)[\s.]*$", re.IGNORECASE
+)
 _LABEL = re.compile(r"\s*(?:result|answer)\b\s*:?", re.IGNORECASE)
 _EDGES = " \t\n\u00a0$;!*~`\\\"'"
-_DECIMAL = re.compile(
-    r"[\s$*\\)\]]*(?:_\{?10(?!\d)|[,(]?\s*(?:which is\s+)?(?:in\s+)?(?:base[\s-]*(?:10(?!\d)|ten\b)|decimal\b))",
+_IN_BASE = re.compile(
+    r"_[{(]?(?P<index>\d{1,2}|[a-z]+)(?!\d)|\bbase[\s~-]*(?P<base>\d{1,2}|[a-z]+)\b|"
+    r"\b(?P<name>decimal|denary|octal|binary|hex(?:adecimal)?)\b",
     re.IGNORECASE,
 )
-_DECIMAL_INSIDE = re.compile(r"_\{?10\b|\bbase[\s-]*(?:10|ten)\b|\bdecimal\b", re.IGNORECASE)
+_AFTER = re.compile(r"[\s$*\\)\]~]*[,(]?[\s~]*(?:which is\s+)?(?:in\s+)?(?=_|base|dec|den|oct|bin|hex)", re.IGNORECASE)
+_JUST_AFTER = re.compile(_AFTER.pattern.replace("[,(]?", "[(]?"), re.IGNORECASE)
+_NAMED = {
+    "decimal": 10,
+    "denary": 10,
+    "octal": 8,
+    "binary": 2,
+    "hex": 16,
+    "hexadecimal": 16,
+    "two": 2,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+    "three": 3,
+    "four": 4,
+    "thirteen": 13,
+    "fourteen": 14,
+    "fifteen": 15,
+    "sixteen": 16,
+}
+_PREFIXES = {2: "0B", 8: "0O", 16: "0X"}
 
 _TOKEN = r"([0-9A-Za-z]+(?:,[0-9A-Za-z]{3})*)"
 _GROUPS = re.compile(r"[0-9A-Z]{1,3}(?:[, \u00a0'][0-9A-Z]{3})+|[0-9A-Z](?:[, \u00a0]{1,2}[0-9A-Z])+", re.IGNORECASE)
 _AFTER_BOX = re.compile(r"[=:$*\s\x04]*" + _TOKEN + r"(?!\.?\w)")
 _BEFORE_BOX = re.compile(r"(?<![\w.,-])" + _TOKEN + r"[$*\s]*$")
 _OPENING, _CLOSING = r"[\s$*`\"'\\({\[\x04]*", r"[\s$*`\"'\\)}\].!]*$"
-_ANNOTATION = r"((?:_\{[^{}]*\}|\s?_[0-9A-Za-z]+)?[\s$*]*(?:\([^()]*\)|(?:in\s+)?base[\s-]*\w+)?)"
+_ANNOTATION = (
+    r"((?:_\{[^{}]*\}|\s?_[0-9A-Za-z]+)?[\s$*~]*(?:\([^()]*\)|(?:in\s+)?(?:base[\s~-]*\w+|"
+    r"decimal\b|octal\b|binary\b|hex(?:adecimal)?\b))?)"
+)
 _AT_THE_END = re.compile(r"(?:=|:|\bis\b)" + _OPENING + _TOKEN + _ANNOTATION + _CLOSING, re.IGNORECASE)
 _WHOLE_LINE = re.compile(_OPENING + _TOKEN + _ANNOTATION + _CLOSING, re.IGNORECASE)
 _LEAD = re.compile(
@@ -55,10 +86,11 @@ def extract(completion: str, base: int, noun: str = "sum") -> Extraction:
     r"""Return the answer that a completion gives in ``base``, in upper case; never raises, whatever the text.
 
     The rules, in their order: the last statement that holds one token of digits and letters once units, equations and
-    remarks are taken off, be it a ``\boxed{...}`` or the words "the answer is" (one marked as decimal only where
-    nothing else is there); the token right after a box, or right before it where it is empty; the token after a final
-    ``=``, ``:`` or ``is``; a last line that is one token. Leading zeros and digits that the base does not have stay,
-    and make the answer wrong.
+    remarks are taken off, be it a ``\boxed{...}`` or the words "the answer is" (one marked as decimal, or as of any
+    other base, only where nothing else is there, with the flag ``other-base``); the token right after a box, or right
+    before it where it is empty; the token after a final ``=``, ``:`` or ``is``; a last line that is one token. Leading
+    zeros and digits that the base does not have stay, and make the answer wrong; the prefixes 0b, 0o and 0x of the base
+    do not.
 
     Flags: ``unterminated`` (the box was never closed), ``leading-zero``, ``foreign-digit``, ``spaced`` (blanks between
     the digits), ``look-alike`` (a letter of another script was read), and those of :mod:`offdiag.tasks.extraction`.
@@ -97,25 +129,23 @@ def poses_another_problem(completion: str, problem: str) -> bool:
 
 
 def _stated(text: str, base: int, noun: str) -> Reading:
-    """Return the last statement in ``base``, one marked as decimal only where there is no other; else the end's."""
-    reading, rest = last_stated(text, _reader(text, base, decimal=base == 10), noun)
+    """Return the last statement in ``base``, one marked as of another only where there is no other; else the end's."""
+    reading, rest = last_stated(text, _reader(text, base, others=False), noun)
     if reading.answer is not None or reading.refused:
         return reading
-    if base != 10:
-        reading, _ = last_stated(text, _reader(text, base, decimal=True), noun)
-        if reading.answer is not None and any(kind in text for kind in "\x02\x03"):
-            return reading
-    at_the_end = _at_the_end(rest, base)
-    return Reading(at_the_end)
+    reading, _ = last_stated(text, _reader(text, base, others=True), noun)
+    if reading.answer is not None and any(kind in text for kind in "\x02\x03"):
+        return reading._replace(flags=(*reading.flags, "other-base"))
+    return Reading(_at_the_end(rest, base))
 
 
-def _reader(text: str, base: int, *, decimal: bool) -> Callable[[Statement], Reading]:
-    """Return what reads a statement; ``decimal`` says whether numbers marked as decimal count."""
+def _reader(text: str, base: int, *, others: bool) -> Callable[[Statement], Reading]:
+    """Return what reads a statement; ``others`` says whether numbers marked as of another base count."""
 
     def read(statement: Statement) -> Reading:
         if statement.kind is not Kind.BOX:
-            return _in_words(statement, base, decimal=decimal)
-        if not decimal and _is_decimal(statement.text, statement.following):
+            return _in_words(statement, base, others=others)
+        if not others and (_elsewhere(_side(statement.text, base), base) or _base_after(statement.following, base)):
             return Reading()
         answer, flags = _normalise(statement.text, base)
         if answer:
@@ -128,22 +158,61 @@ def _reader(text: str, base: int, *, decimal: bool) -> Callable[[Statement], Rea
     return read
 
 
-def _is_decimal(content: str, following: str) -> bool:
-    last = content.rpartition("=")[2][-_LONGEST:]
-    return bool(_DECIMAL.match(following) or _DECIMAL_INSIDE.search(last))
+def _named(found: re.Match[str]) -> int | None:
+    """Return the base that a match of ``_IN_BASE`` names; None for a word that is no base."""
+    word = (found["index"] or found["base"] or found["name"]).lower()
+    return int(word) if word.isdigit() else _NAMED.get(word)
+
+
+def _elsewhere(text: str, base: int) -> bool:
+    """Return whether a text names other bases and not ``base``."""
+    bases = {_named(found) for found in _IN_BASE.finditer(text[-_LONGEST:])} - {None}
+    return bool(bases) and base not in bases
+
+
+def _base_after(text: str, base: int) -> int | None:
+    """Return the base other than ``base`` with which a text begins: "_10", "(in decimal)"."""
+    begun = _AFTER.match(text)
+    found = _IN_BASE.match(text, begun.end()) if begun is not None else None
+    named = _named(found) if found is not None else None
+    return None if named == base else named
+
+
+def _side(text: str, base: int) -> str:
+    """Return the last side of an equation that is not marked as of another base; of several such the last one."""
+    sides = text.split("=")
+    return next((side for side in reversed(sides) if side.strip() and not _elsewhere(side, base)), sides[-1])
+
+
+def _marked(text: str, base: int) -> str | None:
+    """Return the only number that a text marks as of ``base``, where it names other bases, too."""
+    bases = {_named(found) for found in _IN_BASE.finditer(text)} - {None}
+    if base not in bases or len(bases) < 2:
+        return None
+    for side in reversed(text.split("=")):
+        marked = set()
+        for found in re.finditer(r"(?<![\w.,-])" + _TOKEN, side):
+            begun = _JUST_AFTER.match(side, found.end())
+            named = _IN_BASE.match(side, begun.end()) if begun is not None else None
+            if named is not None and _named(named) == base:
+                marked.add(_number(found[1], base))
+        if marked:
+            return marked.pop() if len(marked) == 1 else None
+    return None
 
 
 def _normalise(content: str, base: int) -> tuple[str | None, tuple[str, ...]]:
     """Return the one token in a box; "" for an empty box or a placeholder without digits, None for anything else."""
-    content = content.rpartition("=")[2]
+    content = _side(content, base)
     if len(content) > _LONGEST:
         return None, ()
     content = _TAIL.sub("", _REMARK.sub("", _SUBSCRIPT.sub("", content)))
     if inner := _IN_PARENTHESES.fullmatch(content):
         content = inner[1]
-    content = _LABEL.sub("", content, count=1).strip(_EDGES).removesuffix(".").strip(_EDGES).upper().removeprefix("0X")
+    content = _LABEL.sub("", content, count=1).strip(_EDGES).removesuffix(".").strip(_EDGES).upper()
+    content = _without_prefix(content, base)
     flags: tuple[str, ...] = ()
-    if _GROUPS.fullmatch(content) is not None:
+    if _GROUPS.fullmatch(content) is not None and all(s in alphabet(base) for s in content if s.isalpha()):
         flags = ("spaced",) if re.search(r"\s|,\w(?!\w\w)", content) else ()
         content = re.sub(r"[, \u00a0']", "", content)
     if not re.search(r"\d", content) and not (content and set(content) <= set(alphabet(base))):
@@ -160,13 +229,13 @@ def _beside(text: str, box: Statement, base: int) -> str | None:
     return _number(before[1], base) if before else None
 
 
-def _in_words(statement: Statement, base: int, *, decimal: bool) -> Reading:
+def _in_words(statement: Statement, base: int, *, others: bool) -> Reading:
     """Read "the answer is 174": the number that comes first, or the right side of an equation."""
     text = statement.text[: 2 * _LONGEST]
     if statement.kind is Kind.BEFORE:
         found = re.search(r"(?<![\w.,-])" + _TOKEN + r"\s*$", text)
         return Reading(_number(found[1], base) if found else None)
-    if not decimal and _DECIMAL_INSIDE.search(statement.said):
+    if not others and _elsewhere(statement.said, base):
         return Reading()
     corrected = [
         c
@@ -175,8 +244,9 @@ def _in_words(statement: Statement, base: int, *, decimal: bool) -> Reading:
     ]
     text = text[corrected[-1].end() :] if corrected else text
     clause = _DENIED.sub(" ", text.partition("\n")[0])
-    if "=" in clause:
-        clause = clause.rpartition("=")[2]
+    if (marked := _marked(clause, base)) is not None:
+        return Reading(marked)
+    clause = _side(clause, base)
     lead = _LEAD.match(clause)
     found = _STATED.match(clause, lead.end() if lead else 0)
     if found is None:
@@ -184,7 +254,7 @@ def _in_words(statement: Statement, base: int, *, decimal: bool) -> Reading:
     after = clause[found.end() :]
     if re.match(r"[.,]\d|\w", after) is not None or _ANOTHER.match(after) is not None:
         return Reading(refused=re.search(r"\d", found[1]) is not None)
-    if not decimal and (_DECIMAL_INSIDE.search(found[2]) or _DECIMAL.match(after)):
+    if not others and (_elsewhere(found[2], base) or _base_after(after, base)):
         return Reading()
     if not re.search(r"\d", found[1]) and re.match(r"\W*\w", after):
         return Reading()  # "the answer is a number": a word
@@ -195,17 +265,31 @@ def _in_words(statement: Statement, base: int, *, decimal: bool) -> Reading:
 
 def _at_the_end(text: str, base: int) -> str | None:
     """Return the number that the text ends with, after ``=``, ``:`` or ``is``, or alone on its last line."""
-    last_line = text.rpartition("\n")[2]
+    before, _, last_line = text.rpartition("\n")
+    if (marked := _marked(last_line[-_LONGEST:], base)) is not None:
+        return marked
+    if _elsewhere(last_line, base) and before.strip():
+        return _at_the_end(before.rstrip(), base) if not _elsewhere(before.rpartition("\n")[2], base) else None
     found = _AT_THE_END.search(text[-_LONGEST:])
     if found is None and len(last_line) <= _LONGEST:
         found = _WHOLE_LINE.fullmatch(last_line)
-    if found is None or (base != 10 and _DECIMAL_INSIDE.search(found[2])):
+    if found is None or _elsewhere(found[2], base):
         return None
     return _number(found[1], base)
 
 
 def _number(token: str, base: int) -> str | None:
     """Return the token as an answer, unless it reads as a word: it needs a digit, or letters of the base only."""
-    answer = token.replace(",", "").upper().removeprefix("0X")
+    answer = _without_prefix(token.replace(",", "").upper(), base)
     looks_like_one = any(symbol.isdigit() for symbol in answer) or set(answer) <= set(alphabet(base))
     return answer if answer and looks_like_one else None
+
+
+def _without_prefix(token: str, base: int) -> str:
+    """Return a token without 0b, 0o or 0x where that marks ``base``, and no digits are lost with it."""
+    prefix = _PREFIXES.get(base, "")
+    return (
+        token[2:]
+        if prefix and token.startswith(prefix) and len(token) > 2 and prefix[1] not in alphabet(base)
+        else token
+    )
