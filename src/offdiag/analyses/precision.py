@@ -64,8 +64,8 @@ class Precision(StudyAnalysis):
 
         ``accuracy`` with its Bayesian interval ``bayes_low, bayes_high``
         (:func:`offdiag.stats.bayes.beta_posterior`). The components of its variance, as standard deviations in
-        fractions: ``sd_seeds`` (accuracies of seeds on endless items; ``sd_seeds_pooled`` where arms of a kind have one,
-        and then intervals and power use that), ``sd_items`` (chances of being right of items) and ``sd_chance`` (of one
+        fractions: ``sd_seeds`` (accuracies of seeds on endless items; ``sd_seeds_pooled`` where arms of a kind share it
+        and intervals use that), ``sd_items`` (chances of being right of items) and ``sd_chance`` (of one
         answer, what seed and item leave; with one seed it is in ``sd_items``). Against the baseline: ``difference``,
         ``detectable`` (the smallest true difference that these items and seeds find with chance ``power``),
         ``items_needed`` and ``seeds_needed`` for ``gap`` (items at these seeds, seeds at these items; infinite where no
