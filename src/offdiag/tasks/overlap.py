@@ -7,6 +7,8 @@ from offdiag.errors import UserError
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.task import Example, Task
 
+_SHOWN = 60  # characters of a problem
+
 
 def shared_keys(
     task: Task[Any], domain_a: Domain, examples_a: Sequence[Example], domain_b: Domain, examples_b: Sequence[Example]
@@ -22,9 +24,17 @@ def shared_keys(
 
 
 def check_disjoint(
-    task: Task[Any], domain_a: Domain, examples_a: Sequence[Example], domain_b: Domain, examples_b: Sequence[Example]
+    task: Task[Any],
+    domain_a: Domain,
+    examples_a: Sequence[Example],
+    domain_b: Domain,
+    examples_b: Sequence[Example],
+    splits: tuple[str, str] = ("train", "eval"),
 ) -> None:
     """Refuse two sets of examples, such as training and evaluation, that share an item.
+
+    Args:
+        task, domain_a, examples_a, domain_b, examples_b: the two sets. splits: of which they are, for the message.
 
     Raises:
         UserError: they share at least one, up to the task's symmetries; the message names the first by both ids.
@@ -34,7 +44,9 @@ def check_disjoint(
         return
     one = next(example for example in examples_a if task.key(domain_a, example) in shared)
     other = next(e for e in examples_b if task.key(domain_b, e) == task.key(domain_a, one))
+    where = [f"{task.place(d, split, e)} ({e.problem[:_SHOWN]})" for d, split, e in
+             zip((domain_a, domain_b), splits, (one, other), strict=True)]  # fmt: skip
     raise UserError(
-        f"{task.name}: {one.id} ({one.problem}) of {domain_a} and {other.id} ({other.problem}) of {domain_b} are the "
-        f"same item, and {len(shared)} such items are shared; train and evaluate on different splits"
+        f"{task.name}: {where[0]} of {domain_a} and {where[1]} of {domain_b} are the same item, and {len(shared)} such "
+        f"items of {len(examples_b)} are shared by what is learnt and what is asked; {task.overlap_advice}"
     )

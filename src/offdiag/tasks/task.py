@@ -77,7 +77,7 @@ class Task(ABC, Generic[D]):
     stands between a question and its reply where a model has no chat template. ``reads_data`` says that some data are
     not built in, but read from where :mod:`offdiag.tasks.data` says; a hash of what they are belongs to the domain's
     identity then. ``hashes_rows`` says that identities hold a hash of the examples and prompts that a step uses, as
-    they do for the tasks of other packages.
+    they do for the tasks of other packages. ``overlap_advice`` says what to do where training and test share items.
 
     The three versions are part of every identity that uses what they version: raise ``data_version`` when the drawn
     examples change, ``prompt_version`` when the wording changes, ``extractor_version`` when grading changes. A task of
@@ -97,6 +97,7 @@ class Task(ABC, Generic[D]):
     response_prefix: ClassVar[str] = "\n"
     reads_data: ClassVar[bool] = False
     hashes_rows: ClassVar[bool] = False
+    overlap_advice: ClassVar[str] = "ask items that are not taught, of another split or domain"
 
     @abstractmethod
     def domains(self) -> Sequence[D]:

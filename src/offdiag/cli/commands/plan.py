@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from offdiag.cost import Cost, Price
     from offdiag.planning import Plan, StepState
+    from offdiag.store import Store
 
 
 @without_collection()
@@ -31,26 +32,40 @@ def plan(
     The command loads no model and runs nothing.
     """
     from offdiag.api import open_store
-    from offdiag.cost import estimate, measured, parse_prices
+    from offdiag.cost import parse_prices
 
     wanted, place = planned(study, scale, sets, keyword), open_store(store, versions)
     wanted.check()
-    survey = wanted.survey(place)
-    needed = {state.step.fingerprint for state in survey if state.needed}
-    cost = estimate(wanted, needed, throughput=measured(wanted, place))
     if as_json:
+        survey, cost = _looked_at(wanted, place)
         show_json(_json(wanted, survey, cost))
         return
     say(wanted.study.title, f"{wanted.study.name} · {wanted.scale} · {wanted.size}", "")
-    _show_counts(survey)
-    _show_reasons(survey)
-    if mixed := wanted.mixture(place, survey, beside_here=bool(needed)):
-        say("", f"! {mixed}")
-    if needed:
-        _show_cost(cost, parse_prices(price or ()))
+    if show_plan(wanted, place, parse_prices(price or ())):
         say("", f"Next: {command('run', wanted, place, keyword)}")
     else:
         say("", f"Nothing to run. Next: {command('report', wanted, place)}")
+
+
+def show_plan(wanted: "Plan", place: "Store", prices: "Mapping[str, Price] | None" = None) -> bool:
+    """Print the states of the steps and the cost of what is to be done; returns whether there is something to do."""
+    survey, cost = _looked_at(wanted, place)
+    needed = any(state.needed for state in survey)
+    _show_counts(survey)
+    _show_reasons(survey)
+    if mixed := wanted.mixture(place, survey, beside_here=needed):
+        say("", f"! {mixed}")
+    if needed:
+        _show_cost(cost, prices or {})
+    return needed
+
+
+def _looked_at(wanted: "Plan", place: "Store") -> "tuple[list[StepState], Cost]":
+    from offdiag.cost import estimate, measured
+
+    survey = wanted.survey(place)
+    needed = {state.step.fingerprint for state in survey if state.needed}
+    return survey, estimate(wanted, needed, throughput=measured(wanted, place))
 
 
 def _show_counts(survey: "list[StepState]") -> None:

@@ -77,16 +77,21 @@ def _show(plan: "Plan", store: "Store", keyword: str | None, summary: "Summary",
     results = gather(plan, store)
     say()
     show_results(results, plan.design.analyses if keyword is None else ())
-    if watcher.failures:
-        show_table("\nNot done", ["state", "steps", "reason"], _reasons(watcher.failures), prose=["reason"])
-    counts = f"{summary.done} of {summary.planned} steps done"
-    lost = [f"{n} {word}" for n, word in zip(summary[2:], ("failed", "busy elsewhere", "blocked"), strict=True) if n]
-    say("", ", ".join([counts, *lost]) + ".")
+    say_counts(summary, watcher)
     if summary.complete:
         say(f"Next: {command('report', plan, store)}")
         return 0
     say(f"To try again: {command('run', plan, store, keyword)}")
     return 1
+
+
+def say_counts(summary: "Summary", watcher: "Lines") -> None:
+    """Print what was not done and why, and how many steps were."""
+    if watcher.failures:
+        show_table("\nNot done", ["state", "steps", "reason"], _reasons(watcher.failures), prose=["reason"])
+    counts = f"{summary.done} of {summary.planned} steps done"
+    lost = [f"{n} {word}" for n, word in zip(summary[2:], ("failed", "busy elsewhere", "blocked"), strict=True) if n]
+    say("", ", ".join([counts, *lost]) + ".")
 
 
 def _reasons(failures: "list[tuple[Step, str, str]]") -> list[list[str]]:

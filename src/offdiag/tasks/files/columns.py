@@ -91,7 +91,7 @@ def layout(given: Columns, first: Located, label: str) -> Layout:
             return found
         if needed:
             raise UserError(f"{label} has the columns {', '.join(there)}, and none is called like a {part} "
-                            f"({', '.join(COMMON[part][:4])}, …): say which, such as {part}={there[-1]}")  # fmt: skip
+                            f"({', '.join(COMMON[part][:4])}, …): say which, such as {part}={there[0]}")  # fmt: skip
         return ""
 
     messages = "" if given.prompt or given.target else _guess("messages", there)

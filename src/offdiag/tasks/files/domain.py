@@ -43,7 +43,8 @@ class FilesDomain(Domain):
             of a row, and hides a fixed set.
         lead: what stands on the last line of a prompt, before the reply; ``auto`` is ``Answer:`` behind a bare column.
         system: a system turn before each prompt.
-        holdout, holdout_seed: of the split of a single file, which has as much of each label in both parts.
+        holdout, holdout_seed: of the split of a single file, which has as much of each label in both parts; with 0 all
+            of it is trained on.
         order: of the training rows: ``shuffled`` by the seed, or ``balanced``, each label in turn.
         without: sources whose prompts are left out of the evaluation, up to case, space and punctuation.
         empty: what to do with rows without a target.
@@ -67,7 +68,7 @@ class FilesDomain(Domain):
     options: Literal["auto", "lettered", "listed", "hidden"] = "auto"
     lead: str = AUTO
     system: str = ""
-    holdout: float = Field(default=0.2, gt=0, lt=1)
+    holdout: float = Field(default=0.2, ge=0, lt=1)
     holdout_seed: int = 0
     order: Literal["shuffled", "balanced"] = "shuffled"
     without: Texts = ()

@@ -90,7 +90,7 @@ _PARTS: dict[tuple[object, ...], SplitPart] = {}
 
 def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.intp], int]:
     every = np.arange(len(items))
-    if "eval" not in domain.sources:
+    if "eval" not in domain.sources and (domain.holdout or split == "eval"):
         how = (domain.holdout, domain.holdout_seed)
         if how not in items.held_out:
             items.held_out[how] = _held_out(items, *how)

@@ -30,6 +30,7 @@ class Files(Task[FilesDomain]):
     response_prefix: ClassVar[str] = " "
     reads_data: ClassVar[bool] = True
     hashes_rows: ClassVar[bool] = True
+    overlap_advice: ClassVar[str] = "leave them out with --drop-overlap (without= of the domain), or give another file"
 
     def __init__(self) -> None:
         self._graders: dict[FilesDomain, Grader] = {}

@@ -1,0 +1,161 @@
+"""``offdiag matrix``: plan, run and report a train x eval matrix of your own data."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import typer
+
+from offdiag.cli.options import DeviceName, StoreFolder
+from offdiag.cli.tables import say
+from offdiag.errors import UserError, complaints
+from offdiag.runtime import Device, Runtime
+
+if TYPE_CHECKING:
+    from offdiag.matrix.data_sets import DataSet
+    from offdiag.matrix.params import MatrixParams
+    from offdiag.planning import Plan
+    from offdiag.store import Store
+
+# Options that take several words: --train a.jsonl b.jsonl
+SEVERAL = ("--train", "--eval", "--model", "--strata", "--labels")
+
+
+def matrix(
+    train: Annotated[list[str] | None, typer.Option(metavar="FILE ...", help="Data sets to teach.")] = None,
+    asked: Annotated[
+        list[str] | None, typer.Option("--eval", metavar="FILE ...", help="Data sets to ask [a part of --train].")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL ...", help="Such as hub:org/name or dir:path.")
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(metavar="A,B", help="zero-shot, in-context:K, lora, full, qlora, linear-probe, "
+                          "policy-optimisation.")
+    ] = "zero-shot,in-context:4,lora",
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each method that learns.")] = 1,
+    prompt: Annotated[str, typer.Option(metavar="COLUMN", help='A column, or a template such as "{a} or {b}?".')] = "",
+    target: Annotated[str, typer.Option(metavar="COLUMN", help="The right answer.")] = "",
+    choices: Annotated[str, typer.Option(metavar="COLUMN", help="Lists of choices, or columns with | between.")] = "",
+    labels: Annotated[
+        list[str] | None, typer.Option(metavar="A B ...", help="A fixed set of answers, or auto.")
+    ] = None,
+    rationale: Annotated[str, typer.Option(metavar="COLUMN", help="A worked solution.")] = "",
+    row_id: Annotated[str, typer.Option("--id", metavar="COLUMN", help="An id of each row.")] = "",
+    strata: Annotated[list[str] | None, typer.Option(metavar="COLUMN ...", help="To split results by.")] = None,
+    grader: Annotated[
+        str, typer.Option(metavar="NAME", help="exact, choice, number, regex:…, contains, or my_file.py:name.")
+    ] = "auto",
+    answering: Annotated[
+        Literal["auto", "generation", "choice"], typer.Option(help="Written answers, or the likeliest choice.")
+    ] = "auto",
+    answer: Annotated[Literal["text", "letter"], typer.Option(help="Of a choice: its text or its letter.")] = "text",
+    lead: Annotated[str, typer.Option(metavar="TEXT", help='Last line of a prompt ["Answer:"].')] = "auto",
+    system: Annotated[str, typer.Option(metavar="TEXT", help="A system turn before each prompt.")] = "",
+    holdout: Annotated[float, typer.Option(metavar="SHARE", help="Of --train, to test without --eval.")] = 0.2,
+    n_train: Annotated[int | None, typer.Option(min=1, metavar="N", help="Rows to teach at most.")] = None,
+    n_eval: Annotated[int | None, typer.Option(min=1, metavar="N", help="Rows to ask at most.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Of a written answer.")] = None,
+    drop_overlap: Annotated[bool, typer.Option("--drop-overlap", help="Ask no row that is taught.")] = False,
+    skip_empty: Annotated[bool, typer.Option("--skip-empty", help="Leave rows without a target out.")] = False,
+    save: Annotated[Path | None, typer.Option(metavar="FILE.py", help="Write it as a study, and run nothing.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show prompts and the plan, and run nothing.")] = False,
+    store: StoreFolder = None,
+    folder: Annotated[
+        Path | None, typer.Option("--to", "-o", metavar="FOLDER", help="Folder of the report [offdiag-report/matrix].")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
+    device: DeviceName = "auto",
+) -> int:  # fmt: skip
+    """Teach and ask your own data, each on each, and write the page.
+
+    Data are files (.jsonl, .json, .csv, .tsv, .parquet), folders saved by datasets, or hub:org/name#split;
+    NAME=FILE gives one a name, and those of one name make a cell of the diagonal.
+    """
+    from offdiag.api import open_store
+    from offdiag.cli.rehearsal import rehearse
+    from offdiag.matrix.data_sets import data_sets
+    from offdiag.planning import make_plan
+    from offdiag.study_files import load_study
+
+    given: dict[str, Any] = {
+        "train": train, "eval": asked, "models": model, "methods": list(filter(None, methods.split(","))),
+        "seeds": seeds, "prompt": prompt, "target": target, "choices": choices, "labels": labels,
+        "rationale": rationale, "id": row_id, "strata": strata, "grader": grader, "answering": answering,
+        "answer": answer, "lead": lead,
+        "system": system, "holdout": holdout, "n_train": n_train, "n_eval": n_eval, "max_new_tokens": max_new_tokens,
+        "drop_overlap": drop_overlap, "empty": "skip" if skip_empty else "refuse",
+    }  # fmt: skip
+    wanted = make_plan(load_study("matrix"), "quick", _set(given))
+    params = cast("MatrixParams", wanted.params)
+    data, place = data_sets(params), open_store(store)
+    _say_data(data, params)
+    if save is not None:
+        return _save(params, data, save)
+    wanted.check()
+    if dry_run:
+        rehearse(wanted, data, place)
+        return 0
+    return _run(wanted, place, workers, device, folder)
+
+
+def _set(given: Mapping[str, Any]) -> dict[str, object]:
+    """Return the parameters that are not at their defaults."""
+    from pydantic import ValidationError
+
+    from offdiag.matrix.params import MatrixParams
+
+    try:
+        params = MatrixParams.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise UserError(f"offdiag matrix: {complaints(error)}") from None
+    plain, said = MatrixParams().model_dump(mode="json"), params.model_dump(mode="json")
+    found = {name: value for name, value in said.items() if value != plain[name]}
+    return {**found, **({"models": [spec["source"] for spec in found["models"]]} if "models" in found else {})}
+
+
+def _say_data(data: "Sequence[DataSet]", p: "MatrixParams") -> None:
+    """Say of each data set what was read and guessed, and what has no cell on the diagonal."""
+    for one in data:
+        domain = one.domain
+        part = " (a part of it)" if domain.train and not domain.eval and one.n_eval else ""
+        rows = [f"{one.n_train} rows to teach from {domain.train}"] if one.n_train else []
+        rows += [f"{one.n_eval} rows to ask from {domain.eval or domain.train}{part}"] if one.n_eval else []
+        say(f"{domain}: {', '.join(rows)}", *(f"  {text}" for text in one.said))
+    if p.train and p.eval and not any(one.n_train and one.n_eval for one in data):
+        say("No file that is asked is called like one that is taught, so nothing is on the diagonal: name pairs, such "
+            f"as --train one={p.train[0]} --eval one={p.eval[0]}")  # fmt: skip
+
+
+def _save(params: "MatrixParams", data: "Sequence[DataSet]", place: Path) -> int:
+    from offdiag.matrix.saved import source_of_study
+
+    if place.suffix != ".py":
+        raise UserError(f"--save {place}: expected the name of a Python file, such as my_study.py")
+    if place.exists():
+        raise UserError(f"--save {place}: it is there already: give another name, or remove it")
+    place.write_text(source_of_study(params, data, place), encoding="utf-8")
+    say(f"{place} has this matrix as a study. Next: offdiag run {place}")
+    return 0
+
+
+def _run(wanted: "Plan", place: "Store", workers: int, device: "Device", folder: Path | None) -> int:
+    from offdiag.api import make_report
+    from offdiag.cli.commands.run import say_counts
+    from offdiag.cli.matrix_table import show_matrix
+    from offdiag.cli.watch import watcher_for
+    from offdiag.engine import run_plan
+
+    survey = wanted.survey(place)
+    pending = sum(state.needed for state in survey)
+    summary = None
+    if pending:
+        with watcher_for(pending) as watcher:
+            summary = run_plan(wanted, place, Runtime(device=device), workers=workers, watcher=watcher, survey=survey)
+    made = make_report(wanted, place, folder or Path("offdiag-report") / "matrix")
+    say()
+    show_matrix(made.results)
+    if summary is not None:
+        say_counts(summary, watcher)
+    say("", f"Page: {made.page}")
+    return 0 if summary is None or summary.complete else 1

@@ -1,0 +1,59 @@
+"""The study ``matrix``: every data set is taught by every method, and every data set is asked."""
+
+from collections.abc import Iterator, Sequence
+
+from offdiag.errors import UserError
+from offdiag.matrix.data_sets import DataSet, data_sets
+from offdiag.matrix.learners import check_names, learner, pools_of
+from offdiag.matrix.params import MatrixParams
+from offdiag.methods import Method, ZeroShot
+from offdiag.study import Arm, Cell, Design, Evaluation, study
+from offdiag.tasks import PromptStyle
+
+BASELINE = ZeroShot()
+
+
+@study("matrix", scales={"quick": MatrixParams()})
+def matrix(p: MatrixParams) -> Design:
+    """Your own data: what is taught by row, what is asked by column.
+
+    Accuracy on the diagonal says what was learnt; off the diagonal it says what that does to other data. Each number
+    is compared, item by item, with the model as it is, if zero-shot is among the methods.
+    """
+    check_names(p.methods)
+    data = data_sets(p)
+    asked = [one for one in data if one.n_eval]
+    learning = [name for name in p.methods if name != BASELINE.method]
+    taught = [one for one in data if one.n_train]
+    if learning and not taught:
+        raise UserError(f"{', '.join(learning)} need training rows: type --train FILE, or --methods zero-shot")
+    if "linear-probe" in learning and not all(one.chosen for one in asked):
+        raise UserError("linear-probe chooses among answers, and some data sets have none: set labels or choices")
+    arms = [(one, Arm(model=model, method=learner(name, one, pools_of(data)), train=one.domain, seed=seed))
+            for model in p.models for name in learning for one in taught for seed in range(p.seeds)]  # fmt: skip
+    cells = [Cell(arm=arm, evaluation=evaluation(one, arm.method)) for _, arm in arms for one in asked]
+    compared = "zero-shot" in p.methods
+    return Design(
+        cells=(*(_untuned(p, asked, cells) if compared else ()), *cells), baseline=BASELINE if compared else None
+    )
+
+
+def evaluation(asked: DataSet, method: Method) -> Evaluation:
+    """Return how a data set is asked of a method: in the words that it was taught, written or chosen."""
+    style: PromptStyle = method.taught_style or "direct"
+    chosen = asked.chosen and style == "direct"
+    return Evaluation(
+        domain=asked.domain,
+        n=asked.n_eval,
+        style=style,
+        answering="choice" if chosen else "generation",
+        max_new_tokens=asked.max_new_tokens if style == "direct" else max(256, asked.max_new_tokens),
+    )
+
+
+def _untuned(p: MatrixParams, asked: Sequence[DataSet], cells: Sequence[Cell]) -> Iterator[Cell]:
+    """Yield the cells of the models as they are: all that is asked, in all words in which the others are asked."""
+    evaluations = dict.fromkeys([cell.evaluation for cell in cells] or [evaluation(one, BASELINE) for one in asked])
+    for model in p.models:
+        arm = Arm(model=model, method=BASELINE)
+        yield from (Cell(arm=arm, evaluation=one) for one in evaluations)

@@ -1,0 +1,91 @@
+"""The command that teaches and asks a person's own data."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+LABELS = ("order", "cancel", "track")
+METHODS = ("--methods", "zero-shot,in-context:2", "--seeds", "2", "--labels", "auto")
+
+
+def rows(n: int, start: int = 0) -> list[dict[str, str]]:
+    return [{"text": f"{LABELS[i % 3]} number {i}", "label": LABELS[i % 3]} for i in range(start, start + n)]
+
+
+@pytest.fixture
+def words(tmp_path, monkeypatch, tiny_model):
+    """What to type for two data sets that are taught, and three that are asked."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    sets = {"food_train": rows(12), "food_test": rows(9, 20), "trips_train": rows(12, 30), "trips_test": rows(9, 50)}
+    for name, own in sets.items():
+        Path(f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in own))
+    with Path("plain.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, ["text", "label"])
+        table.writeheader()
+        table.writerows(rows(9, 70))
+    train, asked = ("food_train.jsonl", "trips_train.jsonl"), ("food_test.jsonl", "trips_test.jsonl", "plain.csv")
+    return ["matrix", "--train", *train, "--eval", *asked, "--model", f"dir:{tiny_model}", "--store", "store"]
+
+
+def test_a_matrix_is_run_printed_and_written(offdiag, words):
+    said = offdiag(*words, *METHODS)
+    assert said.code == 0, said
+    lines = said.out.split("\n")
+    assert lines[0] == "food: 12 rows to teach from food_train.jsonl, 9 rows to ask from food_test.jsonl"
+    assert "  columns guessed: prompt=text, target=label" in lines
+    header = next(line for line in lines if "taught" in line and "food" in line and "trips" in line)
+    assert header.split() == ["taught", "food", "trips", "plain"]
+    diagonal = [line for line in lines if "*" in line and "[" in line and "diagonal" not in line]
+    assert len(diagonal) == 2  # one method on two data sets, the mean of two seeds each
+    assert "(the diagonal)" in said.out
+    page = Path(lines[-2].removeprefix("Page: "))
+    assert page.is_file()
+    again = offdiag(*words, *METHODS)
+    assert again.code == 0
+    assert [line for line in again.out.split("\n") if "*" in line] == [line for line in lines if "*" in line]
+    for name in ("food_train.jsonl", "food_test.jsonl"):
+        Path(name).rename(f"renamed_{name}")
+    moved = [word.replace("food_", "renamed_food_") if word.startswith("food_") else word for word in words]
+    third = offdiag(*moved, *METHODS)
+    assert "steps done" not in third.out  # all of them were
+
+
+def test_a_rehearsal_shows_prompts_and_the_plan_and_runs_nothing(offdiag, words):
+    said = offdiag(*words, "--dry-run", "--labels", "auto", "--methods", "zero-shot,lora")
+    assert said.code == 0, said
+    assert said.out.count("that the loss sees") == 4
+    assert said.out.count("food, asked (food_test.jsonl, line ") == 2
+    assert "  > order<|end|>" in said.out or "  > track<|end|>" in said.out or "  > cancel<|end|>" in said.out
+    assert "  = " in said.out
+    assert "Cost of what is to be done" in said.out
+    assert not Path("store").exists()
+
+
+def test_it_is_saved_as_a_study(offdiag, mistake, words):
+    said = offdiag(*words, "--save", "my_study.py", "--labels", "auto")
+    assert "Next: offdiag run my_study.py" in said.out
+    assert offdiag("plan", "my_study.py", "--store", "store").code == 0
+    assert "it is there already" in mistake(*words, "--save", "my_study.py")
+    assert "expected the name of a Python file" in mistake(*words, "--save", "my_study.txt")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--prompt", "txet"], "food_train.jsonl has no column 'txet' (prompt=txet): did you mean text?"),
+        (["--target", "{lable}"], "no column 'lable' (a template with {lable}): did you mean label?"),
+        (["--methods", "lora,loar"], "--methods 'loar': did you mean lora?"),
+        (["--grader", "nmber"], "no grader 'nmber'; did you mean number?"),
+        (["--grader", "none.py:grade"], "none.py: expected a Python file with a function"),
+        (["--labels", "order"], "labels=order: a set of one label decides nothing"),
+        (["--labels", "order", "cancel"], "the target 'track' is none of the labels order, cancel"),
+        (["--methods", "in-context:13"], "food has 12 training rows: ask for 12 demonstrations or fewer"),
+        (["--holdout", "2"], "holdout=2.0 should be less than 1"),
+    ],
+)
+def test_mistakes_are_one_line(mistake, words, more, message):
+    assert message in mistake(*words, *more)
+    assert not Path("store").exists()
