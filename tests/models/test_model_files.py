@@ -17,8 +17,9 @@ from offdiag.models.files_check import check_files
 from offdiag.models.loading import load_model
 from offdiag.models.rendering import check_template
 from offdiag.models.source import source_of
-from offdiag.models.weight_files import weight_shapes
+from offdiag.models.weight_files import check_weights, weight_shapes
 from offdiag.runtime import Runtime
+from support.architectures import tiny_of
 from support.lms import tiny_lm
 
 CPU = Runtime(device="cpu", threads=1)
@@ -79,6 +80,37 @@ def pointer(name: str) -> Callable[[Path], object]:
     )
 
 
+def overlay(file: Path) -> None:
+    """Have the first tensor of a safetensors file lie over the second."""
+    data = file.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    first, second = sorted((v for k, v in header.items() if k != "__metadata__"), key=lambda v: v["data_offsets"])[:2]
+    second["data_offsets"][0] = first["data_offsets"][0]
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+
+
+def as_bin(folder: Path, kept: int | None = None) -> None:
+    """Turn the weights into the older format, cut off after so many bytes."""
+    torch.save(load_file(folder / WEIGHTS), folder / "pytorch_model.bin")
+    (folder / WEIGHTS).unlink()
+    if kept is not None:
+        os.truncate(folder / "pytorch_model.bin", kept)
+
+
+def shards(folder: Path, lost: str = "") -> None:
+    """Spread the weights over two files with an index; none of them has the lost one."""
+    weights = load_file(folder / WEIGHTS)
+    (folder / WEIGHTS).unlink()
+    names = sorted(weights)
+    parts = {f"model-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}
+    for file, held in parts.items():
+        save_file({n: weights[n] for n in held if n != lost}, folder / file, metadata={"format": "pt"})
+    listed = {name: file for file, held in parts.items() for name in held}
+    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": listed}))
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -93,6 +125,16 @@ def pointer(name: str) -> Callable[[Path], object]:
         (lambda f: set_json(f / "config.json", vocab_size=200), r"the id 260, but the embedding has 200 rows"),
         (lambda f: set_json(f / "tokenizer_config.json", eos_token="<|far|>") or set_json(
             f / "tokenizer.json", added_tokens=[{"id": 999, "content": "<|far|>"}]), r"'<\|far\|>' the id 999"),
+        (lambda f: (f / "config.json").write_bytes(b"\xef\xbb\xbf" + (f / "config.json").read_bytes()), "BOM"),
+        (lambda f: (f / "generation_config.json").write_text("{"), "generation_config.json cannot be read"),
+        (lambda f: set_json(f / "generation_config.json", eos_token_id="<|end|>"),
+            r"eos_token_id in .* is '<\|end\|>': expected the id"),
+        (lambda f: set_json(f / "config.json", num_hidden_layers=3),
+            "its files have 2 blocks, and config.json speaks of 3"),
+        (lambda f: overlay(f / WEIGHTS), "header of .* is damaged"),
+        (lambda f: as_bin(f, 3000), "pytorch_model.bin is cut off; fetch it again"),
+        (lambda f: as_bin(f, 0), "pytorch_model.bin is cut off; fetch it again"),
+        (lambda f: shards(f, lost=UP), rf"names 1 weights that no file has \({UP}\)"),
         (broken_template, "the chat template renders no turns of user: system role only"),
         (lambda f: (f / "chat_template.jinja").write_text("{% for"), "the chat template renders no turns of user"),
     ],
@@ -112,6 +154,27 @@ def test_whole_files_pass_and_so_does_a_far_token_that_no_text_uses(copy):
     check_files(source_of(f"dir:{copy}"))
     check_template(source_of(f"dir:{copy}"))
     assert weight_shapes(copy, "m")[UP] == (48, 32)
+
+
+@pytest.mark.parametrize("arrange", [as_bin, shards])
+def test_other_arrangements_of_the_weights_pass(copy, arrange):
+    arrange(copy)
+    check_files(source_of(f"dir:{copy}"))
+    assert load_model(ModelSpec(source=f"dir:{copy}"), copy, CPU).num_parameters() > 30_000
+
+
+def test_an_index_may_name_a_head_that_is_the_embedding(copy):
+    set_json(copy / "config.json", tie_word_embeddings=True)
+    shards(copy, lost="lm_head.weight")
+    check_files(source_of(f"dir:{copy}"))
+    load_model(ModelSpec(source=f"dir:{copy}"), copy, CPU)
+
+
+def test_a_model_that_passes_its_blocks_again_has_all_of_them(copy, tmp_path):
+    model = tiny_of("hrm_text")
+    model.save_pretrained(tmp_path / "hrm")
+    assert model.config.num_hidden_layers > 2
+    check_weights(tmp_path / "hrm", "hrm", model.config.to_dict())
 
 
 def test_shards_must_all_be_there(copy):

@@ -7,6 +7,7 @@ from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.chat import chat_of
 from offdiag.models.inference.paths import InferencePath
+from offdiag.models.inference.proof import Said
 from offdiag.models.inference.verdicts import KeptVerdicts
 from offdiag.models.lm import LM
 from offdiag.runtime import Runtime
@@ -90,3 +91,14 @@ def test_numbers_that_are_none_are_no_difference_of_paths(tiny: Path) -> None:
     with torch.no_grad():
         model.lm_head.weight.fill_(float("nan"))
     assert LM(model, make_tiny_tokenizer()).verdict.path is InferencePath.SHARED
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_a_nan_in_any_row_is_a_difference(broken: int) -> None:
+    """Python's ``max`` passes over a NaN that is not the first."""
+    right = Said({(i, 0): torch.zeros(5) for i in range(2)}, {(i, 0): -1.0 for i in range(2)})
+    wrong = Said(
+        {**right.next_tokens, (broken, 0): torch.full((5,), torch.nan)}, {**right.choices, (broken, 0): torch.nan}
+    )
+    assert right.gaps(right).unequal(torch.float32) is None
+    assert wrong.gaps(right).unequal(torch.float32) == "next tokens by nan nats, choices by nan nats a token"

@@ -2,14 +2,17 @@
 
 import os
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 
 import pytest
 
+from offdiag.methods.fine_tuning import FineTuned
 from offdiag.models import ModelSpec, folders
 from offdiag.steps import Examples, Generations, Weights
 from offdiag.store import State, Store
 from offdiag.studies.base_addition.task import AdditionDomain
+from offdiag.training import Recipe
 
 ASKED = Examples(domain=AdditionDomain(base=8), split="eval", n=3)
 COMMIT, OTHER = "a" * 40, "b" * 40
@@ -110,3 +113,54 @@ def test_a_store_is_read_where_the_model_is_not(store, ref):
     assert Store(store.root).state(answers("hub:org/name")) is State.DONE
     download(ref, OTHER, at=1e9)
     assert Store(store.root).state(answers("hub:org/name")) is State.STALE
+
+
+def model_of(tmp_path: Path, **config: object) -> str:
+    folder = tmp_path / "m"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(dumps(config))
+    return f"dir:{folder}"
+
+
+@contextmanager
+def asked_as_once(monkeypatch: pytest.MonkeyPatch):
+    """Identities as they were before the way of asking was proved."""
+    with monkeypatch.context() as patch:
+        patch.setattr("offdiag.steps.step.asking_of", lambda origin: {})
+        yield
+
+
+LONGROPE = {"model_type": "phi3", "rope_scaling": {"type": "longrope"}, "original_max_position_embeddings": 300}
+
+
+@pytest.mark.parametrize(
+    ("config", "record", "state"),
+    [
+        ({"model_type": "nemotron"}, {"prompt": "76+14?", "n_prompt": 6, "n_tokens": 2}, State.STALE),
+        ({"model_type": "llama"}, {"prompt": "76+14?", "n_prompt": 6, "n_tokens": 2}, State.DONE),
+        (LONGROPE, {"prompt": "76+14?", "n_prompt": 298, "n_tokens": 2}, State.DONE),
+        (LONGROPE, {"prompt": "76+14?", "n_prompt": 299, "n_tokens": 2}, State.STALE),
+        (LONGROPE, {"prompt": "76+14?", "n_tokens": 2}, State.DONE),  # how long it was is bounded by its bytes
+        (LONGROPE, {"prompt": "76+14?" * 20, "n_tokens": 2}, State.STALE),
+        (LONGROPE, {"prompt": "76+14?", "n_tokens": 2, "scores": [-1.0, -2.0]}, State.STALE),
+    ],
+)
+def test_answers_that_the_way_of_asking_changed_are_stale(store, tmp_path, monkeypatch, config, record, state):
+    source = model_of(tmp_path, **config)
+    with asked_as_once(monkeypatch):
+        old = answers(source)
+        folder = finish(store, old)
+    (folder / "answers.jsonl").write_text(dumps(record) + "\n")
+    step = answers(source)
+    assert (step.fingerprint == old.fingerprint) == (config["model_type"] == "llama")
+    assert Store(store.root).state(step) is state
+    if state is State.STALE:
+        assert [str(reason) for reason in store.reasons(step)] == ["asking: — → 2"]
+
+
+def test_a_training_was_never_asked(tmp_path):
+    spec = ModelSpec(source=model_of(tmp_path, model_type="nemotron"))
+    training = FineTuned(
+        start=Weights(spec=spec), examples=ASKED, rationale=False, style="direct", recipe=Recipe(), seed=0
+    )
+    assert "asking" not in training.canonical()

@@ -88,9 +88,9 @@ def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forget()
 
 
-def forget() -> None:
+def forget(top: str = "pack") -> None:
     importlib.invalidate_caches()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "pack"]:
+    for name in [name for name in sys.modules if name.partition(".")[0].rstrip("0123456789") == top]:
         del sys.modules[name]
 
 
@@ -165,7 +165,7 @@ def test_where_the_files_lie_does_not_matter(pack: Path, tmp_path: Path, monkeyp
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "moved").rename(tmp_path / "elsewhere" / "pack")
     monkeypatch.syspath_prepend(tmp_path / "elsewhere")
-    assert codes() == before
+    assert {name: code[:2] for name, code in codes().items()} == {name: code[:2] for name, code in before.items()}
 
 
 def made(lead: str) -> type:
@@ -227,3 +227,117 @@ print(*(task_code(get_task("easy_to_hard"), role).hash for role in ("prompt", "g
         for _ in range(2)
     }
     assert len(said) == 1
+
+
+ONE = """
+import functools, re
+from pathlib import Path
+from dataclasses import dataclass
+HERE = Path(__file__).parent
+{module}
+class Task({bases}):
+    def grade(self, text):
+        return {body}
+{behind}
+"""
+
+
+def hash_of(folder: Path, n: int, **parts: str) -> str:
+    """The hash of the grader of a module that is made of some parts."""
+    text = ONE.format(**{"module": "", "bases": "object", "body": "text", "behind": "", **parts})
+    (folder / f"one{n}.py").write_text(text)
+    return code_of(importlib.import_module(f"one{n}").Task, ("grade",)).hash
+
+
+FILL = "T = {{}}\ndef fill():\n    T['a'] = {}\nfill()"
+ADDED = "T = []\ndef add(f):\n    T.append(f)\n    return f\n@add\ndef one(text): return {}"
+LISTED = (
+    "class Base:\n    known = []\n    def __init_subclass__(cls):\n        Base.known.append(cls)\n"
+    "class One(Base):\n    size = {}"
+)
+MIXED = "class A:\n    def ok(self): return 1\nclass B:\n    def ok(self): return 2"
+
+
+@pytest.mark.parametrize(
+    ("parts", "old", "new"),
+    [
+        ({"module": "T = {{}}\nfor i in range(2):\n    T[i] = {}", "body": "T[1]"}, "i", "i * 2"),
+        ({"module": FILL, "body": "T['a']"}, "1", "2"),
+        ({"module": "T = {{}}\ndef fill(t):\n    t['a'] = {}\nfill(T)", "body": "T['a']"}, "1", "2"),
+        ({"module": "A = 0\ndef fill():\n    global A\n    A = {}\nB = fill()", "body": "A"}, "1", "2"),
+        ({"module": ADDED, "body": "T[0](text)"}, "1", "2"),
+        ({"module": LISTED, "body": "Base.known[0].size"}, "1", "2"),
+        ({"module": "(A := {})", "body": "A"}, "1", "2"),
+        ({"module": "globals()['A'] = {}", "body": "A"}, "1", "2"),
+        ({"module": "exec('A = {}')", "body": "A"}, "1", "2"),
+        ({"module": "class H: pass\nH.ok = lambda self: {}", "body": "H().ok()"}, "1", "2"),
+        ({"module": "class H: pass\nsetattr(H, 'ok', {})", "body": "H().ok"}, "1", "2"),
+        ({"module": "@dataclass\nclass H:\n    n: {} = 1", "body": "H()"}, "int", "str"),
+        ({"module": "def h():\n    '{}'", "body": "h.__doc__"}, "one", "two"),
+        ({"behind": "Task.grade = lambda self, text: {}"}, "1", "2"),
+        ({"body": "self.size", "behind": "Task.size = {}"}, "1", "2"),
+        ({"body": "getattr(self, 'size')", "behind": "Task.size = {}"}, "1", "2"),
+        ({"body": "getattr(self, 'si' + 'ze')", "behind": "Task.size = {}"}, "1", "2"),
+        ({"body": "self.size", "behind": "setattr(Task, 'size', {})"}, "1", "2"),
+        ({"module": MIXED, "body": "self.ok()", "bases": "{}"}, "A, B", "B, A"),
+    ],
+)
+def test_what_happens_around_the_class_counts(tmp_path, monkeypatch, parts, old, new) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    filled = [{name: text.format(value) for name, text in parts.items()} for value in (old, new, old)]
+    found = [hash_of(tmp_path, n, **each) for n, each in enumerate(filled)]
+    forget("one")
+    assert found[0] != found[1]
+    assert found[0] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("module", "body"),
+    [
+        ("W = re.compile((HERE / 'w.txt').read_text())", "W.search(text)"),
+        ("import numpy\nW = numpy.loadtxt(HERE / 'w.txt')", "W.sum()"),
+        ("class V:\n    def __init__(self): self.words = (HERE / 'w.txt').read_text()\nW = V()", "W.words"),
+        ("W = {(word, 1): 1 for word in (HERE / 'w.txt').read_text().split()}", "W[text, 1]"),
+        ("W = {'a': set((HERE / 'w.txt').read_text())}", "W['a']"),
+        ("W = functools.partial(int, (HERE / 'w.txt').read_text())", "W()"),
+        ("import pandas\nW = pandas.DataFrame({'a': [(HERE / 'w.txt').read_text()]})", "W"),
+    ],
+)
+def test_what_was_read_from_a_file_counts(tmp_path, monkeypatch, module, body) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for n, content in enumerate(("1 2", "1 3", "1 2")):
+        (tmp_path / "w.txt").write_text(content)
+        found.append(hash_of(tmp_path, n, module=module, body=body))
+    forget("one")
+    assert found[0] != found[1]
+    assert found[0] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("module", "body"),
+    [
+        ("def unused(): return {}", "text"),
+        ("U = []\ndef add(f):\n    U.append(f)\n    return f\n@add\ndef one(): return {}", "text"),
+        ("def both(f): return f\n@both\ndef used(): return 1\n@both\ndef unused(): return {}", "used()"),
+        ("def used(): return 1\nif __name__ == '__main__':\n    print(used(), {})", "used()"),
+        ("class Base: pass\nclass One(Base):\n    size = {}", "Base()"),
+    ],
+)
+def test_what_is_not_used_does_not_count(tmp_path, monkeypatch, module, body) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [hash_of(tmp_path, n, module=module.format(n), body=body) for n in range(2)]
+    forget("one")
+    assert found[0] == found[1]
+
+
+def test_files_that_the_code_names_are_told(tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "data").mkdir()
+    for name in ("data/words.txt", "names.json", "other.txt"):
+        (tmp_path / name).write_text("x")
+    body = "(HERE / 'data' / 'words.txt').read_text() + open(HERE / 'names.json').read()"
+    hash_of(tmp_path, 0, body=body)
+    code = code_of(sys.modules["one0"].Task, ("grade",))
+    forget("one")
+    assert [path.name for path in code.data] == ["words.txt", "names.json"]

@@ -14,6 +14,7 @@ from offdiag.training.recipe import Recipe
 from offdiag.training.supervised import fine_tune
 from offdiag.training.targets import check_targets
 from offdiag.training.trainable import load_trainable
+from support.architectures import tiny_of
 from support.tiny import make_tiny_tokenizer
 
 RUNTIME = Runtime(device="cpu", threads=1)
@@ -101,6 +102,13 @@ def test_targets_that_a_model_has_not_are_refused_by_its_files_and_by_itself(gpt
     recipe = RECIPE.model_copy(update={"targets": targets})
     with pytest.raises(UserError, match=said):
         load_trainable(ModelSpec(source=f"dir:{gpt2}"), gpt2, recipe, seed=0, runtime=RUNTIME)
+
+
+def test_experts_that_a_file_has_apart_and_the_model_in_one_are_no_layers(tmp_path):
+    tiny_of("mixtral").save_pretrained(tmp_path)
+    check_targets(source_of(f"dir:{tmp_path}"), ("q_proj",))
+    with pytest.raises(UserError, match="no linear layer is named w1; targets must be among k_proj, o_proj"):
+        check_targets(source_of(f"dir:{tmp_path}"), ("w1",))
 
 
 @pytest.mark.parametrize("targets", [("c_attn",), ("attn.c_proj",), ("lm_head", "c_fc"), "all-linear"])

@@ -138,7 +138,7 @@ def _decoded(raw: BinaryIO, name: str) -> Iterator[str]:
 def _check_encoding(line: bytes, name: str) -> None:
     """Refuse a file whose first line is in two or four bytes a character."""
     found = next((what for mark, what in _WIDE if line.startswith(mark)), None)
-    if found is None and len(line) > 1 and line.count(b"\0") >= len(line) // 2:
+    if found is None and len(line) > 1 and 4 * line.count(b"\0") >= len(line):
         found = "UTF-16LE" if line[1] == 0 else "UTF-16BE"  # without a mark
     if found is not None:
         raise UserError(f"{name} is in {found[:6]}: {_resaved(found)}")

@@ -53,7 +53,7 @@ def read_json_object(path: Path, model: str) -> dict[str, Any]:
         data = path.read_bytes()
         if data.startswith(LFS_POINTER):
             raise pointer_error(path, model)
-        content = json.loads(data.decode("utf-8-sig"))
+        content = json.loads(data.decode())  # a byte order mark is an error, as it is to transformers
     except (OSError, ValueError) as error:
         raise UserError(f"model {model}: {path} cannot be read ({error}); fetch the file again") from error
     if not isinstance(content, dict):

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from offdiag.errors import UserError
 from offdiag.models.config_file import LFS_POINTER, pointer_error, read_config, read_json_object, vocabulary
 from offdiag.models.source import ModelSource
-from offdiag.models.weight_files import weight_shapes
+from offdiag.models.weight_files import check_weights
 
 # A tokenizer's words lie in a file of one of these names, but for tokenizers of bytes, which need none.
 _WORDS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 _WORDS_ALSO = ("*.tiktoken", "*.spm", "*.bpe.model")
 _OF_BYTES = ("ByT5", "Canine", "Perceiver")
-_CONFIG = "tokenizer_config.json"
+_CONFIG, _GENERATION = "tokenizer_config.json", "generation_config.json"
 _SUFFIXES = (".json", ".safetensors", ".model", ".jinja", ".txt", ".bin")
 
 
@@ -46,7 +46,8 @@ def check_files(origin: ModelSource) -> None:
         if path.suffix in _SUFFIXES and path.is_file() and _begins_as_pointer(path):
             raise pointer_error(path, place.model)
     config = read_config(place.folder, place.model)
-    weight_shapes(place.folder, place.model)
+    _check_ends(place)
+    check_weights(place.folder, place.model, config)
     _check_tokenizer(place, vocabulary(config))
 
 
@@ -60,6 +61,17 @@ def _place(origin: ModelSource) -> _Place | None:
 def _begins_as_pointer(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(len(LFS_POINTER)) == LFS_POINTER
+
+
+def _check_ends(place: _Place) -> None:
+    """Check that the end tokens can be read: transformers passes over a file that it cannot read, without a word."""
+    ends = place.json(_GENERATION).get("eos_token_id")
+    listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
+    if any(not isinstance(i, int) for i in listed):
+        raise UserError(
+            f"model {place.model}: eos_token_id in {place.folder / _GENERATION} is {ends!r}: expected the id of a "
+            "token, or a list of them"
+        )
 
 
 def _check_tokenizer(place: _Place, rows: int | None) -> None:

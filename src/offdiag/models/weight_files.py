@@ -1,20 +1,30 @@
 """Read the headers of a model's safetensors files: the names and shapes of its weights, without the weights.
 
+They are held to the index that lists them and to the configuration, as far as names tell.
+
 A safetensors file is 8 bytes with the length of the header (little-endian), the header as JSON with the place of each
 tensor, and the numbers (https://github.com/huggingface/safetensors, section "Format").
 """
 
 import json
+import re
+from collections.abc import Collection, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import is_zipfile
 
 from offdiag.errors import UserError
-from offdiag.models.config_file import LFS_POINTER, pointer_error, read_json_object
+from offdiag.models.config_file import LFS_POINTER, pointer_error, read_json_object, text_configs
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 # Weights in older formats, which transformers reads, too; what is in them is not looked at here.
 OTHERS = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _LONGEST_HEADER = 100_000_000  # bytes, as the library has it
+_ZIP = b"PK\x03\x04"
+# How models name their blocks, and the number of them in their configuration.
+_BLOCK = re.compile(r"(?:^|\.)(?:layers|h|blocks|block|layer)\.(\d+)\.")
+_DEPTH = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
 class Header(NamedTuple):
@@ -37,6 +47,57 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
+def check_weights(folder: Path, model: str, config: Mapping[str, Any]) -> None:
+    """Check that the files have all weights that their index names, and all blocks of the configuration.
+
+    What else a model needs is known when it is built, which loading does.
+
+    Args:
+        folder: where the model lies. model: its name, for the message. config: its configuration.
+
+    Raises:
+        UserError: they have not, or as for :func:`weight_shapes`.
+    """
+    shapes = weight_shapes(folder, model)
+    if shapes is None:
+        return
+    if not (folder / WHOLE).is_file():
+        tied = any(part.get("tie_word_embeddings") for part in text_configs(config))
+        lost = sorted(name for name in _weight_map(folder / INDEX, model) if name not in shapes)
+        if lost := [name for name in lost if not (tied and "head" in name)]:
+            raise UserError(
+                f"model {model}: {INDEX} names {len(lost)} weights that no file has ({lost[0]}"
+                f"{' …' if lost[1:] else ''}); fetch the model again"
+            )
+    depth = next((part[name] for part in text_configs(config) for name in _DEPTH if name in part), None)
+    found = _blocks(shapes)
+    # Some models pass through their blocks several times, which only their own code knows.
+    if found and isinstance(depth, int) and found < depth and found < (built := _blocks(_built(folder))):
+        raise UserError(
+            f"model {model}: its files have {found} blocks, and config.json speaks of {built}: both must belong "
+            "together; fetch the model again"
+        )
+
+
+def _blocks(names: Collection[str]) -> int:
+    """Return the number of blocks that names of weights speak of; 0 where none does."""
+    return max((int(number) + 1 for name in names for number in _BLOCK.findall(name)), default=0)
+
+
+def _built(folder: Path) -> Collection[str]:
+    """Return the names of the weights of a model as transformers builds it; none if it cannot."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            config = AutoConfig.from_pretrained(folder)
+            model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001  (a type that is not known, and the like: told by the one who loads it)
+        return ()
+    return list(model.state_dict())
+
+
 def weight_shapes(folder: Path, model: str) -> dict[str, tuple[int, ...]] | None:
     """Return the shape of each weight of a model by its name in the files; None where they have another format.
 
@@ -54,22 +115,36 @@ def weight_shapes(folder: Path, model: str) -> dict[str, tuple[int, ...]] | None
 
 
 def _files(folder: Path, model: str) -> list[Path]:
+    """Return the safetensors files of a model; none where it has the older format, which is whole then."""
     if (folder / WHOLE).is_file():
         return [folder / WHOLE]
-    if not (folder / INDEX).is_file():
-        if any((folder / name).is_file() for name in OTHERS):
-            return []
+    if (folder / INDEX).is_file():
+        return _listed(folder, INDEX, model)
+    if not any((folder / name).is_file() for name in OTHERS):
         raise UserError(f"model {model}: no weights in {folder}; expected {WHOLE}, as save_pretrained writes it")
-    listed = read_json_object(folder / INDEX, model).get("weight_map")
-    if not isinstance(listed, dict) or not listed:
-        raise UserError(f"model {model}: {folder / INDEX} has no weight_map; fetch the file again")
-    files = [folder / name for name in sorted(set(map(str, listed.values())))]
+    for path in [folder / OTHERS[0]] if (folder / OTHERS[0]).is_file() else _listed(folder, OTHERS[1], model):
+        with path.open("rb") as file:
+            begun = file.read(len(_ZIP))
+        if not begun or (begun == _ZIP and not is_zipfile(path)):
+            raise UserError(f"model {model}: {path} is cut off; fetch it again")
+    return []
+
+
+def _listed(folder: Path, index: str, model: str) -> list[Path]:
+    files = [folder / name for name in sorted(set(map(str, _weight_map(folder / index, model).values())))]
     if absent := [path.name for path in files if not path.is_file()]:
         raise UserError(
             f"model {model}: {len(absent)} of {len(files)} files of weights are missing in {folder} "
             f"({absent[0]}{' …' if absent[1:] else ''}); fetch the model again"
         )
     return files
+
+
+def _weight_map(index: Path, model: str) -> dict[str, Any]:
+    listed = read_json_object(index, model).get("weight_map")
+    if not isinstance(listed, dict) or not listed:
+        raise UserError(f"model {model}: {index} has no weight_map; fetch the file again")
+    return listed
 
 
 def _whole_header(path: Path, model: str) -> Header:
@@ -95,7 +170,10 @@ def _parse(text: bytes, length: int, path: Path, model: str) -> Header:
         entries: dict[str, Any] = json.loads(text)
         tensors = {name: entry for name, entry in entries.items() if name != "__metadata__"}
         shapes = {name: tuple(int(n) for n in entry["shape"]) for name, entry in tensors.items()}
-        end = max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
+        places = sorted((int(entry["data_offsets"][0]), int(entry["data_offsets"][1])) for entry in tensors.values())
+        end = max((last for _, last in places), default=0)
+        if any(first > last for first, last in places) or any(a[1] > b[0] for a, b in pairwise(places)):
+            raise ValueError("tensors lie over each other")
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise UserError(f"model {model}: the header of {path} is damaged or cut off; fetch it again") from error
     return Header(shapes, 8 + length + end)

@@ -18,10 +18,14 @@ from offdiag.steps.jsonl import read_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
 from offdiag.tasks import Domain, Example, PromptStyle, get_task
+from offdiag.tasks.content import own_code
 
 
 class Context(Identity, ABC):
-    """The text before each question: it turns bare prompts into those that the model sees."""
+    """The text before each question: it turns bare prompts into those that the model sees.
+
+    The code of a context in a study file or a package of one's own is part of the identity.
+    """
 
     @property
     @abstractmethod
@@ -31,6 +35,9 @@ class Context(Identity, ABC):
     @abstractmethod
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
         """Return one prompt per query, given the prompts without context."""
+
+    def canonical(self) -> dict[str, Json]:
+        return {**super().canonical(), **own_code(type(self), "context", "prompts")}
 
 
 class ModelOutputs(Step):

@@ -3,12 +3,16 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from offdiag.identity import Identity, Json, kept
+from offdiag.models.earlier_paths import asking_of
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
+from offdiag.tasks.content import own_code
+from offdiag.tasks.data import once
 
 if TYPE_CHECKING:
     from offdiag.models.answers import AnsweringModel, TrialQuestion
@@ -44,15 +48,19 @@ class Work(Protocol):
 class Step(Identity, ABC):
     """A unit of work. Its fields are identity; raise ``version`` when the code of ``run`` changes its results.
 
+    The code of a step in a study file or a package of one's own is part of the identity by itself.
+
     Attributes:
         kind: its folder in the store, and its name in tables. Where a kind has several classes, each has a ``tag``.
         version: version of the code's meaning, part of the identity.
         needs_weights: whether its models must be loaded here; False where one behind a server will do.
+        asks: whether it asks the models in its fields, by :class:`offdiag.models.lm.LM`; trainings do not.
     """
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
     needs_weights: ClassVar[bool] = True
+    asks: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -103,7 +111,15 @@ class Step(Identity, ABC):
 
     def canonical(self) -> dict[str, Json]:
         """Return the identity with all that the step depends on, inputs included."""
-        return {**super().canonical(), "@": f"{self.kind}/{self.tag}".rstrip("/"), "version": self.version}
+        made = {**(self._asking() if self.asks else {}), **own_code(type(self), "step", "run")}
+        return {**super().canonical(), "@": f"{self.kind}/{self.tag}".rstrip("/"), "version": self.version, **made}
+
+    def _asking(self) -> dict[str, Json]:
+        """Return what the identity says of the way in which models are asked: nothing but for types that it changed."""
+        found: dict[str, Json] = {}
+        for spec in self.models():
+            found |= once(partial(asking_of, spec.origin), "asking", spec.source)
+        return found
 
     @kept
     def inputs(self) -> tuple["Step", ...]:

@@ -60,6 +60,7 @@ class Trained(Step):
     """
 
     kind: ClassVar[str] = "training"
+    asks: ClassVar[bool] = False
 
     @property
     def base(self) -> "Weights | None":

@@ -30,6 +30,7 @@ from offdiag.manifest import Care, manifest_of
 from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
+from offdiag.steps.jsonl import read_jsonl
 from offdiag.store.finished import OF_THE_STORE, RESULT, SET_ASIDE, Finished, look_at
 from offdiag.store.json_files import read_json, write_json
 
@@ -352,7 +353,16 @@ def _is_meant(step: Step, folder: Path, finished: str) -> bool:
     cell = _description(folder)
     if cell.get("fingerprint") == step.fingerprint:
         return True
-    return cell.get("name") == step.name and is_earlier_form(step, cell.get("identity", {}), finished)
+    return cell.get("name") == step.name and is_earlier_form(
+        step, cell.get("identity", {}), finished, _answers(folder)
+    )
+
+
+def _answers(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the answers that a finished step left in its folder, if it did."""
+    for name in ("answers.jsonl", "records.jsonl"):
+        if (folder / name).is_file():
+            yield from read_jsonl(folder / name)
 
 
 def _description(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,10 @@ from offdiag.identity import Difference
 from offdiag.tasks.content import Role, task_code
 from offdiag.tasks.task import get_task
 
-_OF_A_TASK = re.compile(r"(?:.*\.)?(prompt_code|grader_code|draws_code|rendered|proxy_rendered|rows)\.([^.\[]+)")
+_OF_A_TASK = re.compile(
+    r"(?:.*\.)?(prompt_code|grader_code|grader_files|draws_code|step_code|context_code|rendered|proxy_rendered|rows)"
+    r"\.([^.\[]+)"
+)
 _HASH = re.compile(r'"[0-9a-f]{64}"')
 _CODE: dict[str, tuple[Role, str]] = {
     "prompt_code": ("prompt", "the prompt's code"),
@@ -37,11 +40,23 @@ def _said(difference: Difference, named: list[tuple[str, ...]]) -> str | None:
     if kind in _CODE:
         role, what = _CODE[kind]
         return f"{what} {new}: {_files(task, role)}"
+    if kind in ("step_code", "context_code"):
+        return f"the code of {task} {new}"
+    if kind == "grader_files":
+        return f"a file beside the grader of {task} {new}: {_data(task)}"
     if kind == "rows":
         return f"the rows of {task} {new}"
     if ("prompt_code", task) in named or ("rows", task) in named:
         return None  # what is rendered follows from them
     return f"what {task} renders {new}, though its code did not: a file that it reads, perhaps"
+
+
+def _data(task: str) -> str:
+    """Return the names of the files that the grader of a task names."""
+    try:
+        return ", ".join(path.name for path in task_code(get_task(task), "grader").data)
+    except UserError:  # the task is gone
+        return task
 
 
 def _files(task: str, role: Role) -> str:

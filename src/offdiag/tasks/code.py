@@ -15,17 +15,36 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from offdiag.strict_json import dumps
-from offdiag.tasks.syntax import Place, Source, bound, calls, chains, class_in, imported, source_of, syntax_of, written
+from offdiag.tasks.syntax import (
+    ANY,
+    Place,
+    Source,
+    Syntax,
+    bound,
+    calls,
+    chains,
+    class_in,
+    imported,
+    may_set,
+    source_of,
+    syntax_of,
+    texts_in,
+    written,
+)  # fmt: skip
+from offdiag.tasks.values import UNKNOWN, described, files_named
 
 OWN = "offdiag"
 # Names of the contract between tasks and the rest; they have no part in what a task words or grades.
 _CONTRACT = {
     *(f"{OWN}.{name}" for name in ("errors", "files", "identity", "registry", "seeds", "strict_json")),
-    *(f"{OWN}.tasks.{name}" for name in ("changes", "code", "content", "data", "domain", "stream", "syntax", "task")),
+    *(
+        f"{OWN}.tasks.{name}"
+        for name in ("changes", "code", "content", "data", "domain", "stream", "syntax", "task", "values")
+    ),
 }
 _FOREIGN = {OWN, "pydantic", "pydantic_core", *sys.stdlib_module_names}
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -33,10 +52,16 @@ _CONSTRUCTORS = ("__init__", "__new__")
 
 
 class Code(NamedTuple):
-    """The code behind some members of a class: its hash, and the names of the files that it was found in."""
+    """The code behind some members of a class.
+
+    Attributes:
+        hash: of the code. files: names of the files that it was found in.
+        data: paths of other files that it names, and so may read.
+    """
 
     hash: str
     files: tuple[str, ...]
+    data: tuple[Path, ...] = ()
 
 
 @cache
@@ -74,15 +99,22 @@ class _Search:
         self.classes, self.trees, self.built_in = classes, trees, built_in
         self.units: set[str] = set()
         self.files: set[str] = set()
+        self.texts: dict[Path, set[str]] = {}
         self.seen: set[object] = set()
 
     def found(self) -> Code:
-        """Return the hash of all units, and the names of their files."""
-        return Code(hashlib.sha256("\n".join(sorted(self.units)).encode()).hexdigest(), tuple(sorted(self.files)))
+        """Return the hash of all units, the names of their files, and the other files that they name."""
+        digest = hashlib.sha256("\n".join(sorted(self.units)).encode(errors="surrogatepass")).hexdigest()
+        data = {path for folder, texts in self.texts.items() for path in files_named(texts, folder)}
+        return Code(digest, tuple(sorted(self.files)), tuple(sorted(data)))
 
     def members(self, names: Iterable[str]) -> None:
         """Add the members of the classes with these names, wherever a base class of this tree defines them."""
         for name in names:
+            if name == ANY:  # it may be any of them
+                self.members(_defined(self.classes[0]) if self.classes else ())
+                continue
+            self._order_of(name)
             for base in dict.fromkeys(base for cls in self.classes for base in cls.__mro__):
                 key = (base, name)
                 if name not in vars(base) or key in self.seen:
@@ -93,6 +125,13 @@ class _Search:
                 elif _top(base.__module__) == OWN and not _in_contract(base.__module__):
                     # A method of a built-in task may call what a class of another's overrides; it is not looked into.
                     self.members(_defined(self.classes[0]))
+
+    def _order_of(self, name: str) -> None:
+        """Add which of several bases comes first."""
+        for cls in self.classes:
+            have = [base.__qualname__ for base in cls.__mro__ if name in vars(base) and self._ours(base.__module__)]
+            if len(have) > 1:
+                self.units.add(f"{name} is first that of {', '.join(have)}")
 
     def _member(self, base: type, name: str) -> None:
         source = source_of(base.__module__)
@@ -107,13 +146,20 @@ class _Search:
         for statement in found.body:
             if name in bound(statement):
                 self._add(source, name, statement, vars(base)[name])
+        behind = known.bindings.get(base.__qualname__, ()) if known is not None else ()
+        for statement in [*map(ast.Expr, found.decorator_list), *behind]:
+            if statement is not found and may_set(statement, base.__qualname__, name):
+                self._add(source, name, statement, vars(base)[name])
 
     def _add(self, source: Source, label: str, statement: ast.stmt, value: object = None) -> None:
         """Add a statement, and all that it uses."""
         text = f"{label}: {written(statement)}"
         if isinstance(statement, ast.Assign | ast.AnnAssign) and calls(statement):
-            text += f" = {_value(value, str(source.file.parent))}"  # read from a file, perhaps
+            text += f" = {described(value, str(source.file.parent), self._is_ours)}"  # read from a file, perhaps
         self.units.add(text)
+        self.texts.setdefault(source.file.parent, set()).update(texts_in(statement))
+        if any("__doc__" in chain for chain in chains(statement)):  # docstrings count for nothing else
+            self.units.add(hashlib.sha256(source.file.read_bytes()).hexdigest())
         depth = source.package.count(".") + bool(source.package) + 1
         self.files.add("/".join(source.file.parts[-depth:]))
         self._used_by(source, statement)
@@ -141,9 +187,11 @@ class _Search:
                 self.seen.add(key)
                 self._add(source, name, statement, value)
         if name not in known.imports and name not in known.bindings:
-            for origin in known.stars:
-                if hasattr(sys.modules.get(origin), name):
-                    self._through((origin, name), attributes)
+            stars = [origin for origin in known.stars if hasattr(sys.modules.get(origin), name)]
+            for origin in stars:
+                self._through((origin, name), attributes)
+            if not stars and not name.startswith("__") and hasattr(sys.modules.get(source.name), name):
+                self._all_of(source, known)  # something that syntax does not show, such as exec, has bound it
 
     def _through(self, place: Place, attributes: Sequence[str]) -> None:
         """Follow an import, if it is of a module of this tree."""
@@ -161,10 +209,19 @@ class _Search:
             return
         if rest:
             self.top_level(source, rest[0], rest[1:])
-        elif id(known.tree) not in self.seen:
+        else:
+            self._all_of(source, known)
+
+    def _all_of(self, source: Source, known: Syntax) -> None:
+        """Add all statements of a module."""
+        if id(known.tree) not in self.seen:
             self.seen.add(id(known.tree))
             for statement in known.tree.body:
-                self._add(source, origin, statement)
+                self._add(source, "all", statement)
+
+    def _is_ours(self, value: object) -> bool:
+        """Return whether a value is an object of a class that is to be searched."""
+        return self._ours(type(value).__module__)
 
     def _ours(self, name: str) -> bool:
         """Return whether a module is to be searched: one of the classes' own packages, or one that is not installed."""
@@ -181,7 +238,7 @@ class _Search:
         for function in functions:
             self._run_by(function, name)
         if not functions:
-            self.units.add(f"{name} = {_value(vars(base)[name], '')}")
+            self.units.add(f"{name} = {described(vars(base)[name])}")
 
     def _run_by(self, function: FunctionType, label: str) -> None:
         """Add the byte code of a function, and what it uses in its own module."""
@@ -198,7 +255,7 @@ class _Search:
             if getattr(value, "__module__", None) == function.__module__:
                 for inner in _methods(value) if isinstance(value, type) else _functions(value):
                     self._run_by(inner, used)
-            elif (known := _value(value, "")) != "?":
+            elif (known := described(value)) != UNKNOWN:
                 self.units.add(f"{used} = {known}")
 
 
@@ -215,26 +272,11 @@ def _defined(cls: type) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith("__") or name in _CONSTRUCTORS)
 
 
-def _value(value: object, folder: str) -> str:
-    """Return plain data as a text; ``?`` for all else, and for what says where files lie."""
-    try:
-        text = dumps(value, sort_keys=True, default=_sorted)
-    except (TypeError, ValueError, RecursionError):
-        return "?"
-    return "?" if folder and dumps(folder)[1:-1] in text else text
-
-
-def _sorted(value: object) -> Any:
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=repr)
-    raise TypeError
-
-
 def _closure(value: object) -> list[str]:
     """Return the plain data that the functions of a member have from around them."""
     cells = [cell for function in _functions(value) for cell in function.__closure__ or ()]
-    known = [_value(cell.cell_contents, "") for cell in cells if not _empty(cell)]
-    return [text for text in known if text != "?"]
+    known = [described(cell.cell_contents) for cell in cells if not _empty(cell)]
+    return [text for text in known if text != UNKNOWN]
 
 
 def _empty(cell: Any) -> bool:

@@ -15,6 +15,7 @@ from offdiag.tasks.code import Code, code_of, is_built_in
 from offdiag.tasks.data import once
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.task import Example, PromptStyle, Task, get_task
+from offdiag.tasks.values import file_hash
 from offdiag.tasks.well_formed import check_examples
 
 Role: TypeAlias = Literal["prompt", "grader", "draws"]
@@ -30,6 +31,17 @@ ENDLESS = 1000  # rows that stand for a split that never runs out
 def task_code(task: Task[Any], role: Role) -> Code:
     """Return the code of a task that words, grades, or draws."""
     return code_of(type(task), MEMBERS[role], (task.domain_type,))
+
+
+def own_code(cls: type, what: str, *members: str) -> dict[str, Json]:
+    """Return what an identity says of the code of a class of a study file or another's package; nothing of ours.
+
+    Args:
+        cls: of a context, or of a step. what: the word for that. members: those that make the result.
+    """
+    if is_built_in(cls):
+        return {}
+    return {f"{what}_code": {str(getattr(cls, "tag", "") or cls.__name__): code_of(cls, members).hash}}
 
 
 def rows_of(domain: Domain, split: str, n: int, seed: int) -> Sequence[Example]:
@@ -116,7 +128,7 @@ def graded_identity(domain: Domain) -> dict[str, Json]:
     version: dict[str, Json] = {"extractor_version": task.extractor_version}
     own = task.grader_identity(domain)
     grader: dict[str, Json] = {} if own is None else {"grader": own}
-    return {**version, **grader, **_code("grader_code", task, "grader")}
+    return {**version, **grader, **_code("grader_code", task, "grader"), **_files_of_grader(task)}
 
 
 def hashes_rows(task: Task[Any]) -> bool:
@@ -127,6 +139,12 @@ def hashes_rows(task: Task[Any]) -> bool:
 def _code(name: str, task: Task[Any], role: Role) -> dict[str, Json]:
     """Return the hash of another's code, under its name in identities; nothing for a built-in task."""
     return {} if is_built_in(type(task)) else {name: {task.name: task_code(task, role).hash}}
+
+
+def _files_of_grader(task: Task[Any]) -> dict[str, Json]:
+    """Return a hash of the files that another's grader names; nothing where it names none."""
+    files = () if is_built_in(type(task)) else task_code(task, "grader").data
+    return {"grader_files": {task.name: _hash(map(file_hash, files))}} if files else {}
 
 
 def _hash(rows: Iterable[object]) -> str:

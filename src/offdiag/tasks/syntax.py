@@ -2,14 +2,16 @@
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 Place: TypeAlias = tuple[str, str]  # a module and a name that it binds; an empty name is all of the module
 _OF_TYPES = {"annotation", "returns", "type_comment", "type_params", "kind"}
+_BY_NAME = ("getattr", "setattr", "hasattr", "delattr")  # functions of an object and the name of an attribute
+ANY = "*"  # an attribute whose name is only known when the code runs
 
 
 class Syntax(NamedTuple):
@@ -56,8 +58,10 @@ def syntax_of(source: Source) -> Syntax | None:
         return None
     bindings: dict[str, list[ast.stmt]] = {}
     imports: dict[str, Place] = {}
+    changes = _changes_of_functions(tree)
+    _keep_types_of_fields(tree)
     for statement in tree.body:
-        for name in bound(statement):
+        for name in bound(statement) | _run_at_once(statement, changes) | _listed_in(statement, tree):
             bindings.setdefault(name, []).append(statement)
         if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             imports.update(imported(statement, source.package))
@@ -82,25 +86,99 @@ def class_in(tree: ast.Module, qualified: str) -> ast.ClassDef | None:
 
 
 def bound(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement binds where it stands, imports apart."""
+    """Return the names that a statement binds or changes where it stands, imports apart."""
     match statement:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return {statement.name}
-        case ast.Import() | ast.ImportFrom() | ast.Expr():
-            # A call such as WORDS.append("x") changes what the name in front stands for.
-            return {chain[0] for chain in chains(statement) if len(chain) > 1}
-    stored = (node for node in ast.walk(statement) if isinstance(node, ast.Name | ast.FunctionDef | ast.ClassDef))
-    return {
-        node.id if isinstance(node, ast.Name) else node.name
-        for node in stored
-        if not isinstance(node, ast.Name) or isinstance(node.ctx, ast.Store) or _changed(statement, node)
-    }
+        case ast.Import() | ast.ImportFrom():
+            return set()
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            return set()  # what a script does, which no import runs
+    named = {node.name for node in ast.walk(statement) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return named | _changed(statement)
 
 
-def _changed(statement: ast.stmt, name: ast.Name) -> bool:
-    """Return whether a statement such as ``WORDS["x"] = 1`` changes what the name stands for."""
-    targets = statement.targets if isinstance(statement, ast.Assign | ast.Delete) else ()
-    return any(node is name for target in targets for node in ast.walk(target))
+def _changed(node: ast.AST) -> set[str]:
+    """Return the names that code binds or whose values it may change.
+
+    Those are the targets of assignments (``A = 1``, ``A["x"] = 1``, ``A.x = 1``), and where a call stands for itself,
+    as in ``A.append(1)`` and ``fill(A)``, the object and the arguments.
+    """
+    found: set[str] = set()
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                found.add(inner.id)
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+                found |= _roots(inner.value)
+            case ast.Expr(value=ast.Call() as call):
+                passed = [*call.args, *(keyword.value for keyword in call.keywords)]
+                found |= {name for each in passed for name in _roots(each)}
+                found |= _roots(call.func.value) if isinstance(call.func, ast.Attribute) else set()
+            case ast.Global():
+                found |= set(inner.names)
+    return found
+
+
+def _roots(node: ast.AST) -> set[str]:
+    """Return the name in front of attributes and indices: ``A`` of ``A.x["y"]``."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def _changes_of_functions(tree: ast.Module) -> dict[str, set[str]]:
+    """Return for each function and class at the top of a module which names it changes when it is called.
+
+    What functions of the module that it calls change is among them, what is its own is not.
+    """
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    found = {name: _changed(node) - _local(node) for name, node in defined.items()}
+    uses = {name: {chain[0] for chain in chains(node)} & defined.keys() for name, node in defined.items()}
+    for _ in found:  # as long as a chain of calls can be
+        before, found = found, {name: own.union(*(found[other] for other in uses[name])) for name, own in found.items()}
+        if found == before:
+            break
+    return found
+
+
+def _local(node: ast.AST) -> set[str]:
+    """Return the names that are a function's own: its arguments and what it binds."""
+    inside = list(ast.walk(node))
+    bound_there = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    shared = {name for n in inside if isinstance(n, ast.Global) for name in n.names}
+    return {n.arg for n in inside if isinstance(n, ast.arg)} | (bound_there - shared)
+
+
+def _run_at_once(statement: ast.stmt, changes: Mapping[str, set[str]]) -> set[str]:
+    """Return the names that are changed by functions which run with a statement: those it calls, and its decorators."""
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            run: list[ast.AST] = [*statement.decorator_list]
+        case ast.Import() | ast.ImportFrom():
+            return set()
+        case _:
+            run = [statement]
+    used = {chain[0] for node in run for chain in chains(node)}
+    return {name for function in used & changes.keys() for name in changes[function]}
+
+
+def _listed_in(statement: ast.stmt, tree: ast.Module) -> set[str]:
+    """Return the bases of a class which are told of each class that extends them (``__init_subclass__``)."""
+    bases = (
+        {name for base in statement.bases for name in _roots(base)} if isinstance(statement, ast.ClassDef) else set()
+    )
+    return {node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.name in bases
+            and any("__init_subclass__" in bound(inner) for inner in node.body)}  # fmt: skip
+
+
+def _keep_types_of_fields(tree: ast.Module) -> None:
+    """Mark the fields of classes: their types count, since pydantic and dataclasses go by them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for statement in node.body:
+                if isinstance(statement, ast.AnnAssign):
+                    statement.of_a_field = True  # type: ignore[attr-defined]
 
 
 def imported(statement: ast.stmt, package: str) -> dict[str, Place]:
@@ -125,27 +203,40 @@ def _origin(node: ast.ImportFrom, package: str) -> str:
     return resolve_name(relative, package) if node.level and package else relative.lstrip(".")
 
 
-def chains(statement: ast.stmt) -> Iterator[list[str]]:
-    """Yield each name that is used with the attributes behind it: ``["helpers", "clean"]``; types are left out."""
+@cache
+def chains(statement: ast.AST) -> list[list[str]]:
+    """Return each name that is used with the attributes behind it: ``["helpers", "clean"]``; types are left out.
+
+    ``getattr(self, "clean")`` is ``["", "clean"]``, and an attribute of which the name is made there is :data:`ANY`.
+    """
+    found: list[list[str]] = []
     stack: list[ast.AST] = [statement]
     while stack:
         node = stack.pop()
         attributes: list[str] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BY_NAME:
+            name = node.args[1] if len(node.args) > 1 else None
+            found.append(["", str(name.value) if isinstance(name, ast.Constant) else ANY])
         while isinstance(node, ast.Attribute):
             attributes.insert(0, node.attr)
             node = node.value
         if isinstance(node, ast.Name):
-            yield [node.id, *attributes]
+            found.append([node.id, *attributes])
             continue
         if attributes:
-            yield ["", *attributes]  # of the value of an expression
+            found.append(["", *attributes])  # of the value of an expression
         stack += _children(node)
+    return found
 
 
 def _parts(node: ast.AST) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a node that count, by name: nodes, plain values, or lists of either."""
     for name, value in ast.iter_fields(node):
-        if name in _OF_TYPES or value is None or isinstance(value, ast.expr_context):
+        if (
+            (name in _OF_TYPES and not hasattr(node, "of_a_field"))
+            or value is None
+            or isinstance(value, ast.expr_context)
+        ):
             continue
         yield name, [item for item in value if not _is_docstring(item)] if isinstance(value, list) else value
 
@@ -167,6 +258,24 @@ def written(part: object) -> str:
         return repr(part)
     fields = [f"{name}={written(value)}" for name, value in _parts(part) if value != []]
     return f"{type(part).__name__}({', '.join(fields)})"
+
+
+def may_set(statement: ast.stmt, owner: str, name: str) -> bool:
+    """Return whether a statement behind a class may set an attribute of it; an assignment says which one it sets."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return True
+    set_there = [n for n in ast.walk(statement) if isinstance(n, ast.Attribute) and not isinstance(n.ctx, ast.Load)]
+    return not set_there or any(node.attr == name and owner in _roots(node) for node in set_there)
+
+
+def texts_in(statement: ast.stmt) -> Iterator[str]:
+    """Yield the texts of a statement, docstrings apart."""
+    stack: list[ast.AST] = [statement]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        stack += _children(node)
 
 
 def calls(statement: ast.stmt) -> bool:

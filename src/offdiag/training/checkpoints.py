@@ -109,9 +109,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def write_summary(folder: Path, summary: dict[str, Json]) -> None:
-    """Write the summary, whole or not at all, once the history is on the disk: nothing writes that again."""
-    if (history := folder / "history.jsonl").exists():
-        sync(history)
+    """Write the summary, whole or not at all."""
     write_text(_summary(folder), dumps(summary))
 
 

@@ -20,7 +20,8 @@ Targets: TypeAlias = tuple[str, ...] | Literal["all-linear"]
 
 # Names of a layer's matrix in the files, as it is or quantised.
 _MATRICES = (".weight", ".qweight", ".weight_packed")
-_EMBEDDING = re.compile(r"embed|wte|wpe")
+# The embeddings; and the experts of a mixture, which transformers holds in one tensor though the file has them apart.
+_NO_LAYERS = re.compile(r"embed|wte|wpe|\.experts\.\d+\.")
 
 
 @lru_cache(maxsize=256)
@@ -36,7 +37,7 @@ def check_targets(origin: ModelSource, targets: Targets) -> None:
     if shapes is None:
         return
     matrices = [_layer(name) for name, shape in shapes.items() if len(shape) == 2]
-    if matrices and unnamed([name for name in matrices if not _EMBEDDING.search(name)], targets):
+    if matrices and unnamed([name for name in matrices if not _NO_LAYERS.search(name)], targets):
         _build_and_check(origin, targets)
 
 

@@ -11,7 +11,7 @@ A path that says something else, or breaks, is left for the next plainer one. A 
 else reads ahead, as encoders do, or draws at random: it is refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -135,9 +135,9 @@ class Said:
     def gaps(self, expected: "Said") -> Gaps:
         """Return the largest differences from what was ``expected``."""
         return Gaps(
-            max(_far(self.next_tokens[at], expected.next_tokens[at]) for at in self.next_tokens),
-            max(_far(torch.tensor(self.choices[at]), torch.tensor(expected.choices[at])) for at in self.choices),
-            max((_apart(self.states[at], expected.states[at]) for at in self.states), default=0.0),
+            _largest(_far(self.next_tokens[at], expected.next_tokens[at]) for at in self.next_tokens),
+            _largest(_far(torch.tensor(self.choices[at]), torch.tensor(expected.choices[at])) for at in self.choices),
+            _largest(_apart(self.states[at], expected.states[at]) for at in self.states),
         )
 
 
@@ -294,6 +294,11 @@ def _ask(model: PreTrainedModel, path: InferencePath, texts: Mapping[int, Text],
         of_stems = pooled(model, stems, layers, POOLED, padded=path.pads).cpu()
         for i, of_ends, of_stem in zip(numbers, ends, of_stems, strict=True):
             said.states |= {(i, j): state for j, state in enumerate((*torch.from_numpy(of_ends), *of_stem))}
+
+
+def _largest(gaps: Iterable[float]) -> float:
+    """Return the largest gap, 0 of none; NaN if one is, which Python's ``max`` may pass over."""
+    return float(torch.tensor([0.0, *gaps], dtype=torch.float64).max())
 
 
 def _far(ours: Tensor, theirs: Tensor) -> float:

@@ -21,6 +21,7 @@ from offdiag.identity import Json
 from offdiag.tasks.extraction import Choices, canonical_number, choice_answer, number_answer, prepared
 from offdiag.tasks.files.function import GraderFunction
 from offdiag.tasks.task import Example, Grade
+from offdiag.tasks.values import file_hash
 
 _MARKED = re.compile(r"(?:^|\n)[ \t]*(?:final answer|answer)[ \t]*:[ \t]*|\bthe answer is:?[ \t]+", re.IGNORECASE)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
@@ -245,7 +246,8 @@ class Own(Grader):
         return self.function.grade(example, completion)
 
     def identity(self) -> Json:
-        return {"code": self.function.code.hash}
+        code = self.function.code
+        return {"code": code.hash, **({"files": [file_hash(path) for path in code.data]} if code.data else {})}
 
 
 GRADERS: dict[str, type[Grader]] = {cls.name: cls for cls in (Exact, Choice, NumberWithin, Regex, Contains)}
