@@ -6,7 +6,7 @@ BIN := .venv/bin
 STUDIES ?= base-addition base-thresholds
 SCALE ?= quick
 
-.PHONY: demo test simulate sweep servers lint browser clean
+.PHONY: demo test simulate sweep servers campaign lint browser clean
 
 demo: .venv/ready
 	set -e; for study in $(STUDIES); do \
@@ -32,6 +32,11 @@ servers: .venv/ready-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps xllamacpp==2026.10.11549
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "transformers[serving]"
 	$(BIN)/python -m pytest -n0 -s -m servers tests/models/server
+
+# Kills, power cuts, corruptions and runners side by side against the store, with a tiny model: about half an hour.
+# CAMPAIGN_SEED draws others, CAMPAIGN_SCALE=0.1 does a tenth.
+campaign: .venv/ready-dev
+	$(BIN)/python -m pytest -n0 -s -m campaign tests/campaign
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check

@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
 
+from offdiag.durable import write_text
 from offdiag.identity import Json
+from offdiag.strict_json import dumps, loads
 
 # Whether results of other versions are taken as they are, or count as stale.
 VersionPolicy: TypeAlias = Literal["accept", "stale"]
@@ -23,25 +26,48 @@ LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 # model and one kind of step are compared.
 _OF_A_MODEL = ("dtype", "attention", "inference_path", "chat_template")
 
-_NOTED: ContextVar[dict[str, Json] | None] = ContextVar("noted", default=None)
+
+class _Notes(NamedTuple):
+    """What was noted of the step that runs, and the file in which that outlives a kill."""
+
+    facts: dict[str, Json]
+    file: Path | None
+
+
+_NOTED: ContextVar[_Notes | None] = ContextVar("noted", default=None)
 
 
 @contextmanager
-def recording() -> Iterator[dict[str, Json]]:
-    """Collect what is noted while a step runs; the versions are known once it has run."""
-    noted: dict[str, Json] = {}
-    token = _NOTED.set(noted)
+def recording(file: Path | None = None) -> Iterator[dict[str, Json]]:
+    """Collect what is noted while a step runs; the versions are known once it has run.
+
+    What a killed run has noted in ``file`` counts, too: what is left to do may need no model. It is deleted at the end.
+    """
+    notes = _Notes(_noted_before(file), file)
+    token = _NOTED.set(notes)
     try:
-        yield noted
+        yield notes.facts
+        notes.facts["versions"] = {**installed(with_libraries="model" in notes.facts)}
+        if file is not None:
+            file.unlink(missing_ok=True)
     finally:
         _NOTED.reset(token)
-        noted["versions"] = {**installed(with_libraries="model" in noted)}
+
+
+def _noted_before(file: Path | None) -> dict[str, Json]:
+    try:
+        found = {} if file is None else loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def note(**facts: Json) -> None:
     """Note facts of the step that runs, if one does: a later one of the same name stands for the earlier."""
-    if (noted := _NOTED.get()) is not None:
-        noted.update(facts)
+    if (notes := _NOTED.get()) is not None and notes.facts | facts != notes.facts:
+        notes.facts.update(facts)
+        if notes.file is not None:
+            write_text(notes.file, dumps(notes.facts))
 
 
 @cache

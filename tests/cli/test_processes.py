@@ -74,6 +74,22 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     process.stderr.close()
 
 
+def test_a_run_goes_on_when_its_reader_leaves(own_study: Path, tmp_path: Path) -> None:
+    slow = own_study.read_text().replace(
+        "        return Grade", '        __import__("time").sleep(0.4)\n        return Grade'
+    )
+    own_study.write_text(slow)  # so that there is a line to print while the run goes on
+    process = spawn("run", own_study, "--store", tmp_path / "store")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=120) == 0
+    process.stderr.close()
+    assert not list((tmp_path / "store").glob("*/*/error.txt"))
+    assert all((path / "result.json").exists() for path in cells(tmp_path / "store"))
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """Processes begun here hear Ctrl-C, even where the tests run in the background and do not."""

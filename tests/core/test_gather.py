@@ -84,6 +84,18 @@ def test_the_difference_is_paired_with_the_baseline(plan, store):
     assert cell["diff_low"] < 5 / 12 < cell["diff_high"]
 
 
+def test_pairs_are_found_by_example_and_not_by_place(plan, store):
+    answer(store, plan, ZERO, lambda i: i < 4)
+    answer(store, plan, K1, lambda i: i in (0, *range(4, 12)))
+    before = row(gather(plan, store), K1)
+    path = store.root / row(gather(plan, store), ZERO)["folder"] / "records.jsonl"
+    write_jsonl(path, read_jsonl(path)[::-1])
+    list_again(path.parent)
+    after = row(gather(plan, store), K1)
+    assert (after["difference"], after["p_value"]) == (before["difference"], before["p_value"])
+    assert (after["diff_low"], after["diff_high"]) == (before["diff_low"], before["diff_high"])
+
+
 def test_a_cell_without_its_baseline_has_no_difference(plan, store):
     answer(store, plan, K1, lambda i: True)
     cell = row(gather(plan, store), K1)

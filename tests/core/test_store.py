@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from offdiag.identity import Difference
 from offdiag.lease import lease
 from offdiag.models import ModelSpec
 from offdiag.steps import Examples
-from offdiag.store import State, Store
+from offdiag.store import State, Store, read_json, write_json
 from offdiag.studies.base_addition.task import AdditionDomain
 from support.tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan
 
@@ -198,6 +199,43 @@ def test_names_that_are_cut_short_are_not_taken_for_one_another(store):
     finish(store, answers("a"))
     assert answers("a").folder_name[:-8] == answers("b").folder_name[:-8]
     assert store.state(answers("b")) is State.MISSING
+
+
+@pytest.mark.parametrize("to_disk", [True, False])
+def test_a_file_that_is_written_again_is_whole_at_every_moment(tmp_path, monkeypatch, to_disk):
+    path = tmp_path / "result.json"
+    write_json(path, {"n": 1})
+
+    def killed(self, text, **options):
+        with self.open("w") as file:
+            file.write(text[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_json(path, {"n": 2}, to_disk=to_disk)
+    monkeypatch.undo()
+    assert read_json(path) == {"n": 1}
+    write_json(path, {"n": 3}, to_disk=to_disk)
+    assert read_json(path) == {"n": 3}
+
+
+def test_a_result_is_written_when_all_else_is_on_the_disk(store, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def watched(number):
+        synced.append(os.readlink(f"/proc/self/fd/{number}"))
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with store.claim(STEP, {}) as folder:
+        (folder / "weights").mkdir()
+        (folder / "weights" / "adapter").write_text("bits")
+        synced.clear()
+        store.finish(STEP, {})
+    *before, result, last = [os.path.relpath(path, folder) for path in synced]
+    assert (result, last) == ("result.json.part", ".")
+    assert {"weights/adapter", "weights", "cell.json", ".", "..", os.path.join("..", "..")} <= set(before)
 
 
 def test_odd_texts_are_written_and_read(store):

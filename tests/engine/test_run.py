@@ -1,8 +1,12 @@
 """What a run does with steps that fail, hang on others, or kill their process, inline and in worker processes."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +143,35 @@ def test_a_worker_that_dies_while_idle_does_not_end_the_run(store):
     assert run_plan(plan, store, workers=2, watcher=Killer()) == Summary(2, 1, 1, 0, 0)
     assert "exit code -9" in store.error(b)
     assert run_plan(plan, store).complete
+
+
+def test_workers_end_with_a_parent_that_is_killed_and_book_nothing(store):
+    code = (
+        "import sys; from pathlib import Path; from offdiag.engine import run_plan; from offdiag.store import Store; "
+        "from support.toys import Toy, toy_plan; toys = [Toy(label=name, act='wait') for name in 'ab']; "
+        "run_plan(toy_plan(*toys), Store(Path(sys.argv[1])), workers=2)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", code, str(store.root)], env=environment) as parent:
+        deadline = time.monotonic() + 120
+        while len(leases := [path for path in store.root.glob("cells/*/lease.json") if path.stat().st_size]) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        pids = [json.loads(path.read_text())["pid"] for path in leases]
+        parent.kill()
+    killed = time.monotonic()
+    while any(map(is_running, pids)) and time.monotonic() < killed + 60:
+        time.sleep(0.05)
+    assert time.monotonic() - killed < 5
+    assert len(pids) == 2
+    assert not list(store.root.glob("cells/*/error.txt")) + list(store.root.glob("cells/*/result.json"))
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize(("workers", "act"), [(1, "full"), (1, "full inside"), (2, "full")])

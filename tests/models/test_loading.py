@@ -1,3 +1,5 @@
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +28,19 @@ def test_the_tokenizer_encodes_any_text_and_can_pad(tiny: Path) -> None:
     text = "\\boxed{152}\n\tx 10 <|user|> é"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
     assert tokenizer.pad_token_id is not None
+
+
+def test_code_of_a_model_is_never_run(tiny: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "model"))
+    classes = {"AutoModelForCausalLM": "evil.Evil", "AutoConfig": "evil.Evil", "AutoTokenizer": ["evil.Evil", None]}
+    for name in ("config.json", "tokenizer_config.json"):
+        written = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**written, "auto_map": classes}))
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Evil: pass\n")
+    spec = ModelSpec(source=f"dir:{folder}")
+    load_model(spec, folder, CPU)
+    load_tokenizer(spec, folder)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,18 @@ def test_a_run_fetches_first_and_stores_under_the_commit(tiny, hub, tmp_path, mo
     assert again.steps[-1].fingerprint != plan.steps[-1].fingerprint
     for known in (plan, again):  # made before the commit was known, and after
         assert {state.state for state in known.survey(Store(store.root))} == {State.DONE}
+
+
+def test_neither_code_nor_pickles_are_downloaded(hub, monkeypatch):
+    asked = []
+    monkeypatch.setattr("offdiag.models.hub._require_answer", lambda source: None)
+    monkeypatch.setattr("offdiag.models.hub.snapshot_download", lambda name, **options: asked.append(options) or name)
+    ModelSpec(source="hub:org/other").origin.folder()
+    (options,) = asked
+    wanted = lambda name: any(fnmatch(name, pattern) for pattern in options["allow_patterns"])  # noqa: E731
+    assert all(map(wanted, ("config.json", "model-00001-of-00002.safetensors", "tokenizer.model", "merges.txt")))
+    refused = ("modeling_other.py", "pytorch_model.bin", "optimizer.pt", "training_args.bin", "x.pkl", "x.ckpt", "x.so")
+    assert not any(map(wanted, refused))
 
 
 def test_home_is_meant_by_a_tilde(tiny, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from offdiag.stats import item_counts, percentile_ends, replicate_ends, seed_counts
-from offdiag.stats.bootstrap import seeds_and_items_ends
+from offdiag.stats.bootstrap import replicate_spread, seeds_and_items_ends
 from offdiag.stats.replicated import mean_of_replicates
 
 
@@ -47,6 +47,17 @@ def test_seeds_and_items_of_one_seed_and_of_none():
 def test_one_seed_fewer_is_drawn_than_there_are():
     assert set(seed_counts(4, 50, 0, "x").sum(axis=1)) == {3}
     assert set(seed_counts(1, 50, 0, "x").ravel()) == {1}
+
+
+def test_intervals_of_seeds_alone_have_one_degree_of_freedom_less_than_seeds():
+    """Student's t with 2 degrees of freedom and the unbiased variance, by hand: ±4.302653 * sqrt((7 / 3) / 3)."""
+    values, constant = np.array([1.0, 2.0, 4.0]), np.ones(100)
+    half = 4.302652729911275 * math.sqrt(7 / 9)
+    assert seeds_and_items_ends(values, [value * constant for value in values]) == pytest.approx(
+        (7 / 3 - half, 7 / 3 + half)
+    )
+    assert replicate_spread(constant, [values]) == pytest.approx((math.sqrt(7 / 9), 2))
+    assert replicate_ends(7 / 3, constant, values) == pytest.approx((7 / 3 - half, 7 / 3 + half))
 
 
 def test_replicates_of_one_seed_give_percentiles_and_of_several_a_wider_interval():

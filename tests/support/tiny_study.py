@@ -107,18 +107,30 @@ def steps_of(plan: Plan, kind: str) -> list:
     return [step for step in plan.steps if step.kind == kind]
 
 
-def contents(store: Path) -> dict[str, object]:
-    """All records, histories, weights and results of a store, without what is a matter of the clock."""
+def contents(store: Path, *, strict: bool = True) -> dict[str, object]:
+    """All records, histories, weights and results of a store, without leases and what is a matter of the clock.
+
+    A file that should be JSON and is not stands for itself, unless ``strict``.
+    """
     found: dict[str, object] = {}
-    for path in sorted(path for path in store.glob("*/*/**/*") if path.is_file()):
-        name = path.relative_to(store).as_posix()
-        if path.suffix == ".jsonl":
-            found[name] = [_timeless(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-        elif path.suffix == ".json":
-            found[name] = _timeless(json.loads(path.read_text(encoding="utf-8")))
-        else:
-            found[name] = sha256(path.read_bytes()).hexdigest()
+    for path in sorted(store.glob("*/*/**/*")):
+        if not path.is_file() or path.name.startswith("lease.json"):
+            continue
+        try:
+            found[path.relative_to(store).as_posix()] = _content(path)
+        except ValueError:
+            if strict:
+                raise
+            found[path.relative_to(store).as_posix()] = path.read_bytes()
     return found
+
+
+def _content(path: Path) -> object:
+    if path.suffix == ".jsonl":
+        return [_timeless(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    if path.suffix == ".json":
+        return _timeless(json.loads(path.read_text(encoding="utf-8")))
+    return sha256(path.read_bytes()).hexdigest()
 
 
 def _timeless(value: object) -> object:

@@ -6,11 +6,13 @@ import signal
 import time
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from offdiag.methods import ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan
-from offdiag.steps import Examples, Generations, Grades, Step, Weights, in_order
+from offdiag.steps import Examples, Generations, Grades, Step, Weights, in_order, load_examples
+from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from support.tiny_study import Params, tiny_study
@@ -52,6 +54,51 @@ class Toy(Grades):
         text = "".join((work.output(step) / "text").read_text() for step in self.needs)
         (work.folder / "text").write_text(f"{text}{self.label} ")
         return {"pid": os.getpid(), "threads": work.runtime.threads}
+
+
+class ToyAnswers(Generations):
+    """Answers without a model, one after the other and slowly; every third is wrong."""
+
+    tag: ClassVar[str] = "toy"
+
+    @property
+    def group(self) -> None:
+        return None
+
+    def models(self) -> tuple[ModelSpec, ...]:
+        return ()
+
+    def check(self) -> None:
+        return
+
+    def cost(self, probe):
+        return None
+
+    def run(self, work):
+        examples = load_examples(work.output(self.examples))
+        partial = work.folder / "answers.partial.jsonl"
+        for i in range(len(recover_jsonl(partial)), len(examples)):
+            time.sleep(0.002)
+            said = f"\\boxed{{{1 if i % 3 == 0 else examples[i].target}}}"
+            record = {"index": i, "example": examples[i].id, "prompt": examples[i].problem, "completion": said}
+            append_jsonl(partial, [record | {"n_prompt": 3, "n_tokens": 2, "finish": "stop"}])
+            work.progress(i + 1, len(examples))
+        write_jsonl(work.folder / "answers.jsonl", recover_jsonl(partial))
+        partial.unlink()
+        return {"n": len(examples)}
+
+
+def answered_plan(cells: int = 3, n: int = 12) -> Plan:
+    """A plan of cells whose answers need no model, and whose records are those of any cell."""
+    study, arm, found = tiny_study(Params(model=HUB)), Arm(model=HUB, method=ZeroShot()), {}
+    for base in range(8, 8 + cells):
+        asked = Evaluation(domain=AdditionDomain(base=base), n=n)
+        examples = Examples(domain=asked.domain, split="eval", n=n)
+        answers = ToyAnswers(weights=Weights(spec=HUB), examples=examples, style="direct", max_new_tokens=1)
+        found[Cell(arm=arm, evaluation=asked)] = Grades(answers=answers)
+    return Plan(
+        study, "only", study.scales["only"], Design(cells=tuple(found)), found, (), in_order(found.values()), {}
+    )
 
 
 def misbehave(act: str, store: Path) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 PROOFS = "proofs"
 
 
+NOTES = "noted.partial.json"  # what is known of how the result is made, while it is
+
+
 class Ended(StrEnum):
     """How a step ended."""
 
@@ -147,7 +150,7 @@ def execute_step(
             if folder is None:
                 return StepResult(Ended.DONE if store.result(step) is not None else Ended.BUSY)
             try:
-                with data_at(runtime.data_dir), recording() as noted:
+                with data_at(runtime.data_dir), recording(folder / NOTES) as noted:
                     summary = step.run(StepWork(folder, store, runtime, slot, on_progress))
             except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
                 _raise_if_full(error, store)

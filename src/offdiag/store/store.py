@@ -353,9 +353,7 @@ def _is_meant(step: Step, folder: Path, finished: str) -> bool:
     cell = _description(folder)
     if cell.get("fingerprint") == step.fingerprint:
         return True
-    return cell.get("name") == step.name and is_earlier_form(
-        step, cell.get("identity", {}), finished, _answers(folder)
-    )
+    return cell.get("name") == step.name and is_earlier_form(step, cell.get("identity", {}), finished, _answers(folder))
 
 
 def _answers(folder: Path) -> Iterator[dict[str, Any]]:

@@ -109,7 +109,9 @@ def is_finished(folder: Path) -> bool:
 
 
 def write_summary(folder: Path, summary: dict[str, Json]) -> None:
-    """Write the summary, whole or not at all."""
+    """Write the summary, whole or not at all, once the history is on the disk: nothing writes that again."""
+    if (history := folder / "history.jsonl").exists():
+        sync(history)
     write_text(_summary(folder), dumps(summary))
 
 
