@@ -115,9 +115,28 @@ def override(params: M, values: Mapping[str, object]) -> M:
     for name, value in values.items():
         _set(data, params, name.split("."), name, plain(value))
     try:
-        return type(params).model_validate(data)
+        made = type(params).model_validate(data)
     except ValidationError as error:
         raise UserError(f"--set: {complaints(error)}") from None
+    _check_truths(data, made, "")
+    return made
+
+
+def _check_truths(given: object, became: object, name: str) -> None:
+    """Check that true and false did not become 1 and 0.
+
+    Raises:
+        UserError: they did.
+    """
+    if isinstance(given, bool) and isinstance(became, int | float) and not isinstance(became, bool):
+        raise UserError(f"--set: {name}={json.dumps(given)} should be a number")
+    if isinstance(given, Mapping):
+        for part, value in given.items():
+            of = became.get(part) if isinstance(became, Mapping) else getattr(became, part, None)
+            _check_truths(value, of, f"{name}.{part}".lstrip("."))
+    elif isinstance(given, list) and isinstance(became, list | tuple):
+        for i, (value, of) in enumerate(zip(given, became, strict=False)):
+            _check_truths(value, of, f"{name}[{i}]")
 
 
 def parameter(params: BaseModel, name: str) -> object:

@@ -105,7 +105,8 @@ class Registry(Generic[T]):
     def add(self, name: str, found: T) -> None:
         """Register an object for this process, such as a class in a study file or in a module beside it.
 
-        Whoever defines it again under the same module name, such as an edited study file, replaces it.
+        Whoever defines it again under the same module name, such as an edited study file, replaces it; but two of one
+        name in one file are a mistake.
 
         Raises:
             UserError: a package or another module has something of this name.
@@ -124,8 +125,19 @@ class Registry(Generic[T]):
                 f"{self.kind} {name!r} is defined by {_place(before)} and by {_place(module)}: rename one, or load "
                 "each in a process of its own"
             )
+        if (twin := self._twin(name, found, module)) is not None:
+            raise UserError(f"{self.kind} {name!r} is defined twice in {_place(module)}: {twin}; rename one of them")
         self._check(name, found, _place(module))
         self._added[name] = found
+
+    def _twin(self, name: str, found: T, module: str) -> str | None:
+        """Return the names of two objects in one file that both go by ``name``, or None."""
+        other = self._added.get(name)
+        loaded = sys.modules.get(module)
+        ours, its = (str(getattr(one, "__qualname__", "")) for one in (found, other))
+        if other is None or ours == its or getattr(loaded, "__file__", None) is None:
+            return None  # what is typed into a notebook stays there when it is renamed
+        return f"{its} and {ours}" if vars(loaded).get(its) is other else None
 
     def usable(self) -> Iterator[tuple[str, T | OffdiagError]]:
         """Yield each name with its object, or with the error that says why it cannot be used."""

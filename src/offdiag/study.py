@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import getdoc
@@ -61,6 +61,13 @@ class Arm(Identity):
             UserError: the method does not fit the training domain, ``init_from`` leaves no weights of this model, the
                 training keeps no snapshot ``checkpoint``, or there are no weights at all.
         """
+        earlier, arm = [], self.init_from
+        while arm is not None:
+            earlier.append(arm)
+            arm = arm.init_from
+        for arm in reversed(earlier):  # the first one first, and what it is: a long chain is no deep recursion then
+            if (trained := arm._predictor.weights.trained) is not None:
+                _ = trained.fingerprint
         return self._predictor
 
     @cached_property
@@ -219,6 +226,25 @@ class Design:
     exports: tuple[StudyExport, ...] = ()
     clusters: str = ""
 
+    def __post_init__(self) -> None:
+        """Make the lists tuples, and check that each has what it should.
+
+        Raises:
+            UserError: something is of another type.
+        """
+        for name, kind in _LISTS.items():
+            given: object = getattr(self, name)
+            if isinstance(given, str | BaseModel) or not isinstance(given, Iterable):
+                raise UserError(f"Design({name}=…) is {_described(given)}: expected a list of {kind.__name__} objects")
+            items = tuple(given)
+            if wrong := [item for item in items if not isinstance(item, kind)]:
+                raise UserError(f"Design({name}=…) has {_described(wrong[0])}: expected {kind.__name__} objects alone")
+            object.__setattr__(self, name, items)
+        if self.baseline is not None and not isinstance(self.baseline, Method):
+            raise UserError(f"Design(baseline=…) is {_described(self.baseline)}: expected a method, such as ZeroShot()")
+        if not isinstance(self.clusters, str):
+            raise UserError(f"Design(clusters=…) is {_described(self.clusters)}: expected the name of a column")
+
     def check_tables(self) -> None:
         """Check that every measurement says the table that its rows belong to.
 
@@ -248,6 +274,22 @@ class Design:
         if self.baseline is None or cell.arm.method == self.baseline:
             return None
         return Cell(arm=Arm(model=cell.arm.model, method=self.baseline), evaluation=cell.evaluation)
+
+
+_LISTS: Mapping[str, type] = {
+    "cells": Cell,
+    "measurements": Measurement,
+    "analyses": StudyAnalysis,
+    "figures": StudyFigure,
+    "published": Published,
+    "exports": StudyExport,
+}
+
+
+def _described(value: object) -> str:
+    """Return a value and its type in a few words: ``1 (int)``."""
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:60] + '…'} ({type(value).__name__})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,12 @@
+import errno
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 from offdiag.errors import StoreError
+from offdiag.steps import load_rows
 from offdiag.steps.jsonl import CHUNK, append_jsonl, in_chunks, read_jsonl, recover_jsonl, write_jsonl
 
 ODD = ["\u2028 \u2029 \x85 \x1c \x0b", "\0\0", "lone \ud83d surrogate", "\r\n\r", "模型 🙂", '"\\', "\x7f\x1b[31m"]
@@ -108,3 +112,40 @@ def test_a_killed_run_goes_on_behind_the_last_whole_chunk(tmp_path, torn):
     assert in_chunks(partial, N, made(calls), lambda *_: None) == [{"i": i} for i in range(N)]
     assert [chunk.start for chunk in calls] == [CHUNK, 2 * CHUNK]
     assert recover_jsonl(partial) == [{"i": i} for i in range(N)]
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", "3", '"text"', "null", "[" * 100_000])
+def test_a_line_that_is_no_object_is_told(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text(f'{{"a": 1}}\n{line}\n')
+    with pytest.raises(StoreError, match=r"records.jsonl:2 is (no JSON object|not JSON)") as told:
+        read_jsonl(path)
+    assert "delete its folder and run again" in str(told.value)
+    assert recover_jsonl(path) == [{"a": 1}]
+    assert path.read_text() == '{"a": 1}\n'
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "records.jsonl")
+    with pytest.raises(StoreError, match="it is no file"):
+        read_jsonl(tmp_path / "records.jsonl")
+    assert recover_jsonl(tmp_path / "records.jsonl") == []
+
+
+def test_what_may_not_be_read_is_not_to_be_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text("")
+
+    def denied(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(StoreError, match="Permission denied.*chmod") as told:
+        read_jsonl(path)
+    assert "delete" not in str(told.value)
+
+
+def test_rows_that_are_none_are_told(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("")
+    with pytest.raises(StoreError, match="has no rows: delete its folder and run again"):
+        load_rows(tmp_path)

@@ -44,12 +44,12 @@ class TransferMatrixOfTable(TableAnalysis):
     level: float = Field(default=0.95, gt=0, lt=1)
 
     def analyse(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the rows of :func:`offdiag.analyses.transfer_spread.statistics`."""
+        """Return the rows of :func:`offdiag.analyses.transfer_spread.statistics`; without pairs nothing is split."""
         found = transfer_matrices(self._cells(table))
         known = {task for taught in found.pair.rows for task in taught}
-        if self.split_by and self.split_by not in known:
+        if known and self.split_by and self.split_by not in known:
             raise UserError(f"no pair was trained on {self.split_by!r}: expected one of {', '.join(sorted(known))}")
-        return statistics(found, self.split_by, self.level)
+        return statistics(found, self.split_by if known else "", self.level)
 
     def document(self, found: "pd.DataFrame") -> Json:
         """Return ``{"single": {"trained": {"mean": …, "std": …}, "transfer": …, "overall": …, "gap": …}, …}``.

@@ -14,6 +14,7 @@ from offdiag.analyses.transition_intervals import transition_row, transition_tab
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.stats import FloatArray, item_counts
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ class Transition(StudyAnalysis):
 
     tag: ClassVar[str] = "transition"
     series: str = "eval"
-    n_resamples: int = Field(default=2000, ge=0)
+    n_resamples: int = Field(default=2000, ge=0, le=MOST_RESAMPLES)
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":

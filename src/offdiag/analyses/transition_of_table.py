@@ -9,6 +9,7 @@ from offdiag.analyses.series import curves_only, factors, series_columns, with_s
 from offdiag.analyses.table_analysis import TableAnalysis
 from offdiag.analyses.transition import transition, transition_from_accuracies
 from offdiag.errors import UserError
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ class TransitionOfTable(TableAnalysis):
     )  # fmt: skip
     series: tuple[str, ...] = ()
     n: int = Field(default=0, ge=0)
-    resamples: int = Field(default=2000, ge=0)
+    resamples: int = Field(default=2000, ge=0, le=MOST_RESAMPLES)
     level: float = Field(default=0.95, gt=0, lt=1)
     seed: int = 0
 

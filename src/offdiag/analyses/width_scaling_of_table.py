@@ -8,6 +8,7 @@ from offdiag.analyses.columns import numbers
 from offdiag.analyses.table_analysis import TableAnalysis
 from offdiag.analyses.transition_of_table import TransitionOfTable
 from offdiag.analyses.width_scaling import scaling_table
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ class WidthScalingOfTable(TableAnalysis):
     )  # fmt: skip
     counted: CountedAs = "not stated"
     n: int = Field(default=0, ge=0)
-    resamples: int = Field(default=2000, ge=0)
+    resamples: int = Field(default=2000, ge=0, le=MOST_RESAMPLES)
     level: float = Field(default=0.95, gt=0, lt=1)
     seed: int = 0
 

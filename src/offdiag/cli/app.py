@@ -138,7 +138,7 @@ def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
             code = 0
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            code = _complain(f"{place}{error.strerror or error}; free it or give another place (--store, --output)", 1)
+            code = _complain(f"{place}{error.strerror or error}; mend that, or give another place (--store, --to)", 1)
         except Exception as error:
             # an error in a person's own study is theirs to read in one line; one in offdiag keeps its traceback
             from offdiag.python_files import culprit

@@ -15,6 +15,7 @@ from offdiag.provenance import note, recording
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, Weights
 from offdiag.store import Store
+from offdiag.study_files import culprit
 from offdiag.tasks.data import data_at
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def execute_step(
             except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
                 _raise_if_full(error, store)
                 store.fail(step, traceback.format_exc())
-                return StepResult(Ended.FAILED, _message(error))
+                return StepResult(Ended.FAILED, _message(error, folder))
             store.finish(step, summary, noted)
             return StepResult(Ended.DONE)
     except OSError as error:
@@ -183,9 +184,12 @@ def _limit_torch(runtime: Runtime) -> None:
     torch.set_num_threads(runtime.threads)
 
 
-def _message(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, OffdiagError) else f"{type(error).__name__}: {text}"
+def _message(error: Exception, folder: Path) -> str:
+    """Return what went wrong in one line; of an error that is not explained in one, also where its traceback is."""
+    if isinstance(error, OffdiagError):
+        return " ".join(str(error).split())
+    said = culprit(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{said} (traceback: {folder / 'error.txt'})"
 
 
 def _raise_if_full(error: BaseException | None, store: Store) -> None:

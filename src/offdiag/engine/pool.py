@@ -6,6 +6,7 @@ that dies takes only its step with it.
 
 import multiprocessing as mp
 import os
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from offdiag.store import Store
 from offdiag.study_files import load_study
 
 ORPHANED = 1  # exit code of a worker whose parent has ended
+DEEPEST = 20_000  # calls inside each other while a step is sent: some 40 for each stage that its weights went through
 
 
 @dataclass
@@ -87,6 +89,7 @@ class Pool(Engine):
                 workers.append(worker)
             worker.step, worker.group = step, step.group or worker.group
             watcher.started(step)
+            sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
             with suppress(ConnectionError):  # it died while idle: its pipe says so when it is read
                 worker.pipe.send((step, origin))
 

@@ -12,6 +12,7 @@ from offdiag.figures.curves import ShotCurve, read_curve, whisker_note
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.k_axis import k_axis
 from offdiag.figures.style import GREY, heading, looks, new_figure, styled
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ class SingleFit(StudyFigure):
 
     tag: ClassVar[str] = "single-fit"
     title: str
-    n_resamples: int = Field(default=2000, ge=0)
+    n_resamples: int = Field(default=2000, ge=0, le=MOST_RESAMPLES)
     seed: int = 0
 
     def plot(self, frames: Frames) -> "Figure":

@@ -16,8 +16,10 @@ from offdiag.files.text import TextFile, text_lines
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SHOWN = 40
+_DEEPEST = 100  # lists and objects inside each other; what is made of a value visits it call by call
 
 
 def json_lines(file: TextFile) -> Iterator[Located]:
@@ -100,9 +102,24 @@ def _parsed(text: str, place: int, where: str) -> tuple[Any, int]:
     except ValueError:  # Python's limit for the digits of a whole number
         said = "a number has too many digits: write it as a text"
         raise UserError(f"{_at(text, place, where, of_line=True)}: {said}") from None
+    if _too_deep(text, place, end):
+        said = f"values are nested more than {_DEEPEST} deep: flatten them"
+        raise UserError(f"{_at(text, place, where, of_line=True)}: {said}")
     if _ESCAPED.search(text, place, end):
         _check_characters(value, _at(text, place, where, of_line=True))
     return value, end
+
+
+def _too_deep(text: str, place: int, end: int) -> bool:
+    """Return whether a JSON value has more lists and objects inside each other than is taken."""
+    if text.count("[", place, end) + text.count("{", place, end) <= _DEEPEST:
+        return False
+    depth = 0
+    for found in _BRACKETS.finditer(text, place, end):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)  # 0: a text, brackets in it and all
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _check_end(text: str, place: int, where: str) -> None:

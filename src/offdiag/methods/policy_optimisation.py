@@ -11,7 +11,7 @@ from offdiag.identity import Json
 from offdiag.methods.method import Method, Predictor, data_seed_of
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
 from offdiag.steps.model_outputs import ideal_responses
-from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
+from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task, graded
 from offdiag.tasks.content import graded_identity
 from offdiag.training import Recipe, Reinforcement
 from offdiag.training.reinforcement import POLICY_RECIPE, Judge, RLTask, Verdict, check_recipe
@@ -131,7 +131,7 @@ def judge_of(domain: Domain, examples: Sequence[Example]) -> Judge:
     task = get_task(domain.task)
 
     def judge(index: int, completion: str) -> Verdict:
-        grade = task.grade(domain, examples[index], completion)
+        grade = graded(task, domain, examples[index], completion)
         if grade.status == "ungraded":
             raise UserError(
                 f"{domain}: the grader failed on an answer to {task.place(domain, 'train', examples[index])} "

@@ -15,6 +15,8 @@ from offdiag.seeds import Name, stream
 from offdiag.stats.components import MeanVariance, Part, residual_share
 from offdiag.stats.intervals import FloatArray, normal_quantile
 
+MOST_RESAMPLES = 100_000  # a count of each item in each resample is held in memory
+
 
 def item_counts(n_items: int, n_resamples: int, seed: int, *names: Name) -> NDArray[np.int64]:
     """Return how often each item is drawn per resample, ``[n_resamples, n_items]``; every row sums to ``n_items``.

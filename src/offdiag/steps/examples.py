@@ -13,7 +13,7 @@ from offdiag.identity import Json, fingerprint
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.strict_json import loads
-from offdiag.tasks import Domain, Example, PromptStyle, get_task
+from offdiag.tasks import Domain, Example, PromptStyle, get_task, graded
 from offdiag.tasks.content import drawn_identity, rows_hash, rows_of, worded_identity
 from offdiag.tasks.data import once
 
@@ -110,7 +110,7 @@ def require_choices(of: Examples, examples: Sequence[Example]) -> None:
         if len(texts) < 2 or not all(texts) or twice:
             wrong = "expected at least two, none of them empty and each once"
         elif example.target in example.choices or any(
-            task.grade(of.domain, example, choice).correct for choice in example.choices
+            graded(task, of.domain, example, choice).correct for choice in example.choices
         ):
             continue
         else:

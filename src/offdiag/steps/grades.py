@@ -11,7 +11,7 @@ from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, answers_to
 from offdiag.steps.step import Step, Work
-from offdiag.tasks import Grade, get_task
+from offdiag.tasks import Grade, get_task, graded
 from offdiag.tasks.content import graded_identity
 from offdiag.tasks.task import UNRATED
 
@@ -50,7 +50,7 @@ class Grades(Step):
         answers = answers_to(examples, work.output(self.answers))
         for example, answer in zip(examples, answers, strict=True):
             failed = answer["finish"] == NOT_FINITE
-            grade = asdict(NO_ANSWER if failed else task.grade(domain, example, answer["completion"]))
+            grade = asdict(NO_ANSWER if failed else graded(task, domain, example, answer["completion"]))
             records.append({**answer, **grade, "problem": example.problem, "target": example.target,
                             "strata": dict(example.strata)})  # fmt: skip
         write_jsonl(work.folder / "records.jsonl", records)

@@ -15,18 +15,26 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """Read all records of a finished file.
 
     Raises:
-        StoreError: the file is missing or a line is not JSON; the message names the line and the remedy.
+        StoreError: the file is missing or a line is no JSON object; the message names the line and the remedy.
     """
+    anew = "delete its folder and run again"
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise StoreError(f"cannot read {path} (it is no file): {anew}")
     try:
         text = path.read_text(encoding="utf-8")
+    except PermissionError as error:
+        raise StoreError(f"cannot read {path} ({error.strerror}): give yourself the right to, with chmod") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"cannot read {path} ({error}): delete its folder and run again") from error
+        raise StoreError(f"cannot read {path} ({error}): {anew}") from error
     records = []
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
-            records.append(loads(line))
+            record = loads(line)
         except ValueError as error:
-            raise StoreError(f"{path}:{number} is not JSON ({error}): delete its folder and run again") from error
+            raise StoreError(f"{path}:{number} is not JSON ({error}): {anew}") from error
+        if not isinstance(record, dict):
+            raise StoreError(f"{path}:{number} is no JSON object ({type(record).__name__}): {anew}")
+        records.append(record)
     return records
 
 
@@ -46,17 +54,20 @@ def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 def recover_jsonl(path: Path, *, repair: bool = True) -> list[dict[str, Any]]:
     """Return the whole records of a file that is still appended to; ``repair`` cuts off a torn last line on disk."""
-    if not path.exists():
+    if not path.is_file():
         return []
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
-    records = []
+    records: list[dict[str, Any]] = []
     for line in whole.splitlines(keepends=True):
         try:
-            records.append(loads(line))
+            record = loads(line)
         except ValueError:
+            record = None
+        if not isinstance(record, dict):
             whole = whole[: sum(len(kept) for kept in whole.splitlines(keepends=True)[: len(records)])]
             break
+        records.append(record)
     if repair and len(whole) < len(data):
         os.truncate(path, len(whole))
     return records

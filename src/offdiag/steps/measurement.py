@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from offdiag.errors import StoreError, UserError
 from offdiag.identity import Json
 from offdiag.registry import Registry
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
@@ -36,6 +37,8 @@ class Measurement(Step):
     def run(self, work: Work) -> dict[str, Json]:
         started = time.monotonic()
         rows = [dict(row) for row in self.measure(work)]
+        if not rows:
+            raise UserError(f"{self.name} measured nothing: measure must yield a row at least")
         write_jsonl(work.folder / "rows.jsonl", rows)
         (work.folder / PARTIAL).unlink(missing_ok=True)
         return {"rows": len(rows), "seconds": round(time.monotonic() - started, 3)}
@@ -48,5 +51,12 @@ MEASUREMENTS = Registry[type[Measurement]]("measurement", "offdiag.measurements"
 
 
 def load_rows(folder: Path) -> list[dict[str, Any]]:
-    """Read the rows that a finished measurement wrote to its folder."""
-    return read_jsonl(folder / "rows.jsonl")
+    """Read the rows that a finished measurement wrote to its folder.
+
+    Raises:
+        StoreError: they cannot be read, or there are none.
+    """
+    path = folder / "rows.jsonl"
+    if rows := read_jsonl(path):
+        return rows
+    raise StoreError(f"{path} has no rows: delete its folder and run again")

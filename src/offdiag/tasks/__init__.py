@@ -7,7 +7,7 @@ from offdiag.tasks.parsing import parse_domain
 from offdiag.tasks.published_files import write_files
 from offdiag.tasks.stream import Loss, Stream, StreamPart
 from offdiag.tasks.task import TASKS, Example, Grade, PromptStyle, Task, get_task, register, task_names
-from offdiag.tasks.well_formed import check_examples
+from offdiag.tasks.well_formed import check_examples, graded
 
 __all__ = [
     "TASKS",
@@ -24,6 +24,7 @@ __all__ = [
     "check_examples",
     "describe",
     "get_task",
+    "graded",
     "parse_domain",
     "register",
     "task_names",

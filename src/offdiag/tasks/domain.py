@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Self, TypeAlias
 
+from pydantic import model_validator
+
 from offdiag.errors import UserError
 from offdiag.identity import Identity
 
@@ -16,6 +18,13 @@ class Domain(Identity):
 
     task: ClassVar[str]
     free_text: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _has_a_task(self) -> Self:
+        if not isinstance(getattr(type(self), "task", None), str):
+            cls = type(self).__qualname__
+            raise UserError(f'domain {cls} does not say which task it is of: write task = "my-task" in class {cls}')
+        return self
 
     def factors(self) -> dict[str, Scalar]:
         """Return the parameters as columns of the results table."""

@@ -1,14 +1,18 @@
-"""Check that examples are what results can be joined on: texts, each with an id of its own."""
+"""Check what a task gives: examples that results can be joined on, and verdicts that can be counted."""
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from math import isfinite
+from typing import Any, get_args
 
 from offdiag.errors import UserError
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.task import Example
+from offdiag.tasks.task import Example, Grade, Status, Task
 
 _HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
 _SHOWN = 40
+_STATUSES = get_args(Status)
 
 
 def check_examples(domain: Domain, split: str, examples: Sequence[Example]) -> None:
@@ -38,6 +42,44 @@ def check_examples(domain: Domain, split: str, examples: Sequence[Example]) -> N
                 f"{where}: id {example.id!r} is that of two examples, {other.problem[:_SHOWN]!r} and "
                 f"{example.problem[:_SHOWN]!r}: give each an id of its own, since results are joined on it"
             )
+
+
+def graded(task: Task[Any], domain: Domain, example: Example, completion: str) -> Grade:
+    """Return the task's verdict on a completion.
+
+    Raises:
+        UserError: it is no verdict, or has a field of another type; the message names the task.
+    """
+    grade: object = task.grade(domain, example, completion)
+    if not isinstance(grade, Grade):
+        raise UserError(
+            f"grade of task {task.name} returned {_shown(grade)}: expected Grade(parsed=…, status=…, correct=…)"
+        )
+    for field in fields(grade):
+        value = getattr(grade, field.name)
+        if (wanted := _misfit(field.name, value)) is not None:
+            raise UserError(f"grade of task {task.name} returned {field.name}={_shown(value)}: expected {wanted}")
+    return grade
+
+
+def _misfit(name: str, value: object) -> str | None:
+    """Return what was expected of a field of a verdict, or None if it is that."""
+    match name:
+        case "parsed":
+            return None if value is None or isinstance(value, str) else "a text or None"
+        case "status":
+            return None if value in _STATUSES else f"one of {', '.join(_STATUSES)}"
+        case "correct":
+            return None if isinstance(value, bool) else "True or False"
+        case "flags":
+            texts = isinstance(value, tuple) and all(isinstance(flag, str) for flag in value)
+            return None if texts else "a tuple of texts"
+    fits = value is None or (isinstance(value, int | float) and isfinite(value) and value >= 0)
+    return None if fits else "a number of at least 0, or None"
+
+
+def _shown(value: object) -> str:
+    return f"{repr(value)[:_SHOWN]} ({type(value).__name__})"
 
 
 def _texts(example: Example) -> Iterator[tuple[str, object]]:

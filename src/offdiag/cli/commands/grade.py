@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offdiag.cli.options import DomainText, OfStudy, Sets, TaskName, chosen_domain
 from offdiag.cli.tables import json_text, say
 from offdiag.errors import UserError
 from offdiag.files import TextFile, json_lines
 from offdiag.identity import fingerprint
+
+if TYPE_CHECKING:
+    from offdiag.tasks import Domain, Example, Task
 
 IDS = ("id", "example")
 
@@ -20,14 +23,35 @@ def grade(task_name: TaskName, domain_text: DomainText = "", study: OfStudy = No
     field of the record's own that is called like one of these is kept as own_target, own_correct and so on.
     A task that a study file or a module beside it defines is found with --study my_study.py.
     """
+    from offdiag.tasks import graded
+
     with chosen_domain(task_name, domain_text, sets, study) as (task, domain):
         for where, record in _records(TextFile.standard_input()):
-            try:
-                example = task.parse_problem(domain, record["problem"])
-            except UserError as error:
-                raise UserError(f"{where}: {error}") from error
-            verdict = {"target": example.target, **asdict(task.grade(domain, example, record["completion"]))}
+            example = _parsed(task, domain, record["problem"], where)
+            verdict = {"target": example.target, **asdict(graded(task, domain, example, record["completion"]))}
             say(json_text({**_beside(record, verdict), **verdict}))
+
+
+def _parsed(task: "Task[Any]", domain: "Domain", problem: str, where: str) -> "Example":
+    """Return the example that a problem is.
+
+    Raises:
+        UserError: it is none.
+    """
+    from offdiag.study_files import culprit
+    from offdiag.tasks import Example
+
+    try:
+        example: object = task.parse_problem(domain, problem)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    except ValueError as error:  # such as a number of more digits than Python reads
+        if culprit(error) is not None:
+            raise
+        raise UserError(f"{where}: problem {problem[:40]!r} cannot be read as one of {task.name}: {error}") from error
+    if not isinstance(example, Example):
+        raise UserError(f"parse_problem of task {task.name} returned {type(example).__name__}: expected an Example")
+    return example
 
 
 def _beside(record: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, IN_CONTEXT, Where, require, select
 from offdiag.errors import UserError
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 from offdiag.stats.correlation import correlation
 from offdiag.studies.base_addition.analyses.anchoring_curves import LayerCurve, layer_curves
 
@@ -61,7 +62,7 @@ class AnchoringCorrelation(StudyAnalysis):
     tag: ClassVar[str] = "anchoring-correlation"
     series: str = "eval_base"
     measured: Where = Field(default_factory=dict)
-    n_resamples: int = Field(default=2000, ge=100)
+    n_resamples: int = Field(default=2000, ge=100, le=MOST_RESAMPLES)
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":

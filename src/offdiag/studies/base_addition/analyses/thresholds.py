@@ -10,6 +10,7 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.transition_fit import fit_transition
 from offdiag.stats import UNKNOWN, Estimate, FloatArray, replicate_ends
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 from offdiag.studies.base_addition.analyses.episode_curves import (
     EpisodeCurve,
     Replicates,
@@ -46,7 +47,7 @@ class Thresholds(StudyAnalysis):
         *("base", "share", "k50", "k50_low", "k50_high", "k50_at_most", "k50_above"),
         *("ideal_k50", "ideal_k50_low", "ideal_k50_high"),
     )
-    n_resamples: int = Field(default=2000, ge=100)
+    n_resamples: int = Field(default=2000, ge=100, le=MOST_RESAMPLES)
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":
@@ -79,7 +80,7 @@ class ThresholdSlopes(StudyAnalysis):
         "n_thresholds",
         "n_bounds",
     )
-    n_resamples: int = Field(default=2000, ge=100)
+    n_resamples: int = Field(default=2000, ge=100, le=MOST_RESAMPLES)
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":

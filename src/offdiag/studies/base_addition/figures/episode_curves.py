@@ -8,6 +8,7 @@ from pydantic import Field
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, looks, new_figure, styled
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, band, planned_curves
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class EpisodeCurvesFigure(StudyFigure):
     """
 
     tag: ClassVar[str] = "episode-curves-figure"
-    n_resamples: int = Field(default=2000, ge=100)
+    n_resamples: int = Field(default=2000, ge=100, le=MOST_RESAMPLES)
     seed: int = 0
 
     def plot(self, frames: Frames) -> "Figure":

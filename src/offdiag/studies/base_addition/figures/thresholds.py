@@ -10,6 +10,7 @@ from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, looks, new_figure, styled
 from offdiag.stats import Estimate, FloatArray
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 from offdiag.studies.base_addition.analyses.episode_curves import EpisodeCurve, Side, planned_curves, threshold
 from offdiag.studies.base_addition.analyses.thresholds import slope_row, threshold_line
 
@@ -29,7 +30,7 @@ class ThresholdFigure(StudyFigure):
     """
 
     tag: ClassVar[str] = "threshold-figure"
-    n_resamples: int = Field(default=2000, ge=100)
+    n_resamples: int = Field(default=2000, ge=100, le=MOST_RESAMPLES)
     seed: int = 0
 
     def plot(self, frames: Frames) -> "Figure":

@@ -11,6 +11,7 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, Where, require, select
 from offdiag.errors import UserError
 from offdiag.stats import holm
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 from offdiag.stats.correlation import correlation
 from offdiag.studies.trigger_2d.analyses.protection import Protection
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
@@ -87,7 +88,7 @@ class ProtectionBySimilarity(StudyAnalysis):
         SIZE, "over", "spearman", "spearman_low", "spearman_high", "p_holm", "n_points", "note",
     )  # fmt: skip
     of: SemanticProtection
-    n_resamples: int = Field(default=2000, ge=100)
+    n_resamples: int = Field(default=2000, ge=100, le=MOST_RESAMPLES)
     seed: int = 0
 
     def table(self, frames: Frames) -> "pd.DataFrame":

@@ -11,6 +11,7 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.selection import DONE, one_per, require, select, state_of
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray
+from offdiag.stats.bootstrap import MOST_RESAMPLES
 from offdiag.studies.world_map.task import GEOMETRIES, NAMES
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class CityAnalysis(StudyAnalysis, ABC):
     """
 
     arms: tuple[str, ...] = Field(default=ARMS, min_length=1)
-    n_resamples: int = Field(default=1000, ge=100)
+    n_resamples: int = Field(default=1000, ge=100, le=MOST_RESAMPLES)
     seed: int = 0
 
 
