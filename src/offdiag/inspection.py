@@ -1,6 +1,7 @@
 """Explain one step of the store: which plan it belongs to, and why it is in its state."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +12,7 @@ from offdiag.errors import StoreError, UserError
 from offdiag.identity import Json, differences
 from offdiag.parameters import parse_value
 from offdiag.planning import Plan, make_plan
+from offdiag.python_files import only_files
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
 from offdiag.study_files import STUDIES, load_study
@@ -37,21 +39,19 @@ class Origin(BaseModel):
     scale: str = ""
     set: dict[str, str] = {}
 
-    def plan(self, typed: str | None) -> Plan:
+    def plan(self, typed: Sequence[str]) -> Plan:
         """Return the plan as the study expands it today.
 
-        A store may come from anybody, so that its word makes no code run: a study that is not installed is loaded only
-        from what a person ``typed``.
+        A store may come from anybody, so that its word makes no code run: a study that is not installed, and a file of
+        a person's own that its parameters name, are loaded only if they are ``typed``.
 
         Raises:
-            UserError: the study must be typed, is gone, or no longer takes the parameters.
+            UserError: a file must be typed, the study is gone, or no longer takes the parameters.
         """
-        if typed is None and self.study not in STUDIES:
-            raise UserError(
-                f"what a store names is not run: if you trust that file, type --study {shlex.quote(self.study)} as well"
-            )
-        study = load_study(self.study if typed is None else typed)
-        return make_plan(study, self.scale, {n: parse_value(t) for n, t in self.set.items()})
+        with only_files(typed):
+            known = self.study in STUDIES or not typed
+            study = load_study(self.study if known else typed[0])
+            return make_plan(study, self.scale, {n: parse_value(t) for n, t in self.set.items()})
 
 
 class Description(BaseModel):
@@ -76,32 +76,32 @@ class Description(BaseModel):
         except ValidationError as error:
             raise StoreError(f"{path} does not describe a step: delete {folder} and run again") from error
 
-    def plan(self, study: str | None) -> Plan:
+    def plan(self, typed: Sequence[str]) -> Plan:
         """Return today's plan of the study that asked for the step first, see :meth:`Origin.plan`.
 
         Raises:
             UserError: it cannot be made.
         """
         try:
-            return self.origin.plan(study)
+            return self.origin.plan(typed)
         except UserError as error:
             raise UserError(f"{self.kind}/{self.name} was made for {self.origin.study}: {error}") from error
 
-    def planned(self, study: str | None) -> Step | None:
+    def planned(self, typed: Sequence[str]) -> Step | None:
         """Return the step of that name in today's plan, or None if the study no longer has one.
 
         Raises:
             UserError: the plan cannot be made.
         """
-        plan = self.plan(study)
+        plan = self.plan(typed)
         steps = [s for s in plan.steps if (s.kind, s.name) == (self.kind, self.name)]
         return next((s for s in steps if s.fingerprint == self.fingerprint), steps[0] if steps else None)
 
 
-def explain(store: Store, text: str, study: str | None = None) -> Reason:
+def explain(store: Store, text: str, typed: Sequence[str] = ()) -> Reason:
     """Explain why the step that ``text`` names is done, stale, failed or missing.
 
-    ``study`` is the study that a person named, see :meth:`Origin.plan`.
+    ``typed`` are the files that a person named, see :meth:`Origin.plan`.
 
     Raises:
         UserError: no step of the store has that name, or several have.
@@ -109,9 +109,9 @@ def explain(store: Store, text: str, study: str | None = None) -> Reason:
     folder = store.find(text)
     found = Description.of(folder)
     name = f"{folder.parent.name}/{folder.name}"
-    step = found.planned(study)
+    step = found.planned(typed)
     if step is None:
-        return Reason(name, "orphaned", (f"study {study or found.origin.study} no longer has a step of this name",))
+        return Reason(name, "orphaned", (f"study {found.origin.study} no longer has a step of this name",))
     if store.folder(step) != folder:
         lines = in_words(differences(found.identity, step.canonical_form))
         current = f"{step.kind}/{step.folder_name} is {store.state(step)}"
@@ -127,18 +127,18 @@ def explain(store: Store, text: str, study: str | None = None) -> Reason:
     return Reason(name, state, (*([said] if said else []), *lines))
 
 
-def find_planned(store: Store, text: str, study: str | None = None) -> tuple[Path, Step]:
+def find_planned(store: Store, text: str, typed: Sequence[str] = ()) -> tuple[Path, Step]:
     """Return the folder and step that ``text`` names.
 
-    ``study`` is the study that a person named, see :meth:`Origin.plan`.
+    ``typed`` are the files that a person named, see :meth:`Origin.plan`.
 
     Raises:
         UserError: there is none, or its study has changed so that it is stale.
     """
     folder = store.find(text)
-    step = Description.of(folder).planned(study)
+    step = Description.of(folder).planned(typed)
     if step is None or store.folder(step) != folder:
-        named = [] if study is None else ["--study", study]
+        named = [word for file in typed for word in ("--study", file)]
         ask = shlex.join(["offdiag", "why", folder.name, *named, "--store", str(store.root)])
         raise UserError(f"{folder.name} is not what its study asks for today: type `{ask}`")
     return folder, step

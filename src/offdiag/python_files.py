@@ -2,8 +2,11 @@
 
 import ast
 import importlib.util
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.abc import MetaPathFinder
@@ -20,6 +23,22 @@ from offdiag.registry import plugin_package
 MODULES = "offdiag_study_"  # how the names of modules made of such files begin
 
 
+_TYPED: ContextVar[frozenset[Path] | None] = ContextVar("typed", default=None)
+
+
+@contextmanager
+def only_files(typed: Iterable[str | Path]) -> Iterator[None]:
+    """Let only the files that a person typed be run inside the block, where others are named by a store.
+
+    A store may come from anybody, so that its word makes no code run.
+    """
+    token = _TYPED.set(frozenset(Path(path).expanduser().resolve() for path in typed))
+    try:
+        yield
+    finally:
+        _TYPED.reset(token)
+
+
 def load_file(path: Path, kind: str = "study file", has: str = "a function under @study(…)") -> ModuleType:
     """Run a file as a module named after its path, so that worker processes find its classes.
 
@@ -28,11 +47,16 @@ def load_file(path: Path, kind: str = "study file", has: str = "a function under
             what it should have in it, for messages.
 
     Raises:
-        UserError: it is not there, or cannot be run.
+        UserError: it is not called ``.py``, is not there, cannot be run, or may not; see :func:`only_files`.
     """
+    if path.suffix != ".py":
+        raise UserError(f"{path} is not called .py, and nothing else is run: give a Python file with {has}")
     if _FILES not in sys.meta_path:
         sys.meta_path.insert(0, _FILES)
     path = path.resolve()
+    if (typed := _TYPED.get()) is not None and path not in typed:
+        asked = f"type --study {shlex.quote(str(path))} as well"
+        raise UserError(f"what a store names is not run: if you trust that file, {asked}")
     name = f"{MODULES}{sha256(str(path).encode()).hexdigest()[:12]}"
     if _FILES.edited(path.parent):
         _FILES.forget(path.parent)

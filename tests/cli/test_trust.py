@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 import offdiag as package
+from offdiag.errors import UserError
+from offdiag.python_files import only_files
+from offdiag.tasks.files.function import GraderFunction
 from support.cli_types import Finished, Said, cells
 
 Offdiag = Callable[..., Said]
@@ -33,8 +36,24 @@ def test_no_verb_runs_what_a_store_names(mistake: Mistake, copied: Finished, tmp
     tries = (("why", cells(copied.store)[0].name), ("show", cells(copied.store)[0].name), ("push", trained.name, "a/b"))
     for verb, *words in tries:
         said = mistake(verb, *words, *(["--dry-run"] if verb == "push" else []), "--store", copied.store)
-        assert f"what a store names is not run: if you trust that file, type --study {trap} as well" in said
+        asked = f"what a store names is not run: if you trust that file, type --study {trap} as well"
+        assert (asked if name == "evil.py" else "is not called .py, and nothing else is run") in said
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_grader_that_a_store_names_is_not_run_either(tmp_path: Path) -> None:
+    """An installed study may have a parameter that names a file of a person's own."""
+    ran, trap = tmp_path / "ran", tmp_path / "evil.py"
+    trap.write_text(f"open({str(ran)!r}, 'w')\ndef grade(completion, target): return True\n")
+    with only_files([tmp_path / "other.py"]), pytest.raises(UserError, match="what a store names is not run"):
+        GraderFunction.load(str(trap), "grade")
+    assert not ran.exists()
+    with only_files([str(trap)]):
+        assert GraderFunction.load(str(trap), "grade").name == f"{trap}:grade"
+    assert ran.exists()
+    trap.rename(tmp_path / "evil.txt")
+    with pytest.raises(UserError, match="is not called .py"):
+        GraderFunction.load(str(tmp_path / "evil.txt"), "grade")
 
 
 def test_a_file_that_is_not_called_py_is_not_run(mistake: Mistake, tmp_path: Path) -> None:

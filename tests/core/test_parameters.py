@@ -91,7 +91,7 @@ def test_a_value_is_taken_as_it_is_and_its_text_says_the_same(name, value, becam
 def test_the_origin_beside_a_step_plans_the_same_again(name, value, became, tmp_path, monkeypatch):
     written = json.loads(json.dumps(planned({name: value}).origin))
     monkeypatch.setattr("offdiag.inspection.load_study", lambda _: tiny_study(Params(), lambda p: Design()))
-    assert Origin.model_validate(written).plan("tiny").params == planned({name: value}).params
+    assert Origin.model_validate(written).plan(["tiny"]).params == planned({name: value}).params
 
 
 def test_what_was_typed_is_shown_as_it_was():

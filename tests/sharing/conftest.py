@@ -60,13 +60,13 @@ def shared(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared
 @pytest.fixture
 def first(shared: Shared) -> Adapter:
     """The adapter on the pretrained model."""
-    return find_adapter(shared.store, shared.first, shared.study)
+    return find_adapter(shared.store, shared.first, [shared.study])
 
 
 @pytest.fixture
 def second(shared: Shared) -> Adapter:
     """The adapter on the first one."""
-    return find_adapter(shared.store, shared.second, shared.study)
+    return find_adapter(shared.store, shared.second, [shared.study])
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from offdiag.errors import StoreError
+from offdiag.errors import StoreError, UserError
 from offdiag.steps import load_rows
 from offdiag.steps.jsonl import CHUNK, append_jsonl, in_chunks, read_jsonl, recover_jsonl, write_jsonl
 
@@ -140,7 +140,7 @@ def test_what_may_not_be_read_is_not_to_be_deleted(tmp_path: Path, monkeypatch: 
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     monkeypatch.setattr(Path, "read_text", denied)
-    with pytest.raises(StoreError, match="Permission denied.*chmod") as told:
+    with pytest.raises(UserError, match="Permission denied.*chmod") as told:
         read_jsonl(path)
     assert "delete" not in str(told.value)
 

@@ -45,6 +45,10 @@ DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Device 
 OfStudy: TypeAlias = Annotated[
     str | None, typer.Option("--study", metavar="STUDY", help="The study file that defines it, such as my_study.py.")
 ]
+TrustedFiles: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--study", metavar="FILE", help="A file of your own that it needs; may come several times."),
+]
 TaskName: TypeAlias = Annotated[str, typer.Argument(metavar="TASK", help="The name of a task.")]
 DomainText: TypeAlias = Annotated[
     str, typer.Argument(metavar="DOMAIN", help="Its parameters, as NAME=VALUE,NAME=VALUE.")

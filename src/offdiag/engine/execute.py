@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from offdiag.errors import OffdiagError, StoreError
 from offdiag.identity import Json
 from offdiag.provenance import note, recording
+from offdiag.python_files import culprit
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, Weights
 from offdiag.store import Store
-from offdiag.study_files import culprit
 from offdiag.tasks.data import data_at
 
 if TYPE_CHECKING:

@@ -39,17 +39,17 @@ class _Found(NamedTuple):
     about: Description
 
 
-def find_adapter(store: Store, text: str, study: str | None = None) -> Adapter:
+def find_adapter(store: Store, text: str, typed: Sequence[str] = ()) -> Adapter:
     """Return the adapter whose training is named ``text``, begins with it, or matches it as a pattern with ``*``.
 
-    ``study`` is the study that a person named, see :meth:`offdiag.inspection.Origin.plan`.
+    ``typed`` are the files that a person named, see :meth:`offdiag.inspection.Origin.plan`.
 
     Raises:
         UserError: no training of the store or several are called so, it is not finished, its study has changed since,
             it made a whole model, or it stands on one that no adapter can be put on again.
     """
     found = _one(store, text)
-    plan = found.about.plan(study)
+    plan = found.about.plan(typed)
     step = next((step for step in plan.steps if step.fingerprint == found.about.fingerprint), None)
     if not isinstance(step, Trained):
         raise UserError(

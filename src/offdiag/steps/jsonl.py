@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from offdiag.errors import StoreError
+from offdiag.errors import StoreError, UserError
 from offdiag.strict_json import dumps, loads
 
 CHUNK = 64  # records between two writes
@@ -16,6 +16,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
     Raises:
         StoreError: the file is missing or a line is no JSON object; the message names the line and the remedy.
+        UserError: this person may not read it.
     """
     anew = "delete its folder and run again"
     if path.exists() and not path.is_file():  # a pipe would be waited for
@@ -23,7 +24,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
     except PermissionError as error:
-        raise StoreError(f"cannot read {path} ({error.strerror}): give yourself the right to, with chmod") from error
+        raise UserError(f"cannot read {path} ({error.strerror}): give yourself the right to, with chmod") from error
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"cannot read {path} ({error}): {anew}") from error
     records = []

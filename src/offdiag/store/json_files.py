@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from offdiag.durable import beside, move
-from offdiag.errors import StoreError
+from offdiag.errors import StoreError, UserError
 from offdiag.strict_json import dumps, loads
 
 
@@ -14,10 +14,15 @@ def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
 
     Raises:
         StoreError: it cannot be read; the message says what to delete, or the other ``remedy``.
+        UserError: this person may not read it, so that nothing is known of it.
     """
     remedy = remedy or f"delete {path.parent} and run again"
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise StoreError(f"cannot read {path} (it is no file): {remedy}")
     try:
         content = loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise UserError(f"cannot read {path} ({error.strerror}): give yourself the right to, with chmod") from error
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path} ({error}): {remedy}") from error
     if not isinstance(content, dict):

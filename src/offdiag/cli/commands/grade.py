@@ -38,7 +38,7 @@ def _parsed(task: "Task[Any]", domain: "Domain", problem: str, where: str) -> "E
     Raises:
         UserError: it is none.
     """
-    from offdiag.study_files import culprit
+    from offdiag.python_files import culprit
     from offdiag.tasks import Example
 
     try:

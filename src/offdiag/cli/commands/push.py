@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from offdiag.cli.options import OfStudy, StoreFolder
+from offdiag.cli.options import StoreFolder, TrustedFiles
 from offdiag.cli.tables import say
 from offdiag.errors import UserError
 
@@ -15,7 +15,7 @@ def push(
     yes: Annotated[bool, typer.Option("--yes", help="Upload; without it nothing leaves this machine.")] = False,
     public: Annotated[bool, typer.Option("--public", help="Let anybody see it; private otherwise.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the card and upload nothing.")] = False,
-    study: OfStudy = None,
+    files: TrustedFiles = None,
     store: StoreFolder = None,
 ) -> None:
     """Upload a trained adapter with a card that says what it is.
@@ -28,7 +28,7 @@ def push(
 
     check_repo(repo)
     place = open_store(store)
-    adapter = find_adapter(place, arm, study)
+    adapter = find_adapter(place, arm, files or ())
     card = model_card(adapter, repo, place)
     if dry_run:
         say(*card.removesuffix("\n").split("\n"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from offdiag.cli.options import AsJson, CellName, OfStudy, StoreFolder
+from offdiag.cli.options import AsJson, CellName, StoreFolder, TrustedFiles
 from offdiag.cli.tables import say, show_json
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
 def show(
     cell: CellName,
     n: Annotated[int, typer.Option("--n", min=0, metavar="N", help="How many records.")] = 3,
-    study: OfStudy = None,
+    files: TrustedFiles = None,
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +55,7 @@ def show(
     from offdiag.inspection import find_planned
 
     place = open_store(store)
-    folder, step = find_planned(place, cell, study)
+    folder, step = find_planned(place, cell, files or ())
     found = _found(place, folder, step, n)
     if as_json:
         show_json({**found, "identity": step.canonical()})

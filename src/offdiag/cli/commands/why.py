@@ -1,12 +1,12 @@
 """``offdiag why``: explain why a step is stale or failed."""
 
-from offdiag.cli.options import AsJson, CellName, OfStudy, StoreFolder
+from offdiag.cli.options import AsJson, CellName, StoreFolder, TrustedFiles
 from offdiag.cli.tables import say, show_json
 
 
 def why(
     cell: CellName,
-    study: OfStudy = None,
+    files: TrustedFiles = None,
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -23,7 +23,7 @@ def why(
     from offdiag.api import open_store
     from offdiag.inspection import explain
 
-    reason = explain(open_store(store), cell, study)
+    reason = explain(open_store(store), cell, files or ())
     if as_json:
         show_json(reason.to_json())
         return
