@@ -28,7 +28,7 @@ from offdiag.columns import (
 from offdiag.errors import StoreError, UserError
 from offdiag.models.finite import NOT_FINITE
 from offdiag.models.flips import FILE, FlipRate, kept_rates
-from offdiag.planning import Plan, StepState
+from offdiag.planning import Plan
 from offdiag.results import Results
 from offdiag.stats import holm, median_interval
 from offdiag.stats.calibration import confidence
@@ -68,7 +68,7 @@ def gather(plan: Plan, store: Store) -> Results:
         title=plan.study.title,
         claim=plan.study.claim,
         params=plan.params_json,
-        steps=pd.DataFrame([_step_row(store, state) for state in survey]),
+        steps=pd.DataFrame([state.row(store) for state in survey]),
         cells=_cells(cells, records, list(factors)),
         records=records,
         measurements=_measurements(store, plan.measurements, states),
@@ -117,19 +117,6 @@ def _flips(plan: Plan, store: Store) -> Iterator[str]:
             how = f"offdiag doctor --model {spec.source} --dtype {spec.dtype}"
             unknown = f"single answers may change with the batch; to measure it, type: {how}"
             yield f"{spec.source} computes in {spec.dtype}: " + (f"{rate} ({how})" if rate else unknown)
-
-
-def _step_row(store: Store, state: StepState) -> dict[str, Any]:
-    step = state.step
-    shown = state.state if state.needed or state.state is State.DONE else "not needed"
-    return {
-        "kind": step.kind,
-        "name": step.name,
-        "fingerprint": step.fingerprint,
-        "state": str(shown),
-        "note": state.note,
-        "folder": store.folder(step).relative_to(store.root).as_posix(),
-    }
 
 
 def _records(store: Store, step: Grades, states: dict[str, State]) -> list[dict[str, Any]]:

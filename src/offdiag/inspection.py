@@ -1,20 +1,22 @@
 """Explain one step of the store: which plan it belongs to, and why it is in its state."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ValidationError
 
 from offdiag.errors import StoreError, UserError
-from offdiag.identity import Json, differences
+from offdiag.identity import Json, differences, fingerprint
 from offdiag.parameters import parse_value
-from offdiag.planning import Plan, make_plan
+from offdiag.planning import Plan, make_plan, summarise
 from offdiag.python_files import only_files
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
+from offdiag.store.housekeeping import folders
 from offdiag.study_files import STUDIES, load_study
 from offdiag.tasks.changes import in_words
 
@@ -125,6 +127,68 @@ def explain(store: Store, text: str, typed: Sequence[str] = ()) -> Reason:
     ]
     said = store.damage(step, "reading") if state is State.DAMAGED else store.error(step)
     return Reason(name, state, (*([said] if said else []), *lines))
+
+
+class Unwanted(NamedTuple):
+    """Steps that no study asks for today.
+
+    Attributes:
+        steps: their folders, and why. kept: by a study whose plan cannot be made, why; its steps are kept.
+    """
+
+    steps: list[tuple[Path, str]]
+    kept: dict[str, str]
+
+
+def unwanted(store: Store, typed: Sequence[str] = ()) -> Unwanted:
+    """Return the steps that the studies which first asked for any step of the store no longer ask for.
+
+    Every study is planned again, at the scale and the settings of each of its steps. What a study asks for, and what
+    went into the steps of one that cannot be planned, is kept; so is what cannot be read. ``typed`` are the files that
+    a person named, see :meth:`Origin.plan`.
+    """
+    found: dict[Path, Description] = {}
+    for folder in folders(store):
+        with suppress(StoreError):
+            found[folder] = Description.of(folder)
+    plans: dict[str, Plan] = {}
+    kept: dict[str, str] = {}
+    for origin in {_asked(each): each.origin for each in found.values()}.values():
+        try:
+            plans[origin.model_dump_json()] = origin.plan(typed)
+        except UserError as error:
+            kept[shlex.join(filter(None, (origin.study, origin.scale)))] = str(error)
+    wanted = {store.folder(step) for plan in plans.values() for step in plan.steps}
+    inputs = {part for each in found.values() if _asked(each) not in plans for part in _fingerprints_in(each.identity)}
+    steps = [
+        (folder, _unwanted_because(each, plans[_asked(each)]))
+        for folder, each in found.items()
+        if _asked(each) in plans and folder not in wanted and each.fingerprint not in inputs
+    ]
+    return Unwanted(steps, kept)
+
+
+def _asked(found: Description) -> str:
+    return found.origin.model_dump_json()
+
+
+def _unwanted_because(found: Description, plan: Plan) -> str:
+    alike = [step for step in plan.steps if (step.kind, step.name) == (found.kind, found.name)]
+    if not alike:
+        return f"{found.origin.study} no longer has it"
+    return summarise(min((differences(found.identity, step.canonical_form) for step in alike), key=len))
+
+
+def _fingerprints_in(identity: object) -> Iterator[str]:
+    """Yield the fingerprints of all steps and other parts that an identity has inside."""
+    if isinstance(identity, dict):
+        if "@" in identity:
+            yield fingerprint(identity)
+        for part in identity.values():
+            yield from _fingerprints_in(part)
+    elif isinstance(identity, list):
+        for part in identity:
+            yield from _fingerprints_in(part)
 
 
 def find_planned(store: Store, text: str, typed: Sequence[str] = ()) -> tuple[Path, Step]:

@@ -33,6 +33,23 @@ class StepState(NamedTuple):
     needed: bool
     note: str
 
+    @property
+    def word(self) -> str:
+        """The state as people read it: a step that nobody waits for is not missing."""
+        return str(self.state) if self.needed or self.state is State.DONE else "not needed"
+
+    def row(self, store: Store) -> dict[str, str]:
+        """Return the columns of the table of steps."""
+        step = self.step
+        return {
+            "kind": step.kind,
+            "name": step.name,
+            "fingerprint": step.fingerprint,
+            "state": self.word,
+            "note": self.note,
+            "folder": store.folder(step).relative_to(store.root).as_posix(),
+        }
+
 
 T = TypeVar("T")
 P = ParamSpec("P")

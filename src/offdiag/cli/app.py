@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": "Compare the numbers of a study with published ones.",
     "power": "Tell what items and seeds can resolve, and what a gap needs.",
     "report": "Write tables, figures and one self-contained page.",
+    "store": "List, measure, verify, clean up and merge stores.",
     "doctor": "Check this machine, the store and a model.",
     "export": "Write the files of a study that other programs read.",
     "analyse": "Analyse a table that was made elsewhere.",
@@ -113,10 +114,13 @@ def _alone(
 
 
 def _loaded(name: str) -> Any:
-    """Load the command of that name from its file."""
-    single = typer.Typer(**SETTINGS)
-    single.command(name)(_answering(getattr(import_module(f"offdiag.cli.commands.{name}"), name)))
-    return typer.main.get_command(single)
+    """Load the command of that name from its file; one with verbs of its own names them in ``VERBS``."""
+    module = import_module(f"offdiag.cli.commands.{name}")
+    verbs: dict[str, Callable[..., int | None]] | None = getattr(module, "VERBS", None)
+    loaded = typer.Typer(name=name, help=None if verbs is None else COMMANDS[name], **SETTINGS)
+    for verb, function in (verbs or {name: getattr(module, name)}).items():
+        loaded.command(verb)(_answering(function))
+    return typer.main.get_command(loaded)
 
 
 def _answering(command: Callable[..., int | None]) -> Callable[..., None]:

@@ -234,7 +234,7 @@ class Store:
 
         What a killed run left there is kept, what belongs to a damaged result is not.
         """
-        self._mark()
+        self.mark()
         if self.folder(step).name != step.folder_name and (why := self.damage(step, "reading")):
             self.set_aside(step, why)
         folder = self.folder(step)
@@ -280,7 +280,7 @@ class Store:
 
     def fail(self, step: Step, traceback: str) -> None:
         """Keep the traceback beside the artifacts."""
-        self._mark()
+        self.mark()
         folder = self.folder(step)
         folder.mkdir(parents=True, exist_ok=True)  # a worker may die before it has claimed the step
         (folder / "error.txt").write_text(traceback, encoding="utf-8", errors="backslashreplace")
@@ -332,7 +332,8 @@ class Store:
                 found.setdefault((kind, folder.name.rpartition("-")[2]), []).append(folder)
         return found
 
-    def _mark(self) -> None:
+    def mark(self) -> None:
+        """Make the folder a store, if it is none yet."""
         if _format(self.root) is None:
             self.root.mkdir(parents=True, exist_ok=True)
             mine = self.root / f"store.json.{secrets.token_hex(4)}"  # several workers may be the first

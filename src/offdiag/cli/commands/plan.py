@@ -73,7 +73,7 @@ def _show_counts(survey: "list[StepState]") -> None:
 
     words = [str(state) for state in State]
     kinds = dict.fromkeys(state.step.kind for state in survey)
-    counts = Counter((state.step.kind, _word(state)) for state in survey)
+    counts = Counter((state.step.kind, state.word) for state in survey)
     columns = [word for word in (*words, "not needed") if any(counts[kind, word] for kind in kinds)]
     rows = [[kind, *(str(counts[kind, word] or "") for word in columns)] for kind in kinds]
     show_table("Steps", ["kind", *columns], rows, right=columns)
@@ -104,10 +104,6 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
         say(f"  {note}")
 
 
-def _word(state: "StepState") -> str:
-    return str(state.state) if state.needed or state.state == "done" else "not needed"
-
-
 def _json(plan: "Plan", survey: "list[StepState]", cost: "Cost") -> dict[str, Any]:
     counts = {"cells": len(plan.cells), "measurements": len(plan.measurements)}
     steps = [_step_json(state) for state in survey]
@@ -117,6 +113,6 @@ def _json(plan: "Plan", survey: "list[StepState]", cost: "Cost") -> dict[str, An
 def _step_json(state: "StepState") -> dict[str, Any]:
     step = state.step
     return {
-        "kind": step.kind, "name": step.name, "fingerprint": step.fingerprint, "state": _word(state),
+        "kind": step.kind, "name": step.name, "fingerprint": step.fingerprint, "state": state.word,
         "why": state.note, "identity": step.canonical(),
     }  # fmt: skip

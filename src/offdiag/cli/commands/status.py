@@ -1,5 +1,7 @@
 """``offdiag status``: list the state of each step of a study in the store."""
 
+from collections import Counter
+
 from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, planned
 from offdiag.cli.tables import say, show_json, show_table
 
@@ -19,13 +21,15 @@ def status(
     step's place below the store.
     """
     from offdiag.api import open_store
-    from offdiag.gather import gather
 
-    results = gather(planned(study, scale, sets, keyword), open_store(store))
+    plan, place = planned(study, scale, sets, keyword), open_store(store)
+    survey = plan.survey(place, closely=True)
+    rows = [state.row(place) for state in survey]
     if as_json:
-        show_json(results.steps.to_dict(orient="records"))
+        show_json(rows)
         return
-    rows = results.steps[["state", "folder", "note"]].values.tolist()
-    show_table(f"{results.study} · {results.scale}", ["state", "step", "note"], rows, prose=["note"])
-    lacking = ", ".join(f"{n} {state}" for state, n in results.lacking().items())
+    columns = [[row["state"], row["folder"], row["note"]] for row in rows]
+    show_table(f"{plan.study.name} · {plan.scale}", ["state", "step", "note"], columns, prose=["note"])
+    counts = Counter(state.word for state in survey if state.word not in ("done", "not needed"))
+    lacking = ", ".join(f"{n} {state}" for state, n in counts.most_common())
     say("", f"Still to be done: {lacking}." if lacking else "Everything is done.")
