@@ -56,7 +56,7 @@ class Outcome(StrEnum):
     UNFINISHED = "unfinished"
 
 
-class Merged(NamedTuple):
+class MergeResult(NamedTuple):
     """A step of another store, what became of it, and why."""
 
     name: str
@@ -129,7 +129,7 @@ def remove(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
         yield path, mine
 
 
-def merge(ours: Store, theirs: Store) -> Iterator[Merged]:
+def merge(ours: Store, theirs: Store) -> Iterator[MergeResult]:
     """Take the finished steps of another store that ours lacks, each verified, and tell of each what became of it.
 
     Where both have finished a step and their files differ, ours stays: a conflict.
@@ -144,7 +144,7 @@ def merge(ours: Store, theirs: Store) -> Iterator[Merged]:
         ours.mark()
     for folder in theirs_folders:
         outcome, why = _merged(ours, folder)
-        yield Merged(name_of(folder), outcome, why)
+        yield MergeResult(name_of(folder), outcome, why)
     shutil.rmtree(ours.root / _MERGING, ignore_errors=True)
 
 
