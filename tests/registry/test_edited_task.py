@@ -192,7 +192,7 @@ def test_an_edit_makes_stale_what_it_changes(
 def test_why_says_what_changed(written: Path, edit: Callable[..., None]) -> None:
     edit("my_task.py", "The capital of", "What is the capital of")
     lines = explain(
-        Store(written / "store"), next((written / "store" / "cells").iterdir()).name, str(written / "my_task.py")
+        Store(written / "store"), next((written / "store" / "cells").iterdir()).name, [str(written / "my_task.py")]
     ).lines
     assert lines[0] == "the prompt's code changed: my_task.py"
     assert len(lines) == 2
