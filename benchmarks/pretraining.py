@@ -36,10 +36,9 @@ from offdiag.runtime import Runtime
 from offdiag.studies.world_map.task import WorldMapDomain
 from offdiag.tasks import StreamPart, get_task
 from offdiag.training import Decoder, PretrainingRecipe
-from offdiag.training.buckets import Arrays, lengths_of
 from offdiag.training.decoders import new_model
 from offdiag.training.pretraining import new_optimizer, train_step
-from offdiag.training.shards import Shards
+from offdiag.training.shards import Arrays, Shards, lengths_of
 
 WORLD = WorldMapDomain(geometry="all", count=40, new_count=8, per_degree=1, id_digits=2, sample="random")
 STREAM = get_task("world_map").stream([StreamPart(domain=WORLD)], loss="answer", data_seed=0)

@@ -6,10 +6,9 @@ import torch
 
 from offdiag.seeds import stream
 from offdiag.training import Decoder, PretrainingRecipe
-from offdiag.training.buckets import in_buckets, lengths_of
 from offdiag.training.decoders import new_model, weight_groups
 from offdiag.training.pretraining import train_step
-from offdiag.training.shards import Shards
+from offdiag.training.shards import Shards, in_buckets, lengths_of
 
 CPU = torch.device("cpu")
 ROWS, COLUMNS, PADDING = 13, 9, 0

@@ -17,9 +17,7 @@ from offdiag.errors import UserError
 from offdiag.models.chat import RESPONSE_PREFIX, Tokenised, chat_of
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.training.batches import collate
-from offdiag.training.start_model import logits_at
-from offdiag.training.tally import MicroBatch
-from offdiag.training.trainer import UpdateTrainer
+from offdiag.training.trainer import MicroBatch, UpdateTrainer, logits_at
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

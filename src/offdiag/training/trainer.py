@@ -11,10 +11,14 @@ trained, is therefore taken on every tenth update and on the last.
 
 import math
 import time
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeAlias
 
 import torch
+from peft import PeftModel
 from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, Trainer, TrainingArguments
@@ -24,10 +28,106 @@ from offdiag.models.chat import Tokenised
 from offdiag.training.batches import IGNORED, Update, Updates, collate, micro_batches
 from offdiag.training.dropout import draw_per_row
 from offdiag.training.plain_state import PlainState
-from offdiag.training.start_model import StartModel, divergence, logits_at
 from offdiag.training.strategies import GradientProjection, KLPenalty
-from offdiag.training.tally import MicroBatch, Tally
 from offdiag.training.trainable import Trainable
+
+MicroBatch: TypeAlias = dict[str, Any]  # a micro-batch of one group
+
+
+@dataclass
+class Tally:
+    """Counts and losses of one update, added up over its micro-batches.
+
+    Attributes:
+        tokens: read. supervised: response tokens of the two groups. text_targets: tokens that have a predecessor.
+        items: whose choices are compared, if any are.
+        losses: summed cross-entropy of the response tokens of the two groups, or of the items' right choices.
+        divergence: summed, where it is taken.
+        text_loss: summed over all targets, None where it is not taken.
+    """
+
+    tokens: int = 0
+    supervised: Counter[str] = field(default_factory=Counter)
+    text_targets: int = 0
+    items: int = 0
+    losses: dict[str, float] = field(default_factory=lambda: {"task": 0.0, "proxy": 0.0})
+    divergence: float | None = None
+    text_loss: float | None = None
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, parts: Sequence[MicroBatch], *, with_text: bool) -> Self:
+        """Return the counts of an update, with no losses added up yet."""
+        supervised: Counter[str] = Counter()
+        for part in parts:
+            supervised[part["group"]] += int(part["supervised"].sum())
+        return cls(
+            tokens=sum(int(part["attention_mask"].sum()) for part in parts),
+            supervised=supervised,
+            text_targets=sum(int((part["targets"] != IGNORED).sum()) for part in parts),
+            items=sum(len(part.get("sizes", ())) for part in parts),
+            text_loss=0.0 if with_text else None,
+        )
+
+    def row(self, logs: dict[str, float], *, two_groups: bool) -> dict[str, Any]:
+        """Return the update's row of the history; ``logs`` is what the Trainer knows of it."""
+        supervised = self.supervised.total()
+        return {
+            "response_loss": sum(self.losses.values()) / (self.items or supervised),
+            "text_loss": None if self.text_loss is None else self.text_loss / self.text_targets,
+            **(self._by_group() if two_groups else {}),
+            "learning_rate": logs["learning_rate"],
+            "gradient_norm": logs["grad_norm"],
+            "supervised_tokens": supervised,
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+        }
+
+    def _by_group(self) -> dict[str, Any]:
+        means = {
+            f"{g}_loss": loss / self.supervised[g] if self.supervised[g] else None for g, loss in self.losses.items()
+        }
+        return means if self.divergence is None else {**means, "proxy_kl": self.divergence / self.supervised["proxy"]}
+
+
+class StartModel:
+    """The model before training: without its adapter, or, where all weights are trained, a copy of them.
+
+    Args:
+        trainable: the model, not yet trained.
+    """
+
+    def __init__(self, trainable: Trainable) -> None:
+        self.trainable = trainable
+        self.copy = None if isinstance(trainable, PeftModel) else deepcopy(trainable).requires_grad_(False).train(False)
+
+    @torch.no_grad()
+    def logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return logits of shape (supervised tokens, vocabulary) for a micro-batch, without dropout."""
+        if self.copy is not None:
+            return logits_at(self.copy, inputs, inputs["supervised"])
+        assert isinstance(self.trainable, PeftModel)
+        self.trainable.train(False)
+        with self.trainable.disable_adapter():
+            logits = logits_at(self.trainable, inputs, inputs["supervised"])
+        self.trainable.train()
+        return logits
+
+
+def logits_at(model: nn.Module, inputs: Mapping[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
+    """Return logits ``[positions, vocabulary]`` of a micro-batch where the mask ``wanted [rows, columns]`` is True."""
+    outputs = model(
+        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], logits_to_keep=wanted, use_cache=False
+    )
+    logits: torch.Tensor = outputs.logits
+    return logits
+
+
+def divergence(logits: torch.Tensor, start_logits: torch.Tensor) -> torch.Tensor:
+    """Return KL(model || start model) of the next token, in nats, summed over rows of (tokens, vocabulary)."""
+    now, then = logits.float().log_softmax(-1), start_logits.float().log_softmax(-1)
+    return (now.exp() * (now - then)).sum()
+
 
 TEXT_LOSS_EVERY = 10
 
