@@ -7,7 +7,7 @@ import pytest
 
 from offdiag.analyses import Transition, fit_transition, transition, transition_from_accuracies
 from offdiag.analyses.logistic import logistic
-from offdiag.analyses.transition_intervals import transition_row
+from offdiag.analyses.transition_fit import transition_row
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from support.framed import framed

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from offdiag.stats.mean_length import mean_length
+from offdiag.stats.coordinate_probe import mean_length
 
 
 def test_without_any_bias_the_interval_begins_at_zero():

@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import beta, norm
 
 from offdiag.stats import Estimate
-from offdiag.stats.bands import simultaneous_band, simultaneous_level
 from offdiag.stats.bayes import beta_posterior, chance_of_better
+from offdiag.stats.bootstrap import simultaneous_band, simultaneous_level
 from offdiag.stats.calibration import calibration, confidence
-from offdiag.stats.equivalence import equivalent, smallest_margin
 from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.paired import equivalent, smallest_margin
 
 
 def test_equivalence_is_that_of_two_one_sided_tests():

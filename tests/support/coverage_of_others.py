@@ -12,13 +12,13 @@ import numpy as np
 from scipy.stats import norm
 
 from offdiag.stats.alignment import alignment
-from offdiag.stats.bands import simultaneous_band
 from offdiag.stats.bayes import beta_posterior
+from offdiag.stats.bootstrap import simultaneous_band
 from offdiag.stats.calibration import calibration
+from offdiag.stats.coordinate_probe import mean_length
 from offdiag.stats.correlation import interval_of_correlation
 from offdiag.stats.gain_ratio import gain_ratio
 from offdiag.stats.intervals import Estimate
-from offdiag.stats.mean_length import mean_length
 from offdiag.stats.replicated import accuracy
 from offdiag.studies.base_addition.analyses.episode_curves import half_bracket
 from support.coverage import Coverage, covered

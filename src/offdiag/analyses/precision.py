@@ -15,8 +15,8 @@ from offdiag.stats import FloatArray
 from offdiag.stats.bayes import PRIOR, beta_posterior
 from offdiag.stats.calibration import calibration
 from offdiag.stats.components import SeedVariance, components
-from offdiag.stats.equivalence import smallest_margin
 from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.paired import smallest_margin
 from offdiag.stats.power import GapVariance, items_needed, minimum_detectable_gap, seeds_needed
 
 if TYPE_CHECKING:

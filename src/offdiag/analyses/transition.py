@@ -9,8 +9,7 @@ from pydantic import Field
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import require, select, with_shots
-from offdiag.analyses.transition_fit import fit_transition
-from offdiag.analyses.transition_intervals import transition_row, transition_table
+from offdiag.analyses.transition_fit import fit_transition, transition_row, transition_table
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.stats import FloatArray, item_counts

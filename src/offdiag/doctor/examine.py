@@ -1,8 +1,6 @@
 """Run the self-examination: quick things first, then the model."""
 
-from offdiag.doctor.finding import Finding
-from offdiag.doctor.machine import machine
-from offdiag.doctor.storage import storage
+from offdiag.doctor.machine import Finding, machine, storage
 from offdiag.errors import OffdiagError
 from offdiag.models import ModelSpec, wheel_version
 from offdiag.runtime import Runtime

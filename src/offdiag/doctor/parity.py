@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offdiag.doctor.finding import Finding
+from offdiag.doctor.machine import Finding
 from offdiag.errors import OffdiagError
 from offdiag.models import ModelSpec, flips
 from offdiag.models.flips import FlipRate, flip_rate

@@ -14,12 +14,12 @@ from offdiag.figures.curves import (
     draw_absent,
     draw_curve,
     entry,
+    k_axis,
     legend_marks,
     read_curve,
     whisker_note,
 )
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.k_axis import k_axis
 from offdiag.figures.style import GREY, heading, label, looks, new_figure, noun, styled, values_of
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from pydantic import Field
 
 from offdiag.analyses import Frames, select, transition, with_shots
 from offdiag.analyses.logistic import logistic
-from offdiag.figures.curves import ShotCurve, read_curve, whisker_note
+from offdiag.figures.curves import ShotCurve, k_axis, read_curve, whisker_note
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.k_axis import k_axis
 from offdiag.figures.style import GREY, heading, looks, new_figure, styled
 from offdiag.stats.bootstrap import MOST_RESAMPLES
 

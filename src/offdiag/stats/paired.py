@@ -1,4 +1,4 @@
-"""Paired differences of two learners on the same items: intervals, tests, Holm's correction, and power."""
+"""Paired differences of two learners on the same items: intervals, tests, Holm's correction, equivalence, and power."""
 
 import math
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offdiag.stats.intervals import FloatArray, normal_quantile
+from offdiag.stats.intervals import Estimate, FloatArray, normal_quantile
 
 
 class PairedDifference(NamedTuple):
@@ -162,3 +162,29 @@ def _tango_upper(b: float, c: float, n: float, z: float) -> float:
 
     start = (b - c) / n + 1e-12  # the estimate itself is a second root where nothing disagrees
     return float(brentq(excess, start, 1.0, xtol=1e-12)) if start < 1 else 1.0
+
+
+def smallest_margin(at_90: Estimate) -> float:
+    """Return the smallest margin within which a difference is shown to lie, at 5 %; NaN where there is no interval.
+
+    Two one-sided tests (Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657) show at 5 % that a
+    difference lies within ± a margin where its 90 % interval does. So one number answers for every margin: the learners
+    are equivalent for each that is larger.
+
+    Args:
+        at_90: the difference with its interval at level 0.90.
+    """
+    if math.isnan(at_90.low) or math.isnan(at_90.high):
+        return math.nan
+    return max(abs(at_90.low), abs(at_90.high))
+
+
+def equivalent(at_90: Estimate, margin: float) -> bool:
+    """Return whether the difference is shown to lie within ± ``margin`` at 5 %.
+
+    Raises:
+        ValueError: ``margin`` is not above 0.
+    """
+    if not margin > 0:
+        raise ValueError(f"margin = {margin}: expected a number above 0, for example 0.05 for five points")
+    return smallest_margin(at_90) < margin

@@ -17,7 +17,7 @@ from offdiag.stats import (
     item_counts,
     seed_counts,
 )
-from offdiag.stats.bands import simultaneous_band
+from offdiag.stats.bootstrap import simultaneous_band
 from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
 from offdiag.stats import FloatArray
 from offdiag.stats.bootstrap import seeds_and_items_ends
-from offdiag.stats.equivalence import smallest_margin
 from offdiag.stats.learner_difference import difference_of_replicates
+from offdiag.stats.paired import smallest_margin
 from offdiag.stats.replicated import mean_of_replicates
 from offdiag.studies.world_map.analyses.answers import answer_grid, answers_by_cell, as_array
 from offdiag.studies.world_map.analyses.city_cells import (
