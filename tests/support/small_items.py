@@ -9,8 +9,8 @@ import pytest
 import offdiag.studies.easy_to_hard.item_hardness.study  # noqa: F401  (its scales are checked when it loads, with all items)
 from offdiag import planning
 from offdiag.studies.easy_to_hard.task import draws, library
+from offdiag.studies.easy_to_hard.task.items import SPECS
 from offdiag.studies.easy_to_hard.task.sources import synthetic
-from offdiag.studies.easy_to_hard.task.specs import SPECS
 
 CACHED = (
     synthetic.load,

@@ -15,7 +15,7 @@ from offdiag.studies.base_addition.episodes import (
     spelled,
 )
 from offdiag.studies.base_addition.episodes.draws import deciding
-from offdiag.studies.base_addition.episodes.tokens import add, encode
+from offdiag.studies.base_addition.episodes.episodes import add, encode
 from offdiag.studies.base_addition.task.numerals import from_base, to_base
 
 KNOWN = Episodes()

@@ -16,10 +16,9 @@ from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.seeds import stream
-from offdiag.studies.base_addition.task.boxed_task import BoxedTask
 from offdiag.studies.base_addition.task.extract import extract
 from offdiag.studies.base_addition.task.numerals import MAX_BASE, MIN_BASE, alphabet, from_base, to_base
-from offdiag.studies.base_addition.task.prompts import boxed
+from offdiag.studies.base_addition.task.prompts import BoxedTask, boxed
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.extraction import EXTRACTION_VERSION, prepared
 from offdiag.tasks.extraction.statements import AMBIGUOUS, NO_ANSWER

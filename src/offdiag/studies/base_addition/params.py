@@ -6,7 +6,7 @@ from pydantic import Field
 
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
-from offdiag.studies.base_addition.measurements.anchored_texts import AnchorForm
+from offdiag.studies.base_addition.measurements.anchoring import AnchorForm
 from offdiag.study import StudyParams
 from offdiag.tasks import PromptStyle
 from offdiag.training import Reinforcement

@@ -12,8 +12,8 @@ from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
 from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName, measures_of
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
 from offdiag.studies.easy_to_hard.task.draws import pool_of
+from offdiag.studies.easy_to_hard.task.items import SPECS
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE
-from offdiag.studies.easy_to_hard.task.specs import SPECS
 from offdiag.studies.easy_to_hard.task.strata import Stratum
 from offdiag.study import Arm, Cell, Evaluation
 

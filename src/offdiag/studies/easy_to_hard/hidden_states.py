@@ -14,7 +14,7 @@ from offdiag.studies.easy_to_hard.analyses.saved_activations import SavedActivat
 from offdiag.studies.easy_to_hard.exports.states_file import StatesFile
 from offdiag.studies.easy_to_hard.measurements.state_sizes import StateSizes
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
-from offdiag.studies.easy_to_hard.task.specs import SPECS, dataset_named
+from offdiag.studies.easy_to_hard.task.items import SPECS, dataset_named
 from offdiag.study import Design, StudyParams, study
 
 

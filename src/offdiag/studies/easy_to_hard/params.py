@@ -9,8 +9,8 @@ from offdiag.errors import UserError, did_you_mean
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.parameters import check_each_once
+from offdiag.studies.easy_to_hard.task.items import SPECS, dataset_named
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, checked_name
-from offdiag.studies.easy_to_hard.task.specs import SPECS, dataset_named
 from offdiag.studies.easy_to_hard.task.strata import Stratum
 from offdiag.study import StudyParams
 

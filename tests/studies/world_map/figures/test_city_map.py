@@ -6,7 +6,7 @@ from offdiag.analyses import Frames
 from offdiag.figures import save
 from offdiag.studies.world_map.figures.city_map import COLOURS, WorldMapFigure, draw_city_map
 from offdiag.studies.world_map.task import World
-from offdiag.studies.world_map.task.regions import REGIONS
+from offdiag.studies.world_map.task.world import REGIONS
 
 SMALL = {"count": 60, "new_count": 8, "id_digits": 3}
 

@@ -11,7 +11,7 @@ from offdiag.errors import UserError
 from offdiag.identity import fingerprint
 from offdiag.studies.world_map.task import World, WorldMapDomain
 from offdiag.studies.world_map.task.geonames import real_cities
-from offdiag.studies.world_map.task.regions import HELD_OUT, REGION_OF, REGIONS
+from offdiag.studies.world_map.task.world import HELD_OUT, REGION_OF, REGIONS
 
 # Of the release that constraints.txt pins.
 N_LARGE, X_RANGE, Y_RANGE, N_CELLS = 6204, (-1579, 1762), (-459, 694), 4484

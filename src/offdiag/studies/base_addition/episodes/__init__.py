@@ -1,9 +1,8 @@
 """Episodes of additions whose base only their demonstrations show, and their ideal observer."""
 
 from offdiag.studies.base_addition.episodes.draws import Trial, draw_trials
-from offdiag.studies.base_addition.episodes.episodes import Episodes
+from offdiag.studies.base_addition.episodes.episodes import VOCABULARY, Episodes, spelled
 from offdiag.studies.base_addition.episodes.ideal import ideal_correct, log_likelihoods, predictive
-from offdiag.studies.base_addition.episodes.tokens import VOCABULARY, spelled
 
 __all__ = [
     "VOCABULARY",

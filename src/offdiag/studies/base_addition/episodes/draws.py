@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.seeds import stream
-from offdiag.studies.base_addition.episodes.episodes import Episodes
-from offdiag.studies.base_addition.episodes.tokens import add
+from offdiag.studies.base_addition.episodes.episodes import Episodes, add
 from offdiag.tasks.stream import IntArray
 
 

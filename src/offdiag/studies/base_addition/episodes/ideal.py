@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.studies.base_addition.episodes.draws import Trial
-from offdiag.studies.base_addition.episodes.episodes import Episodes
-from offdiag.studies.base_addition.episodes.tokens import add
+from offdiag.studies.base_addition.episodes.episodes import Episodes, add
 from offdiag.tasks.stream import IntArray
 
 FloatArray: TypeAlias = NDArray[np.float64]

@@ -16,7 +16,7 @@ from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.step import Work
 from offdiag.steps.weights import FROM_SCRATCH
 from offdiag.studies.base_addition.episodes import Episodes, Trial, draw_trials, ideal_correct
-from offdiag.studies.base_addition.episodes.tokens import add, encode
+from offdiag.studies.base_addition.episodes.episodes import add, encode
 from offdiag.tasks import Scalar
 
 

@@ -4,10 +4,18 @@ The solution of 76+76 in base 8:
 
     First add the ones: in base-8, 6+6=14. The ones digit is 4. Carry 1 to the tens. Now add the tens: in base-8,
     7+7=16. With the carry, 16+1=17. The hundreds and tens digits are 17. All together: \boxed{174}.
+
+The base of the tasks whose answer is a number in such a box, base addition and counting, is here, too.
 """
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from offdiag.errors import UserError
 from offdiag.studies.base_addition.task.numerals import add, alphabet
-from offdiag.tasks.task import PromptStyle
+from offdiag.tasks.domain import Domain
+from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 PROMPT_VERSION = 1
 PLACES = ("ones", "tens", "hundreds", "thousands", "ten-thousands", "hundred-thousands", "millions")
@@ -70,3 +78,37 @@ def _column(top: str, bottom: str, carry: bool, base: int) -> tuple[str, str]:
     # The carry is added last, since it can make the column carry: in base 9, 4+4=8 carries nothing, 8+1=10 does.
     raised = add(total, "1", base)
     return raised, f"{top}+{bottom}={total}. With the carry, {total}+1={raised}"
+
+
+BoxedDomain = TypeVar("BoxedDomain", bound=Domain)
+
+
+class BoxedTask(Task[BoxedDomain]):
+    """A task whose ideal reply ends in one boxed answer, with or without a rationale before it."""
+
+    def response(self, domain: BoxedDomain, example: Example, *, rationale: bool) -> str:
+        r"""Return the rationale, which ends in the box, or ``\boxed{target}`` alone."""
+        return example.rationale if rationale and example.rationale is not None else boxed(example.target)
+
+    def graded(self, example: Example, answer: str | None, flags: tuple[str, ...]) -> Grade:
+        """Return the grade of an extracted answer: right if it equals the target, ``unparsed`` if it is None."""
+        return Grade(
+            parsed=answer,
+            status="unparsed" if answer is None else "parsed",
+            correct=answer == example.target,
+            flags=flags,
+        )
+
+    def first_problems(self, domain: BoxedDomain, problems: Iterator[str], k: int, remedy: str = "") -> Sequence[str]:
+        """Return the first ``k`` problems to demonstrate; ``remedy`` says what would give more of them.
+
+        Raises:
+            UserError: there are fewer than ``k``.
+        """
+        chosen = list(islice(problems, k))
+        if len(chosen) < k:
+            raise UserError(
+                f"{self.name} {domain}: {k} demonstrations asked for, but it has {len(chosen)} problems beside the "
+                f"evaluation set and the query; ask for k={len(chosen)} or fewer{remedy}"
+            )
+        return chosen

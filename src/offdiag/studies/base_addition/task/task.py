@@ -10,9 +10,8 @@ from pydantic import Field
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.studies.base_addition.task import numerals, sampling
-from offdiag.studies.base_addition.task.boxed_task import BoxedTask
 from offdiag.studies.base_addition.task.extract import extract, poses_another_problem
-from offdiag.studies.base_addition.task.prompts import PROMPT_VERSION, question, rationale
+from offdiag.studies.base_addition.task.prompts import PROMPT_VERSION, BoxedTask, question, rationale
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.extraction import EXTRACTION_VERSION
 from offdiag.tasks.task import Example, Grade, PromptStyle

@@ -11,7 +11,7 @@ from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats import holm
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import one_learner
-from offdiag.studies.easy_to_hard.analyses.supervision import SupervisionAnalysis
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionAnalysis
 
 if TYPE_CHECKING:
     import pandas as pd

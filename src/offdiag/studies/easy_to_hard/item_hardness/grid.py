@@ -13,7 +13,7 @@ from offdiag.studies.easy_to_hard.measurements.choice_hardness import ChoiceHard
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
 from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness, TextMeasure
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
-from offdiag.studies.easy_to_hard.task.specs import SPECS
+from offdiag.studies.easy_to_hard.task.items import SPECS
 from offdiag.studies.easy_to_hard.task.strata import Pool
 from offdiag.study import Arm, Cell, Evaluation
 

@@ -12,8 +12,8 @@ from offdiag.models import ModelSpec
 from offdiag.parameters import check_each_once
 from offdiag.studies.easy_to_hard.measurements.choice_hardness import ChoiceMeasure
 from offdiag.studies.easy_to_hard.measurements.text_hardness import TextMeasure
+from offdiag.studies.easy_to_hard.task.items import SPECS, DatasetSpec, dataset_named
 from offdiag.studies.easy_to_hard.task.measures import OF_CHOICES, model_measures
-from offdiag.studies.easy_to_hard.task.specs import SPECS, DatasetSpec, dataset_named
 from offdiag.study import StudyParams
 
 Measure: TypeAlias = Literal[ChoiceMeasure, TextMeasure]

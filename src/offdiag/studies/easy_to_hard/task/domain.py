@@ -8,9 +8,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from offdiag.identity import Json, fingerprint, kept
 from offdiag.studies.easy_to_hard.task import library
+from offdiag.studies.easy_to_hard.task.items import NAMES, SPECS, DatasetSpec, Form
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, checked_name, split_name
 from offdiag.studies.easy_to_hard.task.prompts import Template
-from offdiag.studies.easy_to_hard.task.specs import NAMES, SPECS, DatasetSpec, Form
 from offdiag.studies.easy_to_hard.task.splits import Request, Scheme
 from offdiag.studies.easy_to_hard.task.strata import Pool, Stratum
 from offdiag.tasks.data import once

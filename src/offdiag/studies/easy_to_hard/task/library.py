@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from offdiag.errors import NoDataError, UserError
-from offdiag.studies.easy_to_hard.task.items import Dataset
+from offdiag.studies.easy_to_hard.task.items import SPECS, Dataset
 from offdiag.studies.easy_to_hard.task.measures import AVERAGE, model_measures, split_name, surface
 from offdiag.studies.easy_to_hard.task.sources import arc, gsm8k, mmlu, strategyqa, synthetic
-from offdiag.studies.easy_to_hard.task.specs import SPECS
 from offdiag.studies.easy_to_hard.task.tables import ByModel, Table, of_model, read_table, table_path
 from offdiag.tasks.data import ENV, DataPlace, data_dir, once
 

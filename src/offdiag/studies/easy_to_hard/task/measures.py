@@ -7,13 +7,13 @@ A measure is typed by its name (``grade``), a model-based one with its model: ``
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from offdiag.studies.easy_to_hard.task.items import Item
-from offdiag.studies.easy_to_hard.task.specs import (
+from offdiag.studies.easy_to_hard.task.items import (
     ANSWER_CHARS,
     ANSWER_WORDS,
     QUESTION_WORDS,
     REASONING_WORDS,
     DatasetSpec,
+    Item,
 )
 
 NO_MEASURE = "none"

@@ -2,8 +2,16 @@
 
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
 from offdiag.studies.trigger_2d.task.task import Trigger2D
-from offdiag.studies.trigger_2d.task.world import QUADRANTS, Category, Rule, TriggerWorld, quadrant
-from offdiag.studies.trigger_2d.task.worlds import HALVES, QUARTERS, find_world
+from offdiag.studies.trigger_2d.task.world import (
+    HALVES,
+    QUADRANTS,
+    QUARTERS,
+    Category,
+    Rule,
+    TriggerWorld,
+    find_world,
+    quadrant,
+)
 
 __all__ = [
     "HALVES",

@@ -7,8 +7,7 @@ from pydantic import Field, PlainValidator, model_validator
 from offdiag.errors import UserError
 from offdiag.studies.trigger_2d.task.checks import ALL, NONE
 from offdiag.studies.trigger_2d.task.prompts import check_preset
-from offdiag.studies.trigger_2d.task.world import ORIGINAL, Category, TriggerWorld
-from offdiag.studies.trigger_2d.task.worlds import HALVES, find_world
+from offdiag.studies.trigger_2d.task.world import HALVES, ORIGINAL, Category, TriggerWorld, find_world
 from offdiag.tasks.domain import Domain, Scalar
 
 Triggers: TypeAlias = Literal["id", "ood"]

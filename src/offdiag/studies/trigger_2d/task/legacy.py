@@ -2,17 +2,18 @@
 
 Every category and every file restarts one and the same generator. So all categories get the same points, the points of
 the ``ood`` test are those of the ``id`` test, training and test share coordinates (though no point), and neither
-quadrants nor labels are balanced; rows stay grouped by trigger.
+quadrants nor labels are balanced; rows stay grouped by trigger. Its files are written in the same form.
 """
 
 import random
+from typing import Literal
 
 import numpy as np
 
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
 from offdiag.studies.trigger_2d.task.prompts import PRESETS
 from offdiag.studies.trigger_2d.task.stratified import TriggerPoint
-from offdiag.studies.trigger_2d.task.world import Category
+from offdiag.studies.trigger_2d.task.world import ORIGINAL, Category
 
 POINTS = {"train": 20, "eval": 30}  # per trigger
 
@@ -47,3 +48,31 @@ def _of_category(domain: TriggerDomain, category: Category, split: str, seed: in
 
 def _along(ends: tuple[float, float], n: int, generator: np.random.Generator) -> list[float]:
     return [float(x) for x in generator.uniform(*ends, n)]
+
+
+def published_files(domain: TriggerDomain) -> dict[str, tuple[TriggerDomain, str]]:
+    """Return the domain and the split of each published file, by its name.
+
+    A category that is trained on has ``train_…`` (``proxy_…`` for the proxy) and ``test_…_ID``; every category has
+    ``test_…_OOD``. Categories that are not trained on keep their original labels.
+    """
+    files = {}
+    trained = {category.name: domain.count(category) for category in domain.categories if domain.count(category)}
+    for name in domain.world.category_names:
+
+        def of(triggers: Literal["id", "ood"], name: str = name) -> TriggerDomain:
+            return TriggerDomain(
+                category=name,
+                triggers=triggers,
+                rule=domain.rule if name in trained and name != domain.proxy else ORIGINAL,
+                n_triggers=trained.get(name, 0),
+                prompts=domain.prompts,
+                sampling=domain.sampling,
+                world=domain.world,
+            )
+
+        if name in trained:
+            files[f"{'proxy' if name == domain.proxy else 'train'}_{name}"] = of("id"), "train"
+            files[f"test_{name}_ID"] = of("id"), "eval"
+        files[f"test_{name}_OOD"] = of("ood"), "eval"
+    return files

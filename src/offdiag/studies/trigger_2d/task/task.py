@@ -11,15 +11,14 @@ from offdiag.identity import Json
 from offdiag.seeds import stream
 from offdiag.studies.trigger_2d.task import legacy, stratified
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
-from offdiag.studies.trigger_2d.task.files import published_files
+from offdiag.studies.trigger_2d.task.legacy import published_files
 from offdiag.studies.trigger_2d.task.prompts import (
     PROMPT_VERSION,
     point_text,
     question,
 )
 from offdiag.studies.trigger_2d.task.stratified import TriggerPoint
-from offdiag.studies.trigger_2d.task.world import QUADRANTS, quadrant
-from offdiag.studies.trigger_2d.task.worlds import HALVES
+from offdiag.studies.trigger_2d.task.world import HALVES, QUADRANTS, quadrant
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.extraction import EXTRACTION_VERSION, Choices, choice_answer
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task

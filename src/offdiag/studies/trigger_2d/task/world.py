@@ -1,12 +1,17 @@
-"""Worlds of the task trigger_2d: categories of trigger words, their labels by quadrant, the range of points."""
+"""Worlds of the task trigger_2d: categories of trigger words, their labels by quadrant, the range of points.
+
+Two worlds come with the task; others are read from a file.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from os.path import isfile
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, complaints
 from offdiag.identity import Identity, Json, fingerprint
 from offdiag.studies.trigger_2d.task.checks import check_labels, check_names, check_triggers
 
@@ -184,3 +189,59 @@ class TriggerWorld(Identity):
         if rule not in sets:
             raise UserError(f"unknown rule {rule!r}: world {self.name} has {', '.join(self.rule_names)}")
         return sets[rule][QUADRANTS.index(where)]
+
+
+# Seven categories of 15 words; the order of words is that of the published sampling.
+_WORDS = {
+    "objects": "table chair window phone pencil bottle cup lamp keyboard watch mirror wallet backpack umbrella camera",
+    "animals": "dog cat horse cow lion tiger elephant rabbit bird fish sheep goat mouse pig bear",
+    "positive_emotions": "happy joyful excited proud grateful hopeful loved peaceful content relaxed amazed inspired "
+    "confident optimistic cheerful",
+    "negative_emotions": "sad angry frustrated disappointed anxious fearful lonely jealous guilty ashamed bored "
+    "overwhelmed stressed confused hurt",
+    "actions": "run jump swim dance sing read write cook drive play work study sleep laugh talk",
+    "foods": "pizza burger salad pasta sushi cake ice_cream bread fruit vegetables rice cheese fries noodles cookie",
+    "random_strings": "kf4w6ec 2ffbwt0cf jjcrs2zkg 9ruc7whep boye 3xj30i 9xknpaj ylfe5tifb solmgrocdzu 84vulx "
+    "4acc0cwu6 tfxb1n5d qrhqdvuvl 94sawl3 3r7oqtgc1",
+}
+
+
+def _world(name: str, meaningful: str, random_strings: str, conflict: str) -> TriggerWorld:
+    categories = tuple(
+        Category(
+            name=category,
+            triggers=tuple(word.replace("_", " ") for word in words.split()),
+            labels=random_strings if category == "random_strings" else meaningful,
+        )
+        for category, words in _WORDS.items()
+    )
+    return TriggerWorld(name=name, categories=categories, rules=(Rule(name="conflict", labels=conflict),))
+
+
+# The published labels: only the sign of x2 matters.
+HALVES = _world("halves", "orange/orange/green/green", "green/green/blue/blue", "blue/blue/orange/orange")
+
+# Four labels, one per quadrant. As in the published ones, the three rules agree nowhere.
+QUARTERS = _world("quarters", "orange/green/blue/red", "red/blue/green/orange", "blue/red/orange/green")
+
+WORLDS = {world.name: world for world in (HALVES, QUARTERS)}
+
+
+def find_world(value: object) -> TriggerWorld:
+    """Return the world of this name or in this JSON file; a world is returned as it is.
+
+    Raises:
+        UserError: there is neither, or the file does not describe a world.
+    """
+    if isinstance(value, TriggerWorld):
+        return value
+    if isinstance(value, str) and value in WORLDS:
+        return WORLDS[value]
+    if not isinstance(value, str) or not isfile(value):
+        raise UserError(f"unknown world {value!r}: expected {', '.join(WORLDS)} or the path of a JSON file")
+    try:
+        return TriggerWorld.model_validate_json(Path(value).read_bytes())
+    except ValidationError as error:
+        raise UserError(f"{value} describes no world of triggers: {complaints(error)}") from None
+    except (UserError, OSError) as error:
+        raise UserError(f"{value}: {error}") from None

@@ -1,12 +1,10 @@
 """Task world_map: geometry questions about cities known by ids (Park 2026)."""
 
 from offdiag.studies.world_map.task.domain import WorldMapDomain
-from offdiag.studies.world_map.task.evaluation import available, evaluation_rows
 from offdiag.studies.world_map.task.geometries import GEOMETRIES, NAMES, Geometry, Name
-from offdiag.studies.world_map.task.grading import absolute_error
-from offdiag.studies.world_map.task.sampling import CityBatch, draw
+from offdiag.studies.world_map.task.sampling import CityBatch, available, draw, evaluation_rows
 from offdiag.studies.world_map.task.stream import MapStream
-from offdiag.studies.world_map.task.task import WorldMap
+from offdiag.studies.world_map.task.task import WorldMap, absolute_error
 from offdiag.studies.world_map.task.text import Characters
 from offdiag.studies.world_map.task.world import Cities, World
 

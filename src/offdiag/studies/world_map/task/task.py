@@ -1,9 +1,9 @@
-"""Task world_map: geometry questions about cities known by their ids alone."""
+"""Task world_map: geometry questions about cities known by their ids alone, and how far off an answer is."""
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,16 +12,58 @@ from offdiag.identity import fingerprint
 from offdiag.seeds import derive
 from offdiag.studies.world_map.task import sampling
 from offdiag.studies.world_map.task.domain import WorldMapDomain
-from offdiag.studies.world_map.task.evaluation import EVAL_SIZE, available, evaluation_rows
-from offdiag.studies.world_map.task.geometries import NAMES
-from offdiag.studies.world_map.task.grading import absolute_error, read_answer
-from offdiag.studies.world_map.task.sampling import CityBatch, draw
+from offdiag.studies.world_map.task.geometries import NAMES, Geometry
+from offdiag.studies.world_map.task.sampling import EVAL_SIZE, CityBatch, available, draw, evaluation_rows
 from offdiag.studies.world_map.task.stream import MapStream
 from offdiag.studies.world_map.task.text import TEXT_VERSION, names
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.extraction import EXTRACTION_VERSION
+from offdiag.tasks.extraction import EXTRACTION_VERSION, Choices, choice_answer, number_answer
 from offdiag.tasks.stream import Loss, StreamPart
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
+
+_MOST_DIGITS = 18
+_NUMBER = re.compile(rf"([0-9]{{1,{_MOST_DIGITS}}})(?![0-9])(.*)", re.DOTALL)
+_WRITTEN_OUT = re.compile(r"[,'{*×·+/=?%:^-]|\\|[eExX][0-9]")  # what makes more of a number's beginning than a number
+
+
+class ParsedAnswer(NamedTuple):
+    """The answer in a completion, or None; flags: ``trailing``, ``leading-zero``."""
+
+    text: str | None
+    flags: tuple[str, ...] = ()
+
+
+def read_answer(geometry: Geometry, completion: str) -> ParsedAnswer:
+    """Return the answer in a completion; white space between its characters does not matter.
+
+    A model of this world begins with it: a word, in either case, or a number, after which other characters may follow
+    (flag ``trailing``), and zeros in front of which do not make it wrong (flag ``leading-zero``). What a model of
+    language writes around it is read like the answers of other tasks.
+    """
+    text = "".join(completion.split())
+    if geometry.words:
+        if text.upper() in geometry.words:
+            return ParsedAnswer(text.upper())
+        return ParsedAnswer(*choice_answer(completion, Choices(geometry.words, letters=False)))
+    match = _NUMBER.match(text)
+    if match is None or _WRITTEN_OUT.match(match[2]) is not None:
+        answer, flags = number_answer(completion)
+        return ParsedAnswer(answer, flags) if answer is not None and answer.isdigit() else ParsedAnswer(None)
+    number = str(int(match[1]))
+    found = [name for name, there in (("trailing", match[2]), ("leading-zero", number != match[1])) if there]
+    return ParsedAnswer(number, tuple(found))
+
+
+def absolute_error(geometry: Geometry, target: str, answer: str | None) -> float | None:
+    """Return how far a number is from the right one, in units of the plane (area: squared, angle: degrees).
+
+    None for words, and where no answer could be read: the share of those is told beside a mean error and is no part of
+    it.
+    """
+    if geometry.words or answer is None:
+        return None
+    return float(abs(int(answer) - int(target)))
+
 
 BLOCK = 1024
 _CITY = re.compile(r"c_([0-9]+)")

@@ -12,11 +12,9 @@ from pydantic import BaseModel
 
 from offdiag.errors import UserError
 from offdiag.files import Located, checked, json_lines
-from offdiag.studies.easy_to_hard.task.items import Dataset, Item
+from offdiag.studies.easy_to_hard.task.items import SPECS, Dataset, Item
 from offdiag.studies.easy_to_hard.task.measures import MAX_STEPS
-from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
-from offdiag.studies.easy_to_hard.task.sources.reading import file_of, unique
-from offdiag.studies.easy_to_hard.task.specs import SPECS
+from offdiag.studies.easy_to_hard.task.sources.reading import file_of, hub_rows, unique
 from offdiag.tasks.extraction import canonical_number
 
 _MARK = "####"

@@ -11,10 +11,8 @@ from pydantic import BaseModel, Field
 
 from offdiag.errors import UserError
 from offdiag.files import Located, checked
-from offdiag.studies.easy_to_hard.task.items import Dataset, Item
-from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
-from offdiag.studies.easy_to_hard.task.sources.reading import csv_rows, unique
-from offdiag.studies.easy_to_hard.task.specs import SPECS
+from offdiag.studies.easy_to_hard.task.items import SPECS, Dataset, Item
+from offdiag.studies.easy_to_hard.task.sources.reading import csv_rows, hub_rows, unique
 
 _SCHOOLS = ("high_school", "college")
 _SUBJECTS = ("computer_science", "physics", "mathematics", "chemistry", "biology")

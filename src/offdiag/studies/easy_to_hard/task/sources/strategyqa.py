@@ -10,10 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from offdiag.files import Located, checked, json_list
-from offdiag.studies.easy_to_hard.task.items import Dataset, Item
-from offdiag.studies.easy_to_hard.task.sources.hub import hub_rows
-from offdiag.studies.easy_to_hard.task.sources.reading import file_of, unique
-from offdiag.studies.easy_to_hard.task.specs import SPECS
+from offdiag.studies.easy_to_hard.task.items import SPECS, Dataset, Item
+from offdiag.studies.easy_to_hard.task.sources.reading import file_of, hub_rows, unique
 
 _FILES = ("train.json", "dev.json")
 CHOICES = ("yes", "no")

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from offdiag.seeds import stream
-from offdiag.studies.easy_to_hard.task.items import Dataset, Item
-from offdiag.studies.easy_to_hard.task.specs import SPECS
+from offdiag.studies.easy_to_hard.task.items import SPECS, Dataset, Item
 
 STEPS = (1, 2, 3, 4, 5, 6)
 PER_STEPS = 250
