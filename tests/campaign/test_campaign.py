@@ -39,5 +39,5 @@ def test_the_campaign(tmp_path: Path, tiny_model: Path) -> None:
         ["offdiag.models.lm", "offdiag.training.supervised", "offdiag.training.pretraining"]
     )
     campaign = Campaign(partial(trained_plan, tiny_model), tmp_path, processes, random.Random(SEED))
-    rounds = {"kills": 40, "power_cuts": 60, "corruptions": 300, "runners": 15}
+    rounds = {"kills": 40, "power_cuts": 60, "corruptions": 400, "runners": 15}
     run(campaign, **{what: max(1, round(n * SCALE)) for what, n in rounds.items()})

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from offdiag.lease import lease
-from offdiag.manifest import manifest_of
 from offdiag.store import Store
-from offdiag.store.finished import OF_THE_STORE
 from offdiag.store.housekeeping import folders
 from support.cli_types import Finished, Said, cells
+from support.tiny_study import list_again
 
 Offdiag = Callable[..., Said]
 Mistake = Callable[..., str]
@@ -134,8 +133,7 @@ def answer_otherwise(folder: Path) -> None:
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
     records[0]["completion"] = "own"
     (folder / "records.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in records))
-    result = json.loads((folder / "result.json").read_text())
-    (folder / "result.json").write_text(json.dumps({**result, "files": manifest_of(folder, OF_THE_STORE)}))
+    list_again(folder)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "link", "pipe", "identity"])

@@ -12,6 +12,7 @@ from offdiag.errors import UserError
 from offdiag.python_files import only_files
 from offdiag.tasks.files.function import GraderFunction
 from support.cli_types import Finished, Said, cells
+from support.tiny_study import write_result
 
 Offdiag = Callable[..., Said]
 Mistake = Callable[..., str]
@@ -26,7 +27,7 @@ def rename_study(folder: Path, study: object) -> None:
     path.write_text(json.dumps({**cell, "origin": {**cell["origin"], "study": str(study)}}) + "\n")
     result = json.loads((folder / "result.json").read_text())
     del result["files"]  # as whoever makes such a store would see to
-    (folder / "result.json").write_text(json.dumps(result))
+    write_result(folder, result)
 
 
 @pytest.mark.parametrize("name", ["evil.py", "evil.txt", "evil"])
@@ -77,7 +78,7 @@ def test_what_a_store_says_does_not_rule_the_terminal(offdiag: Offdiag, copied: 
     folder = cells(copied.store)[0]
     result = json.loads((folder / "result.json").read_text())
     result["summary"] = {f"n{EVIL}": f"4{EVIL}\nforged: line"}
-    (folder / "result.json").write_text(json.dumps(result))
+    write_result(folder, result)
     shown = offdiag("show", folder.name, "--store", copied.store)
     assert shown.out.replace("\n", "").isprintable()
     assert r"  n\x1b[2J\x1b]0;owned\x07\x9b31m\u202eevil\u2066: 4\x1b" in shown.out

@@ -11,7 +11,7 @@ from offdiag.engine import run_plan
 from offdiag.steps import Examples
 from offdiag.store import State, Store, verify
 from offdiag.studies.base_addition.task import AdditionDomain
-from support.tiny_study import answer_by_hand, contents, steps_of, tiny_plan
+from support.tiny_study import answer_by_hand, contents, steps_of, tiny_plan, write_result
 
 STEP = Examples(domain=AdditionDomain(base=8), split="eval", n=3)
 
@@ -81,17 +81,24 @@ def test_a_store_that_was_copied_is_whole(store, tmp_path):
     assert verify(other.folder(STEP)).damage == ()
 
 
+def test_a_result_whose_content_was_changed_is_damaged(store):
+    path = store.folder(STEP) / "result.json"
+    path.write_text(path.read_text().replace('"n": 2', '"n": 3'))
+    assert store.state(STEP) is State.DAMAGED
+    assert store.damage(STEP) == "result.json has another content than when it was finished"
+
+
 @pytest.mark.parametrize("files", [None, [], {"examples.jsonl": 3}, {"examples.jsonl": {}}])
 def test_a_list_of_files_that_is_none_is_damage(store, files):
     path = store.folder(STEP) / "result.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "files": files}))
+    write_result(path.parent, {**json.loads(path.read_text()), "files": files})
     assert store.state(STEP) is State.DAMAGED
 
 
 def test_a_result_of_an_earlier_version_is_taken_as_it_is(store):
     folder = store.folder(STEP)
     result = json.loads((folder / "result.json").read_text())
-    del result["files"]
+    del result["files"], result["crc32"]
     (folder / "result.json").write_text(json.dumps(result))
     (folder / "examples.jsonl").write_text("other\n")
     assert store.state(STEP, care="reading") is State.DONE

@@ -9,8 +9,8 @@ from offdiag.engine import run_plan
 from offdiag.gather import gather
 from offdiag.planning import Plan
 from offdiag.provenance import LIBRARIES, installed, mixture, note, other_versions, recording
-from offdiag.store import State, Store, read_json, write_json
-from support.tiny_study import answer_by_hand, steps_of, tiny_plan
+from offdiag.store import State, Store, read_json
+from support.tiny_study import answer_by_hand, steps_of, tiny_plan, write_result
 
 OLD, NEW = {"versions": {"torch": "2.0"}}, {"versions": {"torch": "2.1"}}
 UNKNOWN: dict[str, object] = {}
@@ -79,8 +79,8 @@ def half_old(model_stub, tmp_path) -> tuple[Plan, Store]:
     assert run_plan(plan, store).complete
     first, second = steps_of(plan, "answers")
     for step, torch in ((first, "0.1"), (second, installed()["torch"])):
-        path = store.folder(step) / "result.json"
-        write_json(path, {**read_json(path), "provenance": {"versions": {"torch": torch}}})
+        folder = store.folder(step)
+        write_result(folder, {**read_json(folder / "result.json"), "provenance": {"versions": {"torch": torch}}})
     return plan, store
 
 

@@ -13,7 +13,7 @@ from offdiag.models import ModelSpec
 from offdiag.steps import Examples
 from offdiag.store import State, Store, read_json, write_json
 from offdiag.studies.base_addition.task import AdditionDomain
-from support.tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan
+from support.tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan, write_result
 
 STEP = Examples(domain=AdditionDomain(base=8), split="eval", n=3)
 
@@ -95,7 +95,7 @@ def test_a_claim_is_given_back_when_the_block_fails(store):
 def test_a_result_of_another_identity_is_damaged(store):
     folder = finish(store, STEP)
     result = json.loads((folder / "result.json").read_text())
-    (folder / "result.json").write_text(json.dumps({**result, "fingerprint": "0" * 64}))
+    write_result(folder, {**result, "fingerprint": "0" * 64})
     assert store.state(STEP) is State.DAMAGED
     assert store.damage(STEP).startswith("result.json has fingerprint 0000000000000000, expected ")
     assert store.result(STEP) is None

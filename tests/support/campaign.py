@@ -140,7 +140,11 @@ class Campaign:
         for path in files:
             by_kind.setdefault(f"{path.parts[0]}/{path.name}" if len(path.parts) > 1 else path.name, []).append(path)
         kinds = [(paths, name) for _, paths in sorted(by_kind.items()) for name in DAMAGES]
-        kinds.remove((by_kind["store.json"], "another value"))  # a store of another version, which is refused
+        for name in (
+            "another value",
+            "another step's",
+        ):  # a store of another version, which is refused; no other has one
+            kinds.remove((by_kind["store.json"], name))
         self.draw.shuffle(kinds)
         expected = _accuracies(self.plan(), self.folder / "quiet")
         for paths, name in kinds[:rounds]:
@@ -234,10 +238,11 @@ DAMAGES: dict[str, Callable[[Path, random.Random], None]] = {
 
 
 def _namesakes(path: Path) -> list[Path]:
-    """Return the same file of other steps of the kind, or of any kind."""
+    """Return the same file of other steps of the kind, or of any kind; else the files beside it."""
     root = next(above for above in path.parents if (above / "cells").exists())
     others = [other for other in sorted(root.rglob(path.name)) if other != path]
-    return [other for other in others if other.parents[-1] == path.parents[-1]] or others or [path]
+    alike = [other for other in others if other.relative_to(root).parts[0] == path.relative_to(root).parts[0]]
+    return alike or others or [other for other in sorted(path.parent.iterdir()) if other.is_file() and other != path]
 
 
 def trained_plan(model: Path) -> Plan:

@@ -13,7 +13,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import Generations
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.store import Store, read_json, write_json
-from offdiag.store.finished import OF_THE_STORE
+from offdiag.store.finished import OF_THE_STORE, checksum
 from offdiag.studies.base_addition.task import AdditionDomain as Sums
 from offdiag.study import Arm, Cell, Design, Evaluation, Study, StudyParams
 
@@ -99,8 +99,12 @@ def answer_by_hand(
 
 def list_again(folder: Path) -> None:
     """Let the result of a step list its files as they are now, as if the step had made them so."""
-    result = read_json(folder / "result.json")
-    write_json(folder / "result.json", {**result, "files": manifest_of(folder, OF_THE_STORE)})
+    write_result(folder, {**read_json(folder / "result.json"), "files": manifest_of(folder, OF_THE_STORE)})
+
+
+def write_result(folder: Path, result: dict[str, object]) -> None:
+    """Write the result of a step as if the step had ended with it."""
+    write_json(folder / "result.json", {**result, "crc32": checksum(result)})
 
 
 def steps_of(plan: Plan, kind: str) -> list:
@@ -135,7 +139,7 @@ def _content(path: Path) -> object:
 
 def _timeless(value: object) -> object:
     if isinstance(value, dict):
-        clock = ("seconds", "finished", "files")  # the last has checksums of files that have the first in them
+        clock = ("seconds", "finished", "files", "crc32")  # the last two have checksums of what has the first in it
         return {key: _timeless(item) for key, item in value.items() if key not in clock}
     return value
 

@@ -1,5 +1,7 @@
 """What a finished step's folder says of itself, and whether that holds."""
 
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,6 +9,7 @@ from offdiag.errors import StoreError
 from offdiag.identity import fingerprint
 from offdiag.manifest import Care, damages
 from offdiag.store.json_files import read_json
+from offdiag.strict_json import dumps
 
 RESULT = "result.json"
 SET_ASIDE = "damaged.json"  # says why the result in its folder must not be used; the next run does the step again
@@ -39,10 +42,18 @@ def look_at(folder: Path, care: Care) -> Finished:
         return Finished(None, (f"{RESULT} is empty, cut off or no JSON",))
     if not isinstance(result.get("summary"), dict) or not isinstance(result.get("provenance", {}), dict):
         return Finished(None, (f"{RESULT} has no summary",))
+    if "crc32" in result and result["crc32"] != checksum(result):
+        return Finished(None, (f"{RESULT} has another content than when it was finished",))
     listed = "files" in result
     finished = (folder / RESULT).stat().st_mtime_ns
     found = damages(folder, result["files"], care, finished) if listed else _torn(folder / "cell.json")
     return Finished(result, tuple(found), listed)
+
+
+def checksum(result: Mapping[str, Any]) -> str:
+    """Return the CRC-32 of the content of a ``result.json``, which stands in it."""
+    text = dumps({name: value for name, value in result.items() if name != "crc32"}, sort_keys=True)
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def verify(folder: Path) -> Finished:

@@ -31,7 +31,7 @@ from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
 from offdiag.steps.jsonl import read_jsonl
-from offdiag.store.finished import OF_THE_STORE, RESULT, SET_ASIDE, Finished, look_at
+from offdiag.store.finished import OF_THE_STORE, RESULT, SET_ASIDE, Finished, checksum, look_at
 from offdiag.store.json_files import read_json, write_json
 
 FORMAT = 1
@@ -274,7 +274,8 @@ class Store:
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         result = {"fingerprint": step.fingerprint, "finished": finished, "summary": summary}
         result |= {"provenance": provenance} if provenance else {}
-        write_json(folder / RESULT, {**result, "files": manifest_of(folder, OF_THE_STORE)})
+        result["files"] = manifest_of(folder, OF_THE_STORE)
+        write_json(folder / RESULT, {**result, "crc32": checksum(result)})
         if "_finished" in self.__dict__:  # it has been listed, and stays true
             self._finished.setdefault((step.kind, _without_hash(folder.name)), []).append(folder)
 
