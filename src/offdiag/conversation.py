@@ -40,8 +40,12 @@ def turns_of(prompt: str) -> list[Spoken]:
 
 
 def plain(prompt: str) -> str:
-    """Return the texts of a prompt's turns, one below the other, for a model without a chat template."""
-    return "\n\n".join(turn.text for turn in turns_of(prompt))
+    """Return the texts of a prompt's turns, one below the other, for a model without a chat template.
+
+    Between two of them is a blank line, unless the first one ends its line itself.
+    """
+    *before, last = (turn.text for turn in turns_of(prompt))
+    return "".join([*(text if text.endswith("\n") else f"{text}\n\n" for text in before), last])
 
 
 def without_system(prompt: str) -> str:

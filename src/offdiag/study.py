@@ -21,7 +21,7 @@ from offdiag.models import ModelSpec
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.published import Published
 from offdiag.steps import Examples, Grades, Measurement, Normalisation, Weights
-from offdiag.tasks import Domain, PromptStyle, Scalar, get_task
+from offdiag.tasks import NamedDomain, PromptStyle, Scalar, get_task
 
 
 class StudyParams(BaseModel):
@@ -49,7 +49,7 @@ class Arm(Identity):
     tag: ClassVar[str] = "arm"
     model: ModelSpec
     method: Method
-    train: Domain | None = None
+    train: NamedDomain | None = None
     seed: int = 0
     init_from: "Arm | None" = None
     checkpoint: int | None = None
@@ -132,7 +132,7 @@ class Evaluation(Identity):
 
     tag: ClassVar[str] = "evaluation"
     added: ClassVar[frozenset[str]] = frozenset({"per", "chat"})
-    domain: Domain
+    domain: NamedDomain
     n: int = Field(ge=1)
     style: PromptStyle = "direct"
     answering: Answering = "generation"

@@ -90,7 +90,7 @@ class FineTuned(Trained):
     @property
     def response_prefix(self) -> str:
         """Text between a question and the response where the model has no chat template."""
-        return get_task(self.examples.domain.task).response_prefix
+        return get_task(self.examples.domain.task).reply_prefix(self.examples.domain)
 
     def canonical(self) -> dict[str, Json]:
         beside = {} if self.proxy is None else self.proxy.examples.worded(self.style, self.rationale)
@@ -127,7 +127,7 @@ class FineTuned(Trained):
         if self.proxy is not None:
             taught = self.proxy.examples
             worded = self._worded(taught.domain, load_examples(work.output(taught)))
-            proxy = AuxiliaryData(worded, self.proxy.strategy, get_task(taught.domain.task).response_prefix)
+            proxy = AuxiliaryData(worded, self.proxy.strategy, get_task(taught.domain.task).reply_prefix(taught.domain))
         examples = self.noised(work.output(self.examples))
         summary = fine_tune(
             self.start.spec,

@@ -107,7 +107,7 @@ class HiddenStates(Step):
                     "scores at least two: take a form of the task that has choices"
                 )
         layers = [block_of(layer, model.depth) for layer in self.layers]
-        response_prefix = get_task(self.examples.domain.task).response_prefix
+        response_prefix = get_task(self.examples.domain.task).reply_prefix(self.examples.domain)
         choices = [example.choices for example in examples]
         found = np.concatenate(model.choice_states(prompts, choices, layers, response_prefix=response_prefix))
         if np.abs(found).max() > np.finfo(np.float16).max:

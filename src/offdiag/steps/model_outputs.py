@@ -100,7 +100,7 @@ class ModelOutputs(Step):
     @property
     def response_prefix(self) -> str:
         """Text between a question and the reply where the model has no chat template."""
-        return get_task(self.examples.domain.task).response_prefix
+        return get_task(self.examples.domain.task).reply_prefix(self.examples.domain)
 
     def taught(self) -> Iterator[Examples]:
         """Yield the examples that the model was trained on or has in its context."""

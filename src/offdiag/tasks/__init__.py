@@ -3,7 +3,7 @@
 from offdiag.tasks.describe import describe
 from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.overlap import check_disjoint
-from offdiag.tasks.parsing import parse_domain
+from offdiag.tasks.parsing import NamedDomain, parse_domain
 from offdiag.tasks.published_files import write_files
 from offdiag.tasks.stream import Loss, Stream, StreamPart
 from offdiag.tasks.task import TASKS, Example, Grade, PromptStyle, Task, get_task, register, task_names
@@ -15,6 +15,7 @@ __all__ = [
     "Example",
     "Grade",
     "Loss",
+    "NamedDomain",
     "PromptStyle",
     "Scalar",
     "Stream",

@@ -97,7 +97,7 @@ def worded_identity(
         return version
 
     def rendered() -> Iterable[object]:
-        yield [task.preamble, task.separator, task.response_prefix]
+        yield [task.preamble, task.separator, task.reply_prefix(domain)]
         for example in examples():
             yield None if style is None else task.prompt(domain, example, style)
             yield None if rationale is None else task.response(domain, example, rationale=rationale)

@@ -1,13 +1,13 @@
 """Parse the text form of a domain, ``base=8,digits=2``, as people type it."""
 
 import re
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from offdiag.errors import UserError, complaints, did_you_mean
 from offdiag.tasks.domain import Domain
-from offdiag.tasks.task import Task
+from offdiag.tasks.task import Task, get_task
 
 _PAIRS = {False: re.compile(","), True: re.compile(r",(?=\s*\w+\s*=)")}
 
@@ -36,6 +36,27 @@ def parse_domain(task: Task[Any], text: str) -> Domain:
         return task.domain_type.model_validate_strings(values)
     except ValidationError as error:
         raise UserError(f"{where}: {complaints(error)}{_for_example(task)}") from None
+
+
+def named_domain(text: object) -> object:
+    """Return the domain that a text names with its task, ``base_addition:base=8``; anything else as it is.
+
+    A text without ``=`` is the value of the first parameter: ``lm_eval:arc_easy``.
+
+    Raises:
+        UserError: there is no such task, or as for :func:`parse_domain`.
+    """
+    if not isinstance(text, str):
+        return text
+    name, _, rest = text.partition(":")
+    task = get_task(name.strip())
+    if rest.strip() and "=" not in rest:
+        rest = f"{next(iter(task.domain_type.model_fields))}={rest}"
+    return parse_domain(task, rest)
+
+
+# A field of this type takes a domain, or a text such as ``lm_eval:arc_easy``.
+NamedDomain: TypeAlias = Annotated[Domain, BeforeValidator(named_domain)]
 
 
 def _check_name(task: Task[Any], name: str, where: str) -> None:

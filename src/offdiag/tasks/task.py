@@ -205,6 +205,10 @@ class Task(ABC, Generic[D]):
         """
         return frozenset(self.key(domain, example) for example in self.examples(domain, split, n, seed))
 
+    def reply_prefix(self, domain: D) -> str:
+        """Return what stands between a question and its reply where a model has no chat template."""
+        return self.response_prefix
+
     def grader_identity(self, domain: D) -> Json:
         """Return what grades depend on besides ``extractor_version``; None where that is all."""
         return None
