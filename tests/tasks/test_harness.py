@@ -214,13 +214,17 @@ def test_an_edited_document_is_another_identity_and_a_moved_file_is_not(tmp_path
             "asks no question that is answered by a choice or in writing",
         ),
         (YAML.replace("test.jsonl", "gone.jsonl"), "its data cannot be read"),
+        (
+            YAML.replace("index(answer)", "index(answer if ' 0?' in question else 7)"),
+            "word document eval-1 .Value",
+        ),
         (YAML + "gen_prefix: The answer is\n", "a reply that is begun"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(tmp_path, yaml, told):
     name = own_task(tmp_path, yaml)
     with pytest.raises(UserError, match=told) as caught:
-        TASK.size(HarnessDomain(name=name), "eval")
+        TASK.examples(HarnessDomain(name=name), "eval", 2, 0)
     assert "\n" not in str(caught.value)
 
 

@@ -171,8 +171,14 @@ class HarnessTask(Task[HarnessDomain]):
     def _example(self, domain: HarnessDomain, split: str, i: int) -> Example:
         read = _read(domain)
         document, task = read.by_split[split][i], read.task
-        problem, target = task.doc_to_text(document), task.doc_to_target(document)
-        choices = tuple(map(str, task.doc_to_choice(document))) if read.chooses else ()
+        try:
+            problem, target = task.doc_to_text(document), task.doc_to_target(document)
+            choices = tuple(map(str, task.doc_to_choice(document))) if read.chooses else ()
+        except Exception as error:
+            raise UserError(
+                f"{domain}: the task cannot word document {split}-{i} ({type(error).__name__}: {error}): mend the "
+                "document, or the templates of the task"
+            ) from error
         first = target[0] if isinstance(target, list) and target else target
         if choices:
             place = first if isinstance(first, int) else choices.index(first) if first in choices else -1
@@ -243,10 +249,13 @@ def _task(name: str) -> Any:
             manager, wanted = TaskManager(include_defaults=False), str(path)
         found = manager.load([wanted])
     except KeyError as error:
-        raise UserError(f"lm_eval:{name}: the harness has no such task; type: lm_eval ls tasks") from error
+        raise UserError(f"lm_eval:{name}: the harness has no such task; type: lm_eval ls subtasks") from error
     except Exception as error:  # (the harness and datasets raise anything)
         said = " ".join(str(error).split())[:200]
-        raise UserError(f"lm_eval:{name}: its data cannot be read ({type(error).__name__}: {said})") from error
+        raise UserError(
+            f"lm_eval:{name}: its data cannot be read ({type(error).__name__}: {said}): look at its YAML, or run this "
+            "once where the hub is reached"
+        ) from error
     if found.get("groups") or len(found["tasks"]) != 1:
         some = ", ".join(list(found["tasks"])[:3])
         raise UserError(f"lm_eval:{name} is a group: name one of its tasks, such as {some}")
