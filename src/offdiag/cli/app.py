@@ -31,6 +31,7 @@ COMMANDS = {
     "doctor": "Check this machine, the store and a model.",
     "export": "Write the files of a study that other programs read.",
     "analyse": "Analyse a table that was made elsewhere.",
+    "new": "Write a template that works, with its test.",
     "data": "Print examples of a task's domain.",
     "grade": "Grade completions from standard input.",
     "push": "Upload a trained adapter with a card that says what it is.",
