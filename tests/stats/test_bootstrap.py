@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from offdiag.stats import item_counts, percentile_ends, replicate_ends, seed_counts
-from offdiag.stats.bootstrap import replicate_spread, seeds_and_items_ends
+from offdiag.stats.bootstrap import replicate_spread, seeds_and_items_ends, seeds_and_items_mean
 from offdiag.stats.replicated import mean_of_replicates
 
 
@@ -67,3 +67,15 @@ def test_replicates_of_one_seed_give_percentiles_and_of_several_a_wider_interval
     assert low + high == pytest.approx(1.0)
     # standard error 0.1 / sqrt 3, t with 2 degrees of freedom
     assert high - 0.5 == pytest.approx(4.303 * 0.1 / np.sqrt(3), rel=2e-2)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 4])
+def test_the_p_value_of_a_mean_over_seeds_inverts_its_interval(n_seeds):
+    draw = np.random.default_rng(n_seeds)
+    by_seed = 0.1 + 0.02 * draw.standard_normal(n_seeds)
+    replicates = [value + 0.06 * draw.standard_normal(4000) for value in by_seed]
+    p_value = seeds_and_items_mean(by_seed, replicates).p_value
+    at_p = seeds_and_items_mean(by_seed, replicates, level=1 - p_value)
+    assert min(abs(at_p.low), abs(at_p.high)) < 0.002
+    far = seeds_and_items_mean(by_seed + 1, [one + 1 for one in replicates])
+    assert 0 < far.p_value < 1e-3

@@ -162,3 +162,14 @@ def test_rank_correlation_what_has_no_correlation_or_no_interval():
     three = rank_correlation([1, 2, 3], [1, 2, 3])
     assert three.value == 1
     assert math.isnan(three.low)
+
+
+@pytest.mark.parametrize("n", [5, 20, 300])
+def test_the_p_value_of_a_rank_correlation_inverts_its_interval(n):
+    draw = np.random.default_rng(n)
+    x = draw.standard_normal(n)
+    y = x / n**0.5 + draw.standard_normal(n)
+    p_value = rank_correlation(x, y).p_value
+    at_p = rank_correlation(x, y, level=1 - p_value)
+    assert min(abs(at_p.low), abs(at_p.high)) == pytest.approx(0, abs=1e-9)
+    assert np.isnan(rank_correlation(x[:3], y[:3]).p_value)

@@ -13,8 +13,7 @@ from offdiag.reporting.means import mean_of
 from offdiag.reporting.remarks import remarks_on
 from offdiag.reporting.wording import number
 from offdiag.stats import holm
-
-CLEAR = 0.05  # adjusted p below which a difference is printed bold
+from offdiag.stats.paired import CLEAR
 
 # What makes an evaluation, its domain first.
 _COLUMN = ("tested_on", "task", "split", "prompt", "answering", "per", "thinking", "template")

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import Name, stream
 from offdiag.stats.components import MeanVariance, Part, components, linear_scores, residual_share
-from offdiag.stats.intervals import Estimate, FloatArray, normal_quantile
+from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray, normal_quantile
 from offdiag.stats.replicated import accuracy
 
 MOST_RESAMPLES = 100_000  # a count of each item in each resample is held in memory
@@ -66,7 +66,13 @@ def replicate_ends(
 def seeds_and_items_ends(
     by_seed: ArrayLike, replicates: Sequence[FloatArray], level: float = 0.95
 ) -> tuple[float, float]:
-    """Return the ends of the interval of a mean over seeds of any statistic of the items, for new seeds and items.
+    """Return the ends of the interval of :func:`seeds_and_items_mean`."""
+    found = seeds_and_items_mean(by_seed, replicates, level)
+    return found.low, found.high
+
+
+def seeds_and_items_mean(by_seed: ArrayLike, replicates: Sequence[FloatArray], level: float = 0.95) -> Estimate:
+    """Return a mean over seeds of any statistic of the items, with interval and test of 0 for new seeds and items.
 
     Args:
         by_seed: ``[seeds]``, the statistic of each seed. replicates: per seed, its value in each resample of the items
@@ -74,26 +80,40 @@ def seeds_and_items_ends(
 
     The parts of the variance are those of :mod:`offdiag.stats.components`: resamples of the mean over seeds vary by
     item / n + residual / (S n), those of one seed by (item + residual) / n, and the seeds themselves by seed / S +
-    residual / (S n). Percentiles for one seed; NaN for none, and where nothing varies.
+    residual / (S n). Percentiles for one seed; ends are NaN for none, and where nothing varies.
     """
     values = np.asarray(by_seed, np.float64)
     if not len(values):
-        return math.nan, math.nan
+        return UNKNOWN
+    mean = float(values.mean())
     grid = np.stack(list(replicates))
     grid = grid[:, ~np.isnan(grid).any(axis=0)]
-    if not grid.size:
-        return math.nan, math.nan
-    if np.ptp(grid) < 1e-12 and np.ptp(values) < 1e-12:  # nothing but rounding
-        return math.nan, math.nan
+    if not grid.size or (np.ptp(grid) < 1e-12 and np.ptp(values) < 1e-12):  # nothing but rounding
+        return Estimate(mean)
     if len(values) < 2:
-        return percentile_ends(grid[0], level)
+        return Estimate(mean, *percentile_ends(grid[0], level), p_value=_percentile_p(grid[0]))
     freedom = len(values) - 1
     of_mean, of_one = float(np.var(grid.mean(axis=0))), float(np.var(grid, axis=1).mean())
     residual, share = max(0.0, of_one - of_mean) / freedom, residual_share(freedom)
     seeds = max(0.0, float(np.var(values, ddof=1)) / len(values) - share * residual)
     variance = MeanVariance((Part(seeds, freedom), Part(max(0.0, of_mean - (1 - share) * residual))))
-    half = variance.quantile(level) * math.sqrt(variance.variance)
-    return float(values.mean()) - half, float(values.mean()) + half
+    if not (error := math.sqrt(variance.variance)):
+        return Estimate(mean)
+    half = variance.quantile(level) * error
+    return Estimate(mean, mean - half, mean + half, p_value=variance.p_value(abs(mean) / error))
+
+
+def _percentile_p(replicates: FloatArray) -> float:
+    """Return the p value that inverts the percentiles; that of a normal where no replicate lies beyond 0."""
+    from scipy.special import ndtr
+
+    below, above = float(np.mean(replicates <= 0)), float(np.mean(replicates >= 0))
+    if (fewer := min(below, above)) > 0:
+        return min(1.0, 2 * fewer)
+    finite = replicates[np.isfinite(replicates)]
+    error = float(np.std(finite))
+    by_normal = 2 * float(ndtr(-abs(float(np.mean(finite))) / error)) if error > 0 else 0.0
+    return min(1 / len(replicates), max(by_normal, 1e-15))
 
 
 class StandardError(NamedTuple):

@@ -80,18 +80,24 @@ def correlation(
 
 
 def rank_correlation(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Estimate:
-    """Return Spearman's correlation of many points at which both are known (neither is NaN), without a test.
+    """Return Spearman's correlation of many points at which both are known (neither is NaN), with the test of none.
 
     The coefficient is NaN where one of the two does not vary; ties have their average rank; ``n`` counts the points.
-    The interval is that of :func:`interval_of_correlation`; both ends are NaN for fewer than four points.
+    The interval is that of :func:`interval_of_correlation`, and the p value inverts it; NaN for fewer than four points.
     """
+    from scipy.special import ndtr
+
     a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
     known = ~(np.isnan(a) | np.isnan(b))
     a, b = a[known], b[known]
     if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return Estimate(math.nan, math.nan, math.nan, int(a.size))
+    value = float(_pearson(_ranks(a), _ranks(b)))
+    if a.size < FEWEST:
+        return Estimate(value, n=int(a.size))
     low, high = interval_of_correlation(a, b, ranks=True, level=level)
-    return Estimate(float(_pearson(_ranks(a), _ranks(b))), low, high, int(a.size))
+    p_value = max(1e-15, 2 * float(ndtr(-abs(_fisher(value, a.size)) / _error_of_z(a, b, ranks=True, lost=0))))
+    return Estimate(value, low, high, int(a.size), p_value)
 
 
 def interval_of_correlation(
@@ -110,16 +116,22 @@ def interval_of_correlation(
     Args:
         ranks: whether of the ranks. lost: degrees of freedom that were taken off the points besides their mean.
     """
-    n = x.size
-    free = n - lost
-    if free < FEWEST:
+    if x.size - lost < FEWEST:
         return math.nan, math.nan
     value = float(_pearson(_ranks(x), _ranks(y)) if ranks else _pearson(x, y))
-    z = _fisher(value, n)
-    normal = math.sqrt((1 + math.tanh(z) ** 2 / 2 if ranks else 1) / (free - 3))
-    half = normal_quantile(level) * max(normal, _jackknife_error(x, y, ranks=ranks) * math.sqrt((n - 1) / (free - 1)))
+    z = _fisher(value, x.size)
+    half = normal_quantile(level) * _error_of_z(x, y, ranks=ranks, lost=lost)
     low, high = math.tanh(z - half), math.tanh(z + half)
     return (-1.0 if value <= -1 + 1e-12 else low), (1.0 if value >= 1 - 1e-12 else high)
+
+
+def _error_of_z(x: FloatArray, y: FloatArray, *, ranks: bool, lost: int) -> float:
+    """Return the standard error of Fisher's z: the larger of that of normal points and the jackknife's."""
+    n = x.size
+    free = n - lost
+    z = _fisher(float(_pearson(_ranks(x), _ranks(y)) if ranks else _pearson(x, y)), n)
+    normal = math.sqrt((1 + math.tanh(z) ** 2 / 2 if ranks else 1) / (free - 3))
+    return max(normal, _jackknife_error(x, y, ranks=ranks) * math.sqrt((n - 1) / (free - 1)))
 
 
 def _fisher(value: float, n: int) -> float:

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 
 from offdiag.stats.intervals import Estimate, FloatArray, normal_quantile
 
+CLEAR = 0.05  # adjusted p value below which a difference or correlation is drawn bold, in every table and figure
+
 
 class PairedDifference(NamedTuple):
     """The difference of two learners, first minus second, on shared items.

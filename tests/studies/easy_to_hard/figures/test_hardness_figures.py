@@ -6,6 +6,7 @@ import pytest
 
 from offdiag.analyses import StudyAnalysis
 from offdiag.errors import UserError
+from offdiag.stats import holm
 from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import AccuracyByHardness
 from offdiag.studies.easy_to_hard.analyses.measure_correlations import MeasureCorrelations
 from offdiag.studies.easy_to_hard.figures.by_hardness import ByHardness
@@ -58,8 +59,9 @@ def test_the_heat_map_has_every_pair_once_with_two_decimals():
     (image,) = axes.images
     assert image.get_clim() == (-1, 1)
     weights = {text.get_text(): text.get_weight() for text in found(axes, "coefficient")}
-    sure = (table["low"] > 0) | (table["high"] < 0)
-    assert sure.any()
+    sure = table["p_holm"] < 0.05
+    assert table["p_holm"].tolist() == holm(table["p_value"]).tolist()
+    assert 0 < sure.sum() < len(sure)
     assert list(weights.values()) == ["bold" if one else "normal" for one in sure]
 
 

@@ -9,6 +9,7 @@ from offdiag.analyses.selection import DONE
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, counted, footnote, heading, new_figure, noun, styled
+from offdiag.stats.paired import CLEAR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ class CorrelationHeatMap(StudyFigure):
     """One square per pair of measures with its coefficient and interval, below the diagonal.
 
     Attributes:
-        of: a table with ``dataset, first, second, spearman, low, high, items``, and ``state`` where some are missing.
+        of: a table with ``dataset, first, second, spearman, low, high, items, p_holm``, and ``state`` where some are missing.
         dataset: the data set to draw.
     """
 
@@ -81,7 +82,7 @@ def _square(axes: "Axes", x: int, y: int, row: dict[Any, Any]) -> None:
         axes.text(x, y, word, ha="center", va="center", fontsize=8, color=GREY, bbox=box)
         return
     ink = "white" if abs(row["spearman"]) > DARK else "black"
-    weight = "bold" if row["low"] > 0 or row["high"] < 0 else "normal"
+    weight = "bold" if row["p_holm"] < CLEAR else "normal"
     shared: dict[str, Any] = {"ha": "center", "va": "center", "color": ink, "zorder": 3}
     value = round(row["spearman"], 2) + 0.0  # no minus before 0.00
     axes.text(x, y - 0.12, f"{value:.2f}", fontsize=10, weight=weight, gid="coefficient", **shared)
@@ -96,5 +97,5 @@ def _footnote(table: "pd.DataFrame") -> str:
     return footnote(
         counted([int(done["items"].max())], "item"),
         "small: 95 % interval (Fisher's z, variance of Bonett and Wright)",
-        "bold: the interval excludes 0",
+        f"bold: p < {CLEAR}, after Holm over all squares",
     )

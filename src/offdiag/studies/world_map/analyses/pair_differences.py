@@ -7,8 +7,8 @@ import numpy as np
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
 from offdiag.analyses.transfer_matrix import SEPARATOR
-from offdiag.stats import FloatArray
-from offdiag.stats.bootstrap import seeds_and_items_ends
+from offdiag.stats import FloatArray, holm
+from offdiag.stats.bootstrap import seeds_and_items_mean
 from offdiag.studies.world_map.analyses.improvement import ArmScores, arm_scores, replicates, score_resamples
 from offdiag.studies.world_map.analyses.resamples import CityResamples
 from offdiag.studies.world_map.analyses.transfer_statistics import TransferAnalysis
@@ -26,7 +26,7 @@ class PairDifferences(TransferAnalysis):
         """Return one row per arm, pair and geometry, averaged over the seeds that have all three models.
 
         ``difference`` is ``actual - expected``; ``low, high``: its 95 % interval over items (the same for the three
-        models) and seeds. The better specialist is chosen anew in every resample, so that the interval counts the
+        models) and seeds; ``p_value`` is that of 0, and ``p_holm`` the same adjusted for all rows. The better specialist is chosen anew in every resample, so that the interval counts the
         advantage of having chosen the better of two. What is not done is a row without numbers.
 
         Raises:
@@ -45,7 +45,8 @@ class PairDifferences(TransferAnalysis):
             if len(tasks) == 2:
                 specialists = [singles.get((pair.key, task, pair.evaluated)) for task in tasks]
                 rows.append(self._row(pair, specialists, resamples))
-        return pd.DataFrame(rows)
+        table = pd.DataFrame(rows)
+        return table.assign(p_holm=holm(table["p_value"])) if rows else table
 
     def _row(self, pair: ArmScores, specialists: list[ArmScores | None], resamples: CityResamples) -> dict[str, Any]:
         planned = [single for single in specialists if single is not None]
@@ -57,11 +58,17 @@ class PairDifferences(TransferAnalysis):
             - np.max([self._replicates(single, seed, resamples) for single in planned], axis=0)
             for seed in seeds
         ]
-        low, high = seeds_and_items_ends(actual - expected, by_seed)
+        found = seeds_and_items_mean(actual - expected, by_seed)
         row = dict(zip(self.arms, pair.key, strict=True)) | {"trained": pair.trained, "evaluated": pair.evaluated}
         row |= {"taught": pair.taught, "state": _state(pair, specialists, seeds)}
         row |= {"actual": _mean(actual), "expected": _mean(expected), "difference": _mean(actual - expected)}
-        return row | {"low": low, "high": high, "n_seeds": len(seeds), "n_planned_seeds": len(pair.rows)}
+        return row | {
+            "low": found.low,
+            "high": found.high,
+            "p_value": found.p_value,
+            "n_seeds": len(seeds),
+            "n_planned_seeds": len(pair.rows),
+        }
 
     def _replicates(self, scores: ArmScores, seed: int, resamples: CityResamples) -> FloatArray:
         return replicates(scores.done[seed], resamples, self.centre, clipped=self.clipped)

@@ -9,6 +9,7 @@ from offdiag.analyses import Frames
 from offdiag.analyses.selection import DONE
 from offdiag.analyses.transfer_matrix import SEPARATOR
 from offdiag.figures.style import GREY, PALE
+from offdiag.stats.paired import CLEAR
 from offdiag.studies.world_map.analyses.improvement import HIGHEST, LOWEST, arm_scores, is_taught
 from offdiag.studies.world_map.analyses.pair_differences import PairDifferences
 from offdiag.studies.world_map.analyses.transfer_statistics import TransferAnalysis
@@ -29,7 +30,7 @@ class MatrixCell(NamedTuple):
     Attributes:
         key: values of the arm's columns. trained: geometries joined by ``+``. evaluated: the geometry asked about.
         value: NaN where nothing is done, for the reason ``state``.
-        certain: the interval leaves out 0. cut: a seed's value lies outside of 0 to 1.5 and was clipped.
+        certain: not 0 by the p value that is adjusted for all cells (Holm). cut: a seed's value lies outside of 0 to 1.5 and was clipped.
         n_seeds, n_planned_seeds: with a value, and planned.
     """
 
@@ -111,7 +112,7 @@ def draw_cell(axes: "Axes", x: float, y: float, cell: MatrixCell, which: Which) 
 
 def _of_difference(row: dict[Hashable, Any], arms: tuple[str, ...]) -> MatrixCell:
     """Return the cell of a row of the table of pair differences."""
-    certain = bool(row["low"] > 0 or row["high"] < 0)
+    certain = bool(row["p_holm"] < CLEAR)
     place = (tuple(row[name] for name in arms), row["trained"], row["evaluated"])
     return MatrixCell(*place, row["difference"], row["state"], certain, False, row["n_seeds"], row["n_planned_seeds"])
 

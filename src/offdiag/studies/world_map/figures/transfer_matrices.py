@@ -9,6 +9,7 @@ import numpy as np
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.figures.style import counted, footnote, heading, new_figure, styled
+from offdiag.stats.paired import CLEAR
 from offdiag.studies.world_map.figures.transfer_cells import (
     COLOURS,
     MatrixCell,
@@ -156,7 +157,7 @@ def _footnote(cells: Sequence[MatrixCell], which: Which) -> str:
         "T: trained",
         "±: spread over cells",
         "[ ]: 95 % interval over seeds" if max(cell.n_seeds for cell in cells) > 1 else "",
-        "bold: the interval over items (and seeds, if several) leaves out 0" if which == "difference" else "",
+        f"bold: p < {CLEAR} for items and seeds, after Holm over all cells" if which == "difference" else "",
         "*: clipped to 0 or 1.5 in a seed" if any(cell.cut for cell in cells) else "",
         per_line=4,
     )
