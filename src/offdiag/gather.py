@@ -227,7 +227,8 @@ def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
 def _clusters(plan: Plan, found: Mapping[Cell, list[dict[str, Any]]]) -> dict[Cell, list[str]]:
     """Return the cluster of each record, by cell; nothing where no example of any cell shares one.
 
-    It is the value of the column that the design names, or else the first example with the same question and answer.
+    It is the value of the column that the design names (an example without one is alone), or else the first example
+    with the same question and answer.
 
     Raises:
         UserError: the design names a column that the records of a cell lack.
@@ -242,7 +243,8 @@ def _clusters(plan: Plan, found: Mapping[Cell, list[dict[str, Any]]]) -> dict[Ce
                 if name not in record["strata"]:
                     known = ", ".join(record["strata"]) or "none"
                     raise UserError(f"clusters={name!r}: the examples of {plan.cell_names[cell]} have {known}")
-                here.append(f"{name}={record['strata'][name]}")
+                value = record["strata"][name]
+                here.append(str(record["example"]) if value is None else f"{name}={value}")
             else:
                 content = (cell.evaluation.domain.task, str(record["problem"]), str(record["target"]))
                 here.append(first.setdefault(content, str(record["example"])))

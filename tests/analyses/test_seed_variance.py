@@ -94,3 +94,21 @@ def test_examples_of_a_cluster_count_as_one():
     expected = accuracy(grid(frames, 1), clusters=[f"p{int(name[1:]) // 4}" for name in ids])
     assert estimate(one, clustered.records)[:3] == pytest.approx(expected[:3])
     assert any("10 different ones of 40" in remark for remark in remarks_on(clustered))
+
+
+def test_draws_that_do_not_differ_are_said_to_have_long_intervals():
+    """Two draws that answer alike: nobody can know from two that there is no spread."""
+    answers = {f"arm{arm}.s{seed}": [(i + arm) % 3 > 0 for i in range(40)] for arm in range(3) for seed in range(2)}
+    cells = pd.DataFrame(
+        [
+            {"cell": name, "arm": name, "first_draw": f"{name[:4]}.s0", "seed": int(name[-1]), "state": "done",
+             "method": "fine-tuning", "train": name[:4], "eval": "e", "n": 40, "n_correct": sum(right)}
+            for name, right in answers.items()
+        ]
+    )  # fmt: skip
+    records = pd.DataFrame(
+        [{"cell": name, "example": f"e{i}", "correct": one, "method": "fine-tuning"}
+         for name, right in answers.items() for i, one in enumerate(right)]
+    )  # fmt: skip
+    frames = framed(with_seed_variance(cells, records, ["method"]), records)
+    assert any("In 1 of 1 sets of learners draws differ no more than chance" in remark for remark in remarks_on(frames))

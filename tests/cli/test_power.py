@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from offdiag.cli.options import planned
+
 NUMBERS = ("power", "--items", "250", "--seeds", "4", "--accuracy", "0.6", "--gap", "0.1", "--seed-sd", "0.02")
 
 
@@ -32,8 +34,15 @@ def test_without_a_spread_of_seeds_it_says_what_it_is_about(offdiag):
         (("--items", "100", "--gap", "0.2", "--disagreement", "0.1"), "expected at least the gap"),
         (("base-addition", "--seeds", "3"), "--seeds: a study has its own; leave it out"),
         (("base-thresholds",), "asks no questions of its own (it has 1 measurement)"),
+        (("--items", "100", "--cluster-by", "passage"), "--cluster-by: of the records of a study"),
         (("base-addition",), "has no result yet; type: offdiag run base-addition --scale quick"),
     ],
 )
 def test_mistakes_are_told_in_one_line(mistake, words, says, tmp_path):
     assert says in mistake("power", *words, "--store", tmp_path / "store")
+
+
+def test_clusters_may_be_named_on_the_command_line():
+    plan = planned("base-addition", "quick", None, cluster_by="carries")
+    assert plan.design.clusters == "carries"
+    assert plan.design.cells == planned("base-addition", "quick", None).design.cells

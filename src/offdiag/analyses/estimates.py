@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from offdiag.analyses.seed_variance import clusters_of, common_variance
-from offdiag.analyses.selection import DONE, one_learner, one_per, state_of
+from offdiag.analyses.selection import DONE, one_method, one_per, state_of
 from offdiag.errors import UserError
 from offdiag.stats import Estimate, FloatArray
 from offdiag.stats.components import SeedVariance
@@ -56,7 +56,7 @@ def estimate(
     if cells.empty:
         raise UserError(f"{quantity}: no cell is selected, expected one for each seed: choose others with where=")
     one_per(cells, ("seed",), quantity)
-    one_learner(cells, quantity)
+    one_method(cells, quantity)
     n_items = int(cells["n_planned"].max())
     done = cells[(cells["state"] == DONE) & cells[quantity].notna()]
     if done.empty:

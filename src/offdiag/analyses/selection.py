@@ -91,7 +91,7 @@ def one_per(rows: "pd.DataFrame", columns: Sequence[str], who: str, advice: str 
     raise UserError(f"{who}: {len(alike)} rows are alike in {', '.join(columns)}{found}: tell them apart with {advice}")
 
 
-def one_learner(cells: "pd.DataFrame", who: str, advice: str = "where=") -> None:
+def one_method(cells: "pd.DataFrame", who: str, advice: str = "where=") -> None:
     """Check that cells are draws of one learner, of which a mean can be taken: not some trained and some untrained.
 
     :func:`select` lets the untrained model pass by a factor of training, so that it can stand beside what is trained.

@@ -10,7 +10,7 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.estimates import CellEstimate
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.seed_variance import clusters_of, seed_variances, usable
-from offdiag.analyses.selection import DONE, Where, one_learner, one_per, require, select, state_of
+from offdiag.analyses.selection import DONE, Where, one_method, one_per, require, select, state_of
 from offdiag.stats.components import SeedVariance
 from offdiag.stats.replicated import accuracy
 
@@ -101,7 +101,7 @@ def _estimate(
 ) -> CellEstimate:
     """Return the accuracy of the finished ones of ``cells`` among the answers ``asked`` in this stratum."""
     one_per(cells, ("seed",), f"arm {place}", "where= or arms=")
-    one_learner(cells, f"arm {place}", "where= or arms=")
+    one_method(cells, f"arm {place}", "where= or arms=")
     n_items = int(asked["example"].nunique())
     answers = asked[asked["cell"].isin(cells.loc[cells["state"] == DONE, "cell"])]
     n_done = int(answers["cell"].nunique())

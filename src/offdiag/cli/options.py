@@ -39,6 +39,14 @@ Prices: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--price", metavar="[NAME=]IN,OUT", help="Price of a million tokens of a model behind a server."),
 ]
+ClusterBy: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster-by",
+        metavar="COLUMN",
+        help="Column of the records, such as passage, whose examples of one value are not independent.",
+    ),
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CellName: TypeAlias = Annotated[str, typer.Argument(metavar="CELL", help="A name, part of one, or a hash.")]
 DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Device to compute on.")]
@@ -55,13 +63,19 @@ DomainText: TypeAlias = Annotated[
 ]
 
 
-def planned(study: str, scale: str, sets: list[str] | None, keyword: str | None = None) -> "Plan":
+def planned(
+    study: str, scale: str, sets: list[str] | None, keyword: str | None = None, cluster_by: str | None = None
+) -> "Plan":
     """Make the plan that the arguments of a command ask for."""
+    from dataclasses import replace
+
     from offdiag.parameters import parse_sets
     from offdiag.planning import make_plan
     from offdiag.study_files import load_study
 
     plan = make_plan(load_study(study), scale, parse_sets(sets or ()))
+    if cluster_by is not None:
+        plan = replace(plan, design=replace(plan.design, clusters=cluster_by))
     return plan if keyword is None else plan.select(keyword)
 
 

@@ -10,6 +10,7 @@ from offdiag.analyses.seed_variance import CLUSTER, SEED_COLUMNS
 from offdiag.analyses.selection import DONE
 from offdiag.stats.components import UNEQUAL
 
+FEW_DRAWS = 4  # below which intervals are too long where draws do not differ (docs/statistics.md)
 FEW = 5  # right or wrong answers, below which the coverage of an interval jumps with every answer
 
 
@@ -43,7 +44,16 @@ def _of_draws(done: pd.DataFrame) -> Iterator[str]:
     if apart.any():
         yield f"In {apart.sum()} of {len(kinds)} sets of learners draws vary differently (p < {UNEQUAL}): not pooled"
     if (kinds["seed_arms"] == 1).any():
-        yield "A learner alone of its kind has the variance of its own draws: of two or three its interval is long"
+        yield (
+            "A learner alone of its kind has the variance of its own draws: of two or three its interval is long, and "
+            "covers 90 to 99 %, not just 95 %"
+        )
+    shares, draws = kinds["seed_share"].astype(float), kinds["seed_freedom"] / kinds["seed_arms"].clip(lower=1) + 1
+    if flat := int(((shares <= 0) & (draws < FEW_DRAWS)).sum()):
+        yield (
+            f"In {flat} of {len(kinds)} sets of learners draws differ no more than chance makes them: so few draws "
+            "cannot show that there is no spread, and these intervals cover 97 to 99 %"
+        )
 
 
 def _of_one_draw(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from offdiag.cli.options import AsJson, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.options import AsJson, ClusterBy, Scale, Sets, StoreFolder, StudyName, planned
 from offdiag.cli.tables import say, show_json, show_stacked
 
 if TYPE_CHECKING:
@@ -22,12 +22,17 @@ ORIGINS = {
 
 
 def compare(
-    study: StudyName, scale: Scale = "quick", sets: Sets = None, store: StoreFolder = None, as_json: AsJson = False
+    study: StudyName,
+    scale: Scale = "quick",
+    sets: Sets = None,
+    store: StoreFolder = None,
+    cluster_by: ClusterBy = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the numbers of a study with published ones."""
     from offdiag import api
 
-    wanted = planned(study, scale, sets)
+    wanted = planned(study, scale, sets, cluster_by=cluster_by)
     frame = api.compare(wanted, store=api.open_store(store).root)
     _show(f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale}", frame, as_json=as_json)
 

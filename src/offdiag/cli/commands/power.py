@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offdiag.cli.options import AsJson, Scale, Sets, StoreFolder, planned
+from offdiag.cli.options import AsJson, ClusterBy, Scale, Sets, StoreFolder, planned
 from offdiag.cli.tables import say, show_json, show_table
 from offdiag.errors import UserError
 
 if TYPE_CHECKING:
+    from offdiag.planning import Plan
     from offdiag.stats.power import GapVariance
 
 SEEDS = (1, 2, 3, 5, 10)
@@ -37,6 +38,7 @@ def power(
     ] = None,
     alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Size of the two-sided test.")] = 0.05,
     chance: Annotated[float, typer.Option("--power", min=0.5, max=0.999, help="Chance to find the gap.")] = 0.8,
+    cluster_by: ClusterBy = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what items and seeds can resolve, and what a gap needs.
@@ -53,10 +55,11 @@ def power(
         given = {"--seeds": seeds, "--accuracy": accuracy, "--seed-sd": seed_sd, "--disagreement": disagreement}
         if extra := [name for name, value in given.items() if value is not None]:
             raise UserError(f"{extra[0]}: a study has its own; leave it out, or give --items in place of the study")
-        _of_study(
-            study, scale, sets, store, {"gap": abs(gap or 0), "power": chance, "level": 1 - alpha}, as_json=as_json
-        )
+        settings = {"gap": abs(gap or 0), "power": chance, "level": 1 - alpha}
+        _of_study(planned(study, scale, sets, cluster_by=cluster_by), store, settings, as_json=as_json)
         return
+    if cluster_by is not None:
+        raise UserError("--cluster-by: of the records of a study; give a study, or --items alone")
     from offdiag.stats.power import gap_variance
 
     seeds, accuracy, seed_sd = seeds or 1, 0.5 if accuracy is None else accuracy, seed_sd or 0.0
@@ -95,12 +98,11 @@ def _planned(
     }
 
 
-def _of_study(study: str, scale: str, sets: Any, store: Any, settings: dict[str, float], *, as_json: bool) -> None:
+def _of_study(wanted: "Plan", store: Any, settings: dict[str, float], *, as_json: bool) -> None:
     from offdiag import api
     from offdiag.analyses.precision import Precision
     from offdiag.gather import gather
 
-    wanted = planned(study, scale, sets)
     if not wanted.cells:
         raise UserError(
             f"{wanted.study.name} asks no questions of its own (it has {wanted.size}), so there is nothing to resolve; "

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, Versions, command, planned
+from offdiag.cli.options import ClusterBy, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 from offdiag.cli.tables import say
 
 
@@ -15,6 +15,7 @@ def report(
     sets: Sets = None,
     store: StoreFolder = None,
     versions: Versions = "accept",
+    cluster_by: ClusterBy = None,
     folder: Annotated[
         Path | None,
         typer.Option("--to", "-o", metavar="FOLDER", help="Folder to write to [offdiag-report/STUDY-SCALE]."),
@@ -24,7 +25,7 @@ def report(
     from offdiag.api import make_report, open_store
     from offdiag.cli.results_table import show_results
 
-    wanted, place = planned(study, scale, sets), open_store(store, versions)
+    wanted, place = planned(study, scale, sets, cluster_by=cluster_by), open_store(store, versions)
     made = make_report(wanted, place, folder)
     show_results(made.results, wanted.design.analyses)
     say("", f"Report: {made.page}")

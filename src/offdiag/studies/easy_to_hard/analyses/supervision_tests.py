@@ -7,6 +7,7 @@ import numpy as np
 
 from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.seed_variance import common_variance
 from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats import holm
 from offdiag.stats.learner_difference import learner_difference
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 COMPARISONS = {"easy - untrained": ("easy", "untrained"), "hard - easy": ("hard", "easy")}
 NUMBERS = ("first", "second", "difference", "low", "high", "p_value")
-COLUMNS = ("comparison", "state", *NUMBERS, "p_holm", "n_items", "n_draws")
+COLUMNS = ("comparison", "state", *NUMBERS, "p_holm", "n_items", "n_draws", "note")
 
 
 class SupervisionTests(SupervisionAnalysis):
@@ -27,7 +28,7 @@ class SupervisionTests(SupervisionAnalysis):
     tag: ClassVar[str] = "supervision-tests"
     terminal_columns: ClassVar[tuple[str, ...]] = (
         *("model", "learner", "eval_dataset", "eval_hardness", "comparison", "difference", "low", "high"),
-        *("p_value", "p_holm"),
+        *("p_value", "p_holm", "note"),
     )
 
     def table(self, frames: Frames) -> "pd.DataFrame":
@@ -35,8 +36,8 @@ class SupervisionTests(SupervisionAnalysis):
 
         Columns: ``by``, ``comparison``, ``state`` (``done``, or that of cells that are not), the accuracies ``first``
         and ``second`` on the items that both answered, ``difference`` (first minus second) with its 95 %
-        interval, ``p_value``, ``p_holm`` (adjusted for all tests of the table by Holm's method), ``n_items`` and
-        ``n_draws`` (of training data, of both together).
+        interval, ``p_value``, ``p_holm`` (adjusted for all tests of the table by Holm's method), ``n_items``,
+        ``n_draws`` (of training data, of both together) and a ``note`` where so few draws cannot give 95 %.
 
         Raises:
             UserError: a column is missing, two cells are the same draw, or finished cells have no such items.
@@ -57,11 +58,16 @@ class SupervisionTests(SupervisionAnalysis):
         if any(done.empty for done in parts):
             nothing = dict.fromkeys(NUMBERS, math.nan)
             state = state_of([*first["state"], *second["state"]], "not planned")
-            return {"state": state, **nothing, "n_items": 0, "n_draws": n_draws}
+            return {"state": state, **nothing, "n_items": 0, "n_draws": n_draws, "note": ""}
         grids, clusters = answer_grids(parts, frames, self.items, self.name)
         untrained = bool(parts[1][list(self.draws)].isna().all(axis=None))
         if untrained:
             grids[1] = one_learner(grids[1])
-        one, other, found = learner_difference(grids[0], grids[1], untrained=(False, untrained), clusters=clusters)
+        kinds: dict[str, Any] = {"untrained": (False, untrained), "clusters": clusters}
+        if not self.items:  # as everywhere else; of some items the variance between seeds is their own
+            kinds["pooled"] = common_variance(parts[0])
+        one, other, found = learner_difference(grids[0], grids[1], **kinds)
         numbers = dict(zip(NUMBERS, (one, other, found.value, found.low, found.high, found.p_value), strict=True))
-        return {"state": DONE, **numbers, "n_items": found.n, "n_draws": n_draws}
+        few = kinds.get("pooled") is None and not untrained and sorted(map(len, grids)) == [1, 2]
+        note = "2 draws against 1: such intervals cover 86 to 100 %" if few else ""
+        return {"state": DONE, **numbers, "n_items": found.n, "n_draws": n_draws, "note": note}

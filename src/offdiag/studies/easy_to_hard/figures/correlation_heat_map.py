@@ -24,7 +24,8 @@ class CorrelationHeatMap(StudyFigure):
     """One square per pair of measures with its coefficient and interval, below the diagonal.
 
     Attributes:
-        of: a table with ``dataset, first, second, spearman, low, high, items, p_holm``, and ``state`` where some are missing.
+        of: a table with ``dataset, first, second, spearman, low, high, items, p_holm``, and ``state`` where some are
+            missing.
         dataset: the data set to draw.
     """
 

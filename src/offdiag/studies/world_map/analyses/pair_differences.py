@@ -26,8 +26,9 @@ class PairDifferences(TransferAnalysis):
         """Return one row per arm, pair and geometry, averaged over the seeds that have all three models.
 
         ``difference`` is ``actual - expected``; ``low, high``: its 95 % interval over items (the same for the three
-        models) and seeds; ``p_value`` is that of 0, and ``p_holm`` the same adjusted for all rows. The better specialist is chosen anew in every resample, so that the interval counts the
-        advantage of having chosen the better of two. What is not done is a row without numbers.
+        models) and seeds; ``p_value`` is that of 0, and ``p_holm`` the same adjusted for all rows. The better
+        specialist is chosen anew in every resample, so that the interval counts the advantage of having chosen the
+        better of two. What is not done is a row without numbers.
 
         Raises:
             UserError: as :meth:`TransferImprovement.table`.

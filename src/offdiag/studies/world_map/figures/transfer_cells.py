@@ -30,7 +30,8 @@ class MatrixCell(NamedTuple):
     Attributes:
         key: values of the arm's columns. trained: geometries joined by ``+``. evaluated: the geometry asked about.
         value: NaN where nothing is done, for the reason ``state``.
-        certain: not 0 by the p value that is adjusted for all cells (Holm). cut: a seed's value lies outside of 0 to 1.5 and was clipped.
+        certain: not 0 by the p value that is adjusted for all cells (Holm).
+        cut: a seed's value lies outside of 0 to 1.5 and was clipped.
         n_seeds, n_planned_seeds: with a value, and planned.
     """
 
