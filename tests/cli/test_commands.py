@@ -73,6 +73,20 @@ def test_the_store_of_the_environment_is_not_repeated(
     assert "--store" not in said.out
 
 
+def test_status_tells_what_other_versions_made(offdiag: Offdiag, finished: Finished, monkeypatch) -> None:
+    monkeypatch.setattr(
+        "offdiag.store.store.other_versions", lambda made: {"torch": "2.0 → 2.1"} if "model" in made else {}
+    )
+    words = ("status", *finished.words, "--store", finished.store, "--json")
+    assert {step["state"] for step in json.loads(offdiag(*words).out)} == {"done"}
+    states = {
+        step["kind"]: (step["state"], step["note"]) for step in json.loads(offdiag(*words, "--versions", "stale").out)
+    }
+    assert states["examples"] == ("done", "")
+    assert states["answers"] == ("stale", "torch: 2.0 → 2.1")
+    assert states["cells"][0] == "stale"
+
+
 def test_status_and_plan_agree(offdiag: Offdiag, finished: Finished) -> None:
     plan = json.loads(offdiag("plan", *finished.words, "--store", finished.store, "--json").out)
     status = json.loads(offdiag("status", *finished.words, "--store", finished.store, "--json").out)

@@ -10,6 +10,7 @@ import pytest
 from offdiag.errors import UserError
 from offdiag.identity import fingerprint
 from offdiag.models import ModelSpec
+from offdiag.models.finite import NOT_FINITE
 from offdiag.stats.choice_probes import fit_probes
 from offdiag.steps import (
     Examples,
@@ -25,6 +26,7 @@ from offdiag.steps import (
 from offdiag.steps import hidden_states as module
 from offdiag.steps.hidden_states import load_states
 from offdiag.steps.jsonl import write_jsonl
+from offdiag.steps.probe_fits import load_probe
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Example
 
@@ -150,6 +152,29 @@ def test_a_state_beyond_half_precision_is_no_infinity(store, monkeypatch):
     monkeypatch.setattr(Model, "choice_states", lambda self, p, c, layers, response_prefix: [huge[: len(o)] for o in c])
     with pytest.raises(UserError, match="beyond half precision"):
         store.run(STATES)
+
+
+def test_items_without_finite_states_are_counted_and_in_no_probe(store, monkeypatch):
+    training_set = ProbeTrainingSet(train=EASY, n=10)
+    learnt, asked = drawn(training_set.examples)[3], drawn(ASKED)[4]
+    spoilt, whole = {item.problem for item in (learnt, asked)}, Model.choice_states
+
+    def states_of(self, prompts, *rest, **options):
+        found = whole(self, prompts, *rest, **options)
+        return [s * np.nan if any(p in prompt for p in spoilt) else s for s, prompt in zip(found, prompts, strict=True)]
+
+    monkeypatch.setattr(Model, "choice_states", states_of)
+    assert store.run(STATES)["n_errors"] == 2
+    step = probed(training_set, ProbeGrid.of(training_set))
+    assert store.run(step.probe.fits)["n_errors"] == 1
+    store.run(step)
+    finishes = [record["finish"] for record in load_answers(store.folder(step))]
+    assert [i for i, finish in enumerate(finishes) if finish == NOT_FINITE] == [4]
+    states = load_states(store.folder(STATES))
+    items = [item for item in drawn(training_set.examples) if item is not learnt]
+    rows, labels = [states_row(item) for item in items], [[[item.choices.index(item.target) for item in items]]]
+    found = fit_probes(np.array(states.features), states.present, np.array([rows]), np.array(labels))
+    np.testing.assert_allclose(load_probe(store.folder(step.probe.fits), 0), found.weights[0, 0], rtol=1e-5)
 
 
 def test_every_probe_of_a_grid_is_what_it_is_alone(store):

@@ -13,7 +13,7 @@ from offdiag.errors import OffdiagError
 # What ended the completion, and the verdict, of an item to which the model has no answer.
 NOT_FINITE: Final = "not-finite"
 
-_REMEDY = "give dtype='float32' or 'bfloat16', or another model"
+REMEDY = "give dtype='float32' or 'bfloat16', or another model"
 
 
 def require_finite(rows: Any, what: str) -> None:
@@ -29,5 +29,5 @@ def require_finite(rows: Any, what: str) -> None:
     if wrong:
         raise OffdiagError(
             f"{what} of {len(wrong)} of {len(rows)} items are not finite (NaN or infinite), the first is item "
-            f"{wrong[0]}: {_REMEDY}"
+            f"{wrong[0]}: {REMEDY}"
         )

@@ -313,11 +313,11 @@ class LM:
             layers, on_progress: as for :meth:`hidden_states`. response_prefix: as for :meth:`score`.
 
         Returns:
-            For each prompt float32 ``[choices, len(layers), d]``.
+            For each prompt float32 ``[choices, len(layers), d]``; a state that is not finite stays so, for the caller
+            to count.
 
         Raises:
             UserError: a layer that the model does not have, or a choice that is empty or does not fit the context.
-            OffdiagError: a state is not finite.
         """
         self._check_layers(layers)
         chat = chat_of(self.tokenizer, response_prefix)
@@ -339,9 +339,7 @@ class LM:
             sizes = [len(stems[i]) - batch.shared + costs[i] for i in batch.rows]
             states.update(self._memory.run(run, batch, sizes))
             on_progress(len(states), len(prompts))
-        found = [states[i] for i in range(len(prompts))]
-        require_finite(found, "hidden states of choices")
-        return found
+        return [states[i] for i in range(len(prompts))]
 
     @property
     def _states_budget(self) -> int:

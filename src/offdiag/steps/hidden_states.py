@@ -90,16 +90,18 @@ class HiddenStates(Step):
                 states = self._encode(work.model(self.weights), examples[chunk], prompts[chunk], most)
                 np.save(folder / "part.npy", states)
                 move(folder / "part.npy", path)
-        np.save(work.folder / "states.npy", np.concatenate([np.load(path) for path in paths]))
-        keys = zip(prompts, examples, strict=True)
-        write_jsonl(work.folder / "texts.jsonl", [{"key": _key(p, e), "choices": len(e.choices)} for p, e in keys])
+        states = np.concatenate([np.load(path) for path in paths])
+        np.save(work.folder / "states.npy", states)
+        finite = [bool(np.isfinite(state).all()) for state in states]
+        write_jsonl(work.folder / "texts.jsonl", map(_text, prompts, examples, finite))
         shutil.rmtree(folder)
-        return {"n": len(examples), "seconds": round(time.monotonic() - started, 3)}
+        errors = {} if all(finite) else {"n_errors": finite.count(False)}
+        return {"n": len(examples), **errors, "seconds": round(time.monotonic() - started, 3)}
 
     def _encode(
         self, model: "LM", examples: Sequence[Example], prompts: Sequence[str], most: int
     ) -> NDArray[np.float16]:
-        """Return the states of a chunk, ``[n, most, layers, d]``."""
+        """Return the states of a chunk, ``[n, most, layers, d]``; those that are not finite stay so."""
         for example in examples:
             if len(example.choices) < 2:
                 raise UserError(
@@ -110,7 +112,7 @@ class HiddenStates(Step):
         response_prefix = get_task(self.examples.domain.task).reply_prefix(self.examples.domain)
         choices = [example.choices for example in examples]
         found = np.concatenate(model.choice_states(prompts, choices, layers, response_prefix=response_prefix))
-        if np.abs(found).max() > np.finfo(np.float16).max:
+        if np.abs(found[np.isfinite(found)]).max(initial=0) > np.finfo(np.float16).max:
             raise UserError(f"{self.name}: a hidden state is beyond half precision: leave out the layer that has it")
         states = np.zeros((len(examples), most, *found.shape[1:]), np.float16)
         states[_present([len(example.choices) for example in examples], most)] = found
@@ -123,11 +125,17 @@ def block_of(layer: Layer, depth: int) -> int:
 
 
 class States(NamedTuple):
-    """Finished states: ``features [n, choices, layers x d]``, which choices exist, and the row of each example."""
+    """Finished states.
+
+    Attributes:
+        features: ``[n, choices, layers x d]``. present: which choices exist, ``[n, choices]``.
+        rows: the row of each example, by its key. finite: the examples whose states are all finite, ``[n]``.
+    """
 
     features: NDArray[np.float16]
     present: NDArray[np.bool_]
     rows: dict[str, int]
+    finite: NDArray[np.bool_]
 
 
 def load_states(folder: Path) -> States:
@@ -136,7 +144,8 @@ def load_states(folder: Path) -> States:
     texts = read_jsonl(folder / "texts.jsonl")
     present = _present([text["choices"] for text in texts], states.shape[1])
     rows = {text["key"]: i for i, text in enumerate(texts)}
-    return States(states.reshape(*states.shape[:2], -1), present, rows)
+    finite = np.array([text.get("finite", True) for text in texts], dtype=bool)
+    return States(states.reshape(*states.shape[:2], -1), present, rows, finite)
 
 
 def find_states(
@@ -162,6 +171,11 @@ def prompts_of(domain: Domain, examples: Sequence[Example], style: PromptStyle) 
     """Return the user turns."""
     task = get_task(domain.task)
     return [task.prompt(domain, example, style) for example in examples]
+
+
+def _text(prompt: str, example: Example, finite: bool) -> dict[str, Json]:
+    told: dict[str, Json] = {} if finite else {"finite": False}
+    return {"key": _key(prompt, example), "choices": len(example.choices), **told}
 
 
 def _key(prompt: str, example: Example) -> str:

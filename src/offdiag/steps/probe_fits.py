@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
+from offdiag.models.finite import REMEDY
 from offdiag.stats.choice_probes import fit_probes
 from offdiag.stats.label_noise import noisy_labels
 from offdiag.steps.examples import Examples, load_examples
@@ -163,7 +164,9 @@ class ProbeFits(Step):
         probes = np.stack(fitted)
         np.save(work.folder / FILE, probes.reshape(-1, probes.shape[-1]))
         seconds = round(time.monotonic() - started, 3)
-        return {"probes": int(np.prod(self.grid.shape)), "error": max(errors), "seconds": seconds}
+        lost = sum(int((~one.states.finite[one.rows]).sum()) for one in sets)
+        left_out = {"n_errors": lost} if lost else {}  # training items without finite states
+        return {"probes": int(np.prod(self.grid.shape)), "error": max(errors), **left_out, "seconds": seconds}
 
     def _training_set(
         self, pools: Sequence[States], domain: Domain, seed: int, examples: Sequence[Example]
@@ -189,16 +192,25 @@ class _TrainingSet(NamedTuple):
 
 
 def _fit(sets: Sequence[_TrainingSet], n: int, l2: float) -> tuple[NDArray[np.float32], float]:
-    """Return probes of the first ``n`` items of each set, ``[sets, noises, D]``, and the largest error."""
+    """Return probes of the first ``n`` items of each set, ``[sets, noises, D]``, and the largest error.
+
+    Items without finite states are left out; sets of as many items in one pool are solved together.
+
+    Raises:
+        UserError: fewer than two items of a set have finite states.
+    """
     weights = np.empty((len(sets), len(sets[0].labels), sets[0].states.features.shape[2]), np.float32)
-    by_pool: dict[int, list[int]] = {}
+    alike: dict[tuple[int, int], list[int]] = {}
+    kept = [np.flatnonzero(one.states.finite[one.rows[:n]]) for one in sets]
     for i, one in enumerate(sets):
-        by_pool.setdefault(id(one.states), []).append(i)
+        if len(kept[i]) < min(n, 2):
+            raise UserError(f"probe: {len(kept[i])} of {n} training items have finite hidden states; {REMEDY}")
+        alike.setdefault((id(one.states), len(kept[i])), []).append(i)
     errors = []
-    for chosen in by_pool.values():
+    for chosen in alike.values():
         states = sets[chosen[0]].states
-        rows = np.stack([sets[i].rows[:n] for i in chosen])
-        labels = np.stack([sets[i].labels[:, :n] for i in chosen])
+        rows = np.stack([sets[i].rows[kept[i]] for i in chosen])
+        labels = np.stack([sets[i].labels[:, kept[i]] for i in chosen])
         found = fit_probes(states.features, states.present, rows, labels, l2)
         weights[chosen] = found.weights
         errors.append(float(found.error.max()))

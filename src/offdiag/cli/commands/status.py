@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.options import AsJson, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, planned
 from offdiag.cli.tables import say, show_json, show_table
 
 
@@ -12,17 +12,19 @@ def status(
     sets: Sets = None,
     keyword: Keyword = None,
     store: StoreFolder = None,
+    versions: Versions = "accept",
     as_json: AsJson = False,
 ) -> None:
     """List the steps: the state of each, its folder, and why.
 
     States: done, busy (another process works on it), failed, damaged (a file is not what it was when the step was
-    finished; run does it again), stale (a finished step of this name has another identity), missing. The folder is the
+    finished; run does it again), stale (a finished step of this name has another identity, or --versions stale
+    and it was made with other versions), missing. The folder is the
     step's place below the store.
     """
     from offdiag.api import open_store
 
-    plan, place = planned(study, scale, sets, keyword), open_store(store)
+    plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
     survey = plan.survey(place, closely=True)
     rows = [state.row(place) for state in survey]
     if as_json:

@@ -41,10 +41,10 @@ class StateSizes(Measurement):
         found = load_states(work.output(self.states))
         by_layer = found.features.reshape(*found.present.shape, len(self.states.layers), -1)
         for place, layer in enumerate(self.states.layers):
-            values = by_layer[:, :, place][found.present].astype(np.float32)
+            values = by_layer[:, :, place][found.present & found.finite[:, None]].astype(np.float32)
             norms = np.linalg.norm(values, axis=-1)
             yield {
-                "layer": layer, "block": block_of(layer, depth), "items": found.present.shape[0],
+                "layer": layer, "block": block_of(layer, depth), "items": int(found.finite.sum()),
                 "choices": found.present.shape[1], "width": values.shape[-1], "norm": float(norms.mean()),
                 "norm_sd": float(norms.std()), "largest": float(np.abs(values).max()),
             }  # fmt: skip
