@@ -8,6 +8,8 @@ import errno
 import os
 from pathlib import Path
 
+from offdiag.lease import ensure_held
+
 # What file systems answer that cannot bring a folder to the disk; theirs are as safe as they ever are.
 _UNABLE = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF)
 
@@ -25,8 +27,13 @@ def beside(path: Path) -> Path:
 
 
 def move(part: Path, path: Path) -> None:
-    """Move a file or a folder into place, once all of it is on the disk; a file may take the place of another."""
+    """Move a file or a folder into place, once all of it is on the disk; a file may take the place of another.
+
+    Raises:
+        LeaseLostError: another process has the folder now.
+    """
     sync_tree(part)
+    ensure_held(path)
     os.replace(part, path)
     sync(path.parent)
 

@@ -26,7 +26,7 @@ from offdiag.tasks.overlap import check_disjoint
 
 
 class StepState(NamedTuple):
-    """The state of a step in a store: whether it must run, and why it is stale or failed."""
+    """The state of a step in a store: whether it must run, and why it is stale or failed, or who has it."""
 
     step: Step
     state: State
@@ -332,6 +332,8 @@ def _note(store: Store, step: Step, state: State, ours: Collection[str]) -> str:
         return store.error(step)
     if state is State.DAMAGED:
         return store.damage(step, "reading")
+    if state is State.BUSY:
+        return str(store.holder(step) or "")
     if state is not State.STALE:
         return ""
     return store.outdated.get(step.fingerprint) or summarise(store.reasons(step, ours))

@@ -3,7 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -21,9 +21,25 @@ def available_cores() -> int:
 
 
 def default_threads() -> int:
-    """Return the number that ``OMP_NUM_THREADS`` says, or all available cores."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return int(said) if said.isdigit() and int(said) > 0 else available_cores()
+    """Return the number that ``OMP_NUM_THREADS`` says, or what Slurm gives this task, or all available cores."""
+    for name, most in (("OMP_NUM_THREADS", None), ("SLURM_CPUS_PER_TASK", available_cores())):
+        said = os.environ.get(name, "")
+        if said.isdigit() and int(said) > 0:
+            return min(int(said), most or int(said))
+    return available_cores()
+
+
+def available_memory() -> int | None:
+    """Return the bytes of memory that this process may use: of the machine, its control group or its Slurm job."""
+    limits = []
+    with suppress(ValueError, OSError):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2, version 1
+        with suppress(ValueError, OSError):
+            limits.append(int(Path("/sys/fs/cgroup", file).read_text(encoding="utf-8")))
+    with suppress(ValueError):
+        limits.append(int(os.environ.get("SLURM_MEM_PER_NODE", "")) << 20)
+    return min(limits, default=None)
 
 
 @contextmanager

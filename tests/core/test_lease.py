@@ -1,16 +1,43 @@
+"""Who holds a lease, when it is dead, and what its holder may still do; with real processes and clocks of our own."""
+
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from offdiag import lease as module
-from offdiag.lease import held, lease
+from offdiag.lease import Holder, LeaseLostError, ensure_held, held, holder, lease
+
+HOLDS = """
+import pathlib, sys
+from offdiag.lease import ensure_held, held, lease
+path = pathlib.Path(sys.argv[1])
+with lease(path) as mine:
+    print(mine, flush=True)
+    for line in sys.stdin:
+        try:
+            ensure_held(path.parent / "records.jsonl")
+            print("mine", flush=True)
+        except Exception as error:
+            print(type(error).__name__, flush=True)
+"""
+
+
+class Clock:
+    """The clock by which this process judges others; it moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
@@ -18,114 +45,216 @@ def path(tmp_path):
     return tmp_path / "lease.json"
 
 
-def write(path, pid, host=None, age=0.0):
-    path.write_text(json.dumps({"host": host or socket.gethostname(), "pid": pid, "nonce": "other"}))
-    then = time.time() - age
-    os.utime(path, (then, then))
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(module, "_clock", clock)
+    return clock
 
 
-def dead_pid():
+@pytest.fixture
+def other(path):
+    """Another process that holds the lease; ``ask`` lets it try to write."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "True\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def ask(process) -> str:
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+def write(path: Path, **fields) -> None:
+    """Leave a lease of somebody on another machine, or what ``fields`` say."""
+    somebody = Holder(host="elsewhere", pid=1, nonce="other", place="another boot", started=7)
+    path.write_text(json.dumps(asdict(replace(somebody, **fields))))
+
+
+def beat(path: Path) -> None:
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 10**9))
+
+
+def dead_pid() -> int:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     return process.pid
+
+
+def taken(path: Path) -> bool:
+    with lease(path) as mine:
+        return mine
 
 
 def test_a_second_holder_is_refused_while_the_first_lives(path):
     with lease(path) as first:
         assert first
         assert held(path)
-        with lease(path) as second:
-            assert not second
+        assert not taken(path)
         assert held(path)
     assert not path.exists()
 
 
-def test_another_live_process_keeps_its_lease(path):
-    program = (
-        "import sys, pathlib\nfrom offdiag.lease import lease\n"
-        "with lease(pathlib.Path(sys.argv[1])) as mine:\n    print(mine, flush=True)\n    sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", program, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "True\n"
-        with lease(path) as mine:
-            assert not mine
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert path.exists()
-        with lease(path) as mine:
-            assert mine
-
-
-def test_a_dead_process_loses_its_lease(path):
-    write(path, dead_pid())
+def test_a_killed_process_loses_its_lease_at_once(path, other):
+    assert not taken(path)
+    other.kill()
+    other.wait()
+    assert path.exists()
     assert not held(path)
-    with lease(path) as mine:
-        assert mine
-        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert holder(path) is None
+    assert taken(path)
+
+
+def test_a_stopped_process_keeps_its_lease_however_long_it_is_stopped(path, other, clock):
+    other.send_signal(signal.SIGSTOP)
+    assert not taken(path)
+    clock.now += 100 * module.EXPIRY_S
+    os.utime(path, (0, 0))
+    assert held(path)
+    assert not taken(path)
+    other.send_signal(signal.SIGCONT)
+    assert ask(other) == "mine"
+
+
+def test_the_lease_says_who_holds_it(path, monkeypatch):
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    with lease(path):
+        found = holder(path)
+        assert (found.pid, found.job) == (os.getpid(), "12_3")
+        assert str(found) == f"{os.uname().nodename} pid {os.getpid()} job 12_3"
+    assert holder(path) is None
+
+
+def test_a_process_that_has_the_number_of_a_dead_one_holds_nothing(path, other):
+    theirs = holder(path)
+    write(path, **{**asdict(theirs), "started": theirs.started - 1})
+    assert not held(path)
+    assert taken(path)
+
+
+def test_a_process_of_another_pid_namespace_is_judged_by_its_heartbeat(path, clock):
+    boot = module._place().split()[0]
+    write(path, host=os.uname().nodename, pid=dead_pid(), place=f"{boot} 4026539999")
+    assert held(path)
+    clock.now += module.EXPIRY_S
+    assert not held(path)
 
 
 def test_a_zombie_is_dead(path):
     process = subprocess.Popen([sys.executable, "-c", ""])
+    started = module._started(process.pid)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    write(path, process.pid)
+    write(path, pid=process.pid, place=module._place(), started=started)
     assert not held(path)
     process.wait()
 
 
-def test_a_heartbeat_that_stopped_loses_its_lease_even_elsewhere(path):
-    write(path, 1, host="elsewhere", age=module.EXPIRY_S - 10)
-    with lease(path) as mine:
-        assert not mine
-    write(path, 1, host="elsewhere", age=module.EXPIRY_S + 1)
-    with lease(path) as mine:
-        assert mine
+def test_a_lease_that_this_very_process_left_behind_is_dead(path):
+    with lease(path):
+        text = path.read_text()
+    path.write_text(text)
+    assert taken(path)
 
 
-def test_a_live_process_on_this_host_whose_heartbeat_stopped_loses_its_lease(path):
-    write(path, os.getpid(), age=module.EXPIRY_S + 1)
-    with lease(path) as mine:
-        assert mine
+@pytest.mark.parametrize("dated", [0, 4_000_000_000], ids=["long ago", "in the future"])
+def test_another_machine_is_dead_when_its_heartbeat_stands_still_on_our_clock(path, clock, dated):
+    write(path)
+    os.utime(path, (dated, dated))
+    assert not taken(path)
+    clock.now += module.EXPIRY_S - 1
+    assert not taken(path)
+    beat(path)
+    assert not taken(path)
+    clock.now += module.EXPIRY_S - 1
+    assert not taken(path)
+    clock.now += 1
+    assert taken(path)
+
+
+def test_a_lease_of_an_earlier_version_is_understood(path, clock):
+    earlier = {"host": os.uname().nodename, "pid": os.getppid(), "nonce": "other"}
+    path.write_text(json.dumps(earlier))
+    assert held(path)
+    clock.now += module.EXPIRY_S
+    assert not held(path)
+    path.write_text(json.dumps({**earlier, "pid": dead_pid()}))
+    assert not held(path)
+
+
+@pytest.mark.parametrize("text", ["", '{"host": "no', "[]", "\ud83d"])
+def test_a_torn_lease_is_left_alone_for_a_heartbeat(path, clock, text):
+    path.write_text(text, errors="surrogatepass")
+    assert not taken(path)
+    clock.now += module.HEARTBEAT_S
+    assert taken(path)
 
 
 def test_the_heartbeat_beats(path, monkeypatch):
     monkeypatch.setattr(module, "HEARTBEAT_S", 0.02)
     with lease(path):
         os.utime(path, (0, 0))
-        assert not held(path)
         deadline = time.monotonic() + 5
-        while not held(path) and time.monotonic() < deadline:
+        while path.stat().st_mtime == 0 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert held(path)
+        assert path.stat().st_mtime > 0
 
 
-def test_the_lease_is_released_when_the_block_fails(path):
+def test_leases_share_one_heart_that_stops_with_the_last(tmp_path):
     before = threading.active_count()
-    with pytest.raises(RuntimeError), lease(path):
+    folders = [tmp_path / name for name in "ab"]
+    for folder in folders:
+        folder.mkdir()
+    with pytest.raises(RuntimeError), lease(folders[0] / "lease.json"), lease(folders[1] / "lease.json"):
         assert threading.active_count() == before + 1
         raise RuntimeError
-    assert not path.exists()
+    assert [list(folder.iterdir()) for folder in folders] == [[], []]
     assert threading.active_count() == before
 
 
-def test_a_lease_that_was_taken_over_is_not_removed_by_its_old_holder(path):
+def test_who_lost_the_lease_may_not_write_and_does_not_remove_the_new_one(path):
+    inside = path.parent / "checkpoints" / "state"
     with lease(path):
-        write(path, os.getpid())
-    assert path.exists()
+        ensure_held(inside)
+        write(path)
+        with pytest.raises(LeaseLostError, match=f"{path.parent} was taken over by another process"):
+            ensure_held(inside)
+        with pytest.raises(LeaseLostError):
+            ensure_held(path.parent)
+        ensure_held(path.parent.parent / "another")
+    assert holder(path).nonce == "other"
+    ensure_held(inside)
 
 
-def test_a_torn_lease_is_respected_until_it_expires(path):
-    path.write_text("")
-    with lease(path) as mine:
-        assert not mine
-    os.utime(path, (0, 0))
-    with lease(path) as mine:
-        assert mine
+def test_who_lost_the_lease_does_not_keep_the_new_one_alive(path, monkeypatch):
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.01)
+    with lease(path):
+        write(path)
+        before = path.stat().st_mtime_ns
+        time.sleep(0.1)
+        assert path.stat().st_mtime_ns == before
+
+
+def test_a_process_that_lost_its_lease_while_it_slept_is_told(path, other):
+    assert ask(other) == "mine"
+    other.send_signal(signal.SIGSTOP)
+    write(path)  # another machine thought it dead
+    other.send_signal(signal.SIGCONT)
+    assert ask(other) == "LeaseLostError"
 
 
 @pytest.mark.parametrize("round_", range(10))
-def test_of_many_contenders_for_a_dead_lease_one_wins(path, round_):
-    write(path, 1, host="elsewhere", age=1000)
+def test_of_many_contenders_for_a_dead_lease_one_wins(path, clock, round_):
+    write(path)
+    assert held(path)
+    clock.now += module.EXPIRY_S
     start, tried, won = threading.Barrier(8), threading.Barrier(8), []
 
     def contend():
@@ -144,14 +273,48 @@ def test_of_many_contenders_for_a_dead_lease_one_wins(path, round_):
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_guard_left_by_a_killed_runner_does_not_block_for_ever(path):
-    write(path, dead_pid())
-    guard = path.with_name(path.name + ".guard")
-    guard.touch()
-    with lease(path) as mine:
-        assert not mine
-    os.utime(guard, (0, 0))
-    with lease(path):
-        pass
+def test_who_comes_late_to_a_dead_lease_does_not_replace_the_new_one(path, monkeypatch):
+    write(path, pid=dead_pid(), place=module._place())
+    dead, quick = module._dead, iter([True])
+
+    def slow(judged, look, patience):
+        found = dead(judged, look, patience)
+        if judged == path and next(quick, False):  # between this judgement and the deed another one is quicker
+            write(path, nonce="quicker")
+        return found
+
+    monkeypatch.setattr(module, "_dead", slow)
+    assert not taken(path)
+    assert holder(path).nonce == "quicker"
+    assert [p.name for p in path.parent.iterdir()] == ["lease.json"]
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_a_guard_that_a_killed_process_left_holds_nobody_up(path, clock, where):
+    gone = {"pid": dead_pid(), "place": module._place()} if where == "here" else {}
+    write(path, pid=dead_pid(), place=module._place())
+    write(path.with_name("lease.json.other.guard"), **gone, nonce="guard")
+    if where == "elsewhere":
+        assert not taken(path)
+        clock.now += module.HEARTBEAT_S
+    assert taken(path)
+
+
+def test_what_killed_processes_left_is_swept_away(path):
+    for name in ("lease.json.1.draft", "lease.json.other.guard", "lease.json.guard"):
+        path.with_name(name).touch()
+    path.with_name("rows.jsonl").touch()
+    assert taken(path)
+    assert [p.name for p in path.parent.iterdir()] == ["rows.jsonl"]
+
+
+def test_a_file_system_without_links_will_do(path, monkeypatch):
+    def refuse(*names):
+        raise PermissionError("no links")
+
+    monkeypatch.setattr(os, "link", refuse)
     with lease(path) as mine:
         assert mine
+        assert holder(path).pid == os.getpid()
+        assert not taken(path)
+    assert list(path.parent.iterdir()) == []

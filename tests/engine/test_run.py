@@ -5,12 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from offdiag.engine import Summary, run_plan
+from offdiag.engine import Share, Summary, run_plan
 from offdiag.errors import StoreError
 from offdiag.runtime import Runtime, available_cores
 from offdiag.store import State, Store
@@ -24,6 +28,30 @@ both = pytest.mark.parametrize("workers", [1, 2], ids=["inline", "pool"])
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "store")
+
+
+@contextmanager
+def elsewhere(store, step, until, fails=""):
+    """Hold a step as another runner would, until the test has seen it; then finish it, or leave it failed or undone."""
+    own, begun = Store(store.root), threading.Event()
+
+    def work():
+        with own.claim(step, {}) as folder:
+            begun.set()
+            deadline = time.monotonic() + 30
+            while not until() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            if fails:
+                own.fail(step, fails)
+            elif fails is not None:
+                (folder / "text").write_text(f"{step.label} ")
+                own.finish(step, {})
+
+    runner = threading.Thread(target=work)
+    runner.start()
+    assert begun.wait(10)
+    yield
+    runner.join()
 
 
 def failing(act):
@@ -52,7 +80,8 @@ def test_a_failing_step_is_isolated(store, workers):
     assert summary == Summary(planned=4, done=2, failed=1, busy=0, blocked=1)
     assert not summary.complete
     assert (text_of(store, A), text_of(store, D)) == ("a ", "d ")
-    assert watcher.ends["cells/b"] == ("failed", "ValueError: bad things \ud83d")
+    trace = store.folder(b) / "error.txt"
+    assert watcher.ends["cells/b"] == ("failed", f"ValueError: bad things \ud83d (traceback: {trace})")
     assert watcher.ends["cells/c"] == ("blocked", "needs cells/b")
     error = (store.folder(b) / "error.txt").read_text()
     assert error.startswith("Traceback (most recent call last):")
@@ -105,17 +134,68 @@ def test_last_failed_makes_the_inputs_that_are_gone(store, tmp_path):
 
 
 @both
-def test_a_busy_step_is_skipped_and_not_waited_for(store, workers):
+def test_a_busy_step_is_left_out_if_nobody_is_to_wait(store, workers):
     b = Toy(label="b", needs=(A,))
     watcher = Recorder()
     with store.claim(A, {}) as folder:
         assert folder is not None
-        summary = run_plan(toy_plan(A, b, D), store, workers=workers, watcher=watcher)
+        summary = run_plan(toy_plan(A, b, D), store, workers=workers, watcher=watcher, share=Share(wait=False))
     assert summary == Summary(planned=3, done=1, failed=0, busy=1, blocked=1)
     assert not summary.complete
     assert watcher.ends["cells/a"][0] == "busy"
     assert store.state(A) is State.MISSING
     assert run_plan(toy_plan(A, b, D), store).complete
+
+
+@both
+def test_a_busy_step_is_waited_for_while_other_work_is_done(store, workers):
+    b = Toy(label="b", needs=(A,))
+    watcher = Recorder()
+    with elsewhere(store, A, until=lambda: watcher.waited):
+        summary = run_plan(toy_plan(A, b, D), store, workers=workers, watcher=watcher)
+    assert summary == Summary(planned=3, done=3, failed=0, busy=0, blocked=0, by_others=1)
+    assert summary.complete
+    assert watcher.begun == ["cells/d", "cells/b"]
+    assert watcher.ends["cells/a"] == ("done", "by another runner")
+    assert watcher.waited[0] == ("cells/a", f"{os.uname().nodename} pid {os.getpid()}")
+    assert text_of(store, b) == "a b "
+
+
+def test_what_fails_elsewhere_is_not_tried_again_here(store):
+    b = Toy(label="b", needs=(A,))
+    watcher = Recorder()
+    with elsewhere(store, A, until=lambda: watcher.waited, fails="Traceback\nValueError: no"):
+        summary = run_plan(toy_plan(A, b, D), store, watcher=watcher)
+    assert summary == Summary(planned=3, done=1, failed=1, busy=0, blocked=1)
+    assert (watcher.ends["cells/a"], watcher.ends["cells/b"]) == (
+        ("failed", "ValueError: no"),
+        ("blocked", "needs cells/a"),
+    )
+
+
+def test_what_another_runner_gives_back_is_done_here(store):
+    watcher = Recorder()
+    with elsewhere(store, A, until=lambda: watcher.waited, fails=None):
+        assert run_plan(toy_plan(A), store, watcher=watcher) == Summary(1, 1, 0, 0, 0)
+    assert text_of(store, A) == "a "
+
+
+def test_runners_side_by_side_do_everything_together_and_each_once(store):
+    """Four at once on overlapping plans; nobody fails, nobody does what another did."""
+    toys = [Toy(label=str(i), act="slow") for i in range(12)]
+    last = Toy(label="last", needs=tuple(toys))
+    whole, part, watchers = toy_plan(*toys, last), toy_plan(*toys[:8]), [Recorder() for _ in range(4)]
+    with ThreadPoolExecutor(4) as runners:
+        runs = [
+            runners.submit(run_plan, plan, Store(store.root), watcher=watcher)
+            for plan, watcher in zip([whole, part, part, whole], watchers, strict=True)
+        ]
+        summaries = [run.result(60) for run in runs]
+    assert [summary.complete for summary in summaries] == [True] * 4
+    assert text_of(store, last) == "".join(f"{i} " for i in range(12)) + "last "
+    begun = Counter(name for watcher in watchers for name in watcher.begun)
+    assert begun == Counter({f"cells/{toy.label}": 1 for toy in (*toys, last)})
+    assert sum(summary.done - summary.by_others for summary in summaries) == 13
 
 
 @pytest.mark.parametrize("act", ["exit", "kill"])

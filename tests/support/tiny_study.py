@@ -151,6 +151,7 @@ class Recorder:
         self.begun: list[str] = []
         self.ends: dict[str, tuple[str, str]] = {}
         self.progress: dict[str, list[tuple[int, int]]] = {}
+        self.waited: list[tuple[str, str]] = []
 
     def started(self, step) -> None:
         self.begun.append(f"{step.kind}/{step.name}")
@@ -160,3 +161,6 @@ class Recorder:
 
     def ended(self, step, state: str, message: str) -> None:
         self.ends[f"{step.kind}/{step.name}"] = (str(state), message)
+
+    def waiting(self, busy) -> None:
+        self.waited += [(f"{step.kind}/{step.name}", who) for step, who in busy]

@@ -120,6 +120,8 @@ def misbehave(act: str, store: Path) -> None:
             while not list(store.glob("*/*/error.txt")):
                 time.sleep(0.01)
             time.sleep(0.3)
+        case "slow":
+            time.sleep(0.05)
         case "denied":
             raise PermissionError(errno.EACCES, "Permission denied")
 

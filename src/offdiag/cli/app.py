@@ -21,6 +21,8 @@ COMMANDS = {
     "studies": "List the studies and their scales.",
     "plan": "List done, missing and stale steps, and the cost of the rest.",
     "run": "Run what is not done yet; always a resume.",
+    "submit": "Submit workers that run a study together.",
+    "cancel": "End the workers that were submitted for a study.",
     "status": "List the steps: the state of each, its folder, and why.",
     "why": "Explain why a step is stale or failed, field by field.",
     "show": "Show a prompt as the model sees it, the loss mask, and records.",

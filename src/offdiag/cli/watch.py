@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 LIGHT_S = 1.0  # steps quicker than this get no line of their own
+WAIT_S = 60.0  # between two lines that say for whom the run waits
 
 
 class Lines:
@@ -23,6 +25,7 @@ class Lines:
         self.total, self.count = total, 0
         self.failures: list[tuple[Step, str, str]] = []
         self._started: dict[str, float] = {}
+        self._waits, self._told = "", float("-inf")
 
     def started(self, step: Step) -> None:
         """Remember when the step began."""
@@ -40,6 +43,14 @@ class Lines:
         if state != "blocked" and (state != "done" or seconds >= LIGHT_S):  # the table at the end has what is blocked
             end = f": {message}" if message else ""
             self.say(f"[{self.count}/{self.total}] {state} {step.kind}/{step.name} ({seconds:.0f} s){end}")
+
+    def waiting(self, busy: Sequence[tuple[Step, str]]) -> None:
+        """Say for whom the run waits, when that changes and at most once a minute."""
+        said = "waiting for " + "; ".join(f"{s.kind}/{s.name} ({who})" for s, who in busy[:3])
+        said += f"; and {len(busy) - 3} more" if len(busy) > 3 else ""
+        if busy and said != self._waits and time.monotonic() - self._told >= WAIT_S:
+            self._waits, self._told = said, time.monotonic()
+            self.say(f"[{self.count}/{self.total}] {said}")
 
     def say(self, line: str) -> None:
         """Print a line; where nobody reads any more the run goes on unwatched."""

@@ -4,7 +4,7 @@ from offdiag.engine.engine import ENGINES, Engine, Silent, Watcher, engine_type
 from offdiag.engine.execute import Ended, ModelSlot, StepResult, execute_step, limit_threads
 from offdiag.engine.inline import Inline, settle
 from offdiag.engine.pool import Pool
-from offdiag.engine.run import Summary, run_plan
+from offdiag.engine.run import Share, Summary, prepare, run_plan
 from offdiag.engine.scheduler import Scheduler
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ModelSlot",
     "Pool",
     "Scheduler",
+    "Share",
     "Silent",
     "StepResult",
     "Summary",
@@ -22,6 +23,7 @@ __all__ = [
     "engine_type",
     "execute_step",
     "limit_threads",
+    "prepare",
     "run_plan",
     "settle",
 ]

@@ -1,6 +1,7 @@
 """Contracts of an engine, which runs the steps that a plan still lacks, and of a watcher of a run."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from offdiag.engine.scheduler import Scheduler
@@ -21,7 +22,13 @@ class Watcher(Protocol):
         """Note that a step did ``done`` of ``total`` units."""
 
     def ended(self, step: Step, state: str, message: str) -> None:
-        """Note that a step ended as ``done``, ``failed``, ``busy`` or ``blocked``, with the line that says why."""
+        """Note that a step ended as ``done``, ``failed``, ``busy`` or ``blocked``, with the line that says why.
+
+        A step that another runner has ended was not ``started`` here.
+        """
+
+    def waiting(self, busy: Sequence[tuple[Step, str]]) -> None:
+        """Note that nothing can be done here but wait for steps of other runners: each step, and who has it."""
 
 
 class Silent:
@@ -34,6 +41,9 @@ class Silent:
         """Do nothing."""
 
     def ended(self, step: Step, state: str, message: str) -> None:
+        """Do nothing."""
+
+    def waiting(self, busy: Sequence[tuple[Step, str]]) -> None:
         """Do nothing."""
 
 

@@ -3,14 +3,19 @@
 import errno
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from offdiag.drain import leave_if_asked
+from offdiag.engine.journal import Event, tell
 from offdiag.errors import OffdiagError, StoreError
 from offdiag.identity import Json
+from offdiag.lease import LeaseLostError, ensure_held
 from offdiag.provenance import note, recording
 from offdiag.python_files import culprit
 from offdiag.runtime import Runtime
@@ -40,10 +45,15 @@ class Ended(StrEnum):
 
 
 class StepResult(NamedTuple):
-    """How a step ended, and the one line that says why it failed."""
+    """How a step ended, the one line that says why it failed, and whether another runner did it."""
 
     ended: Ended
     message: str = ""
+    by_others: bool = False
+
+
+# What the journal says of a step that ended here.
+_TOLD = {Ended.DONE: Event.DONE, Ended.FAILED: Event.FAILED, Ended.BUSY: Event.BEGUN}
 
 
 @dataclass
@@ -100,11 +110,21 @@ class ModelSlot:
 class StepWork:
     """The engine's side of :class:`offdiag.steps.Work`: folders, model and progress of a running step."""
 
-    folder: Path
+    place: Path
     store: Store
     runtime: Runtime
     slot: ModelSlot
     on_progress: Callable[[int, int], None] = field(default=lambda done, total: None)
+
+    @property
+    def folder(self) -> Path:
+        """The step's own folder, for its files.
+
+        Raises:
+            LeaseLostError: another process has the step now, so nothing may be written there.
+        """
+        ensure_held(self.place)
+        return self.place
 
     def output(self, step: Step) -> Path:
         """Return the folder of a finished input, whose files are what they were when it was finished.
@@ -126,8 +146,14 @@ class StepWork:
         return self.slot.answering(weights, self)
 
     def progress(self, done: int, total: int) -> None:
-        """Tell the watcher how far the step is."""
+        """Tell the watcher how far the step is.
+
+        Raises:
+            Drained: this process is to end. LeaseLostError: another one has the step now.
+        """
+        ensure_held(self.place)
         self.on_progress(done, total)
+        leave_if_asked()
 
 
 def execute_step(
@@ -143,25 +169,74 @@ def execute_step(
     Raises:
         StoreError: the disk is full: no other step could succeed.
     """
+
+    def progressed(_: Step, done: int, total: int) -> None:
+        on_progress(done, total)
+
+    ((_, result),) = execute_steps([step], store, runtime, slot, origin, lambda step: None, progressed)
+    return result
+
+
+def execute_steps(
+    steps: Sequence[Step],
+    store: Store,
+    runtime: Runtime,
+    slot: ModelSlot,
+    origin: dict[str, Json],
+    started: Callable[[Step], None],
+    progressed: Callable[[Step, int, int], None],
+) -> Generator[tuple[Step, StepResult]]:
+    """Claim some steps together, run one after the other, and yield how each ended.
+
+    Those that are left when the iterator is closed, or when this process drains, are given back.
+
+    Raises:
+        StoreError: the disk is full: no other step could succeed.
+    """
+    left: dict[str, Step] = {}
+    with ExitStack() as claims:
+        try:
+            for step in steps:
+                if claims.enter_context(store.claim(step, origin)) is not None:
+                    left[step.fingerprint] = step
+                elif store.result(step) is not None:
+                    yield step, StepResult(Ended.DONE, by_others=True)
+                else:
+                    yield step, StepResult(Ended.BUSY)
+            if left:
+                tell(store.root, Event.BEGUN, left.values())
+            for step in list(left.values()):
+                leave_if_asked()
+                started(step)
+                work = StepWork(store.folder(step), store, runtime, slot, partial(progressed, step))
+                result = _run(step, work, store)
+                del left[step.fingerprint]
+                tell(store.root, _TOLD[result.ended], [step])
+                yield step, result
+        except OSError as error:
+            _raise_if_full(error, store)
+            raise StoreError(f"cannot write to the store {store.root}: {error}") from error
+        finally:
+            if left:
+                tell(store.root, Event.LEFT, left.values())
+
+
+def _run(step: Step, work: StepWork, store: Store) -> StepResult:
+    """Run a step that this process holds."""
+    if step.group is not None:
+        _limit_torch(work.runtime)
+        work.slot.enter(step.group)
     try:
-        if step.group is not None:
-            _limit_torch(runtime)
-            slot.enter(step.group)
-        with store.claim(step, origin) as folder:
-            if folder is None:
-                return StepResult(Ended.DONE if store.result(step) is not None else Ended.BUSY)
-            try:
-                with data_at(runtime.data_dir), recording(folder / NOTES) as noted:
-                    summary = step.run(StepWork(folder, store, runtime, slot, on_progress))
-            except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
-                _raise_if_full(error, store)
-                store.fail(step, traceback.format_exc())
-                return StepResult(Ended.FAILED, _message(error, folder))
-            store.finish(step, summary, noted)
-            return StepResult(Ended.DONE)
-    except OSError as error:
+        with data_at(work.runtime.data_dir), recording(work.place / NOTES) as noted:
+            summary = step.run(work)
+        store.finish(step, summary, noted)
+    except LeaseLostError:
+        return StepResult(Ended.BUSY)
+    except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
         _raise_if_full(error, store)
-        raise StoreError(f"cannot write to the store {store.root}: {error}") from error
+        store.fail(step, traceback.format_exc())
+        return StepResult(Ended.FAILED, _message(error, work.place))
+    return StepResult(Ended.DONE)
 
 
 def limit_threads(runtime: Runtime) -> None:

@@ -14,12 +14,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from offdiag.engine import journal
 from offdiag.engine.engine import Engine, Watcher
 from offdiag.engine.execute import Ended, ModelSlot, execute_step, limit_threads
 from offdiag.engine.inline import settle
+from offdiag.engine.others import Others
 from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import OffdiagError, StoreError, UserError
 from offdiag.identity import Json
+from offdiag.lease import held
 from offdiag.runtime import Runtime, available_cores
 from offdiag.steps import Step
 from offdiag.store import Store
@@ -53,15 +56,21 @@ class Pool(Engine):
     ) -> None:
         """Run until the scheduler has nothing left, or until the first failure if ``fail_fast``."""
         workers: list[Worker] = []
+        others = Others(scheduler, store, watcher)
         try:
             while not scheduler.finished:
                 stop = fail_fast and bool(scheduler.failed)
                 if not stop:
-                    self._feed(workers, scheduler, store, origin, watcher)
+                    others.hear()
+                    self._feed(workers, scheduler, store, origin, watcher, others)
                 working = [worker for worker in workers if worker.step is not None]
                 if not working:
-                    return
-                for ready in wait([worker.pipe for worker in working]):
+                    if stop or not others.wait():
+                        return
+                    continue
+                # what others have may end sooner than what runs here
+                wake = others.pause() if scheduler.waiting else None
+                for ready in wait([worker.pipe for worker in working], wake):
                     worker = next(w for w in working if w.pipe is ready)
                     if not _receive(worker, scheduler, store, watcher):
                         workers.remove(worker)
@@ -70,7 +79,13 @@ class Pool(Engine):
                 _dismiss(worker)
 
     def _feed(
-        self, workers: list[Worker], scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher
+        self,
+        workers: list[Worker],
+        scheduler: Scheduler,
+        store: Store,
+        origin: dict[str, Json],
+        watcher: Watcher,
+        others: Others,
     ) -> None:
         idle = [worker for worker in workers if worker.step is None]
         while len(workers) < self.workers or idle:
@@ -79,6 +94,9 @@ class Pool(Engine):
                 idle.remove(worker)
             step = scheduler.next(None if worker is None else worker.group)
             if step is None:
+                return
+            if not others.shows_inputs(step):
+                scheduler.postpone(step)
                 return
             if worker is not None and step.group and worker.group and step.group != worker.group:
                 workers.remove(worker)
@@ -122,15 +140,18 @@ def _receive(worker: Worker, scheduler: Scheduler, store: Store, watcher: Watche
         worker.process.join()
         reason = f"the worker process died (exit code {worker.process.exitcode}); out of memory?"
         worker.step = None
-        store.fail(step, reason)
-        settle(scheduler, watcher, step, Ended.FAILED, reason)
+        ended = Ended.BUSY if held(store.folder(step) / "lease.json") else Ended.FAILED
+        if ended is Ended.FAILED:
+            store.fail(step, reason)
+            journal.tell(store.root, journal.Event.FAILED, [step])
+        settle(scheduler, watcher, step, ended, reason)
         return False
     match message:
         case ("progress", done, total):
             watcher.progressed(step, done, total)
-        case ("ended", ended, reason):
+        case ("ended", ended, reason, by_others):
             worker.step = None
-            settle(scheduler, watcher, step, ended, reason)
+            settle(scheduler, watcher, step, ended, reason, by_others=by_others)
         case ("abort", reason):
             raise StoreError(reason)
     return True
@@ -160,7 +181,7 @@ def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
             return
         try:
             result = execute_step(step, store, runtime, slot, origin, lambda d, t: tell(("progress", d, t)))
-            tell(("ended", result.ended, result.message))
+            tell(("ended", *result))
         except OffdiagError as error:
             tell(("abort", str(error)))
 

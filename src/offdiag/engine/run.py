@@ -1,12 +1,15 @@
 """Run the steps of a plan that the store lacks."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from random import Random
 from typing import NamedTuple
 
 from offdiag.cost import check_contexts
 from offdiag.engine.engine import Engine, Silent, Watcher, engine_type
-from offdiag.engine.scheduler import Scheduler
+from offdiag.engine.execute import Ended
+from offdiag.engine.inline import settle
+from offdiag.engine.scheduler import Scheduler, Takes
 from offdiag.errors import UserError
 from offdiag.models import ModelSource
 from offdiag.models.answers import TrialQuestion
@@ -18,14 +21,37 @@ from offdiag.store import State, Store
 from offdiag.tasks.data import DataPlace
 
 
+@dataclass(frozen=True)
+class Share:
+    """How a runner shares the steps of a plan with other runners of the store.
+
+    Attributes:
+        wait: for steps that others have; else they are left out, and so is what needs them.
+        takes: whether this runner can do a step; None for any. draw: takes steps in a random order, as one of many.
+        skip_failed: leave alone what has failed before.
+    """
+
+    wait: bool = True
+    takes: Takes | None = None
+    draw: Random | None = None
+    skip_failed: bool = False
+
+
 class Summary(NamedTuple):
-    """Numbers of steps by how they ended; ``planned`` counts those that were needed when the run began."""
+    """Numbers of steps by how they ended.
+
+    Attributes:
+        planned: those that were needed when the run began. done: here or by other runners.
+        failed, blocked: here or by other runners. busy: other runners still have them.
+        by_others: those of ``done`` that other runners did.
+    """
 
     planned: int
     done: int
     failed: int
     busy: int
     blocked: int
+    by_others: int = 0
 
     @property
     def complete(self) -> bool:
@@ -44,6 +70,7 @@ def run_plan(
     watcher: Watcher | None = None,
     fail_fast: bool = False,
     last_failed: bool = False,
+    share: Share = Share(),
     survey: Sequence[StepState] | None = None,
 ) -> Summary:
     """Run every step that the plan needs and the store lacks; always a resume.
@@ -52,6 +79,7 @@ def run_plan(
         plan: what is wanted. store: where it goes. runtime: device, batches, threads.
         workers: processes; 1 runs everything in this one. engine: another engine, by name or made already.
         watcher: hears of every step. fail_fast: stop at the first failure. last_failed: only what failed last time.
+        share: how it shares the steps with other runners.
         survey: what the store has of the plan, by somebody who has just looked; None looks.
 
     Raises:
@@ -61,29 +89,70 @@ def run_plan(
         StoreError: the store cannot be written.
     """
     runtime = _of_plan(runtime or Runtime(), plan)
+    plan, needed = prepare(plan, store, runtime, last_failed=last_failed, survey=survey)
+    if not needed:
+        return Summary(0, 0, 0, 0, 0)
+    for step in [state.step for state in needed if state.step.fingerprint in dict(store.outdated)]:
+        store.discard(step)
+    watcher = watcher or Silent()
+    scheduler = _scheduler(needed, share, store, watcher)
+    if not isinstance(engine, Engine):
+        engine = engine_type(engine, workers)(runtime, workers)
+    engine.run(scheduler, store, plan.origin, watcher, fail_fast=fail_fast)
+    return _summary(len(needed), scheduler)
+
+
+@with_its_data
+def prepare(
+    plan: Plan,
+    store: Store,
+    runtime: Runtime,
+    *,
+    last_failed: bool = False,
+    survey: Sequence[StepState] | None = None,
+) -> tuple[Plan, list[StepState]]:
+    """Check all that can be known before a run, and fetch the models; see :func:`run_plan`.
+
+    Returns:
+        The plan, made anew if a model turned out to be another one than was known, and the steps that it needs.
+    """
     needed = [state for state in (plan.survey(store) if survey is None else survey) if state.needed]
     if last_failed:
         needed = _failed_only(needed)
     if not needed:
-        return Summary(0, 0, 0, 0, 0)
+        return plan, needed
     plan.check()
     check_contexts(plan, {state.step.fingerprint for state in needed}, runtime)
     origins = models_of([state.step for state in needed])
     if _fetch_models(origins):
-        return run_plan(
-            plan.again(), store, runtime, workers=workers, engine=engine, watcher=watcher, fail_fast=fail_fast,
-            last_failed=last_failed,
-        )  # fmt: skip
+        return prepare(plan.again(), store, runtime, last_failed=last_failed)
     for origin in origins:
         check_files(origin)
     _try_servers([state.step for state in needed], runtime)
-    for step in [state.step for state in needed if state.step.fingerprint in dict(store.outdated)]:
-        store.discard(step)
-    scheduler = Scheduler.of([state.step for state in needed])
-    if not isinstance(engine, Engine):
-        engine = engine_type(engine, workers)(runtime, workers)
-    engine.run(scheduler, store, plan.origin, watcher or Silent(), fail_fast=fail_fast)
-    return Summary(len(needed), len(scheduler.done), len(scheduler.failed), len(scheduler.busy), len(scheduler.blocked))
+    return plan, needed
+
+
+def _scheduler(needed: Sequence[StepState], share: Share, store: Store, watcher: Watcher) -> Scheduler:
+    """Return a scheduler that knows what other runners have, and what is not to be tried."""
+    steps = [state.step for state in needed]
+    scheduler = Scheduler.of(steps, patient=share.wait, draw=share.draw, takes=share.takes)
+    for step, state, *_ in needed:
+        if state is State.BUSY:
+            settle(scheduler, watcher, step, Ended.BUSY, "")
+        elif state is State.FAILED and share.skip_failed and scheduler.known(step):
+            settle(scheduler, watcher, step, Ended.FAILED, store.error(step))
+    return scheduler
+
+
+def _summary(planned: int, scheduler: Scheduler) -> Summary:
+    return Summary(
+        planned,
+        len(scheduler.done),
+        len(scheduler.failed),
+        len(scheduler.busy) + len(scheduler.waiting),
+        len(scheduler.blocked),
+        len(scheduler.by_others),
+    )
 
 
 def _fetch_models(origins: Sequence[ModelSource]) -> bool:

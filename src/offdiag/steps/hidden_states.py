@@ -14,6 +14,7 @@ from pydantic import Field
 from offdiag.durable import move
 from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
+from offdiag.lease import ensure_held
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import Examples, check_choices, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
@@ -88,6 +89,7 @@ class HiddenStates(Step):
             if not path.exists():
                 chunk = slice(start, start + CHUNK)
                 states = self._encode(work.model(self.weights), examples[chunk], prompts[chunk], most)
+                ensure_held(folder)
                 np.save(folder / "part.npy", states)
                 move(folder / "part.npy", path)
         states = np.concatenate([np.load(path) for path in paths])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from offdiag.errors import StoreError, UserError
+from offdiag.lease import ensure_held
 from offdiag.strict_json import dumps, loads
 
 CHUNK = 64  # records between two writes
@@ -41,14 +42,17 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """Write all records under a temporary name and move the file into place."""
+    ensure_held(path)
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8") as file:
         file.writelines(_line(record) for record in records)
+    ensure_held(path)  # many records take their time
     os.replace(part, path)
 
 
 def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """Append records and hand them to the operating system, so that they outlive a killed process."""
+    ensure_held(path)
     with path.open("a", encoding="utf-8") as file:
         file.write("".join(_line(record) for record in records))
 
@@ -70,6 +74,7 @@ def recover_jsonl(path: Path, *, repair: bool = True) -> list[dict[str, Any]]:
             break
         records.append(record)
     if repair and len(whole) < len(data):
+        ensure_held(path)
         os.truncate(path, len(whole))
     return records
 

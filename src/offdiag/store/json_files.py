@@ -6,6 +6,7 @@ from typing import Any
 
 from offdiag.durable import beside, move
 from offdiag.errors import StoreError, UserError
+from offdiag.lease import ensure_held
 from offdiag.strict_json import dumps, loads
 
 
@@ -37,6 +38,7 @@ def write_json(path: Path, content: dict[str, Any], *, to_disk: bool = True) -> 
         path: of the file. content: the object. to_disk: whether it must outlive a power cut, too, which takes some
             milliseconds.
     """
+    ensure_held(path)
     part = beside(path)
     part.write_text(dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     if to_disk:

@@ -25,7 +25,7 @@ from typing import Any
 from offdiag.durable import sync, sync_tree
 from offdiag.errors import StoreError, UserError
 from offdiag.identity import Difference, Json, differences
-from offdiag.lease import held, lease
+from offdiag.lease import Holder, ensure_held, held, holder, lease
 from offdiag.manifest import Care, manifest_of
 from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
@@ -169,7 +169,7 @@ class Store:
     def discard(self, step: Step) -> None:
         """Delete the result of a step, unless another process is at work there."""
         folder = self.folder(step)
-        if not held(folder / "lease.json"):
+        if (folder / "result.json").exists() or not held(folder / "lease.json"):  # a finished one was left behind
             shutil.rmtree(folder, ignore_errors=True)
         self.refresh()
 
@@ -202,6 +202,10 @@ class Store:
         """Return the content of ``result.json`` of a finished step that is whole, see :meth:`damage`, or None."""
         found = self._look(step, care)
         return None if found.damage else found.result
+
+    def holder(self, step: Step) -> Holder | None:
+        """Return the process that works on the step, if one is known to."""
+        return holder(self.folder(step) / "lease.json")
 
     def error(self, step: Step) -> str:
         """Return the last line of the traceback of a failed step."""
@@ -280,11 +284,17 @@ class Store:
             self._finished.setdefault((step.kind, _without_hash(folder.name)), []).append(folder)
 
     def fail(self, step: Step, traceback: str) -> None:
-        """Keep the traceback beside the artifacts."""
+        """Keep the traceback beside the artifacts, unless another runner has the step now."""
         self.mark()
         folder = self.folder(step)
+        ensure_held(folder)
         folder.mkdir(parents=True, exist_ok=True)  # a worker may die before it has claimed the step
         (folder / "error.txt").write_text(traceback, encoding="utf-8", errors="backslashreplace")
+
+    def forgive(self, step: Step) -> None:
+        """Forget that a step failed, unless another process is at work there."""
+        if not held(self.folder(step) / "lease.json"):
+            (self.folder(step) / "error.txt").unlink(missing_ok=True)
 
     def find(self, text: str) -> Path:
         """Return the one folder whose name, path or hash begins with ``text``; cells come first.

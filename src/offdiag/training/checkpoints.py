@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from offdiag.durable import sync, sync_tree, write_text
 from offdiag.identity import Json
+from offdiag.lease import ensure_held
 from offdiag.manifest import damages, manifest_of, measured
 from offdiag.strict_json import dumps, loads
 
@@ -73,6 +74,7 @@ def save_checkpoint(
 
     It is the state of weights and optimiser as safetensors, so that the training goes on with the same bits.
     """
+    ensure_held(folder)
     checkpoint = path_of(folder, update)
     checkpoint.mkdir(parents=True)
     tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}

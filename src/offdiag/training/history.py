@@ -7,9 +7,11 @@ from typing import Any, TypeAlias
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from offdiag.drain import draining
 from offdiag.durable import write_text
 from offdiag.errors import OffdiagError
 from offdiag.identity import Json
+from offdiag.lease import ensure_held
 from offdiag.strict_json import dumps
 from offdiag.training.checkpoints import mark_complete, path_of
 from offdiag.training.recipe import Recipe
@@ -22,7 +24,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 class History(TrainerCallback):
     """Writes ``history.jsonl``, marks checkpoints complete and tells the progress.
 
-    The rows travel in the Trainer's own state, so that a resumed training begins with those of its checkpoint.
+    The rows travel in the Trainer's own state, so that a resumed training begins with those of its checkpoint. A
+    process that is to end writes a checkpoint first: the word of the progress that lets it leave comes after that.
     """
 
     def __init__(self, path: Path, on_progress: Progress | None) -> None:
@@ -35,16 +38,27 @@ class History(TrainerCallback):
         """Begin the file with what the checkpoint remembers."""
         write_text(self.path, "".join(f"{dumps(row)}\n" for row in rows(state)))
 
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Ask for a checkpoint if the process is to end."""
+        if draining() and self.may_stop(state.global_step):
+            control.should_save = True
+
+    def may_stop(self, update: int) -> bool:
+        """Return whether a checkpoint after this update holds all that the training needs to go on."""
+        return True
+
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Append the update's row.
 
         Raises:
             OffdiagError: a loss or the norm of the gradient is not finite; the weights are spoilt.
+            LeaseLostError: another process trains here now; neither the row nor a checkpoint is written.
         """
+        ensure_held(self.path)
         self._check_finite(rows(state)[-1])
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{dumps(rows(state)[-1])}\n")
-        if self.on_progress is not None:
+        if self.on_progress is not None and not draining():
             self.on_progress(state.global_step, state.max_steps)
 
     def _check_finite(self, row: Row) -> None:
@@ -58,6 +72,8 @@ class History(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint that the Trainer has just written as complete."""
         mark_complete(path_of(Path(str(args.output_dir)), state.global_step))
+        if self.on_progress is not None and draining():
+            self.on_progress(state.global_step, state.max_steps)
 
 
 class Snapshots(TrainerCallback):

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from offdiag.durable import move
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.lease import ensure_held
 from offdiag.models.loading import load_model, load_tokenizer
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
@@ -39,6 +40,7 @@ def merge_adapter(
             adapted = PeftModel.from_pretrained(model, adapter)
             _give_head_its_own_weights(model)
             merged = adapted.merge_and_unload()
+    ensure_held(weights)
     partial = weights.with_name(f"{weights.name}.partial")
     for folder in (partial, weights):
         shutil.rmtree(folder, ignore_errors=True)

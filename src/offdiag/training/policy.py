@@ -64,7 +64,19 @@ _NAMES = {
 
 
 class PolicyHistory(History):
-    """Rewrites what trl logs of a round as one row; the Trainer's summary of the run is dropped."""
+    """Rewrites what trl logs of a round as one row; the Trainer's summary of the run is dropped.
+
+    Args:
+        path, on_progress: see :class:`History`. passes: updates of a round, whose completions no checkpoint holds.
+    """
+
+    def __init__(self, path: Path, on_progress: Progress | None, passes: int) -> None:
+        super().__init__(path, on_progress)
+        self.passes = passes
+
+    def may_stop(self, update: int) -> bool:
+        """Return whether a round ends with this update."""
+        return update % self.passes == 0
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Append the round's row."""
@@ -151,7 +163,7 @@ def optimise_policy(
         trainable = load_trainable(spec, location, recipe, seed=rl_task.seed, runtime=runtime)
         assert isinstance(trainable, PeftModel)  # every recipe without an adapter has been refused
         trainer = _trainer(trainable, tokenizer, spec, rl_task, folder, runtime, checkpoint_every)
-        trainer.add_callback(PolicyHistory(folder / "history.jsonl", on_progress))
+        trainer.add_callback(PolicyHistory(folder / "history.jsonl", on_progress, rl_task.how.passes))
         history = train_to_end(trainer, folder)
     save_trainable(trainable, tokenizer, spec, folder / "weights")
     write_summary(

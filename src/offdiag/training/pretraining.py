@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from offdiag.drain import draining
 from offdiag.durable import move, write_text
 from offdiag.errors import OffdiagError
 from offdiag.identity import Json
+from offdiag.lease import ensure_held
 from offdiag.models.loading import device_of
 from offdiag.runtime import Runtime
 from offdiag.strict_json import dumps, loads
@@ -82,8 +84,9 @@ class UpdateLog:
         """Write the rows of all updates since the last write.
 
         Raises:
-            OffdiagError: a loss is not finite.
+            OffdiagError: a loss is not finite. LeaseLostError: another process trains here now.
         """
+        ensure_held(self.path)
         new = [metrics.row(update) for update, metrics in self.waiting]
         for row in new:
             for name in ("loss", "gradient_norm"):
@@ -189,18 +192,21 @@ def _train(
     log = UpdateLog(history, done)
     with Shards(model) as shards:
         for finished in range(done, recipe.updates + 1):
-            due = finished % checkpoint_every == 0 or finished == recipe.updates
             if finished > done:
                 log.add(finished, train_step(shards, optimizer, draw(finished - 1), recipe, finished - 1))
-                if due or finished % REPORT_EVERY == 0:
-                    log.write()
-                    if on_progress is not None:
-                        on_progress(finished, recipe.updates)
+            leaves = draining() and finished < recipe.updates
+            due = leaves or finished % checkpoint_every == 0 or finished == recipe.updates
+            if finished > done and (due or finished % REPORT_EVERY == 0):
+                log.write()
+                if on_progress is not None and not leaves:
+                    on_progress(finished, recipe.updates)
             kept = snapshot_folder(folder, finished)
             if finished in recipe.snapshots and not kept.exists():
                 _save(model, tokenizer, kept)
             if due and done < finished < recipe.updates:
                 save_checkpoint(model, optimizer, folder / "checkpoints", finished, log.path)
+            if leaves and on_progress is not None:
+                on_progress(finished, recipe.updates)
     return log
 
 
@@ -225,6 +231,7 @@ def train_step(
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> None:
+    ensure_held(folder)
     partial = folder.with_name(f"{folder.name}.partial")
     for path in (partial, folder):
         shutil.rmtree(path, ignore_errors=True)

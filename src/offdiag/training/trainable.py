@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.durable import move
 from offdiag.errors import UserError
+from offdiag.lease import ensure_held
 from offdiag.models.loading import load_model
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
@@ -108,6 +109,7 @@ def trainable_parameters(trainable: Trainable) -> int:
 
 def save_trainable(trainable: Trainable, tokenizer: PreTrainedTokenizerBase, spec: ModelSpec, weights: Path) -> None:
     """Write the adapter, or the whole model with its tokenizer, to the folder ``weights``, complete or not at all."""
+    ensure_held(weights)
     partial = weights.with_name(f"{weights.name}.partial")
     weights.parent.mkdir(parents=True, exist_ok=True)
     for folder in (partial, weights):

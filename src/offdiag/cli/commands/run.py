@@ -10,9 +10,11 @@ from offdiag.errors import UserError
 from offdiag.runtime import TOKEN_BUDGET, Requests, Runtime, available_cores
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from offdiag.cli.watch import Lines
     from offdiag.engine import Summary
-    from offdiag.planning import Plan
+    from offdiag.planning import Plan, StepState
     from offdiag.steps import Step
     from offdiag.store import Store
 
@@ -29,11 +31,20 @@ def run(
     fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
     versions: Versions = "accept",
     last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
+    wait: Annotated[bool, typer.Option(" /--no-wait", help="Leave out what other runners are at work on.")] = True,
+    worker: Annotated[bool, typer.Option("--worker", help="Be one of many runners, as a batch system starts.")] = False,
+    light: Annotated[bool, typer.Option("--light", help="Worker: only steps that need no model.")] = False,
+    skip_failed: Annotated[bool, typer.Option("--skip-failed", help="Worker: leave alone what failed before.")] = False,
 ) -> int:  # fmt: skip
-    """Run what is not done yet; always a resume."""
+    """Run what is not done yet; always a resume.
+
+    Several runs on one store share the work. One with --worker draws its steps, takes only those that fit its device,
+    and on TERM, USR1 or USR2 gives its step back. It exits with 0 when all is done, 1 when something failed, and 75
+    when it was told to end or has left the rest to others.
+    """
     from offdiag.api import open_store
     from offdiag.cli.watch import watcher_for
-    from offdiag.engine import engine_type, run_plan
+    from offdiag.engine import Share, engine_type, run_plan
 
     if engine_type(engine, workers).local and workers > available_cores():
         raise UserError(
@@ -44,18 +55,44 @@ def run(
         device=device, token_budget=token_budget, requests=Requests(at_once=at_once, most=requests, timeout=timeout)
     )
     _check_budget(plan, runtime)
+    if worker and (workers > 1 or engine is not None or fail_fast or last_failed or not wait):
+        raise UserError("--worker is one process among others: leave out --workers, --engine, -x, --lf and --no-wait")
+    if not worker and (light or skip_failed):
+        raise UserError("--light and --skip-failed are for workers: type --worker, too")
     survey = plan.survey(place)
     pending = sum(state.needed for state in survey)
     if not pending:
         say(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
         say(f"Next: {command('report', plan, place)}")
         return 0
+    if worker:
+        return _work(plan, place, runtime, survey, light=light, skip_failed=skip_failed)
     with watcher_for(pending) as watcher:
         summary = run_plan(
             plan, place, runtime, workers=workers, engine=engine, watcher=watcher, fail_fast=fail_fast,
-            last_failed=last_failed, survey=survey,
+            last_failed=last_failed, share=Share(wait=wait), survey=survey,
         )  # fmt: skip
     return _show(plan, place, keyword, summary, watcher)
+
+
+def _work(
+    plan: "Plan", store: "Store", runtime: Runtime, survey: "Sequence[StepState]", *, light: bool, skip_failed: bool
+) -> int:
+    """Be a worker; returns the exit code. It prints no results: it is one of many."""
+    from offdiag.cli.watch import Lines
+    from offdiag.drain import EXIT_CODE, Drained
+    from offdiag.engine.worker import work
+    from offdiag.lease import myself
+
+    lines = Lines(sum(state.needed for state in survey))
+    say(f"worker {myself()}: {plan.study.name} · {plan.scale}")
+    try:
+        summary = work(plan, store, runtime, lines, lines.say, survey=survey, light=light, skip_failed=skip_failed)
+    except Drained:
+        say("told to end: the step at hand is given back, with what is made of it")
+        return EXIT_CODE
+    say(f"{counts(summary)}.")
+    return 0 if summary.complete else 1 if summary.failed else EXIT_CODE
 
 
 def _check_budget(plan: "Plan", runtime: Runtime) -> None:
@@ -89,9 +126,15 @@ def say_counts(summary: "Summary", watcher: "Lines") -> None:
     """Print what was not done and why, and how many steps were."""
     if watcher.failures:
         show_table("\nNot done", ["state", "steps", "reason"], _reasons(watcher.failures), prose=["reason"])
-    counts = f"{summary.done} of {summary.planned} steps done"
-    lost = [f"{n} {word}" for n, word in zip(summary[2:], ("failed", "busy elsewhere", "blocked"), strict=True) if n]
-    say("", ", ".join([counts, *lost]) + ".")
+    say("", f"{counts(summary)}.")
+
+
+def counts(summary: "Summary") -> str:
+    """Return in words how many steps are done, and what became of the others."""
+    done = f"{summary.done} of {summary.planned} steps done"
+    done += f" ({summary.by_others} by other runners)" if summary.by_others else ""
+    lost = ((summary.failed, "failed"), (summary.busy, "busy elsewhere"), (summary.blocked, "blocked"))
+    return ", ".join([done, *(f"{n} {word}" for n, word in lost if n)])
 
 
 def _reasons(failures: "list[tuple[Step, str, str]]") -> list[list[str]]:

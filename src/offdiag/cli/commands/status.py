@@ -17,7 +17,7 @@ def status(
 ) -> None:
     """List the steps: the state of each, its folder, and why.
 
-    States: done, busy (another process works on it), failed, damaged (a file is not what it was when the step was
+    States: done, busy (the note says who works on it), failed, damaged (a file is not what it was when the step was
     finished; run does it again), stale (a finished step of this name has another identity, or --versions stale
     and it was made with other versions), missing. The folder is the
     step's place below the store.
