@@ -33,9 +33,7 @@ def test_a_study_file_runs_and_reports(name, tiny_model, tmp_path):
     assert make_report(plan, store, tmp_path / "report").page.is_file()
     if name == "own_measurement_and_figure":
         assert sorted(load(plan, store=store).measured("sum_surprise")["base"].unique()) == [8, 10]
-        assert (tmp_path / "report" / "figures" / "by-base.png").is_file() or list(
-            (tmp_path / "report").rglob("by-base*")
-        )
+        assert list((tmp_path / "report").rglob("by-base*"))
     if name == "own_study":
         assert len(plan.cells) == 10
 
