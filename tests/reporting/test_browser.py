@@ -29,7 +29,7 @@ def page(browser, report):
 
 
 def open_cell(page, name: str) -> None:
-    index = page.js(f"document.querySelector('template[data-name={json.dumps(name)}]').id.slice(5)")
+    index = page.js(f"unpacked($('cells')).then((all) => all.findIndex((cell) => cell.name === {json.dumps(name)}))")
     page.click(f"[data-cell='{index}']")
     page.until("document.querySelector('#reader').open")
 

@@ -9,14 +9,17 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from offdiag.reporting.cell_texts import SHADES, STATES, rows_of
+from offdiag.identity import Json
+from offdiag.reporting.cell_texts import SHADES, STATES, CellText, rows_of
 from offdiag.reporting.inline import inline, template
 from offdiag.reporting.matrix import PageMatrix
-from offdiag.reporting.records import pack
+from offdiag.reporting.records import pack, packed
 from offdiag.reporting.wording import number
 from offdiag.results import Results
 
 ROWS_SHOWN = 40  # of an extra table; all rows are in its CSV
+STEPS_SHOWN = 200  # of the plan; all are in steps.csv
+DENSE = 600  # more squares than these show their accuracy alone, so that a browser can open the page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,9 @@ def render_page(
         shades=range(SHADES + 1),
         pictures=pictures,
         tables=[_excerpt(name, table) for name, table in tables.items()],
+        dense=len(matrix.cells) > DENSE,
+        most_steps=STEPS_SHOWN,
+        about=packed([_about(cell) for cell in matrix.cells]),
         packs={p.index: p for p in _packs(results, matrix, records_per_cell)},
         command=command,
         version=version("offdiag"),
@@ -109,6 +115,24 @@ def _packs(results: Results, matrix: PageMatrix, limit: int) -> Iterator[RecordP
         if records:
             held = records[:limit]
             yield RecordPack(index=cell.index, held=len(held), total=len(records), data=pack(held, factors))
+
+
+def _about(cell: CellText) -> Json:
+    """Return what the page tells of a cell when it is opened, for its script."""
+    result = "" if cell.shade is None else f"{cell.accuracy} %"
+    told = [f"[{cell.interval}]", cell.count] if result else [cell.count]
+    told += [f"{cell.unparsed} unparsed"] if result and cell.unparsed else []
+    told += [f"Δ {cell.difference}"] if result and cell.difference else []
+    return {
+        "name": cell.name,
+        "state": cell.state,
+        "word": STATES[cell.state],
+        "taught": cell.taught,
+        "result": result,
+        "told": told,
+        "reason": cell.reason,
+        "facts": [list(fact) for fact in cell.facts],
+    }
 
 
 def _excerpt(name: str, table: pd.DataFrame) -> TableExcerpt:

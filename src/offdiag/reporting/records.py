@@ -29,7 +29,12 @@ def pack(records: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> str:
         | {"more": {name: _plain(v) for name, v in record.items() if name not in shared and name not in _FIELDS}}
         for record in records
     ]
-    text = json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return packed(plain)
+
+
+def packed(value: Any) -> str:
+    """Return a value of JSON as base64 text of its gzipped JSON; the same value always gives the same text."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0)).decode("ascii")
 
 

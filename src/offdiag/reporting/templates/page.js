@@ -37,10 +37,17 @@ function write(parent, text) {
   return parent;
 }
 
-async function unpack(block) {
+async function unpacked(block) {
   const bytes = Uint8Array.from(atob(block.textContent), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const records = await new Response(stream).json();
+  return new Response(stream).json();
+}
+
+let cells; // what each cell is, unpacked when the first is opened
+const cellAt = async (index) => (await (cells ??= unpacked($("cells"))))[index];
+
+async function unpack(block) {
+  const records = await unpacked(block);
   for (const [i, record] of records.entries()) {
     record.number = i + 1;
     record.text = Object.values({ ...record, more: worded(Object.values(record.more)) })
@@ -51,15 +58,33 @@ async function unpack(block) {
   return records;
 }
 
+// What is known of a cell: its state and result in one line, why it has none, and all facts.
+function about(told, hasRecords) {
+  const headline = element("p", "headline");
+  headline.append(element("span", `badge is-${told.state}`, told.word));
+  if (told.taught) headline.append(" ", element("span", "badge taught", "taught"));
+  if (told.result) headline.append(" ", element("b", "", told.result));
+  headline.append(" ", visible(told.told.slice(0, 2).join(told.result ? " · " : " ")));
+  for (const more of told.told.slice(2)) headline.append(" · ", visible(more));
+  const facts = element("dl", "facts");
+  for (const [name, value] of told.facts) facts.append(pair(visible(name), value));
+  const details = element("details");
+  details.append(element("summary", "", "What this cell is"), facts);
+  const parts = [headline, details];
+  if (told.reason) parts.splice(1, 0, element("p", "why", visible(told.reason)));
+  if (!hasRecords) parts.push(element("p", "empty", `No records yet: ${told.word}.`));
+  return parts;
+}
+
 async function openCell(cell, number = 1) {
-  const template = $(`cell-${cell}`);
-  if (!template) return;
+  const told = await cellAt(cell);
+  if (!told) return;
   const block = $(`records-${cell}`);
   Object.assign(state, { cell, records: [], shown: [], at: 0, filter: "all" });
-  $("reader-title").textContent = template.dataset.name;
-  $("about").replaceChildren(template.content.cloneNode(true));
+  $("reader-title").textContent = visible(told.name);
+  $("search").value = ""; // before anything is written, which marks what is searched for
+  $("about").replaceChildren(...about(told, Boolean(block)));
   $("browse").hidden = !block;
-  $("search").value = "";
   if (!reader.open) reader.showModal();
   reader.scrollTop = 0;
   $("reader-title").focus();

