@@ -129,7 +129,7 @@ def _about(cell: CellText) -> Json:
         "word": STATES[cell.state],
         "taught": cell.taught,
         "result": result,
-        "told": told,
+        "told": [*told],
         "reason": cell.reason,
         "facts": [list(fact) for fact in cell.facts],
     }
