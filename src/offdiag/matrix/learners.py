@@ -19,7 +19,7 @@ from offdiag.training.reinforcement import POLICY_RECIPE
 
 NAMES = ("zero-shot", "in-context:K", "lora", "full", "qlora", "linear-probe", "policy-optimisation")
 RATES = {"lora": 5e-4, "qlora": 5e-4, "full": 5e-5}
-BATCH, ROWS = 8, 480  # few rows are seen again until these many were seen
+BATCH, ROWS = 8, 240  # few rows are seen again until these many were seen
 _ADJECTIVES = ("per-query", "balanced", "rationale")
 
 
@@ -65,7 +65,7 @@ def learner(name: str, data: DataSet, pools: Sequence[FilesDomain]) -> Method:
 
 
 def recipe_for(adapter: str, n: int) -> Recipe:
-    """Return a recipe for so many rows: 480 rows are seen at least, and a tenth of the updates warm up."""
+    """Return a recipe for so many rows: 240 rows are seen at least, and a tenth of the updates warm up."""
     epochs = max(1, -(-ROWS // n))
     plain = Recipe.model_validate({"adapter": adapter, "learning_rate": RATES[adapter], "batch_size": BATCH,
                                    "epochs": epochs, "warmup_updates": 0})  # fmt: skip

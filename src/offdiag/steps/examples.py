@@ -43,6 +43,10 @@ class Examples(Step):
             **drawn_identity(self.domain, self.split, self.n, self.seed),
         }
 
+    def check(self) -> None:
+        super().check()
+        get_task(self.domain.task).check_data(self.domain, self.split)
+
     def worded(self, style: PromptStyle | None = None, rationale: bool | None = None) -> dict[str, Json]:
         """Return what the identity of a step says of the wording of these examples.
 

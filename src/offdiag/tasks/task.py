@@ -217,6 +217,22 @@ class Task(ABC, Generic[D]):
         """Return where an example stands, for messages: its id, or file and line."""
         return example.id
 
+    def check_data(self, domain: D, split: str) -> None:
+        """Check a split, once its rows are read, for what would make results wrong; plans call it.
+
+        Raises:
+            UserError: something is wrong; the message says where.
+        """
+        return
+
+    def remarks(self, domain: D) -> list[str]:
+        """Return lines that a plan says of the data of a domain; mostly nothing."""
+        return []
+
+    def longest(self, domain: D) -> list[str]:
+        """Return the longest exchanges of a domain, whose tokens a plan compares with the context; mostly none."""
+        return []
+
     def summary(self, domain: D) -> dict[str, Json]:
         """Return what a person should know of the data behind a domain; mostly nothing."""
         return {}

@@ -115,13 +115,22 @@ def _set(given: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _say_data(data: "Sequence[DataSet]", p: "MatrixParams") -> None:
-    """Say of each data set what was read and guessed, and what has no cell on the diagonal."""
+    """Say of each data set what was read and guessed and stands out, and what has no cell on the diagonal."""
+    from offdiag.tasks import get_task
+    from offdiag.tasks.files.facts import overlaps
+
     for one in data:
         domain = one.domain
         part = " (a part of it)" if domain.train and not domain.eval and one.n_eval else ""
         rows = [f"{one.n_train} rows to teach from {domain.train}"] if one.n_train else []
         rows += [f"{one.n_eval} rows to ask from {domain.eval or domain.train}{part}"] if one.n_eval else []
-        say(f"{domain}: {', '.join(rows)}", *(f"  {text}" for text in one.said))
+        say(
+            f"{domain}: {', '.join(rows)}",
+            *(f"  {text}" for text in (*one.said, *get_task(domain.task).remarks(domain))),
+        )
+    taught, asked = [one.domain for one in data if one.n_train], [one.domain for one in data if one.n_eval]
+    for line in overlaps(taught, asked):
+        say(line)
     if p.train and p.eval and not any(one.n_train and one.n_eval for one in data):
         say("No file that is asked is called like one that is taught, so nothing is on the diagonal: name pairs, such "
             f"as --train one={p.train[0]} --eval one={p.eval[0]}")  # fmt: skip

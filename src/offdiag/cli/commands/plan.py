@@ -49,6 +49,7 @@ def plan(
 
 def show_plan(wanted: "Plan", place: "Store", prices: "Mapping[str, Price] | None" = None) -> bool:
     """Print the states of the steps and the cost of what is to be done; returns whether there is something to do."""
+    _show_data(wanted)
     survey, cost = _looked_at(wanted, place)
     needed = any(state.needed for state in survey)
     _show_counts(survey)
@@ -58,6 +59,29 @@ def show_plan(wanted: "Plan", place: "Store", prices: "Mapping[str, Price] | Non
     if needed:
         _show_cost(cost, prices or {})
     return needed
+
+
+def _show_data(wanted: "Plan") -> None:
+    """Print what the tasks say of the data of the plan's domains, and how long the longest texts are."""
+    from offdiag.cost.sizes import size_of
+    from offdiag.cost.tokens import split
+    from offdiag.steps import Examples
+    from offdiag.tasks import get_task
+    from offdiag.tasks.data import data_at, unchanging
+
+    models = dict.fromkeys(spec for step in wanted.steps for spec in step.models())
+    contexts = {spec.short_name: context for spec in models if (context := size_of(spec).context)}
+    with data_at(wanted.data_dir), unchanging():
+        for domain in dict.fromkeys(step.domain for step in wanted.steps if isinstance(step, Examples)):
+            task = get_task(domain.task)
+            if not (lines := task.remarks(domain)):
+                continue
+            say(str(domain), *(f"  {line}" for line in lines))
+            most = max(len(split(text)) for text in task.longest(domain))
+            for name, context in contexts.items():
+                mark = "! " if most > context else ""
+                say(f"  {mark}the longest row has about {most} tokens; {name} reads {context}")
+            say()
 
 
 def _looked_at(wanted: "Plan", place: "Store") -> "tuple[list[StepState], Cost]":

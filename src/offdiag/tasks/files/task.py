@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from offdiag.conversation import Spoken, turns_of, with_last, written
+from offdiag.conversation import Spoken, plain, turns_of, with_last, written
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.seeds import stream
+from offdiag.tasks.data import once
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.extraction import EXTRACTION_VERSION
 from offdiag.tasks.files.domain import AUTO, FilesDomain
+from offdiag.tasks.files.facts import check_targets, longest, parts_of, remarks, tried
 from offdiag.tasks.files.graders import Choice, Grader, grader_of
 from offdiag.tasks.files.items import LETTERS, Items, items_of
 from offdiag.tasks.files.parts import part_of
@@ -123,6 +125,21 @@ class Files(Task[FilesDomain]):
         """Return the file and line of an example."""
         part = part_of(domain, split)
         return part.items.where(part.items.ids.index(example.id))
+
+    def check_data(self, domain: FilesDomain, split: str) -> None:
+        part, grader = part_of(domain, split), self._grader(domain)
+        once(lambda: check_targets(domain, part, grader), "targets", domain, split)
+
+    def remarks(self, domain: FilesDomain) -> list[str]:
+        """Return balance, copies, what is left out, and what a person's own grader says of right answers."""
+        parts, grader = parts_of(domain), self._grader(domain)
+        return [*remarks(domain), *(line for part in list(parts.values())[-1:] for line in tried(part, grader))]
+
+    def longest(self, domain: FilesDomain) -> list[str]:
+        examples = [part.example(place) for part in parts_of(domain).values() for place in longest(part)]
+        return [
+            f"{plain(self.prompt(domain, e, 'direct'))} {self.response(domain, e, rationale=True)}" for e in examples
+        ]
 
     def _lead(self, domain: FilesDomain) -> str:
         if domain.lead != AUTO:
