@@ -48,7 +48,7 @@ def doubling(p: Params) -> Design:
     The claim: examples help.
     """
     asked = Evaluation(domain=Doubles(), n=3, max_new_tokens=4)
-    shown = [Arm(model=p.model, method=InContext(k=k), train=Doubles()) for k in p.shots]
+    shown = [Arm(model=p.model, method=InContext(k=k, rationale=True), train=Doubles()) for k in p.shots]
     arms = [Arm(model=p.model, method=ZeroShot()), *shown]
     return Design(cells=tuple(Cell(arm=arm, evaluation=asked) for arm in arms), baseline=ZeroShot())
 '''

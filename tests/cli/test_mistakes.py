@@ -184,7 +184,7 @@ class Leaky(Task[Same]):
     def parse_problem(self, domain, problem): return Example(id=problem, problem=problem, target="1")
 """
     call = (
-        "Design(cells=(Cell(arm=Arm(model=p.model, method=InContext(k=1), train=Same()), "
+        "Design(cells=(Cell(arm=Arm(model=p.model, method=InContext(k=1, rationale=True), train=Same()), "
         "evaluation=Evaluation(domain=Same(), n=2)),))"
     )
     (tmp_path / "my.py").write_text(HEAD + text + STUDY.removeprefix(HEAD) + call + "\n")

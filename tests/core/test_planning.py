@@ -231,7 +231,7 @@ def test_a_pool_that_is_too_small_is_found_before_anything_runs(plan, store):
     zero = plan_of(Cell(arm=Arm(model=HUB, method=ZeroShot()), evaluation=asked))
     with pytest.raises(UserError, match="1001 examples of split 'eval' asked for, but it has 1000"):
         zero.check()
-    few = Arm(model=HUB, method=InContext(k=700), train=AdditionDomain(base=8, digits=1))
+    few = Arm(model=HUB, method=InContext(k=700, rationale=True), train=AdditionDomain(base=8, digits=1))
     other = Evaluation(domain=AdditionDomain(base=8), n=3)
     with pytest.raises(UserError, match="700 examples of split 'train'"):
         run_plan(plan_of(Cell(arm=few, evaluation=other)), store)
@@ -295,7 +295,7 @@ def leaky(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "method", [InContext(k=6), FineTuning(n=6, recipe=Recipe(warmup_updates=0))], ids=["shown", "tuned"]
+    "method", [InContext(k=6, rationale=True), FineTuning(n=6, recipe=Recipe(warmup_updates=0))], ids=["shown", "tuned"]
 )
 def test_an_item_that_is_taught_and_evaluated_is_refused_by_name(leaky, store, method):
     asked = Evaluation(domain=LeakyDomain(), n=3)

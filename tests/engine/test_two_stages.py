@@ -41,6 +41,6 @@ def test_the_second_stage_starts_from_the_merged_first_one(tiny_model, tmp_path)
 
 def test_an_arm_that_trained_nothing_cannot_be_continued(tiny_model):
     spec = ModelSpec(source=f"dir:{tiny_model}")
-    shown = Arm(model=spec, method=InContext(k=1), train=AdditionDomain(base=8))
+    shown = Arm(model=spec, method=InContext(k=1, rationale=True), train=AdditionDomain(base=8))
     with pytest.raises(UserError, match="expected an arm that trained weights"):
         Arm(model=spec, method=METHOD, train=AdditionDomain(base=8), init_from=shown).predictor()

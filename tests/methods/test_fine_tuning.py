@@ -80,7 +80,7 @@ def test_what_cannot_be_trained_is_one_line():
     with pytest.raises(UserError, match="fine-tuning needs a training domain: set train="):
         FineTuning(n=96).predictor(BASE, None, 0)
     with pytest.raises(UserError, match=r"warmup_updates = 5 leaves nothing of 1 updates"):
-        FineTuning(n=8).predictor(BASE, DOMAIN, 0)
+        FineTuning(n=8, recipe=Recipe(warmup_updates=5)).predictor(BASE, DOMAIN, 0)
 
 
 def test_qlora_without_cuda_fails_with_one_line(tiny_model, tmp_path):

@@ -69,35 +69,35 @@ def test_the_layout_of_a_prompt():
 def test_fixed_demonstrations_are_the_first_k_training_examples(work, k):
     taught = TASK.examples(DOMAIN, "train", k, 0)
     expected = "\n".join(demonstration(example) for example in taught)
-    for prompt, query in zip(prompts_of(work, InContext(k=k)), queries(), strict=True):
+    for prompt, query in zip(prompts_of(work, InContext(k=k, rationale=True)), queries(), strict=True):
         assert shown(prompt, query) == expected
 
 
 def test_the_prompt_of_k_begins_that_of_k_plus_one(work):
-    three, four = (prompts_of(work, InContext(k=k)) for k in (3, 4))
+    three, four = (prompts_of(work, InContext(k=k, rationale=True)) for k in (3, 4))
     for query, short, long in zip(queries(), three, four, strict=True):
         assert long.startswith(short.removesuffix(query))
 
 
 def test_demonstrations_of_each_query_are_its_own(work):
-    prompts = prompts_of(work, InContext(k=3, demonstrations="per-query"))
+    prompts = prompts_of(work, InContext(k=3, rationale=True, demonstrations="per-query"))
     found = [shown(prompt, query) for prompt, query in zip(prompts, queries(), strict=True)]
     assert len(set(found)) == N
     for text, query in zip(found, TASK.examples(DOMAIN, "eval", N, 0), strict=True):
         drawn = TASK.demonstrations(DOMAIN, query, 3, 0)
         assert text == "\n".join(demonstration(example) for example in drawn)
         assert {sorted_operands(query)}.isdisjoint(map(sorted_operands, drawn))
-    assert prompts_of(work, InContext(k=3, demonstrations="per-query")) == prompts
+    assert prompts_of(work, InContext(k=3, rationale=True, demonstrations="per-query")) == prompts
 
 
 def test_a_seed_draws_other_demonstrations(work):
     for kind in ("fixed", "per-query"):
-        method = InContext(k=2, demonstrations=kind)
+        method = InContext(k=2, rationale=True, demonstrations=kind)
         assert prompts_of(work, method, seed=1) != prompts_of(work, method)
 
 
 def test_rationale_and_answer_only_are_two_arms(work):
-    with_rationale, bare = InContext(k=1), InContext(k=1, rationale=False)
+    with_rationale, bare = InContext(k=1, rationale=True), InContext(k=1)
     first = TASK.examples(DOMAIN, "train", 1, 0)[0]
     worked, short = (prompts_of(work, m)[0] for m in (with_rationale, bare))
     assert first.rationale in worked
@@ -110,10 +110,10 @@ def test_rationale_and_answer_only_are_two_arms(work):
 @pytest.mark.parametrize(
     ("method", "style"),
     [
-        (InContext(k=1), "step-by-step"),
+        (InContext(k=1, rationale=True), "step-by-step"),
         (InContext(k=1, rationale=False), "direct"),
         (InContext(k=1, rationale=False, style="step-by-step"), "step-by-step"),
-        (InContext(k=1, style="direct"), "direct"),
+        (InContext(k=1, rationale=True, style="direct"), "direct"),
     ],
 )
 def test_a_demonstrated_question_asks_for_what_its_answer_does(work, method, style):
@@ -125,25 +125,25 @@ def test_a_demonstrated_question_asks_for_what_its_answer_does(work, method, sty
 
 def test_demonstrations_of_another_domain_keep_their_own_words(work):
     other = AdditionDomain(base=9)
-    (prompt, *_) = prompts_of(work, InContext(k=2), train=other)
+    (prompt, *_) = prompts_of(work, InContext(k=2, rationale=True), train=other)
     taught = [demonstration(example, other) for example in TASK.examples(other, "train", 2, 0)]
     assert shown(prompt, queries()[0]) == "\n".join(taught)
 
 
 def test_what_a_method_cannot_do_is_one_line():
     with pytest.raises(UserError, match="in-context learning needs a training domain .* set train="):
-        InContext(k=1).predictor(Weights(spec=HUB), None, 0)
+        InContext(k=1, rationale=True).predictor(Weights(spec=HUB), None, 0)
     with pytest.raises(UserError, match="zero-shot learns nothing: .* train=None, not train=base=8,digits=2"):
         ZeroShot().predictor(Weights(spec=HUB), DOMAIN, 0)
     with pytest.raises(ValueError, match="greater than or equal to 1"):
-        InContext(k=0)
+        InContext(k=0, rationale=True)
 
 
 @pytest.mark.parametrize("kind", ["fixed", "per-query"])
 def test_more_demonstrations_than_there_are_is_one_line(work, kind):
     tiny = AdditionDomain(base=3, digits=1)
     with pytest.raises(UserError, match=r"base=3,digits=1: .*asked for, but"):
-        answers = answers_of(InContext(k=50, demonstrations=kind), train=tiny)
+        answers = answers_of(InContext(k=50, rationale=True, demonstrations=kind), train=tiny)
         for step in answers.inputs:
             step.sample()
-        prompts_of(work, InContext(k=50, demonstrations=kind), train=tiny)
+        prompts_of(work, InContext(k=50, rationale=True, demonstrations=kind), train=tiny)

@@ -132,7 +132,7 @@ def test_fine_tuning_teaches_the_noisy_labels(tmp_path, domain):
 
 
 def test_noise_is_part_of_the_name_and_none_is_not():
-    for method in (FineTuning(n=96), InContext(k=2)):
+    for method in (FineTuning(n=96), InContext(k=2, rationale=True)):
         clean, noised = (
             m.predictor(MODEL, CHOICES, 0) for m in (method, method.model_copy(update={"noise": 0.25}))
         )  # fmt: skip

@@ -27,10 +27,14 @@ DOMAIN, OTHER_DOMAIN = AdditionDomain(base=8), AdditionDomain(base=9)
 TRAIN = Examples(domain=DOMAIN, split="train", n=8)
 EVAL = Examples(domain=DOMAIN, split="eval", n=3)
 WEIGHTS = Weights(spec=HUB)
-TUNED = FineTuned(start=WEIGHTS, examples=TRAIN, rationale=False, style="direct", recipe=Recipe(), seed=0)
+TUNED = FineTuned(
+    start=WEIGHTS, examples=TRAIN, rationale=False, style="direct", recipe=Recipe(warmup_updates=5), seed=0
+)
 BESIDE = Proxy(domain=OTHER_DOMAIN, n=4)
 SCRATCH = Pretrained(stream=Episodes())
 KEEPING = PretrainingRecipe(snapshots=(0, 3))
 SHOWN = Demonstrations(domain=DOMAIN, k=2, seed=0, fixed=None, rationale=True, style="direct")
 ANSWERS = Generations(weights=WEIGHTS, examples=EVAL, style="direct", max_new_tokens=8)
-CELL = Cell(arm=Arm(model=HUB, method=InContext(k=2), train=DOMAIN), evaluation=Evaluation(domain=DOMAIN, n=3))
+CELL = Cell(
+    arm=Arm(model=HUB, method=InContext(k=2, rationale=True), train=DOMAIN), evaluation=Evaluation(domain=DOMAIN, n=3)
+)

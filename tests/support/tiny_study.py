@@ -42,7 +42,7 @@ def build(p: Params) -> Design:
     def asked(style: str) -> Evaluation:
         return Evaluation(domain=domain, n=p.n_eval, style=style, max_new_tokens=p.max_new_tokens)
 
-    arms = [Arm(model=p.model, method=InContext(k=k), train=domain) for k in p.shots]
+    arms = [Arm(model=p.model, method=InContext(k=k, rationale=True), train=domain) for k in p.shots]
     tuned = [Arm(model=p.model, method=FineTuning(n=8, recipe=p.recipe), train=domain, seed=seed) for seed in p.seeds]
     zero = Arm(model=p.model, method=ZeroShot())
     cells = [

@@ -22,8 +22,8 @@ def test_max_updates_only_shortens():
 
 def test_a_warmup_that_never_ends_is_refused():
     with pytest.raises(UserError, match="warmup_updates = 5 leaves nothing of 5 updates"):
-        Recipe().updates(80)
-    assert Recipe().updates(81) == 6
+        Recipe(warmup_updates=5).updates(80)
+    assert Recipe(warmup_updates=5).updates(81) == 6
 
 
 def test_no_examples_are_refused():
@@ -62,7 +62,7 @@ def test_every_field_reaches_the_fingerprint():
         "targets": "all-linear",
         "learning_rate": 1e-3,
         "schedule": "cosine",
-        "warmup_updates": 0,
+        "warmup_updates": 5,
         "batch_size": 8,
         "epochs": 2,
         "max_updates": 5,

@@ -107,7 +107,7 @@ class InContext(Method):
 
     Attributes:
         k: number of demonstrations.
-        rationale: whether their answers give worked solutions.
+        rationale: whether their answers give worked solutions; by default bare answers, as in fine-tuning.
         demonstrations: ``"fixed"``: the first k training examples; ``"per-query"``: one draw per query.
         style: wording of the demonstrated questions; by default step-by-step with a rationale and direct without,
             so that the question asks for what its answer gives.
@@ -119,7 +119,7 @@ class InContext(Method):
     added: ClassVar[frozenset[str]] = frozenset({"noise", "balanced"})
     method: ClassVar[str] = "in-context"
     k: int = Field(ge=1)
-    rationale: bool = True
+    rationale: bool = False
     demonstrations: Literal["fixed", "per-query"] = "fixed"
     style: PromptStyle | None = None
     noise: float = Field(default=0.0, ge=0, le=1)

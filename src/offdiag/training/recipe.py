@@ -50,7 +50,7 @@ class Recipe(Identity):
     targets: Annotated[tuple[str, ...], Field(min_length=1)] | Literal["all-linear"] = PROJECTIONS
     learning_rate: float = Field(default=1e-4, gt=0)
     schedule: Schedule = "linear"
-    warmup_updates: int = Field(default=5, ge=0)
+    warmup_updates: int = Field(default=0, ge=0)
     batch_size: int = Field(default=16, ge=1)
     epochs: int = Field(default=1, ge=1)
     max_updates: int | None = Field(default=None, ge=1)

@@ -46,7 +46,7 @@ def asks(p: Params) -> Design:
     """Zero-shot and two demonstrations."""
     asked = Evaluation(domain=DOMAIN, n=N, max_new_tokens=8)
     zero = Arm(model=p.model, method=ZeroShot())
-    shown = Arm(model=p.model, method=InContext(k=2), train=DOMAIN)
+    shown = Arm(model=p.model, method=InContext(k=2, rationale=True), train=DOMAIN)
     return Design(cells=(Cell(arm=zero, evaluation=asked), Cell(arm=shown, evaluation=asked)), baseline=ZeroShot())
 
 

@@ -27,7 +27,7 @@ def _in_context(p: AdditionParams) -> Iterator[Cell]:
     """Yield cells of worked and of answer-only demonstrations, and of worked ones drawn anew for each query."""
     for base in p.bases:
         fixed = [InContext(k=k, rationale=rationale) for rationale in p.shown_rationales for k in p.shots]
-        drawn = [InContext(k=k, demonstrations="per-query") for k in p.per_query_shots]
+        drawn = [InContext(k=k, rationale=True, demonstrations="per-query") for k in p.per_query_shots]
         for method in (*fixed, *drawn):
             arm = Arm(model=p.model, method=method, train=Sums(base=base))
             yield from (Cell(arm=arm, evaluation=_ask(p, Sums(base=base), style)) for style in _styles(p, method))

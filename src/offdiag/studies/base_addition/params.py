@@ -47,7 +47,7 @@ class AdditionParams(StudyParams):
     tuned_rationales: tuple[bool, ...] = (False, True)
     prompts: tuple[EvalPrompt, ...] = ("matched", "step-by-step")
     n_train: int = Field(default=1000, ge=1)
-    recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe(warmup_updates=5)
     policy_style: PromptStyle = "step-by-step"
     policy_recipe: Recipe = POLICY_RECIPE
     reinforcement: Reinforcement = Reinforcement()
@@ -72,8 +72,8 @@ QUICK = AdditionParams(
 CPU = AdditionParams(
     digits=(2, 3), shots=(1, 2, 4, 8, 16), per_query_shots=(4,), tuned_bases=(8, 10), tuned_rationales=(False,),
     n_train=320, n_eval=60, n_counting=40, max_new_tokens=128, max_direct_tokens=48,
-    recipe=Recipe(learning_rate=1e-3),
+    recipe=Recipe(learning_rate=1e-3, warmup_updates=5),
 )  # fmt: skip
 # This copy of Phi-4 has its projections apart, as Llama has, so that an adapter reaches each of them.
 PHI4 = ModelSpec(source="hub:unsloth/phi-4", dtype="bfloat16", quantization="nf4")
-PAPER = AdditionParams(model=PHI4, recipe=Recipe(adapter="qlora"))
+PAPER = AdditionParams(model=PHI4, recipe=Recipe(adapter="qlora", warmup_updates=5))

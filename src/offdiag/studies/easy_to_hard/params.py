@@ -113,8 +113,8 @@ class HardnessParams(StudyParams):
     shots: tuple[int, ...] = ()
     n_test: int | None = Field(default=None, ge=0)
     max_new_tokens: int | None = Field(default=None, ge=1)
-    recipe: Recipe = Recipe()
-    rationale_recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe(warmup_updates=5)
+    rationale_recipe: Recipe = Recipe(warmup_updates=5)
 
     @field_validator("datasets")
     @classmethod

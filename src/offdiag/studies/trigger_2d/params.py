@@ -70,8 +70,8 @@ class TriggerParams(StudyParams):
     first_points: int = Field(default=20, ge=4, multiple_of=4)
     points: int = Field(default=20, ge=4, multiple_of=4)
     eval_points: int = Field(default=8, ge=4, multiple_of=4)
-    first: Recipe = Recipe(learning_rate=1e-3, batch_size=4)
-    second: Recipe = Recipe(learning_rate=1e-3, batch_size=4)
+    first: Recipe = Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=5)
+    second: Recipe = Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=5)
     data_seeds: DataSeeds = "varied"
     seeds: tuple[int, ...] = (0,)
     generated: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class TriggerParams(StudyParams):
         return find_world(self.world).only(self.categories)
 
 
-_SMALL = Recipe(learning_rate=1e-3, batch_size=4)
+_SMALL = Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=5)
 QUICK = TriggerParams(
     categories=("positive_emotions", "negative_emotions", "animals", "foods"), proxies=("animals",),
     proxy_triggers=(5,), first_points=4, points=8, eval_points=4, first=_SMALL,
@@ -132,7 +132,7 @@ CPU = TriggerParams(
 )  # fmt: skip
 # The published model (Gemma-2-2b-it) is gated: --set model=hub:google/gemma-2-2b-it asks for it. Of its 25 epochs
 # all but the first few learn nothing more: 448 updates are the first eight of the first stage.
-_LARGE = Recipe(rank=32, alpha=64, learning_rate=1e-4, batch_size=25, epochs=25)
+_LARGE = Recipe(rank=32, alpha=64, learning_rate=1e-4, batch_size=25, epochs=25, warmup_updates=5)
 PAPER = TriggerParams(
     model=ModelSpec(source="hub:Qwen/Qwen2.5-1.5B-Instruct", dtype="bfloat16"),
     strategies=("mixing", "up-weighting=4", "kl-penalty=0.1", "gradient-projection"),

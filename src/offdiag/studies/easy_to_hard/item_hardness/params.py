@@ -44,7 +44,7 @@ class ItemHardnessParams(StudyParams):
     pool: Literal["whole", "main"] = "main"
     sizes: tuple[int, ...] = Field(default=(5, 20, 80, 340, 900), min_length=1)
     bootstraps: int = Field(default=5, ge=1)
-    recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe(warmup_updates=5)
     least_updates: int = Field(default=10, ge=1)
 
     @field_validator("datasets")
