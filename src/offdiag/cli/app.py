@@ -20,6 +20,7 @@ COMMANDS = {
     "matrix": "Teach and ask your own data, each on each, and write the page.",
     "studies": "List the studies and their scales.",
     "plan": "List done, missing and stale steps, and the cost of the rest.",
+    "check": "Check the tasks of a study: ids, targets, prompts, grades.",
     "run": "Run what is not done yet; always a resume.",
     "submit": "Submit workers that run a study together.",
     "cancel": "End the workers that were submitted for a study.",

@@ -108,8 +108,7 @@ class Files(Task[FilesDomain]):
         Raises:
             UserError: there is none.
         """
-        for split in self.splits:
-            part = part_of(domain, split)
+        for part in parts_of(domain).values():
             for place in part.places.tolist():
                 if problem in (part.items.problems[place], part.items.ids[place]):
                     return part.items.example(place, part.labels)
