@@ -8,6 +8,7 @@ from offdiag.analyses import fit_transition
 from offdiag.errors import UserError
 from offdiag.figures import KShot
 from offdiag.stats import wilson
+from offdiag.stats.bootstrap import simultaneous_band
 from support.framed import framed
 from support.shot_curves import KS, RISING, marked
 
@@ -33,6 +34,28 @@ def test_whiskers_are_the_wilson_intervals(k_shot):
     ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
     low, high = wilson(np.round(np.array(RISING) * 60), 60)
     assert ends == pytest.approx(np.stack([low, high], axis=1))
+
+
+def test_the_shade_is_the_band_that_holds_for_the_whole_curve(k_shot):
+    cells, records = k_shot({8: RISING}, KS)
+    axes = FIGURE.plot(framed(cells, records)).axes[0]
+    (band,) = [one for one in axes.collections if one.get_gid() == "band"]
+    wide = records.assign(correct=records["correct"].astype(float)).pivot(
+        index="cell", columns="example", values="correct"
+    )
+    grid = wide.reindex(cells.sort_values("k", na_position="first")["cell"]).to_numpy(float)
+    expected = simultaneous_band(np.stack([grid], axis=0).swapaxes(1, 2))
+    low, high = np.min([one.low for one in expected]), np.max([one.high for one in expected])
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((low, high))
+    assert expected[2].low < float(wilson(30, 60).low)  # longer than the interval of a single point
+
+
+def test_a_curve_of_unequal_seeds_has_no_band(k_shot):
+    cells, records = k_shot({8: RISING}, KS)
+    lost = cells.assign(state=["missing" if cell != cells["cell"].iloc[0] else "done" for cell in cells["cell"]])
+    axes = FIGURE.plot(framed(lost, records)).axes[0]
+    assert not [one for one in axes.collections if one.get_gid() == "band"]
 
 
 def test_the_fit_is_drawn_with_its_midpoint(k_shot):
@@ -94,7 +117,9 @@ def test_the_strip_shows_the_unparsed_answers(k_shot):
 
 def test_sizes_and_intervals_are_written_below(k_shot):
     figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
-    assert figure.get_supxlabel() == "60 items per point · whiskers: 95 % interval (Wilson)"
+    assert figure.get_supxlabel().replace("\n", " · ") == (
+        "60 items per point · whiskers: 95 % interval (Wilson) · shade: 95 % band that holds for the whole curve at once"
+    )
     assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["0", "1", "2", "4", "8", "16"]
 
 

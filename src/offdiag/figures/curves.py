@@ -9,8 +9,12 @@ import numpy as np
 
 from offdiag.analyses import TransitionFit, fit_transition
 from offdiag.analyses.estimates import CellEstimate, estimate
+from offdiag.analyses.seed_variance import clusters_of, common_variance
+from offdiag.analyses.selection import DONE
 from offdiag.figures.style import GREY, Look, absent_entry, counted, footnote
 from offdiag.stats import FloatArray
+from offdiag.stats.bootstrap import simultaneous_level
+from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +68,10 @@ DODGE = 0.007  # of the range of k, between neighbouring series, so that equal c
 
 @dataclass(frozen=True, kw_only=True)
 class ShotCurve:
-    """Accuracy over k ``[K]`` of one series, in order of k; NaN where no cell is done. ``shift`` is along x."""
+    """Accuracy over k ``[K]`` of one series, in order of k; NaN where no cell is done.
+
+    ``shift`` is along x; ``band`` ``[2, K]`` has intervals that hold for all points at once, NaN where there is none.
+    """
 
     name: str
     look: Look
@@ -72,6 +79,7 @@ class ShotCurve:
     k: FloatArray
     estimates: list[CellEstimate]
     unparsed: FloatArray
+    band: FloatArray
     fit: TransitionFit
 
     @property
@@ -106,8 +114,27 @@ def read_curve(rows: "pd.DataFrame", records: "pd.DataFrame", name: str, look: L
         k=k,
         estimates=estimates,
         unparsed=np.array(unparsed),
+        band=_band(groups, records),
         fit=fit_transition(k[known], accuracy[known], n_items),
     )
+
+
+def _band(groups: Sequence["pd.DataFrame"], records: "pd.DataFrame") -> FloatArray:
+    """Return the simultaneous band of the points ``[2, K]``: of those that are done, under as many seeds each."""
+    ends = np.full((2, len(groups)), np.nan)
+    done = {place: cells[cells["state"] == DONE] for place, cells in enumerate(groups)}
+    done = {place: cells for place, cells in done.items() if len(cells) and len(cells) == len(groups[place])}
+    if len(done) < 2 or len(set(map(len, done.values()))) > 1:
+        return ends
+    asked = records[records["cell"].isin({name for cells in done.values() for name in cells["cell"]})]
+    wide = asked.assign(correct=asked["correct"].astype(float))
+    wide = wide.pivot(index="cell", columns="example", values="correct")
+    grid = np.stack([wide.reindex(cells.sort_values("seed")["cell"]).to_numpy(float) for cells in done.values()], -1)
+    level = simultaneous_level(grid)
+    clusters = clusters_of(asked, wide.columns.tolist())
+    for i, (place, cells) in enumerate(done.items()):
+        ends[:, place] = accuracy(grid[..., i], clusters=clusters, pooled=common_variance(cells), level=level)[1:3]
+    return ends
 
 
 def whiskers(estimates: Sequence[CellEstimate]) -> FloatArray:
@@ -121,6 +148,8 @@ def draw_curve(axes: "Axes", curve: ShotCurve) -> None:
     colour, marker = curve.look
     style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 6, "markeredgecolor": "white"}
     pale = 0.35 if curve.fit.identified else 1
+    if not np.isnan(curve.band).all():
+        axes.fill_between(curve.x, *curve.band, color=colour, alpha=0.1, lw=0, zorder=1, gid="band")
     axes.plot(curve.x, curve.accuracy, color=colour, lw=1.6, alpha=pale, zorder=2, gid="joined")
     axes.errorbar(curve.x, curve.accuracy, yerr=curve.whiskers, ls="", elinewidth=1.1, capsize=2.5, zorder=3, **style)
     if curve.fit.identified:
@@ -141,13 +170,18 @@ def draw_absent(axes: "Axes", drawn: Sequence[ShotCurve], top: float) -> float:
     return top
 
 
-def whisker_note(drawn: Sequence[ShotCurve]) -> str:
-    """Return a footnote on what a point and its whiskers are."""
+def whisker_note(drawn: Sequence[ShotCurve], *, banded: bool = False) -> str:
+    """Return a footnote on what a point, its whiskers and, where they are drawn, bands are."""
     estimates = [estimate for curve in drawn for estimate in curve.estimates]
     items = counted((estimate.n_items for estimate in estimates), "item")
     seeds = max(estimate.n_planned for estimate in estimates)
     kind = "Wilson" if seeds == 1 else f"mean of {seeds} seeds; over seeds and items"
-    return footnote(f"{items} per point", f"whiskers: 95 % interval ({kind})")
+    shaded = banded and any(not np.isnan(curve.band).all() for curve in drawn)
+    return footnote(
+        f"{items} per point",
+        f"whiskers: 95 % interval ({kind})",
+        "shade: 95 % band that holds for the whole curve at once" if shaded else "",
+    )
 
 
 def entry(curve: ShotCurve) -> str:

@@ -60,7 +60,11 @@ class KShot(StudyFigure):
             k = np.unique(np.concatenate([one.k for one in every]))
             for axes in below:
                 k_axis(axes, k, inches=6 if len(panels) == 1 else 4)
-            heading(figure, f"Accuracy by number of demonstrations, for each {noun(self.series)}", whisker_note(every))
+            heading(
+                figure,
+                f"Accuracy by number of demonstrations, for each {noun(self.series)}",
+                whisker_note(every, banded=True),
+            )
             if named is None:
                 figure.legend(handles=[*_names(drawn[0]), *legend_marks(every)], loc="outside right center")
                 return figure
