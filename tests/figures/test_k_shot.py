@@ -118,7 +118,8 @@ def test_the_strip_shows_the_unparsed_answers(k_shot):
 def test_sizes_and_intervals_are_written_below(k_shot):
     figure = FIGURE.plot(framed(*k_shot({8: RISING}, KS)))
     assert figure.get_supxlabel().replace("\n", " · ") == (
-        "60 items per point · whiskers: 95 % interval (Wilson) · shade: 95 % band that holds for the whole curve at once"
+        "60 items per point · whiskers: 95 % interval (Wilson) · "
+        "shade: 95 % band that holds for the whole curve at once"
     )
     assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["0", "1", "2", "4", "8", "16"]
 
