@@ -28,7 +28,7 @@ def run(campaign: Campaign, kills: int, power_cuts: int, corruptions: int, runne
 
 def test_a_short_campaign_on_steps_without_a_model(tmp_path: Path) -> None:
     campaign = Campaign(answered_plan, tmp_path, mp.get_context("fork"), random.Random(SEED))
-    run(campaign, kills=2, power_cuts=6, corruptions=20, runners=1)
+    run(campaign, kills=2, power_cuts=6, corruptions=14, runners=1)
 
 
 @pytest.mark.campaign

@@ -70,6 +70,17 @@ def test_what_is_installed_counts_where_more_is_to_be_done():
     assert mixture([[UNKNOWN]], {"torch": "2.1"}) is None
 
 
+def test_what_a_killed_run_noted_stands_in_the_result_of_the_next(tmp_path):
+    file = tmp_path / "noted.json"
+    with pytest.raises(KeyboardInterrupt), recording(file):
+        note(model="dir:tiny", device="cpu")
+        raise KeyboardInterrupt
+    with recording(file) as noted:  # all that needs the model is done
+        note(device="cuda")
+    assert noted == {"model": "dir:tiny", "device": "cuda", "versions": dict(installed())}
+    assert not file.exists()
+
+
 @pytest.fixture
 def half_old(model_stub, tmp_path) -> tuple[Plan, Store]:
     """Two finished cells, of which one was answered with another torch."""

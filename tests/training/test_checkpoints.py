@@ -1,7 +1,10 @@
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
-from offdiag.training.checkpoints import last_complete, mark_complete, path_of
+from offdiag.training.checkpoints import last_complete, mark_complete, path_of, write_summary
 from offdiag.training.plain_state import load_optimizer, save_optimizer
 
 
@@ -36,6 +39,14 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, name):
         spoilt.write_text("")
     assert last_complete(folder, history) == path_of(folder, 9)
     assert not path_of(folder, 10).exists()
+
+
+def test_the_rows_are_on_the_disk_before_the_summary_that_ends_a_training(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda number: synced.append(Path(os.readlink(f"/proc/self/fd/{number}")).name))
+    (tmp_path / "history.jsonl").write_text("{}")
+    write_summary(tmp_path, {"updates": 1})
+    assert synced[:2] == ["history.jsonl", "summary.json.part"]
 
 
 def test_an_optimiser_is_kept_to_the_bit_without_pickles(tmp_path):
