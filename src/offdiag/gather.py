@@ -1,7 +1,7 @@
 """Gather the results of a plan from the store, as the frames that every shown number comes from."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,15 @@ from offdiag.study import Cell
 from offdiag.tasks import get_task
 from offdiag.tasks.task import UNRATED
 
+_LONG = ("prompt", "completion")  # texts of a record that no number is made of
+
 
 def gather(plan: Plan, store: Store) -> Results:
     """Return the results of a study as far as the store has them; missing and failed cells are rows, too."""
     survey = plan.survey(store, closely=True)
     states = {state.step.fingerprint: state.state for state in survey}
-    whole = {cell: _records(store, step, states) for cell, step in plan.cells.items()}
+    once = _Once()  # cells of one evaluation have the same problems, targets and strata
+    whole = {cell: once.slim(_records(store, step, states)) for cell, step in plan.cells.items()}
     found = {cell: [record for record in records if record["status"] not in UNRATED] for cell, records in whole.items()}
     named = {name: cell for cell, name in plan.cell_names.items()}
     clusters = _clusters(plan, found)
@@ -56,12 +59,12 @@ def gather(plan: Plan, store: Store) -> Results:
         for cell, step in plan.cells.items()
     ]
     factors = dict.fromkeys(name for cell, step in plan.cells.items() for name in _factors(plan, cell, step))
-    rows = [
+    rows = (
         row
         for cell, step in plan.cells.items()
         for row in _record_rows(plan, cell, step, found[cell], clusters.get(cell), _options(store, step, states))
-    ]
-    records = _tidy(pd.DataFrame(rows, columns=None if rows else [*factors, *names(RECORDS)]))
+    )
+    records = _frame(rows, [*factors, *names(RECORDS)])
     return Results(
         study=plan.study.name,
         scale=plan.scale,
@@ -72,7 +75,7 @@ def gather(plan: Plan, store: Store) -> Results:
         cells=_cells(cells, records, list(factors)),
         records=records,
         measurements=_measurements(store, plan.measurements, states),
-        read_records=lambda name: whole[named[name]] if name in named else [],
+        read_records=lambda name: _records(store, plan.cells[named[name]], states) if name in named else [],
         notices=(
             *_not_finite(plan, whole),
             *_ungraded(plan, whole),
@@ -80,6 +83,46 @@ def gather(plan: Plan, store: Store) -> Results:
             *_flips(plan, store),
         ),
     )
+
+
+class _Once:
+    """Keeps equal values once: of many records each is in memory a few times else."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, Any] = {}
+
+    def slim(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return records without their long texts, which are read again where they are shown."""
+        return [{name: self._of(value) for name, value in r.items() if name not in _LONG} for r in records]
+
+    def _of(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._kept.setdefault(value, value)
+        if isinstance(value, list) and not value:
+            return self._kept.setdefault((), value)
+        if isinstance(value, dict):
+            return self._kept.setdefault(("strata", *((name, type(v), v) for name, v in value.items())), value)
+        return value
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return rows as a frame with nullable types, made column by column; ``columns`` are its own if there is no row."""
+    found: dict[str, list[Any]] = {}
+    n = 0
+    for row in rows:
+        for name, value in row.items():
+            if (column := found.get(name)) is None:
+                column = found[name] = [None] * n
+            column.append(value)
+        n += 1
+        if len(row) < len(found):
+            for column in found.values():
+                if len(column) < n:
+                    column.append(None)
+    if not n:
+        return _tidy(pd.DataFrame(columns=list(columns)))
+    series = {name: pd.Series(found.pop(name)).convert_dtypes() for name in list(found)}
+    return pd.DataFrame(series, copy=False)
 
 
 def _not_finite(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:

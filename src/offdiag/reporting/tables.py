@@ -16,6 +16,7 @@ from offdiag.study import check_report_name
 
 PAGE, LONGEST = 40, 200  # rows of a page, and of a table that is written as LaTeX
 
+_AT_ONCE = 10_000  # rows of a CSV table
 _BEGIN_FORMULAS = ("=", "+", "@", "-", "\t", "\r")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -56,12 +57,20 @@ def write_tables(
             raise UserError(f"table name {name!r} is taken by the report itself: give the table another name")
         check_report_name("table", name)
     for name, table in {**own, **tables}.items():
-        defused(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", errors="backslashreplace")
+        _write_csv(table, folder / f"{name}.csv")
     for name, table in tables.items():
         (folder / f"{name}.tex").unlink(missing_ok=True)
         if len(table) <= LONGEST:
             (folder / f"{name}.tex").write_text(plain_latex_table(table), encoding="utf-8", newline="\n")
     (folder / "cells.tex").write_text(latex_table(texts), encoding="utf-8", newline="\n")
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table, some thousand rows at a time, so that a large one is not in memory twice."""
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        for start in range(0, max(1, len(table)), _AT_ONCE):
+            part = defused(table.iloc[start : start + _AT_ONCE])
+            part.to_csv(file, index=False, lineterminator="\n", header=start == 0)
 
 
 def defused(table: pd.DataFrame) -> pd.DataFrame:
