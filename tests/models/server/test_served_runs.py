@@ -149,6 +149,12 @@ def test_another_model_under_this_name_is_refused(server, tmp_path):
         run(plan_of(server.source), tmp_path)
 
 
+def test_a_server_that_takes_the_length_by_its_newer_name_gets_it(server, tmp_path):
+    server.newer = True
+    assert run(plan_of(server.source), tmp_path).complete
+    assert sum("max_completion_tokens" in body for body in server.asked) == 2 * N + 1
+
+
 def test_a_dated_version_of_the_model_is_the_model(server, tmp_path):
     server.faults.extend(["other-model stand-in-2026-08-06"] * 3)
     assert run(plan_of(server.source), tmp_path).complete

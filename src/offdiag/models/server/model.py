@@ -154,12 +154,12 @@ class ServedModel:
             **_template_settings(settings),
         }
         body |= {"logprobs": True, "top_logprobs": listed} if listed else {}
+        length = self._length  # other threads may set it
         try:
-            return self._reply("chat/completions", body | {self._length: max_new_tokens}, stopped)
+            return self._reply("chat/completions", body | {length: max_new_tokens}, stopped)
         except RefusedError as error:
-            if self._length == "max_tokens" and "max_completion_tokens" in str(
-                error
-            ):  # as newer models of OpenAI have it
+            # newer models of OpenAI take the length by another name, and say so
+            if length == "max_tokens" and "max_completion_tokens" in str(error):
                 self._length = "max_completion_tokens"
                 return self._reply("chat/completions", body | {self._length: max_new_tokens}, stopped)
             raise
