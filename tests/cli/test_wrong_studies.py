@@ -164,7 +164,7 @@ def chain(model):
         ('{"problem": "1+1", "completion": "2", "x": ' + '{"a":' * 101 + "1" + "}" * 101 + "}", "more than 100 deep"),
         ('{"problem": "1+1", "completion": ' + "[" * 100_000, "nested too deeply"),
         (f'{{"problem": "{"9" * 5000}+1", "completion": "2"}}', "cannot be read as one of base_addition"),
-        ("\x80\x81\x00\x7f", "is not UTF-8"),
+        ("\x80\x81\x7f{}", "is not UTF-8"),
         ("\x00", "is zero, which no text has"),
         ("[1, 2]", "expected an object with the texts"),
     ],
