@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from offdiag.identity import differences
 from offdiag.tasks import get_task
+from offdiag.tasks.changes import in_words
 from offdiag.tasks.code import Code, code_of
 
 FILES = {
@@ -218,7 +220,9 @@ def test_a_class_without_a_file_is_hashed_by_its_byte_code(old: str, new: str, c
 
 def test_hashes_are_those_of_another_process() -> None:
     asked = """
+from offdiag.identity import differences
 from offdiag.tasks import get_task
+from offdiag.tasks.changes import in_words
 from offdiag.tasks.content import task_code
 print(*(task_code(get_task("easy_to_hard"), role).hash for role in ("prompt", "grader", "draws")))
 """
@@ -341,3 +345,32 @@ def test_files_that_the_code_names_are_told(tmp_path, monkeypatch) -> None:
     code = code_of(sys.modules["one0"].Task, ("grade",))
     forget("one")
     assert [path.name for path in code.data] == ["words.txt", "names.json"]
+
+
+OWN = """
+from typing import ClassVar
+from offdiag.steps import Context, Step
+class Advice(Context):
+    tag: ClassVar[str] = "own-advice"
+    label: ClassVar[str] = "advice"
+    def prompts(self, work, domain, queries, bare):
+        return [f"{before} {{question}}" for question in bare]
+class Counted(Step):
+    kind: ClassVar[str] = "counts"
+    tag: ClassVar[str] = "own-count"
+    name: ClassVar[str] = "count"
+    def run(self, work):
+        return {{"n": {number}}}
+"""
+
+
+@pytest.mark.parametrize(("name", "what"), [("Advice", "own-advice"), ("Counted", "own-count")])
+def test_the_code_of_ones_own_contexts_and_steps_is_part_of_their_identity(tmp_path, monkeypatch, name, what) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for n, (before, number) in enumerate([("Hint:", 1), ("Hint:", 1), ("Think:", 2)]):
+        (tmp_path / f"own{n}.py").write_text(OWN.format(before=before, number=number))
+        found.append(getattr(importlib.import_module(f"own{n}"), name)())
+    forget("own")
+    assert found[0].fingerprint == found[1].fingerprint != found[2].fingerprint
+    assert in_words(differences(found[0].canonical(), found[2].canonical())) == [f"the code of {what} changed"]
