@@ -6,7 +6,7 @@ BIN := .venv/bin
 STUDIES ?= base-addition base-thresholds
 SCALE ?= quick
 
-.PHONY: demo test simulate sweep servers campaign lint browser clean
+.PHONY: demo test simulate sweep servers campaign lint browser slurm clean
 
 demo: .venv/ready
 	set -e; for study in $(STUDIES); do \
@@ -58,6 +58,11 @@ lint: .venv/ready-dev
 # Debian's headless browser, for the tests of the report's page; they are skipped where it is absent.
 browser:
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes chromium)
+
+# Slurm's daemons (22 s), for the tests that start a Slurm of two nodes; they are skipped where they are absent.
+slurm:
+	command -v slurmctld >/dev/null || PATH="$$PATH:/usr/sbin" command -v slurmctld >/dev/null || \
+	  (apt-get update -qq && apt-get install -qq --yes --no-install-recommends slurm-wlm munge)
 
 clean:
 	rm -rf .venv offdiag-report

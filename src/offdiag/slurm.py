@@ -30,21 +30,24 @@ _SCRIPT = """#!/bin/bash
 # Written by offdiag submit. You may change it and submit it yourself: sbatch {name}
 {options}
 
+# Slurm says TERM when it cancels or preempts, and USR2 {notice} seconds before the time limit. The worker then gives
+# its step back and ends with {drained}.
+worker=
+told=
+trap 'told=TERM; [ -z "$worker" ] || kill -TERM "$worker"' TERM
+trap 'told=USR2; [ -z "$worker" ] || kill -USR2 "$worker"' USR2
+
 cd {here}
 {command} &
 worker=$!
-
-# Slurm says TERM when it cancels or preempts, and USR2 {notice} seconds before the time limit. The worker then gives
-# its step back and ends with {drained}.
-told=
-trap 'told=TERM; kill -TERM "$worker"' TERM
-trap 'told=USR2; kill -USR2 "$worker"' USR2
+[ -z "$told" ] || kill -"$told" "$worker"
 while kill -0 "$worker" 2>/dev/null; do wait "$worker"; done
 wait "$worker"
 code=$?
 
-# The time was up before the plan was done: queue this task again, unless the workers were cancelled.
-if [ "$code" = {drained} ] && [ "$told" = USR2 ] && [ ! -e {cancelled} ]; then
+# The time was up before the plan was done, perhaps before the worker could hear of it (128 and above): queue this task
+# again, unless the workers were cancelled.
+if [ "$told" = USR2 ] && {{ [ "$code" = {drained} ] || [ "$code" -ge 128 ]; }} && [ ! -e {cancelled} ]; then
   scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
 fi
 exit "$code"

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import closing
 
 from offdiag.drain import leave_if_asked, sleep
@@ -60,18 +61,18 @@ class Inline(Engine):
 class Pace:
     """How long the steps of a kind take here, as a mean in which the last ones count most."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds: dict[str, float] = defaultdict(lambda: TOGETHER_S)
-        self._clock = time.monotonic()
+        self._clock, self._started = clock, clock()
 
     def start(self) -> None:
         """Start the clock."""
-        self._clock = time.monotonic()
+        self._started = self._clock()
 
     def took(self, step: Step) -> None:
         """Note that a step has ended, and start the clock again."""
-        before, self._clock = self._clock, time.monotonic()
-        self._seconds[step.kind] += (self._clock - before - self._seconds[step.kind]) / 2
+        before, self._started = self._started, self._clock()
+        self._seconds[step.kind] += (self._started - before - self._seconds[step.kind]) / 2
 
     def together(self, step: Step) -> int:
         """Return how many steps of this kind to claim at once."""

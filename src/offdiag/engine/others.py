@@ -7,13 +7,14 @@ from offdiag.drain import sleep
 from offdiag.engine.engine import Watcher
 from offdiag.engine.journal import Event, Journal, key
 from offdiag.engine.scheduler import Scheduler
-from offdiag.lease import Holder, held
+from offdiag.lease import Holder
 from offdiag.steps import Step
-from offdiag.store import Store
+from offdiag.store import State, Store
 
 # A runner that waits hears the journal, and asks for one step, at growing intervals up to a second: with many runners
 # and steps the load on the file system stays what it is.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+A_CROWD_S = 0.002  # a pause is never shorter than this for each step that others have
 # Runners must differ in what they ask for and when, and no result depends on it: a named stream would be wrong here.
 CHANCE = SystemRandom()
 # How long a runner stays that can take nothing of what is left, where nobody works either.
@@ -88,7 +89,8 @@ class Others:
 
     def pause(self) -> float:
         """Return for how many seconds to wait before the next look; longer each time, never the same for all."""
-        seconds = self._pause * CHANCE.uniform(0.5, 1.5)
+        crowd = min(A_CROWD_S * len(self.scheduler.waiting), LONGEST_PAUSE_S)
+        seconds = max(self._pause, crowd) * CHANCE.uniform(0.5, 1.5)
         self._pause = min(1.5 * self._pause, LONGEST_PAUSE_S)
         self._idle = 0.0 if self._holders else self._idle + seconds
         return seconds
@@ -108,18 +110,18 @@ class Others:
             return
         self._asked = [name for name in self._asked if name in waiting] or list(waiting)
         step = waiting[self._asked.pop(CHANCE.randrange(len(self._asked)))]
-        folder = self.store.folder(step)
         self._holders.pop(step.fingerprint, None)
-        if self.store.result(step) is not None:
-            self._done(step)
-        elif held(folder / "lease.json"):
-            if (who := self.store.holder(step)) is not None:
-                self._holders[step.fingerprint] = (step, who)
-            self.watcher.waiting(self._busy())
-        elif (folder / "error.txt").exists() and self.scheduler.takes(step):  # its claim had removed an older one
-            self._failed(step)
-        else:
-            self.scheduler.put_back(step)
+        match self.store.own_state(step):
+            case State.DONE:
+                self._done(step)
+            case State.BUSY:
+                if (who := self.store.holder(step)) is not None:
+                    self._holders[step.fingerprint] = (step, who)
+                self.watcher.waiting(self._busy())
+            case State.FAILED if self.scheduler.takes(step):  # its claim had removed an older failure
+                self._failed(step)
+            case _:
+                self.scheduler.put_back(step)
 
     def _busy(self) -> Sequence[tuple[Step, str]]:
         return [(step, str(who)) for name, (step, who) in self._holders.items() if name in self.scheduler.waiting]

@@ -84,9 +84,13 @@ class Store:
         ``besides`` are fingerprints of other steps of the plan: one of the same name, as in a sweep over a
         hyper-parameter, does not make this one stale. ``care`` is that of :meth:`damage`.
         """
+        return self.own_state(step, care) or self._undone(step, besides)
+
+    def own_state(self, step: Step, care: Care = "sizes") -> State | None:
+        """Return what the step's folder alone says: done, busy, failed or damaged; None if nobody has been there."""
         folder = self.folder(step)
         if not folder.exists():
-            return self._undone(step, besides)
+            return None
         found = self._look(step, care)
         if found.result is not None and not found.damage:
             return State.DONE
@@ -94,9 +98,7 @@ class Store:
             return State.BUSY
         if found.damage:
             return State.DAMAGED
-        if (folder / "error.txt").exists():
-            return State.FAILED
-        return self._undone(step, besides)
+        return State.FAILED if (folder / "error.txt").exists() else None
 
     def states(self, steps: Sequence[Step]) -> dict[str, State]:
         """Return the states of many steps by fingerprint, listing the folders once."""
