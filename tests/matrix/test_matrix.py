@@ -87,6 +87,7 @@ def test_every_row_is_taught_and_every_column_asked(data):
         {"methods": ("lora", "in-context:1"), "prompt": "Say it: {text}", "lead": "Intent:", "n_eval": 3},
         {"methods": ("zero-shot", "lora:rationale", "in-context:2:rationale"), "rationale": "text"},
         {"methods": ("policy-optimisation", "lora"), "labels": LABELS, "options": "listed", "system": 'It\'s "you".'},
+        {"train": ("both=food_train.jsonl|trips_train.jsonl",), "methods": ("lora",), "labels": ("auto",)},
         {"methods": ("zero-shot",), "models": ("dir:MODEL", "hub:org/none"), "drop_overlap": True},
     ],
 )

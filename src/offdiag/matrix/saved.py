@@ -191,6 +191,8 @@ def _relative(fields: Mapping[str, Any], place: Path) -> list[str]:
 
 def _moved(text: str, place: Path) -> str:
     source = RowSource.of(text)
+    if len(source.each) > 1:
+        return "|".join(_moved(one.label, place) for one in source.each)
     if source.on_hub:
         return text
     moved = Path(os.path.relpath(source.path, place.absolute().parent)).as_posix()

@@ -255,3 +255,14 @@ def test_a_file_is_read_again_when_it_changes_and_only_then(lines, monkeypatch):
     lines("a.jsonl", intents(4))
     assert len(examples(eval=path)) == 4
     assert len(reads) == 2
+
+
+def test_several_files_are_one_data_set(lines):
+    paths = [lines("a_train.jsonl", intents(6)), lines("b_train.jsonl", intents(6, 30))]
+    both = FilesDomain(train="|".join(paths), holdout=0)
+    found = examples("train", train="|".join(paths), holdout=0)
+    assert (len(found), str(both)) == (12, "a+b")
+    one = next(example for example in found if example.problem == intents(1, 31)[0]["text"])
+    assert TASK.place(both, "train", one) == f"{paths[1]}, line 2"
+    broken = lines("c.jsonl", [{"txt": "a", "label": "b"}])
+    assert "c.jsonl, line 1: no prompt 'text'; did you mean txt?" in refused(train=f"{paths[0]}|{broken}")

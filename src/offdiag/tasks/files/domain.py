@@ -103,8 +103,8 @@ class FilesDomain(Domain):
         """The name, or what is left of the file's name without the words for splits."""
         if self.name:
             return self.name
-        stem = next(iter(self.sources.values())).stem
-        return _ROLE_WORDS.sub("", stem).strip("-_. ") or stem
+        stems = [one.stem for one in next(iter(self.sources.values())).each]
+        return "+".join(_ROLE_WORDS.sub("", stem).strip("-_. ") or stem for stem in stems)
 
     def canonical(self) -> dict[str, Json]:
         """Return nothing of the place: rows, prompts and grader are hashed by the steps that use them."""

@@ -30,7 +30,8 @@ class Items:
     Attributes:
         source, how: what was read, and how. ids: the rows' own, or hashes of what they say.
         problems, targets: texts. choices, rationales, strata: empty where the source has none.
-        lines: where each item begins in its file. skipped: rows left out because they have no target.
+        lines: where each item begins in its file. begins: the first place of each file.
+        skipped: rows left out because they have no target.
         held_out: which items are held out, by share and seed, as far as somebody asked.
     """
 
@@ -43,6 +44,7 @@ class Items:
     rationales: list[str | None] = field(default_factory=list)
     strata: list[dict[str, Scalar]] = field(default_factory=list)
     lines: "array[int]" = field(default_factory=lambda: array("q"))
+    begins: list[tuple[int, RowSource]] = field(default_factory=list)
     skipped: int = 0
     held_out: "dict[tuple[float, int], NDArray[np.bool_]]" = field(default_factory=dict)
 
@@ -62,8 +64,9 @@ class Items:
 
     def where(self, place: int) -> str:
         """Return the place of an item in words."""
-        row = "row" if self.source.on_hub or self.source.path.suffix in (".parquet", ".pq", "") else "line"
-        return f"{self.source.label}, {row} {self.lines[place]}"
+        source = next(one for begin, one in reversed(self.begins) if begin <= place)
+        row = "row" if source.on_hub or source.path.suffix in (".parquet", ".pq", "") else "line"
+        return f"{source.label}, {row} {self.lines[place]}"
 
 
 def items_of(source: RowSource, role: Role, given: Columns) -> Items:
@@ -86,19 +89,24 @@ _READ: dict[tuple[Any, ...], Items] = {}
 
 def _renamed(items: Items, source: RowSource) -> Items:
     """Return the same items under the name by which their source was asked for."""
-    return Items(**{**vars(items), "source": source})
+    begins = [(begin, one) for (begin, _), one in zip(items.begins, source.each, strict=True)]
+    return Items(**{**vars(items), "source": source, "begins": begins})
 
 
 def _read(source: RowSource, role: Role, given: Columns) -> Items:
-    rows = source.rows(role)
-    first = next(rows)
-    items = Items(source, layout(given, first, source.label))
-    reader = _Reader(items, given)
-    reader.take(first)
-    for row in rows:
-        reader.take(row)
+    reader: _Reader | None = None
+    for one in source.each:
+        rows = one.rows(role)
+        first = next(rows)
+        if reader is None:
+            reader = _Reader(Items(source, layout(given, first, one.label)), given)
+        reader.items.begins.append((len(reader.items), one))
+        reader.take(first)
+        for row in rows:
+            reader.take(row)
+    assert reader is not None
     reader.finish()
-    return items
+    return reader.items
 
 
 class _Reader:

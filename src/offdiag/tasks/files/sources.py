@@ -26,7 +26,7 @@ Role = Literal["train", "eval"]
 
 @dataclass(frozen=True)
 class RowSource:
-    """A place of rows, as it was typed.
+    """A place of rows, as it was typed; several with ``|`` between are read one after the other, as one data set.
 
     Attributes:
         text: as typed, without the split. split: of a data set that has several; empty if none is named.
@@ -38,9 +38,17 @@ class RowSource:
     @classmethod
     def of(cls, text: str) -> Self:
         """Return the source of a text such as ``data/reviews.jsonl`` or ``saved_folder#test``."""
+        if "|" in text:
+            return cls(text)
         base, mark, split = text.rpartition("#")
         is_path = not mark or (not text.startswith("hub:") and _path(text).exists())
         return cls(text) if is_path else cls(base, split)
+
+    @property
+    def each(self) -> "list[RowSource]":
+        """The sources one by one, where there are several."""
+        texts = [text.strip() for text in self.text.split("|")]
+        return [RowSource.of(text) for text in texts if text] if len(texts) > 1 else [self]
 
     @property
     def on_hub(self) -> bool:
@@ -71,6 +79,8 @@ class RowSource:
         Raises:
             UserError: nothing is there.
         """
+        if len(self.each) > 1:
+            return tuple(one.stamp() for one in self.each)
         if self.on_hub:
             return (self.text, self.split)
         path = self.path
