@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from offdiag.cli.results_table import collapsed_cells
+from offdiag.cli.results_table import ONE_ANSWER, collapsed_cells
 from offdiag.cli.tables import aligned, say, terminal_width
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def _cell(square: "GridCell") -> str:
     mark = TAUGHT if square.cells[0].taught else " "
     if not shown.accuracy:
         return f"{mark}{square.cells[0].state}"
-    return f"{mark}{shown.accuracy} [{_whole(shown.interval)}]"
+    same = ONE_ANSWER if shown.one_answer else ""
+    return f"{mark}{shown.accuracy}{same} [{_whole(shown.interval)}]"
 
 
 def _whole(interval: str) -> str:

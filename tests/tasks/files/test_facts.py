@@ -17,13 +17,13 @@ def test_balance_copies_and_what_is_left_out(lines):
     rows = [*intents(5), copy, {"text": "x", "label": ""}]
     domain = FilesDomain(train=lines("a.jsonl", rows), eval=lines("b.jsonl", intents(3, 9)), empty="skip")
     assert TASK.remarks(domain) == [
-        "6 rows taught; cancel 3, order 2, track 1",
+        "rows that can be taught: 6; cancel 3, order 2, track 1",
         "! 1 rows without a target are left out",
         "! 1 rows that are taught ask what another one asks, and 1 prompts have several answers",
-        "3 rows asked; order 1, cancel 1, track 1",
+        "rows that can be asked: 3; order 1, cancel 1, track 1",
     ]
     many = FilesDomain(eval=lines("c.jsonl", [{"text": str(i), "label": f"l{i % 12}"} for i in range(26)]))
-    assert TASK.remarks(many) == ["26 rows asked; 12 different targets, each of 2 to 3 rows (l0)"]
+    assert TASK.remarks(many) == ["rows that can be asked: 26; 12 different targets, each of 2 to 3 rows (l0)"]
     assert TASK.longest(many)[0] == "10\nAnswer: l10"
 
 

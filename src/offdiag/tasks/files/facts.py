@@ -20,7 +20,7 @@ def remarks(domain: FilesDomain) -> Iterator[str]:
     """
     for split, part in parts_of(domain).items():
         done = "taught" if split == "train" else "asked"
-        yield f"{len(part)} rows {done}; {_balance(part)}"
+        yield f"rows that can be {done}: {len(part)}; {_balance(part)}"
         if (skipped := part.items.skipped) and split == next(iter(parts_of(domain))):
             yield f"! {skipped} rows without a target are left out"
         if part.dropped:
