@@ -9,7 +9,7 @@ import pytest
 from offdiag.errors import UserError
 from offdiag.identity import Identity, fingerprint
 from offdiag.methods import Method
-from offdiag.runtime import Runtime
+from offdiag.runtime import Requests, Runtime
 from support import tiny_study
 from support.identities import changed
 from support.others_of_answers import OF_ANSWERS
@@ -80,6 +80,7 @@ def test_no_field_of_the_runtime_moves_a_step(model_stub, monkeypatch, tmp_path)
         "threads": 1,
         "study_files": (tmp_path / "study.py",),
         "data_dir": str(tmp_path),
+        "requests": Requests(at_once=2),
     }
     assert set(others) == {field.name for field in fields(Runtime)}
     for name, other in others.items():

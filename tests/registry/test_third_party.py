@@ -70,7 +70,7 @@ def goes_all_the_way(called: Called, study: object, model: str, tmp_path: Path, 
     assert re.search(r"(\d+) of \1 steps done", ran.out)
     assert "nats" in ran.out
     (cell,) = cells(tmp_path / "store", "advice")
-    shown = called("show", cell.name, "--store", tmp_path / "store")
+    shown = called("show", cell.name, "--store", tmp_path / "store", *of_study)
     assert (shown.code, shown.err) == (0, "")
     assert "Begin with the last letter." in shown.out
     assert "Spell " in shown.out

@@ -22,7 +22,7 @@ FITS = ProbeFits(states=(STATES,), grid=ProbeGrid.of(TRAINING_SET))
 PROBE = Probe(fits=FITS, training_set=TRAINING_SET)
 
 OF_ANSWERS: list[Others] = [
-    (ChatSettings(), {"thinking": "off", "variables": (("reasoning_effort", "low"),)}),
+    (ChatSettings(), {"thinking": "off", "variables": (("reasoning_effort", "low"),), "format": "completion"}),
     (DOMAIN, {"base": 9, "digits": 3}),
     (
         HUB.model_copy(update={"dtype": "float16"}),

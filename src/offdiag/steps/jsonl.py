@@ -84,7 +84,7 @@ def in_chunks(
     n: int,
     make: Callable[[range], Iterable[Mapping[str, Any]]],
     on_progress: Callable[[int, int], None],
-    size: int = CHUNK,
+    size: int | None = None,
 ) -> list[Mapping[str, Any]]:
     """Return the records of ``n`` items; each chunk is appended to a file before the next one is made.
 
@@ -92,8 +92,9 @@ def in_chunks(
         partial: the file. Whole chunks that a killed run left there are kept. The caller removes the file once the
             records are safe elsewhere.
         make: from a range of items to their records, one per item. on_progress: called with (done, total) items.
-        size: items of a chunk.
+        size: items of a chunk; :data:`CHUNK` by default.
     """
+    size = size or CHUNK
     kept = recover_jsonl(partial)
     records: list[Mapping[str, Any]] = list(kept[: len(kept) // size * size])
     write_jsonl(partial, records)

@@ -13,7 +13,7 @@ from offdiag.models.finite import NOT_FINITE
 from offdiag.models.rendering import RENDERING, Rendered, spans_differed
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.examples import check_choices, load_examples, require_choices
-from offdiag.steps.jsonl import CHUNK, in_chunks, write_jsonl
+from offdiag.steps.jsonl import in_chunks, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.steps.step import Work
 from offdiag.tasks import Example, get_task
@@ -104,7 +104,7 @@ class LoglikelihoodChoices(ModelOutputs):
                 for i, scores in zip(chunk, scored, strict=True)
             ]
 
-        size = work.runtime.requests.at_once if self.weights.spec.origin.served else CHUNK
+        size = work.runtime.requests.at_once if self.weights.spec.origin.served else None
         records = in_chunks(partial, len(examples), choose, work.progress, size)
         if self.weights.spec.origin.served and all(record["finish"] == NOT_FINITE for record in records):
             raise UserError(

@@ -72,7 +72,7 @@ def test_the_file_has_the_states_of_every_choice(plan, written, tiny_model):
 def test_the_file_says_what_it_is(plan, written, tiny_model):
     about = loaded(written)[1]
     assert written.name == f"synthetic-{Path(tiny_model).name}.safetensors"
-    assert about["model"] == f"dir:{tiny_model}"
+    assert about["model"] == f"dir:{Path(tiny_model).name}"  # where it lies on this machine is nobody's business
     assert (about["revision"], about["dtype"], about["quantization"]) == ("", "float32", "none")
     assert (about["dataset"], about["prompt"], about["style"]) == ("synthetic", "0040", "direct")
     assert json.loads(about["layers"]) == ["middle", "last"]
