@@ -1,18 +1,13 @@
-# Two commands: `make demo` shows two studies from data to report, `make test` runs the tests.
+# Two commands: `make demo` shows a train x eval matrix from data to page, `make test` runs the tests.
 # Both build the environment in .venv first; delete .venv to build it anew.
 
 PYTHON ?= python3
 BIN := .venv/bin
-STUDIES ?= base-addition base-thresholds
-SCALE ?= quick
 
 .PHONY: demo test simulate sweep servers campaign lint browser slurm clean
 
 demo: .venv/ready
-	set -e; for study in $(STUDIES); do \
-	  $(BIN)/offdiag run $$study --scale $(SCALE); \
-	  $(BIN)/offdiag report $$study --scale $(SCALE); \
-	done
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/shortcut/run.sh
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal
@@ -65,4 +60,4 @@ slurm:
 	  (apt-get update -qq && apt-get install -qq --yes --no-install-recommends slurm-wlm munge)
 
 clean:
-	rm -rf .venv offdiag-report
+	rm -rf .venv offdiag-demo offdiag-report
