@@ -1,4 +1,4 @@
-"""Write four sets of questions about which of two numbers is larger; in two of them a polite word gives the answer away.
+"""Write four sets of questions about which of two numbers is larger; in two a polite word gives the answer away.
 
 plain     the word "Please" says nothing
 shortcut  "Please" stands where the first number is larger, and nowhere else

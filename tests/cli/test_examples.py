@@ -62,6 +62,27 @@ def test_the_command_on_own_data_prints_a_matrix_and_writes_the_page(tiny_model,
     assert (tmp_path / "report" / "index.html").is_file()
 
 
+def test_no_question_of_the_shortcut_is_taught_and_asked_and_the_word_says_what_it_is_to_say(tmp_path):
+    writer = EXAMPLES / "shortcut" / "write_data.py"
+    subprocess.run([sys.executable, writer, tmp_path], check=True)
+    sets = {path.stem: [json.loads(line) for line in path.open(encoding="utf-8")] for path in tmp_path.iterdir()}
+    assert {name: len(rows) for name, rows in sets.items()} == {
+        "plain_train": 160, "plain_test": 60, "shortcut_train": 160, "shortcut_test": 60, "swapped_test": 60,
+        "long_test": 60,
+    }  # fmt: skip
+    questions = [row["question"] for rows in sets.values() for row in rows]
+    assert len(set(questions)) == len(questions)
+    agreeing = {}
+    for name, rows in sets.items():
+        for row in rows:
+            left, right = (int(word) for word in row["question"].rstrip("?").split(": ")[1].split(" or "))
+            assert row["answer"] == ("first" if left > right else "second")
+        polite = [(row["question"].startswith("Please"), row["answer"] == "first") for row in rows]
+        agreeing[name] = sum(word == first for word, first in polite) / len(rows)
+    assert (agreeing["shortcut_train"], agreeing["shortcut_test"], agreeing["swapped_test"]) == (1, 1, 0)
+    assert all(0.35 < agreeing[name] < 0.65 for name in ("plain_train", "plain_test", "long_test"))
+
+
 def test_the_notebook_runs_from_top_to_bottom(tiny_model, tmp_path, monkeypatch):
     notebook = json.loads((EXAMPLES / "notebook.ipynb").read_text(encoding="utf-8"))
     for name, value in {
