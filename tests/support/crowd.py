@@ -184,7 +184,7 @@ def report(workers: int, n_steps: int, models: int) -> None:
             peak = max(seconds.values(), default=0)
             total = seconds.total()
             print(f"{what}: {total} in all, {total / last:.1f} a second, {peak} in the worst second")
-        print(f"lost races: {store.lost}; steps done twice: {store.twice}; directory reads while they work: 0")
+        print(f"lost races: {store.lost}; steps done twice: {store.twice}")
         print(f"journal: {(Path(folder) / 'journal.log').stat().st_size} bytes")
 
 
