@@ -7,6 +7,7 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.tasks.files import Files, FilesDomain
+from offdiag.tasks.files.sources import RowSource
 
 from .conftest import intents, write_lines, write_table
 
@@ -53,6 +54,12 @@ def test_every_format_gives_the_same_examples(tmp_path):
     read = {name: examples(eval=path) for name, path in files.items()}
     assert {e.problem: e.target for e in read["lines"]} == {row["text"]: row["label"] for row in rows}
     assert all(found == read["lines"] for found in read.values())
+
+
+def test_a_folder_of_another_kind_is_called_so_before_it_is_walked(tmp_path):
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="is a folder that datasets did not save: give a file"):
+        RowSource.of(str(tmp_path)).stamp()
 
 
 def test_a_folder_saved_by_datasets_and_its_splits(tmp_path, monkeypatch):

@@ -77,13 +77,15 @@ class RowSource:
         """Return what changes when the rows do, without reading them: times and sizes of the files.
 
         Raises:
-            UserError: nothing is there.
+            UserError: nothing is there, or a folder that no data set is in.
         """
         if len(self.each) > 1:
             return tuple(one.stamp() for one in self.each)
         if self.on_hub:
             return (self.text, self.split)
         path = self.path
+        if path.is_dir():
+            _check_saved(path, self.label)  # before all that lies below a folder of another kind is walked
         files = sorted(path.glob("**/*")) if path.is_dir() else [path]
         try:
             return (str(path), self.split, *((s.st_mtime_ns, s.st_size, s.st_ino) for s in (f.stat() for f in files)))
@@ -160,10 +162,14 @@ def _parquet(path: Path, label: str) -> Iterator[Located]:
         raise UserError(f"{label} has no rows: expected at least one")
 
 
+def _check_saved(path: Path, label: str) -> None:
+    if not ((path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()):
+        raise UserError(f"{label} is a folder that datasets did not save: give a file, or save_to_disk() it")
+
+
 def _saved(source: RowSource) -> Any:
     path = source.path
-    if not ((path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()):
-        raise UserError(f"{source.label} is a folder that datasets did not save: give a file, or save_to_disk() it")
+    _check_saved(path, source.label)
     return _loaded(source, lambda library: library.load_from_disk(str(path)))
 
 
