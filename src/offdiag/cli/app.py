@@ -46,6 +46,8 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the command that the words name, loaded."""
+        if ctx.resilient_parsing and args[0] not in COMMANDS:  # a shell completes words: say nothing
+            return None, None, args
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = nearest(args[0], COMMANDS)
             hint = f": did you mean {near}?" if near else ";"
@@ -78,7 +80,7 @@ app = typer.Typer(
     name="offdiag",
     cls=Commands,
     help="Controlled experiments on how language models generalise, as a train x eval matrix.",
-    **SETTINGS,
+    **SETTINGS | {"add_completion": True},
 )
 
 

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share, and the plan or domain that they select."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -17,8 +17,36 @@ if TYPE_CHECKING:
     from offdiag.store import Store
     from offdiag.tasks import Domain, Task
 
-StudyName: TypeAlias = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study, or a Python file.")]
-Scale: TypeAlias = Annotated[str, typer.Option("--scale", metavar="NAME", help="Preset of the parameters.")]
+
+def beginning(group: str) -> Callable[[str], list[str]]:
+    """Return a completion of the names of an entry-point group, for a shell; nothing is imported for it."""
+
+    def names(incomplete: str) -> list[str]:
+        from offdiag.registry import Registry
+
+        known: Registry[object] = Registry("name", group, object)
+        return [name for name in known.names() if name.startswith(incomplete)]
+
+    return names
+
+
+def _scales(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the scales of the study that was typed, if it is an installed one: a completion runs no file."""
+    from offdiag.study_files import STUDIES
+
+    study = str(context.params.get("study") or next(iter(context.args), ""))  # not parsed while the option has no value
+    return [name for name in STUDIES.get(study).scales if name.startswith(incomplete)] if study in STUDIES else []
+
+
+StudyName: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY", help="A built-in study, or a Python file.", autocompletion=beginning("offdiag.studies")
+    ),
+]
+Scale: TypeAlias = Annotated[
+    str, typer.Option("--scale", metavar="NAME", help="Preset of the parameters.", autocompletion=_scales)
+]
 Sets: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; may come several times.")
 ]
@@ -57,7 +85,9 @@ TrustedFiles: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--study", metavar="FILE", help="A file of your own that it needs; may come several times."),
 ]
-TaskName: TypeAlias = Annotated[str, typer.Argument(metavar="TASK", help="The name of a task.")]
+TaskName: TypeAlias = Annotated[
+    str, typer.Argument(metavar="TASK", help="The name of a task.", autocompletion=beginning("offdiag.tasks"))
+]
 DomainText: TypeAlias = Annotated[
     str, typer.Argument(metavar="DOMAIN", help="Its parameters, as NAME=VALUE,NAME=VALUE.")
 ]

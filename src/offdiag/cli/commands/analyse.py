@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offdiag.cli.options import AsJson, OfStudy
+from offdiag.cli.options import AsJson, OfStudy, beginning
 from offdiag.cli.tables import show_json, show_table
 from offdiag.errors import UserError
 from offdiag.files import TextFile
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
     from offdiag.analyses import TableAnalysis
 
-AnalysisName = Annotated[str, typer.Argument(metavar="ANALYSIS", help="Such as transition or width-scaling.")]
+AnalysisName = Annotated[
+    str,
+    typer.Argument(
+        metavar="ANALYSIS",
+        help="Such as transition or width-scaling.",
+        autocompletion=beginning("offdiag.table_analyses"),
+    ),
+]
 TableFile = Annotated[
     Path, typer.Argument(metavar="TABLE", help="A file of values between commas, semicolons or tabs; - for stdin.")
 ]
