@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test simulate sweep servers campaign lint browser slurm clean
+.PHONY: demo test simulate sweep servers campaign docs lint browser slurm clean
 
 demo: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/shortcut/run.sh
@@ -32,6 +32,11 @@ servers: .venv/ready-dev
 # CAMPAIGN_SEED draws others, CAMPAIGN_SCALE=0.1 does a tenth.
 campaign: .venv/ready-dev
 	$(BIN)/python -m pytest -n0 -s -m campaign tests/campaign
+
+# The documentation site, in site/: half a minute; a link that leads nowhere is an error.
+docs: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/build.py
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check

@@ -54,10 +54,10 @@ class Commands(TyperGroup):
             raise UserError(f"no command {args[0]!r}{hint} type: offdiag --help")
         name, _, rest = super().resolve_command(ctx, args)
         several = getattr(import_module(f"offdiag.cli.commands.{name}"), "SEVERAL", ())
-        return name, _loaded(str(name)), list(_each_named(rest, several))
+        return name, command_named(str(name)), list(each_named(rest, several))
 
 
-def _each_named(words: Sequence[str], several: Sequence[str]) -> Iterator[str]:
+def each_named(words: Sequence[str], several: Sequence[str]) -> Iterator[str]:
     """Yield words with the name of an option before each of its values, where it takes several: --train A B."""
     option = ""
     for word in words:
@@ -119,7 +119,7 @@ def _alone(
         raise typer.Exit
 
 
-def _loaded(name: str) -> Any:
+def command_named(name: str) -> Any:
     """Load the command of that name from its file; one with verbs of its own names them in ``VERBS``."""
     module = import_module(f"offdiag.cli.commands.{name}")
     verbs: dict[str, Callable[..., int | None]] | None = getattr(module, "VERBS", None)
