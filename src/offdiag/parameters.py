@@ -4,16 +4,85 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import to_jsonable_python
 
 from offdiag.errors import UserError, complaints, did_you_mean
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings, Thinking
+from offdiag.models.spec import ModelSpec
 
 M = TypeVar("M", bound=BaseModel)
 # An absolute path of two parts or more inside a text, or one below a person's home; no part of a web address.
 _PLACE = re.compile(r"""(?<![\w.~/\\-])(?:~[\w.-]*|/[^\s/'"`,;:()]+|[A-Za-z]:)(?:[/\\][^\s/\\'"`,;:()]+)+""")
+
+
+class StudyParams(BaseModel):
+    """Base of a study's parameters: frozen, unknown names refused; ``--set`` overrides a field.
+
+    A parameter ``data_dir`` says where the study's data lie (see :mod:`offdiag.tasks.data`): its plan is made and run
+    with data from there, and the function of the study has nothing to do for it.
+
+    Attributes:
+        thinking, chat: settings of the chat templates of all models among the parameters, for whatever they are asked
+            and taught; ``--set thinking=off``, ``--set chat.variables=reasoning_effort=low``. A model that has settings
+            of its own keeps them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    thinking: Thinking = "template"
+    chat: ChatSettings = AS_THE_TEMPLATE
+
+    @model_validator(mode="after")
+    def _thinks_in_one_way(self) -> Self:
+        if self.thinking != "template" and self.chat.thinking not in ("template", self.thinking):
+            raise UserError(
+                f"thinking={self.thinking} and chat.thinking={self.chat.thinking}: give only one of the two"
+            )
+        _ = self.chat_settings  # not every pair of settings can be
+        return self
+
+    @property
+    def chat_settings(self) -> ChatSettings:
+        """Both settings in one."""
+        return self.chat if self.thinking == "template" else self.chat.model_copy(update={"thinking": self.thinking})
+
+    def with_chat(self) -> Self:
+        """Return the parameters with models that have these settings, for the function of the study."""
+        if self.chat_settings == AS_THE_TEMPLATE:
+            return self
+        fields = {name: _at(getattr(self, name), self.chat_settings) for name in type(self).model_fields}
+        return type(self)(**fields)
+
+    def check_chat(self, models: Iterable[ModelSpec]) -> None:
+        """Check that the settings have reached all models.
+
+        Raises:
+            UserError: the study names one in its function.
+        """
+        if self.chat_settings == AS_THE_TEMPLATE:
+            return
+        for missed in (model for model in models if model.chat == AS_THE_TEMPLATE):
+            missed.model_copy(update={"chat": self.chat_settings})  # it says so where it cannot have them
+            raise UserError(
+                f"{self.chat_settings.label} does not reach model {missed.source}, which the study's function names: "
+                "make it a parameter, or write ModelSpec(…, chat=…) there"
+            )
+
+
+def _at(value: object, settings: ChatSettings) -> object:
+    """Return a value of a parameter in which models have the settings, but for those that have their own."""
+    match value:
+        case ModelSpec():
+            return value.model_copy(update={"chat": value.chat.over(settings)})
+        case list() | tuple():
+            return tuple(_at(item, settings) for item in value)
+        case Mapping():
+            return {name: _at(item, settings) for name, item in value.items()}
+        case BaseModel() if not isinstance(value, ChatSettings):
+            return type(value)(**{name: _at(getattr(value, name), settings) for name in type(value).model_fields})
+    return value
 
 
 def check_each_once(lists: Mapping[str, Sequence[object]]) -> None:

@@ -264,7 +264,7 @@ def make_plan(study: Study[Any], scale: str, overrides: Mapping[str, object] | N
 
 def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Mapping[str, object]) -> Plan:
     try:
-        design: object = study.build(params)
+        design: object = study.build(params.with_chat())
     except ValidationError as error:
         raise UserError(f"study {study.name} at scale {scale}: {error.title}: {complaints(error)}") from error
     if not isinstance(design, Design):
@@ -287,6 +287,7 @@ def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Map
     # After the cells: a value that a parameter lists twice makes cells and figures twice, and should be told as that.
     design.check_names()
     steps = in_order([*cells.values(), *design.measurements])
+    params.check_chat(spec for step in steps for spec in step.models())
     return Plan(study, scale, params, design, cells, design.measurements, steps, overrides, data_dir())
 
 

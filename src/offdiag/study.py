@@ -9,7 +9,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from offdiag.analyses import StudyAnalysis
 from offdiag.errors import UserError, unfit
@@ -19,20 +19,10 @@ from offdiag.identity import Identity
 from offdiag.methods import Answering, Method, Predictor
 from offdiag.models import ModelSpec
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.parameters import StudyParams as StudyParams
 from offdiag.published import Published
 from offdiag.steps import Examples, Grades, Measurement, Normalisation, Weights
 from offdiag.tasks import NamedDomain, PromptStyle, Scalar, get_task
-
-
-class StudyParams(BaseModel):
-    """Base of a study's parameters: frozen, unknown names refused; ``--set`` overrides a field.
-
-    A parameter ``data_dir`` says where the study's data lie (see :mod:`offdiag.tasks.data`): its plan is made and run
-    with data from there, and the function of the study has nothing to do for it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
 
 P = TypeVar("P", bound=StudyParams)
 
@@ -127,7 +117,7 @@ class Evaluation(Identity):
         split: a split that no method learns from.
         per: what the log-probability of a choice is divided by, or compared with, where choices count; see
             :class:`offdiag.steps.LoglikelihoodChoices`.
-        chat: settings of the model's chat template, such as ``{"thinking": "off"}``.
+        chat: settings of the model's chat template, such as ``{"thinking": "off"}``; without any, those of the model.
     """
 
     tag: ClassVar[str] = "evaluation"
@@ -183,7 +173,7 @@ class Cell(Identity):
             "prompt": asked.style,
             **({} if asked.answering == "generation" else {"answering": asked.answering}),
             **({} if asked.per == "none" else {"per": asked.per}),
-            **asked.chat.factors(),
+            **asked.chat.over(self.arm.model.chat).factors(),
             "matched": None if taught is None else asked.style == taught,
             **{f"eval_{k}": v for k, v in asked.domain.factors().items()},
         }

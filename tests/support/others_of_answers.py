@@ -26,7 +26,13 @@ OF_ANSWERS: list[Others] = [
     (DOMAIN, {"base": 9, "digits": 3}),
     (
         HUB.model_copy(update={"dtype": "float16"}),
-        {"source": "hub:org/name@main", "dtype": "bfloat16", "quantization": "nf4", "token_budget": 8192},
+        {
+            "source": "hub:org/name@main",
+            "dtype": "bfloat16",
+            "quantization": "nf4",
+            "token_budget": 8192,
+            "chat": ChatSettings(thinking="off"),
+        },
     ),
     (EVAL, {"domain": OTHER_DOMAIN, "split": "train", "n": 4, "seed": 1}),
     (ConvertedModel(distribution="a", release="1"), {"distribution": "b", "release": "2", "scheme": "other"}),

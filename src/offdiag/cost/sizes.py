@@ -74,10 +74,10 @@ class Size:
 def size_of(spec: ModelSpec) -> Size:
     """Return a model's size: from its ``config.json``, the table of known models, or the number in its name."""
     config = _read(spec.origin.config())
-    shape = _from_config(config) or KNOWN.get(_plain_name(spec.short_name))
+    shape = _from_config(config) or KNOWN.get(_plain_name(spec.origin.short_name))
     if shape is not None:
         return Size(shape.parameters, shape)
-    return Size(_from_name(spec.short_name), limit=context_length(config))
+    return Size(_from_name(spec.origin.short_name), limit=context_length(config))
 
 
 @dataclass

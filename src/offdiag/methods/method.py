@@ -58,7 +58,8 @@ class Predictor(NamedTuple):
                 )
             if per != "none" or chat != AS_THE_TEMPLATE:
                 raise UserError(
-                    f"a probe chooses by its own score of hidden states: leave per and chat out of {examples.domain}"
+                    f"a probe chooses by its own score of hidden states: leave per and chat out of {examples.domain}, "
+                    "and give the chat to its model"
                 )
             return ProbeChoices(**shared, probe=self.probe)
         if answering == "choice":

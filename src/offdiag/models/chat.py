@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from offdiag.errors import UserError
-from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings, check_without_template
 from offdiag.models.template import ChatTemplate
 from offdiag.models.turn import Turn, bare_turn, templated_turn
 
@@ -142,6 +142,12 @@ class Chat:
 
 
 _CHATS: "WeakKeyDictionary[PreTrainedTokenizerBase, dict[object, Chat]]" = WeakKeyDictionary()
+_SETTINGS: "WeakKeyDictionary[PreTrainedTokenizerBase, ChatSettings]" = WeakKeyDictionary()
+
+
+def set_chat(tokenizer: "PreTrainedTokenizerBase", settings: ChatSettings) -> None:
+    """Let a tokenizer's model be asked and taught at some settings wherever none are given, see :func:`chat_of`."""
+    _SETTINGS[tokenizer] = settings
 
 
 def chat_of(
@@ -155,21 +161,21 @@ def chat_of(
         tokenizer: with or without a chat template.
         response_prefix: what stands between a prompt and its response where there is no chat template. A blank at its
             end belongs to the response, as it does in the tokens of most models: an opened reply does not end in one.
-        settings: of the chat template.
+        settings: of the chat template; without any, those of the model (:class:`offdiag.models.ModelSpec`).
 
     Raises:
         UserError: the chat template cannot be rendered right, see :func:`offdiag.models.turn.templated_turn`, or
             settings are given and there is none.
     """
+    settings = settings.over(_SETTINGS.get(tokenizer, AS_THE_TEMPLATE))
     known = _CHATS.setdefault(tokenizer, {})
     key = (str(tokenizer.chat_template), tokenizer.eos_token, response_prefix, settings)
     if key not in known:
         template = ChatTemplate.of(tokenizer)
         if template is not None and settings.format == "chat":
             turn = templated_turn(template, settings)
-        elif settings.thinking == "on" or settings.variables:
-            raise UserError(f"the model has no chat template for {settings.label}: leave it out, or take another model")
         else:
+            check_without_template(settings)
             turn = bare_turn(response_prefix, str(tokenizer.eos_token or ""))
         known[key] = Chat(tokenizer, turn)
     return known[key]

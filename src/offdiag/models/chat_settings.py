@@ -1,6 +1,7 @@
 """What a user may set of a chat template: whether the model thinks first, and variables that its template reads."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Literal, Self, TypeAlias
 
 from pydantic import field_validator, model_validator
@@ -23,7 +24,7 @@ class ChatSettings(Identity):
         thinking: ``"off"`` opens the reply behind the thinking, ``"on"`` asks for it, ``"template"`` does as the
             template does by itself.
         variables: names and values of variables that the template reads, such as ``reasoning_effort``; a mapping is
-            taken, too.
+            taken, too, and texts such as ``"reasoning_effort=low"``.
         format: ``"chat"`` asks in a turn of the chat template, where the model has one; ``"completion"`` lets it go on
             with the bare text. A server is asked at its address for chats or for completions.
     """
@@ -37,7 +38,10 @@ class ChatSettings(Identity):
     @field_validator("variables", mode="before")
     @classmethod
     def _as_pairs(cls, value: object) -> object:
-        return tuple(sorted(value.items())) if isinstance(value, Mapping) else value
+        items = [value] if isinstance(value, Mapping | str) else value
+        if not isinstance(items, Sequence):
+            return value
+        return tuple(pair for item in items for pair in _pairs(item))
 
     @field_validator("variables")
     @classmethod
@@ -55,6 +59,10 @@ class ChatSettings(Identity):
             raise UserError("format='completion' uses no chat template: leave thinking and variables out")
         return self
 
+    def over(self, others: "ChatSettings") -> "ChatSettings":
+        """Return these settings, or where they are the template's own the others."""
+        return others if self == AS_THE_TEMPLATE else self
+
     @property
     def label(self) -> str:
         """Short name for folders, empty at the defaults: ``thinking-off.reasoning_effort=low``."""
@@ -68,6 +76,31 @@ class ChatSettings(Identity):
         shown = ",".join(f"{name}={value}" for name, value in self.variables)
         completion = {} if self.format == "chat" else {f"{of}format": self.format}
         return {**completion, **thinking, **({f"{of}template": shown} if shown else {})}
+
+
+def check_without_template(settings: ChatSettings) -> None:
+    """Check that settings ask for nothing that a model without a chat template, or a bare text, cannot have.
+
+    Raises:
+        UserError: they do.
+    """
+    if settings.thinking == "on" or settings.variables:
+        raise UserError(f"the model has no chat template for {settings.label}: leave it out, or take another model")
+
+
+def _pairs(item: object) -> Iterable[object]:
+    """Return the names and values in a mapping, in a text such as ``"reasoning_effort=low"``, or in a pair."""
+    if isinstance(item, Mapping):
+        return item.items()
+    if not isinstance(item, str):
+        return [item]
+    name, equals, value = item.partition("=")
+    if not equals:
+        raise UserError(f"chat variable {item!r}: expected name=value, such as reasoning_effort=low")
+    try:
+        return [(name.strip(), json.loads(value))]
+    except ValueError:
+        return [(name.strip(), value.strip())]
 
 
 AS_THE_TEMPLATE = ChatSettings()

@@ -22,6 +22,7 @@ from transformers.utils.logging import disable_progress_bar, get_verbosity, set_
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.models.chat import set_chat
 from offdiag.models.hub import first_line
 from offdiag.models.spec import Dtype, ModelSpec
 from offdiag.models.wheels import wheel_gguf, wheel_version
@@ -189,12 +190,15 @@ def _quiet_report() -> Iterator[None]:
 def load_tokenizer(spec: ModelSpec, location: str | Path) -> PreTrainedTokenizerBase:
     """Load the tokenizer of ``spec``, with a padding token (the end token where the model has none of its own).
 
+    Chats with it have the settings of ``spec``.
+
     Raises:
         UserError: there is no such tokenizer, or the hub cannot be reached.
     """
     tokenizer: PreTrainedTokenizerBase = _load(AutoTokenizer, spec, location)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    set_chat(tokenizer, spec.chat)
     note(chat_template=template_hash(tokenizer))
     return tokenizer
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings, check_without_template
 from offdiag.models.source import ModelSource
 from offdiag.models.template import ChatTemplate
 from offdiag.models.turn import bare_turn, templated_turn
@@ -41,6 +41,8 @@ def check_template(origin: ModelSource, settings: ChatSettings = AS_THE_TEMPLATE
         template = ChatTemplate.in_folder(folder)
         if template is not None and settings.format == "chat":
             templated_turn(template, settings)
+        else:
+            check_without_template(settings)
     except UserError as error:
         raise UserError(f"model {origin.name}: {error}") from error
 

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.source import ModelSource, source_of
 from offdiag.runtime import TOKEN_BUDGET, Runtime
 
@@ -24,14 +25,17 @@ class ModelSpec(Identity):
         quantization: ``"nf4"`` loads linear layers in 4 bits (bitsandbytes; needs a CUDA device).
         token_budget: most padded tokens in one batch of a model in 16 bits. There a batch's rounding moves answers, so
             what fills the batches is part of the identity; in float32 it is not, and the runtime says it.
+        chat: settings of its chat template, for all that it is asked and taught; an evaluation or a method that has
+            settings of its own has those.
     """
 
     tag: ClassVar[str] = "model"
-    added: ClassVar[frozenset[str]] = frozenset({"token_budget"})
+    added: ClassVar[frozenset[str]] = frozenset({"token_budget", "chat"})
     source: str
     dtype: Dtype = "float32"
     quantization: Literal["none", "nf4"] = "none"
     token_budget: int = Field(default=TOKEN_BUDGET, ge=1)
+    chat: ChatSettings = AS_THE_TEMPLATE
 
     @model_validator(mode="before")
     @classmethod
@@ -60,6 +64,14 @@ class ModelSpec(Identity):
             raise UserError(f"model {self.source}: its server decides dtype and quantization; leave both out")
         return self
 
+    @model_validator(mode="after")
+    def _has_a_template(self) -> Self:
+        if self.origin.from_scratch and self.chat != AS_THE_TEMPLATE:
+            raise UserError(
+                f"model {self.source} learns from nothing and has no chat template: leave thinking and chat out"
+            )
+        return self
+
     def batch_budget(self, runtime: Runtime) -> int:
         """Return the most padded tokens of a batch: the model's own in 16 bits, the runtime's in float32."""
         return runtime.token_budget if self.dtype == "float32" else self.token_budget
@@ -86,5 +98,5 @@ class ModelSpec(Identity):
 
     @property
     def short_name(self) -> str:
-        """The last part of the location, for people and folder names."""
-        return self.origin.short_name
+        """The last part of the location and the settings of the chat template, for people and folder names."""
+        return ".".join(filter(None, [self.origin.short_name, self.chat.label]))

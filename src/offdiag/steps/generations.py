@@ -57,7 +57,7 @@ class Generations(ModelOutputs):
                 max_new_tokens=self.max_new_tokens,
                 skip=done,
                 response_prefix=self.response_prefix,
-                settings=self.chat,
+                settings=self.settings,
             )
             for batch in batches:
                 new = [_record(examples[c.index], prompts[c.index], c) for c in batch]

@@ -71,7 +71,9 @@ class LoglikelihoodChoices(ModelOutputs):
         super().check()
         check_choices(self.examples)
         spec = self.weights.spec
-        if spec.origin.served and (self.per == "unconditional" or (self.per != "none" and self.chat.format == "chat")):
+        if spec.origin.served and (
+            self.per == "unconditional" or (self.per != "none" and self.settings.format == "chat")
+        ):
             raise UserError(
                 f"{self.name}: the server of {spec.source} gives no whole log-probability for per={self.per!r}: leave "
                 "per out, or (but for 'unconditional') set chat={'format': 'completion'} where it scores prompts"
@@ -93,12 +95,12 @@ class LoglikelihoodChoices(ModelOutputs):
         def choose(chunk: range) -> list[dict[str, Any]]:
             model = work.answering(self.weights)
             asked, options = [prompts[i] for i in chunk], [examples[i].choices for i in chunk]
-            scored = model.score(asked, options, self.response_prefix, self.chat)
+            scored = model.score(asked, options, self.response_prefix, self.settings)
             if self.per != "none" and not all(score.exact for scores in scored for score in scores):
                 raise UserError(f"the server lists the likeliest tokens only: leave per={self.per!r} out")
             if self.per == "unconditional":
                 new = [own for own in dict.fromkeys(options) if own not in alone]
-                alone.update(zip(new, model.score_unasked(new, self.response_prefix, self.chat), strict=True))
+                alone.update(zip(new, model.score_unasked(new, self.response_prefix, self.settings), strict=True))
             return [
                 self._record(i, examples[i], prompts[i], scores, alone.get(examples[i].choices, ()))
                 for i, scores in zip(chunk, scored, strict=True)

@@ -45,7 +45,7 @@ class ModelOutputs(Step):
 
     Attributes:
         weights: of the model. examples: the questions. context: text before each question, if there is any.
-        style: wording of the questions. chat: settings of the model's chat template.
+        style: wording of the questions. chat: settings of the chat template; without any, those of the model.
         rendered: what is rendered of a reply, a property of the class.
     """
 
@@ -83,7 +83,7 @@ class ModelOutputs(Step):
         first = Examples(domain=asked.domain, split=asked.split, n=1, seed=asked.seed).sample()[0]
         prompt = get_task(asked.domain.task).prompt(asked.domain, first, self.style)
         choices = first.choices if self.rendered == "compared" else ()
-        return spec, TrialQuestion(prompt, choices, self.response_prefix, self.chat)
+        return spec, TrialQuestion(prompt, choices, self.response_prefix, self.settings)
 
     def prompts(self, work: Work, examples: list[Example]) -> list[str]:
         """Return the user turns, in the order of the examples."""
@@ -91,6 +91,11 @@ class ModelOutputs(Step):
         task = get_task(domain.task)
         bare = [task.prompt(domain, example, self.style) for example in examples]
         return bare if self.context is None else self.context.prompts(work, domain, examples, bare)
+
+    @property
+    def settings(self) -> ChatSettings:
+        """The settings of the chat template: those of the step, or else those of the model."""
+        return self.chat.over(self.weights.spec.chat)
 
     def sampled_prompts(self, probe: CostProbe) -> list[str]:
         """Return the user turns of a sample of the examples, for an estimate of the cost."""

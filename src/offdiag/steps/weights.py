@@ -169,12 +169,12 @@ class Weights(Identity):
         return once(lambda: rendering_of(origin, rendered), "rendering", origin.name, rendered)
 
     def check_template(self, settings: ChatSettings = AS_THE_TEMPLATE) -> None:
-        """Check that the model's chat template, if it is here, can be rendered right.
+        """Check that the model's chat template, if it is here, can be rendered right; without settings, at its own.
 
         Raises:
             UserError: it cannot.
         """
-        origin = self.spec.origin
+        origin, settings = self.spec.origin, settings.over(self.spec.chat)
         once(lambda: check_template(origin, settings), "template", origin.name, settings)
 
     def location(self, work: Work) -> Path:
