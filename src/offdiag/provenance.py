@@ -112,8 +112,9 @@ def _counted(item: tuple[str, int]) -> str:
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield from record.get("versions", {}).items()
-    if "device" in record:
-        yield "device", str(record["device"])
+    for made in (record, *record.get("taken", ())):  # answers of earlier steps, see steps/earlier_answers.py
+        if "device" in made:
+            yield "device", str(made["device"])
     model = record.get("model")
     place = f"of {model} ({record['kind']})" if "kind" in record else f"of {model}"
     yield from ((f"{name} {place}", str(record[name])) for name in _OF_A_MODEL if name in record)

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from offdiag.identity import fingerprint
 from offdiag.models import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.steps import Pretrained, Weights
+from offdiag.steps.step import FinishedStep
 from offdiag.studies.base_addition.episodes import Episodes
 from offdiag.studies.world_map.task import WorldMapDomain
 from offdiag.tasks import StreamPart, get_task
@@ -80,6 +82,9 @@ class InFolder:
 
     def progress(self, done: int, total: int) -> None:
         pass
+
+    def finished(self, kind: str, fits: object) -> Iterator[FinishedStep]:
+        return iter(())
 
 
 def test_a_map_is_learnt_and_then_its_new_cities(tmp_path):

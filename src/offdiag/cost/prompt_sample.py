@@ -1,6 +1,6 @@
 """Make the prompts of a few examples per step as a run would, without its models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -11,6 +11,7 @@ from offdiag.errors import UserError
 from offdiag.runtime import Runtime
 from offdiag.steps import Examples, Step, Weights
 from offdiag.steps.jsonl import write_jsonl
+from offdiag.steps.step import FinishedStep
 from offdiag.tasks import Example
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ class PromptSample:
 
     def progress(self, done: int, total: int) -> None:
         """Do nothing."""
+
+    def finished(self, kind: str, fits: Callable[[str], bool]) -> Iterator[FinishedStep]:
+        """Yield nothing: an estimate knows no store."""
+        return iter(())
 
     def sample(self, step: Examples) -> list[Example]:
         """Return the first few of the examples."""

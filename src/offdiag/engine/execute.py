@@ -3,7 +3,7 @@
 import errno
 import os
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,7 +20,9 @@ from offdiag.provenance import note, recording
 from offdiag.python_files import culprit
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, Weights
+from offdiag.steps.step import FinishedStep
 from offdiag.store import Store
+from offdiag.store.finished import finished_steps
 from offdiag.tasks.data import data_at
 
 if TYPE_CHECKING:
@@ -136,6 +138,10 @@ class StepWork:
             self.store.set_aside(step, why)
             raise StoreError(f"{step.kind}/{step.name} is damaged ({why}): run again, which makes it anew")
         return self.store.folder(step)
+
+    def finished(self, kind: str, fits: Callable[[str], bool]) -> Iterator[FinishedStep]:
+        """Yield finished steps of the store, the newest first."""
+        return finished_steps(self.store.root, kind, fits)
 
     def model(self, weights: Weights) -> "LM":
         """Return the model, loaded unless the step before had it."""

@@ -11,7 +11,7 @@ from offdiag.steps.model_outputs import Context, ModelOutputs, answers_to, load_
 from offdiag.steps.pretrained import Pretrained
 from offdiag.steps.probe_choices import Probe, ProbeChoices
 from offdiag.steps.probe_fits import ProbeFits, ProbeGrid, ProbeTrainingSet
-from offdiag.steps.step import Step, Work, in_order
+from offdiag.steps.step import FinishedStep, Step, Work, in_order
 from offdiag.steps.weights import ConvertedModel, Merged, Snapshot, Trained, Weights
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "CostLine",
     "CostProbe",
     "Examples",
+    "FinishedStep",
     "Generations",
     "Grades",
     "HiddenStates",

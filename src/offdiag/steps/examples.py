@@ -60,6 +60,10 @@ class Examples(Step):
 
         return dict(once(word, "worded", type(get_task(self.domain.task)), self, style, rationale))
 
+    def worded_as(self, examples: Sequence[Example], style: PromptStyle) -> dict[str, Json]:
+        """Return what :meth:`worded` would say if these were the examples."""
+        return worded_identity(self.domain, lambda: examples, style)
+
     def run(self, work: Work) -> dict[str, Json]:
         task = get_task(self.domain.task)
         examples = self.sample()

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from offdiag.identity import Json
 from offdiag.steps.cost import CostLine, CostProbe
+from offdiag.steps.earlier_answers import forget, take_answers
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, ideal_responses
@@ -41,44 +42,50 @@ class Generations(ModelOutputs):
         )
 
     def run(self, work: Work) -> dict[str, Json]:
-        """Write completions batch by batch; a killed run goes on with the batches that are not complete."""
+        """Write completions batch by batch; a killed run goes on with the batches that are not complete.
+
+        What a finished step was answered to the same prompt is taken, see :mod:`offdiag.steps.earlier_answers`.
+        """
         started = time.monotonic()
         examples = load_examples(work.output(self.examples))
         partial = work.folder / "answers.partial.jsonl"
+        prompts = self.prompts(work, examples)
+        taken = take_answers(self, work, examples, prompts, partial)
         left = {record.get("index"): record for record in recover_jsonl(partial)}
         records = {i: left[i] for i, example in enumerate(examples) if left.get(i, {}).get("example") == example.id}
+        records |= taken.records
         work.progress(len(records), len(examples))
         if len(records) < len(examples):
-            prompts = self.prompts(work, examples)
             model = work.answering(self.weights)
-            done = frozenset(records)
+            asked = [i for i in range(len(examples)) if i not in taken.records]
+            done = frozenset(place for place, i in enumerate(asked) if i in records)
             batches = model.generate(
-                prompts,
+                [prompts[i] for i in asked],
                 max_new_tokens=self.max_new_tokens,
                 skip=done,
                 response_prefix=self.response_prefix,
                 settings=self.settings,
             )
             for batch in batches:
-                new = [_record(examples[c.index], prompts[c.index], c) for c in batch]
+                new = [_record(i, examples[i], prompts[i], c) for c in batch for i in [asked[c.index]]]
                 append_jsonl(partial, new)
                 records.update({record["index"]: record for record in new})
                 work.progress(len(records), len(examples))
         ordered = [records[i] for i in range(len(examples))]
         write_jsonl(work.folder / "answers.jsonl", ordered)
-        partial.unlink(missing_ok=True)
+        forget(work.folder, partial)
         return {
             "n": len(ordered),
             "prompt_tokens": _sum(ordered, "n_prompt"),
             "new_tokens": _sum(ordered, "n_tokens"),
             **_systems(ordered),
-            "seconds": round(time.monotonic() - started, 3),
+            "seconds": round(time.monotonic() - started + taken.seconds, 3),
         }
 
 
-def _record(example: Example, prompt: str, completion: "Completion") -> dict[str, Any]:
+def _record(index: int, example: Example, prompt: str, completion: "Completion") -> dict[str, Any]:
     return {
-        "index": completion.index,
+        "index": index,
         "example": example.id,
         "prompt": prompt,
         "completion": completion.text,

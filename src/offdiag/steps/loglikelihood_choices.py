@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from offdiag.identity import Json
 from offdiag.models.finite import NOT_FINITE
 from offdiag.models.rendering import RENDERING, Rendered, spans_differed
 from offdiag.steps.cost import CostLine, CostProbe
+from offdiag.steps.earlier_answers import forget, take_answers
 from offdiag.steps.examples import check_choices, load_examples, require_choices
 from offdiag.steps.jsonl import in_chunks, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
@@ -84,17 +86,22 @@ class LoglikelihoodChoices(ModelOutputs):
         return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=self.examples.n)
 
     def run(self, work: Work) -> dict[str, Json]:
-        """Score the choices chunk by chunk; a killed run goes on after the last whole chunk."""
+        """Score the choices chunk by chunk; a killed run goes on after the last whole chunk.
+
+        What a finished step chose after the same prompt is taken, see :mod:`offdiag.steps.earlier_answers`.
+        """
         started = time.monotonic()
         examples = load_examples(work.output(self.examples))
         require_choices(self.examples, examples)
         partial = work.folder / "answers.partial.jsonl"
         prompts = self.prompts(work, examples)
+        taken = take_answers(self, work, examples, prompts, partial)
+        left = [i for i in range(len(examples)) if i not in taken.records]
         alone: dict[tuple[str, ...], list[Score]] = {}
 
         def choose(chunk: range) -> list[dict[str, Any]]:
-            model = work.answering(self.weights)
-            asked, options = [prompts[i] for i in chunk], [examples[i].choices for i in chunk]
+            model, places = work.answering(self.weights), [left[place] for place in chunk]
+            asked, options = [prompts[i] for i in places], [examples[i].choices for i in places]
             scored = model.score(asked, options, self.response_prefix, self.settings)
             if self.per != "none" and not all(score.exact for scores in scored for score in scores):
                 raise UserError(f"the server lists the likeliest tokens only: leave per={self.per!r} out")
@@ -103,19 +110,21 @@ class LoglikelihoodChoices(ModelOutputs):
                 alone.update(zip(new, model.score_unasked(new, self.response_prefix, self.settings), strict=True))
             return [
                 self._record(i, examples[i], prompts[i], scores, alone.get(examples[i].choices, ()))
-                for i, scores in zip(chunk, scored, strict=True)
+                for i, scores in zip(places, scored, strict=True)
             ]
 
         size = work.runtime.requests.at_once if self.weights.spec.origin.served else None
-        records = in_chunks(partial, len(examples), choose, work.progress, size)
+        done = len(taken.records)
+        new = in_chunks(partial, len(left), choose, lambda n, of: work.progress(done + n, done + of), size)
+        records = sorted([*taken.records.values(), *new], key=itemgetter("index"))
         if self.weights.spec.origin.served and all(record["finish"] == NOT_FINITE for record in records):
             raise UserError(
                 f"the server of {self.weights.spec.source} lists the likeliest first tokens, and no choice is one of "
                 "them: give choices of one token, such as A and B, or set answering='generation'"
             )
         write_jsonl(work.folder / "answers.jsonl", records)
-        partial.unlink(missing_ok=True)
-        return {"n": len(records), "seconds": round(time.monotonic() - started, 3)}
+        forget(work.folder, partial)
+        return {"n": len(records), "seconds": round(time.monotonic() - started + taken.seconds, 3)}
 
     def _record(
         self, index: int, example: Example, prompt: str, scores: "Sequence[Score]", alone: "Sequence[Score]"

@@ -82,7 +82,7 @@ class ModelOutputs(Step):
             return None
         first = Examples(domain=asked.domain, split=asked.split, n=1, seed=asked.seed).sample()[0]
         prompt = get_task(asked.domain.task).prompt(asked.domain, first, self.style)
-        choices = first.choices if self.rendered == "compared" else ()
+        choices = first.choices if self.compares else ()
         return spec, TrialQuestion(prompt, choices, self.response_prefix, self.settings)
 
     def prompts(self, work: Work, examples: list[Example]) -> list[str]:
@@ -101,6 +101,16 @@ class ModelOutputs(Step):
         """Return the user turns of a sample of the examples, for an estimate of the cost."""
         asked = (ModelOutputs, self.examples, self.context, self.style)
         return probe.once(asked, lambda: self.prompts(probe.work, probe.sample(self.examples)))
+
+    @property
+    def compares(self) -> bool:
+        """Whether the choices of the examples are compared; else an answer is written."""
+        return self.rendered == "compared"
+
+    @property
+    def holds_alone(self) -> bool:
+        """Whether an answer depends on the model and its prompt alone, whatever is asked beside it."""
+        return self.weights.spec.dtype == "float32" and self.weights.spec.quantization == "none"
 
     @property
     def response_prefix(self) -> str:

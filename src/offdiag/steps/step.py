@@ -2,10 +2,10 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
 
 from offdiag.identity import Identity, Json, kept
 from offdiag.models.earlier_paths import asking_of
@@ -43,6 +43,25 @@ class Work(Protocol):
 
     def progress(self, done: int, total: int) -> None:
         """Report how much of how much is done."""
+
+    def finished(self, kind: str, fits: Callable[[str], bool]) -> "Iterator[FinishedStep]":
+        """Yield the finished steps of a kind whose folders have names that fit, the newest first."""
+
+
+class FinishedStep(NamedTuple):
+    """A finished step as the store describes it.
+
+    Attributes:
+        folder: its place. identity, fingerprint: of the step. summary, provenance: of its result.
+        whole: returns whether every file in the folder is what it was when the step was finished.
+    """
+
+    folder: Path
+    identity: Mapping[str, Any]
+    fingerprint: str
+    summary: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    whole: Callable[[], bool]
 
 
 class Step(Identity, ABC):

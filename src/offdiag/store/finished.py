@@ -1,13 +1,16 @@
 """What a finished step's folder says of itself, and whether that holds."""
 
+import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from offdiag.errors import StoreError
 from offdiag.identity import fingerprint
 from offdiag.manifest import Care, damages
+from offdiag.steps.step import FinishedStep
 from offdiag.store.json_files import read_json
 from offdiag.strict_json import dumps
 
@@ -76,6 +79,44 @@ def verify(folder: Path) -> Finished:
     if folder.name.rpartition("-")[2] != str(cell.get("fingerprint"))[:8]:
         wrong.append("the folder's name does not end with its fingerprint")
     return found._replace(damage=(*found.damage, *wrong))
+
+
+def finished_steps(root: Path, kind: str, fits: Callable[[str], bool]) -> Iterator[FinishedStep]:
+    """Yield the finished steps of a kind below a store's root whose folders' names fit, the newest first.
+
+    A folder that cannot be read, or was set aside, is left out; whether its files are whole is asked of each.
+    """
+    try:
+        folders = [root / kind / name for name in os.listdir(root / kind) if fits(name)]
+    except OSError:
+        return
+    at = {folder: _modified(folder / RESULT) for folder in folders}
+    for folder in sorted((f for f in folders if at[f]), key=lambda f: (at[f], f.name), reverse=True):
+        found = look_at(folder, "sizes")
+        if found.result is None or found.damage:
+            continue
+        try:
+            cell = read_json(folder / "cell.json")
+        except StoreError:
+            continue
+        if isinstance(cell.get("identity"), dict):
+            yield FinishedStep(
+                folder, cell["identity"], str(cell.get("fingerprint")), found.result["summary"],
+                found.result.get("provenance", {}), partial(_is_whole, folder),
+            )  # fmt: skip
+
+
+def _is_whole(folder: Path) -> bool:
+    found = verify(folder)
+    return found.listed and not found.damage
+
+
+def _modified(path: Path) -> int:
+    """Return when a file was written, in nanoseconds; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _torn(cell: Path) -> list[str]:

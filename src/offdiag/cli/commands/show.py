@@ -73,6 +73,7 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
         "step": f"{step.kind}/{folder.name}",
         "state": str(store.state(step, care="reading")),
         "summary": {} if result is None else result["summary"],
+        "taken": [],
         "rendered": None,
         "tokens": None,
         "spans": None,
@@ -84,6 +85,8 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
     if tuned is not None and _has(store, tuned.start) and store.result(tuned.examples, "reading") is not None:
         found["mask"] = _mask(store, tuned)._asdict()
     asked = next((s for s in needed if isinstance(s, ModelOutputs)), None)
+    if asked is not None:
+        found["taken"] = store.provenance(asked).get("taken", [])
     if asked is not None and found["records"] and _has(store, asked.weights):
         found["rendered"], found["tokens"], found["spans"] = _opened(store, asked, found["records"][0]["prompt"])
     return found
@@ -142,7 +145,9 @@ def _tokens(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[str]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    say(f"{found['step']} ({found['state']})", *(f"  {name}: {value}" for name, value in found["summary"].items()))
+    said = [f"  {name}: {value}" for name, value in found["summary"].items()]
+    said += [f"  {source['items']} answers are those of {source['from']}" for source in found["taken"]]
+    say(f"{found['step']} ({found['state']})", *said)
     if (mask := found["mask"]) is not None:
         say("", f"A training conversation: {mask['n_masked']} tokens masked out", *_quoted(mask["masked"]))
         say(f"and {mask['n_learnt']} tokens that the loss sees", *_quoted(mask["learnt"]))

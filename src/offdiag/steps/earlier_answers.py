@@ -1,0 +1,148 @@
+"""Answers that the store has already: what another step asked the same model in the same words is not asked again.
+
+A set of questions that grows (a larger n, a file with more rows) is another step with another identity, and most of its
+prompts are old. In float32 an answer depends on the model and its prompt alone, beyond rounding, so those of a finished
+step are taken. That step must differ in nothing but which examples it has, its files must be whole, and it must be made
+with the versions that are installed. In 16 bits and with quantised weights an answer moves with its batch: there
+nothing is taken.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from offdiag.errors import OffdiagError
+from offdiag.identity import Json, fingerprint
+from offdiag.provenance import note, other_versions
+from offdiag.steps.examples import load_examples
+from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.step import FinishedStep, Work
+from offdiag.tasks import Example
+
+if TYPE_CHECKING:
+    from offdiag.steps.model_outputs import ModelOutputs
+
+Record: TypeAlias = dict[str, Any]
+Asked: TypeAlias = tuple[str, tuple[str, ...]]  # a prompt, and the choices that are compared after it
+
+KEPT = "taken.partial.jsonl"  # what was taken, while the rest is asked
+# What provenance says of a model, which holds for what was taken of its answers, too.
+FACTS = ("model", "device", "dtype", "attention", "chat_template", "inference_path", "inference")
+
+
+class Taken(NamedTuple):
+    """Answers from earlier steps: records by the index of their question, and what they took, in seconds."""
+
+    records: Mapping[int, Record]
+    seconds: float = 0.0
+
+
+class _Source(NamedTuple):
+    """A finished step whose answers hold here, by what was asked."""
+
+    step: FinishedStep
+    answers: Mapping[Asked, Record]
+
+
+def take_answers(
+    step: "ModelOutputs", work: Work, examples: Sequence[Example], prompts: Sequence[str], begun: Path
+) -> Taken:
+    """Return the answers to some of the prompts that finished steps have, and note whose they are.
+
+    Args:
+        step: that asks. work: its work. examples, prompts: what it asks. begun: the file in which it keeps what it has
+            asked; a killed run that has begun to ask goes on with what it had taken then.
+    """
+    kept = work.folder / KEPT
+    if kept.exists():
+        rows = read_jsonl(kept)
+        return Taken({row["index"]: row for row in rows[1:]}, rows[0]["seconds"])
+    if begun.exists() or not step.holds_alone:
+        return Taken({})
+    asked: list[Asked] = [
+        (p, tuple(e.choices) if step.compares else ()) for p, e in zip(prompts, examples, strict=True)
+    ]
+    records: dict[int, Record] = {}
+    told: list[dict[str, Json]] = []
+    seconds = 0.0
+    for source in _sources(step, work):
+        new = {i: source.answers[a] for i, a in enumerate(asked) if i not in records and a in source.answers}
+        if new:
+            records |= {i: {**record, "index": i, "example": examples[i].id} for i, record in new.items()}
+            told.append(_told(source.step, len(new)))
+            seconds += source.step.summary.get("seconds", 0.0) * len(new) / len(source.answers)
+            note(**{name: source.step.provenance[name] for name in FACTS if name in source.step.provenance})
+        if len(records) == len(asked):
+            break
+    if records:
+        note(taken=[*told])
+        write_jsonl(kept, [{"seconds": seconds}, *(records[i] for i in sorted(records))])
+    return Taken(records, seconds)
+
+
+def forget(folder: Path, begun: Path) -> None:
+    """Delete what is kept while a step asks, once its answers are safe."""
+    for path in (begun, folder / KEPT):
+        path.unlink(missing_ok=True)
+
+
+def _asked(step: "ModelOutputs", prompt: str, example: Example) -> Asked:
+    return prompt, tuple(example.choices) if step.compares else ()
+
+
+def _told(source: FinishedStep, items: int) -> dict[str, Json]:
+    """Return what provenance says of a step whose answers were taken."""
+    place = f"{source.folder.parent.name}/{source.folder.name}"
+    device = {"device": source.provenance["device"]} if "device" in source.provenance else {}
+    return {"from": place, "fingerprint": source.fingerprint, "items": items, **device}
+
+
+def _sources(step: "ModelOutputs", work: Work) -> Iterator[_Source]:
+    """Yield the finished steps that asked the same of the same model, about other examples."""
+    learner = _learner(step.folder_name)
+    for found in work.finished(step.kind, lambda name: _learner(name) == learner and name != step.folder_name):
+        if not _alike(step, found.identity) or other_versions(found.provenance) or not found.provenance.get("versions"):
+            continue
+        examples = _examples_of(step, found, work)
+        if examples is None or not found.whole():
+            continue
+        by_id = {example.id: example for example in examples}
+        rows = read_jsonl(found.folder / "answers.jsonl")
+        yield _Source(found, {_asked(step, row["prompt"], by_id[row["example"]]): row for row in rows})
+
+
+def _alike(step: "ModelOutputs", identity: Mapping[str, Any]) -> bool:
+    """Return whether an identity is that of a step but for its examples, as far as can be said without them."""
+    ours, theirs = step.canonical_form, dict(identity)
+    worded = step.examples.worded(step.style)
+    drawn: Any = ours["examples"]
+    other = theirs.get("examples")
+    return (
+        isinstance(other, dict)
+        and {**drawn, **_of_rows(other)} == {**other, **_of_rows(other)}
+        and {**ours, "examples": None, **worded} == {**theirs, "examples": None, **worded}
+    )
+
+
+def _of_rows(examples: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an identity of examples says of how many and which rows there are."""
+    return {name: examples[name] for name in ("n", "rows") if name in examples}
+
+
+def _examples_of(step: "ModelOutputs", found: FinishedStep, work: Work) -> list[Example] | None:
+    """Return the examples of a finished step if they are in the store, and are worded today as they were then."""
+    drawn = fingerprint(found.identity["examples"])
+    for folder in work.finished(step.examples.kind, lambda name: name.endswith(f"-{drawn[:8]}")):
+        if folder.fingerprint == drawn and folder.whole():
+            try:
+                examples = load_examples(folder.folder)
+            except OffdiagError:
+                return None
+            worded = step.examples.worded_as(examples, step.style)
+            return examples if worded.items() <= found.identity.items() else None
+    return None
+
+
+def _learner(folder_name: str) -> str:
+    """Return the part of a folder's name that says who answers."""
+    return folder_name.partition("--")[0]
