@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test simulate sweep servers campaign docs lint browser slurm clean
+.PHONY: demo test simulate sweep servers campaign docs wheel lint browser slurm clean
 
 demo: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/shortcut/run.sh
@@ -32,6 +32,10 @@ servers: .venv/ready-dev
 # CAMPAIGN_SEED draws others, CAMPAIGN_SCALE=0.1 does a tenth.
 campaign: .venv/ready-dev
 	$(BIN)/python -m pytest -n0 -s -m campaign tests/campaign
+
+# The wheel, installed into a clean environment, does the main job from an empty folder: two minutes.
+wheel: .venv/ready-dev
+	$(BIN)/python -m pytest -n0 -m wheel tests/packaging
 
 # The documentation site, in site/: half a minute; a link that leads nowhere is an error.
 docs: .venv/ready

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from offdiag.api import compare, export, load, open_store, plan, report, run
     from offdiag.errors import OffdiagError, StoreError, UserError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "OffdiagError",
     "StoreError",
