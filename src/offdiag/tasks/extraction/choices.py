@@ -21,6 +21,7 @@ from offdiag.tasks.extraction.statements import (
     Statement,
     beginning,
     bold_texts,
+    differ,
     ending,
     last_stated,
 )
@@ -29,6 +30,10 @@ INSIDE, LOWER_CASE, LOOK_ALIKE = "inside", "lower-case", "look-alike"
 
 _CORRECTION = re.compile(rf"\b(?:no(?=\s*[,.:;!—])|{TAKING_BACK})\b", re.IGNORECASE)
 _LETTER_ALONE = re.compile(r"[\s(\[]*([A-Z])[)\].:]*\s*")
+# "A) -": an item of a list that was left empty.
+_LEFT_EMPTY = re.compile(
+    r"\W{0,3}[A-Z][)\].:]*\s*(?P<nothing>-+|–|—|\.{3,}|…|_+|\?+|n/?a|none|null|nothing)[\s.]*", re.IGNORECASE
+)
 _STATED_ALONE = re.compile(r"\W*(?:$|\n|[,;.!]|because\b|since\b|as\b|and\b|or\b)")
 _PRONOUNS = ("the", "this", "that", "they", "these", "you")
 _IDIOM = re.compile(
@@ -115,6 +120,9 @@ def read_choice(text: str, choices: Choices, *, inside: bool, corrected: bool = 
     text = beginning(text).strip()
     if (whole := choices.named(text) or choices.named(text.partition("\n")[0])) is not None:
         return _as_named(text, whole, choices)
+    empty = _LEFT_EMPTY.fullmatch(text) if choices.letters else None
+    if empty is not None and choices.named(empty["nothing"]) is None:
+        return Reading(flags=(AMBIGUOUS,), refused=True)
     if _LOOK_ALIKES.match(text) is not None and choices.letters:
         return Reading(flags=(LOOK_ALIKE,), refused=True)
     if not corrected:
@@ -287,7 +295,10 @@ def _unmarked(text: str, choices: Choices, *, whole: bool) -> Reading:
     """Return the answer that no words mark: bold text, the last line, a conclusion, or the beginning."""
     readers: list[Callable[[], Reading]] = [lambda: _bold(text, choices), lambda: _last_line(text, choices)]
     if whole:
-        readers.insert(1, lambda: _first_line(text, choices))
+        first = _first_line(text, choices)
+        if _bold(text, choices).answer is None and differ(first, _last_line(text, choices)):
+            return Reading(flags=(AMBIGUOUS,), refused=True)
+        readers.insert(1, lambda: first)
         readers.append(lambda: _head(text, choices))
     if choices.anywhere:
         readers.append(lambda: _anywhere(text, choices))

@@ -20,6 +20,7 @@ from offdiag.tasks.extraction.statements import (
     Statement,
     beginning,
     bold_texts,
+    differ,
     ending,
     last_stated,
 )
@@ -67,6 +68,7 @@ _UNIT = re.compile(
     r"cups?)[\s\u00a0,]*(?:and[\s\u00a0]*)?",
     re.IGNORECASE,
 )
+_BLANKS = re.compile(r"[\s\u00a0]+")  # "42 43 44"
 _OR_ELSE = re.compile(r"[\s.…]*\bor\b(?! rather)[^.\n]{0,20}\d", re.IGNORECASE)
 _REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
 _NO_ONE = re.compile(r"\b(?:the|no|this|that|which|each|every|any)\W*$", re.IGNORECASE)
@@ -190,7 +192,7 @@ def _read_clause(clause: str, *, free: bool) -> Reading:
 
 
 def _refused(clause: str, leading: str, numbers: list[Number]) -> Reading | None:
-    """Return the refusal of a range, alternatives, a calculation without a result or a sum of units."""
+    """Return the refusal of a row, a range, alternatives, a calculation without a result or a sum of units."""
     if len(numbers) < 2:
         return None
     first, second = numbers[:2]
@@ -198,7 +200,7 @@ def _refused(clause: str, leading: str, numbers: list[Number]) -> Reading | None
     if first.value is not None and first.value == second.value:
         return None
     signed = clause[second.start : second.start + 1] == "-" and not gap.strip()
-    kinds = (_OPERATOR, _BETWEEN, _UNIT)
+    kinds = (_OPERATOR, _BETWEEN, _UNIT, _BLANKS)
     if signed or any(kind.fullmatch(gap) for kind in kinds) or (_RANGE.search(leading) and len(gap) < 40):
         return Reading(flags=(AMBIGUOUS,), refused=True)
     if re.search(r"\bor\b", gap, re.IGNORECASE) and len(gap) < 25:
@@ -239,10 +241,13 @@ def _unmarked(text: str, *, whole: bool) -> Reading:
     """Return the answer that no words mark: bold text, the last line, the last equation, or the beginning."""
     if (corrected := _taken_back(text)) is not None:
         return corrected
-    read = [_bold(text), _last_line(text), _last_equation(text)]
+    bold, last = _bold(text), _last_line(text)
+    read = [bold, last, _last_equation(text)]
     if whole:
-        read.insert(1, _first_line(text))
+        read.insert(1, first := _first_line(text))
         read.append(_head(text))
+        if bold.answer is None and differ(first, last):
+            return Reading(flags=(AMBIGUOUS,), refused=True)
     found = [reading for reading in read if reading.answer is not None]
     if not found:
         return next((reading for reading in read if reading.refused), NOTHING)

@@ -62,6 +62,10 @@ _NO_NUMBER = re.compile(
     r":\d|[ ]:[ ]?\d|-\d|[.,/]\d|[dD]\b|_\d|\^|\*\*|!(?=[ ]?[=*×·/+^-])|"
     r"[xyzni]\b(?!['’])|[ ]?(?:√|π|\\(?:sqrt|pi)(?![a-z])|(?:pi|sqrt)\b)"  # "3x", "2π": no number alone
 )
+# Letters behind digits that make a numeral of another base: "1AFh", "1a2f"; "17F" and "12h" have units.
+_OTHER_DIGITS = re.compile(
+    r"(?:[0-9A-F]*[A-F][0-9A-F]+[hH]?|[A-F]+[hH]|[0-9a-f]*[a-f][0-9a-f]*\d[0-9a-f]*h?|[a-f]+h|o)(?!\w)"
+)
 _OTHER_BASE = re.compile(r"[xX][0-9A-Fa-f]+\b|[bB][01]+\b|[oO][0-7]+\b")  # after 0
 _FUNCTION = re.compile(r"(?:√|\\?(?:sqrt|log|ln|lg|sin|cos|tan|exp)(?![a-z])\.?(?:_\{?\w+\}?)?)[ ]?[({]?[ ]?$")
 _HYPHENED = re.compile(r"[^\W\d_]-$")  # "COVID-19"
@@ -186,7 +190,8 @@ def _with_postfix(text: str, value: Fraction, digits: str, end: int) -> tuple[Fr
         return value, percent.end(), ("percent",)
     if (ordinal := _ORDINAL.match(text, end)) is not None:
         return value, ordinal.end(), ("ordinal",)
-    if _NO_NUMBER.match(text, end) is not None:
+    binary = re.fullmatch("[01]{3,}", digits) is not None and re.compile(r"b(?!\w)").match(text, end) is not None
+    if binary or _OTHER_DIGITS.match(text, end) or _NO_NUMBER.match(text, end):
         return None, _after_word(text, end), ()
     return value, end, ()
 

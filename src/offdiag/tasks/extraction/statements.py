@@ -15,6 +15,8 @@ from offdiag.tasks.extraction.markup import BOLD, CLOSE, LEFT_OPEN, MARKS, OPEN
 AMBIGUOUS, SEVERAL, UNTERMINATED, NO_ANSWER = "ambiguous", "several", "unterminated", "no-answer"
 LONGEST = 600  # characters that are looked at after a mark
 _MOST = 60  # statements that are looked at, from the last on
+# What may stand between boxes that are parts of one answer: \\boxed{1}\\boxed{7}, \\boxed{3} or \\boxed{4}.
+_BESIDE = re.compile(rf"[\s$,;/&{BOLD}]*(?:\b(?:and|or)\b)?[\s${BOLD}]*", re.IGNORECASE)
 # Words that take back what was said before, as a regular expression; what may stand behind "no" is for each reader.
 TAKING_BACK = (
     r"nope|wait|actually|sorry|correction|oops|scratch that|i mean|i meant|or rather|"
@@ -202,23 +204,34 @@ def last_stated(text: str, read: Callable[[Statement], Reading], noun: str = "")
     r"""Return the last answer that a reply states, and the rest of the text in which none is.
 
     A statement that cannot be read, such as "\boxed{result}", leaves the one before it standing; one that is refused
-    ("A or B", "unknown") does not. Where none is readable the rest is what follows the last of them.
+    ("A or B", "unknown") does not, and boxes side by side that differ are refused. Where none is readable the rest is
+    what follows the last of them.
 
     Args:
         text: a reply without markup. read: reads one statement.
     """
     found = statements(text, noun)
     stated: list[Reading] = []
+    later: Statement | None = None
     for statement in reversed(found):
         reading = _read(statement, read)
         if reading.refused and not stated:
             return reading, ""
         if reading.answer is not None:
+            if stated and later is not None and reading.answer != stated[-1].answer and _beside(text, statement, later):
+                return Reading(flags=(AMBIGUOUS,), refused=True), ""
             stated.append(reading)
+        later = statement
     if not stated:
         return NOTHING, text if not found else text[found[-1].start :]
     several = (SEVERAL,) if len({reading.answer for reading in stated}) > 1 else ()
     return Reading(stated[0].answer, _once((*stated[0].flags, *several))), ""
+
+
+def _beside(text: str, first: Statement, second: Statement) -> bool:
+    """Return whether two boxes stand side by side, so that neither takes the other back."""
+    boxes = first.kind is Kind.BOX and second.kind is Kind.BOX
+    return boxes and _BESIDE.fullmatch(text[first.end : second.start]) is not None
 
 
 def _read(statement: Statement, read: Callable[[Statement], Reading]) -> Reading:
@@ -229,6 +242,11 @@ def _read(statement: Statement, read: Callable[[Statement], Reading]) -> Reading
     if reading.answer is not None and statement.kind is Kind.BOX and not statement.closed:
         return reading._replace(flags=(*reading.flags, UNTERMINATED))
     return reading
+
+
+def differ(first: Reading, last: Reading) -> bool:
+    """Return whether the first and the last line of a reply are answers that differ: neither takes the other back."""
+    return first.answer is not None and last.answer is not None and first.answer != last.answer
 
 
 def _once(flags: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from offdiag.studies.base_addition.task.numerals import alphabet
 from offdiag.tasks.extraction import Extraction, Kind, Reading, Statement, last_stated, prepared
+from offdiag.tasks.extraction.statements import AMBIGUOUS
 
 _LONGEST = 200  # characters; what is longer is not an answer
 
@@ -51,6 +52,7 @@ _NAMED = {
     "sixteen": 16,
 }
 _PREFIXES = {2: "0B", 8: "0O", 16: "0X"}
+_SUFFIXES = {2: "B", 8: "O", 16: "H"}
 
 _TOKEN = r"([0-9A-Za-z]+(?:,[0-9A-Za-z]{3})*)"
 _GROUPS = re.compile(r"[0-9A-Z]{1,3}(?:[, \u00a0'][0-9A-Z]{3})+|[0-9A-Z](?:[, \u00a0]{1,2}[0-9A-Z])+", re.IGNORECASE)
@@ -89,8 +91,8 @@ def extract(completion: str, base: int, noun: str = "sum") -> Extraction:
     remarks are taken off, be it a ``\boxed{...}`` or the words "the answer is" (one marked as decimal, or as of any
     other base, only where nothing else is there, with the flag ``other-base``); the token right after a box, or right
     before it where it is empty; the token after a final ``=``, ``:`` or ``is``; a last line that is one token. Leading
-    zeros and digits that the base does not have stay, and make the answer wrong; the prefixes 0b, 0o and 0x of the base
-    do not.
+    zeros and digits that the base does not have stay, and make the answer wrong; the prefixes 0b, 0o and 0x
+    of the base and its suffixes b, o and h do not.
 
     Flags: ``unterminated`` (the box was never closed), ``leading-zero``, ``foreign-digit``, ``spaced`` (blanks between
     the digits), ``look-alike`` (a letter of another script was read), and those of :mod:`offdiag.tasks.extraction`.
@@ -136,7 +138,16 @@ def _stated(text: str, base: int, noun: str) -> Reading:
     reading, _ = last_stated(text, _reader(text, base, others=True), noun)
     if reading.answer is not None and any(kind in text for kind in "\x02\x03"):
         return reading._replace(flags=(*reading.flags, "other-base"))
+    if rest == text and _is_a_row(text, base):
+        return Reading(flags=(AMBIGUOUS,), refused=True)
     return Reading(_at_the_end(rest, base))
+
+
+def _is_a_row(text: str, base: int) -> bool:
+    """Return whether each line is one number, and they differ: nothing says which of them is meant."""
+    lines = [line for line in text[-_LONGEST:].split("\n") if line.strip()]
+    found = [_WHOLE_LINE.fullmatch(line) for line in lines]
+    return None not in found and len({_number(one[1], base) for one in found if one is not None}) > 1
 
 
 def _reader(text: str, base: int, *, others: bool) -> Callable[[Statement], Reading]:
@@ -286,7 +297,10 @@ def _number(token: str, base: int) -> str | None:
 
 
 def _without_prefix(token: str, base: int) -> str:
-    """Return a token without 0b, 0o or 0x where that marks ``base``, and no digits are lost with it."""
+    """Return a token without what marks ``base``, and with all its digits: 0b, 0o and 0x, or b, o and h behind it."""
+    suffix = _SUFFIXES.get(base, "")
+    if suffix and len(token) > 1 and token.endswith(suffix) and set(token[:-1]) <= set(alphabet(base)):
+        token = token[:-1]
     prefix = _PREFIXES.get(base, "")
     return (
         token[2:]
