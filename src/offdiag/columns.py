@@ -43,6 +43,17 @@ SOME_FACTORS = (
     Column("per", "text", "", "What scores of choices are divided by, or `unconditional`; NA for their plain sums."),
     Column("thinking", "text", "", "`off` or `on` where the model's thinking is switched."),
     Column("template", "text", "", "Variables of the chat template that are set."),
+    Column("turns", "boolean", "", "True where demonstrations are turns of the chat template."),
+    Column("system", "text", "", "System turn before each prompt, if the evaluation sets one."),
+    Column("temperature", "number", "", "Of sampled answers; NA where the likeliest tokens are taken."),
+    Column("top_p", "number", FRACTION, "Sum of the probabilities that answers are drawn from; NA for all."),
+    Column("top_k", "integer", "tokens", "Likeliest tokens that answers are drawn from; NA for all."),
+    Column("samples", "integer", "answers", "Sampled answers to each example."),
+    Column("sampling_seed", "integer", "", "Seed of the random streams of the answers; NA for 0."),
+    Column(
+        "metric", "text", "", "What an example is scored by, such as `f1`, `pass@4`, `majority`; NA for right or wrong."
+    ),
+    Column("judge", "text", "", "The model that grades the answers; NA where the task's own grader does."),
     Column("taught_thinking", "text", "", "As `thinking`, while the arm was trained."),
     Column("taught_template", "text", "", "As `template`, while the arm was trained."),
     Column("after", "text", "", "The arm whose weights this one starts from."),
@@ -70,8 +81,8 @@ STATE = Column(
 COUNTS = (
     Column("n_planned", "integer", "examples", "Examples that the evaluation asks."),
     Column("n", "integer", "examples", "Examples that are answered and graded."),
-    Column("n_correct", "integer", "examples", "Right answers."),
-    Column("n_unparsed", "integer", "examples", "Answers in which nothing was found to grade; they count as wrong."),
+    Column("n_correct", "integer", "examples", "Right answers; NA where an example is more than right or wrong."),
+    Column("n_unparsed", "integer", "answers", "Answers in which nothing was found to grade; they count as wrong."),
     Column(
         "n_errors",
         "integer",
@@ -81,14 +92,14 @@ COUNTS = (
     Column("n_paired", "integer", "examples", "Examples that the baseline answered too."),
 )
 MEASURES = (
-    Column("accuracy", "number", FRACTION, "n_correct / n."),
+    Column("accuracy", "number", FRACTION, "Mean score of the examples; n_correct / n where they are right or wrong."),
     Column("ci_low", "number", FRACTION, "Lower end of its 95 % interval, of this very model (Wilson; by cluster)."),
     Column("ci_high", "number", FRACTION, "Upper end of its 95 % interval, of this very model (Wilson; by cluster)."),
-    Column("unparsed_rate", "number", FRACTION, "n_unparsed / n."),
+    Column("unparsed_rate", "number", FRACTION, "n_unparsed / (n · samples)."),
     Column("difference", "number", POINTS, "Accuracy minus that of the baseline, on the examples that both answered."),
     Column("diff_low", "number", POINTS, "Lower end of its 95 % interval (Tango's score interval for pairs)."),
     Column("diff_high", "number", POINTS, "Upper end of its 95 % interval (Tango's score interval for pairs)."),
-    Column("p_value", "number", FRACTION, "Test of the difference, two-sided (McNemar, mid-p)."),
+    Column("p_value", "number", FRACTION, "Test of the difference, two-sided (McNemar, mid-p; of scores, paired t)."),
     Column("p_holm", "number", FRACTION, "`p_value` adjusted for all cells of the study (Holm)."),
 )
 SANITY = (
@@ -126,7 +137,8 @@ RECORDS = (
     Column("parsed", "text", "", "The answer that was found in the completion; NA if none was."),
     Column("status", "text", "", "`parsed` or `unparsed`; `not-finite`, `ungraded`: in `cells.n_errors` alone."),
     Column("flags", "text", "", "Remarks of the grader that change nothing, with commas between."),
-    Column("correct", "boolean", "", "Whether the parsed answer is the target."),
+    Column("correct", "boolean", "", "Whether the parsed answer is the target; NA where it is more than that."),
+    Column("score", "number", FRACTION, "What the example is worth: 1 or 0 where it is right or wrong."),
     Column("n_tokens", "integer", "tokens", "Length of the completion, or of the chosen answer."),
     Column("finish", "text", "", "What ended the completion: `stop` or `length`; `choice` where none is written."),
 )

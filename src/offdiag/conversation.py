@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from offdiag.errors import UserError
+
 ROLES = ("system", "user", "assistant")
 _BEGIN, _NAMED = "\x1e", "\x1f"
 _TURN = re.compile(f"{_BEGIN}({'|'.join(ROLES)}){_NAMED}")
@@ -61,3 +63,25 @@ def last_of(prompt: str) -> str:
 def with_last(prompt: str, text: str) -> str:
     """Return the prompt with another text of the user's last turn."""
     return written([*turns_of(prompt)[:-1], Spoken("user", text)])
+
+
+def with_system(prompt: str, system: str) -> str:
+    """Return the prompt behind a system turn; as it is where ``system`` is empty.
+
+    Raises:
+        UserError: it has a system turn already.
+    """
+    turns = turns_of(prompt)
+    if system and turns[0].role == "system":
+        raise UserError(
+            f"the prompt {turns[-1].text[:60]!r} has a system turn of its own: leave system out, or take it out of the "
+            "data"
+        )
+    return written([Spoken("system", system), *turns]) if system else prompt
+
+
+def after_system(prompt: str, shown: Sequence[Spoken]) -> str:
+    """Return the prompt with turns before all of its own but the system's."""
+    turns = turns_of(prompt)
+    start = int(turns[0].role == "system")
+    return written([*turns[:start], *shown, *turns[start:]])

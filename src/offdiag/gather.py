@@ -36,13 +36,14 @@ from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.replicated import accuracy
 from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
 from offdiag.steps.examples import load_examples
+from offdiag.steps.grades import n_answers, n_unparsed, record_score
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
 from offdiag.tasks import get_task
 from offdiag.tasks.task import UNRATED
 
-_LONG = ("prompt", "completion")  # texts of a record that no number is made of
+_LONG = ("prompt", "completion", "samples", "verdict")  # texts of a record that no number is made of
 
 
 def gather(plan: Plan, store: Store) -> Results:
@@ -93,7 +94,15 @@ class _Once:
 
     def slim(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return records without their long texts, which are read again where they are shown."""
-        return [{name: self._of(value) for name, value in r.items() if name not in _LONG} for r in records]
+        return [
+            {
+                **{name: self._of(value) for name, value in r.items() if name not in _LONG},
+                "score": record_score(r),
+                "n_unparsed": n_unparsed(r),
+                "n_answers": n_answers(r),
+            }
+            for r in records
+        ]
 
     def _of(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -122,6 +131,8 @@ def _frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.Data
     if not n:
         return _tidy(pd.DataFrame(columns=list(columns)))
     series = {name: pd.Series(found.pop(name)).convert_dtypes() for name in list(found)}
+    if "correct" in series:  # where all are NA, or all scores are whole, too
+        series["correct"], series["score"] = series["correct"].astype("boolean"), series["score"].astype("Float64")
     return pd.DataFrame(series, copy=False)
 
 
@@ -196,21 +207,21 @@ def _cell_row(
     clusters: Mapping[Cell, list[str]],
 ) -> dict[str, Any]:
     records = found[cell]
-    n, correct = len(records), sum(record["correct"] for record in records)
-    unparsed = sum(record["status"] == "unparsed" for record in records)
-    interval = accuracy([[record["correct"] for record in records]], clusters=clusters.get(cell))
+    n, whole = len(records), all(record["correct"] is not None for record in records)
+    unparsed, answers = (sum(record[name] for record in records) for name in ("n_unparsed", "n_answers"))
+    measured = accuracy([[record["score"] for record in records]], clusters=clusters.get(cell))
     return {
         **_factors(plan, cell, step),
         "state": _cell_state(store, step, states),
         "n_planned": cell.evaluation.n,
         "n": n,
-        "n_correct": correct,
+        "n_correct": sum(record["correct"] for record in records) if whole else None,
         "n_unparsed": unparsed,
-        "accuracy": correct / n if n else np.nan,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-        "unparsed_rate": unparsed / n if n else np.nan,
-        **sanity(records, _options(store, step, states)),
+        "accuracy": sum(record["score"] for record in records) / n if n else np.nan,
+        "ci_low": measured.low,
+        "ci_high": measured.high,
+        "unparsed_rate": unparsed / answers if n else np.nan,
+        **sanity(records, _options(store, step, states), guessed=cell.evaluation.right_or_wrong),
         **_errors(cell, records),
         **_against_baseline(plan, cell, found, clusters),
         "folder": store.folder(step).relative_to(store.root).as_posix(),
@@ -307,8 +318,8 @@ def _against_baseline(
     if base is None or base not in plan.cells:
         return row
     row["baseline"] = plan.cell_names[base]
-    reference = {record["example"]: record["correct"] for record in found[base]}
-    ours = [record["correct"] for record in found[cell]]
+    reference = {record["example"]: record["score"] for record in found[base]}
+    ours = [record["score"] for record in found[cell]]
     theirs = [reference.get(record["example"], np.nan) for record in found[cell]]
     fixed = (True, True)  # these very models
     paired = learner_difference([ours], [theirs], untrained=fixed, clusters=clusters.get(cell)).difference

@@ -19,9 +19,11 @@ from offdiag.identity import Identity
 from offdiag.methods import Answering, Method, Predictor
 from offdiag.models import ModelSpec
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.sampling import Sampling
 from offdiag.parameters import StudyParams as StudyParams
 from offdiag.published import Published
-from offdiag.steps import Examples, Grades, Measurement, Normalisation, Weights
+from offdiag.steps import Examples, Generations, Grades, Judge, Judgements, Measurement, Normalisation, Weights
+from offdiag.steps.scoring import JUDGE, MAJORITY, MEAN, check_score
 from offdiag.tasks import NamedDomain, PromptStyle, Scalar, get_task
 
 P = TypeVar("P", bound=StudyParams)
@@ -118,10 +120,15 @@ class Evaluation(Identity):
         per: what the log-probability of a choice is divided by, or compared with, where choices count; see
             :class:`offdiag.steps.LoglikelihoodChoices`.
         chat: settings of the model's chat template, such as ``{"thinking": "off"}``; without any, those of the model.
+        system: a system turn before each prompt.
+        sampling: how answers are drawn, such as ``{"temperature": 0.7, "samples": 8}``; None for the likeliest tokens.
+        score: what the answers to an item are worth: ``mean``, ``pass@K`` or ``majority``, see
+            :func:`offdiag.steps.scoring.check_score`.
+        judge: a model that grades the answers instead of the task's grader.
     """
 
     tag: ClassVar[str] = "evaluation"
-    added: ClassVar[frozenset[str]] = frozenset({"per", "chat"})
+    added: ClassVar[frozenset[str]] = frozenset({"per", "chat", "system", "sampling", "score", "judge"})
     domain: NamedDomain
     n: int = Field(ge=1)
     style: PromptStyle = "direct"
@@ -131,12 +138,41 @@ class Evaluation(Identity):
     seed: int = 0
     per: Normalisation = "none"
     chat: ChatSettings = AS_THE_TEMPLATE
+    system: str = ""
+    sampling: Sampling | None = None
+    score: str = MEAN
+    judge: Judge | None = None
 
     @model_validator(mode="after")
     def _compares_choices(self) -> Self:
         if self.per != "none" and self.answering != "choice":
             raise UserError(f"per={self.per!r} says how choices are compared: set answering='choice', or leave it out")
+        if self.answering == "choice" and (self.sampling is not None or self.judge is not None):
+            what = "sampling draws" if self.sampling is not None else "judge grades"
+            raise UserError(f"{what} written answers: set answering='generation', or leave it out")
         return self
+
+    @cached_property
+    def metric(self) -> str:
+        """What an item is scored by; empty where one answer is right or wrong.
+
+        Raises:
+            UserError: the score does not fit the samples or the grader, or a grader needs a judge and there is none.
+        """
+        measured = get_task(self.domain.task).metric(self.domain) if self.judge is None else self.judge.metric
+        if measured == JUDGE and self.judge is None:
+            raise UserError(
+                f"{self.domain}: grader judge needs a model that judges: set judge={{'model': …}} (--judge)"
+            )
+        samples = None if self.sampling is None else self.sampling.samples
+        check_score(self.score, samples, measured)
+        return ", ".join(filter(None, [measured, "" if self.score == MEAN else self.score]))
+
+    @property
+    def right_or_wrong(self) -> bool:
+        """Whether each item is right or wrong, and no score between the two is possible."""
+        several = self.sampling is not None and self.sampling.samples > 1
+        return (self.metric == "" and not several) or self.score == MAJORITY
 
     @cached_property
     def examples(self) -> Examples:
@@ -157,9 +193,14 @@ class Cell(Identity):
         if arm.train is not None and arm.train.task == asked.domain.task and asked.split == "train":
             raise UserError(f"an evaluation on split='train' of {asked.domain}: evaluate on a held-out split")
         outputs = arm.predictor().outputs(
-            asked.examples, asked.style, asked.answering, asked.max_new_tokens, per=asked.per, chat=asked.chat
-        )
-        return Grades(answers=outputs)
+            asked.examples, asked.style, asked.answering, asked.max_new_tokens, per=asked.per, chat=asked.chat,
+            system=asked.system, sampling=asked.sampling,
+        )  # fmt: skip
+        _ = asked.metric  # refuses what does not fit
+        judged = None
+        if asked.judge is not None and isinstance(outputs, Generations):
+            judged = Judgements.of(asked.judge, outputs)
+        return Grades(answers=outputs, score=asked.score, judged=judged)
 
     def factors(self) -> dict[str, Scalar]:
         """Return the cell's columns of the results table."""
@@ -174,6 +215,10 @@ class Cell(Identity):
             **({} if asked.answering == "generation" else {"answering": asked.answering}),
             **({} if asked.per == "none" else {"per": asked.per}),
             **asked.chat.over(self.arm.model.chat).factors(),
+            **({"system": asked.system} if asked.system else {}),
+            **({} if asked.sampling is None else asked.sampling.factors()),
+            **({"metric": asked.metric} if asked.metric else {}),
+            **({} if asked.judge is None else {"judge": asked.judge.model.short_name}),
             "matched": None if taught is None else asked.style == taught,
             **{f"eval_{k}": v for k, v in asked.domain.factors().items()},
         }

@@ -5,6 +5,8 @@ import pytest
 from offdiag.methods import FineTuning, InContext, MixtureTuning, PolicyOptimisation, PreTraining, Recipe, Reinforcement
 from offdiag.models import ModelSpec
 from offdiag.models.chat_settings import ChatSettings
+from offdiag.models.sampling import Sampling
+from offdiag.steps import Judge
 from offdiag.studies.world_map.task import WorldMapDomain
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import StreamPart
@@ -45,7 +47,7 @@ METHODS = [
             "data_seed": 1,
         },
     ),
-    (FEW, {"k": 3, "rationale": False, "demonstrations": "per-query", "style": "direct", "noise": 0.1}),
+    (FEW, {"k": 3, "rationale": False, "demonstrations": "per-query", "style": "direct", "noise": 0.1, "turns": True}),
     (
         FINE,
         {
@@ -103,9 +105,13 @@ def test_every_field_of_an_evaluation_reaches_the_step():
         "seed": 1,
         "per": "tokens",
         "chat": ChatSettings(thinking="off"),
+        "system": "Be terse.",
+        "sampling": Sampling(),
+        "score": "pass@2",
+        "judge": Judge(model=HUB),
     }
     assert set(others) == set(Evaluation.model_fields)
-    besides = {"per": {"answering": "choice"}}
+    besides = {"per": {"answering": "choice"}, "score": {"sampling": Sampling(samples=2)}}
     asked = [
         CELL.evaluation,
         *(changed(CELL.evaluation, **{name: other}, **besides.get(name, {})) for name, other in others.items()),

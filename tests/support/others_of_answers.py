@@ -2,10 +2,13 @@
 
 from offdiag.models import ModelSpec
 from offdiag.models.chat_settings import ChatSettings
+from offdiag.models.sampling import Sampling
 from offdiag.steps import (
     ConvertedModel,
     Grades,
     HiddenStates,
+    Judge,
+    Judgements,
     LoglikelihoodChoices,
     Probe,
     ProbeChoices,
@@ -19,6 +22,7 @@ from support.identities import ANSWERS, DOMAIN, EVAL, HUB, OTHER_DOMAIN, SHOWN, 
 STATES = HiddenStates(weights=WEIGHTS, examples=EVAL)
 TRAINING_SET = ProbeTrainingSet(train=DOMAIN, n=8)
 FITS = ProbeFits(states=(STATES,), grid=ProbeGrid.of(TRAINING_SET))
+JUDGED = Judgements.of(Judge(model=HUB), ANSWERS)
 PROBE = Probe(fits=FITS, training_set=TRAINING_SET)
 
 OF_ANSWERS: list[Others] = [
@@ -53,8 +57,11 @@ OF_ANSWERS: list[Others] = [
             "style": "step-by-step",
             "max_new_tokens": 9,
             "chat": ChatSettings(thinking="off"),
+            "system": "Be terse.",
+            "sampling": Sampling(),
         },
     ),
+    (Sampling(), {"temperature": 0.7, "top_p": 0.9, "top_k": 5, "samples": 2, "seed": 1}),
     (
         LoglikelihoodChoices(weights=WEIGHTS, examples=EVAL, style="direct"),
         {
@@ -64,9 +71,31 @@ OF_ANSWERS: list[Others] = [
             "style": "step-by-step",
             "per": "tokens",
             "chat": ChatSettings(thinking="off"),
+            "system": "Be terse.",
         },
     ),
-    (Grades(answers=ANSWERS), {"answers": ANSWERS.model_copy(update={"max_new_tokens": 9})}),
+    (
+        Grades(answers=ANSWERS),
+        {"answers": ANSWERS.model_copy(update={"max_new_tokens": 9}), "score": "pass@2", "judged": JUDGED},
+    ),
+    (
+        JUDGED,
+        {
+            "judge": Judge(model=HUB, scale=(1, 5)),
+            "weights": Weights(spec=ModelSpec(source="hub:org/other")),
+            "answers": ANSWERS.model_copy(update={"max_new_tokens": 9}),
+        },
+    ),
+    (
+        Judge(model=HUB),
+        {
+            "model": ModelSpec(source="hub:org/other"),
+            "template": "{answer}?",
+            "scale": (1, 5),
+            "max_new_tokens": 9,
+            "chat": ChatSettings(thinking="off"),
+        },
+    ),
     (
         SHOWN,
         {
@@ -77,6 +106,7 @@ OF_ANSWERS: list[Others] = [
             "rationale": False,
             "style": "step-by-step",
             "noise": 0.1,
+            "turns": True,
         },
     ),
     (
@@ -109,6 +139,7 @@ OF_ANSWERS: list[Others] = [
             "style": "step-by-step",
             "probe": Probe(fits=FITS, training_set=ProbeTrainingSet(train=DOMAIN, n=9)),
             "chat": ChatSettings(thinking="off"),
+            "system": "Be terse.",
         },
     ),
 ]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from offdiag.analyses.frames import Frames
+from offdiag.analyses.frames import Frames, scores_of
 from offdiag.analyses.seed_variance import clusters_of
 from offdiag.analyses.selection import Where, require
 from offdiag.errors import UserError
@@ -33,8 +33,7 @@ def answer_grids(parts: "Sequence[pd.DataFrame]", frames: Frames, items: Where, 
     answers = answers[matching(answers, items)]
     if answers.empty:
         raise UserError(f"{name}: no record of {names[0][0]} and its like has {dict(items)}: name others with items=")
-    wide = answers.assign(correct=answers["correct"].astype(float))
-    wide = wide.pivot(index="cell", columns="example", values="correct")
+    wide = answers.assign(score=scores_of(answers)).pivot(index="cell", columns="example", values="score")
     return AnswerGrids(
         [wide.reindex(part).to_numpy(np.float64) for part in names], clusters_of(answers, wide.columns.tolist())
     )

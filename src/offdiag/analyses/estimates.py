@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from offdiag.analyses.frames import scores_of
 from offdiag.analyses.seed_variance import clusters_of, common_variance
 from offdiag.analyses.selection import DONE, one_method, one_per, state_of
 from offdiag.errors import UserError
@@ -92,6 +93,6 @@ def _grids(
     if absent:
         raise UserError(f"no records of {', '.join(sorted(map(str, absent)))}: an average over seeds needs them")
     found = records[records["cell"].isin(wanted)]
-    wide = found.assign(correct=found["correct"].astype(float)).pivot(index="cell", columns="example", values="correct")
+    wide = found.assign(score=scores_of(found)).pivot(index="cell", columns="example", values="score")
     grids = [wide.loc[done[column].tolist()].to_numpy(np.float64) for column in columns]
     return grids, clusters_of(found, wide.columns.tolist())

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def scores_of(records: "pd.DataFrame") -> "pd.Series[float]":
+    """Return what each answered item is worth, from 0 to 1; where it is right or wrong, 1 or 0."""
+    return records["score" if "score" in records else "correct"].astype(float)
+
+
 class Analysis(Protocol):
     """The part of an analysis that :meth:`Frames.table` uses."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
-from offdiag.analyses.frames import Frames
+from offdiag.analyses.frames import Frames, scores_of
 from offdiag.analyses.seed_variance import clusters_of, common_variance
 from offdiag.analyses.selection import DONE, require, select
 from offdiag.stats import FloatArray
@@ -22,7 +22,7 @@ from offdiag.stats.power import GapVariance, items_needed, minimum_detectable_ga
 if TYPE_CHECKING:
     import pandas as pd
 
-ASKED = ("eval", "split", "prompt", "answering")
+ASKED = ("eval", "split", "prompt", "answering", "metric")
 NUMBERS = (
     *(
         "accuracy",
@@ -99,7 +99,7 @@ class Precision(StudyAnalysis):
             answers = frames.answers([*group["cell"], *baseline[:1]])
             if answers.empty:
                 continue
-            wide = _wide(answers, "correct")
+            wide = _wide(answers, scores_of(answers))
             clusters = clusters_of(answers, wide.columns.tolist())
             grid, start = (wide.reindex(names).to_numpy(np.float64) for names in (group["cell"], baseline[:1]))
             part = components(grid, clusters)
@@ -151,9 +151,9 @@ def _root(variance: float) -> float:
     return math.sqrt(variance) if variance >= 0 else math.nan
 
 
-def _wide(answers: "pd.DataFrame", column: str) -> "pd.DataFrame":
-    """Return the values of a column of the records, a row per cell and a column per example."""
-    return answers.assign(value=answers[column].astype(float)).pivot(index="cell", columns="example", values="value")
+def _wide(answers: "pd.DataFrame", values: "pd.Series[float]") -> "pd.DataFrame":
+    """Return the values of the records, a row per cell and a column per example."""
+    return answers.assign(value=values.astype(float)).pivot(index="cell", columns="example", values="value")
 
 
 def _calibrated(answers: "pd.DataFrame", cells: list[str]) -> dict[str, float]:
@@ -161,6 +161,6 @@ def _calibrated(answers: "pd.DataFrame", cells: list[str]) -> dict[str, float]:
     chosen = answers[answers["cell"].isin(cells) & answers["confidence"].notna()]
     if chosen.empty:
         return {}
-    found = calibration(_wide(chosen, "confidence").to_numpy(), _wide(chosen, "correct").to_numpy())
+    found = calibration(_wide(chosen, chosen["confidence"]).to_numpy(), _wide(chosen, scores_of(chosen)).to_numpy())
     numbers = (found.confidence, *found.brier[:3], *found.ece[:3], found.by_chance)
     return dict(zip(CALIBRATION, numbers, strict=True))

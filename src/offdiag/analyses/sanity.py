@@ -12,12 +12,13 @@ NONE = "none"
 Options = Mapping[str, Sequence[str]]
 
 
-def sanity(records: Sequence[Mapping[str, Any]], options: Options) -> dict[str, Any]:
+def sanity(records: Sequence[Mapping[str, Any]], options: Options, *, guessed: bool = True) -> dict[str, Any]:
     """Return chance, majority rate and the share of the commonest answer of one cell's records.
 
     Args:
         records: with ``example``, ``target`` and ``parsed``. options: the possible answers by example, where there are
             any. Those that differ from example to example are compared by their place ("always C").
+        guessed: whether one guess is right or wrong, so that guessing has a rate.
 
     Returns:
         ``chance``: the mean of 1 / options, None without options; ``majority_rate``: the accuracy of whoever always
@@ -33,8 +34,8 @@ def sanity(records: Sequence[Mapping[str, Any]], options: Options) -> dict[str, 
     top, count = given.most_common(1)[0] if given else (None, 0)
     one = given.total() >= LEAST and count >= COLLAPSED * given.total() and majority < count
     return {
-        "chance": sum(1 / size for size in sizes) / n if n and all(sizes) else None,
-        "majority_rate": majority / n if n else None,
+        "chance": sum(1 / size for size in sizes) / n if n and all(sizes) and guessed else None,
+        "majority_rate": majority / n if n and guessed else None,
         "top_answer": top,
         "top_rate": count / n if n else None,
         "one_answer": one if n else None,

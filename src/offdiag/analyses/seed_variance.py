@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offdiag.analyses.frames import scores_of
 from offdiag.stats import FloatArray
 from offdiag.stats.components import Components, SeedVariance, components, pooled_seed_variance
 
@@ -87,9 +88,9 @@ def clusters_of(answers: "pd.DataFrame", examples: Sequence[Hashable]) -> list[H
 
 def _verdicts(records: "pd.DataFrame") -> "Iterator[tuple[str, pd.Series[float]]]":
     """Yield the verdicts of each cell, by example."""
-    columns = records.assign(correct=records["correct"].astype(float)).set_index("example")
+    columns = records.assign(score=scores_of(records)).set_index("example")
     for name, part in columns.groupby("cell", sort=False):
-        yield str(name), part["correct"]
+        yield str(name), part["score"]
 
 
 def _components(draws: "Sequence[pd.Series[float]]", records: "pd.DataFrame") -> Components:

@@ -8,7 +8,7 @@ import numpy as np
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.estimates import CellEstimate
-from offdiag.analyses.frames import Frames
+from offdiag.analyses.frames import Frames, scores_of
 from offdiag.analyses.seed_variance import clusters_of, seed_variances, usable
 from offdiag.analyses.selection import DONE, Where, one_method, one_per, require, select, state_of
 from offdiag.stats.components import SeedVariance
@@ -108,9 +108,7 @@ def _estimate(
     if not n_done:
         state = state_of(cells["state"], "no item")
         return CellEstimate(math.nan, math.nan, math.nan, state, 0, len(cells), n_items)
-    wide = answers.assign(correct=answers["correct"].astype(float)).pivot(
-        index="cell", columns="example", values="correct"
-    )
+    wide = answers.assign(score=scores_of(answers)).pivot(index="cell", columns="example", values="score")
     by_seed = tuple(wide.mean(axis=1).tolist())
     pooled = usable(variances.get(str(wide.index[0]))) if len(cells) > 1 else None
     clusters = clusters_of(answers, wide.columns.tolist())

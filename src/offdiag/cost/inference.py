@@ -73,11 +73,13 @@ class InferenceCost(Counter):
         items: Sequence[Example],
         n: int,
         max_new_tokens: int,
+        samples: int = 1,
     ) -> CostLine:
         """Count prompts and generated tokens: as many as in ideal responses, and at most ``max_new_tokens``."""
-        expected = round(n * min(max_new_tokens, self.tokens(responses) + 1))
+        answers = n * samples
+        expected, most = round(answers * min(max_new_tokens, self.tokens(responses) + 1)), answers * max_new_tokens
         if weights.spec.origin.served:
-            return self._serve(step, weights, prompts, n, expected, n * max_new_tokens)
+            return self._serve(step, weights, prompts, answers, expected, most)
         size = self.sizes.counted(weights)
         asked = self._ask(step, weights, size, prompts, items, n, beside=max_new_tokens)
         return CostLine(
@@ -85,9 +87,9 @@ class InferenceCost(Counter):
             prompt_tokens=asked.whole,
             prefill_tokens=asked.computed,
             generated_expected=expected,
-            generated_most=n * max_new_tokens,
+            generated_most=most,
             flops_expected=operations(size, 2, asked.computed + expected),
-            flops_most=operations(size, 2, asked.computed + n * max_new_tokens),
+            flops_most=operations(size, 2, asked.computed + most),
         )
 
     def score(

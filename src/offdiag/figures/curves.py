@@ -9,6 +9,7 @@ import numpy as np
 
 from offdiag.analyses import TransitionFit, fit_transition
 from offdiag.analyses.estimates import CellEstimate, estimate
+from offdiag.analyses.frames import scores_of
 from offdiag.analyses.seed_variance import clusters_of, common_variance
 from offdiag.analyses.selection import DONE
 from offdiag.figures.style import GREY, Look, absent_entry, counted, footnote
@@ -127,8 +128,7 @@ def _band(groups: Sequence["pd.DataFrame"], records: "pd.DataFrame") -> FloatArr
     if len(done) < 2 or len(set(map(len, done.values()))) > 1:
         return ends
     asked = records[records["cell"].isin({name for cells in done.values() for name in cells["cell"]})]
-    wide = asked.assign(correct=asked["correct"].astype(float))
-    wide = wide.pivot(index="cell", columns="example", values="correct")
+    wide = asked.assign(score=scores_of(asked)).pivot(index="cell", columns="example", values="score")
     grid = np.stack([wide.reindex(cells.sort_values("seed")["cell"]).to_numpy(float) for cells in done.values()], -1)
     level = simultaneous_level(grid)
     clusters = clusters_of(asked, wide.columns.tolist())

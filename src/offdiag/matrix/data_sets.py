@@ -80,8 +80,8 @@ def _data_set(p: MatrixParams, name: str, sources: dict[str, str], without: tupl
         domain=domain,
         n_train=min(n_train, p.n_train or n_train),
         n_eval=min(n_eval, p.n_eval or n_eval),
-        chosen=p.answering == "choice" or (p.answering == "auto" and task.vets_choices(domain) and domain.grader in
-                                           ("auto", "choice")),
+        chosen=p.answering == "choice" or (p.answering == "auto" and p.sampling is None and task.vets_choices(domain)
+                                           and domain.grader in ("auto", "choice")),
         max_new_tokens=p.max_new_tokens or longest // 2 + _MARGIN,
         said=(*_columns_said(items), *said),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Methods of the study ``matrix`` by their names, each with the settings that its data set asks for.
 
 zero-shot                   the model as it is
-in-context:4                4 demonstrations; in-context:4:per-query, :balanced, :rationale and several of these
+in-context:4                4 demonstrations; in-context:4:per-query, :balanced, :rationale, :turns and several of these
 lora  full  qlora           fine-tuning on all training rows; lora:rationale teaches the worked solutions
 linear-probe                a probe on hidden states; the answers need choices
 policy-optimisation         group-relative policy optimisation (GRPO) with the grader as the reward (extra rl)
@@ -20,7 +20,7 @@ from offdiag.training.reinforcement import POLICY_RECIPE
 NAMES = ("zero-shot", "in-context:K", "lora", "full", "qlora", "linear-probe", "policy-optimisation")
 RATES = {"lora": 5e-4, "qlora": 5e-4, "full": 5e-5}
 BATCH, ROWS = 8, 240  # few rows are seen again until these many were seen
-_ADJECTIVES = ("per-query", "balanced", "rationale")
+_ADJECTIVES = ("per-query", "balanced", "rationale", "turns")
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -56,7 +56,8 @@ def learner(name: str, data: DataSet, pools: Sequence[FilesDomain]) -> Method:
             if k > n:
                 raise UserError(f"{name}: {data.domain} has {n} training rows: ask for {n} demonstrations or fewer")
             drawn = "per-query" if "per-query" in words else "fixed"
-            return InContext(k=k, rationale=rationale, demonstrations=drawn, balanced="balanced" in words)
+            how = {"balanced": "balanced" in words, "turns": "turns" in words}
+            return InContext(k=k, rationale=rationale, demonstrations=drawn, **how)
         case "linear-probe":
             return LinearProbe(n=n, pools=tuple(pools))
         case "policy-optimisation":

@@ -1,11 +1,16 @@
 """Parameters of the study ``matrix``: models, data sets, methods, and what the columns mean."""
 
+import re
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
+from offdiag.models.sampling import Sampling
+from offdiag.steps import Judge
+from offdiag.steps.scoring import MEAN
 from offdiag.study import StudyParams
 from offdiag.tasks.files import FilesDomain
 
@@ -27,6 +32,11 @@ class MatrixParams(StudyParams):
         n_train, n_eval: rows of each file that are used at most; None for all.
         answering: whether answers are written or the most likely choice; ``auto`` chooses where there are choices.
         max_new_tokens: of a written answer; None for what the longest target needs.
+        temperature: of sampled answers; 0 takes the likeliest tokens. top_p, top_k, samples, sampling_seed: see
+            :class:`offdiag.models.sampling.Sampling`.
+        scores: what an item is worth, each a column of its own: ``mean``, ``pass@K``, ``majority``.
+        judge: the model that judges, with the grader ``judge``. judge_template, judge_scale: see
+            :class:`offdiag.steps.Judge`; the scale is written as ``1-5``.
         drop_overlap: leave rows out of the tests that ask what a training row asks, up to case, space and punctuation.
         prompt, …, empty: of all data sets, see :class:`offdiag.tasks.files.FilesDomain`; ``labels`` and ``grader`` are
             guessed from the targets.
@@ -41,6 +51,15 @@ class MatrixParams(StudyParams):
     n_eval: int | None = Field(default=None, ge=1)
     answering: Literal["auto", "generation", "choice"] = "auto"
     max_new_tokens: int | None = Field(default=None, ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    samples: int = Field(default=1, ge=1)
+    sampling_seed: int = 0
+    scores: tuple[str, ...] = (MEAN,)
+    judge: ModelSpec | None = None
+    judge_template: str = ""
+    judge_scale: str = ""
     drop_overlap: bool = False
     prompt: str = ""
     target: str = ""
@@ -58,12 +77,45 @@ class MatrixParams(StudyParams):
     holdout_seed: int = 0
     empty: Literal["refuse", "skip"] = "refuse"
 
-    @field_validator("models", "methods")
+    @field_validator("models", "methods", "scores")
     @classmethod
     def _each_once(cls, value: tuple[object, ...]) -> tuple[object, ...]:
         if not value or len(set(value)) < len(value):
-            raise UserError("models and methods: give at least one of each, and none of them twice")
+            raise UserError("models, methods and scores: give at least one of each, and none of them twice")
         return value
+
+    @cached_property
+    def sampling(self) -> Sampling | None:
+        """How written answers are drawn; None where the likeliest tokens are taken.
+
+        Raises:
+            UserError: a setting of sampling stands beside temperature 0.
+        """
+        how = {"top_p": self.top_p, "top_k": self.top_k, "samples": self.samples, "seed": self.sampling_seed}
+        if self.temperature:
+            return Sampling.model_validate({"temperature": self.temperature, **how})
+        if how != {"top_p": 1.0, "top_k": 0, "samples": 1, "seed": 0}:
+            raise UserError("--samples, --top-p, --top-k and --sampling-seed draw answers: type --temperature 0.7, too")
+        return None
+
+    @cached_property
+    def judged(self) -> Judge | None:
+        """The judge, with its question and its scale; None where the data's own grader decides.
+
+        Raises:
+            UserError: there is a grader judge without a model or the other way round, or its settings are wrong.
+        """
+        if (self.judge is None) != (self.grader != "judge"):
+            raise UserError("--grader judge and --judge MODEL belong together: type both")
+        if self.judge is None:
+            if self.judge_template or self.judge_scale:
+                raise UserError("--judge-template and --judge-scale are of a judge: type --grader judge --judge MODEL")
+            return None
+        ends = re.fullmatch(r"(\d+)-(\d+)", self.judge_scale)
+        if self.judge_scale and not ends:
+            raise UserError(f"--judge-scale {self.judge_scale}: expected its lowest and highest number, such as 1-5")
+        scale = None if ends is None else (int(ends[1]), int(ends[2]))
+        return Judge(model=self.judge, template=self.judge_template, scale=scale)
 
     @property
     def of_domains(self) -> dict[str, object]:

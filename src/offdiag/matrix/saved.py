@@ -12,7 +12,7 @@ from offdiag.errors import UserError
 from offdiag.matrix.data_sets import DataSet
 from offdiag.matrix.learners import BATCH, ROWS, learner, pools_of
 from offdiag.matrix.params import MatrixParams
-from offdiag.matrix.study import evaluation
+from offdiag.matrix.study import evaluations
 from offdiag.methods import FineTuning, LinearProbe, Method, ZeroShot
 from offdiag.tasks.files import FilesDomain
 from offdiag.tasks.files.sources import RowSource
@@ -59,7 +59,9 @@ def _parts(p: MatrixParams, data: Sequence[DataSet], place: Path) -> Iterator[st
     taught, named = [one for one in data if one.n_train], _variables(data)
     learning = [name for name in p.methods if name != ZeroShot.method]
     methods = [learner(name, taught[0], pools_of(data)) for name in learning if taught]
-    asked = dict.fromkeys(evaluation(one, method) for method in methods or [ZeroShot()] for one in data if one.n_eval)
+    asked = dict.fromkeys(
+        e for method in methods or [ZeroShot()] for one in data if one.n_eval for e in evaluations(p, one, method)
+    )
     function = re.sub(r"\W", "_", place.stem)
     yield f'"""A matrix of own data. To run it, type: offdiag run {place.name}"""\n\nfrom pathlib import Path\n'
     yield _imports(methods)
@@ -72,7 +74,8 @@ def _parts(p: MatrixParams, data: Sequence[DataSet], place: Path) -> Iterator[st
         yield _call("TAUGHT = ", [f"{named[one.domain]}: {one.n_train}" for one in taught], brackets="{}")
     yield "ASKED = ("
     for evaluated in asked:
-        fields = {name: value for name, value in _fields(evaluated).items() if name != "domain"}
+        plain = {name: value for name, value in _fields(evaluated).items() if name != "domain"}
+        fields = {n: v.model_dump(exclude_defaults=True) if isinstance(v, BaseModel) else v for n, v in plain.items()}
         yield _call("    Evaluation", [f"domain={named[_as(evaluated.domain)]}", *_given(fields)]) + ","
     yield ")"
     if any(isinstance(method, LinearProbe) for method in methods):

@@ -31,29 +31,36 @@ def matrix(p: MatrixParams) -> Design:
         raise UserError("linear-probe chooses among answers, and some data sets have none: set labels or choices")
     arms = [(one, Arm(model=model, method=learner(name, one, pools_of(data)), train=one.domain, seed=seed))
             for model in p.models for name in learning for one in taught for seed in range(p.seeds)]  # fmt: skip
-    cells = [Cell(arm=arm, evaluation=evaluation(one, arm.method)) for _, arm in arms for one in asked]
+    cells = [Cell(arm=arm, evaluation=e) for _, arm in arms for one in asked for e in evaluations(p, one, arm.method)]
     compared = "zero-shot" in p.methods
     return Design(
         cells=(*(_untuned(p, asked, cells) if compared else ()), *cells), baseline=BASELINE if compared else None
     )
 
 
-def evaluation(asked: DataSet, method: Method) -> Evaluation:
-    """Return how a data set is asked of a method: in the words that it was taught, written or chosen."""
+def evaluations(p: MatrixParams, asked: DataSet, method: Method) -> list[Evaluation]:
+    """Return how a data set is asked of a method, by each score: in the words that it was taught, written or chosen."""
     style: PromptStyle = method.taught_style or "direct"
     chosen = asked.chosen and style == "direct"
-    return Evaluation(
-        domain=asked.domain,
-        n=asked.n_eval,
-        style=style,
-        answering="choice" if chosen else "generation",
-        max_new_tokens=asked.max_new_tokens if style == "direct" else max(256, asked.max_new_tokens),
-    )
+    return [
+        Evaluation(
+            domain=asked.domain,
+            n=asked.n_eval,
+            style=style,
+            answering="choice" if chosen else "generation",
+            max_new_tokens=asked.max_new_tokens if style == "direct" else max(256, asked.max_new_tokens),
+            sampling=p.sampling,
+            score=score,
+            judge=p.judged,
+        )
+        for score in p.scores
+    ]
 
 
 def _untuned(p: MatrixParams, asked: Sequence[DataSet], cells: Sequence[Cell]) -> Iterator[Cell]:
     """Yield the cells of the models as they are: all that is asked, in all words in which the others are asked."""
-    evaluations = dict.fromkeys([cell.evaluation for cell in cells] or [evaluation(one, BASELINE) for one in asked])
+    plain = (e for one in asked for e in evaluations(p, one, BASELINE))
+    wanted = dict.fromkeys([cell.evaluation for cell in cells] or plain)
     for model in p.models:
         arm = Arm(model=model, method=BASELINE)
-        yield from (Cell(arm=arm, evaluation=one) for one in evaluations)
+        yield from (Cell(arm=arm, evaluation=one) for one in wanted)

@@ -6,18 +6,19 @@ One user turn has all demonstrations, each on a line of its own, and the query l
     <question 2> <answer 2>
     <query>
 
-A task may have another preamble than ``Examples:`` and another separator than a line break.
+A task may have another preamble than ``Examples:`` and another separator than a line break. With ``turns=True`` each
+demonstration is a turn of the user and a reply of the assistant in the model's chat template instead.
 
 Fixed demonstrations have one order, so the prompt for k is the beginning of the prompt for k + 1, and a model that
 shares prefixes encodes the prompts for all k once.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from offdiag.conversation import last_of, with_last, without_system
+from offdiag.conversation import Spoken, after_system, last_of, with_last, without_system
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.methods.method import Method, Predictor, default_style
@@ -40,6 +41,13 @@ def few_shot_prompt(
     return preamble + separator.join([*demonstrations, query])
 
 
+class Shown(NamedTuple):
+    """One demonstration in words: the question and its answer."""
+
+    question: str
+    answer: str
+
+
 class Demonstrations(Context):
     """``k`` demonstrations of a training domain before each query.
 
@@ -48,10 +56,11 @@ class Demonstrations(Context):
             query has its own draw.
         rationale: whether the answers give worked solutions. style: wording of the demonstrated questions.
         noise: share of them that get a random answer, see :mod:`offdiag.steps.label_noise`.
+        turns: whether they are turns of the chat template instead of lines in the question.
     """
 
     tag: ClassVar[str] = "demonstrations"
-    added: ClassVar[frozenset[str]] = frozenset({"noise"})
+    added: ClassVar[frozenset[str]] = frozenset({"noise", "turns"})
     domain: Domain
     k: int
     seed: int
@@ -59,6 +68,7 @@ class Demonstrations(Context):
     rationale: bool
     style: PromptStyle
     noise: float = 0.0
+    turns: bool = False
 
     def canonical(self) -> dict[str, Json]:
         task = get_task(self.domain.task)
@@ -74,7 +84,12 @@ class Demonstrations(Context):
         drawn = "" if self.fixed is not None else ".per-query"
         asked = "" if self.style == default_style(rationale=self.rationale) else f".{self.style}"
         noise = f".noise{self.noise:g}" if self.noise else ""
-        return f"k{self.k}.{answers}{drawn}{asked}{noise}.{self.domain}.s{self.seed}"
+        turns = ".turns" if self.turns else ""
+        return f"k{self.k}.{answers}{turns}{drawn}{asked}{noise}.{self.domain}.s{self.seed}"
+
+    @property
+    def replies(self) -> bool:
+        return self.turns
 
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
         task = get_task(self.domain.task)
@@ -87,17 +102,23 @@ class Demonstrations(Context):
             for draw, query, prompt in zip(draws, queries, bare, strict=True)
         ]
 
-    def _before(self, shown: Sequence[str], prompt: str) -> str:
-        """Return the prompt with demonstrations at the beginning of its last turn."""
+    def _before(self, shown: Sequence[Shown], prompt: str) -> str:
+        """Return the prompt with the demonstrations: turns before its own, or text at the beginning of its last one."""
+        if self.turns:
+            return after_system(prompt, [Spoken(*turn) for one in shown for turn in
+                                         (("user", one.question), ("assistant", one.answer))])  # fmt: skip
         task = get_task(self.domain.task)
-        return with_last(prompt, few_shot_prompt(shown, last_of(prompt), task.preamble, task.separator))
+        lines = [f"{one.question} {one.answer}" for one in shown]
+        return with_last(prompt, few_shot_prompt(lines, last_of(prompt), task.preamble, task.separator))
 
-    def _rendered(self, demonstrations: Sequence[Example], *of: str) -> list[str]:
+    def _rendered(self, demonstrations: Sequence[Example], *of: str) -> list[Shown]:
         task = get_task(self.domain.task)
         taught = with_label_noise(demonstrations, self.noise, noise_stream(self.seed, self.domain, *of))
         return [
-            f"{without_system(task.prompt(self.domain, shown, self.style))} "
-            f"{task.response(self.domain, shown, rationale=self.rationale)}"
+            Shown(
+                without_system(task.prompt(self.domain, shown, self.style)),
+                task.response(self.domain, shown, rationale=self.rationale),
+            )
             for shown in taught
         ]
 
@@ -113,10 +134,11 @@ class InContext(Method):
             so that the question asks for what its answer gives.
         noise: probability that a demonstration gets a random label, or the answer and rationale of another one.
         balanced: each label in turn, where the task knows labels.
+        turns: each demonstration is a turn of the user and one of the assistant in the model's chat template.
     """
 
     tag: ClassVar[str] = "in-context"
-    added: ClassVar[frozenset[str]] = frozenset({"noise", "balanced"})
+    added: ClassVar[frozenset[str]] = frozenset({"noise", "balanced", "turns"})
     method: ClassVar[str] = "in-context"
     k: int = Field(ge=1)
     rationale: bool = False
@@ -124,6 +146,7 @@ class InContext(Method):
     style: PromptStyle | None = None
     noise: float = Field(default=0.0, ge=0, le=1)
     balanced: bool = False
+    turns: bool = False
 
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
@@ -139,6 +162,7 @@ class InContext(Method):
             rationale=self.rationale,
             style=self.taught_style,
             noise=self.noise,
+            turns=self.turns,
         )
         return Predictor(model, context)
 
@@ -149,4 +173,5 @@ class InContext(Method):
     def factors(self) -> dict[str, Scalar]:
         shown = {"rationale": self.rationale, "demonstrations": self.demonstrations}
         balanced = {"balanced": True} if self.balanced else {}
-        return {"k": self.k, **shown, **balanced, "noise": self.noise}
+        turns = {"turns": True} if self.turns else {}
+        return {"k": self.k, **shown, **balanced, **turns, "noise": self.noise}

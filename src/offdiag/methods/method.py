@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 from offdiag.errors import UserError
 from offdiag.identity import Identity
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.sampling import Sampling
 from offdiag.registry import Registry
 from offdiag.steps import (
     Context,
@@ -42,6 +43,8 @@ class Predictor(NamedTuple):
         *,
         per: Normalisation = "none",
         chat: ChatSettings = AS_THE_TEMPLATE,
+        system: str = "",
+        sampling: Sampling | None = None,
     ) -> ModelOutputs:
         """Return the step that has it answer the examples.
 
@@ -49,22 +52,23 @@ class Predictor(NamedTuple):
             UserError: a probe is to write answers, or to choose otherwise than by its score on the usual turn.
         """
         shared: dict[str, Any] = {
-            "weights": self.weights, "examples": examples, "context": self.context, "style": style, "chat": chat
+            "weights": self.weights, "examples": examples, "context": self.context, "style": style, "chat": chat,
+            "system": system,
         }  # fmt: skip
         if self.probe is not None:
             if answering != "choice":
                 raise UserError(
                     f"a probe cannot write an answer to {examples.domain}: evaluate with answering='choice'"
                 )
-            if per != "none" or chat != AS_THE_TEMPLATE:
+            if per != "none" or chat != AS_THE_TEMPLATE or system:
                 raise UserError(
-                    f"a probe chooses by its own score of hidden states: leave per and chat out of {examples.domain}, "
+                    f"a probe chooses by its own score of hidden states: leave per, chat and system out of {examples.domain}, "
                     "and give the chat to its model"
                 )
             return ProbeChoices(**shared, probe=self.probe)
         if answering == "choice":
             return LoglikelihoodChoices(**shared, per=per)
-        return Generations(**shared, max_new_tokens=max_new_tokens)
+        return Generations(**shared, max_new_tokens=max_new_tokens, sampling=sampling)
 
 
 class Method(Identity, ABC):

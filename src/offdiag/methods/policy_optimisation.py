@@ -73,6 +73,10 @@ class PolicyOptimised(Trained):
     def check(self) -> None:
         super().check()
         self.start.check_template()
+        if metric := get_task(self.examples.domain.task).metric(self.examples.domain):
+            raise UserError(
+                f"{self.name} rewards right answers, and {metric} is not right or wrong: give another grader"
+            )
 
     def cost(self, probe: CostProbe) -> CostLine:
         """Count the sampling of completions, their reading by reference and old policy, and the training on them."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from offdiag.models.chat_settings import ChatSettings
+from offdiag.models.sampling import Draws
 
 Finish: TypeAlias = Literal["stop", "length", "filtered", "not-finite"]
 
@@ -14,7 +15,7 @@ class Completion:
     """The answer of a model to one prompt.
 
     Attributes:
-        index: of the prompt among those of the call.
+        index: of the answer among those of the call: that of its prompt, times the answers to each, plus its sample.
         text: the generated text, without special tokens.
         n_prompt: number of tokens of the rendered prompt. n_tokens: generated tokens, with the end token if it came;
             both are None where a server does not count them.
@@ -77,8 +78,9 @@ class AnsweringModel(Protocol):
         skip: Container[int] = (),
         response_prefix: str,
         settings: ChatSettings,
+        draws: Draws | None = None,
     ) -> Iterator[list[Completion]]:
-        """Answer user turns greedily, some at a time in any order; see :meth:`offdiag.models.lm.LM.generate`."""
+        """Answer user turns, some at a time in any order; see :meth:`offdiag.models.lm.LM.generate`."""
 
     def score(
         self,

@@ -109,3 +109,12 @@ def common_length(prompts: Sequence[Sequence[Token]]) -> int:
     first, last = min(ordered), max(ordered)  # all others lie between them in lexicographic order
     most = min(map(len, ordered)) - 1
     return next((i for i in range(most) if first[i] != last[i]), most)
+
+
+def in_runs(n: int, most: int) -> list[range]:
+    """Return 0 to ``n`` - 1 in runs of at most ``most``.
+
+    >>> in_runs(5, 2)
+    [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    return [range(start, min(start + most, n)) for start in range(0, n, most)]

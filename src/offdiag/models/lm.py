@@ -16,13 +16,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.errors import UserError
 from offdiag.models.answers import Completion, Score
-from offdiag.models.batches import PromptBatch
+from offdiag.models.batches import PromptBatch, in_runs
 from offdiag.models.chat import RESPONSE_PREFIX, chat_of, plain_ids
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.finite import require_finite
 from offdiag.models.inference.adapter_slot import AdapterSlot
 from offdiag.models.inference.asked_batches import AskedBatches
-from offdiag.models.inference.decoding import Stops, greedy
+from offdiag.models.inference.decoding import Stops, decode
+from offdiag.models.inference.drawing import Drawer, likeliest
 from offdiag.models.inference.hidden_states import Positions, ending_states, pooled
 from offdiag.models.inference.memory_limit import MemoryLimit
 from offdiag.models.inference.paths import InferencePath
@@ -33,6 +34,7 @@ from offdiag.models.inference.verdicts import KeptVerdicts
 from offdiag.models.inference.wide_head import widen_head
 from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
+from offdiag.models.sampling import Draws, samples_of
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 
@@ -135,8 +137,9 @@ class LM:
         skip: Container[int] = (),
         response_prefix: str = RESPONSE_PREFIX,
         settings: ChatSettings = AS_THE_TEMPLATE,
+        draws: Draws | None = None,
     ) -> Iterator[list[Completion]]:
-        """Answer user turns greedily, one list of completions per finished batch.
+        """Answer user turns, one list of completions per finished batch; greedily, or by ``draws``.
 
         Batches depend on all ``prompts`` and the token budget only, so that a call that skips what an earlier, killed
         call has yielded answers the rest exactly as the earlier one would have.
@@ -145,9 +148,12 @@ class LM:
             prompts: user turns; the chat template is applied here.
             max_new_tokens: most tokens of one answer.
             stop: texts that end an answer.
-            skip: indices of prompts whose completions are not needed; a batch of which all are skipped is not run.
+            skip: indices of answers that are not needed; a batch of which all are skipped is not run.
             response_prefix: what stands before the reply of a model without a chat template.
             settings: of the chat template, if there is one.
+            draws: how answers are drawn, if they are. A prompt then has ``samples`` answers, and answer i of the call
+                is sample i modulo ``samples`` of prompt i divided by it; a prompt is read once for all of them, as far
+                as a batch holds them.
 
         Raises:
             UserError: a prompt and its answer would not fit the context, or the chat template loses a question.
@@ -156,23 +162,35 @@ class LM:
         ids = [chat.asked(prompt) for prompt in prompts]
         self._check_lengths(ids, [max_new_tokens] * len(ids))
         stops = Stops(self.tokenizer, self._end_ids() | chat.end_ids, tuple(stop), max_new_tokens)
-        batches = self._batches.plan(ids, [max_new_tokens] * len(ids), self._budget, max_new_tokens)
-        return self._generate(ids, batches, stops, skip)
+        return self._generate(ids, stops, skip, draws)
 
     def _generate(
-        self, ids: list[tuple[int, ...]], batches: list[PromptBatch], stops: Stops, skip: Container[int]
+        self, prompts: list[tuple[int, ...]], stops: Stops, skip: Container[int], draws: Draws | None
     ) -> Iterator[list[Completion]]:
-        def run(batch: PromptBatch) -> list[Completion]:
-            answers = greedy(self._batches.rows(ids, batch, stops.longest), len(batch.rows), stops)
-            return [
-                Completion(i, stops.text(a.ids), len(ids[i]), len(a.ids), a.finish or "length", tuple(a.ids))
-                for i, a in zip(batch.rows, answers, strict=True)
-            ]
+        # A row that is prefilled stands for as many answers to its prompt as fit one batch.
+        most = [max(1, self._budget // (len(ids) + stops.longest)) for ids in prompts]
+        asked = [(i, some) for i, each in enumerate(most) for some in in_runs(samples_of(draws), each)]
+        ids = [prompts[i] for i, _ in asked]
+        costs = [(len(some) - 1) * (len(prompts[i]) + stops.longest) + stops.longest for i, some in asked]
 
-        for batch in batches:
-            if all(i in skip for i in batch.rows):
+        def run(batch: PromptBatch) -> list[Completion]:
+            wanted = [
+                (row, asked[place][0], sample) for row, place in enumerate(batch.rows) for sample in asked[place][1]
+            ]
+            choose = likeliest if draws is None else Drawer(draws, [one[1:] for one in wanted], stops.longest)
+            rows = self._batches.rows(ids, batch, stops.longest)
+            answers = decode(rows, [row for row, *_ in wanted], stops, choose)
+            return [
+                Completion(i * samples_of(draws) + sample, stops.text(a.ids), len(prompts[i]), len(a.ids),
+                           a.finish or "length", tuple(a.ids))
+                for (_, i, sample), a in zip(wanted, answers, strict=True)
+            ]  # fmt: skip
+
+        for batch in self._batches.plan(ids, costs, self._budget, stops.longest):
+            held = [asked[place] for place in batch.rows]
+            if all(i * samples_of(draws) + sample in skip for i, some in held for sample in some):
                 continue
-            sizes = [len(ids[i]) - batch.shared + stops.longest for i in batch.rows]
+            sizes = [len(ids[place]) - batch.shared + costs[place] for place in batch.rows]
             yield [c for c in self._memory.run(run, batch, sizes) if c.index not in skip]
 
     def score(

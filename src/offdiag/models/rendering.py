@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from offdiag.conversation import Spoken, written
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings, check_without_template
@@ -29,20 +30,25 @@ _TAIL = 80
 _FILES = ("tokenizer_config.json", "chat_template.jinja", "tokenizer.json")
 
 
-def check_template(origin: ModelSource, settings: ChatSettings = AS_THE_TEMPLATE) -> None:
-    """Check that the chat template of a model whose files are here can be rendered right at some settings.
+def check_template(
+    origin: ModelSource, settings: ChatSettings = AS_THE_TEMPLATE, roles: Sequence[str] = ("user",)
+) -> None:
+    """Check that the chat template of a model whose files are here renders turns right, at some settings.
 
     Raises:
-        UserError: it cannot, or there is none to set anything of; the message names the model.
+        UserError: it cannot, or it has none to word replies before a question; the message names the model.
     """
     if (folder := _folder(origin)) is None:
         return
     try:
         template = ChatTemplate.in_folder(folder)
         if template is not None and settings.format == "chat":
-            templated_turn(template, settings)
+            turn = templated_turn(template, settings)
+            turn.opened(written([Spoken(role, f"Turn-{i}-of-{role}.") for i, role in enumerate(roles)]))
         else:
             check_without_template(settings)
+            if "assistant" in roles:
+                raise UserError("it has no chat template, so demonstrations cannot be turns: leave turns out")
     except UserError as error:
         raise UserError(f"model {origin.name}: {error}") from error
 

@@ -153,10 +153,16 @@ def _difference(cell: Row) -> str:
     return f"{points(cell['difference'])} [{points(cell['diff_low'])}, {points(cell['diff_high'])}]"
 
 
+def _counts(cell: Row) -> dict[str, str]:
+    """Return how many are right, or of how many examples the score is the mean."""
+    asked = f"of {number(cell['n'])} answered, {number(cell['n_planned'])} planned"
+    return {"mean score": asked} if cell["n_correct"] is None else {"right": f"{number(cell['n_correct'])} {asked}"}
+
+
 def _facts(cell: Row, step: Row) -> tuple[tuple[str, str], ...]:
     results = {
         "accuracy": f"{percent(cell['accuracy'])} % [{percents(cell['ci_low'], cell['ci_high'])}]",
-        "right": f"{number(cell['n_correct'])} of {number(cell['n'])} answered, {number(cell['n_planned'])} planned",
+        **_counts(cell),
         "unparsed": f"{number(cell['n_unparsed'])} ({percent(cell['unparsed_rate'])} %)",
     }
     if guess := _guess(cell):

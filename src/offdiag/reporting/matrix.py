@@ -16,7 +16,11 @@ from offdiag.stats import holm
 from offdiag.stats.paired import CLEAR
 
 # What makes an evaluation, its domain first.
-_COLUMN = ("tested_on", "task", "split", "prompt", "answering", "per", "thinking", "template")
+_OPTIONAL = {
+    "answering": "generation", "per": "none", "thinking": "template", "template": "", "system": "", "temperature": 0.0,
+    "top_p": 1.0, "top_k": 0, "samples": 1, "sampling_seed": 0, "metric": "accuracy", "judge": "",
+}  # fmt: skip
+_COLUMN = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike
 _COMMON = ("task", "split", "prompt", *_ALONE)
 
@@ -123,10 +127,7 @@ def _filled(row: Row) -> Row:
     return {
         **row,
         "tested_on": row.get("tested_on") or row["eval"],
-        "answering": row.get("answering") or "generation",
-        "per": row.get("per") or "none",
-        "thinking": row.get("thinking") or "template",
-        "template": row.get("template") or "",
+        **{name: row.get(name) or usual for name, usual in _OPTIONAL.items()},
         "first_draw": row.get("first_draw") or row["arm"],
     }
 

@@ -13,6 +13,7 @@ from offdiag.reporting.wording import known
 
 # In the order in which they are read; whatever else a record has of its own (the task's strata) follows.
 _FIELDS = ("example", "problem", "prompt", "completion", "target", "parsed", "status", "flags", "correct")
+_OTHERWISE = frozenset({*_FIELDS, "samples", "verdict"})  # shown, but not as facts
 
 
 def pack(records: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> str:
@@ -24,12 +25,33 @@ def pack(records: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> str:
     """
     shared = set(factors) - set(_FIELDS)
     plain = [
-        {"verdict": _verdict(record)}
+        {"verdict": _verdict(record), "label": verdict_of(record)}
         | {name: _plain(record.get(name)) for name in _FIELDS}
-        | {"more": {name: _plain(v) for name, v in record.items() if name not in shared and name not in _FIELDS}}
+        | {"completion": spoken(record)}
+        | {"more": {name: _plain(v) for name, v in record.items() if name not in shared | _OTHERWISE}}
         for record in records
     ]
     return packed(plain)
+
+
+def verdict_of(record: Mapping[str, Any]) -> str:
+    """Return the verdict on a record in a word, or its score: ``right``, ``score 0.25``."""
+    found = _verdict(record)
+    return f"score {float(record['score']):.2f}" if found == "scored" else found
+
+
+def spoken(record: Mapping[str, Any]) -> str:
+    """Return what was answered; of several samples each below a line with its verdict, and what a judge said of it."""
+    samples, judged = record.get("samples"), record.get("verdict")
+    if samples is None:
+        own = str(record.get("completion", ""))
+        return f"{own}\n\n— the judge —\n{judged[0]}" if judged else own
+    parts = []
+    for i, sample in enumerate(samples):
+        parsed = "" if sample["parsed"] is None else f", {sample['parsed']}"
+        said = f"\n— the judge —\n{judged[i]}" if judged else ""
+        parts.append(f"— sample {i + 1}: {verdict_of(sample)}{parsed} —\n{sample['completion']}{said}")
+    return "\n\n".join(parts)
 
 
 def packed(value: Any) -> str:
@@ -41,6 +63,8 @@ def packed(value: Any) -> str:
 def _verdict(record: Mapping[str, Any]) -> str:
     if record.get("status") == "unparsed":
         return "unparsed"
+    if record.get("correct") is None:
+        return "scored"
     return "right" if record.get("correct") else "wrong"
 
 

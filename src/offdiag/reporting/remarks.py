@@ -82,6 +82,7 @@ def _of_clusters(records: pd.DataFrame) -> Iterator[str]:
 
 def _of_few(done: pd.DataFrame) -> Iterator[str]:
     """Say where so few answers are right, or wrong, that no interval covers 95 %."""
+    done = done[done["n_correct"].notna()]  # scores between right and wrong tell their variance by themselves
     right, wrong = done["n_correct"].astype(float), (done["n"] - done["n_correct"]).astype(float)
     rare = int((np.minimum(right, wrong) < FEW).sum())
     if rare:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from offdiag.stats.components import SeedVariance, components
 from offdiag.stats.intervals import UNKNOWN, Estimate
-from offdiag.stats.replicated import accuracy_spread
+from offdiag.stats.replicated import accuracy_spread, is_graded
 
 PRIOR = (0.5, 0.5)  # Jeffreys: right and wrong answers that the prior is worth
 
@@ -24,7 +24,8 @@ def beta_posterior(
     """Return the posterior mean of an accuracy with its central credible interval, and the Beta's two parameters.
 
     The likelihood is binomial with as many independent answers as the verdicts are worth: p (1 - p) / variance of their
-    mean, the variance from seeds and items (:mod:`offdiag.stats.components`), at most one per item and seed. With one
+    mean, the variance from seeds and items (:mod:`offdiag.stats.components`), at most one per item and seed but for
+    scores that are not all 0 or 1. With one
     seed that is the number of items, and the posterior is the textbook's: Beta(a + right, b + wrong) (Gelman et al.
     2013, Bayesian Data Analysis, section 2.4). It takes the variance as known, so with few seeds it is shorter than the
     interval with t.
@@ -49,10 +50,11 @@ def beta_posterior(
         return UNKNOWN, prior
     mean, trials = min(1.0, max(0.0, part.mean)), float(part.n_items)
     variance = accuracy_spread(part, n, pooled).variance
+    most = math.inf if is_graded(grid) else float(known.sum())
     if variance > 0:
         # unbiased, as the variance is; relative to p (1 - p) where all answers agree
         single = mean * (1 - mean) * n / max(1, n - 1) if 0 < mean < 1 else 1.0
-        trials = min(max(1.0, single / variance), float(known.sum()))
+        trials = min(max(1.0, single / variance), most)
     a, b = prior[0] + mean * trials, prior[1] + (1 - mean) * trials
     low, high = (float(betaincinv(a, b, (1 + sign * level) / 2)) for sign in (-1, 1))
     return Estimate(a / (a + b), low, high, n), (a, b)

@@ -19,7 +19,7 @@ from offdiag.stats.components import (
 )
 from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
 from offdiag.stats.paired import constant_difference, mcnemar, tango
-from offdiag.stats.replicated import mean_of_replicates
+from offdiag.stats.replicated import is_graded, mean_of_replicates
 
 
 class LearnerDifference(NamedTuple):
@@ -49,10 +49,11 @@ def learner_difference(
     The variance of the difference is that of its items plus that of the seeds of each learner, as in
     :mod:`offdiag.stats.components`. The interval is Tango's for the effective number of independent items, with t where
     the variance is known from few seeds or clusters; it inverts the test. Two learners of one seed each are compared
-    item by item (mid-p McNemar), which says nothing of other seeds.
+    item by item (mid-p McNemar), which says nothing of other seeds; by scores that are not all 0 or 1, with t for the
+    spread of the items' differences.
 
     Args:
-        first, second: verdicts (0 to 1), ``[seeds, items]``, NaN where an item was not asked.
+        first, second: verdicts or scores (0 to 1), ``[seeds, items]``, NaN where an item was not asked.
         untrained: which of the two has no seed: one row, exactly known but for its items.
         clusters: one label per item; items of one label are not independent.
         pooled: the variance between seeds that arms of this kind have in common; by default that of the two learners,
@@ -76,7 +77,8 @@ def learner_difference(
     of_items = [np.nanmean(grid, axis=0) for grid in grids]
     most = max(len(grid) for grid in grids)
     units = len(of_items[0]) if labels is None else len(set(labels))
-    found = _paired(of_items[0], of_items[1], one - other, spread, most, level, units)
+    graded = any(map(is_graded, grids))
+    found = _paired(of_items[0], of_items[1], one - other, spread, math.inf if graded else most, level, units)
     return LearnerDifference(one, other, found)
 
 
@@ -97,7 +99,8 @@ def difference_variance(
     if pooled is None:
         pooled = pooled_seed_variance([part for part, fixed in zip(parts, untrained, strict=True) if not fixed])
     apart = linear_scores(first, clusters).mean(axis=0) - linear_scores(second, clusters).mean(axis=0)
-    return _spread(parts, untrained, pooled, apart, first.shape[1])
+    graded = is_graded(first) or is_graded(second)
+    return _spread(parts, untrained, pooled, apart, -1 if graded else first.shape[1])
 
 
 def difference_of_replicates(
@@ -122,7 +125,10 @@ def _spread(
     apart: FloatArray,
     n: int,
 ) -> MeanVariance:
-    """Return the variance of the difference: of the items (``apart``, per item or cluster), and of the seeds."""
+    """Return the variance of the difference: of the items (``apart``, per item or cluster), and of the seeds.
+
+    ``n`` counts the items where their number is all that the variance is known from (-1 for scores).
+    """
     n_items = len(apart)
     items = float(np.var(apart, ddof=1)) / n_items if n_items > 1 else 0.0
     items_freedom = math.inf if n_items == n else max(1, n_items - 1)
@@ -145,13 +151,14 @@ def _paired(
     second: FloatArray,
     difference: float,
     spread: MeanVariance,
-    most: int,
+    most: float,
     level: float,
     units: int,
 ) -> Estimate:
     """Return the difference of two means per item, with Tango's interval for the effective number of items.
 
-    That number is one at least, and at most ``most`` (the larger number of seeds) times that of the items. Where the
+    That number is one at least, and at most ``most`` (the larger number of seeds, infinite for scores that are not all
+    0 or 1) times that of the items. Where the
     answers tell no variance, each of the ``units`` (items, or clusters of them) counts once.
     """
     n = len(first)

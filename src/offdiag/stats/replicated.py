@@ -24,12 +24,16 @@ def accuracy(
     pooled: SeedVariance | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """Return the mean of verdicts ``[seeds, items]`` (from 0 to 1, NaN where missing); ``n`` counts the items.
+    """Return the mean of verdicts or scores ``[seeds, items]`` (0 to 1, NaN where missing); ``n`` counts the items.
 
     The interval is for new seeds and new items: Wilson's of the effective number of independent answers, which is
     p (1 - p) / variance of p, with the variance of :mod:`offdiag.stats.components` and t where it is known from few
     seeds or clusters. With one seed and nothing pooled it is Wilson's of the items, and says nothing of other seeds.
     Where all answers agree, they cannot tell their own variance: each item (or cluster) counts once.
+
+    Scores that are not all 0 or 1 (a share of samples, F1) spread less than right and wrong answers of that mean do, so
+    that one of them may count as more than one answer. Their spread is known from the items alone, so the quantile is
+    that of t.
 
     Args:
         clusters: one label per item; items of one label are not independent. pooled: the variance between seeds that
@@ -41,24 +45,32 @@ def accuracy(
     if not part.n_items:
         return UNKNOWN
     mean = min(1.0, max(0.0, part.mean))
-    spread = accuracy_spread(part, n, pooled)
-    n_answers = int((~np.isnan(grid)).sum())
+    graded = is_graded(grid)
+    spread = accuracy_spread(part, n, pooled, graded=graded)
+    n_answers = math.inf if graded else int((~np.isnan(grid)).sum())
     return Estimate(mean, *accuracy_ends(mean, n, n_answers, spread, level, units=part.n_items), n)
 
 
+def is_graded(values: ArrayLike) -> bool:
+    """Return whether some of the known values are neither 0 nor 1."""
+    grid = np.asarray(values, np.float64)
+    return bool(np.any((grid > 0) & (grid < 1)))
+
+
 def accuracy_ends(
-    mean: float, n: int, n_answers: int, variance: MeanVariance, level: float = 0.95, *, units: int
+    mean: float, n: int, n_answers: float, variance: MeanVariance, level: float = 0.95, *, units: int
 ) -> tuple[float, float]:
     """Return Wilson's ends for the effective number of answers that ``variance`` gives (0: each unit counts once).
 
     Args:
-        mean: of all answers, 0 to 1. n: items. n_answers: answers to them, by all seeds. variance: of the mean.
+        mean: of all answers, 0 to 1. n: items. n_answers: answers to them, by all seeds, which are the
+            most that they can be worth; infinite for scores. variance: of the mean.
         units: items, or clusters of them, that are independent.
     """
     bernoulli, trials = mean * (1 - mean), float(units)
-    if variance.variance > 0:
+    if variance.variance > 1e-24:  # more than rounding
         single = bernoulli * n / (n - 1) if bernoulli > 0 and n > 1 else 1.0
-        trials = min(max(1.0, single / variance.variance), float(n_answers))  # one at least, at most all
+        trials = min(max(1.0, single / variance.variance), n_answers)  # one at least, at most all
     ends = score_interval(np.asarray(mean * trials), np.asarray(trials), variance.quantile(level))
     low, high = (float(end) for end in ends)
     return 0.0 if mean == 0 else max(0.0, low), 1.0 if mean == 1 else min(1.0, high)
@@ -91,13 +103,16 @@ def mean_of_replicates(
     return Estimate(part.mean, max(low, part.mean - half), min(high, part.mean + half), n, p_value)
 
 
-def accuracy_spread(part: Components, n: int, pooled: SeedVariance | None = None) -> MeanVariance:
+def accuracy_spread(
+    part: Components, n: int, pooled: SeedVariance | None = None, *, graded: bool = False
+) -> MeanVariance:
     """Return the variance of an accuracy over ``n`` items; relative to p (1 - p) where that is 0."""
     if part.bernoulli <= 0:
         share = max(0.0, pooled.share) if pooled else 0.0
         freedom = pooled.freedom if pooled else math.inf
         return MeanVariance((Part(share / part.n_seeds, freedom), Part((1 - share) / part.n_items)))
-    return spread_of(part, pooled, items_freedom=math.inf if part.n_items == n else max(1, part.n_items - 1))
+    known = part.n_items == n and not graded  # of right and wrong answers the mean tells the variance
+    return spread_of(part, pooled, items_freedom=math.inf if known else max(1, part.n_items - 1))
 
 
 def spread_of(part: Components, pooled: SeedVariance | None = None, items_freedom: float = math.inf) -> MeanVariance:

@@ -5,6 +5,7 @@ from offdiag.steps.examples import Examples, load_examples
 from offdiag.steps.generations import Generations
 from offdiag.steps.grades import Grades, load_records
 from offdiag.steps.hidden_states import HiddenStates
+from offdiag.steps.judgements import Judge, Judgements
 from offdiag.steps.loglikelihood_choices import LoglikelihoodChoices, Normalisation
 from offdiag.steps.measurement import MEASUREMENTS, Measurement, load_rows
 from offdiag.steps.model_outputs import Context, ModelOutputs, answers_to, load_answers
@@ -25,6 +26,8 @@ __all__ = [
     "Generations",
     "Grades",
     "HiddenStates",
+    "Judge",
+    "Judgements",
     "LoglikelihoodChoices",
     "Measurement",
     "Merged",

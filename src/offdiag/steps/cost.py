@@ -93,13 +93,14 @@ class CostProbe(Protocol):
         items: Sequence[Example],
         n: int,
         max_new_tokens: int,
+        samples: int = 1,
     ) -> CostLine:
         """Count generated answers.
 
         Args:
             step: the step that asks. weights: of the model. prompts: a sample of the user turns. responses: ideal ones.
             items: examples of the prompts, for the message where one is too long. n: number of prompts in all.
-            max_new_tokens: longest answer.
+            max_new_tokens: longest answer. samples: answers to each prompt, which is read once for all of them.
 
         Raises:
             UserError: a prompt with its answer is longer than the model's context.

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from offdiag.steps.model_outputs import ModelOutputs
 
 Record: TypeAlias = dict[str, Any]
-Asked: TypeAlias = tuple[str, tuple[str, ...]]  # a prompt, and the choices that are compared after it
+# A prompt, the choices that are compared after it, and the example and sample that name the stream of a drawn answer.
+Asked: TypeAlias = tuple[str, tuple[str, ...], tuple[str, int] | None]
 
 KEPT = "taken.partial.jsonl"  # what was taken, while the rest is asked
 # What provenance says of a model, which holds for what was taken of its answers, too.
@@ -35,6 +36,9 @@ class Taken(NamedTuple):
 
     records: Mapping[int, Record]
     seconds: float = 0.0
+
+
+NOTHING_TAKEN = Taken({})
 
 
 class _Source(NamedTuple):
@@ -58,17 +62,16 @@ def take_answers(
         rows = read_jsonl(kept)
         return Taken({row["index"]: row for row in rows[1:]}, rows[0]["seconds"])
     if begun.exists() or not step.holds_alone:
-        return Taken({})
-    asked: list[Asked] = [
-        (p, tuple(e.choices) if step.compares else ()) for p, e in zip(prompts, examples, strict=True)
-    ]
+        return NOTHING_TAKEN
+    asked = [_asked(step, p, e, k) for p, e in zip(prompts, examples, strict=True) for k in range(step.samples)]
     records: dict[int, Record] = {}
     told: list[dict[str, Json]] = []
     seconds = 0.0
     for source in _sources(step, work):
         new = {i: source.answers[a] for i, a in enumerate(asked) if i not in records and a in source.answers}
         if new:
-            records |= {i: {**record, "index": i, "example": examples[i].id} for i, record in new.items()}
+            named = [example.id for example in examples for _ in range(step.samples)]
+            records |= {i: {**record, "index": i, "example": named[i]} for i, record in new.items()}
             told.append(_told(source.step, len(new)))
             seconds += source.step.summary.get("seconds", 0.0) * len(new) / len(source.answers)
             note(**{name: source.step.provenance[name] for name in FACTS if name in source.step.provenance})
@@ -86,8 +89,9 @@ def forget(folder: Path, begun: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _asked(step: "ModelOutputs", prompt: str, example: Example) -> Asked:
-    return prompt, tuple(example.choices) if step.compares else ()
+def _asked(step: "ModelOutputs", prompt: str, example: Example, sample: int) -> Asked:
+    drawn = (example.id, sample) if step.draws else None
+    return prompt, tuple(example.choices) if step.compares else (), drawn
 
 
 def _told(source: FinishedStep, items: int) -> dict[str, Json]:
@@ -108,7 +112,9 @@ def _sources(step: "ModelOutputs", work: Work) -> Iterator[_Source]:
             continue
         by_id = {example.id: example for example in examples}
         rows = read_jsonl(found.folder / "answers.jsonl")
-        yield _Source(found, {_asked(step, row["prompt"], by_id[row["example"]]): row for row in rows})
+        yield _Source(found, {
+            _asked(step, row["prompt"], by_id[row["example"]], row.get("sample", 0)): row for row in rows
+        })  # fmt: skip
 
 
 def _alike(step: "ModelOutputs", identity: Mapping[str, Any]) -> bool:

@@ -1,34 +1,52 @@
-"""The step that lets a model write one completion per example; nothing is graded yet."""
+"""The step that lets a model write completions of examples; nothing is graded yet."""
 
 import time
 from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from offdiag.identity import Json
+from offdiag.models.sampling import Draws, Sampling
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_answers import forget, take_answers
+from offdiag.steps.earlier_answers import NOTHING_TAKEN, Taken, forget, take_answers
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, ideal_responses
 from offdiag.steps.step import Work
-from offdiag.tasks import Example
 
 if TYPE_CHECKING:
     from offdiag.models.answers import Completion
 
+PARTIAL = "answers.partial.jsonl"
+
 
 class Generations(ModelOutputs):
-    """Greedy completions of all examples by one model.
+    """Completions of all examples by one model: greedy, or sampled several times each.
 
     Attributes:
         max_new_tokens: longest completion, in tokens.
+        sampling: how answers are drawn; None for the likeliest tokens.
     """
 
     kind: ClassVar[str] = "answers"
+    added: ClassVar[frozenset[str]] = ModelOutputs.added | {"sampling"}
     needs_weights: ClassVar[bool] = False
     max_new_tokens: int = Field(ge=1)
+    sampling: Sampling | None = None
+
+    @property
+    def variant(self) -> str:
+        return "" if self.sampling is None else self.sampling.label
+
+    @property
+    def samples(self) -> int:
+        return 1 if self.sampling is None else self.sampling.samples
+
+    @property
+    def draws(self) -> bool:
+        return self.sampling is not None
 
     def cost(self, probe: CostProbe) -> CostLine:
         return probe.generate(
@@ -39,6 +57,7 @@ class Generations(ModelOutputs):
             items=probe.sample(self.examples),
             n=self.examples.n,
             max_new_tokens=self.max_new_tokens,
+            samples=self.samples,
         )
 
     def run(self, work: Work) -> dict[str, Json]:
@@ -46,47 +65,79 @@ class Generations(ModelOutputs):
 
         What a finished step was answered to the same prompt is taken, see :mod:`offdiag.steps.earlier_answers`.
         """
-        started = time.monotonic()
         examples = load_examples(work.output(self.examples))
-        partial = work.folder / "answers.partial.jsonl"
         prompts = self.prompts(work, examples)
-        taken = take_answers(self, work, examples, prompts, partial)
-        left = {record.get("index"): record for record in recover_jsonl(partial)}
-        records = {i: left[i] for i, example in enumerate(examples) if left.get(i, {}).get("example") == example.id}
-        records |= taken.records
-        work.progress(len(records), len(examples))
-        if len(records) < len(examples):
-            model = work.answering(self.weights)
-            asked = [i for i in range(len(examples)) if i not in taken.records]
-            done = frozenset(place for place, i in enumerate(asked) if i in records)
-            batches = model.generate(
+        sampled = [{}] if self.sampling is None else [{"sample": sample} for sample in range(self.samples)]
+
+        def ask(asked: Sequence[int], skip: Container[int]) -> "Iterator[list[Completion]]":
+            draws = {} if self.sampling is None else {"draws": Draws(self.sampling, [examples[i].id for i in asked])}
+            return work.answering(self.weights).generate(
                 [prompts[i] for i in asked],
                 max_new_tokens=self.max_new_tokens,
-                skip=done,
+                skip=skip,
                 response_prefix=self.response_prefix,
                 settings=self.settings,
+                **draws,
             )
-            for batch in batches:
-                new = [_record(i, examples[i], prompts[i], c) for c in batch for i in [asked[c.index]]]
-                append_jsonl(partial, new)
-                records.update({record["index"]: record for record in new})
-                work.progress(len(records), len(examples))
-        ordered = [records[i] for i in range(len(examples))]
-        write_jsonl(work.folder / "answers.jsonl", ordered)
-        forget(work.folder, partial)
-        return {
-            "n": len(ordered),
-            "prompt_tokens": _sum(ordered, "n_prompt"),
-            "new_tokens": _sum(ordered, "n_tokens"),
-            **_systems(ordered),
-            "seconds": round(time.monotonic() - started + taken.seconds, 3),
-        }
+
+        return write_answers(
+            work,
+            [{"example": example.id, **sample} for example in examples for sample in sampled],
+            prompts,
+            ask,
+            take_answers(self, work, examples, prompts, work.folder / PARTIAL),
+        )
 
 
-def _record(index: int, example: Example, prompt: str, completion: "Completion") -> dict[str, Any]:
+def write_answers(
+    work: Work,
+    named: Sequence[Mapping[str, Any]],
+    prompts: Sequence[str],
+    ask: "Callable[[Sequence[int], Container[int]], Iterator[list[Completion]]]",
+    taken: Taken = NOTHING_TAKEN,
+) -> dict[str, Json]:
+    """Let a model answer prompts, write ``answers.jsonl``, and return the summary of the step.
+
+    Batches that a killed run left are kept, and what was taken of other steps is not asked.
+
+    Args:
+        work: of the step. named: fields that name each answer, as many for each prompt, in the order of the prompts.
+        prompts: the user turns. ask: from the indices of prompts, and the answers to these that are not needed, to
+            their completions by batch. taken: answers that are known, by their index.
+    """
+    started = time.monotonic()
+    each = len(named) // max(1, len(prompts))
+    partial = work.folder / PARTIAL
+    left = {record.get("index"): record for record in recover_jsonl(partial)}
+    records = {i: left[i] for i, names in enumerate(named) if names.items() <= left.get(i, {}).items()}
+    records |= taken.records
+    work.progress(len(records), len(named))
+    if len(records) < len(named):
+        asked = [i for i in range(len(prompts)) if any(i * each + k not in taken.records for k in range(each))]
+        places = [i * each + k for i in asked for k in range(each)]  # of the answers that are asked for
+        for batch in ask(asked, frozenset(at for at, place in enumerate(places) if place in records)):
+            new = [
+                _record(place, named[place], prompts[place // each], c) for c in batch for place in [places[c.index]]
+            ]
+            append_jsonl(partial, new)
+            records.update({record["index"]: record for record in new})
+            work.progress(len(records), len(named))
+    ordered = [records[i] for i in range(len(named))]
+    write_jsonl(work.folder / "answers.jsonl", ordered)
+    forget(work.folder, partial)
+    return {
+        "n": len(ordered),
+        "prompt_tokens": _sum(ordered, "n_prompt"),
+        "new_tokens": _sum(ordered, "n_tokens"),
+        **_systems(ordered),
+        "seconds": round(time.monotonic() - started + taken.seconds, 3),
+    }
+
+
+def _record(index: int, names: Mapping[str, Any], prompt: str, completion: "Completion") -> dict[str, Any]:
     return {
         "index": index,
-        "example": example.id,
+        **names,
         "prompt": prompt,
         "completion": completion.text,
         "n_prompt": completion.n_prompt,

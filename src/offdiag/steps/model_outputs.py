@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from offdiag.errors import StoreError
+from offdiag.conversation import with_system
+from offdiag.errors import StoreError, UserError
 from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
 from offdiag.models.answers import TrialQuestion
@@ -32,6 +33,11 @@ class Context(Identity, ABC):
     def label(self) -> str:
         """Short name for folders and tables."""
 
+    @property
+    def replies(self) -> bool:
+        """Whether prompts have replies of the assistant before the question, which only a chat template words."""
+        return False
+
     @abstractmethod
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
         """Return one prompt per query, given the prompts without context."""
@@ -46,23 +52,30 @@ class ModelOutputs(Step):
     Attributes:
         weights: of the model. examples: the questions. context: text before each question, if there is any.
         style: wording of the questions. chat: settings of the chat template; without any, those of the model.
+        system: a system turn before each prompt.
         rendered: what is rendered of a reply, a property of the class.
     """
 
     rendered: ClassVar[Rendered] = "asked"
-    added: ClassVar[frozenset[str]] = frozenset({"chat"})
+    added: ClassVar[frozenset[str]] = frozenset({"chat", "system"})
     weights: Weights
     examples: Examples
     context: Context | None = None
     style: PromptStyle
     chat: ChatSettings = AS_THE_TEMPLATE
+    system: str = ""
 
     @cached_property
     def name(self) -> str:
         examples = self.examples
         learner = self.weights.label if self.context is None else f"{self.weights.label}.{self.context.label}"
-        chat = f".{self.chat.label}" if self.chat.label else ""
-        return f"{learner}--{examples.domain.short}.{self.style}.n{examples.n}{chat}"
+        how = [self.chat.label, "system" if self.system else "", self.variant]
+        return ".".join([f"{learner}--{examples.domain.short}.{self.style}.n{examples.n}", *filter(None, how)])
+
+    @property
+    def variant(self) -> str:
+        """Short name of how answers are made, for folders; empty for the usual way."""
+        return ""
 
     @property
     def group(self) -> str | None:
@@ -74,14 +87,18 @@ class ModelOutputs(Step):
 
     def check(self) -> None:
         super().check()
-        self.weights.check_template(self.chat)
+        replies = self.context is not None and self.context.replies
+        if replies and self.chat.format == "completion":
+            raise UserError(f"{self.name}: demonstrations as turns need a chat template: leave format='completion' out")
+        roles = [*(["system"] if self.system else []), *(["user", "assistant"] if replies else []), "user"]
+        self.weights.check_template(self.chat, tuple(roles))
 
     def trial(self) -> tuple[ModelSpec, TrialQuestion] | None:
         spec, asked = self.weights.spec, self.examples
         if not spec.origin.served:
             return None
         first = Examples(domain=asked.domain, split=asked.split, n=1, seed=asked.seed).sample()[0]
-        prompt = get_task(asked.domain.task).prompt(asked.domain, first, self.style)
+        prompt = with_system(get_task(asked.domain.task).prompt(asked.domain, first, self.style), self.system)
         choices = first.choices if self.compares else ()
         return spec, TrialQuestion(prompt, choices, self.response_prefix, self.settings)
 
@@ -90,7 +107,8 @@ class ModelOutputs(Step):
         domain: Domain = self.examples.domain
         task = get_task(domain.task)
         bare = [task.prompt(domain, example, self.style) for example in examples]
-        return bare if self.context is None else self.context.prompts(work, domain, examples, bare)
+        asked = bare if self.context is None else self.context.prompts(work, domain, examples, bare)
+        return [with_system(prompt, self.system) for prompt in asked]
 
     @property
     def settings(self) -> ChatSettings:
@@ -99,13 +117,23 @@ class ModelOutputs(Step):
 
     def sampled_prompts(self, probe: CostProbe) -> list[str]:
         """Return the user turns of a sample of the examples, for an estimate of the cost."""
-        asked = (ModelOutputs, self.examples, self.context, self.style)
+        asked = (ModelOutputs, self.examples, self.context, self.style, self.system)
         return probe.once(asked, lambda: self.prompts(probe.work, probe.sample(self.examples)))
 
     @property
     def compares(self) -> bool:
         """Whether the choices of the examples are compared; else an answer is written."""
         return self.rendered == "compared"
+
+    @property
+    def samples(self) -> int:
+        """Number of answers to each example."""
+        return 1
+
+    @property
+    def draws(self) -> bool:
+        """Whether answers are drawn, each by the stream of its example and sample."""
+        return False
 
     @property
     def holds_alone(self) -> bool:
@@ -135,14 +163,27 @@ def answers_to(examples: Sequence[Example], folder: Path) -> list[dict[str, Any]
     Raises:
         StoreError: an example has no answer or two, or there is one to another example.
     """
+    return [own for (own,) in samples_of(examples, folder, 1)]
+
+
+def samples_of(examples: Sequence[Example], folder: Path, samples: int) -> list[list[dict[str, Any]]]:
+    """Read the records of a finished step, ``samples`` per example in the order of the examples, joined by their ids.
+
+    Raises:
+        StoreError: an example has another number of answers, or one twice, or there is one to another example.
+    """
     records = load_answers(folder)
-    by_id = {str(record.get("example")): record for record in records}
-    if len(by_id) < len(records) or by_id.keys() != {example.id for example in examples}:
+    by_id: dict[str, dict[int, dict[str, Any]]] = {example.id: {} for example in examples}
+    for record in records:
+        by_id.setdefault(str(record.get("example")), {})[int(record.get("sample", 0))] = record
+    whole = len(records) == samples * len(examples) == samples * len(by_id)
+    if not whole or any(own.keys() != set(range(samples)) for own in by_id.values()):
+        each = "one" if samples == 1 else samples
         raise StoreError(
-            f"{folder} has {len(records)} answers to {len(by_id)} examples, expected one to each of {len(examples)}: "
-            "delete it and run again"
+            f"{folder} has {len(records)} answers to {len({str(r.get('example')) for r in records})} examples, "
+            f"expected {each} to each of {len(examples)}: delete it and run again"
         )
-    return [by_id[example.id] for example in examples]
+    return [[by_id[example.id][sample] for sample in range(samples)] for example in examples]
 
 
 def ideal_responses(probe: CostProbe, examples: Examples, *, rationale: bool) -> list[str]:

@@ -168,14 +168,15 @@ class Weights(Identity):
         origin = self.spec.origin
         return once(lambda: rendering_of(origin, rendered), "rendering", origin.name, rendered)
 
-    def check_template(self, settings: ChatSettings = AS_THE_TEMPLATE) -> None:
-        """Check that the model's chat template, if it is here, can be rendered right; without settings, at its own.
+    def check_template(self, settings: ChatSettings = AS_THE_TEMPLATE, roles: tuple[str, ...] = ("user",)) -> None:
+        """Check that the model's chat template, if it is here, can be rendered right for turns of these
+        roles; without settings, at its own.
 
         Raises:
             UserError: it cannot.
         """
         origin, settings = self.spec.origin, settings.over(self.spec.chat)
-        once(lambda: check_template(origin, settings), "template", origin.name, settings)
+        once(lambda: check_template(origin, settings, roles), "template", origin.name, settings, roles)
 
     def location(self, work: Work) -> Path:
         """Return the folder of the base for ``transformers``; a model of the hub is downloaded if it is missing."""

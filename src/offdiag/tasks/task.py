@@ -54,6 +54,8 @@ class Grade:
         correct: whether ``parsed`` is the target.
         flags: remarks that do not change the verdict, e.g. ``("unterminated",)``.
         error: how far a parsed answer is off, at least 0 in the task's unit; None where right or wrong is all there is.
+        score: what the answer is worth, from 0 to 1, where it is more than right or wrong; ``correct`` then says
+            whether it is 1, and no table counts it.
     """
 
     parsed: str | None
@@ -61,6 +63,7 @@ class Grade:
     correct: bool
     flags: tuple[str, ...] = ()
     error: float | None = None
+    score: float | None = None
 
 
 D = TypeVar("D", bound=Domain)
@@ -212,6 +215,10 @@ class Task(ABC, Generic[D]):
     def grader_identity(self, domain: D) -> Json:
         """Return what grades depend on besides ``extractor_version``; None where that is all."""
         return None
+
+    def metric(self, domain: D) -> str:
+        """Return the name of the score from 0 to 1 that grades have; empty where answers are right or wrong."""
+        return ""
 
     def place(self, domain: D, split: str, example: Example) -> str:
         """Return where an example stands, for messages: its id, or file and line."""

@@ -74,6 +74,9 @@ def _misfit(name: str, value: object) -> str | None:
         case "flags":
             texts = isinstance(value, tuple) and all(isinstance(flag, str) for flag in value)
             return None if texts else "a tuple of texts"
+        case "score":
+            inside = isinstance(value, int | float) and 0 <= value <= 1
+            return None if value is None or inside else "a number from 0 to 1, or None"
     fits = value is None or (isinstance(value, int | float) and isfinite(value) and value >= 0)
     return None if fits else "a number of at least 0, or None"
 

@@ -4,7 +4,8 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.tasks import Example
-from offdiag.tasks.files.graders import Choice, grader_of
+from offdiag.tasks.files.graders import Choice
+from offdiag.tasks.files.named_graders import grader_of
 
 
 def graded(grader, target, completion, choices=()):

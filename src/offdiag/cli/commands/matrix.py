@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offdiag.store import Store
 
 # Options that take several words: --train a.jsonl b.jsonl
-SEVERAL = ("--train", "--eval", "--model", "--strata", "--labels")
+SEVERAL = ("--train", "--eval", "--model", "--strata", "--labels", "--score")
 
 
 def matrix(
@@ -44,8 +44,22 @@ def matrix(
     row_id: Annotated[str, typer.Option("--id", metavar="COLUMN", help="An id of each row.")] = "",
     strata: Annotated[list[str] | None, typer.Option(metavar="COLUMN ...", help="To split results by.")] = None,
     grader: Annotated[
-        str, typer.Option(metavar="NAME", help="exact, choice, number, regex:…, contains, or my_file.py:name.")
+        str, typer.Option(metavar="NAME", help="exact, choice, number, regex:…, contains, span, f1, rouge, judge, or "
+                          "my_file.py:name.")
     ] = "auto",
+    temperature: Annotated[float, typer.Option(metavar="T", help="Of sampled answers; 0 takes the likeliest.")] = 0.0,
+    top_p: Annotated[float, typer.Option(metavar="P", help="Draw from the likeliest tokens of this share.")] = 1.0,
+    top_k: Annotated[int, typer.Option(metavar="K", help="Draw from so many of the likeliest tokens.")] = 0,
+    samples: Annotated[int, typer.Option(metavar="N", help="Sampled answers to each row.")] = 1,
+    sampling_seed: Annotated[int, typer.Option(metavar="N", help="Of the random streams.")] = 0,
+    score: Annotated[
+        list[str] | None, typer.Option(metavar="A B ...", help="mean, pass@K and majority, each a column.")
+    ] = None,
+    judge: Annotated[str | None, typer.Option(metavar="MODEL", help="The model of --grader judge.")] = None,
+    judge_template: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its question, with {question}, {target}, {answer}.")
+    ] = None,
+    judge_scale: Annotated[str, typer.Option(metavar="1-5", help="It gives numbers [yes or no].")] = "",
     answering: Annotated[
         Literal["auto", "generation", "choice"], typer.Option(help="Written answers, or the likeliest choice.")
     ] = "auto",
@@ -82,7 +96,9 @@ def matrix(
         "train": train, "eval": asked, "models": model, "methods": list(filter(None, methods.split(","))),
         "seeds": seeds, "prompt": prompt, "target": target, "choices": choices, "labels": labels,
         "rationale": rationale, "id": row_id, "strata": strata, "grader": grader, "answering": answering,
-        "answer": answer, "lead": lead,
+        "answer": answer, "lead": lead, "temperature": temperature, "top_p": top_p, "top_k": top_k, "samples": samples,
+        "sampling_seed": sampling_seed, "scores": score, "judge": judge, "judge_scale": judge_scale,
+        "judge_template": None if judge_template is None else _text(judge_template),
         "system": system, "holdout": holdout, "n_train": n_train, "n_eval": n_eval, "max_new_tokens": max_new_tokens,
         "drop_overlap": drop_overlap, "empty": "skip" if skip_empty else "refuse",
     }  # fmt: skip
@@ -111,7 +127,15 @@ def _set(given: Mapping[str, Any]) -> dict[str, object]:
         raise UserError(f"offdiag matrix: {complaints(error)}") from None
     plain, said = MatrixParams().model_dump(mode="json"), params.model_dump(mode="json")
     found = {name: value for name, value in said.items() if value != plain[name]}
+    if "judge" in found:
+        found["judge"] = found["judge"]["source"]
     return {**found, **({"models": [spec["source"] for spec in found["models"]]} if "models" in found else {})}
+
+
+def _text(path: Path) -> str:
+    from offdiag.files import TextFile
+
+    return TextFile.at(path.expanduser()).read().strip()
 
 
 def _say_data(data: "Sequence[DataSet]", p: "MatrixParams") -> None:

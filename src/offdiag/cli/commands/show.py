@@ -145,6 +145,8 @@ def _tokens(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[str]:
 
 
 def _print(found: dict[str, Any]) -> None:
+    from offdiag.reporting.records import spoken, verdict_of
+
     said = [f"  {name}: {value}" for name, value in found["summary"].items()]
     said += [f"  {source['items']} answers are those of {source['from']}" for source in found["taken"]]
     say(f"{found['step']} ({found['state']})", *said)
@@ -157,11 +159,11 @@ def _print(found: dict[str, Any]) -> None:
         say("The tokens by which its choices are scored" if found["spans"] else "Its last tokens")
         say(*(_bounded(found["tokens"], span) for span in found["spans"] or [[]]))
     for record in found["records"]:
-        verdict = "right" if record["correct"] else "wrong" if record["status"] == "parsed" else "unparsed"
+        verdict = record["status"] if record["status"] != "parsed" else verdict_of(record)
         flags = f" ({', '.join(record['flags'])})" if record["flags"] else ""
         found_it = "no answer found" if record["parsed"] is None else f"answer {record['parsed']}"
         say("", f"{record['example']}: {verdict}{flags}, {found_it}, target {record['target']}")
-        say(*_quoted(record["completion"]))
+        say(*_quoted(spoken(record)))
 
 
 def _quoted(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Greedy decoding of one batch of rows; rows that are finished leave the batch."""
+"""Decoding of one batch of rows, greedy or sampled; rows that are finished leave the batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from offdiag.models.answers import Finish
 from offdiag.models.finite import NOT_FINITE
+from offdiag.models.inference.drawing import Chooser, likeliest
 from offdiag.models.inference.forward import Rows
 
 
@@ -61,17 +62,24 @@ class Stops:
         return text
 
 
-def greedy(rows: Rows, count: int, stops: Stops) -> list[DecodedRow]:
-    """Continue each of the ``count`` rows with its likeliest token until it is finished.
+def decode(rows: Rows, sources: Sequence[int], stops: Stops, choose: Chooser = likeliest) -> list[DecodedRow]:
+    """Continue rows token by token until each answer is finished.
 
-    A row whose logits have a NaN or an infinity has no likeliest token: it ends as ``not-finite``, without any token.
+    An answer whose logits have a NaN or an infinity has no next token: it ends as ``not-finite``, without any token.
     Logits of minus infinity are those of words that a model rules out.
+
+    Args:
+        rows: a prefilled batch. sources: for each answer the row that it continues; a row may have several answers.
+        stops: when an answer is finished. choose: chooses tokens.
     """
-    decoded = [DecodedRow() for _ in range(count)]
-    at = list(range(count))  # index of the decoded row that each row of the batch belongs to
-    logits = rows.logits
+    decoded = [DecodedRow() for _ in sources]
+    at = list(range(len(sources)))  # index of the answer that each row of the batch belongs to
+    logits, step = rows.logits, 0
+    if list(sources) != list(range(len(logits))):
+        rows.keep(sources)
+        logits = logits[torch.tensor(sources, device=logits.device)]
     while True:
-        tokens = logits.argmax(-1)
+        tokens = choose(logits, at, step)
         finite = logits.amax(-1).isfinite()
         for answer, token, is_finite in zip([decoded[i] for i in at], tokens.tolist(), finite.tolist(), strict=True):
             if answer.finish is None and not is_finite:
@@ -86,4 +94,4 @@ def greedy(rows: Rows, count: int, stops: Stops) -> list[DecodedRow]:
         if 16 * (len(at) - len(active)) >= len(at):
             rows.keep(active)
             at, tokens = [at[row] for row in active], tokens[torch.tensor(active, device=tokens.device)]
-        logits = rows.extend(tokens.unsqueeze(1))[:, -1]
+        logits, step = rows.extend(tokens.unsqueeze(1))[:, -1], step + 1

@@ -11,12 +11,14 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from math import nan
 from threading import Event
+from types import MappingProxyType
 from typing import Any
 
 from offdiag.conversation import turns_of
 from offdiag.errors import UserError, did_you_mean
 from offdiag.models.answers import Completion, Score, TrialQuestion
 from offdiag.models.chat_settings import ChatSettings
+from offdiag.models.sampling import Draws, samples_of
 from offdiag.models.server.client import Client, RefusedError
 from offdiag.models.server.parallel import as_they_come
 from offdiag.models.server.replies import ServerReply, reply_of
@@ -74,20 +76,23 @@ class ServedModel:
         skip: Container[int] = (),
         response_prefix: str,
         settings: ChatSettings,
+        draws: Draws | None = None,
     ) -> Iterator[list[Completion]]:
-        """Answer user turns greedily, each as soon as it comes.
+        """Answer user turns, each as soon as it comes; every sampled answer is a request with a seed of its own.
 
         Raises:
             UserError: the server refuses a question, does not answer, or answers as another model.
         """
+        samples = samples_of(draws)
 
         def answer(i: int, stopped: Event) -> Completion:
-            reply = self._ask(prompts[i], response_prefix, settings, max_new_tokens, stopped)
+            how = {} if draws is None else _drawn(draws, *divmod(i, samples))
+            reply = self._ask(prompts[i // samples], response_prefix, settings, max_new_tokens, stopped, how=how)
             return Completion(
                 i, reply.text, reply.n_prompt, reply.n_tokens, reply.finish, fingerprint=reply.fingerprint
             )
 
-        asked = (i for i in range(len(prompts)) if i not in skip)
+        asked = (i for i in range(len(prompts) * samples) if i not in skip)
         for completion in as_they_come(answer, asked, self._at_once):
             yield [completion]
         self._note()
@@ -144,14 +149,16 @@ class ServedModel:
         stopped: Event,
         *,
         listed: int = 0,
+        how: Mapping[str, Any] = MappingProxyType({}),
     ) -> ServerReply:
         if settings.format == "completion":
-            body: dict[str, Any] = {"prompt": bare_turn(response_prefix, "").opened(prompt)}
+            body: dict[str, Any] = {"prompt": bare_turn(response_prefix, "").opened(prompt), **how}
             body |= {"logprobs": listed} if listed else {}
             return self._reply("completions", body | {"max_tokens": max_new_tokens}, stopped)
         body = {
             "messages": [{"role": turn.role, "content": turn.text} for turn in turns_of(prompt)],
             **_template_settings(settings),
+            **how,
         }
         body |= {"logprobs": True, "top_logprobs": listed} if listed else {}
         length = self._length  # other threads may set it
@@ -223,6 +230,13 @@ def bounded(choices: Sequence[str], likeliest: Mapping[str, float]) -> list[Scor
     if any(not s.exact and s.logprob > known for s in scores):
         return [Score(nan, 1)] * len(scores)
     return scores
+
+
+def _drawn(draws: Draws, prompt: int, sample: int) -> dict[str, Any]:
+    """Return how a server draws an answer; ``top_k`` is in no standard, and a server without it refuses it."""
+    how, seed = draws.sampling, draws.server_seed(prompt, sample)
+    cut = {"top_p": how.top_p} if how.top_p < 1 else {}
+    return {"temperature": how.temperature, **cut, **({"top_k": how.top_k} if how.top_k else {}), "seed": seed}
 
 
 def _template_settings(settings: ChatSettings) -> dict[str, Any]:

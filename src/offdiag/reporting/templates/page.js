@@ -103,7 +103,9 @@ async function openCell(cell, number = 1) {
   state.records = records;
   for (const button of reader.querySelectorAll("[data-filter]")) {
     const kind = button.dataset.filter;
-    button.querySelector("b").textContent = records.filter((r) => kind === "all" || r.verdict === kind).length;
+    const count = records.filter((r) => kind === "all" || r.verdict === kind).length;
+    button.querySelector("b").textContent = count;
+    button.hidden = kind === "scored" && !count;
   }
   select("all", number);
 }
@@ -124,7 +126,7 @@ function entry(record, i) {
   const button = element("button", `is-${record.verdict}`);
   button.type = "button";
   button.append(element("span", "number", record.number), element("bdi", "problem", worded(record.problem)));
-  button.append(element("span", "verdict", record.verdict));
+  button.append(element("span", "verdict", record.label));
   button.addEventListener("click", () => go(i));
   const item = element("li");
   item.append(button);
@@ -151,7 +153,7 @@ function go(at) {
 
 function page(record) {
   const head = element("p", `verdict is-${record.verdict}`);
-  head.append(element("b", "", record.verdict), ` · record ${record.number} · `);
+  head.append(element("b", "", record.label), ` · record ${record.number} · `);
   head.append(write(element("bdi"), worded(record.example)));
   for (const flag of record.flags ?? []) head.append(" ", write(element("span", "flag"), worded(flag)));
   const answers = element("dl", "answers");

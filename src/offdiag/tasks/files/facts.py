@@ -7,6 +7,7 @@ from offdiag.errors import UserError
 from offdiag.tasks.files.domain import FilesDomain
 from offdiag.tasks.files.graders import Grader, Own
 from offdiag.tasks.files.parts import SplitPart, normal, overlap, part_of
+from offdiag.tasks.files.scored_graders import ByJudge
 
 _MOST_LABELS = 8  # that are told one by one
 _TRIED = 20  # rows on which a person's own grader is tried
@@ -59,12 +60,12 @@ def longest(part: SplitPart, n: int = 3) -> list[int]:
 def check_targets(domain: FilesDomain, part: SplitPart, grader: Grader) -> None:
     """Refuse targets that the grader accepts from nobody: their rows would be wrong whatever the answer.
 
-    A person's own grader is left alone, since it may ask for more than the target.
+    A person's own grader is left alone, since it may ask for more than the target, and so is a model that judges.
 
     Raises:
         UserError: there is one; the message says where.
     """
-    if isinstance(grader, Own):
+    if isinstance(grader, Own | ByJudge):
         return
     seen: set[str] = set()
     for place in part.places.tolist():

@@ -1,17 +1,9 @@
-"""Graders of the task ``files``, each named by a text.
-
-exact                  the reply is the target, up to white space; exact:case+punctuation forgives more
-choice                 the reply is the right choice, by its text or its letter
-number                 the reply's number is the target; number:0.01 and number:1% have a tolerance
-regex:PATTERN          what the pattern finds last (its group, if it has one) is the target
-contains               the target stands in the reply as whole words
-my_file.py:name        a function of yours: name(completion, target) or name(completion, target, example)
-"""
+"""Graders of the task ``files`` by which an answer is right or wrong; their names are in ``named_graders``."""
 
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Self
@@ -24,8 +16,8 @@ from offdiag.tasks.task import Example, Grade
 from offdiag.tasks.values import file_hash
 
 _MARKED = re.compile(r"(?:^|\n)[ \t]*(?:final answer|answer)[ \t]*:[ \t]*|\bthe answer is:?[ \t]+", re.IGNORECASE)
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
-_SHOWN = 80
+ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
+SHOWN = 80
 
 
 class Grader(ABC):
@@ -43,6 +35,11 @@ class Grader(ABC):
         if setting:
             raise UserError(f"grader {cls.name}:{setting}: {cls.name} has no settings: write {cls.name}")
         return cls()
+
+    @property
+    def metric(self) -> str:
+        """The name of its score from 0 to 1; empty where an answer is right or wrong."""
+        return ""
 
     @abstractmethod
     def grade(self, example: Example, completion: str) -> Grade:
@@ -79,9 +76,9 @@ class Exact(Grader):
         if not reply or not reply.strip():
             return Grade(parsed=None, status="unparsed", correct=False, flags=flags)
         target = self.normal(example.target)
-        said = next((text for text in _answers(reply, example.target) if self.normal(text) == target), None)
-        answer = _answers(reply, example.target)[0] if said is None else said
-        return Grade(parsed=answer.strip()[:_SHOWN] if said is None else example.target, status="parsed",
+        said = next((text for text in answers_in(reply, example.target) if self.normal(text) == target), None)
+        answer = answers_in(reply, example.target)[0] if said is None else said
+        return Grade(parsed=answer.strip()[:SHOWN] if said is None else example.target, status="parsed",
                      correct=said is not None, flags=flags)  # fmt: skip
 
     def normal(self, text: str) -> str:
@@ -94,7 +91,7 @@ class Exact(Grader):
         return {"exact": list(self.forgives)}
 
 
-def _answers(reply: str, target: str) -> list[str]:
+def answers_in(reply: str, target: str) -> list[str]:
     """Return the parts of a reply that may be its answer: what follows its last "Answer:", or its first lines."""
     marked = list(_MARKED.finditer(reply))
     reply = (reply[marked[-1].end() :] if marked else reply).strip()
@@ -113,7 +110,7 @@ def _without_accents(text: str) -> str:
 
 _NORMALISATIONS: dict[str, Callable[[str], str]] = {
     "accents": _without_accents,
-    "articles": lambda text: _ARTICLES.sub(" ", text),
+    "articles": lambda text: ARTICLES.sub(" ", text),
     "case": str.casefold,
     "punctuation": _without_punctuation,
 }
@@ -132,7 +129,7 @@ class Choice(Grader):
 
     def grade(self, example: Example, completion: str) -> Grade:
         answer, flags = choice_answer(completion, _choices(example.choices, self.letters))
-        return _verdict(answer, answer == example.target, flags)
+        return verdict(answer, answer == example.target, flags)
 
     def identity(self) -> Json:
         return {"choice": self.letters}
@@ -170,14 +167,14 @@ class NumberWithin(Grader):
         answer, flags = number_answer(completion)
         target = canonical_number(example.target)
         if answer is None or target is None:
-            return _verdict(answer, False, flags)
+            return verdict(answer, False, flags)
         if answer == target:
-            return _verdict(example.target, True, flags)
+            return verdict(example.target, True, flags)
         found, wanted = _value(answer), _value(target)
         if self.tolerance == 0 or found is None or wanted is None:
-            return _verdict(answer, False, flags)
+            return verdict(answer, False, flags)
         most = self.tolerance * (abs(wanted) if self.relative else 1)
-        return _verdict(answer, abs(found - wanted) <= most * (1 + 1e-12), flags)
+        return verdict(answer, abs(found - wanted) <= most * (1 + 1e-12), flags)
 
     def identity(self) -> Json:
         return {"number": [self.tolerance, self.relative]}
@@ -213,9 +210,9 @@ class Regex(Grader):
         found = list(self.pattern.finditer(reply or ""))
         said = next((group for group in found[-1].groups() if group is not None), found[-1][0]) if found else None
         if said is None:
-            return _verdict(None, False, flags)
+            return verdict(None, False, flags)
         right = said.split() == example.target.split()
-        return _verdict(example.target if right else said.strip()[:_SHOWN], right, flags)
+        return verdict(example.target if right else said.strip()[:SHOWN], right, flags)
 
     def identity(self) -> Json:
         return {"regex": self.pattern.pattern}
@@ -230,9 +227,9 @@ class Contains(Grader):
         reply, flags = prepared(completion)
         said, target = (" ".join(text.casefold().split()) for text in (reply or "", example.target))
         if not said:
-            return _verdict(None, False, flags)
+            return verdict(None, False, flags)
         right = re.search(rf"(?<!\w){re.escape(target)}(?!\w)", said) is not None
-        return _verdict(example.target if right else said[:_SHOWN], right, flags)
+        return verdict(example.target if right else said[:SHOWN], right, flags)
 
 
 @dataclass(frozen=True)
@@ -250,30 +247,6 @@ class Own(Grader):
         return {"code": code.hash, **({"files": [file_hash(path) for path in code.data]} if code.data else {})}
 
 
-GRADERS: dict[str, type[Grader]] = {cls.name: cls for cls in (Exact, Choice, NumberWithin, Regex, Contains)}
-
-
-def grader_of(text: str) -> Grader:
-    """Return the grader of a text such as ``exact:case`` or ``my_file.py:grade``.
-
-    Raises:
-        UserError: there is no such grader, or its function cannot be loaded.
-    """
-    path, colon, function = text.rpartition(":")
-    if colon and path.endswith(".py"):
-        return Own(GraderFunction.load(path, function))
-    name, _, setting = text.partition(":")
-    if name not in GRADERS:
-        near = did_you_mean(name, GRADERS)
-        known: Sequence[str] = [*GRADERS, "my_file.py:function"]
-        raise UserError(f"no grader {text!r}; {near}there are {', '.join(known)}")
-    return _built_in(name, setting)
-
-
-@lru_cache(maxsize=64)
-def _built_in(name: str, setting: str) -> Grader:
-    return GRADERS[name].of(setting)
-
-
-def _verdict(parsed: str | None, correct: bool, flags: tuple[str, ...]) -> Grade:
+def verdict(parsed: str | None, correct: bool, flags: tuple[str, ...]) -> Grade:
+    """Return the grade of an answer that is right or wrong; None is one that was not found."""
     return Grade(parsed=parsed, status="unparsed" if parsed is None else "parsed", correct=correct, flags=flags)

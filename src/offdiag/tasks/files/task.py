@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from offdiag.conversation import Spoken, plain, turns_of, with_last, written
+from offdiag.conversation import plain, turns_of, with_last, with_system
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.seeds import stream
@@ -12,8 +12,9 @@ from offdiag.tasks.domain import Domain
 from offdiag.tasks.extraction import EXTRACTION_VERSION
 from offdiag.tasks.files.domain import AUTO, FilesDomain
 from offdiag.tasks.files.facts import check_targets, longest, parts_of, remarks, tried
-from offdiag.tasks.files.graders import Choice, Grader, grader_of
+from offdiag.tasks.files.graders import Choice, Grader
 from offdiag.tasks.files.items import LETTERS, Items, items_of
+from offdiag.tasks.files.named_graders import grader_of
 from offdiag.tasks.files.parts import part_of
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
@@ -82,7 +83,7 @@ class Files(Task[FilesDomain]):
         lines = [turns[-1].text, *_shown(domain, example)]
         lines.append(REASON if style == "step-by-step" else self._lead(domain))
         prompt = with_last(example.problem, "\n".join(filter(None, lines)))
-        return written([Spoken("system", domain.system), *turns_of(prompt)]) if domain.system else prompt
+        return with_system(prompt, domain.system)
 
     def response(self, domain: FilesDomain, example: Example, *, rationale: bool) -> str:
         """Return the target, after the rationale where the row has one."""
@@ -97,6 +98,9 @@ class Files(Task[FilesDomain]):
         """Return the grader as it is now: its name and settings, or the hash of a function's code."""
         self._graders[domain] = self._grader(domain)
         return self._graders[domain].identity()
+
+    def metric(self, domain: FilesDomain) -> str:
+        return "" if domain.grader == AUTO else grader_of(domain.grader).metric
 
     def vets_choices(self, domain: FilesDomain) -> bool:
         """Whether rows have choices, which were checked as they were read."""

@@ -1,0 +1,238 @@
+"""A judge: another model that is asked whether answers are good, and how its verdicts are read.
+
+The judge's own completions are a step's result, kept as records like those of any model. Its verdict is read from them
+when answers are graded, by the readers that read all answers; so a better reader grades again and asks nobody again.
+"""
+
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from offdiag.conversation import plain
+from offdiag.errors import UserError
+from offdiag.identity import Identity, Json
+from offdiag.models import ModelSpec
+from offdiag.models.answers import TrialQuestion
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
+from offdiag.models.finite import NOT_FINITE
+from offdiag.steps.cost import CostLine, CostProbe
+from offdiag.steps.examples import Examples, load_examples
+from offdiag.steps.generations import Generations, write_answers
+from offdiag.steps.model_outputs import ideal_responses, samples_of
+from offdiag.steps.step import Step, Work
+from offdiag.steps.weights import Weights
+from offdiag.tasks import Example, Grade
+from offdiag.tasks.extraction import EXTRACTION_VERSION, YES_NO, Choices, choice_answer, number_answer, prepared
+
+if TYPE_CHECKING:
+    from offdiag.models.answers import Completion
+
+YES_OR_NO = """Question:
+{question}
+
+Reference answer:
+{target}
+
+Answer to judge:
+{answer}
+
+Does the answer to judge say what the reference answer says? Reply with yes or no."""
+ON_A_SCALE = """Question:
+{question}
+
+Reference answer:
+{target}
+
+Answer to judge:
+{answer}
+
+How good is the answer to judge, on a scale from {low} (worst) to {high} (best)? Reply with one number."""
+_FIELD = re.compile(r"\{(\w*)\}")
+_FIELDS = frozenset({"question", "target", "answer", "low", "high"})
+_REPLY_PREFIX = "\n"
+_VERDICTS = Choices(YES_NO, letters=False)
+
+
+class Judge(Identity):
+    """A model that judges answers, and the words in which it is asked; all of it is part of identities.
+
+    Attributes:
+        model: which is asked, greedily.
+        template: the question to it, with ``{answer}`` and, as wanted, ``{question}`` and ``{target}``; ``{low}`` and
+            ``{high}`` are the ends of the scale. By default it asks whether the answer says what the target says, or
+            how good it is.
+        scale: lowest and highest whole number that the judge may give, whose verdicts become scores from 0 to 1; None
+            where it says yes (right) or no (wrong).
+        max_new_tokens: of its reply, which may reason first. chat: settings of its chat template.
+    """
+
+    tag: ClassVar[str] = "judge"
+    model: ModelSpec
+    template: str = ""
+    scale: tuple[int, int] | None = None
+    max_new_tokens: int = Field(default=64, ge=1)
+    chat: ChatSettings = AS_THE_TEMPLATE
+
+    @model_validator(mode="after")
+    def _asks_for_an_answer(self) -> Self:
+        named = set(_FIELD.findall(self.template))
+        if self.template and "answer" not in named:
+            raise UserError("the template of a judge has no {answer}: write where the answer to judge stands")
+        if unknown := sorted(named - _FIELDS):
+            known = "{question}, {target}, {answer}, {low} and {high}"
+            raise UserError(f"the template of a judge has {{{unknown[0]}}}: there are {known}")
+        if self.scale is not None and self.scale[0] >= self.scale[1]:
+            raise UserError(f"scale {self.scale[0]} to {self.scale[1]} of a judge: the first number is the lowest")
+        return self
+
+    @property
+    def label(self) -> str:
+        """Short name for folders and tables."""
+        return f"judged-by-{self.model.short_name}"
+
+    @property
+    def metric(self) -> str:
+        """The name of its score; empty where it says right or wrong."""
+        return "" if self.scale is None else f"judge {self.scale[0]}-{self.scale[1]}"
+
+    @property
+    def words(self) -> str:
+        """The template, or the one that stands for an empty one."""
+        return self.template or (YES_OR_NO if self.scale is None else ON_A_SCALE)
+
+    @property
+    def reading(self) -> Json:
+        """What its verdicts depend on besides what it was asked."""
+        return {"extractor_version": EXTRACTION_VERSION, "scale": None if self.scale is None else list(self.scale)}
+
+    def question(self, example: Example, prompt: str, answer: str) -> str:
+        """Return the user's turn that asks for a verdict; thinking and markup of the answer are left out."""
+        low, high = self.scale or (0, 1)
+        given = {"question": example.problem or prompt, "target": example.target, "low": low, "high": high}
+        reply = prepared(answer).answer or ""
+        filled = {name: str(value) for name, value in {**given, "answer": reply.strip() or "(nothing)"}.items()}
+        filled["question"] = plain(filled["question"])
+        return _FIELD.sub(lambda found: filled[found[1]], self.words)  # once, so that braces in an answer stay
+
+    def grade(self, answer: str, verdict: Mapping[str, Any]) -> Grade:
+        """Return the grade that a judge's reply gives an answer.
+
+        An answer without a text is unparsed, whatever the judge says. Where the judge gives no verdict the answer is
+        ungraded: an error that is counted, and in no score.
+        """
+        text = prepared(answer).answer
+        if text is None or not text.strip():
+            return Grade(parsed=None, status="unparsed", correct=False)
+        said = " ".join(text.split())[:80]
+        spoken = str(verdict["completion"])
+        if self.scale is None:
+            found, flags = choice_answer(spoken, _VERDICTS)
+            known = found is not None and verdict["finish"] != NOT_FINITE
+            value = float(str(found).casefold() == "yes")
+        else:
+            number, flags = number_answer(spoken)
+            low, high = self.scale
+            value = _position(number, low, high)
+            known = 0 <= value <= 1 and verdict["finish"] != NOT_FINITE
+        if not known:
+            return Grade(parsed=said, status="ungraded", correct=False, flags=("the judge gave no verdict",))
+        score = None if self.scale is None else value
+        return Grade(parsed=said, status="parsed", correct=value == 1, flags=flags, score=score)
+
+
+def _position(number: str | None, low: int, high: int) -> float:
+    """Return where a number in canonical form lies on a scale, 0 to 1; -1 where it is not on it."""
+    try:
+        return (float(number or "nan") - low) / (high - low) if number and "/" not in number else -1.0
+    except ValueError:
+        return -1.0
+
+
+class Judgements(Step):
+    """What a judge replies to each answer, sample by sample.
+
+    Attributes:
+        judge: which is asked. weights: of its model. answers: that are judged.
+    """
+
+    kind: ClassVar[str] = "judgements"
+    needs_weights: ClassVar[bool] = False
+    judge: Judge
+    weights: Weights
+    answers: Generations
+
+    @classmethod
+    def of(cls, judge: Judge, answers: Generations) -> Self:
+        """Return the step that has ``answers`` judged."""
+        return cls(judge=judge, weights=Weights.of(judge.model), answers=answers)
+
+    @property
+    def name(self) -> str:
+        return f"{self.answers.name}.{self.judge.label}"
+
+    @property
+    def group(self) -> str | None:
+        return None if self.weights.spec.origin.served else self.weights.group
+
+    @cached_property
+    def inputs(self) -> tuple[Step, ...]:
+        """The examples, the answers to them, and the judge's weights where they have to be converted first."""
+        return (self.examples, self.answers, *filter(None, (self.weights.converted,)))
+
+    @property
+    def examples(self) -> Examples:
+        """The examples that were answered."""
+        return self.answers.examples
+
+    @property
+    def settings(self) -> ChatSettings:
+        """The settings of the judge's chat template: its own, or else those of its model."""
+        return self.judge.chat.over(self.weights.spec.chat)
+
+    def canonical(self) -> dict[str, Json]:
+        judge: dict[str, Json] = {**self.judge.canonical(), "template": self.judge.words}
+        del judge["model"]  # its weights say it, by their content
+        return {**super().canonical(), "judge": judge, **self.weights.rendering("asked")}
+
+    def check(self) -> None:
+        super().check()
+        self.weights.check_template(self.settings)
+
+    def trial(self) -> tuple[ModelSpec, TrialQuestion] | None:
+        spec = self.weights.spec
+        if not spec.origin.served:
+            return None
+        first = Examples(domain=self.examples.domain, split=self.examples.split, n=1, seed=self.examples.seed).sample()
+        asked = self.judge.question(first[0], first[0].problem, first[0].target)
+        return spec, TrialQuestion(asked, (), _REPLY_PREFIX, self.settings)
+
+    def cost(self, probe: CostProbe) -> CostLine:
+        ideal = ideal_responses(probe, self.examples, rationale=False)
+        items = probe.sample(self.examples)
+        asked = [self.judge.question(e, e.problem, answer) for e, answer in zip(items, ideal, strict=True)]
+        return probe.generate(
+            self, self.weights, asked, ["yes"], items=items, n=self.examples.n * self.answers.samples,
+            max_new_tokens=self.judge.max_new_tokens,
+        )  # fmt: skip
+
+    def run(self, work: Work) -> dict[str, Json]:
+        """Ask the judge about each answer; a killed run goes on with those that it has no reply to."""
+        examples = load_examples(work.output(self.examples))
+        answers = samples_of(examples, work.output(self.answers), self.answers.samples)
+        each = [(example, answer) for example, own in zip(examples, answers, strict=True) for answer in own]
+        prompts = [self.judge.question(example, answer["prompt"], answer["completion"]) for example, answer in each]
+
+        def ask(asked: Sequence[int], skip: Container[int]) -> "Iterator[list[Completion]]":
+            return work.answering(self.weights).generate(
+                [prompts[i] for i in asked],
+                max_new_tokens=self.judge.max_new_tokens,
+                skip=skip,
+                response_prefix=_REPLY_PREFIX,
+                settings=self.settings,
+            )
+
+        named = [{name: answer[name] for name in ("example", "sample") if name in answer} for _, answer in each]
+        return write_answers(work, named, prompts, ask)
