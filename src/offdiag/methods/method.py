@@ -62,8 +62,8 @@ class Predictor(NamedTuple):
                 )
             if per != "none" or chat != AS_THE_TEMPLATE or system:
                 raise UserError(
-                    f"a probe chooses by its own score of hidden states: leave per, chat and system out of {examples.domain}, "
-                    "and give the chat to its model"
+                    f"a probe chooses by its own score of hidden states: leave per, chat and system out of "
+                    f"{examples.domain}, and give the chat to its model"
                 )
             return ProbeChoices(**shared, probe=self.probe)
         if answering == "choice":

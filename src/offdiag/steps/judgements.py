@@ -25,7 +25,8 @@ from offdiag.steps.model_outputs import ideal_responses, samples_of
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
 from offdiag.tasks import Example, Grade
-from offdiag.tasks.extraction import EXTRACTION_VERSION, YES_NO, Choices, choice_answer, number_answer, prepared
+from offdiag.tasks.extraction import EXTRACTION_VERSION, YES_NO, Choices, choice_answer
+from offdiag.tasks.extraction.completions import reply_in
 
 if TYPE_CHECKING:
     from offdiag.models.answers import Completion
@@ -53,7 +54,7 @@ How good is the answer to judge, on a scale from {low} (worst) to {high} (best)?
 _FIELD = re.compile(r"\{(\w*)\}")
 _FIELDS = frozenset({"question", "target", "answer", "low", "high"})
 _REPLY_PREFIX = "\n"
-_VERDICTS = Choices(YES_NO, letters=False)
+_WIDEST = 100  # of a scale
 
 
 class Judge(Identity):
@@ -84,8 +85,11 @@ class Judge(Identity):
         if unknown := sorted(named - _FIELDS):
             known = "{question}, {target}, {answer}, {low} and {high}"
             raise UserError(f"the template of a judge has {{{unknown[0]}}}: there are {known}")
-        if self.scale is not None and self.scale[0] >= self.scale[1]:
-            raise UserError(f"scale {self.scale[0]} to {self.scale[1]} of a judge: the first number is the lowest")
+        if self.scale is not None and not 0 <= self.scale[0] < self.scale[1] <= self.scale[0] + _WIDEST:
+            raise UserError(
+                f"scale {self.scale[0]} to {self.scale[1]} of a judge: expected a lowest number of at least 0 and a "
+                f"highest one, at most {_WIDEST} above it"
+            )
         return self
 
     @property
@@ -109,10 +113,10 @@ class Judge(Identity):
         return {"extractor_version": EXTRACTION_VERSION, "scale": None if self.scale is None else list(self.scale)}
 
     def question(self, example: Example, prompt: str, answer: str) -> str:
-        """Return the user's turn that asks for a verdict; thinking and markup of the answer are left out."""
+        """Return the user's turn that asks for a verdict; the thinking of the answer is left out."""
         low, high = self.scale or (0, 1)
         given = {"question": example.problem or prompt, "target": example.target, "low": low, "high": high}
-        reply = prepared(answer).answer or ""
+        reply = reply_in(answer).text or ""
         filled = {name: str(value) for name, value in {**given, "answer": reply.strip() or "(nothing)"}.items()}
         filled["question"] = plain(filled["question"])
         return _FIELD.sub(lambda found: filled[found[1]], self.words)  # once, so that braces in an answer stay
@@ -123,32 +127,30 @@ class Judge(Identity):
         An answer without a text is unparsed, whatever the judge says. Where the judge gives no verdict the answer is
         ungraded: an error that is counted, and in no score.
         """
-        text = prepared(answer).answer
+        text = reply_in(answer).text
         if text is None or not text.strip():
             return Grade(parsed=None, status="unparsed", correct=False)
         said = " ".join(text.split())[:80]
-        spoken = str(verdict["completion"])
-        if self.scale is None:
-            found, flags = choice_answer(spoken, _VERDICTS)
-            known = found is not None and verdict["finish"] != NOT_FINITE
-            value = float(str(found).casefold() == "yes")
-        else:
-            number, flags = number_answer(spoken)
-            low, high = self.scale
-            value = _position(number, low, high)
-            known = 0 <= value <= 1 and verdict["finish"] != NOT_FINITE
-        if not known:
+        found, flags = choice_answer(str(verdict["completion"]), self._offered)
+        if found is None or verdict["finish"] == NOT_FINITE or self._of_another_scale(verdict["completion"], found):
             return Grade(parsed=said, status="ungraded", correct=False, flags=("the judge gave no verdict",))
-        score = None if self.scale is None else value
-        return Grade(parsed=said, status="parsed", correct=value == 1, flags=flags, score=score)
+        if self.scale is None:
+            return Grade(parsed=said, status="parsed", correct=found == YES_NO[0], flags=flags)
+        low, high = self.scale
+        score = (int(found) - low) / (high - low)
+        return Grade(parsed=said, status="parsed", correct=score == 1, flags=flags, score=score)
 
+    @cached_property
+    def _offered(self) -> Choices:
+        """The verdicts that the judge may give."""
+        if self.scale is None:
+            return Choices(YES_NO, letters=False)
+        return Choices(tuple(map(str, range(self.scale[0], self.scale[1] + 1))), letters=False, anywhere=True)
 
-def _position(number: str | None, low: int, high: int) -> float:
-    """Return where a number in canonical form lies on a scale, 0 to 1; -1 where it is not on it."""
-    try:
-        return (float(number or "nan") - low) / (high - low) if number and "/" not in number else -1.0
-    except ValueError:
-        return -1.0
+    def _of_another_scale(self, spoken: str, found: str) -> bool:
+        """Return whether a number is one of another scale, as the 4 of 4/10 is on a scale from 1 to 5."""
+        ends = re.findall(rf"(?<!\d){found}\s*(?:/|out of)\s*(\d+)", spoken)
+        return self.scale is not None and any(int(end) != self.scale[1] for end in ends)
 
 
 class Judgements(Step):
@@ -234,5 +236,5 @@ class Judgements(Step):
                 settings=self.settings,
             )
 
-        named = [{name: answer[name] for name in ("example", "sample") if name in answer} for _, answer in each]
+        named = [{name: value for name, value in own.items() if name in ("example", "sample")} for _, own in each]
         return write_answers(work, named, prompts, ask)

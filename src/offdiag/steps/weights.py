@@ -169,8 +169,9 @@ class Weights(Identity):
         return once(lambda: rendering_of(origin, rendered), "rendering", origin.name, rendered)
 
     def check_template(self, settings: ChatSettings = AS_THE_TEMPLATE, roles: tuple[str, ...] = ("user",)) -> None:
-        """Check that the model's chat template, if it is here, can be rendered right for turns of these
-        roles; without settings, at its own.
+        """Check that the model's chat template, if it is here, renders turns of these roles right.
+
+        Without settings it is rendered at the model's own.
 
         Raises:
             UserError: it cannot.

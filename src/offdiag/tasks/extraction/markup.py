@@ -57,6 +57,11 @@ _BARE_BOX = re.compile(r"\\boxed(?:[ ]+([^\s{}$\\]{1,40})|\(([^()\n]{1,40})\))")
 _NESTED = 4  # wrappers within wrappers; what is nested deeper is no answer
 
 
+def unmarked(text: str) -> str:
+    """Return a plain text without the marks of boxes and bold text, for comparisons word by word."""
+    return re.sub(MARKS, "", text)
+
+
 def plain_text(text: str) -> str:
     """Return the text without markup; see the module for what stands for boxes and bold text. Linear in its length."""
     text = _boxes_marked(re.sub(MARKS, " ", text))

@@ -37,7 +37,8 @@ class FilesDomain(Domain):
         choices: a column with lists of choices, or columns with ``|`` between.
         labels: the fixed set of answers, with ``|`` between; ``auto`` is all targets of the data set.
         strata: columns to split results by, with ``|`` between.
-        grader: see :mod:`offdiag.tasks.files.named_graders`; ``auto`` is ``choice`` where there are choices, else ``exact``.
+        grader: see :mod:`offdiag.tasks.files.named_graders`; ``auto`` is ``choice`` where there are choices, or else
+            ``exact``.
         answer: whether an answer by choice is its text or its letter.
         options: how the prompt shows choices: ``lettered``, ``listed`` in a line, or ``hidden``; ``auto`` letters those
             of a row, and hides a fixed set.

@@ -10,7 +10,8 @@ from typing import ClassVar, Self
 
 from offdiag.errors import UserError, did_you_mean
 from offdiag.identity import Json
-from offdiag.tasks.extraction import Choices, canonical_number, choice_answer, number_answer, prepared
+from offdiag.tasks.extraction import Choices, Extraction, canonical_number, choice_answer, number_answer, prepared
+from offdiag.tasks.extraction.markup import unmarked
 from offdiag.tasks.files.function import GraderFunction
 from offdiag.tasks.task import Example, Grade
 from offdiag.tasks.values import file_hash
@@ -72,7 +73,7 @@ class Exact(Grader):
         return cls(tuple(sorted(set(wanted))))
 
     def grade(self, example: Example, completion: str) -> Grade:
-        reply, flags = prepared(completion)
+        reply, flags = worded(completion)
         if not reply or not reply.strip():
             return Grade(parsed=None, status="unparsed", correct=False, flags=flags)
         target = self.normal(example.target)
@@ -89,6 +90,12 @@ class Exact(Grader):
 
     def identity(self) -> Json:
         return {"exact": list(self.forgives)}
+
+
+def worded(completion: str) -> Extraction:
+    """Return the reply in a completion as plain words, without thinking and markup (None for none), and its flags."""
+    reply, flags = prepared(completion)
+    return Extraction(None if reply is None else unmarked(reply), flags)
 
 
 def answers_in(reply: str, target: str) -> list[str]:
@@ -206,7 +213,7 @@ class Regex(Grader):
             raise UserError(f"grader regex:{setting}: no regular expression ({error}): mend it") from None
 
     def grade(self, example: Example, completion: str) -> Grade:
-        reply, flags = prepared(completion)
+        reply, flags = worded(completion)
         found = list(self.pattern.finditer(reply or ""))
         said = next((group for group in found[-1].groups() if group is not None), found[-1][0]) if found else None
         if said is None:
@@ -224,7 +231,7 @@ class Contains(Grader):
     name: ClassVar[str] = "contains"
 
     def grade(self, example: Example, completion: str) -> Grade:
-        reply, flags = prepared(completion)
+        reply, flags = worded(completion)
         said, target = (" ".join(text.casefold().split()) for text in (reply or "", example.target))
         if not said:
             return verdict(None, False, flags)

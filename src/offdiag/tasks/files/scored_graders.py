@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from offdiag.errors import UserError
 from offdiag.identity import Json
-from offdiag.tasks.extraction import prepared
-from offdiag.tasks.files.graders import ARTICLES, SHOWN, Grader, answers_in, verdict
+from offdiag.tasks.files.graders import ARTICLES, SHOWN, Grader, answers_in, verdict, worded
 from offdiag.tasks.task import Example, Grade, Status
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class Rouge(Grader):
         return f"rouge{self.kind}"
 
     def grade(self, example: Example, completion: str) -> Grade:
-        said, flags = prepared(completion)
+        said, flags = worded(completion)
         said = said.strip() if said and said.strip() else None
         value = 0.0 if said is None else _scorer(self.metric).score(example.target, said)[self.metric].fmeasure
         return _scored(said, min(1.0, float(value)), flags)
@@ -123,7 +122,7 @@ class ByJudge(Grader):
 
 def _said(completion: str, target: str) -> tuple[str | None, tuple[str, ...]]:
     """Return the part of a reply that may be its answer, without thinking and markup, and flags; None for nothing."""
-    reply, flags = prepared(completion)
+    reply, flags = worded(completion)
     if not reply or not reply.strip():
         return None, flags
     return answers_in(reply, target)[0].strip(), flags

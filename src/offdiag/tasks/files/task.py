@@ -27,7 +27,7 @@ class Files(Task[FilesDomain]):
 
     name: ClassVar[str] = "files"
     domain_type: ClassVar[type[Domain]] = FilesDomain
-    extractor_version: ClassVar[int] = EXTRACTION_VERSION
+    extractor_version: ClassVar[int] = EXTRACTION_VERSION + 1  # 1: words are compared without the marks of bold text
     preamble: ClassVar[str] = ""
     separator: ClassVar[str] = "\n\n"
     response_prefix: ClassVar[str] = " "

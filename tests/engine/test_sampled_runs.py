@@ -1,0 +1,117 @@
+"""Sampled answers in a run: whatever the batch, a kill or more questions, the records are those of a quiet run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from offdiag.engine import run_plan
+from offdiag.gather import gather
+from offdiag.methods import InContext, ZeroShot
+from offdiag.models.lm import LM
+from offdiag.models.sampling import Sampling
+from offdiag.planning import Plan, make_plan
+from offdiag.stats.samples import majority, pass_at_k
+from offdiag.steps import Judge, load_answers, load_records
+from offdiag.store import Store
+from offdiag.studies.base_addition.task import AdditionDomain as Sums
+from offdiag.study import Arm, Cell, Design, Evaluation
+from support.tiny_study import RUNTIME, ModelSpec, Params, steps_of, tiny_study
+
+HOT = Sampling(temperature=1.2, samples=3)
+
+
+def build(p: Params) -> Design:
+    """Pass@2 and the majority of three samples, and the same three as a judge finds them."""
+    domain = Sums(base=p.base)
+    few = Arm(model=p.model, method=InContext(k=1, turns=True), train=domain)
+    asked = {"domain": domain, "n": p.n_eval, "max_new_tokens": 4, "system": "Be terse.", "sampling": HOT}
+    judge = Judge(model=p.model, scale=(0, 9), max_new_tokens=3)
+    wanted = [
+        Evaluation(**asked, score="pass@2"),
+        Evaluation(**asked, score="majority"),
+        Evaluation(**asked, judge=judge),
+    ]
+    zero = Arm(model=p.model, method=ZeroShot())
+    return Design(cells=tuple(Cell(arm=arm, evaluation=e) for arm in (zero, few) for e in wanted), baseline=ZeroShot())
+
+
+def plan_of(model: Path, n: int = 4) -> Plan:
+    return make_plan(tiny_study(Params(model=ModelSpec(source=f"dir:{model}"), n_eval=n), build), "only")
+
+
+def rows(plan: Plan, store: Store) -> dict[str, bytes]:
+    folders = [store.folder(step) for step in plan.steps if step.kind in ("answers", "judgements", "cells")]
+    return {f"{f.name}/{p.name}": p.read_bytes() for f in folders for p in f.glob("*.jsonl")}
+
+
+@pytest.fixture(scope="module")
+def quiet(tiny_model, tmp_path_factory) -> tuple[Plan, Store]:
+    plan, store = plan_of(tiny_model), Store(tmp_path_factory.mktemp("quiet"))
+    assert run_plan(plan, store, RUNTIME).complete
+    return plan, store
+
+
+def test_scores_are_those_of_the_samples(quiet):
+    plan, store = quiet
+    for cell, step in plan.cells.items():
+        answers = load_answers(store.folder(step.answers))
+        assert [(r["index"], r["sample"]) for r in answers] == [(i, i % 3) for i in range(12)]
+        for i, record in enumerate(load_records(store.folder(step))):
+            assert [s["completion"] for s in record["samples"]] == [r["completion"] for r in answers[3 * i : 3 * i + 3]]
+            right = [s["correct"] for s in record["samples"]]
+            if cell.evaluation.score == "pass@2":
+                assert record["score"] == pass_at_k(3, sum(right), 2)
+                assert record["correct"] is None
+            elif cell.evaluation.score == "majority":
+                chosen = majority([s["parsed"] for s in record["samples"]])
+                assert record["correct"] is (chosen is not None and right[chosen])
+            else:
+                assert len(record["verdict"]) == 3
+
+
+def test_neither_the_batch_nor_a_kill_changes_a_record(quiet, tiny_model, tmp_path, monkeypatch):
+    plan, _ = quiet
+    store, generate = Store(tmp_path / "store"), LM.generate
+
+    def killed(lm, *asked, **how):
+        batches = generate(lm, *asked, **how)
+        yield next(batches)
+        raise RuntimeError("killed")
+
+    other = replace(RUNTIME, token_budget=60)
+    with monkeypatch.context() as patch:
+        patch.setattr(LM, "generate", killed)
+        assert not run_plan(plan, store, other).complete
+    begun = [p for step in steps_of(plan, "answers") for p in store.folder(step).glob("answers.partial.jsonl")]
+    assert len(begun) == 2
+    assert run_plan(plan, store, other).complete
+    assert rows(plan, store) == rows(*quiet)
+
+
+def test_more_questions_leave_the_old_answers_and_ask_the_new_ones_alone(quiet, tiny_model, monkeypatch):
+    _, store = quiet
+    more, asked, generate = plan_of(tiny_model, n=6), [], LM.generate
+
+    def counted(lm, prompts, **how):
+        asked.append(len(prompts))
+        return generate(lm, prompts, **how)
+
+    monkeypatch.setattr(LM, "generate", counted)
+    assert run_plan(more, store, RUNTIME).complete
+    assert sorted(asked) == [2, 2, 18, 18]  # of the judge all: its questions are of answers
+    for step, grown in zip(steps_of(quiet[0], "answers"), steps_of(more, "answers"), strict=True):
+        old = load_answers(store.folder(step))
+        assert load_answers(store.folder(grown))[: len(old)] == old
+
+
+def test_frames_have_the_scores_and_count_what_has_none(quiet):
+    results = gather(*quiet)
+    assert list(results.cells["metric"].iloc[:3]) == ["pass@2", "majority", "judge 0-9"]
+    by_cell = results.records.groupby("cell")["score"].mean()
+    done = results.cells[results.cells["n"] > 0]
+    assert list(done["accuracy"]) == pytest.approx(by_cell[list(done["cell"])].tolist())
+    assert list(done["n_correct"].isna()) == list(done["metric"] == "pass@2")
+    assert results.records["correct"].isna().sum() == (results.records["metric"] == "pass@2").sum() == 8
+    judged = results.cells[results.cells["metric"] == "judge 0-9"]
+    assert ((judged["n"] + judged["n_errors"]) == 4).all()

@@ -1,0 +1,174 @@
+"""A judge behind a server: what it is asked, how its verdicts are read, and what has none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offdiag.engine import run_plan
+from offdiag.errors import UserError
+from offdiag.gather import gather
+from offdiag.methods import ZeroShot
+from offdiag.models import ModelSpec
+from offdiag.models.sampling import Sampling
+from offdiag.planning import Plan, make_plan
+from offdiag.runtime import Requests, Runtime
+from offdiag.steps import Judge, load_answers, load_records
+from offdiag.steps.scoring import check_score, item_record
+from offdiag.store import Store
+from offdiag.study import Arm, Cell, Design, Evaluation
+from offdiag.tasks.files import FilesDomain
+from offdiag.tasks.task import Grade
+from support.stand_in_server import StandIn, stand_in, written
+from support.tiny_study import Params, tiny_study
+
+HUB = ModelSpec(source="hub:org/name")
+REPLIES = {"Rome?": "rome it is", "Oslo?": "{answer} maybe", "Lima?": "no idea", "Baku?": ""}
+VERDICTS = {"rome it is": "Yes.", "{answer} maybe": "**no**", "no idea": "Hard to say."}
+
+
+def talk(body: dict[str, Any]) -> dict[str, Any]:
+    """Answer the four questions, and judge an answer by what is written about it above."""
+    asked = body["messages"][-1]["content"]
+    if "Answer to judge:" not in asked:
+        return written(REPLIES[asked.split("\n")[0]])
+    return written(next((said for text, said in VERDICTS.items() if text in asked), "yes"))
+
+
+def plan_of(server: StandIn, data: Path, **asked: Any) -> Plan:
+    rows = [{"question": q, "answer": q[:-1]} for q in REPLIES]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = ModelSpec(source=server.source)
+
+    def build(p: Params) -> Design:
+        domain = FilesDomain(eval=str(data), grader="judge")
+        judge = Judge(model=model, **asked)
+        return Design(cells=(Cell(arm=Arm(model=model, method=ZeroShot()),
+                                  evaluation=Evaluation(domain=domain, n=4, judge=judge)),))  # fmt: skip
+
+    return make_plan(tiny_study(Params(model=model), build), "only")
+
+
+@pytest.fixture
+def server():
+    pytest.importorskip("openai", reason="the extra api is not installed")
+    with stand_in(talk) as running:
+        yield running
+
+
+def run(plan: Plan, folder: Path) -> Store:
+    store = Store(folder)
+    assert run_plan(plan, store, Runtime(device="cpu", threads=1, requests=Requests(pause=0.01, attempts=2))).complete
+    return store
+
+
+def test_verdicts_are_read_and_what_has_none_is_counted(server, tmp_path):
+    plan = plan_of(server, tmp_path / "rows.jsonl")
+    store = run(plan, tmp_path / "store")
+    (step,) = plan.cells.values()
+    found = {r["problem"]: (r["status"], r["correct"], r["verdict"]) for r in load_records(store.folder(step))}
+    assert found == {
+        "Rome?": ("parsed", True, ["Yes."]),
+        "Oslo?": ("parsed", False, ["**no**"]),
+        "Lima?": ("ungraded", False, ["Hard to say."]),
+        "Baku?": ("unparsed", False, ["yes"]),  # nothing was said, whatever the judge says
+    }
+    said = [r["prompt"] for r in load_answers(store.folder(step.judged))]
+    assert any("Reference answer:\nOslo\n" in p and "Answer to judge:\n{answer} maybe\n" in p for p in said)
+    results = gather(plan, store)
+    cell = results.cells.iloc[0]
+    assert (cell["n"], cell["n_correct"], cell["n_unparsed"], cell["n_errors"]) == (3, 1, 1, 1)
+    assert cell["judge"].startswith("stand-in@")
+    assert any(
+        "1 answers in 1 of 1 cells are ungraded" in notice and "no verdict" in notice for notice in results.notices
+    )
+
+
+def test_another_template_asks_again_and_the_answers_are_kept(server, tmp_path):
+    first = plan_of(server, tmp_path / "rows.jsonl")
+    store, n = run(first, tmp_path / "store"), len(server.asked)
+    second = plan_of(server, tmp_path / "rows.jsonl", template="Answer to judge: {answer}. Is it {target}?")
+    run(second, tmp_path / "store")
+    assert {s.fingerprint for s in first.steps if s.kind == "answers"} == {
+        s.fingerprint for s in second.steps if s.kind == "answers"
+    }
+    asked = [body["messages"][-1]["content"] for body in server.asked[n:] if body["max_tokens"] > 1]
+    assert sorted(asked)[0].startswith("Answer to judge: (nothing). Is it")
+    assert len(asked) == 4
+    assert store.root.joinpath("judgements").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("said", "score"),
+    [
+        ("4", 0.75),
+        ("I give it a 5.", 1.0),
+        ("1", 0.0),
+        ("7", None),
+        ("Score: 3/5", 0.5),
+        ("4/10", None),
+        ("3 or 4", None),
+        ("no number", None),
+        ("", None),
+    ],
+)
+def test_a_scale_gives_scores_and_refuses_what_is_not_on_it(said, score):
+    grade = Judge(model=HUB, scale=(1, 5)).grade("an answer", {"completion": said, "finish": "stop"})
+    assert (grade.status, grade.score) == (("ungraded", None) if score is None else ("parsed", score))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"template": "Is it good?"}, "no {answer}"),
+        ({"template": "{answer} {targt}"}, "has {targt}"),
+        ({"scale": (5, 1)}, "expected a lowest number"),
+    ],
+)
+def test_a_judge_that_cannot_judge_is_refused(wrong, says):
+    with pytest.raises(UserError, match=says):
+        Judge(model=HUB, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("score", "samples", "metric", "says"),
+    [
+        ("pass@4", None, "", "needs sampled answers"),
+        ("pass@4", 3, "", "needs 4 samples"),
+        ("pass@0", 3, "", "expected mean"),
+        ("best", 3, "", "expected mean"),
+        ("majority", 3, "f1", "f1 is not right or wrong"),
+        ("pass@2", 3, "rougeL", "rougeL is not right or wrong"),
+    ],
+)
+def test_a_score_that_cannot_be_had_is_refused(score, samples, metric, says):
+    with pytest.raises(UserError, match=says):
+        check_score(score, samples, metric)
+
+
+def test_a_grader_judge_without_a_judge_is_refused(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"question": "Rome?", "answer": "Rome"}\n')
+    asked = Evaluation(domain=FilesDomain(eval=str(tmp_path / "rows.jsonl"), grader="judge"), n=1)
+    with pytest.raises(UserError, match="needs a model that judges"):
+        Cell(arm=Arm(model=HUB, method=ZeroShot()), evaluation=asked).step()
+
+
+def test_unparsed_samples_are_wrong_have_no_vote_and_are_counted():
+    answers = [
+        {"sample": i, "completion": text, "n_tokens": 2, "finish": finish}
+        for i, (text, finish) in enumerate([("?", "length"), ("7", "stop"), ("8", "stop"), ("8", "stop")])
+    ]
+    grades = [
+        Grade(parsed=None, status="unparsed", correct=False, flags=("odd",)),
+        Grade(parsed="7", status="parsed", correct=True),
+        *[Grade(parsed="8", status="parsed", correct=False)] * 2,
+    ]
+    record = item_record("majority", answers, grades)
+    assert (record["score"], record["correct"], record["parsed"], record["completion"]) == (0.0, False, "8", "8")
+    assert (record["n_unparsed"], record["n_tokens"], record["finish"], record["flags"]) == (1, 8, "length", ["odd"])
+    assert item_record("mean", answers, grades)["score"] == 0.25
+    assert item_record("pass@4", answers, grades)["correct"] is True
+    spoilt = [*grades[:3], Grade(parsed=None, status="ungraded", correct=False)]
+    assert item_record("mean", answers, spoilt)["status"] == "ungraded"
+    assert Sampling().samples == 1
