@@ -51,7 +51,10 @@ SOME_FACTORS = (
     Column("samples", "integer", "answers", "Sampled answers to each example."),
     Column("sampling_seed", "integer", "", "Seed of the random streams of the answers; NA for 0."),
     Column(
-        "metric", "text", "", "What an example is scored by, such as `f1`, `pass@4`, `majority`; NA for right or wrong."
+        "metric",
+        "text",
+        "",
+        "What an example is scored by: `f1`, `pass@4`, `majority`, `mean` (of samples) …; NA for right or wrong.",
     ),
     Column("judge", "text", "", "The model that grades the answers; NA where the task's own grader does."),
     Column("taught_thinking", "text", "", "As `thinking`, while the arm was trained."),

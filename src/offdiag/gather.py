@@ -36,7 +36,7 @@ from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.replicated import accuracy
 from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
 from offdiag.steps.examples import load_examples
-from offdiag.steps.grades import n_answers, n_unparsed, record_score
+from offdiag.steps.grades import n_answers, n_ungraded, n_unparsed, record_score
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
@@ -99,6 +99,7 @@ class _Once:
                 **{name: self._of(value) for name, value in r.items() if name not in _LONG},
                 "score": record_score(r),
                 "n_unparsed": n_unparsed(r),
+                "n_ungraded": n_ungraded(r),
                 "n_answers": n_answers(r),
             }
             for r in records
@@ -150,14 +151,16 @@ def _not_finite(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]])
 
 def _ungraded(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
     """Return a line on answers that the grader failed on, with its commonest error, if there are any."""
-    failed = [[record for record in own if record["status"] == "ungraded"] for own in records.values()]
-    if not (n := sum(map(len, failed))):
+    failed = [[record for record in own if record["n_ungraded"]] for own in records.values()]
+    if not (n := sum(record["n_ungraded"] for own in failed for record in own)):
         return ()
     said = Counter(record["flags"][0] for own in failed for record in own if record["flags"])
     why = f", mostly by {said.most_common(1)[0][0]}" if said else ""
+    items = sum(record["status"] == "ungraded" for own in failed for record in own)
+    counted = "column n_errors counts them" if items == n else f"they leave {items} items without any, see n_errors"
     return (
         f"{n} answers in {sum(map(bool, failed))} of {len(plan.cells)} cells are ungraded: the grader failed on them"
-        f"{why}. They are in no accuracy; column n_errors counts them.",
+        f"{why}. They are in no accuracy; {counted}.",
     )
 
 

@@ -286,6 +286,7 @@ def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Map
         cells[cell] = step
     # After the cells: a value that a parameter lists twice makes cells and figures twice, and should be told as that.
     design.check_names()
+    design.check_scores()
     steps = in_order([*cells.values(), *design.measurements])
     params.check_chat(spec for step in steps for spec in step.models())
     return Plan(study, scale, params, design, cells, design.measurements, steps, overrides, data_dir())

@@ -166,13 +166,13 @@ class Evaluation(Identity):
             )
         samples = None if self.sampling is None else self.sampling.samples
         check_score(self.score, samples, measured)
-        return ", ".join(filter(None, [measured, "" if self.score == MEAN else self.score]))
+        shown = self.score if self.score != MEAN or (not measured and (samples or 1) > 1) else ""
+        return ", ".join(filter(None, [measured, shown]))
 
     @property
     def right_or_wrong(self) -> bool:
         """Whether each item is right or wrong, and no score between the two is possible."""
-        several = self.sampling is not None and self.sampling.samples > 1
-        return (self.metric == "" and not several) or self.score == MAJORITY
+        return self.metric == "" or self.score == MAJORITY
 
     @cached_property
     def examples(self) -> Examples:
@@ -303,6 +303,25 @@ class Design:
                 check_report_name(kind, name)
             if twice := [name for name, n in Counter(names).items() if n > 1]:
                 raise UserError(f"{kind} {twice[0]!r} comes twice, or is one that all reports have: rename one of them")
+
+    def check_scores(self) -> None:
+        """Check that what counts right answers reads no cell whose items are more than right or wrong.
+
+        Raises:
+            UserError: an analysis or a figure does; the message says how to keep them apart.
+        """
+        scored = [cell for cell in self.cells if not cell.evaluation.right_or_wrong]
+        for reader in (*self.analyses, *self.figures):
+            if type(reader).takes_scores:
+                continue
+            for cell in scored:
+                known = cell.factors()
+                if all(known.get(name, value) == value for name, value in reader.where.items()):
+                    what = cell.evaluation.metric or "the mean of samples"
+                    raise UserError(
+                        f"{reader.name} counts right answers, and {cell.evaluation.domain} is scored by {what}: leave "
+                        "one of the two out, or choose other cells with where="
+                    )
 
     def baseline_of(self, cell: Cell) -> Cell | None:
         """Return the cell that ``cell`` is compared with; None for the baseline itself."""

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from offdiag.analyses import AccuracyByStratum, Transition
+from offdiag.analyses.precision import Precision
 from offdiag.engine import run_plan
+from offdiag.errors import UserError
+from offdiag.figures import KShot
 from offdiag.gather import gather
 from offdiag.methods import InContext, ZeroShot
 from offdiag.models.lm import LM
@@ -111,7 +115,37 @@ def test_frames_have_the_scores_and_count_what_has_none(quiet):
     by_cell = results.records.groupby("cell")["score"].mean()
     done = results.cells[results.cells["n"] > 0]
     assert list(done["accuracy"]) == pytest.approx(by_cell[list(done["cell"])].tolist())
-    assert list(done["n_correct"].isna()) == list(done["metric"] == "pass@2")
-    assert results.records["correct"].isna().sum() == (results.records["metric"] == "pass@2").sum() == 8
+    assert list(done["n_correct"].isna()) == list(done["metric"] != "majority")
+    assert list(results.records["correct"].isna()) == list(results.records["metric"] != "majority")
     judged = results.cells[results.cells["metric"] == "judge 0-9"]
     assert ((judged["n"] + judged["n_errors"]) == 4).all()
+
+
+def test_what_counts_right_answers_refuses_scores(tiny_model):
+    def with_fit(p: Params) -> Design:
+        return replace(build(p), analyses=(Transition(name="fit"),))
+
+    with pytest.raises(UserError, match=r"fit counts right answers, and .* is scored by pass@2"):
+        make_plan(tiny_study(Params(model=ModelSpec(source=f"dir:{tiny_model}")), with_fit), "only")
+
+    def beside(p: Params) -> Design:
+        return replace(build(p), analyses=(Transition(name="fit", where={"metric": "majority"}),))
+
+    assert make_plan(tiny_study(Params(model=ModelSpec(source=f"dir:{tiny_model}")), beside), "only").cells
+
+
+def test_tables_and_figures_read_scores(quiet):
+    results = gather(*quiet)
+    table = results.table(Precision(name="precision"))
+    by_metric = table.set_index(["learner", "metric"])["accuracy"]
+    done = results.cells[results.cells["n"] > 0]
+    for cell in done.to_dict("records"):
+        assert by_metric[cell["first_draw"] if "first_draw" in cell else cell["arm"], cell["metric"]] == pytest.approx(
+            cell["accuracy"]
+        )
+    wanted = {"few": {"metric": "pass@2", "method": "in-context"}}
+    strata = results.table(AccuracyByStratum(name="strata", stratum="carries", arms=wanted))
+    few = done[(done["metric"] == "pass@2") & (done["method"] == "in-context")].iloc[0]
+    share = (strata["accuracy"] * strata["n_items"]).sum() / strata["n_items"].sum()
+    assert share == pytest.approx(few["accuracy"])
+    assert KShot(name="k", where={"metric": "pass@2"}).plot(results).axes

@@ -13,6 +13,8 @@ SOME = (
     "leak rate 0.8, 10 words x 8 points, spread 1",
     "SGR, 3 draws, hard -0.2, spread 0.3",
     "posterior, n = 40, accuracy 0.9",
+    "pass@4 of 30 items, Beta(2, 2)",
+    "paired scores of 30 items, 0.9 of them 0",
 )
 
 

@@ -11,7 +11,6 @@ from offdiag.errors import UserError
 from offdiag.gather import gather
 from offdiag.methods import ZeroShot
 from offdiag.models import ModelSpec
-from offdiag.models.sampling import Sampling
 from offdiag.planning import Plan, make_plan
 from offdiag.runtime import Requests, Runtime
 from offdiag.steps import Judge, load_answers, load_records
@@ -169,6 +168,13 @@ def test_unparsed_samples_are_wrong_have_no_vote_and_are_counted():
     assert (record["n_unparsed"], record["n_tokens"], record["finish"], record["flags"]) == (1, 8, "length", ["odd"])
     assert item_record("mean", answers, grades)["score"] == 0.25
     assert item_record("pass@4", answers, grades)["correct"] is True
-    spoilt = [*grades[:3], Grade(parsed=None, status="ungraded", correct=False)]
-    assert item_record("mean", answers, spoilt)["status"] == "ungraded"
-    assert Sampling().samples == 1
+    lost = Grade(parsed="8", status="ungraded", correct=False, flags=("the judge gave no verdict",))
+    fewer = [*grades[:2], lost, lost]
+    record = item_record("mean", answers, fewer)
+    assert (record["score"], record["status"], record["parsed"], record["n_ungraded"]) == (0.5, "parsed", "7", 2)
+    assert item_record("majority", answers, fewer)["correct"] is True
+    assert item_record("pass@2", answers, fewer)["score"] == 1.0
+    assert item_record("pass@3", answers, fewer)["status"] == "ungraded", "too few are judged"
+    assert item_record("mean", answers, [lost] * 4)["status"] == "ungraded"
+    spoilt = Grade(parsed=None, status="not-finite", correct=False)
+    assert item_record("mean", answers, [*grades[:3], spoilt])["status"] == "not-finite"

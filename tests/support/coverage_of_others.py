@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeAlias
 
 import numpy as np
+from scipy.special import betaln
 from scipy.stats import norm
 
 from offdiag.stats.alignment import alignment
@@ -19,7 +20,9 @@ from offdiag.stats.coordinate_probe import mean_length
 from offdiag.stats.correlation import interval_of_correlation
 from offdiag.stats.gain_ratio import gain_ratio
 from offdiag.stats.intervals import Estimate
+from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.replicated import accuracy
+from offdiag.stats.samples import pass_at_k
 from offdiag.studies.base_addition.analyses.episode_curves import half_bracket
 from support.coverage import Coverage, covered
 
@@ -107,8 +110,31 @@ def of_calibration(draw: Draw, n: int, off: float) -> Found:
     yield calibration(chances, draw.random(n) < chances - off, n_resamples=300).ece, off
 
 
+def of_pass(draw: Draw, n: int, k: int, a: float, b: float, samples: int = 8) -> Found:
+    """pass@k of n items whose chances are Beta(a, b), from eight samples each."""
+    right = draw.binomial(samples, draw.beta(a, b, n))
+    truth = 1 - np.exp(betaln(a, b + k) - betaln(a, b))
+    yield accuracy([[pass_at_k(samples, int(count), k) for count in right]]), float(truth)
+
+
+def of_scores(draw: Draw, n: int, nothing: float, a: float, b: float) -> Found:
+    """Mean score, such as F1, of n items: a share of them is worth nothing, the others' worth is Beta(a, b)."""
+    yield accuracy([_scores(draw, n, nothing, a, b)]), (1 - nothing) * a / (a + b)
+
+
+def of_paired_scores(draw: Draw, n: int, nothing: float, a: float, b: float) -> Found:
+    """Difference of two learners' mean scores, of which each is half of what the items give both alike."""
+    shared, *own = (_scores(draw, n, nothing, a, b) for _ in range(3))
+    yield learner_difference(*([(shared + one) / 2] for one in own)).difference, 0.0
+
+
+def _scores(draw: Draw, n: int, nothing: float, a: float, b: float) -> np.ndarray:
+    return np.where(draw.random(n) < nothing, 0.0, draw.beta(a, b, n))
+
+
 FAR = ("0, 1, 2, 4 … 32", (0, 1, 2, 4, 8, 16, 32))
 CURVES = (("0, 1, 2 … 13", tuple(range(14)), 4.3, 1.0), (*FAR, 18.0, 0.5), (*FAR, 5.0, 2.0))
+BETAS = ((0.5, 0.5), (0.3, 2.0), (2.0, 2.0))  # most items are either easy or hard; most are hard; all are in between
 SETTINGS: dict[str, Callable[[Draw], Found]] = {
     **{
         f"{name} of {n} {kind} points": partial(of_correlation, n=n, kind=kind, ranks=name == "Spearman")
@@ -134,6 +160,11 @@ SETTINGS: dict[str, Callable[[Draw], Found]] = {
        for points in (5, 10) for shared in (0.0, 0.9)},
     **{f"posterior, n = {n}, accuracy {truth:g}": partial(of_posterior, n=n, truth=truth)
        for n in (24, 40, 250) for truth in (0.5, 0.9)},
+    **{f"pass@{k} of {n} items, Beta({a:g}, {b:g})": partial(of_pass, n=n, k=k, a=a, b=b)
+       for n in (30, 100) for k in (1, 4) for a, b in BETAS},
+    **{f"{name} of {n} items, {nothing:g} of them 0": partial(of, n=n, nothing=nothing, a=3, b=2)
+       for name, of in (("scores", of_scores), ("paired scores", of_paired_scores))
+       for n in (30, 100) for nothing in (0.0, 0.6, 0.9)},
     **{f"calibration error {off:g}, n = {n}": partial(of_calibration, n=n, off=off)
        for n in (100, 400) for off in (0.0, 0.1)},
 }  # fmt: skip
@@ -145,11 +176,11 @@ def coverage_of(label: str, replicates: int) -> Coverage:
     return covered(lambda: SETTINGS[label](draw), replicates)
 
 
-def main(replicates: int) -> None:
-    """Print the table of all settings."""
+def main(replicates: int, *words: str) -> None:
+    """Print the table of all settings, or of those that have one of the words in their label."""
     print("\nOther intervals (share that holds the truth, its Monte-Carlo error, mean length x 100)\n")
     found = {}
-    for label in SETTINGS:
+    for label in (label for label in SETTINGS if not words or any(word in label for word in words)):
         one = found[label] = coverage_of(label, replicates)
         share, mark = f"{100 * one.share:5.1f} ± {100 * one.error:.1f}", " " if one.in_aim else "*"
         print(f"{label:<56} {share} [{100 * one.length:6.1f}]{mark}", flush=True)
@@ -159,4 +190,4 @@ def main(replicates: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500, *sys.argv[2:])

@@ -19,12 +19,15 @@ class StudyAnalysis(Identity, ABC):
     """Base of an analysis; its fields are its settings.
 
     Attributes:
+        takes_scores: whether it also takes items that are more than right or wrong (column ``score``); one that counts
+            right answers does not, and is refused where such cells are among its own.
         terminal_columns: the columns that the terminal shows after a run; without any the table is in the report only.
         name: slug of the table's file. caption: what the table says, for the report.
         where: column -> value; only those rows are analysed. See :func:`offdiag.analyses.select`.
         match_on: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
     """
 
+    takes_scores: ClassVar[bool] = False
     terminal_columns: ClassVar[tuple[str, ...]] = ()
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     caption: str = ""

@@ -50,6 +50,7 @@ class Precision(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "precision"
+    takes_scores: ClassVar[bool] = True
     terminal_columns: ClassVar[tuple[str, ...]] = (
         *("learner", "eval", "n_items", "n_seeds", "sd_seeds", "sd_seeds_pooled", "sd_items", "detectable", "gap"),
         *("items_needed", "seeds_needed", "equal_within"),

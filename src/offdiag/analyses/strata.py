@@ -30,6 +30,7 @@ class AccuracyByStratum(StudyAnalysis):
     """
 
     tag: ClassVar[str] = "by-stratum"
+    takes_scores: ClassVar[bool] = True
     stratum: str
     by: str | None = "eval"
     arms: Mapping[str, Where]

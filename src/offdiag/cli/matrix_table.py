@@ -25,7 +25,10 @@ def show_matrix(results: "Results") -> None:
     for block in _blocks(rows, columns, terminal_width()):
         names = ["", "taught", *(columns[i] for i in block)]
         say(*aligned(names, [[*row[:2], *(row[2 + i] for i in block)] for row in rows]), "")
-    say(f"Accuracy in %, with its 95 % interval; {TAUGHT} asked what was taught (the diagonal).")
+    metrics = results.cells["metric"].dropna().unique().tolist() if "metric" in results.cells else []
+    what = metrics[0] if len(metrics) == 1 and results.cells["metric"].notna().all() else "Accuracy"
+    named = " (the metric, where a column names one)" if len(metrics) > 1 else ""
+    say(f"{what} in %{named}, with its 95 % interval; {TAUGHT} asked what was taught (the diagonal).")
     say(*collapsed_cells(results.cells), *(f"! {notice}" for notice in results.notices))
     for remark in remarks_on_cells(results):
         say(f"{remark}.")

@@ -24,6 +24,7 @@ class ByStratum(StudyFigure):
     """
 
     tag: ClassVar[str] = "by-stratum"
+    takes_scores: ClassVar[bool] = True
     stratum: str
     panels: str | None = "eval"
     arms: Mapping[str, Where]

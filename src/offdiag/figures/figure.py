@@ -19,12 +19,14 @@ class StudyFigure(Identity, ABC):
     """Base of a figure of a study; its fields are its settings.
 
     Attributes:
+        takes_scores: as for :class:`offdiag.analyses.StudyAnalysis`.
         name: names the file. caption: what the figure shows and which claim it tests.
         where: column -> value; only those rows are drawn. See :func:`offdiag.analyses.select`.
         match_on: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
     """
 
     tag: ClassVar[str] = "figure"
+    takes_scores: ClassVar[bool] = False
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     caption: str = ""
     where: Mapping[str, str | int | float | bool] = {}

@@ -38,6 +38,7 @@ class KShot(StudyFigure):
     """
 
     tag: ClassVar[str] = "k-shot"
+    takes_scores: ClassVar[bool] = True
     series: str = "eval"
     panels: str | None = None
 

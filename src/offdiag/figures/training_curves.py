@@ -36,6 +36,7 @@ class TrainingCurves(StudyFigure):
     """
 
     tag: ClassVar[str] = "training-curves"
+    takes_scores: ClassVar[bool] = True
     arms: tuple[str, ...] = ()
     panels: str | None = None
 

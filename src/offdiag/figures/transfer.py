@@ -29,6 +29,7 @@ class Transfer(StudyFigure):
     """
 
     tag: ClassVar[str] = "transfer"
+    takes_scores: ClassVar[bool] = True
     panels: str = "train"
     x: str = "eval"
     bars: str | None = "rationale"

@@ -20,6 +20,7 @@ _OPTIONAL = {
     "answering": "generation", "per": "none", "thinking": "template", "template": "", "system": "", "temperature": 0.0,
     "top_p": 1.0, "top_k": 0, "samples": 1, "sampling_seed": 0, "metric": "accuracy", "judge": "",
 }  # fmt: skip
+_SAID = ("temperature", "top_p", "top_k", "samples", "sampling_seed", "metric", "judge", "system")  # where set
 _COLUMN = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike
 _COMMON = ("task", "split", "prompt", *_ALONE)
@@ -116,6 +117,7 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
         cells=tuple(texts),
         common=(
             *((name, values[0]) for name in _COMMON if len(values := _values(rows, name)) == 1),
+            *((name, number(rows[0][name])) for name in _SAID if rows and _shared_and_set(rows, name)),
             *(("domain", part) for part in [", ".join(shared)] if part),
         ),
         remarks=remarks_on(frames),
@@ -158,6 +160,11 @@ def _squares(at: Mapping[tuple[str, str], Sequence[CellText]], frames: Frames) -
 
 def _column(row: Row) -> str:
     return repr([row[name] for name in _COLUMN])
+
+
+def _shared_and_set(rows: Sequence[Row], name: str) -> bool:
+    """Return whether all rows have one value of an option, which is not the usual one."""
+    return not _varies(rows, name) and rows[0][name] != _OPTIONAL[name]
 
 
 def _varies(rows: Sequence[Row], name: str) -> bool:

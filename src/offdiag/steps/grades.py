@@ -103,6 +103,11 @@ def n_unparsed(record: Mapping[str, Any]) -> int:
     return int(record.get("n_unparsed", record["status"] == "unparsed"))
 
 
+def n_ungraded(record: Mapping[str, Any]) -> int:
+    """Return how many answers to an item no grader could judge."""
+    return int(record.get("n_ungraded", record["status"] == "ungraded"))
+
+
 def n_answers(record: Mapping[str, Any]) -> int:
     """Return the number of answers to an item."""
     return len(record.get("samples", (None,)))
