@@ -9,7 +9,9 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
+from offdiag.analyses import StudyAnalysis
 from offdiag.errors import UserError, complaints
+from offdiag.figures import StudyFigure
 from offdiag.identity import Difference, Json, to_json
 from offdiag.models import ModelSource
 from offdiag.models.files_check import check_files
@@ -286,10 +288,24 @@ def _expanded(study: Study[Any], scale: str, params: StudyParams, overrides: Map
         cells[cell] = step
     # After the cells: a value that a parameter lists twice makes cells and figures twice, and should be told as that.
     design.check_names()
-    design.check_scores()
+    _check_scores(design)
     steps = in_order([*cells.values(), *design.measurements])
     params.check_chat(spec for step in steps for spec in step.models())
     return Plan(study, scale, params, design, cells, design.measurements, steps, overrides, data_dir())
+
+
+def _check_scores(design: Design) -> None:
+    """Refuse what counts right answers where it reads cells whose items are more than right or wrong."""
+    scored = [cell for cell in design.cells if not cell.evaluation.right_or_wrong]
+    readers: list[StudyAnalysis | StudyFigure] = [*design.analyses, *design.figures]
+    for reader in (reader for reader in readers if scored and not type(reader).takes_scores):
+        for cell in scored:
+            known = cell.factors()
+            if all(known.get(name, value) == value for name, value in reader.where.items()):
+                raise UserError(
+                    f"{reader.name} counts right answers, and {cell.evaluation.domain} is scored by "
+                    f"{cell.evaluation.metric}: leave one of the two out, or choose other cells with where="
+                )
 
 
 def check_held_out(taught: Examples, asked: Examples) -> None:

@@ -304,25 +304,6 @@ class Design:
             if twice := [name for name, n in Counter(names).items() if n > 1]:
                 raise UserError(f"{kind} {twice[0]!r} comes twice, or is one that all reports have: rename one of them")
 
-    def check_scores(self) -> None:
-        """Check that what counts right answers reads no cell whose items are more than right or wrong.
-
-        Raises:
-            UserError: an analysis or a figure does; the message says how to keep them apart.
-        """
-        scored = [cell for cell in self.cells if not cell.evaluation.right_or_wrong]
-        for reader in (*self.analyses, *self.figures):
-            if type(reader).takes_scores:
-                continue
-            for cell in scored:
-                known = cell.factors()
-                if all(known.get(name, value) == value for name, value in reader.where.items()):
-                    what = cell.evaluation.metric or "the mean of samples"
-                    raise UserError(
-                        f"{reader.name} counts right answers, and {cell.evaluation.domain} is scored by {what}: leave "
-                        "one of the two out, or choose other cells with where="
-                    )
-
     def baseline_of(self, cell: Cell) -> Cell | None:
         """Return the cell that ``cell`` is compared with; None for the baseline itself."""
         if self.baseline is None or cell.arm.method == self.baseline:
