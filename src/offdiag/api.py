@@ -1,12 +1,15 @@
 """The verbs of the command line, in Python: plan, run, load, compare, report, export."""
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from offdiag.engine import Summary, Watcher, run_plan
-from offdiag.errors import UserError
+from offdiag.engine import Caller, RunEvent, Summary, Together, Watcher, run_plan
+from offdiag.errors import UserError, printable
+from offdiag.live import watcher_for
 from offdiag.planning import Plan, make_plan
 from offdiag.provenance import VersionPolicy
 from offdiag.runtime import Runtime
@@ -63,12 +66,35 @@ def run(
     runtime: Runtime | None = None,
     workers: int = 1,
     watcher: Watcher | None = None,
+    progress: bool = True,
+    callback: Callable[[RunEvent], object] | None = None,
     **overrides: Any,
 ) -> Summary:
-    """Run what the store lacks of a study; always a resume. See :func:`offdiag.engine.run_plan`."""
+    """Run what the store lacks of a study; always a resume. See :func:`offdiag.engine.run_plan`.
+
+    Args:
+        study, scale, overrides: as for :func:`plan`. store: as for :func:`open_store`.
+        runtime, workers: how it is run. watcher: hears of every step.
+        progress: shows the progress on standard error: bars on a terminal, elsewhere a line per slow step, and one at
+            least every half minute.
+        callback: is called in this process with each :class:`offdiag.engine.StepStarted`, ``StepProgressed``,
+            ``StepEnded`` and ``RunWaits``. One that raises fails nothing; that is said once.
+    """
     with data_at("" if runtime is None else runtime.data_dir):
         wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
-    return run_plan(wanted, open_store(store), runtime, workers=workers, watcher=watcher)
+    place = open_store(store)
+    survey = wanted.survey(place)
+    pending = [state.step for state in survey if state.needed]
+    watchers = [] if watcher is None else [watcher]
+    with watcher_for(pending, sys.stderr, workers) if progress and pending else nullcontext() as shown:
+        watchers += [] if shown is None else [shown]
+        if callback is not None:
+            watchers.append(Caller(callback, _say if shown is None else shown.say))
+        return run_plan(wanted, place, runtime, workers=workers, watcher=Together(watchers), survey=survey)
+
+
+def _say(line: str) -> None:
+    print(f"offdiag: {printable(line)}", file=sys.stderr)
 
 
 def load(

@@ -60,6 +60,16 @@ def unfit(name: object) -> str | None:
     return None if wrong is None else f"it has {wrong!r}"
 
 
+def printable(text: str) -> str:
+    r"""Return the text with characters that a terminal would obey, or that turn text about, escaped: ``\x1b``."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def complaints(error: "ValidationError") -> str:
     """Return what pydantic found, in one line, for the message of a :class:`UserError`."""
     return "; ".join(_complaint(item) for item in error.errors(include_url=False))

@@ -10,8 +10,8 @@ import pytest
 import offdiag as library
 from offdiag.cli import commands, results_table
 from offdiag.cli.app import COMMANDS
-from offdiag.cli.tables import json_text, printable
-from offdiag.errors import UserError
+from offdiag.cli.tables import json_text
+from offdiag.errors import UserError, printable
 from offdiag.study_files import STUDIES
 from support.cli_types import Finished, Said, cells
 from support.tiny_study import list_again

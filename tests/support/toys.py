@@ -122,6 +122,8 @@ def misbehave(act: str, store: Path) -> None:
             time.sleep(0.3)
         case "slow":
             time.sleep(0.05)
+        case "sleep":
+            time.sleep(1.1)
         case "denied":
             raise PermissionError(errno.EACCES, "Permission denied")
 

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from offdiag.cli.tables import printable
-from offdiag.errors import OffdiagError, UserError, nearest, reworded
+from offdiag.errors import OffdiagError, UserError, nearest, printable, reworded
 
 INTERRUPTED = 130
 # The commands, in the order of the help, each with the first line of its docstring: the file of a command
@@ -24,6 +23,7 @@ COMMANDS = {
     "run": "Run what is not done yet; always a resume.",
     "submit": "Submit workers that run a study together.",
     "cancel": "End the workers that were submitted for a study.",
+    "watch": "Show a run while it runs: what is done, who has what, what failed, how long it takes.",
     "status": "List the steps: the state of each, its folder, and why.",
     "why": "Explain why a step is stale or failed, field by field.",
     "show": "Show a prompt as the model sees it, the loss mask, and records.",

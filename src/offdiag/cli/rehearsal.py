@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from offdiag.cli.tables import printable, say
+from offdiag.cli.tables import say
+from offdiag.errors import printable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

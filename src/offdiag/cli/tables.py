@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from offdiag.errors import printable
 from offdiag.strict_json import dumps
 
 PROSE = 24  # least width of a column of prose
@@ -101,16 +102,6 @@ def json_text(value: Any, indent: int | None = None) -> str:
     """Return JSON with letters of all scripts, but with control characters escaped."""
     text = dumps(value, indent=indent, ensure_ascii=False)
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
-
-
-def printable(text: str) -> str:
-    r"""Return the text with characters that a terminal would obey, or that turn text about, escaped: ``\x1b``."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:

@@ -2,12 +2,13 @@
 
 import errno
 import os
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +22,7 @@ from offdiag.python_files import culprit
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, Weights
 from offdiag.steps.step import FinishedStep
-from offdiag.store import Store
+from offdiag.store import Store, write_json
 from offdiag.store.finished import finished_steps
 from offdiag.tasks.data import data_at
 
@@ -36,6 +37,8 @@ PROOFS = "proofs"
 
 
 NOTES = "noted.partial.json"  # what is known of how the result is made, while it is
+PROGRESS = "progress.json"  # how far a step is, for who watches from elsewhere, while it runs
+PROGRESS_EVERY_S = 5.0  # as often as the lease beats
 
 
 class Ended(StrEnum):
@@ -109,6 +112,28 @@ class ModelSlot:
 
 
 @dataclass
+class ProgressFile:
+    """How far a running step is, written for those who watch the store, no oftener than its lease beats."""
+
+    path: Path
+    _first: int = 0
+    _since: float | None = None
+    _written: float = 0.0
+
+    def tell(self, done: int, total: int) -> None:
+        """Note the progress: units done, all of them, those done at first, and the seconds since then."""
+        now = time.monotonic()
+        if self._since is None:
+            self._first, self._since, self._written = done, now, now
+        if now - self._written >= PROGRESS_EVERY_S:
+            self._written = now
+            seconds = round(now - self._since, 3)
+            said: dict[str, Json] = {"done": done, "total": total, "first": self._first, "seconds": seconds}
+            with suppress(OSError):  # a full disk is told by who writes results
+                write_json(self.path, {**said}, to_disk=False)
+
+
+@dataclass
 class StepWork:
     """The engine's side of :class:`offdiag.steps.Work`: folders, model and progress of a running step."""
 
@@ -117,6 +142,11 @@ class StepWork:
     runtime: Runtime
     slot: ModelSlot
     on_progress: Callable[[int, int], None] = field(default=lambda done, total: None)
+
+    @cached_property
+    def told(self) -> ProgressFile:
+        """The file that says how far the step is."""
+        return ProgressFile(self.place / PROGRESS)
 
     @property
     def folder(self) -> Path:
@@ -158,6 +188,7 @@ class StepWork:
             Drained: this process is to end. LeaseLostError: another one has the step now.
         """
         ensure_held(self.place)
+        self.told.tell(done, total)
         self.on_progress(done, total)
         leave_if_asked()
 
@@ -235,6 +266,7 @@ def _run(step: Step, work: StepWork, store: Store) -> StepResult:
     try:
         with data_at(work.runtime.data_dir), recording(work.place / NOTES) as noted:
             summary = step.run(work)
+        work.told.path.unlink(missing_ok=True)
         store.finish(step, summary, noted)
     except LeaseLostError:
         return StepResult(Ended.BUSY)

@@ -176,16 +176,17 @@ def _run(wanted: "Plan", place: "Store", workers: int, device: "Device", folder:
     from offdiag.api import make_report
     from offdiag.cli.commands.run import say_counts
     from offdiag.cli.matrix_table import show_matrix
-    from offdiag.cli.watch import watcher_for
     from offdiag.engine import run_plan
+    from offdiag.live import saying, watcher_for
 
     survey = wanted.survey(place)
-    pending = sum(state.needed for state in survey)
+    pending = [state.step for state in survey if state.needed]
     summary = None
     if pending:
-        with watcher_for(pending) as watcher:
+        with watcher_for(pending, workers=workers) as watcher:
             summary = run_plan(wanted, place, Runtime(device=device), workers=workers, watcher=watcher, survey=survey)
-    made = make_report(wanted, place, folder or Path("offdiag-report") / "matrix")
+    with saying("writing the report"):
+        made = make_report(wanted, place, folder or Path("offdiag-report") / "matrix")
     say()
     show_matrix(made.results)
     if summary is not None:

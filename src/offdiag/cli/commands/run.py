@@ -12,8 +12,8 @@ from offdiag.runtime import TOKEN_BUDGET, Requests, Runtime, available_cores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from offdiag.cli.watch import Lines
     from offdiag.engine import Summary
+    from offdiag.live import Lines
     from offdiag.planning import Plan, StepState
     from offdiag.steps import Step
     from offdiag.store import Store
@@ -43,14 +43,15 @@ def run(
     when it was told to end or has left the rest to others.
     """
     from offdiag.api import open_store
-    from offdiag.cli.watch import watcher_for
     from offdiag.engine import Share, engine_type, run_plan
+    from offdiag.live import saying, watcher_for
 
     if engine_type(engine, workers).local and workers > available_cores():
         raise UserError(
             f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
         )
-    plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
+    with saying(f"planning {study}"):
+        plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
     runtime = Runtime(
         device=device, token_budget=token_budget, requests=Requests(at_once=at_once, most=requests, timeout=timeout)
     )
@@ -59,15 +60,16 @@ def run(
         raise UserError("--worker is one process among others: leave out --workers, --engine, -x, --lf and --no-wait")
     if not worker and (light or skip_failed):
         raise UserError("--light and --skip-failed are for workers: type --worker, too")
-    survey = plan.survey(place)
-    pending = sum(state.needed for state in survey)
+    with saying(f"looking at {len(plan.steps)} steps in {place.root}"):
+        survey = plan.survey(place)
+    pending = [state.step for state in survey if state.needed]
     if not pending:
         say(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
         say(f"Next: {command('report', plan, place)}")
         return 0
     if worker:
         return _work(plan, place, runtime, survey, light=light, skip_failed=skip_failed)
-    with watcher_for(pending) as watcher:
+    with watcher_for(pending, workers=workers) as watcher:
         summary = run_plan(
             plan, place, runtime, workers=workers, engine=engine, watcher=watcher, fail_fast=fail_fast,
             last_failed=last_failed, share=Share(wait=wait), survey=survey,
@@ -79,15 +81,16 @@ def _work(
     plan: "Plan", store: "Store", runtime: Runtime, survey: "Sequence[StepState]", *, light: bool, skip_failed: bool
 ) -> int:
     """Be a worker; returns the exit code. It prints no results: it is one of many."""
-    from offdiag.cli.watch import Lines
     from offdiag.drain import EXIT_CODE, Drained
     from offdiag.engine.worker import work
     from offdiag.lease import myself
+    from offdiag.live import Lines
 
-    lines = Lines(sum(state.needed for state in survey))
+    lines = Lines([state.step for state in survey if state.needed])
     say(f"worker {myself()}: {plan.study.name} · {plan.scale}")
     try:
-        summary = work(plan, store, runtime, lines, lines.say, survey=survey, light=light, skip_failed=skip_failed)
+        with lines:
+            summary = work(plan, store, runtime, lines, lines.say, survey=survey, light=light, skip_failed=skip_failed)
     except Drained:
         say("told to end: the step at hand is given back, with what is made of it")
         return EXIT_CODE
@@ -110,8 +113,10 @@ def _show(plan: "Plan", store: "Store", keyword: str | None, summary: "Summary",
     """Print the results, the failures and what to type next; returns the exit code."""
     from offdiag.cli.results_table import show_results
     from offdiag.gather import gather
+    from offdiag.live import saying
 
-    results = gather(plan, store)
+    with saying("gathering the results"):
+        results = gather(plan, store)
     say()
     show_results(results, plan.design.analyses if keyword is None else ())
     say_counts(summary, watcher)

@@ -1,5 +1,6 @@
 """``offdiag submit``: let a batch system run a study with many workers on one store."""
 
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,26 +74,28 @@ def submit(
 
 def _follow(plan: "Plan", store: "Store", campaign: "Campaign") -> int:
     """Show the progress until the plan is done or no worker is left; returns the exit code."""
-    from offdiag.store import State
+    from offdiag.live import LiveRun
+    from offdiag.live.text import Log
 
-    said, total = "", sum(state.needed for state in plan.survey(store))
+    run, log = LiveRun(plan, store), Log(_say_now)
     while True:
         started, workers = time.monotonic(), campaign.tasks()
-        survey = plan.survey(store)
-        left = [state for state in survey if state.needed]
-        failed = sum(state.state is State.FAILED for state in left)
+        look = run.look()
+        left = look.planned - look.done
         parts = [f"{number} {name}" for name, number in sorted(workers.items())]
-        line = f"[{total - len(left)}/{total}] workers: {', '.join(parts) or 'none'}"
-        line += f"; {failed} steps failed" if failed else ""
-        if line != said:
-            say(said := line)
+        log.tell(look, f"workers: {', '.join(parts) or 'none'}")
         if not left:
             say(f"Everything is done. Next: {command('report', plan, store)}")
             return 0
         if not workers:
             say(
-                f"No worker is left, and {len(left)} steps are not done: see {campaign.folder} for what they said, and "
+                f"No worker is left, and {left} steps are not done: see {campaign.folder} for what they said, and "
                 f"type {command('status', plan, store)}"
             )
             return 1
-        time.sleep(max(LOOK_S, 10 * (time.monotonic() - started)))
+        time.sleep(max(LOOK_S, min(10 * (time.monotonic() - started), 2 * LOOK_S)))
+
+
+def _say_now(line: str) -> None:
+    say(line)
+    sys.stdout.flush()
