@@ -63,6 +63,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
+@pytest.fixture(scope="session")
+def blocks_of_64(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random model whose widths are multiples of 64, as bitsandbytes wants them on a CPU."""
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "wide", hidden_size=64, intermediate_size=128)
+
+
 @pytest.fixture
 def model_stub(tmp_path: Path) -> Path:
     """A folder that passes for a model as long as nobody loads it; enough for plans and stores."""

@@ -165,15 +165,16 @@ def _ungraded(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -
 
 
 def _flips(plan: Plan, store: Store) -> Iterator[str]:
-    """Yield a line on each model in 16 bits: how many of its answers change with the token budget."""
+    """Yield a line on each model in 16 bits or int8: how many of its answers change with the token budget."""
     specs = dict.fromkeys(step.answers.weights.spec for step in plan.cells.values())
     rates = kept_rates(store.root / FILE)
     for spec in specs:
-        if spec.dtype != "float32":
+        if spec.rounds_coarsely:
             rate = FlipRate.kept(rates, spec)
             how = f"offdiag doctor --model {spec.source} --dtype {spec.dtype}"
+            how += "" if spec.quantization == "none" else f" --quantization {spec.quantization}"
             unknown = f"single answers may change with the batch; to measure it, type: {how}"
-            yield f"{spec.source} computes in {spec.dtype}: " + (f"{rate} ({how})" if rate else unknown)
+            yield f"{spec.source} computes in {spec.numbers}: " + (f"{rate} ({how})" if rate else unknown)
 
 
 def _records(store: Store, step: Grades, states: dict[str, State]) -> list[dict[str, Any]]:

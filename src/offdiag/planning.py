@@ -15,6 +15,7 @@ from offdiag.figures import StudyFigure
 from offdiag.identity import Difference, Json, to_json
 from offdiag.models import ModelSource
 from offdiag.models.files_check import check_files
+from offdiag.models.quantised import check_shrinks
 from offdiag.parameters import override, parameter, placeless, plain, text_of
 from offdiag.provenance import installed, mixture
 from offdiag.runtime import without_collection
@@ -221,6 +222,8 @@ class Plan:
         """
         for origin in models_of(self.steps):
             check_files(origin)
+        for spec in dict.fromkeys(spec for step in self.steps for spec in step.models()):
+            check_shrinks(spec)
         for step in self.steps:
             if isinstance(step, Examples):
                 get_task(step.domain.task).check_available(step.domain, step.split, step.n)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,14 @@ def test_it_is_saved_as_a_study(offdiag, mistake, words):
 def test_mistakes_are_one_line(mistake, words, more, message):
     assert message in mistake(*words, *more)
     assert not Path("store").exists()
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason='bitsandbytes: pip install "offdiag[gpu]"')
+def test_qlora_is_a_method_of_the_matrix(offdiag, words, blocks_of_64):
+    there = words.index("--model") + 1
+    words[there] = f"dir:{blocks_of_64}"
+    words.remove("trips_train.jsonl")
+    said = offdiag(*words, "--methods", "qlora", "--labels", "auto")
+    assert said.code == 0, said
+    taught = [line for line in said.out.split("\n") if "*" in line and "[" in line and "diagonal" not in line]
+    assert [line.split()[0].startswith("qlora") for line in taught] == [True]

@@ -21,11 +21,11 @@ def test_the_parts_of_a_shape() -> None:
 
 
 def test_weights() -> None:
-    assert weight_bytes(SIZE, 2, nf4=False) == 2 * 2330
-    assert weight_bytes(SIZE, 2, nf4=True) == pytest.approx(1680 * 4.127 / 8 + 650 * 2)
-    assert weight_bytes(SIZE, 2, nf4=True, rest=4) == pytest.approx(1680 * 4.127 / 8 + 650 * 4)
-    assert weight_bytes(Size(parameters=1000), 2, nf4=True) == pytest.approx(1000 * 4.127 / 8)
-    assert weight_bytes(Size(), 2, nf4=False) is None
+    assert weight_bytes(SIZE, 2, "none") == 2 * 2330
+    assert weight_bytes(SIZE, 2, "nf4") == pytest.approx(1680 * 4.127 / 8 + 650 * 2)
+    assert weight_bytes(SIZE, 2, "nf4", rest=4) == pytest.approx(1680 * 4.127 / 8 + 650 * 4)
+    assert weight_bytes(Size(parameters=1000), 2, "nf4") == pytest.approx(1000 * 4.127 / 8)
+    assert weight_bytes(Size(), 2, "none") is None
 
 
 def test_answering() -> None:
@@ -64,6 +64,6 @@ def test_what_is_not_known_stays_unknown() -> None:
 
 def test_phi_4_in_four_bits_takes_as_much_as_is_known_of_it() -> None:
     phi = KNOWN["phi-4"]
-    weights = weight_bytes(Size(phi.parameters, phi), 2, nf4=True)
+    weights = weight_bytes(Size(phi.parameters, phi), 2, "nf4")
     assert weights is not None
     assert 8.3 < weights / 2**30 < 8.7

@@ -83,20 +83,17 @@ def test_what_cannot_be_trained_is_one_line():
         FineTuning(n=8, recipe=Recipe(warmup_updates=5)).predictor(BASE, DOMAIN, 0)
 
 
-def test_qlora_without_cuda_fails_with_one_line(tiny_model, tmp_path):
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    plan = tiny_plan(tiny_model, recipe=RECIPE.model_copy(update={"adapter": "qlora"})).select("qlora")
-    store = Store(tmp_path / "store")
-    watcher = tiny_study.Recorder()
-    summary = run_plan(plan, store, RUNTIME, watcher=watcher)
-    assert (summary.failed, summary.blocked) == (1, 2)
-    ((state, message),) = [end for name, end in watcher.ends.items() if name.startswith("training/")]
-    assert state == "failed"
-    assert message.endswith("with nf4 needs a CUDA device, found cpu; use quantization='none'")
-    assert "\n" not in message
+def test_what_is_not_installed_is_missed_before_anything_runs(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("offdiag.models.quantised.find_spec", lambda name: None)
+    monkeypatch.setattr("offdiag.training.recipe.find_spec", lambda name: None)
+    for recipe in ({"adapter": "qlora"}, {"optimizer": "adamw_8bit"}):
+        plan = tiny_plan(tiny_model, recipe=RECIPE.model_copy(update=recipe))
+        plan.check()  # a plan may be made where it is not run
+        watcher = tiny_study.Recorder()
+        with pytest.raises(UserError, match=r"needs bitsandbytes.*pip install \"offdiag\[gpu\]\"") as caught:
+            run_plan(plan, Store(tmp_path / "store"), RUNTIME, watcher=watcher)
+        assert "\n" not in str(caught.value)
+        assert watcher.begun == []
 
 
 def test_full_fine_tuning_answers_with_its_own_weights(tiny_model, tmp_path):

@@ -30,21 +30,21 @@ def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
 def make_tiny_model(folder: Path, seed: int = 0, layers: int = 2, **settings: object) -> Path:
     """Write the model and its tokenizer into ``folder`` (some 40 000 parameters); returns ``folder``."""
     tokenizer = make_tiny_tokenizer()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        initializer_range=0.25,  # wide enough that the likeliest token leads by more than rounding
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-        tie_word_embeddings=False,
-        **settings,
-    )
+    plain = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 2048,
+        "initializer_range": 0.25,  # wide enough that the likeliest token leads by more than rounding
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": None,
+        "tie_word_embeddings": False,
+    }
+    config = LlamaConfig(**{**plain, **settings})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         LlamaForCausalLM(config).save_pretrained(folder)

@@ -165,16 +165,12 @@ def test_full_training_writes_a_model_that_loads(base, tmp_path, dtype):
     assert not [p for p in (tmp_path / "weights").glob("*.json") if str(base) in p.read_text()]
 
 
-def test_four_bits_need_cuda(base, tmp_path):
-    with pytest.raises(UserError, match="needs a CUDA device"):
-        train(base, tmp_path, recipe=RECIPE.model_copy(update={"adapter": "qlora"}))
-
-
 @pytest.mark.parametrize(
     ("recipe", "spec", "message"),
     [
         ({}, {"dtype": "float16"}, "loss scaling"),
-        ({"adapter": "full"}, {"quantization": "nf4"}, "cannot be trained"),
+        ({"adapter": "full"}, {"quantization": "nf4"}, "weights in nf4 cannot be trained"),
+        ({"adapter": "full"}, {"quantization": "int8"}, "weights in int8 cannot be trained"),
     ],
 )
 def test_number_formats_that_train_badly_are_refused(base, tmp_path, recipe, spec, message):
@@ -188,7 +184,7 @@ def test_number_formats_that_train_badly_are_refused(base, tmp_path, recipe, spe
 
 
 def test_an_optimizer_that_is_not_installed_is_refused(base, tmp_path, monkeypatch):
-    monkeypatch.setattr("offdiag.training.settings.find_spec", lambda name: None)
+    monkeypatch.setattr("offdiag.training.recipe.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs bitsandbytes"):
         train(base, tmp_path, recipe=RECIPE.model_copy(update={"optimizer": "adamw_8bit"}))
 

@@ -75,4 +75,4 @@ class Counter:
 
 def operations(size: Size, per_weight: int, tokens: float) -> float | None:
     """Return the floating-point operations for so many tokens; None where the size is not known."""
-    return None if size.parameters is None else per_weight * size.parameters * tokens
+    return None if size.active is None else per_weight * size.active * tokens

@@ -2,13 +2,15 @@
 
 Estimates: the CUDA context (0.5 GiB or so), the allocator's gaps and the logits of generated tokens are left out.
 
-* 4-bit weights take 4.127 bits each: nf4 with double quantisation (Dettmers et al. 2023, QLoRA, section 3). The
-  embedding and the head stay in the model's dtype, in float32 while an adapter learns (as PEFT prepares them).
+* 4-bit weights take 4.127 bits each: nf4 with double quantisation (Dettmers et al. 2023, QLoRA, section 3); int8 takes
+  8, and a number for each row (Dettmers et al. 2022, LLM.int8(), section 3). The embedding and the head stay in the
+  model's dtype, in float32 while an adapter learns (as PEFT prepares them). The experts of a mixture are loaded before
+  they are quantised, so that its weights take all of their dtype for a moment.
 * AdamW holds two float32 numbers per trained weight (8-bit AdamW two bytes), beside the weight and its gradient.
 * Activations take ``34 x hidden`` bytes per token and block in 16 bits, without the attention matrix, which fused
   attention never writes (Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1); twice that in
-  float32. With recomputation (4-bit weights) only each block's input and one block's activations are held. Logits of
-  a micro-batch take 12 bytes per token and word of the vocabulary: the logits, their logarithms and the gradient.
+  float32. With recomputation (quantised weights) only each block's input and one block's activations are held. Logits
+  of a micro-batch take 12 bytes per token and word of the vocabulary: the logits, their logarithms and the gradient.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,11 +18,12 @@ from dataclasses import asdict, dataclass
 from offdiag.cost.sizes import Size
 from offdiag.models import ModelSpec
 from offdiag.models.limits import KEPT_BYTES
+from offdiag.models.spec import Quantization
 from offdiag.training import Recipe
-from offdiag.training.recipe import is_four_bits
+from offdiag.training.recipe import held_in
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-NF4_BITS = 4.127
+BITS: dict[Quantization, float] = {"nf4": 4.127, "int8": 8.0}
 _ACTIVATION_BYTES, _LOGITS_BYTES = 34, 12
 
 
@@ -71,7 +74,7 @@ def answering(
     if size.shape is not None:
         per_token = size.shape.cached_values * BYTES[spec.dtype]
         cache = per_token * (batch_tokens + longest_shared) + min(KEPT_BYTES, per_token * kept_tokens)
-    weights = weight_bytes(size, BYTES[spec.dtype], nf4=spec.quantization == "nf4")
+    weights = weight_bytes(size, BYTES[spec.dtype], spec.quantization)
     return Memory(
         phase="answer",
         model=_label(spec),
@@ -90,7 +93,7 @@ def training(spec: ModelSpec, size: Size, recipe: Recipe, *, batch_tokens: int) 
         recipe: what is trained.
         batch_tokens: tokens of the largest micro-batch.
     """
-    nf4 = is_four_bits(spec, recipe)
+    held = held_in(spec, recipe)
     full = recipe.adapter == "full"
     adapter = adapter_parameters(size, recipe)
     trained = size.parameters if full else adapter
@@ -99,10 +102,10 @@ def training(spec: ModelSpec, size: Size, recipe: Recipe, *, batch_tokens: int) 
     return Memory(
         phase="train",
         model=f"{_label(spec)}, {recipe.adapter}" + ("" if full else f" r{recipe.rank}"),
-        weights=weight_bytes(size, precision, nf4=nf4, rest=4 if nf4 else None),
+        weights=weight_bytes(size, precision, held, rest=None if held == "none" else 4),
         adapter=None if adapter is None else 4 * adapter,
         optimizer=None if trained is None else per_weight * trained,
-        activations=_activations(size, BYTES[spec.dtype], batch_tokens, recompute=nf4),
+        activations=_activations(size, BYTES[spec.dtype], batch_tokens, recompute=held != "none"),
     )
 
 
@@ -113,21 +116,22 @@ def adapter_parameters(size: Size, recipe: Recipe) -> int | None:
     return None if size.shape is None else size.shape.adapter_parameters(recipe.rank, recipe.targets)
 
 
-def weight_bytes(size: Size, precision: int, *, nf4: bool, rest: int | None = None) -> float | None:
+def weight_bytes(size: Size, precision: int, held: Quantization, *, rest: int | None = None) -> float | None:
     """Return the bytes of all weights.
 
     Args:
         size: of the model.
         precision: bytes of a number.
-        nf4: whether the blocks' linear layers are in 4 bits.
+        held: how the blocks' linear layers are quantised.
         rest: bytes of a number outside of those, if not ``precision``.
     """
-    if size.parameters is None:
+    if size.parameters is None or size.linear is None:
         return None
-    if not nf4:
-        return size.parameters * precision
-    linear = size.parameters if size.shape is None else size.shape.linear_parameters
-    return linear * NF4_BITS / 8 + (size.parameters - linear) * (rest or precision)
+    whole = size.parameters * precision
+    if held == "none":
+        return whole
+    quantised = size.linear * BITS[held] / 8 + (size.parameters - size.linear) * (rest or precision)
+    return max(quantised, whole) if size.shape is not None and size.shape.experts > 1 else quantised
 
 
 def _activations(size: Size, precision: int, tokens: int, *, recompute: bool) -> float | None:
@@ -139,4 +143,4 @@ def _activations(size: Size, precision: int, tokens: int, *, recompute: bool) ->
 
 
 def _label(spec: ModelSpec) -> str:
-    return f"{spec.short_name} ({'nf4, ' if spec.quantization == 'nf4' else ''}{spec.dtype})"
+    return f"{spec.short_name} ({spec.numbers})"

@@ -4,10 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+# The projections that every expert of a mixture has of its own.
+_EXPERTS = ("gate_proj", "up_proj", "down_proj")
+
 
 @dataclass(frozen=True)
 class Shape:
-    """A decoder of the Llama family: gated MLP, grouped queries, no biases.
+    """A decoder of the Llama family: gated MLP or a mixture of some, grouped queries, no biases.
 
     Attributes:
         layers: blocks. hidden: width of the residual stream. mlp: width inside the MLP.
@@ -15,6 +18,7 @@ class Shape:
         chat: tokens that the chat template puts before and after the user's words; the default is that of a plain
             ChatML exchange.
         context: the most tokens that it reads; None where that is not known.
+        experts: MLPs of a block. at_once: those that a token passes.
     """
 
     layers: int
@@ -27,10 +31,12 @@ class Shape:
     tied: bool
     chat: tuple[int, int] = (3, 5)
     context: int | None = None
+    experts: int = 1
+    at_once: int = 1
 
     @property
     def projections(self) -> dict[str, tuple[int, int]]:
-        """Inputs and outputs of a block's linear layers, each projection on its own."""
+        """Inputs and outputs of a block's linear layers, each projection on its own, of one expert."""
         queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
         return {
             "q_proj": (self.hidden, queries),
@@ -44,8 +50,17 @@ class Shape:
 
     @property
     def linear_parameters(self) -> int:
-        """Weights of the blocks' linear layers: what is quantised to 4 bits."""
-        return self.layers * sum(inputs * outputs for inputs, outputs in self.projections.values())
+        """Weights of the blocks' linear layers, all experts among them: what is quantised."""
+        return self._linear(self.experts)
+
+    @property
+    def active_share(self) -> float:
+        """The share of the weights that a token passes: below 1 in a mixture of experts."""
+        return 1 - (self._linear(self.experts) - self._linear(self.at_once)) / self.parameters
+
+    def _linear(self, experts: int) -> int:
+        sizes = {name: inputs * outputs for name, (inputs, outputs) in self.projections.items()}
+        return self.layers * sum(size * (experts if name in _EXPERTS else 1) for name, size in sizes.items())
 
     @property
     def embedding_parameters(self) -> int:
@@ -67,6 +82,8 @@ class Shape:
         """Weights of LoRA's two factors on the targets: ``rank x (inputs + outputs)`` each (Hu et al. 2021, sec. 4.1).
 
         ``targets`` are names of projections, or ``"all-linear"``. On phi-4 rank 16 on all of them gives 65 536 000.
+        The experts of a mixture are no linear layers, and get none.
         """
-        chosen = [shape for name, shape in self.projections.items() if targets == "all-linear" or name in targets]
+        layers = {name: shape for name, shape in self.projections.items() if self.experts == 1 or name not in _EXPERTS}
+        chosen = [shape for name, shape in layers.items() if targets == "all-linear" or name in targets]
         return self.layers * rank * sum(inputs + outputs for inputs, outputs in chosen)

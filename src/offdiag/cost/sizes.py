@@ -3,12 +3,15 @@
 import json
 import re
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from offdiag.cost.shape import Shape
+from offdiag.errors import UserError
 from offdiag.models import ModelSpec
-from offdiag.models.config_file import context_length
+from offdiag.models.config_file import context_length, experts
+from offdiag.models.weight_files import weight_shapes
 from offdiag.steps import Weights
 from offdiag.steps.cost import Counted
 
@@ -40,6 +43,8 @@ KNOWN: dict[str, Shape] = {
     "qwen2.5-32b": Shape(64, 5120, 27_648, 40, 8, 128, 152_064, False, context=131_072),
     "gemma-2-2b": Shape(26, 2304, 9216, 8, 4, 256, 256_000, True, context=8192),
     "gemma-2-9b": Shape(42, 3584, 14_336, 16, 8, 256, 256_000, True, context=8192),
+    "mixtral-8x7b-v0.1": Shape(32, 4096, 14_336, 32, 8, 128, 32_000, False, context=32_768, experts=8, at_once=2),
+    "mixtral-8x22b-v0.1": Shape(56, 6144, 16_384, 48, 8, 128, 32_768, False, context=65_536, experts=8, at_once=2),
     "mistral-7b-v0.3": Shape(32, 4096, 14_336, 32, 8, 128, 32_768, False, context=32_768),
 }
 
@@ -66,17 +71,35 @@ class Size:
         return self.limit if self.shape is None else self.shape.context
 
     @property
+    def active(self) -> float | None:
+        """The weights that a token passes; None where the size is not known."""
+        if self.parameters is None or self.shape is None:
+            return self.parameters
+        return self.parameters * self.shape.active_share
+
+    @property
+    def linear(self) -> int | None:
+        """The weights that are quantised where a model is: all but embeddings, head and norms."""
+        if self.parameters is None or self.shape is None:
+            return self.parameters
+        return self.parameters - (self.shape.parameters - self.shape.linear_parameters)
+
+    @property
     def chat(self) -> tuple[int, int]:
         """Tokens of the chat template before and after the user's words."""
         return Shape.chat if self.shape is None else self.shape.chat
 
 
 def size_of(spec: ModelSpec) -> Size:
-    """Return a model's size: from its ``config.json``, the table of known models, or the number in its name."""
+    """Return a model's size: from its ``config.json``, the table of known models, or the number in its name.
+
+    Mixtures of experts differ in more than a shape tells; the weights of one that is here are counted in its files.
+    """
     config = _read(spec.origin.config())
     shape = _from_config(config) or KNOWN.get(_plain_name(spec.origin.short_name))
     if shape is not None:
-        return Size(shape.parameters, shape)
+        counted = _in_files(spec) if shape.experts > 1 else None
+        return Size(counted or shape.parameters, shape)
     return Size(_from_name(spec.origin.short_name), limit=context_length(config))
 
 
@@ -140,20 +163,38 @@ def _read(path: Path | None) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
+def _in_files(spec: ModelSpec) -> int | None:
+    """Return the number of weights in the files of a model; None where they are not here, or of another format."""
+    try:
+        shapes = weight_shapes(spec.origin.folder(), spec.source) if spec.origin.is_here() else None
+    except UserError:  # told by the check of the files
+        return None
+    return None if shapes is None else sum(map(prod, shapes.values()))
+
+
 def _from_config(config: dict[str, Any]) -> Shape | None:
     """Return the shape in a configuration of the Llama family; None for any other configuration."""
     try:
         heads = int(config["num_attention_heads"])
+        number, at_once = experts(config)
+        shared = _first_int(config, "n_shared_experts", "num_shared_experts")
         return Shape(
             layers=int(config["num_hidden_layers"]),
             hidden=int(config["hidden_size"]),
-            mlp=int(config["intermediate_size"]),
+            mlp=int((number > 1 and config.get("moe_intermediate_size")) or config["intermediate_size"]),
             heads=heads,
             kv_heads=int(config.get("num_key_value_heads") or heads),
             head_dim=int(config.get("head_dim") or config["hidden_size"] // heads),
             vocab=int(config["vocab_size"]),
             tied=bool(config.get("tie_word_embeddings", False)),
             context=context_length(config),
+            experts=number + (shared if number > 1 else 0),
+            at_once=at_once + (shared if number > 1 else 0),
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _first_int(config: dict[str, Any], *names: str) -> int:
+    """Return the first number that a configuration gives under one of the names; 0 if it gives none."""
+    return next((int(config[name]) for name in names if isinstance(config.get(name), int)), 0)

@@ -12,7 +12,7 @@ from offdiag.steps import Step, Weights
 from offdiag.steps.cost import CostLine
 from offdiag.tasks import Example
 from offdiag.training import Recipe
-from offdiag.training.recipe import is_four_bits
+from offdiag.training.recipe import on_quantised
 
 SHORTER = "choose shorter examples or a model with a longer context"
 
@@ -57,7 +57,7 @@ class TrainingCost(Counter):
 
     def train_operations(self, start: Weights, recipe: Recipe) -> int:
         """Return the operations per weight and token of a forward and a backward pass (see ``cost.estimate``)."""
-        return 6 if recipe.adapter == "full" or is_four_bits(start.spec, recipe) else 4
+        return 6 if recipe.adapter == "full" or on_quantised(start.spec, recipe) else 4
 
     def hold_training(self, start: Weights, recipe: Recipe, longest: int) -> None:
         """Count the memory of a training whose longest row has so many tokens."""

@@ -79,7 +79,7 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
         return [Finding("model", False, str(error), "")]
     seconds = time.monotonic() - started
     return [
-        Finding("model", True, f"{spec.source}, {spec.dtype}: loaded and asked three times in {seconds:.0f} s"),
+        Finding("model", True, f"{spec.source}, {spec.numbers}: loaded and asked three times in {seconds:.0f} s"),
         _path(verdict),
         compare("batch invariance", "one by one", spec, together, alone),
         compare("cache parity", "without sharing", spec, together, plain)
@@ -114,8 +114,8 @@ def _flip_rate(model: "LM", spec: ModelSpec, runtime: Runtime, store: Store) -> 
 
 
 def _judged(spec: ModelSpec, rate: FlipRate) -> Finding:
-    if spec.dtype != "float32":
-        return Finding("flips", None, f"in {spec.dtype} {rate}", "the token budget is part of the model's identity")
+    if spec.rounds_coarsely:
+        return Finding("flips", None, f"in {spec.numbers} {rate}", "the token budget is part of the model's identity")
     flipped = rate.completions + rate.choices > 0
     return Finding("flips", not flipped, str(rate), "expected 0 in float32; please report it" if flipped else "")
 
@@ -146,13 +146,14 @@ def _ask(model: "LM") -> Replies:
 def compare(name: str, how: str, spec: ModelSpec, ours: Replies, theirs: Replies) -> Finding:
     """Return the number of changed completions and the largest difference of a log-probability.
 
-    A 16-bit format rounds so coarsely that a flip between near ties is no fault; it is reported and not judged.
+    What rounds coarsely flips between near ties: that is no fault, and it is reported and not judged.
     """
     flips = sum(a != b for a, b in zip(ours.ids, theirs.ids, strict=True))
     gap = max(abs(a - b) for a, b in zip(ours.logprobs, theirs.logprobs, strict=True))
     detail = f"{flips} of {len(PROMPTS)} completions differ {how}, max |Δ log-prob| {gap:.1e}"
-    if not gap <= TOLERANCE[spec.dtype] or (flips and spec.dtype == "float32"):
-        return Finding(name, False, detail, f"expected 0 and at most {TOLERANCE[spec.dtype]:g}; please report it")
+    most = TOLERANCE["bfloat16" if spec.quantization == "int8" else spec.dtype]
+    if not gap <= most or (flips and not spec.rounds_coarsely):
+        return Finding(name, False, detail, f"expected 0 and at most {most:g}; please report it")
     if flips:
-        return Finding(name, None, detail, f"{spec.dtype} rounds; use dtype float32 where single answers matter")
+        return Finding(name, None, detail, f"{spec.numbers} rounds; use dtype float32 where single answers matter")
     return Finding(name, True, detail)

@@ -128,6 +128,8 @@ def prepare(
         return prepare(plan.again(), store, runtime, last_failed=last_failed)
     for origin in origins:
         check_files(origin)
+    for state in needed:
+        state.step.require()
     _try_servers([state.step for state in needed], runtime)
     return plan, needed
 

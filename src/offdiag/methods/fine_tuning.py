@@ -21,6 +21,7 @@ from offdiag.steps.label_noise import noise_stream, with_label_noise
 from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 from offdiag.training import Recipe
+from offdiag.training.recipe import check_optimizer
 
 
 class FineTuned(Trained):
@@ -104,6 +105,10 @@ class FineTuned(Trained):
         self.start.check_template(self.chat)
         if self.recipe.objective == "choices":
             check_choices(self.examples)
+
+    def require(self) -> None:
+        super().require()
+        check_optimizer(self.recipe)
 
     def cost(self, probe: CostProbe) -> CostLine:
         items, domain = probe.sample(self.examples), self.examples.domain

@@ -14,7 +14,8 @@ from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task, graded
 from offdiag.tasks.content import graded_identity
 from offdiag.training import Recipe, Reinforcement
-from offdiag.training.reinforcement import POLICY_RECIPE, Judge, RLTask, Verdict, check_recipe
+from offdiag.training.recipe import check_optimizer
+from offdiag.training.reinforcement import POLICY_RECIPE, Judge, RLTask, Verdict, check_recipe, check_trl
 
 FEWER_TOKENS = "use a smaller max_new_tokens or a model with a longer context"
 
@@ -77,6 +78,11 @@ class PolicyOptimised(Trained):
             raise UserError(
                 f"{self.name} rewards right answers, and {metric} is not right or wrong: give another grader"
             )
+
+    def require(self) -> None:
+        super().require()
+        check_trl()
+        check_optimizer(self.recipe)
 
     def cost(self, probe: CostProbe) -> CostLine:
         """Count the sampling of completions, their reading by reference and old policy, and the training on them."""

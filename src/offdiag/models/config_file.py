@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from offdiag.errors import UserError
 
 # The text model of a model that also sees or hears lies in one of these parts of its configuration.
 _TEXT_PARTS: Final = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")
+_MIXTURE_PART: Final = "ffn_config"  # of DBRX
 
 # Spellings of the most tokens that a model reads, the plainest first. GPT-2's own is n_positions; n_ctx beside it is
 # older and no limit of its embedding.
@@ -24,6 +25,9 @@ _CONTEXT: Final = (
     "n_ctx",
 )
 _VOCABULARY: Final = ("vocab_size", "n_vocab", "padded_vocab_size")
+
+_EXPERTS: Final = ("num_local_experts", "n_routed_experts", "num_experts", "moe_num_experts")
+_AT_ONCE: Final = ("num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk", "moe_top_k")
 
 LFS_POINTER: Final = b"version https://git-lfs"
 
@@ -80,6 +84,25 @@ def context_length(config: Mapping[str, Any]) -> int | None:
 def vocabulary(config: Mapping[str, Any]) -> int | None:
     """Return the number of rows of a model's embedding; None where its configuration does not say."""
     return _first(config, _VOCABULARY)
+
+
+class Experts(NamedTuple):
+    """The experts in a block of a mixture, and how many of them a token passes; one and one for any other model."""
+
+    number: int = 1
+    at_once: int = 1
+
+
+def experts(config: Mapping[str, Any]) -> Experts:
+    """Return the experts that a model's configuration speaks of.
+
+    >>> experts({"num_local_experts": 8, "num_experts_per_tok": 2})
+    Experts(number=8, at_once=2)
+    """
+    inner = config.get(_MIXTURE_PART)
+    known = {**config, **inner} if isinstance(inner, Mapping) else config
+    number = _first(known, _EXPERTS) or 1
+    return Experts(number, min(number, _first(known, _AT_ONCE) or 1))
 
 
 def text_configs(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -34,6 +34,7 @@ from offdiag.models.inference.verdicts import KeptVerdicts
 from offdiag.models.inference.wide_head import widen_head
 from offdiag.models.limits import STATES_BYTES
 from offdiag.models.loading import load_model, load_tokenizer
+from offdiag.models.quantised import arithmetic
 from offdiag.models.sampling import Draws, samples_of
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
@@ -81,7 +82,7 @@ class LM:
         with entered(model, self.verdict.path):  # a proof has done so already, a verdict has not
             self._vocabulary = int(model.config.get_text_config().vocab_size)
         self._budget = token_budget
-        self._memory = MemoryLimit(token_budget, model.dtype)
+        self._memory = MemoryLimit(token_budget, arithmetic(model))
         self._adapter = AdapterSlot(model)
         self._batches = AskedBatches(model, self.verdict.path, self._adapter)
         self.blocks = self._batches.blocks

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
-    BitsAndBytesConfig,
     GgufConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -24,6 +22,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models.chat import set_chat
 from offdiag.models.hub import first_line
+from offdiag.models.quantised import complete_nf4, quantisation
 from offdiag.models.spec import Dtype, ModelSpec
 from offdiag.models.wheels import wheel_gguf, wheel_version
 from offdiag.provenance import note
@@ -109,18 +108,20 @@ def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTr
         runtime: the device.
 
     Raises:
-        UserError: there is no such model, the hub cannot be reached, or 4 bits are not possible here.
+        UserError: there is no such model, the hub cannot be reached, or it cannot be quantised here.
     """
     device = device_of(runtime)
     options: dict[str, Any] = {"dtype": DTYPES[spec.dtype], "device_map": {"": device}}
-    if spec.quantization == "nf4":
-        options["quantization_config"] = _nf4(spec, device)
+    if (how := quantisation(spec)) is not None:
+        options["quantization_config"] = how
     with _quiet_report():
         found = _load(
             AutoModelForCausalLM, spec, location, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
     model: PreTrainedModel = found[0]
     _check_weights(spec, model, found[1])
+    if spec.quantization == "nf4":
+        complete_nf4(model)
     model.eval()  # type: ignore[no-untyped-call]
     note(model=spec.source, **facts_of(model))
     return model
@@ -220,19 +221,6 @@ def _load(auto: Any, spec: ModelSpec, location: str | Path, **options: Any) -> A
         return auto.from_pretrained(folder, trust_remote_code=False, **options)
     except Exception as error:  # files of others: whatever is wrong with them ends here, in one line
         raise UserError(f"model {spec.source} cannot be loaded: {first_line(error)}; {spec.origin.remedy()}") from error
-
-
-def _nf4(spec: ModelSpec, device: torch.device) -> BitsAndBytesConfig:
-    if device.type != "cuda":
-        raise UserError(f"model {spec.source} with nf4 needs a CUDA device, found {device}; use quantization='none'")
-    if find_spec("bitsandbytes") is None:
-        raise UserError(f'model {spec.source} with nf4 needs bitsandbytes; type: pip install "offdiag[gpu]"')
-    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=DTYPES[spec.dtype],
-    )
 
 
 def _sha256(path: Path) -> str:

@@ -11,6 +11,7 @@ from offdiag.models.source import ModelSource, source_of
 from offdiag.runtime import TOKEN_BUDGET, Runtime
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
+Quantization: TypeAlias = Literal["none", "nf4", "int8"]
 
 
 class ModelSpec(Identity):
@@ -22,9 +23,9 @@ class ModelSpec(Identity):
             over a network (:mod:`offdiag.models.server.source`). Packages add sources of their own, see
             :class:`offdiag.models.source.ModelSource`.
         dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers.
-        quantization: ``"nf4"`` loads linear layers in 4 bits (bitsandbytes; needs a CUDA device).
-        token_budget: most padded tokens in one batch of a model in 16 bits. There a batch's rounding moves answers, so
-            what fills the batches is part of the identity; in float32 it is not, and the runtime says it.
+        quantization: ``"nf4"`` loads linear layers in 4 bits, ``"int8"`` in 8 (bitsandbytes; slow without CUDA).
+        token_budget: most padded tokens in one batch of a model in 16 bits or int8. There a batch's rounding moves
+            answers, so what fills the batches is part of the identity; in float32 it is not, and the runtime says it.
         chat: settings of its chat template, for all that it is asked and taught; an evaluation or a method that has
             settings of its own has those.
     """
@@ -33,7 +34,7 @@ class ModelSpec(Identity):
     added: ClassVar[frozenset[str]] = frozenset({"token_budget", "chat"})
     source: str
     dtype: Dtype = "float32"
-    quantization: Literal["none", "nf4"] = "none"
+    quantization: Quantization = "none"
     token_budget: int = Field(default=TOKEN_BUDGET, ge=1)
     chat: ChatSettings = AS_THE_TEMPLATE
 
@@ -51,10 +52,10 @@ class ModelSpec(Identity):
 
     @model_validator(mode="after")
     def _budget_is_of_16_bits(self) -> Self:
-        if self.dtype == "float32" and self.token_budget != TOKEN_BUDGET:
+        if not self.rounds_coarsely and self.token_budget != TOKEN_BUDGET:
             raise UserError(
-                f"model {self.source}: token_budget={self.token_budget} is for bfloat16 and float16, whose answers "
-                "move with it; for float32 type --token-budget after offdiag run"
+                f"model {self.source}: token_budget={self.token_budget} is for bfloat16, float16 and int8, whose "
+                "answers move with it; for float32 type --token-budget after offdiag run"
             )
         return self
 
@@ -73,8 +74,18 @@ class ModelSpec(Identity):
         return self
 
     def batch_budget(self, runtime: Runtime) -> int:
-        """Return the most padded tokens of a batch: the model's own in 16 bits, the runtime's in float32."""
-        return runtime.token_budget if self.dtype == "float32" else self.token_budget
+        """Return the most padded tokens of a batch: the model's own if it rounds coarsely, else the runtime's."""
+        return self.token_budget if self.rounds_coarsely else runtime.token_budget
+
+    @property
+    def rounds_coarsely(self) -> bool:
+        """Whether rounding moves single answers with the batch: in 16 bits, and where int8 rounds what layers read."""
+        return self.dtype != "float32" or self.quantization == "int8"
+
+    @property
+    def numbers(self) -> str:
+        """The number format in words, such as ``bfloat16`` or ``nf4, bfloat16``."""
+        return self.dtype if self.quantization == "none" else f"{self.quantization}, {self.dtype}"
 
     @property
     def origin(self) -> ModelSource:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
 
 from offdiag.identity import Identity, Json, kept
 from offdiag.models.earlier_paths import asking_of
+from offdiag.models.quantised import check_installed
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.tasks.content import own_code
@@ -109,6 +110,15 @@ class Step(Identity, ABC):
             UserError: the step would fail, or its result would be wrong.
         """
         return
+
+    def require(self) -> None:
+        """Check that this machine has what the step needs beside its models, such as a library; runs call it first.
+
+        Raises:
+            UserError: something is missing.
+        """
+        for spec in self.models():
+            check_installed(spec)
 
     def trial(self) -> "tuple[ModelSpec, TrialQuestion] | None":
         """Return a model behind a server, and a question such as the step will ask it; None without a server."""

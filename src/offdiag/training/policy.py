@@ -13,7 +13,6 @@ A training that was killed continues at its last complete checkpoint when it is 
 of an uninterrupted one.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,9 +30,10 @@ from offdiag.runtime import Runtime
 from offdiag.training.checkpoints import finish, is_finished, write_summary
 from offdiag.training.history import History, Progress, Row
 from offdiag.training.process import process_untouched, train_to_end
-from offdiag.training.reinforcement import RLTask, check_recipe
+from offdiag.training.recipe import check_optimizer
+from offdiag.training.reinforcement import RLTask, check_recipe, check_trl
 from offdiag.training.rounds import Sampler, prompt_order
-from offdiag.training.settings import check_optimizer, trainer_settings
+from offdiag.training.settings import trainer_settings
 from offdiag.training.trainable import (
     check_numbers,
     load_trainable,
@@ -176,16 +176,6 @@ def optimise_policy(
         },
     )
     return finish(folder)
-
-
-def check_trl() -> None:
-    """Refuse to go on without trl, which holds the objective.
-
-    Raises:
-        UserError: trl is not installed.
-    """
-    if find_spec("trl") is None:
-        raise UserError('policy optimisation needs trl, which is not installed; type: pip install "offdiag[rl]"')
 
 
 def longest_text(tokenizer: PreTrainedTokenizerBase, rl_task: RLTask, context: int | None) -> int:

@@ -1,12 +1,13 @@
 """Recipes of fine-tuning: adapter, optimiser, schedule, objective; nothing here loads torch."""
 
+from importlib.util import find_spec
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
-from offdiag.models.spec import ModelSpec
+from offdiag.models.spec import ModelSpec, Quantization
 from offdiag.training.snapshots import SnapshotUpdates
 
 Adapter: TypeAlias = Literal["full", "lora", "qlora"]
@@ -21,7 +22,8 @@ class Recipe(Identity):
     """Recipe of a fine-tuning. The defaults are LoRA (Hu et al. 2021) on all projections of a Llama-like block.
 
     Attributes:
-        adapter: ``full`` trains all weights, ``lora`` an adapter, ``qlora`` an adapter on weights in 4 bits (CUDA).
+        adapter: ``full`` trains all weights, ``lora`` an adapter, ``qlora`` an adapter on weights in 4 bits
+            (or 8, with a model whose ``quantization`` is ``int8``).
         rank: columns of the adapter's two factors.
         alpha: the adapter's output is scaled by ``alpha / rank``.
         dropout: share of the adapter's inputs that are zeroed, in [0, 1).
@@ -102,6 +104,20 @@ class Recipe(Identity):
         return epochs * n_examples + updates * self.batch_size
 
 
-def is_four_bits(spec: ModelSpec, recipe: Recipe) -> bool:
-    """Say whether frozen weights are held in 4 bits while an adapter learns, and activations are recomputed."""
-    return recipe.adapter == "qlora" or spec.quantization == "nf4"
+def held_in(spec: ModelSpec, recipe: Recipe) -> Quantization:
+    """Return how the frozen weights are quantised while an adapter learns: QLoRA holds them in NF4 unless told."""
+    return "nf4" if recipe.adapter == "qlora" and spec.quantization == "none" else spec.quantization
+
+
+def on_quantised(spec: ModelSpec, recipe: Recipe) -> bool:
+    """Say whether an adapter learns on quantised weights, where activations are recomputed."""
+    return held_in(spec, recipe) != "none"
+
+
+def check_optimizer(recipe: Recipe) -> None:
+    """Refuse, with a UserError, an optimiser whose library is missing."""
+    if recipe.optimizer == "adamw_8bit" and find_spec("bitsandbytes") is None:
+        raise UserError(
+            "training: optimizer 'adamw_8bit' needs bitsandbytes, which is not installed; "
+            "type: pip install \"offdiag[gpu]\", or use optimizer='adamw'"
+        )

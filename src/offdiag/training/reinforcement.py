@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from pydantic import Field
@@ -112,3 +113,13 @@ def check_recipe(recipe: Recipe) -> None:
             f"policy optimisation compares probabilities of one model at two times: found dropout={recipe.dropout}, "
             "expected dropout=0"
         )
+
+
+def check_trl() -> None:
+    """Refuse to go on without trl, which holds the objective.
+
+    Raises:
+        UserError: trl is not installed.
+    """
+    if find_spec("trl") is None:
+        raise UserError('policy optimisation needs trl, which is not installed; type: pip install "offdiag[rl]"')

@@ -1,19 +1,17 @@
 """Translate a recipe and a runtime into the arguments of transformers' Trainer."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainingArguments
 
-from offdiag.errors import UserError
 from offdiag.models.loading import device_of
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.seeds import derive
 from offdiag.training.checkpoints import KEPT
-from offdiag.training.recipe import Optimizer, Recipe, Schedule, is_four_bits
+from offdiag.training.recipe import Optimizer, Recipe, Schedule, on_quantised
 from offdiag.training.trainable import Trainable
 
 SCHEDULES: dict[Schedule, str] = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
@@ -80,18 +78,9 @@ def on_one_device(settings: TrainingArguments) -> TrainingArguments:
     return settings
 
 
-def check_optimizer(recipe: Recipe) -> None:
-    """Refuse, with a UserError, an optimiser whose library is missing."""
-    if recipe.optimizer == "adamw_8bit" and find_spec("bitsandbytes") is None:
-        raise UserError(
-            "training: optimizer 'adamw_8bit' needs bitsandbytes, which is not installed; "
-            "type: pip install \"offdiag[gpu]\", or use optimizer='adamw'"
-        )
-
-
 def needs_recompute(trainable: Trainable, spec: ModelSpec, recipe: Recipe, device: torch.device) -> bool:
-    """Say whether activations would crowd a CUDA device: 4-bit weights, or weights above a quarter of its memory."""
-    if device.type != "cuda":
-        return False
+    """Say whether activations are computed twice, and not kept: on quantised weights, or where they crowd a GPU."""
+    if on_quantised(spec, recipe) or device.type != "cuda":
+        return on_quantised(spec, recipe)
     weights = sum(weight.nbytes for weight in trainable.parameters())
-    return is_four_bits(spec, recipe) or 4 * weights > torch.cuda.get_device_properties(device).total_memory
+    return 4 * weights > torch.cuda.get_device_properties(device).total_memory

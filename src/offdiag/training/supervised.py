@@ -34,8 +34,8 @@ from offdiag.training.checkpoints import finish, is_finished, write_summary
 from offdiag.training.choosing import ChoiceTrainer, items_of, longest_of
 from offdiag.training.history import History, Progress, Snapshots, totals
 from offdiag.training.process import process_untouched, train_to_end
-from offdiag.training.recipe import Recipe
-from offdiag.training.settings import check_optimizer, on_one_device, trainer_settings
+from offdiag.training.recipe import Recipe, check_optimizer
+from offdiag.training.settings import on_one_device, trainer_settings
 from offdiag.training.strategies import Strategy
 from offdiag.training.trainable import (
     Trainable,

@@ -19,7 +19,7 @@ from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
 from offdiag.seeds import derive
 from offdiag.training.dropout import without_dropout
-from offdiag.training.recipe import Recipe, is_four_bits
+from offdiag.training.recipe import Recipe, held_in, on_quantised
 from offdiag.training.targets import linear_layers, names_head, refuse_unnamed
 
 Trainable: TypeAlias = Union[PreTrainedModel, PeftModel]
@@ -29,12 +29,14 @@ def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
     """Refuse combinations of number formats that would train badly without a word.
 
     Raises:
-        UserError: 16-bit floats, full training of 4-bit weights, or dropout without an adapter.
+        UserError: 16-bit floats, full training of quantised weights, or dropout without an adapter.
     """
     if spec.dtype == "float16":
         raise UserError(f"training {spec.source} in float16 would need loss scaling; use dtype='bfloat16' or 'float32'")
-    if is_four_bits(spec, recipe) and recipe.adapter == "full":
-        raise UserError(f"training {spec.source}: weights in nf4 cannot be trained; use adapter='qlora'")
+    if on_quantised(spec, recipe) and recipe.adapter == "full":
+        raise UserError(
+            f"training {spec.source}: weights in {spec.quantization} cannot be trained; use adapter='qlora'"
+        )
     if recipe.dropout and recipe.adapter == "full":
         raise UserError(
             f"training {spec.source}: dropout={recipe.dropout:g} is that of an adapter's inputs, and adapter='full' "
@@ -60,7 +62,7 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
     """
     loaded = spec.model_copy(
         update={
-            "quantization": "nf4" if is_four_bits(spec, recipe) else "none",
+            "quantization": held_in(spec, recipe),
             "dtype": "float32" if recipe.adapter == "full" else spec.dtype,
         }
     )
@@ -68,7 +70,7 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
     without_dropout(model)
     if recipe.adapter == "full":
         return model
-    if is_four_bits(spec, recipe):
+    if on_quantised(spec, recipe):
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
     if recipe.targets != "all-linear":
         refuse_unnamed(spec.source, linear_layers(model), [t for t in recipe.targets if not names_head(model, t)])

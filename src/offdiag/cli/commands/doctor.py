@@ -19,6 +19,9 @@ def doctor(
     dtype: Annotated[
         str, typer.Option(metavar="DTYPE", help="Number format of the model: float32, bfloat16 or float16.")
     ] = "float32",
+    quantization: Annotated[
+        str, typer.Option(metavar="NAME", help="How its weights are quantised: none, nf4 or int8.")
+    ] = "none",
     store: StoreFolder = None,
     device: DeviceName = "auto",
     as_json: AsJson = False,
@@ -34,7 +37,7 @@ def doctor(
 
     runtime, place = Runtime(device=device), open_store(store)
     limit_threads(runtime)
-    findings = examine(runtime, _spec(model, dtype), place)
+    findings = examine(runtime, _spec(model, dtype, quantization), place)
     wrong = sum(finding.ok is False for finding in findings)
     if as_json:
         show_json([finding.to_json() for finding in findings])
@@ -45,13 +48,15 @@ def doctor(
     return int(wrong > 0)
 
 
-def _spec(model: str | None, dtype: str) -> "ModelSpec | None":
+def _spec(model: str | None, dtype: str, quantization: str) -> "ModelSpec | None":
     from offdiag.doctor.examine import EMBEDDED
     from offdiag.models import ModelSpec
-    from offdiag.models.spec import Dtype
+    from offdiag.models.spec import Dtype, Quantization
 
     if dtype not in get_args(Dtype):
         raise UserError(f"--dtype {dtype}: expected one of {', '.join(get_args(Dtype))}")
-    if model is None and dtype == "float32":
+    if quantization not in get_args(Quantization):
+        raise UserError(f"--quantization {quantization}: expected one of {', '.join(get_args(Quantization))}")
+    if model is None and (dtype, quantization) == ("float32", "none"):
         return None
-    return ModelSpec.model_validate({"source": model or EMBEDDED.source, "dtype": dtype})
+    return ModelSpec.model_validate({"source": model or EMBEDDED.source, "dtype": dtype, "quantization": quantization})

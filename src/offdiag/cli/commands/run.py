@@ -102,10 +102,10 @@ def _check_budget(plan: "Plan", runtime: Runtime) -> None:
     """Refuse a token budget that some model of a plan would not heed."""
     if runtime.token_budget == TOKEN_BUDGET:
         return
-    for spec in dict.fromkeys(spec for step in plan.steps for spec in step.models() if spec.dtype != "float32"):
+    for spec in dict.fromkeys(spec for step in plan.steps for spec in step.models() if spec.rounds_coarsely):
         raise UserError(
-            f"--token-budget is for float32, and {spec.source} is in {spec.dtype}, where the budget moves answers and "
-            f"belongs to the model: leave it out, or type --set model.token_budget={runtime.token_budget}"
+            f"--token-budget is for float32, and {spec.source} is in {spec.numbers}, where the budget moves answers "
+            f"and belongs to the model: leave it out, or type --set model.token_budget={runtime.token_budget}"
         )
 
 

@@ -16,7 +16,8 @@ class MemoryLimit:
 
     Args:
         budget: padded tokens (rows x columns) of a batch as it is planned.
-        dtype: of the model. In 16 bits other batches may give other answers, so there a batch is run whole or not.
+        dtype: as coarse as the model rounds. In 16 bits other batches may give other answers, so there a batch is run
+            whole or not.
     """
 
     def __init__(self, budget: int, dtype: torch.dtype) -> None:
@@ -41,7 +42,7 @@ class MemoryLimit:
                 if len(piece) == 1:
                     raise UserError(
                         f"one prompt of {max(sizes)} tokens with its answer does not fit this device's memory: "
-                        "use a smaller model, bfloat16 or nf4"
+                        "use a smaller model, bfloat16, int8 or nf4"
                     ) from None
                 if self._dtype != torch.float32:
                     raise UserError(

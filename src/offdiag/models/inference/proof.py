@@ -32,6 +32,7 @@ from offdiag.models.inference.paths import InferencePath, company, prefilled
 from offdiag.models.inference.prefix_cache import BlockCache, Prefix, prefill
 from offdiag.models.inference.scoring import Question, score_rows
 from offdiag.models.inference.support import reach
+from offdiag.models.quantised import arithmetic
 
 # Tokens that all texts begin with, of each text those of its own, and of its ending. The last text is as long as
 # another one: it is asked on the paths where only such texts share a batch.
@@ -205,7 +206,7 @@ def _tried(
     try:
         with entered(model, path):
             gaps = _asked(model, path, texts, expected).gaps(expected)
-            if (unequal := gaps.unequal(model.dtype)) is not None:
+            if (unequal := gaps.unequal(arithmetic(model))) is not None:
                 raise _UnequalError(unequal)
     except torch.cuda.OutOfMemoryError:
         raise
