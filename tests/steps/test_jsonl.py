@@ -57,6 +57,30 @@ def test_bytes_that_never_reached_the_disk_end_the_file(tmp_path):
     assert path.stat().st_size == size
 
 
+def test_a_line_whose_content_was_changed_ends_the_file(tmp_path):
+    path = tmp_path / "changed.jsonl"
+    records = [{"index": i, "completion": f"the answer is {i}7"} for i in range(4)]
+    append_jsonl(path, records)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for at in range(len(lines)):
+        for place in range(len(lines[at]) - 1):  # every bit that leaves a line a line
+            flipped = bytearray(lines[at])
+            flipped[place] ^= 1
+            if at > 0 and flipped[place] != ord("\n"):
+                path.write_bytes(b"".join([*lines[:at], bytes(flipped), *lines[at + 1 :]]))
+                assert recover_jsonl(path, repair=False) == records[:at], (at, place)
+    path.write_bytes(lines[0].replace(b"is 07", b"is 97") + b"".join(lines[1:]))
+    assert recover_jsonl(path) == []
+    assert path.stat().st_size == 0
+
+
+def test_a_file_of_an_earlier_version_goes_on_with_checksums(tmp_path):
+    path = tmp_path / "older.jsonl"
+    write_jsonl(path, RECORDS[:2])
+    append_jsonl(path, [{}, *RECORDS[2:]])
+    assert recover_jsonl(path) == [*RECORDS[:2], {}, *RECORDS[2:]]
+
+
 def test_nothing_is_recovered_from_nothing(tmp_path):
     assert recover_jsonl(tmp_path / "no.jsonl") == []
 

@@ -1,6 +1,12 @@
-"""JSON lines that survive a killed process, and records that are made and kept in chunks."""
+"""JSON lines that survive a killed process, and records that are made and kept in chunks.
+
+A file that is still appended to has no manifest yet: there each line ends with a checksum of its own, so that one
+whose content changed is told from one that was written. Lines of earlier versions have none and are taken as they are.
+"""
 
 import os
+import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,7 @@ from offdiag.lease import ensure_held
 from offdiag.strict_json import dumps, loads
 
 CHUNK = 64  # records between two writes
+_CHECKSUM = re.compile(rb'(?:, )?"@crc32": "([0-9a-f]{8})"\}\n$')
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -40,35 +47,38 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Write all records under a temporary name and move the file into place."""
+def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]], *, checked: bool = False) -> None:
+    """Write all records under a temporary name and move the file into place; ``checked`` is to be appended to."""
     ensure_held(path)
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8") as file:
-        file.writelines(_line(record) for record in records)
+        file.writelines((_checked if checked else _line)(record) for record in records)
     ensure_held(path)  # many records take their time
     os.replace(part, path)
 
 
 def append_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Append records and hand them to the operating system, so that they outlive a killed process."""
+    """Append records with checksums and hand them to the operating system, so that they outlive a killed process."""
     ensure_held(path)
     with path.open("a", encoding="utf-8") as file:
-        file.write("".join(_line(record) for record in records))
+        file.write("".join(_checked(record) for record in records))
 
 
 def recover_jsonl(path: Path, *, repair: bool = True) -> list[dict[str, Any]]:
-    """Return the whole records of a file that is still appended to; ``repair`` cuts off a torn last line on disk."""
+    """Return the whole records of a file that is still appended to, up to the first that is torn or was changed.
+
+    ``repair`` cuts off the rest on disk.
+    """
     if not path.is_file():
         return []
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
     records: list[dict[str, Any]] = []
+    checked = False
     for line in whole.splitlines(keepends=True):
-        try:
-            record = loads(line)
-        except ValueError:
-            record = None
+        found = _CHECKSUM.search(line)
+        record = None if checked and found is None else _recovered(line, found)
+        checked = found is not None  # after the first line that has a checksum all have one
         if not isinstance(record, dict):
             whole = whole[: sum(len(kept) for kept in whole.splitlines(keepends=True)[: len(records)])]
             break
@@ -97,7 +107,7 @@ def in_chunks(
     size = size or CHUNK
     kept = recover_jsonl(partial)
     records: list[Mapping[str, Any]] = list(kept[: len(kept) // size * size])
-    write_jsonl(partial, records)
+    write_jsonl(partial, records, checked=True)
     for start in range(len(records), n, size):
         on_progress(start, n)
         new = list(make(range(start, min(start + size, n))))
@@ -109,3 +119,22 @@ def in_chunks(
 def _line(record: Mapping[str, Any]) -> str:
     # ASCII escapes keep line separators such as U+2028 in a completion from breaking a line in two
     return dumps(record, ensure_ascii=True) + "\n"
+
+
+def _checked(record: Mapping[str, Any]) -> str:
+    body = _line(record)[:-2]  # without the brace that closes it
+    checksum = f'"@crc32": "{zlib.crc32(body.encode("ascii")):08x}"}}\n'
+    return f"{body}, {checksum}" if record else body + checksum
+
+
+def _recovered(line: bytes, found: re.Match[bytes] | None) -> Any:
+    """Return the record of a line without the checksum found in it; None where it is torn or was changed."""
+    if found is not None:
+        body = line[: found.start()]
+        if f"{zlib.crc32(body):08x}" != found[1].decode("ascii"):
+            return None
+        line = body + b"}"
+    try:
+        return loads(line)
+    except ValueError:
+        return None
