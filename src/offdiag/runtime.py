@@ -5,11 +5,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeAlias
 
 TOKEN_BUDGET = 16_384  # the usual one
+DEVICES = Path("/dev")
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -27,6 +29,17 @@ def default_threads() -> int:
         if said.isdigit() and int(said) > 0:
             return min(int(said), most or int(said))
     return available_cores()
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Return the names of the CUDA devices that this process may use, as ``CUDA_VISIBLE_DEVICES`` has them.
+
+    Torch is not asked, which would load it. What stands behind a name that is no device does not count, as in CUDA.
+    """
+    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if said is None:
+        return tuple(map(str, range(sum(path.name[6:].isdigit() for path in DEVICES.glob("nvidia*")))))
+    return tuple(takewhile(lambda name: name not in ("", "-1"), (name.strip() for name in said.split(","))))
 
 
 def available_memory() -> int | None:
@@ -105,6 +118,7 @@ class Runtime:
         token_budget: most padded tokens (prompt and completion, rows x columns) in one batch of a float32 model; one
             in 16 bits has its own, see :class:`offdiag.models.ModelSpec`.
         threads: CPU threads of this process; workers x threads never exceed the cores.
+        gpus: CUDA devices of each worker process, on which its model lies.
         data_dir: where data lie that are not built in, see :mod:`offdiag.tasks.data`; if empty, where the plan or
             ``OFFDIAG_DATA`` says.
         requests: how models behind servers are asked.
@@ -114,6 +128,7 @@ class Runtime:
     device: Device = "auto"
     token_budget: int = TOKEN_BUDGET
     threads: int = field(default_factory=default_threads)
+    gpus: int = 1
     data_dir: str = ""
     requests: Requests = field(default_factory=Requests)
     study_files: tuple[Path, ...] = ()

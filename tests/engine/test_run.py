@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from offdiag.engine import Share, Summary, run_plan
-from offdiag.errors import StoreError
-from offdiag.runtime import Runtime, available_cores
+from offdiag.engine.pool import Pool
+from offdiag.errors import StoreError, UserError
+from offdiag.runtime import Runtime, available_cores, visible_gpus
 from offdiag.store import State, Store
 from support.tiny_study import Recorder
 from support.toys import Toy, text_of, toy_plan
@@ -306,3 +307,37 @@ def test_a_survey_that_was_just_made_is_not_made_again(store, monkeypatch):
     survey = plan.survey(store)
     monkeypatch.setattr(type(plan), "survey", lambda plan, store: pytest.fail("the store was looked at again"))
     assert run_plan(plan, store, survey=survey) == Summary(2, 2, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "gpus", "expected"),
+    [
+        ("GPU-aa, MIG-bb ,7", 1, [{"GPU-aa"}, {"MIG-bb"}]),
+        ("0,1,2,3", 2, [{"0", "1"}, {"2", "3"}]),
+        ("3,-1,4", 1, [{"3"}, {"3"}]),  # CUDA sees no more than the first
+    ],
+)
+def test_each_worker_sees_gpus_of_its_own(store, monkeypatch, said, gpus, expected):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+    toys = [Toy(label=f"g{i}", act="meet") for i in range(2)]
+    assert run_plan(toy_plan(*toys), store, Runtime(threads=1, gpus=gpus), workers=2).complete
+    seen = [set(store.summary(toy)["gpus"].split(",")) for toy in toys]
+    assert sorted(seen, key=min) == sorted(expected, key=min)
+
+
+def test_without_gpus_nothing_is_said_of_them(store, monkeypatch):
+    for device, said in (("auto", ""), ("cpu", "0,1")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+        toy = Toy(label=f"on {device}")
+        assert run_plan(toy_plan(toy), store, Runtime(threads=1, device=device), workers=2).complete
+        assert store.summary(toy)["gpus"] == said
+
+
+def test_gpus_are_counted_where_nobody_names_them(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("offdiag.runtime.DEVICES", tmp_path)
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "null"):
+        (tmp_path / name).touch()
+    assert visible_gpus() == ("0", "1")
+    with pytest.raises(UserError, match="--gpus 3: this process sees 2 GPUs"):
+        Pool(Runtime(threads=1, gpus=3), 2)

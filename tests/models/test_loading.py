@@ -9,7 +9,7 @@ import torch
 
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec, wheel_version
-from offdiag.models.loading import convert_wheel, load_model, load_tokenizer
+from offdiag.models.loading import convert_wheel, load_model, load_tokenizer, placement
 from offdiag.models.wheels import wheel_gguf
 from offdiag.runtime import Runtime
 
@@ -72,6 +72,26 @@ def test_an_unreachable_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_device_that_is_not_there_is_refused(tiny: Path) -> None:
     with pytest.raises(UserError, match="sees no CUDA device"):
         load_model(ModelSpec(source=f"dir:{tiny}"), tiny, Runtime(device="cuda"))
+
+
+def test_a_model_that_one_gpu_does_not_hold_lies_on_all(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, cuda = ModelSpec(source=f"dir:{tiny}"), torch.device("cuda")
+    held = sum(weight.nbytes for weight in load_model(spec, tiny, CPU).parameters())
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    for share, dtype, quantization, expected in (
+        (1.3, "float32", "none", {"": cuda}),
+        (1.2, "float32", "none", "auto"),
+        (1.2, "bfloat16", "none", {"": cuda}),
+        (0.5, "float32", "nf4", {"": cuda}),
+        (0.5, "float32", "int8", "auto"),
+    ):
+        monkeypatch.setattr("torch.cuda.mem_get_info", lambda device, s=share: (round(s * held), 10**12))
+        asked = ModelSpec(source=f"dir:{tiny}", dtype=dtype, quantization=quantization)
+        assert placement(asked, tiny, cuda) == expected
+    assert placement(spec, tiny, torch.device("cpu")) == {"": torch.device("cpu")}
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (1, 10**12))
+    assert placement(spec, tiny, cuda) == {"": cuda}
 
 
 def test_wheels_are_found_by_their_metadata(tmp_path: Path) -> None:

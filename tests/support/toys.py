@@ -53,7 +53,7 @@ class Toy(Grades):
             misbehave(self.act, work.folder.parents[1])
         text = "".join((work.output(step) / "text").read_text() for step in self.needs)
         (work.folder / "text").write_text(f"{text}{self.label} ")
-        return {"pid": os.getpid(), "threads": work.runtime.threads}
+        return {"pid": os.getpid(), "threads": work.runtime.threads, "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
 
 
 class ToyAnswers(Generations):
@@ -120,6 +120,9 @@ def misbehave(act: str, store: Path) -> None:
             while not list(store.glob("*/*/error.txt")):
                 time.sleep(0.01)
             time.sleep(0.3)
+        case "meet":  # until two are at work side by side
+            while len(list(store.glob("cells/*/cell.json"))) < 2:
+                time.sleep(0.01)
         case "slow":
             time.sleep(0.05)
         case "sleep":

@@ -1,13 +1,15 @@
 """Engine ``pool``: runs steps in worker processes, each with one model at a time.
 
 A worker that is to change its model is replaced by a new process: that frees the memory of a GPU for sure. A worker
-that dies takes only its step with it.
+that dies takes only its step with it. Each sees GPUs of its own, by ``CUDA_VISIBLE_DEVICES``.
 """
 
 import multiprocessing as mp
 import os
 import sys
 import threading
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -23,7 +25,7 @@ from offdiag.engine.scheduler import Scheduler
 from offdiag.errors import OffdiagError, StoreError, UserError
 from offdiag.identity import Json
 from offdiag.lease import held
-from offdiag.runtime import Runtime, available_cores
+from offdiag.runtime import Runtime, available_cores, visible_gpus
 from offdiag.steps import Step
 from offdiag.store import Store
 from offdiag.study_files import load_study
@@ -34,10 +36,11 @@ DEEPEST = 20_000  # calls inside each other while a step is sent: some 40 for ea
 
 @dataclass
 class Worker:
-    """A worker process: our end of its pipe, its current step, and the model group that it has loaded."""
+    """A worker process: our end of its pipe, its GPUs, its current step, and the model group that it has loaded."""
 
     process: BaseProcess
     pipe: Connection
+    gpus: tuple[str, ...] = ()
     step: Step | None = None
     group: str | None = None
 
@@ -50,6 +53,9 @@ class Pool(Engine):
             raise UserError("a budget of requests is kept by one process: leave --workers and --engine out")
         threads = max(1, min(runtime.threads, available_cores() // workers))
         super().__init__(replace(runtime, threads=threads), workers)
+        self._gpus = visible_gpus() if runtime.device in ("auto", "cuda") else ()
+        if self._gpus and runtime.gpus > len(self._gpus):
+            raise UserError(f"--gpus {runtime.gpus}: this process sees {len(self._gpus)} GPUs; type up to that")
 
     def run(
         self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool
@@ -78,6 +84,11 @@ class Pool(Engine):
             for worker in workers:
                 _dismiss(worker)
 
+    def _free_gpus(self, workers: Sequence[Worker]) -> tuple[str, ...]:
+        """Return the GPUs of a new worker: those that fewest workers have; none where there are none."""
+        taken = Counter(gpu for worker in workers for gpu in worker.gpus)
+        return tuple(sorted(self._gpus, key=lambda gpu: taken[gpu])[: self.runtime.gpus])
+
     def _feed(
         self,
         workers: list[Worker],
@@ -103,7 +114,7 @@ class Pool(Engine):
                 _dismiss(worker)
                 worker = None
             if worker is None:
-                worker = _hire(store.root, self.runtime)
+                worker = _hire(store.root, self.runtime, self._free_gpus(workers))
                 workers.append(worker)
             worker.step, worker.group = step, step.group or worker.group
             watcher.started(step)
@@ -112,13 +123,13 @@ class Pool(Engine):
                 worker.pipe.send((step, origin))
 
 
-def _hire(root: Path, runtime: Runtime) -> Worker:
+def _hire(root: Path, runtime: Runtime, gpus: tuple[str, ...]) -> Worker:
     context = mp.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, root, runtime), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, root, runtime, gpus), daemon=True)
     process.start()
     theirs.close()
-    return Worker(process, ours)
+    return Worker(process, ours, gpus)
 
 
 def _dismiss(worker: Worker) -> None:
@@ -157,10 +168,12 @@ def _receive(worker: Worker, scheduler: Scheduler, store: Store, watcher: Watche
     return True
 
 
-def _serve(pipe: Connection, root: Path, runtime: Runtime) -> None:
+def _serve(pipe: Connection, root: Path, runtime: Runtime, gpus: tuple[str, ...]) -> None:
     """Serve as a worker: run one step after the other until the pipe closes."""
     import signal
 
+    if gpus:  # before anything asks CUDA for its devices
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     limit_threads(runtime)

@@ -87,12 +87,12 @@ class Fit:
 
 
 def room(runtime: Runtime) -> int | None:
-    """Return the bytes of the device's memory; None where they are not known. Loads torch."""
+    """Return the bytes of memory of the device, or of all visible GPUs; None where they are not known. Loads torch."""
     import torch
 
     from offdiag.models.loading import device_of
 
     device = device_of(runtime)
     if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
+        return sum(torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count()))
     return available_memory()

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from offdiag.identity import Json
 from offdiag.models.chat import set_chat
 from offdiag.models.hub import first_line
 from offdiag.models.quantised import complete_nf4, quantisation
-from offdiag.models.spec import Dtype, ModelSpec
+from offdiag.models.spec import Dtype, ModelSpec, Quantization
+from offdiag.models.weight_files import weight_shapes
 from offdiag.models.wheels import wheel_gguf, wheel_version
 from offdiag.provenance import note
 from offdiag.runtime import Runtime
@@ -36,6 +38,11 @@ DTYPES: dict[Dtype, torch.dtype] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+
+# Of what weights take in their dtype (16 bits), what they take when they are quantised, embeddings and head included.
+_SHARE_HELD: dict[Quantization, float] = {"none": 1.0, "int8": 0.6, "nf4": 0.35}
+# Share of a GPU's free memory that weights may take if a batch is to fit beside them.
+_ROOM = 0.8
 
 # Words in the names of weights that read pictures or sounds.
 _OTHER_SENSES = ("vision", "visual", "image", "audio", "multi_modal", "mm_projector")
@@ -111,7 +118,7 @@ def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTr
         UserError: there is no such model, the hub cannot be reached, or it cannot be quantised here.
     """
     device = device_of(runtime)
-    options: dict[str, Any] = {"dtype": DTYPES[spec.dtype], "device_map": {"": device}}
+    options: dict[str, Any] = {"dtype": DTYPES[spec.dtype], "device_map": placement(spec, location, device)}
     if (how := quantisation(spec)) is not None:
         options["quantization_config"] = how
     with _quiet_report():
@@ -125,6 +132,17 @@ def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTr
     model.eval()  # type: ignore[no-untyped-call]
     note(model=spec.source, **facts_of(model))
     return model
+
+
+def placement(spec: ModelSpec, location: str | Path, device: torch.device) -> str | dict[str, torch.device]:
+    """Return where the layers go: to the device, or over all visible GPUs where the weights do not fit on the first."""
+    if device.type != "cuda" or torch.cuda.device_count() < 2:
+        return {"": device}
+    folder = spec.origin.folder() if str(location) == spec.location else Path(location)
+    shapes = weight_shapes(folder, spec.source) or {}
+    needed = sum(map(prod, shapes.values())) * DTYPES[spec.dtype].itemsize * _SHARE_HELD[spec.quantization]
+    free, _ = torch.cuda.mem_get_info(0)
+    return {"": device} if needed < _ROOM * free else "auto"
 
 
 def facts_of(model: PreTrainedModel) -> dict[str, Json]:

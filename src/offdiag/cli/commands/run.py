@@ -24,6 +24,7 @@ def run(
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
     engine: Annotated[str | None, typer.Option(metavar="NAME", help="Such as inline or pool [by workers].")] = None,
     device: DeviceName = "auto",
+    gpus: Annotated[int, typer.Option(min=1, metavar="N", help="GPUs of each of several workers.")] = 1,
     token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Padded tokens a batch, in float32.")] = 16_384,
     at_once: Annotated[int, typer.Option(min=1, metavar="N", help="Requests to a server at the same time.")] = 8,
     requests: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most requests to servers.")] = None,
@@ -53,8 +54,9 @@ def run(
     with saying(f"planning {study}"):
         plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
     runtime = Runtime(
-        device=device, token_budget=token_budget, requests=Requests(at_once=at_once, most=requests, timeout=timeout)
-    )
+        device=device, gpus=gpus, token_budget=token_budget,
+        requests=Requests(at_once=at_once, most=requests, timeout=timeout),
+    )  # fmt: skip
     _check_budget(plan, runtime)
     if worker and (workers > 1 or engine is not None or fail_fast or last_failed or not wait):
         raise UserError("--worker is one process among others: leave out --workers, --engine, -x, --lf and --no-wait")
