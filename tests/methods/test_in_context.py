@@ -1,5 +1,6 @@
 import pytest
 
+from offdiag.conversation import Spoken, after_system, turns_of, with_system, written
 from offdiag.engine.execute import ModelSlot, StepWork, execute_step
 from offdiag.errors import UserError
 from offdiag.methods import InContext, ZeroShot
@@ -147,3 +148,27 @@ def test_more_demonstrations_than_there_are_is_one_line(work, kind):
         for step in answers.inputs:
             step.sample()
         prompts_of(work, InContext(k=50, rationale=True, demonstrations=kind), train=tiny)
+
+
+def test_demonstrations_are_turns_after_the_system_and_before_the_question(work):
+    few, more = (prompts_of(work, InContext(k=k, rationale=True, turns=True)) for k in (1, 2))
+    told = turns_of(more[0])
+    taught = TASK.examples(DOMAIN, "train", 2, 0)
+    asked = [TASK.prompt(DOMAIN, example, "step-by-step") for example in taught]
+    said = [TASK.response(DOMAIN, example, rationale=True) for example in taught]
+    assert told == [
+        *(Spoken(role, text) for pair in zip(asked, said, strict=True)
+          for role, text in zip(("user", "assistant"), pair, strict=True)),
+        Spoken("user", queries()[0]),
+    ]  # fmt: skip
+    assert turns_of(few[0])[:2] == told[:2], "the prompt for k begins that for k + 1"
+    arm = Arm(model=HUB, method=InContext(k=1, rationale=True, turns=True), train=DOMAIN)
+    evaluation = Evaluation(domain=DOMAIN, n=N, style="step-by-step", system="Be terse.")
+    answers = Cell(arm=arm, evaluation=evaluation).step().answers
+    (first, *_) = answers.prompts(work, answers.examples.sample())
+    assert [turn.role for turn in turns_of(first)] == ["system", "user", "assistant", "user"]
+    assert turns_of(first)[0].text == "Be terse."
+    own = written([Spoken("system", "Mine."), Spoken("user", "Why?")])
+    assert [t.role for t in turns_of(after_system(own, told[:2]))] == ["system", "user", "assistant", "user"]
+    with pytest.raises(UserError, match="system turn of its own"):
+        with_system(own, "Be terse.")

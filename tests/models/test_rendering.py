@@ -15,6 +15,7 @@ from offdiag.models.source import source_of
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Evaluation
 from support.chat_formats import FORMATS, Format, tokenizer_of, turns
+from support.tiny import make_tiny_tokenizer
 
 NEW = {"rendering": 2}
 # By the beginning of the format's name: was an opened reply another one, were choices, was what is taught?
@@ -109,3 +110,40 @@ def test_a_plan_refuses_what_cannot_be_rendered(tmp_path):
     Cell(arm=Arm(model=model, method=ZeroShot()), evaluation=asked).step().answers.check()
     with pytest.raises(UserError, match="no thinking to switch on"):
         Cell(arm=Arm(model=model, method=ZeroShot()), evaluation=on).step().answers.check()
+
+
+MERGING = (  # as Gemma's: the system turn is the beginning of the user's
+    "{% set s = messages[0].content ~ ' ' if messages[0].role == 'system' else '' %}"
+    "{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>{{ s if loop.first else '' }}{{ m.content }}<|end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+LOSING = (
+    "{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+RAISING = "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}" + LOSING
+
+
+@pytest.mark.parametrize(
+    ("template", "roles", "says"),
+    [
+        (MERGING, ("system", "user", "assistant", "user"), None),
+        (LOSING, ("user", "assistant", "user"), None),
+        (LOSING, ("system", "user"), "changes the system turn"),
+        (RAISING, ("system", "user"), "no system here"),
+        (RAISING, ("user",), None),
+        (None, ("system", "user"), None),
+        (None, ("user", "assistant", "user"), "has no chat template, so demonstrations cannot be turns"),
+    ],
+)
+def test_turns_that_a_template_cannot_word_are_refused(tmp_path, template, roles, says):
+    tokenizer = make_tiny_tokenizer()
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    origin = ModelSpec(source=f"dir:{tmp_path}").origin
+    if says is None:
+        check_template(origin, roles=roles)
+        return
+    with pytest.raises(UserError, match=says):
+        check_template(origin, roles=roles)

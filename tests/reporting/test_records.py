@@ -45,3 +45,26 @@ def test_packing_is_deterministic_and_shared_prefixes_cost_little():
     assert pack(records, []) == pack(records, [])
     assert base64.b64decode(pack(records, []))[4:8] == bytes(4)  # gzip's time stamp
     assert len(pack(records, [])) < 0.05 * sum(len(record["prompt"]) for record in records)
+
+
+def test_samples_and_a_judge_are_shown_below_each_other_with_their_verdicts():
+    sample = {"completion": "It is 7.", "parsed": "7", "status": "parsed", "correct": True}
+    lost = {"completion": "Hm.", "parsed": "Hm.", "status": "ungraded", "correct": False}
+    record = {
+        "status": "parsed",
+        "correct": None,
+        "score": 0.5,
+        "samples": [sample, lost],
+        "verdict": ["Yes.", "Who knows?"],
+        "completion": "It is 7.",
+        "prompt": "\x1esystem\x1fBe terse.\x1euser\x1f3+4?",
+    }
+    (shown,) = unpack(pack([record], []))
+    assert (shown["verdict"], shown["label"]) == ("scored", "score 0.50")
+    assert shown["completion"] == (
+        "— sample 1: right, 7 —\nIt is 7.\n— the judge —\nYes.\n\n"
+        "— sample 2: ungraded —\nHm.\n— the judge —\nWho knows?"
+    )
+    assert shown["prompt"] == "— system —\nBe terse.\n\n— user —\n3+4?"
+    (failed,) = unpack(pack([{**record, "status": "ungraded"}], []))
+    assert failed["verdict"] == failed["label"] == "ungraded"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from offdiag.conversation import turns_of
 from offdiag.identity import Json
 from offdiag.reporting.wording import known
 
@@ -27,7 +28,7 @@ def pack(records: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> str:
     plain = [
         {"verdict": _verdict(record), "label": verdict_of(record)}
         | {name: _plain(record.get(name)) for name in _FIELDS}
-        | {"completion": spoken(record)}
+        | {"completion": spoken(record), "prompt": turns_shown(str(record.get("prompt", "")))}
         | {"more": {name: _plain(v) for name, v in record.items() if name not in shared | _OTHERWISE}}
         for record in records
     ]
@@ -48,10 +49,17 @@ def spoken(record: Mapping[str, Any]) -> str:
         return f"{own}\n\n— the judge —\n{judged[0]}" if judged else own
     parts = []
     for i, sample in enumerate(samples):
-        parsed = "" if sample["parsed"] is None else f", {sample['parsed']}"
+        known = sample["parsed"] is None or " ".join(sample["completion"].split()).startswith(sample["parsed"])
+        parsed = "" if known else f", {sample['parsed']}"
         said = f"\n— the judge —\n{judged[i]}" if judged else ""
         parts.append(f"— sample {i + 1}: {verdict_of(sample)}{parsed} —\n{sample['completion']}{said}")
     return "\n\n".join(parts)
+
+
+def turns_shown(prompt: str) -> str:
+    """Return a prompt for people: of several turns each below the name of who speaks."""
+    turns = turns_of(prompt)
+    return prompt if len(turns) == 1 else "\n\n".join(f"— {turn.role} —\n{turn.text}" for turn in turns)
 
 
 def packed(value: Any) -> str:
@@ -61,9 +69,9 @@ def packed(value: Any) -> str:
 
 
 def _verdict(record: Mapping[str, Any]) -> str:
-    if record.get("status") == "unparsed":
-        return "unparsed"
-    if record.get("correct") is None:
+    if (status := str(record.get("status", "parsed"))) != "parsed":
+        return status
+    if record.get("correct") is None and record.get("score") is not None:
         return "scored"
     return "right" if record.get("correct") else "wrong"
 

@@ -264,3 +264,22 @@ def test_the_records_are_plain_json(server, tmp_path):
     run(plan, tmp_path)
     line = next(tmp_path.glob("answers/*/answers.jsonl")).read_text().splitlines()[0]
     assert json.loads(line)["n_prompt"] == 7
+
+
+def test_samples_of_a_served_model_have_a_seed_for_each_item_and_sample(server, tmp_path):
+    def build(p: Params) -> Design:
+        how = {"temperature": 0.7, "top_p": 0.9, "samples": 3}
+        asked = Evaluation(domain=DOMAIN, n=N, max_new_tokens=8, system="Be terse.", sampling=how, score="pass@2")
+        return Design(cells=(Cell(arm=Arm(model=p.model, method=ZeroShot()), evaluation=asked),))
+
+    seeds = []
+    for folder, at_once in (("one", 1), ("other", 4)):
+        server.asked.clear()
+        assert run(plan_of(server.source, build), tmp_path / folder, Requests(at_once=at_once)).complete
+        drawn = [body for body in server.asked if "seed" in body]
+        assert {(body["temperature"], body["top_p"], "top_k" in body) for body in drawn} == {(0.7, 0.9, False)}
+        assert {body["messages"][0]["content"] for body in drawn} == {"Be terse."}
+        seeds.append({(body["messages"][-1]["content"], body["seed"]) for body in drawn})
+    assert len(seeds[0]) == 3 * N
+    assert seeds[0] == seeds[1]
+    assert all(0 <= seed < 2**31 for _, seed in seeds[0])
