@@ -18,6 +18,7 @@ from offdiag.store import Store
 from offdiag.study import Study
 from offdiag.study_files import load_study
 from offdiag.tasks.data import data_at
+from offdiag.trackers import with_tracker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,7 @@ def run(
     watcher: Watcher | None = None,
     progress: bool = True,
     callback: Callable[[RunEvent], object] | None = None,
+    track: str | None = None,
     **overrides: Any,
 ) -> Summary:
     """Run what the store lacks of a study; always a resume. See :func:`offdiag.engine.run_plan`.
@@ -79,6 +81,8 @@ def run(
             least every half minute.
         callback: is called in this process with each :class:`offdiag.engine.StepStarted`, ``StepProgressed``,
             ``StepEnded`` and ``RunWaits``. One that raises fails nothing; that is said once.
+        track: the tracker that curves and cells are logged to, such as ``tensorboard``; below ``trackers`` in the
+            store.
     """
     with data_at("" if runtime is None else runtime.data_dir):
         wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
@@ -90,7 +94,9 @@ def run(
         watchers += [] if shown is None else [shown]
         if callback is not None:
             watchers.append(Caller(callback, _say if shown is None else shown.say))
-        return run_plan(wanted, place, runtime, workers=workers, watcher=Together(watchers), survey=survey)
+        say = _say if shown is None else shown.say
+        with with_tracker(track, wanted, place, say, Together(watchers)) as told:
+            return run_plan(wanted, place, runtime, workers=workers, watcher=told, survey=survey)
 
 
 def _say(line: str) -> None:

@@ -18,6 +18,7 @@ from offdiag.steps import MEASUREMENTS
 from offdiag.study import Study
 from offdiag.study_files import STUDIES
 from offdiag.tasks import TASKS
+from offdiag.trackers import TRACKERS
 
 ROOT = Path(__file__).parents[2]
 LISTED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
@@ -35,6 +36,7 @@ REGISTRIES = {
         LINE_FORMATS,
         MODEL_SOURCES,
         ENGINES,
+        TRACKERS,
     )
 }
 

@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from offdiag.drain import Drained
 from offdiag.methods import ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan
-from offdiag.steps import Examples, Generations, Grades, Step, Weights, in_order, load_examples
+from offdiag.steps import Examples, Generations, Grades, Step, Trained, Weights, in_order, load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
@@ -54,6 +55,37 @@ class Toy(Grades):
         text = "".join((work.output(step) / "text").read_text() for step in self.needs)
         (work.folder / "text").write_text(f"{text}{self.label} ")
         return {"pid": os.getpid(), "threads": work.runtime.threads, "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
+
+
+class ToyTraining(Trained):
+    """A training of ``updates`` updates that learns nothing, keeps each update, and may be killed once, after some."""
+
+    tag: ClassVar[str] = "toy-training"
+    label: str
+    updates: int = 6
+    killed_after: int = 0
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.label
+
+    def cost(self, probe):
+        return None
+
+    def run(self, work):
+        history = work.folder / "history.jsonl"
+        kept = recover_jsonl(history)[: max(self.killed_after - 1, 0)]  # the checkpoint is of the update before
+        write_jsonl(history, kept)
+        for update in range(len(kept) + 1, self.updates + 1):
+            time.sleep(self.seconds)
+            row = {"update": update, "loss": 1 / update, "text_loss": None, "seconds": time.monotonic()}
+            append_jsonl(history, [row])
+            if update == self.killed_after and not kept:
+                raise Drained
+            work.progress(update, self.updates)
+        (work.folder / "text").write_text("t")
+        return {"updates": self.updates}
 
 
 class ToyAnswers(Generations):

@@ -63,6 +63,10 @@ Versions: TypeAlias = Annotated[
         "--versions", help="What was made with other versions of torch and the like: take it, or make it anew."
     ),
 ]
+Tracker: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--track", metavar="NAME", help="Log curves and cells to tensorboard, wandb or trackio, offline."),
+]
 Prices: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--price", metavar="[NAME=]IN,OUT", help="Price of a million tokens of a model behind a server."),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from offdiag.cli.options import DeviceName, StoreFolder
+from offdiag.cli.options import DeviceName, StoreFolder, Tracker
 from offdiag.cli.tables import say
 from offdiag.errors import UserError, complaints
 from offdiag.runtime import Device, Runtime
@@ -79,7 +79,7 @@ def matrix(
         Path | None, typer.Option("--to", "-o", metavar="FOLDER", help="Folder of the report [offdiag-report/matrix].")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
-    device: DeviceName = "auto",
+    device: DeviceName = "auto", track: Tracker = None,
 ) -> int:  # fmt: skip
     """Teach and ask your own data, each on each, and write the page.
 
@@ -112,7 +112,7 @@ def matrix(
     if dry_run:
         rehearse(wanted, data, place)
         return 0
-    return _run(wanted, place, workers, device, folder)
+    return _run(wanted, place, workers, device, folder, track)
 
 
 def _set(given: Mapping[str, Any]) -> dict[str, object]:
@@ -172,19 +172,23 @@ def _save(params: "MatrixParams", data: "Sequence[DataSet]", place: Path) -> int
     return 0
 
 
-def _run(wanted: "Plan", place: "Store", workers: int, device: "Device", folder: Path | None) -> int:
+def _run(wanted: "Plan", place: "Store", workers: int, device: "Device", folder: Path | None, track: str | None) -> int:
     from offdiag.api import make_report
     from offdiag.cli.commands.run import say_counts
     from offdiag.cli.matrix_table import show_matrix
     from offdiag.engine import run_plan
     from offdiag.live import saying, watcher_for
+    from offdiag.trackers import with_tracker
 
     survey = wanted.survey(place)
     pending = [state.step for state in survey if state.needed]
     summary = None
     if pending:
-        with watcher_for(pending, workers=workers) as watcher:
-            summary = run_plan(wanted, place, Runtime(device=device), workers=workers, watcher=watcher, survey=survey)
+        with (
+            watcher_for(pending, workers=workers) as watcher,
+            with_tracker(track, wanted, place, watcher.say, watcher) as told,
+        ):
+            summary = run_plan(wanted, place, Runtime(device=device), workers=workers, watcher=told, survey=survey)
     with saying("writing the report"):
         made = make_report(wanted, place, folder or Path("offdiag-report") / "matrix")
     say()

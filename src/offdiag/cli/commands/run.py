@@ -4,7 +4,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
+from offdiag.cli.options import (
+    DeviceName,
+    Keyword,
+    Scale,
+    Sets,
+    StoreFolder,
+    StudyName,
+    Tracker,
+    Versions,
+    command,
+    planned,
+)
 from offdiag.cli.tables import say, show_table
 from offdiag.errors import UserError
 from offdiag.runtime import TOKEN_BUDGET, Requests, Runtime, available_cores
@@ -33,6 +44,7 @@ def run(
     versions: Versions = "accept",
     last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,
     wait: Annotated[bool, typer.Option(" /--no-wait", help="Leave out what other runners are at work on.")] = True,
+    track: Tracker = None,
     worker: Annotated[bool, typer.Option("--worker", help="Be one of many runners, as a batch system starts.")] = False,
     light: Annotated[bool, typer.Option("--light", help="Worker: only steps that need no model.")] = False,
     skip_failed: Annotated[bool, typer.Option("--skip-failed", help="Worker: leave alone what failed before.")] = False,
@@ -44,8 +56,9 @@ def run(
     when it was told to end or has left the rest to others.
     """
     from offdiag.api import open_store
-    from offdiag.engine import Share, engine_type, run_plan
+    from offdiag.engine import Share, Silent, engine_type, run_plan
     from offdiag.live import saying, watcher_for
+    from offdiag.trackers import with_tracker
 
     if engine_type(engine, workers).local and workers > available_cores():
         raise UserError(
@@ -66,33 +79,46 @@ def run(
         survey = plan.survey(place)
     pending = [state.step for state in survey if state.needed]
     if not pending:
+        with with_tracker(track, plan, place, say, Silent()):
+            pass  # what is done and not logged yet
         say(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
         say(f"Next: {command('report', plan, place)}")
         return 0
     if worker:
-        return _work(plan, place, runtime, survey, light=light, skip_failed=skip_failed)
-    with watcher_for(pending, workers=workers) as watcher:
+        return _work(plan, place, runtime, survey, light=light, skip_failed=skip_failed, track=track)
+    with (
+        watcher_for(pending, workers=workers) as watcher,
+        with_tracker(track, plan, place, watcher.say, watcher) as told,
+    ):
         summary = run_plan(
-            plan, place, runtime, workers=workers, engine=engine, watcher=watcher, fail_fast=fail_fast,
+            plan, place, runtime, workers=workers, engine=engine, watcher=told, fail_fast=fail_fast,
             last_failed=last_failed, share=Share(wait=wait), survey=survey,
         )  # fmt: skip
     return _show(plan, place, keyword, summary, watcher)
 
 
 def _work(
-    plan: "Plan", store: "Store", runtime: Runtime, survey: "Sequence[StepState]", *, light: bool, skip_failed: bool
+    plan: "Plan",
+    store: "Store",
+    runtime: Runtime,
+    survey: "Sequence[StepState]",
+    *,
+    light: bool,
+    skip_failed: bool,
+    track: str | None,
 ) -> int:
     """Be a worker; returns the exit code. It prints no results: it is one of many."""
     from offdiag.drain import EXIT_CODE, Drained
     from offdiag.engine.worker import work
     from offdiag.lease import myself
     from offdiag.live import Lines
+    from offdiag.trackers import with_tracker
 
     lines = Lines([state.step for state in survey if state.needed])
     say(f"worker {myself()}: {plan.study.name} · {plan.scale}")
     try:
-        with lines:
-            summary = work(plan, store, runtime, lines, lines.say, survey=survey, light=light, skip_failed=skip_failed)
+        with lines, with_tracker(track, plan, store, lines.say, lines) as told:
+            summary = work(plan, store, runtime, told, lines.say, survey=survey, light=light, skip_failed=skip_failed)
     except Drained:
         say("told to end: the step at hand is given back, with what is made of it")
         return EXIT_CODE

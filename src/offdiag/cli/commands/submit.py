@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, command, planned
+from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, Tracker, command, planned
 from offdiag.cli.tables import say
 from offdiag.errors import UserError
 from offdiag.runtime import Runtime
@@ -29,7 +29,7 @@ def submit(
     cpus: Annotated[int | None, typer.Option(min=1, metavar="N", help="Cores of a worker.")] = None,
     light: Annotated[int, typer.Option("--light", min=0, metavar="N", help="More workers, without GPUs.")] = 0,
     options: Annotated[list[str] | None, typer.Option("--sbatch", metavar="WORD", help="An option of sbatch.")] = None,
-    device: DeviceName = "auto",
+    device: DeviceName = "auto", track: Tracker = None,
     detach: Annotated[bool, typer.Option("--detach", help="Submit and leave; else show the progress.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the scripts and submit nothing.")] = False,
 ) -> int:  # fmt: skip
@@ -57,6 +57,7 @@ def submit(
         return 0
     campaign = Campaign.of(plan, place)
     words = [*(["-k", keyword] if keyword else []), *(["--device", device] if device != "auto" else [])]
+    words += ["--track", track] if track else []
     for state in needed:
         if state.state is State.FAILED and not dry_run:
             place.forgive(state.step)  # workers leave alone what has failed
