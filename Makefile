@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test simulate sweep servers campaign docs wheel lint browser slurm clean
+.PHONY: demo test simulate sweep servers campaign docs wheel lint browser slurm ray clean
 
 demo: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/shortcut/run.sh
@@ -28,7 +28,12 @@ servers: .venv/ready-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "transformers[serving]"
 	$(BIN)/python -m pytest -n0 -s -m servers tests/models/server
 
-# Kills, power cuts, corruptions and runners side by side against the store, with a tiny model: about half an hour.
+# A Ray cluster of several raylets on this machine, one of which is killed: Ray takes 273 MB.
+ray: .venv/ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[ray]"
+	$(BIN)/python -m pytest -n0 -m ray tests/engine/test_ray.py
+
+# Kills, power cuts, corruptions, and up to 28 runners side by side against the store, with a tiny model: half an hour.
 # CAMPAIGN_SEED draws others, CAMPAIGN_SCALE=0.1 does a tenth.
 campaign: .venv/ready-dev
 	$(BIN)/python -m pytest -n0 -s -m campaign tests/campaign

@@ -26,6 +26,11 @@ def draining() -> bool:
     return _ASKED.is_set()
 
 
+def ask_to_drain() -> None:
+    """Let this process leave its step at the next good moment, as a signal does."""
+    _ASKED.set()
+
+
 def leave_if_asked() -> None:
     """Leave the step that is at work here if the process is to end.
 
@@ -48,10 +53,15 @@ def sleep(seconds: float) -> None:
 
 @contextmanager
 def drain_on_signals() -> Iterator[None]:
-    """Take the signals as a wish to drain for the time of the block."""
+    """Take the signals as a wish to drain for the time of the block.
+
+    Whoever had a handler for the signal that came hears it afterwards: submitit, which then queues its job again.
+    """
+    came: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        _ASKED.set()
+        came.append(number)
+        ask_to_drain()
 
     before = {number: signal.signal(number, ask) for number in SIGNALS}
     try:
@@ -60,3 +70,6 @@ def drain_on_signals() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
         _ASKED.clear()
+        for last in came[-1:]:
+            if callable(before[signal.Signals(last)]):
+                signal.raise_signal(last)

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
@@ -31,6 +33,11 @@ class NoDataError(UserError):
 
 class StoreError(OffdiagError):
     """The store cannot be read or written as it stands; the message names the path and the remedy."""
+
+
+def not_allowed(error: PermissionError, path: "Path") -> UserError:
+    """Return the error that says that this person may not read a file, so that nothing is known of it."""
+    return UserError(f"cannot read {path} ({error.strerror}): give yourself the right to, with chmod")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 Nobody's clock is compared with another's to say whether a holder lives:
 
 * A holder on this machine is looked up by its process and the start of that process. As long as it lives its lease is
-  never taken, even if it is stopped.
+  never taken, even if it is stopped. One of an earlier boot of this machine is dead.
 * Any other holder (another machine, another PID namespace) lives as long as its heartbeat moves. It is dead when the
   file has looked the same for ``EXPIRY_S`` of the onlooker's own clock.
 
@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ from offdiag.errors import StoreError
 
 # A shared file system may show a heartbeat a minute late.
 HEARTBEAT_S, EXPIRY_S = 5.0, 180.0
+JOB = "OFFDIAG_JOB"  # names the job of this process where no batch system does
 
 
 class LeaseLostError(StoreError):
@@ -40,9 +42,10 @@ class Holder:
 
     Attributes:
         host: name of its machine. pid: its number. nonce: tells one lease from the next one of the same process.
-        place: the boot and the PID namespace in which ``pid`` means this process; empty in earlier leases.
+        place: the boot and the PID namespace in which ``pid`` means this process, and the machine where it says which
+            one it is; empty in earlier leases.
         started: when it began, in ticks since boot; None where the system does not tell.
-        job: of the batch system, empty without one.
+        job: see :func:`job`.
     """
 
     host: str
@@ -89,7 +92,7 @@ def lease(path: Path) -> Iterator[bool]:
 def myself() -> Holder:
     """Return this process as a holder of its next lease."""
     me = os.getpid()
-    return Holder(socket.gethostname(), me, secrets.token_hex(8), _place(), _started(me), _job())
+    return Holder(socket.gethostname(), me, secrets.token_hex(8), _place(), _started(me), job())
 
 
 def held(path: Path) -> bool:
@@ -237,6 +240,8 @@ def _is_held_by(path: Path, mine: Holder) -> bool:
 
 def _dead(path: Path, look: _Look, patience: float) -> bool:
     """Return whether the holder is gone; a torn lease, which nobody writes, is left alone for a heartbeat."""
+    if look.holder is not None and _is_of_another_boot(look.holder):
+        return True
     if look.holder is not None and _is_here(look.holder) and (alive := _alive(look.holder)) is not None:
         return not alive
     now = _clock()
@@ -247,7 +252,15 @@ def _dead(path: Path, look: _Look, patience: float) -> bool:
 
 
 def _is_here(other: Holder) -> bool:
-    return other.place == _place() if other.place else other.host == socket.gethostname()
+    here = _place().split()[:2]
+    return other.place.split()[:2] == here if other.place else other.host == socket.gethostname()
+
+
+def _is_of_another_boot(other: Holder) -> bool:
+    """Return whether a holder was a process of this very machine before it was started anew."""
+    theirs, ours = other.place.split(), _place().split()
+    known = len(theirs) == len(ours) == 3  # boot, namespace, machine
+    return known and other.host == socket.gethostname() and theirs[2] == ours[2] and theirs[0] != ours[0]
 
 
 def _alive(other: Holder) -> bool | None:
@@ -275,15 +288,29 @@ def _started(pid: int) -> int | None:
 
 @lru_cache(maxsize=1)
 def _place() -> str:
-    """Return where process numbers mean what they mean here: this boot and this PID namespace."""
+    """Return where process numbers mean what they mean here: this boot and this PID namespace; and which machine."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').stat().st_ino}"
+        return f"{boot} {Path('/proc/self/ns/pid').stat().st_ino} {_machine()}".strip()
     except OSError:  # no Linux
         return socket.gethostname()
 
 
-def _job() -> str:
+def _machine() -> str:
+    """Return a name that outlives a boot of this machine; empty where it has none, as in many containers.
+
+    The machine's own number is not to be shown to others, and a store is.
+    """
+    with suppress(OSError):
+        number = Path("/etc/machine-id").read_text(encoding="utf-8").strip()
+        return sha256(f"offdiag {number}".encode()).hexdigest()[:16] if number else ""
+    return ""
+
+
+def job() -> str:
+    """Return the name of the batch system's job that this process is, empty without one."""
+    if said := os.environ.get(JOB):
+        return said
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from offdiag.errors import not_allowed
 from offdiag.identity import Json
 
 # How closely files are looked at: their sizes, and the content of those that were written after the step was finished;
@@ -47,6 +48,9 @@ def damages(folder: Path, manifest: object, care: Care, finished: int) -> Iterat
     Args:
         folder, manifest: what is looked at, and what it should be. care: how closely.
         finished: when the folder was, in nanoseconds; a file that was written later is suspicious.
+
+    Raises:
+        UserError: this person may not read a file, so that nothing is known of it.
     """
     if not isinstance(manifest, Mapping):
         yield "the list of files cannot be read"
@@ -60,6 +64,8 @@ def _damage(path: Path, said: Mapping[str, Any], care: Care, finished: int) -> s
     """Return what is wrong with a file, or nothing."""
     try:
         found = path.stat()
+    except PermissionError as error:
+        raise not_allowed(error, path) from error
     except OSError:
         return "is missing"
     if found.st_size != said.get("bytes"):
@@ -69,6 +75,8 @@ def _damage(path: Path, said: Mapping[str, Any], care: Care, finished: int) -> s
     stamp = _Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
     try:
         same = _crc32(path, stamp) == said.get("crc32") if care != "whole" else _sha256(path) == said.get("sha256")
+    except PermissionError as error:
+        raise not_allowed(error, path) from error
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return "" if same else "has another content than when it was finished"

@@ -15,12 +15,13 @@ SEED = int(os.environ.get("CAMPAIGN_SEED", "0"))
 SCALE = float(os.environ.get("CAMPAIGN_SCALE", "1"))  # of the numbers of rounds
 
 
-def run(campaign: Campaign, kills: int, power_cuts: int, corruptions: int, runners: int) -> None:
+def run(campaign: Campaign, kills: int, power_cuts: int, corruptions: int, runners: int, crowds: int) -> None:
     campaign.begin()
     campaign.kills(kills)
     campaign.power_cuts(power_cuts)
     campaign.corruptions(corruptions)
     campaign.runners(runners)
+    campaign.crowds(crowds)
     for what, n in sorted(campaign.counts.items()):
         print(f"{n:6} {what}")
     assert not [what for what in campaign.counts if what.startswith("wrong")]
@@ -28,7 +29,7 @@ def run(campaign: Campaign, kills: int, power_cuts: int, corruptions: int, runne
 
 def test_a_short_campaign_on_steps_without_a_model(tmp_path: Path) -> None:
     campaign = Campaign(answered_plan, tmp_path, mp.get_context("fork"), random.Random(SEED))
-    run(campaign, kills=2, power_cuts=6, corruptions=14, runners=1)
+    run(campaign, kills=2, power_cuts=6, corruptions=14, runners=1, crowds=1)
 
 
 @pytest.mark.campaign
@@ -39,5 +40,5 @@ def test_the_campaign(tmp_path: Path, tiny_model: Path) -> None:
         ["offdiag.models.lm", "offdiag.training.supervised", "offdiag.training.pretraining"]
     )
     campaign = Campaign(partial(trained_plan, tiny_model), tmp_path, processes, random.Random(SEED))
-    rounds = {"kills": 40, "power_cuts": 60, "corruptions": 400, "runners": 15}
+    rounds = {"kills": 40, "power_cuts": 60, "corruptions": 400, "runners": 15, "crowds": 3}
     run(campaign, **{what: max(1, round(n * SCALE)) for what, n in rounds.items()})

@@ -148,6 +148,46 @@ def test_a_process_of_another_pid_namespace_is_judged_by_its_heartbeat(path, clo
     assert not held(path)
 
 
+OTHER_BOOT = "0d6f2a54-0000-4000-8000-000000000000 4026531836"
+
+
+def test_a_lease_of_an_earlier_boot_of_this_machine_is_free_at_once(path, monkeypatch):
+    here = f"{module._place().split()[0]} 4026531836"
+    monkeypatch.setattr(module, "_place", lambda: f"{here} this-machine")
+    write(path, host=os.uname().nodename, pid=os.getpid(), place=f"{OTHER_BOOT} this-machine")
+    assert not held(path)
+    assert taken(path)
+
+
+@pytest.mark.parametrize(
+    ("host", "place", "machine"),
+    [
+        ("elsewhere", f"{OTHER_BOOT} this-machine", "this-machine"),  # a copy of this machine under another name
+        (os.uname().nodename, f"{OTHER_BOOT} another", "this-machine"),  # of the same name
+        (os.uname().nodename, OTHER_BOOT, "this-machine"),  # of which nothing else is known
+        (os.uname().nodename, OTHER_BOOT, ""),
+    ],
+)
+def test_another_boot_of_what_may_be_another_machine_is_judged_by_its_heartbeat(
+    path, clock, monkeypatch, host, place, machine
+):
+    here = f"{module._place().split()[0]} 4026531836"
+    monkeypatch.setattr(module, "_place", lambda: f"{here} {machine}".strip())
+    write(path, host=host, place=place)
+    assert not taken(path)
+    clock.now += module.EXPIRY_S
+    assert taken(path)
+
+
+def test_a_machine_says_who_it_is_only_as_a_hash(tmp_path):
+    number = Path("/etc/machine-id")
+    if not number.exists() or not number.read_text().strip():
+        assert module._machine() == ""
+        pytest.skip("this machine has no number")
+    assert len(module._machine()) == 16
+    assert module._machine() not in number.read_text()
+
+
 def test_a_zombie_is_dead(path):
     process = subprocess.Popen([sys.executable, "-c", ""])
     started = module._started(process.pid)

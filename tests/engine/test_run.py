@@ -82,7 +82,7 @@ def test_a_failing_step_is_isolated(store, workers):
     assert not summary.complete
     assert (text_of(store, A), text_of(store, D)) == ("a ", "d ")
     trace = store.folder(b) / "error.txt"
-    assert watcher.ends["cells/b"] == ("failed", f"ValueError: bad things \ud83d (traceback: {trace})")
+    assert watcher.ends["cells/b"] == ("failed", f"ValueError: bad things \\ud83d (traceback: {trace})")
     assert watcher.ends["cells/c"] == ("blocked", "needs cells/b")
     error = (store.folder(b) / "error.txt").read_text()
     assert error.startswith("Traceback (most recent call last):")

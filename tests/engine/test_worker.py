@@ -79,6 +79,21 @@ def test_small_steps_that_were_claimed_together_are_all_given_back(store, number
     assert worked(toy_plan(*toys), store)[0].planned == 35
 
 
+def test_who_had_a_handler_hears_the_signal_once_the_step_is_given_back(store):
+    heard, toys = [], [Toy(label=name, act="hold") for name in "ab"]
+
+    def hear(number, frame):
+        heard.append((number, list(store.root.glob("*/*/lease.json*"))))
+
+    before = signal.signal(signal.SIGUSR2, hear)
+    try:
+        with pytest.raises(Drained):
+            worked(toy_plan(*toys), store, Signalled(signal.SIGUSR2, "cells", 1))
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert heard == [(signal.SIGUSR2, [])]
+
+
 def test_what_failed_before_is_tried_again_or_left_alone(store, tmp_path):
     bad = Toy(label="bad", act="raise")
     plan = toy_plan(A, bad, Toy(label="after", needs=(bad,)))
@@ -98,7 +113,7 @@ def test_a_light_worker_leaves_models_to_others_and_goes_when_nobody_comes(store
 
 
 def test_a_model_that_does_not_fit_is_left_to_others(finished, store, monkeypatch):
-    monkeypatch.setattr(worker, "room", lambda runtime: 1000)
+    monkeypatch.setattr(worker, "room", lambda runtime, share: 1000)
     monkeypatch.setattr("offdiag.engine.others.PATIENCE_S", 0.1)
     plan, said = finished.plan, []
     summary = work(plan, store, RUNTIME, Recorder(), said.append)
@@ -111,9 +126,9 @@ def test_a_model_that_does_not_fit_is_left_to_others(finished, store, monkeypatc
 def test_what_fits_is_what_the_plan_says(finished, monkeypatch):
     step = steps_of(finished.plan, "training")[0]
     said = []
-    monkeypatch.setattr(worker, "room", lambda runtime: 10**12)
+    monkeypatch.setattr(worker, "room", lambda runtime, share: 10**12)
     assert Fit(RUNTIME, said.append)(step)
-    monkeypatch.setattr(worker, "room", lambda runtime: None)
+    monkeypatch.setattr(worker, "room", lambda runtime, share: None)
     assert Fit(RUNTIME, said.append)(step)
     assert said == []
 

@@ -1,5 +1,7 @@
 """Workers under a real Slurm: an array, preemption, time limits, cancelling, lost nodes, two host names, two arrays."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -113,6 +115,36 @@ def test_cancelled_workers_give_their_steps_back_and_stay_away(slurm, place, tmp
     assert place.said().count("told to end: the step at hand is given back") == 2
     place.go()
     assert place.call("run") == 0
+    place.compare_with_one_process(tmp_path / "alone")
+
+
+def test_a_bare_scancel_gives_the_steps_back_and_the_next_run_goes_on(slurm, place, tmp_path):
+    assert place.call("submit", "--slurm", 2, "--detach") == 0
+    until(lambda: len(busy(place)) == 2)
+    slurm.run("scancel", place.job())
+    until(lambda: set(slurm.states(place.job())) == {"CANCELLED"})
+    assert place.left() == []
+    assert place.said().count("told to end: the step at hand is given back") == 2
+    place.go()
+    assert place.call("run") == 0
+    place.compare_with_one_process(tmp_path / "alone")
+
+
+@pytest.mark.parametrize("how", ["scancel --signal=KILL", "kill -9"])
+def test_a_killed_worker_loses_no_step(slurm, place, tmp_path, how):
+    """Another worker of the same machine takes its step at once, and goes on with what is there of it."""
+    assert place.call("submit", "--slurm", 2, "--detach") == 0
+    until(lambda: len(busy(place)) == 2)
+    doomed = place.store.holder(busy(place)[0])
+    if how == "kill -9":
+        os.kill(doomed.pid, signal.SIGKILL)
+    else:
+        slurm.run("scancel", "--signal=KILL", doomed.job)
+    until(lambda: all(place.store.holder(step) != doomed for step in place.plan().steps))
+    place.go()
+    until(lambda: all(place.store.state(step) is State.DONE for step in place.plan().steps))
+    until(lambda: "COMPLETED" in slurm.states(place.job()) and len(set(slurm.states(place.job()))) == 2)
+    assert [name for name in place.left() if name == "error.txt"] == []
     place.compare_with_one_process(tmp_path / "alone")
 
 

@@ -1,11 +1,14 @@
 """Answers are joined to examples by id; examples are those that were drawn; a killed snapshot step is resumed."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from offdiag.engine.execute import ModelSlot, StepWork
 from offdiag.errors import StoreError
+from offdiag.lease import LeaseLostError, lease
 from offdiag.runtime import Runtime
 from offdiag.steps import Examples, Snapshot, load_examples, load_records
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
@@ -98,3 +101,39 @@ def test_a_snapshot_step_that_was_killed_while_it_linked_is_resumed(store, model
             "a": "a", "b": "b", "c": "c"
         }  # fmt: skip
     assert [path.name for path in work.folder.iterdir()] == ["weights"]
+
+
+@pytest.mark.parametrize("when", ["reading", "linking"])
+def test_a_snapshot_step_that_lost_its_lease_leaves_what_the_other_one_made(
+    store, model_stub, tmp_path, monkeypatch, when
+):
+    recipe = RECIPE.model_copy(update={"snapshots": (1,)})
+    (training,) = steps_of(tiny_plan(model_stub, recipe=recipe), "training")
+    kept = snapshot_folder(store.folder(training), 1)
+    kept.mkdir(parents=True)
+    (kept / "a").write_text("a")
+    place, link = tmp_path / "step", os.link
+    place.mkdir()
+
+    def lose():
+        (place / "lease.json").write_text("{}")
+        (place / "weights").mkdir()
+        (place / "weights" / "theirs").touch()
+
+    class Losing(StepWork):
+        def output(self, step):
+            if when == "reading":
+                lose()
+            return store.folder(step)
+
+    def linked(source, target, **more):
+        if place in Path(target).parents and when == "linking":
+            lose()
+        link(source, target, **more)
+
+    with lease(place / "lease.json"):
+        monkeypatch.setattr(os, "link", linked)
+        with pytest.raises(LeaseLostError):
+            Snapshot(training=training, update=1).run(Losing(place, store, Runtime(), ModelSlot()))
+        monkeypatch.undo()
+    assert [path.name for path in (place / "weights").iterdir()] == ["theirs"]

@@ -9,6 +9,7 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.identity import fingerprint
+from offdiag.lease import LeaseLostError, lease
 from offdiag.models import ModelSpec
 from offdiag.models.finite import NOT_FINITE
 from offdiag.stats.choice_probes import fit_probes
@@ -119,6 +120,25 @@ def test_states_are_those_of_each_choice_in_half_precision(store):
     for j, choice in enumerate(items[7].choices):
         np.testing.assert_array_equal(states.features[7, j], state(prompt, choice).astype(np.float16).ravel())
     assert not (store.folder(STATES) / "chunks").exists()
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_who_lost_the_lease_while_it_encoded_keeps_no_chunk_of_it(store, call):
+    folder, encode = store.folder(STATES), store.model.choice_states
+
+    def losing(*asked, **how):
+        if len(store.model.layers) == call - 1:
+            (folder / "lease.json").write_text("{}")
+        return encode(*asked, **how)
+
+    store.model.choice_states = losing
+    with lease(folder / "lease.json"), pytest.raises(LeaseLostError):
+        store.run(STATES)
+    assert {path.name for path in folder.rglob("*.npy")} == {f"{64 * i}.npy" for i in range(call - 1)}
+    store.model.choice_states = encode
+    (folder / "lease.json").unlink()
+    store.run(STATES)
+    assert len(load_states(folder).rows) == N
 
 
 def test_encoding_goes_on_where_it_was_killed(store):

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -180,11 +181,25 @@ class Campaign:
                 for process in started:
                     process.join()
 
+    def crowds(self, rounds: int, at_once: int = 28) -> None:
+        """Let many runners work in one store at once: each must end well, and with the plan done."""
+        for _ in range(rounds):
+            with self.attack("rounds of a crowd") as root:
+                started = [self.child(root) for _ in range(at_once)]
+                self.counts["runners in a crowd"] += at_once
+                for process in started:
+                    process.join()
+                if ended := Counter(process.exitcode for process in started if process.exitcode):
+                    self.wrong("crowds", root, f"runners that did not exit with 0, by exit code: {dict(ended)}")
+                if undone := sum(state.needed for state in self.plan().survey(Store(root))):
+                    self.wrong("crowds", root, f"{undone} steps are not done, though every runner has ended")
+
 
 def _run(plan: Callable[[], Plan], root: Path, log: Path | None, die_after: int | None) -> None:
     if log is not None:
         power_cut.record(root, log, die_after)
-    run_plan(plan(), Store(root), RUNTIME)
+    if not run_plan(plan(), Store(root), RUNTIME).complete:
+        sys.exit(1)
 
 
 def _accuracies(plan: Plan, root: Path) -> dict[str, float]:

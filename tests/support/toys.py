@@ -52,7 +52,12 @@ class Toy(Grades):
     def run(self, work):
         if not (work.folder.parents[2] / "healed").exists():
             misbehave(self.act, work.folder.parents[1])
+        while self.act == "hold" and not (work.folder.parents[2] / "go").exists():  # until a test lets it go on
+            work.progress(1, 2)
+            time.sleep(0.05)
         text = "".join((work.output(step) / "text").read_text() for step in self.needs)
+        if self.act == "gpu":
+            text += f"{os.environ.get('CUDA_VISIBLE_DEVICES')} "
         (work.folder / "text").write_text(f"{text}{self.label} ")
         return {"pid": os.getpid(), "threads": work.runtime.threads, "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
 
@@ -159,6 +164,8 @@ def misbehave(act: str, store: Path) -> None:
             time.sleep(0.05)
         case "sleep":
             time.sleep(1.1)
+        case "nap":
+            time.sleep(0.5)
         case "denied":
             raise PermissionError(errno.EACCES, "Permission denied")
 

@@ -6,9 +6,11 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from offdiag.errors import UserError
+from offdiag.lease import LeaseLostError, lease
 from offdiag.models import ModelSpec
 from offdiag.models.source import source_of
 from offdiag.runtime import Runtime
+from offdiag.training import merge as module
 from offdiag.training.merge import merge_adapter
 from offdiag.training.recipe import Recipe
 from offdiag.training.supervised import fine_tune
@@ -83,6 +85,26 @@ def test_merged_is_adapted_also_where_the_head_is_the_embedding(gpt2, tmp_path, 
     torch.testing.assert_close(merged, adapted, atol=1e-4, rtol=1e-4)
     config = json.loads((tmp_path / "merged" / "config.json").read_text())
     assert config.get("tie_word_embeddings", True) is ("lm_head" not in targets)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("when", "left"), [("load_model", []), ("load_tokenizer", ["weights.partial"])])
+def test_who_lost_the_lease_while_it_merged_leaves_what_the_other_one_made(gpt2, tmp_path, monkeypatch, when, left):
+    adapter, place = adapter_of(gpt2, ["c_attn"], tmp_path / "adapter"), tmp_path / "step"
+    load = getattr(module, when)
+    place.mkdir()
+
+    def losing(*asked):
+        (place / "lease.json").write_text("{}")
+        (place / "weights").mkdir()
+        (place / "weights" / "theirs").touch()
+        return load(*asked)
+
+    monkeypatch.setattr(module, when, losing)
+    with lease(place / "lease.json"), pytest.raises(LeaseLostError):
+        merge_adapter(ModelSpec(source=f"dir:{gpt2}"), gpt2, adapter, place / "weights", RUNTIME)
+    assert [path.name for path in (place / "weights").iterdir()] == ["theirs"]
+    assert sorted(path.name for path in place.iterdir() if path.name != "lease.json") == sorted(["weights", *left])
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from offdiag.errors import OffdiagError
 from offdiag.identity import Json
 from offdiag.lease import held
 from offdiag.runtime import Runtime, available_cores
-from offdiag.store import FORMAT, Store, look_at
+from offdiag.store import FORMAT, Store, failure, look_at
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,7 @@ def _disk(root: Path) -> Finding:
 
 
 def _failure(folder: Path) -> str:
-    lines = (folder / "error.txt").read_text(encoding="utf-8").strip().splitlines()
-    return f"{folder.parent.name}/{folder.name}: {lines[-1] if lines else 'no traceback'}"
+    return f"{folder.parent.name}/{folder.name}: {failure(folder) or 'no traceback'}"
 
 
 def _list(

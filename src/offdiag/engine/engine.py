@@ -51,13 +51,15 @@ class Engine(ABC):
     """Base class of engines: an engine runs the steps that a scheduler hands out.
 
     Attributes:
-        local: whether its workers share the cores of this machine.
-        runtime: how the steps are carried out. workers: how many may run at once.
+        local: whether its workers share the cores of this machine. options: further arguments by name, which
+            ``offdiag run`` takes from options of that name.
+        runtime: how the steps are carried out. workers: how many may run at once; None leaves it to the engine.
     """
 
     local: ClassVar[bool] = True
+    options: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, runtime: Runtime, workers: int = 1) -> None:
+    def __init__(self, runtime: Runtime, workers: int | None = None) -> None:
         self.runtime, self.workers = runtime, workers
 
     @abstractmethod
@@ -73,10 +75,17 @@ class Engine(ABC):
 ENGINES = Registry[type[Engine]]("engine", "offdiag.engines", Engine)
 
 
-def engine_type(name: str | None, workers: int) -> type[Engine]:
+class MakesEngine(Protocol):
+    """A class of engines, or one with some of its options set."""
+
+    def __call__(self, runtime: Runtime, workers: int | None) -> Engine:
+        """Return the engine."""
+
+
+def engine_type(name: str | None, workers: int | None = None) -> type[Engine]:
     """Return the engine of this name; without a name ``inline`` for one worker, ``pool`` for more.
 
     Raises:
         UserError: there is no such engine.
     """
-    return ENGINES.get(name or ("pool" if workers > 1 else "inline"))
+    return ENGINES.get(name or ("pool" if workers is not None and workers > 1 else "inline"))

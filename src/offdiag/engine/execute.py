@@ -22,7 +22,7 @@ from offdiag.python_files import culprit
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, Weights
 from offdiag.steps.step import FinishedStep
-from offdiag.store import Store, write_json
+from offdiag.store import SEE_TRACEBACK, Store, write_json
 from offdiag.store.finished import finished_steps
 from offdiag.tasks.data import data_at
 
@@ -272,8 +272,8 @@ def _run(step: Step, work: StepWork, store: Store) -> StepResult:
         return StepResult(Ended.BUSY)
     except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)
         _raise_if_full(error, store)
-        store.fail(step, traceback.format_exc())
-        return StepResult(Ended.FAILED, _message(error, work.place))
+        store.fail(step, traceback.format_exc(), _said(error))
+        return StepResult(Ended.FAILED, store.error(step))
     return StepResult(Ended.DONE)
 
 
@@ -297,12 +297,12 @@ def _limit_torch(runtime: Runtime) -> None:
     torch.set_num_threads(runtime.threads)
 
 
-def _message(error: Exception, folder: Path) -> str:
+def _said(error: Exception) -> str:
     """Return what went wrong in one line; of an error that is not explained in one, also where its traceback is."""
     if isinstance(error, OffdiagError):
         return " ".join(str(error).split())
     said = culprit(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return f"{said} (traceback: {folder / 'error.txt'})"
+    return f"{said} {SEE_TRACEBACK}"
 
 
 def _raise_if_full(error: BaseException | None, store: Store) -> None:

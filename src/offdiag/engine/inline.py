@@ -21,12 +21,16 @@ TOGETHER_S, MOST_TOGETHER = 1.0, 32
 
 
 class Inline(Engine):
-    """Engine that runs everything in this process, with one model in memory at a time."""
+    """Engine that runs everything in this process, with one model in memory at a time.
 
-    def __init__(self, runtime: Runtime, workers: int = 1) -> None:
-        if workers > 1:
+    ``patience`` is for how many seconds it stays where it can take nothing of what is left, and nobody works.
+    """
+
+    def __init__(self, runtime: Runtime, workers: int | None = None, patience: float | None = None) -> None:
+        if workers is not None and workers > 1:
             raise UserError(f"--engine inline runs in one process, not in {workers}: leave --workers out")
         super().__init__(runtime)
+        self.patience = patience
 
     def run(
         self, scheduler: Scheduler, store: Store, origin: dict[str, Json], watcher: Watcher, *, fail_fast: bool
@@ -37,7 +41,8 @@ class Inline(Engine):
             Drained: this process was told to end, see :mod:`offdiag.drain`.
         """
         limit_threads(self.runtime)
-        slot, pace, others = ModelSlot(), Pace(), Others(scheduler, store, watcher)
+        slot, pace = ModelSlot(), Pace()
+        others = Others(scheduler, store, watcher, self.patience)
         while not scheduler.finished:
             leave_if_asked()
             step = others.next(slot.group)

@@ -13,11 +13,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from offdiag.lease import job
 from offdiag.steps import Step
 
 FILE = "journal.log"
 _DIGITS = 16
 _WORD = re.compile(rb"([+=!~])([0-9a-f]{%d})" % _DIGITS)
+_BY = re.compile(rb"@(\S+)")
 
 
 class Event(StrEnum):
@@ -30,10 +32,11 @@ class Event(StrEnum):
 
 
 class News(NamedTuple):
-    """An event, and the key of its step."""
+    """An event, the key of its step, and the job of who says so, empty without one."""
 
     event: Event
     key: str
+    by: str = ""
 
 
 def key(step: Step) -> str:
@@ -43,7 +46,8 @@ def key(step: Step) -> str:
 
 def tell(root: Path, event: Event, steps: Iterable[Step]) -> None:
     """Append one line to the journal of a store; a store that cannot take it loses a hint and nothing else."""
-    line = " ".join(f"{event}{key(step)}" for step in steps) + "\n"
+    by = f"@{said} " if (said := re.sub(r"\W", "-", job())) else ""
+    line = by + " ".join(f"{event}{key(step)}" for step in steps) + "\n"
     with suppress(OSError):
         file = os.open(root / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
@@ -71,5 +75,7 @@ class Journal:
             return
         whole = data[: data.rfind(b"\n") + 1]
         self._read -= len(data) - len(whole)  # the rest is still being written
-        for word in _WORD.finditer(whole):
-            yield News(Event(word[1].decode()), word[2].decode())
+        for line in whole.splitlines():
+            by = _BY.match(line)
+            for word in _WORD.finditer(line):
+                yield News(Event(word[1].decode()), word[2].decode(), by[1].decode() if by else "")

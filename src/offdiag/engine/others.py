@@ -28,8 +28,9 @@ class Others:
     the other, since its runner may have died.
     """
 
-    def __init__(self, scheduler: Scheduler, store: Store, watcher: Watcher) -> None:
+    def __init__(self, scheduler: Scheduler, store: Store, watcher: Watcher, patience: float | None = None) -> None:
         self.scheduler, self.store, self.watcher = scheduler, store, watcher
+        self.patience = PATIENCE_S if patience is None else patience
         self.journal = Journal(store.root)
         self._steps = {key(step): step for step in (*scheduler.pending.values(), *scheduler.waiting.values())}
         self._holders: dict[str, tuple[Step, Holder]] = {}
@@ -39,7 +40,7 @@ class Others:
     def hear(self) -> bool:
         """Read the journal; return whether it said anything new."""
         new = False
-        for event, name in self.journal.news():
+        for event, name, by in self.journal.news():
             step = self._steps.get(name)
             if step is None or not self.scheduler.known(step):
                 continue  # of another plan, or our own
@@ -49,7 +50,7 @@ class Others:
             elif event is Event.FAILED:
                 self._failed(step)
             elif event is Event.BEGUN and step.fingerprint in self.scheduler.pending:
-                self.scheduler.postpone(step)
+                self._begun(step, by)
             elif event is Event.LEFT:
                 self.scheduler.put_back(step)
         if new:
@@ -96,7 +97,7 @@ class Others:
         return seconds
 
     def _may_wait(self) -> bool:
-        return bool(self.scheduler.waiting) and self._idle <= PATIENCE_S
+        return bool(self.scheduler.waiting) and self._idle <= self.patience
 
     def shows_inputs(self, step: Step) -> bool:
         """Return whether what others made for a step is to be seen here: a network file system may be late."""
@@ -125,6 +126,9 @@ class Others:
 
     def _busy(self) -> Sequence[tuple[Step, str]]:
         return [(step, str(who)) for name, (step, who) in self._holders.items() if name in self.scheduler.waiting]
+
+    def _begun(self, step: Step, by: str) -> None:
+        self.scheduler.postpone(step)
 
     def _done(self, step: Step) -> None:
         self.scheduler.finish(step, by_others=True)

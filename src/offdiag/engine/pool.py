@@ -48,7 +48,10 @@ class Worker:
 class Pool(Engine):
     """Engine that runs up to ``workers`` steps at once; workers × threads never exceed the cores."""
 
-    def __init__(self, runtime: Runtime, workers: int = 1) -> None:
+    workers: int
+
+    def __init__(self, runtime: Runtime, workers: int | None = None) -> None:
+        workers = workers or 1
         if runtime.requests.most is not None:
             raise UserError("a budget of requests is kept by one process: leave --workers and --engine out")
         threads = max(1, min(runtime.threads, available_cores() // workers))

@@ -6,7 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from offdiag.cost import check_contexts
-from offdiag.engine.engine import Engine, Silent, Watcher, engine_type
+from offdiag.engine.engine import MakesEngine, Silent, Watcher, engine_type
 from offdiag.engine.execute import Ended
 from offdiag.engine.inline import settle
 from offdiag.engine.scheduler import Scheduler, Takes
@@ -65,8 +65,8 @@ def run_plan(
     store: Store,
     runtime: Runtime | None = None,
     *,
-    workers: int = 1,
-    engine: Engine | str | None = None,
+    workers: int | None = None,
+    engine: MakesEngine | str | None = None,
     watcher: Watcher | None = None,
     fail_fast: bool = False,
     last_failed: bool = False,
@@ -77,18 +77,20 @@ def run_plan(
 
     Args:
         plan: what is wanted. store: where it goes. runtime: device, batches, threads.
-        workers: processes; 1 runs everything in this one. engine: another engine, by name or made already.
+        workers: processes; None leaves it to the engine, which is this process alone if none is named.
+        engine: another engine, by name, or what makes one.
         watcher: hears of every step. fail_fast: stop at the first failure. last_failed: only what failed last time.
         share: how it shares the steps with other runners.
         survey: what the store has of the plan, by somebody who has just looked; None looks.
 
     Raises:
-        UserError: the runtime names other data than the plan was made of, a pool is too small, a training set overlaps
-            an evaluation set, a prompt is longer than the context, or the hub is out of reach for a model that is not
-            downloaded; found before anything runs.
+        UserError: the engine cannot be had, the runtime names other data than the plan was made of, a pool is too
+            small, a training set overlaps an evaluation set, a prompt is longer than the context, or the hub is out of
+            reach for a model that is not downloaded; found before anything runs.
         StoreError: the store cannot be written.
     """
     runtime = _of_plan(runtime or Runtime(), plan)
+    runs = (engine_type(engine, workers) if engine is None or isinstance(engine, str) else engine)(runtime, workers)
     plan, needed = prepare(plan, store, runtime, last_failed=last_failed, survey=survey)
     if not needed:
         return Summary(0, 0, 0, 0, 0)
@@ -96,9 +98,7 @@ def run_plan(
         store.discard(step)
     watcher = watcher or Silent()
     scheduler = _scheduler(needed, share, store, watcher)
-    if not isinstance(engine, Engine):
-        engine = engine_type(engine, workers)(runtime, workers)
-    engine.run(scheduler, store, plan.origin, watcher, fail_fast=fail_fast)
+    runs.run(scheduler, store, plan.origin, watcher, fail_fast=fail_fast)
     return _summary(len(needed), scheduler)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from offdiag.errors import StoreError, UserError
+from offdiag.errors import StoreError, not_allowed
 from offdiag.lease import ensure_held
 from offdiag.strict_json import dumps, loads
 
@@ -32,7 +32,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
     except PermissionError as error:
-        raise UserError(f"cannot read {path} ({error.strerror}): give yourself the right to, with chmod") from error
+        raise not_allowed(error, path) from error
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"cannot read {path} ({error}): {anew}") from error
     records = []

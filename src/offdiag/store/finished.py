@@ -16,7 +16,9 @@ from offdiag.strict_json import dumps
 
 RESULT = "result.json"
 SET_ASIDE = "damaged.json"  # says why the result in its folder must not be used; the next run does the step again
-OF_THE_STORE = ("lease.json", RESULT, "error.txt", SET_ASIDE)  # files that no step makes, by how their names begin
+ERROR = "error.txt"
+SEE_TRACEBACK = "(traceback: above)"  # ends its last line where the traceback says more than that
+OF_THE_STORE = ("lease.json", RESULT, ERROR, SET_ASIDE)  # files that no step makes, by how their names begin
 
 
 class Finished(NamedTuple):
@@ -117,6 +119,16 @@ def _modified(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def failure(folder: Path) -> str:
+    """Return why the last try of a step failed, in one line, with the file that has its traceback if that says more."""
+    path = folder / ERROR
+    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines() if path.exists() else []
+    if not lines:
+        return ""
+    said = lines[-1].removesuffix(SEE_TRACEBACK)
+    return lines[-1] if said == lines[-1] else f"{said}(traceback: {path})"
 
 
 def _torn(cell: Path) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from offdiag.durable import beside, move
-from offdiag.errors import StoreError, UserError
+from offdiag.errors import StoreError, not_allowed
 from offdiag.lease import ensure_held
 from offdiag.strict_json import dumps, loads
 
@@ -23,7 +23,7 @@ def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
     try:
         content = loads(path.read_text(encoding="utf-8"))
     except PermissionError as error:
-        raise UserError(f"cannot read {path} ({error.strerror}): give yourself the right to, with chmod") from error
+        raise not_allowed(error, path) from error
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path} ({error}): {remedy}") from error
     if not isinstance(content, dict):

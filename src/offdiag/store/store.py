@@ -31,7 +31,7 @@ from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
 from offdiag.steps.jsonl import read_jsonl
-from offdiag.store.finished import OF_THE_STORE, RESULT, SET_ASIDE, Finished, checksum, look_at
+from offdiag.store.finished import ERROR, OF_THE_STORE, RESULT, SET_ASIDE, Finished, checksum, failure, look_at
 from offdiag.store.json_files import read_json, write_json
 
 FORMAT = 1
@@ -98,7 +98,7 @@ class Store:
             return State.BUSY
         if found.damage:
             return State.DAMAGED
-        return State.FAILED if (folder / "error.txt").exists() else None
+        return State.FAILED if (folder / ERROR).exists() else None
 
     def states(self, steps: Sequence[Step]) -> dict[str, State]:
         """Return the states of many steps by fingerprint, listing the folders once."""
@@ -210,10 +210,8 @@ class Store:
         return holder(self.folder(step) / "lease.json")
 
     def error(self, step: Step) -> str:
-        """Return the last line of the traceback of a failed step."""
-        path = self.folder(step) / "error.txt"
-        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines() if path.exists() else []
-        return lines[-1] if lines else ""
+        """Return why a step failed, in one line, with the file that has its traceback where that says more."""
+        return failure(self.folder(step))
 
     def namesakes(self, step: Step, besides: Collection[str] = ()) -> list[dict[str, Any]]:
         """Return the ``cell.json`` of finished steps of the same name and another identity."""
@@ -252,7 +250,7 @@ class Store:
                 return
             if found.damage:
                 self._clear(step, "; ".join(found.damage))
-            (folder / "error.txt").unlink(missing_ok=True)
+            (folder / ERROR).unlink(missing_ok=True)
             cell = {"format": FORMAT, "kind": step.kind, "name": step.name, "fingerprint": step.fingerprint}
             cell |= {"identity": step.canonical_form, "origin": origin}
             write_json(folder / "cell.json", cell, to_disk=False)
@@ -285,18 +283,23 @@ class Store:
         if "_finished" in self.__dict__:  # it has been listed, and stays true
             self._finished.setdefault((step.kind, _without_hash(folder.name)), []).append(folder)
 
-    def fail(self, step: Step, traceback: str) -> None:
-        """Keep the traceback beside the artifacts, unless another runner has the step now."""
+    def fail(self, step: Step, traceback: str, said: str = "") -> None:
+        """Keep the traceback, and what it means in one line, beside the artifacts.
+
+        Raises:
+            LeaseLostError: another runner has the step now.
+        """
         self.mark()
         folder = self.folder(step)
         ensure_held(folder)
         folder.mkdir(parents=True, exist_ok=True)  # a worker may die before it has claimed the step
-        (folder / "error.txt").write_text(traceback, encoding="utf-8", errors="backslashreplace")
+        text = f"{traceback.rstrip()}\n\n{said}\n" if said else traceback
+        (folder / ERROR).write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def forgive(self, step: Step) -> None:
         """Forget that a step failed, unless another process is at work there."""
         if not held(self.folder(step) / "lease.json"):
-            (self.folder(step) / "error.txt").unlink(missing_ok=True)
+            (self.folder(step) / ERROR).unlink(missing_ok=True)
 
     def find(self, text: str) -> Path:
         """Return the one folder whose name, path or hash begins with ``text``; cells come first.

@@ -1,6 +1,7 @@
 """``offdiag run``: run the steps that are not done, show progress, and print the results."""
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 
 def run(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
-    engine: Annotated[str | None, typer.Option(metavar="NAME", help="Such as inline or pool [by workers].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = None,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="inline, pool [by workers], ray.")] = None,
+    address: Annotated[str | None, typer.Option(metavar="A", help="Ray: the cluster, as HOST:PORT.")] = None,
+    gpus_per_worker: Annotated[float | None, typer.Option(min=0, metavar="N", help="Ray: such as 0.5.")] = None,
     device: DeviceName = "auto",
     gpus: Annotated[int, typer.Option(min=1, metavar="N", help="GPUs of each of several workers.")] = 1,
     token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Padded tokens a batch, in float32.")] = 16_384,
@@ -60,7 +63,8 @@ def run(
     from offdiag.live import saying, watcher_for
     from offdiag.trackers import with_tracker
 
-    if engine_type(engine, workers).local and workers > available_cores():
+    kind = engine_type(engine, workers)
+    if kind.local and (workers or 1) > available_cores():
         raise UserError(
             f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
         )
@@ -71,7 +75,11 @@ def run(
         requests=Requests(at_once=at_once, most=requests, timeout=timeout),
     )  # fmt: skip
     _check_budget(plan, runtime)
-    if worker and (workers > 1 or engine is not None or fail_fast or last_failed or not wait):
+    given = {"address": address, "gpus_per_worker": gpus_per_worker}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if foreign := next((name for name in options if name not in kind.options), None):
+        raise UserError(f"--{foreign.replace('_', '-')} is for --engine ray: type that, too, or leave it out")
+    if worker and ((workers or 1) > 1 or engine is not None or fail_fast or last_failed or not wait):
         raise UserError("--worker is one process among others: leave out --workers, --engine, -x, --lf and --no-wait")
     if not worker and (light or skip_failed):
         raise UserError("--light and --skip-failed are for workers: type --worker, too")
@@ -87,12 +95,12 @@ def run(
     if worker:
         return _work(plan, place, runtime, survey, light=light, skip_failed=skip_failed, track=track)
     with (
-        watcher_for(pending, workers=workers) as watcher,
+        watcher_for(pending, workers=workers or 1) as watcher,
         with_tracker(track, plan, place, watcher.say, watcher) as told,
     ):
         summary = run_plan(
-            plan, place, runtime, workers=workers, engine=engine, watcher=told, fail_fast=fail_fast,
-            last_failed=last_failed, share=Share(wait=wait), survey=survey,
+            plan, place, runtime, workers=workers, engine=partial(kind, **options), watcher=told,
+            fail_fast=fail_fast, last_failed=last_failed, share=Share(wait=wait), survey=survey,
         )  # fmt: skip
     return _show(plan, place, keyword, summary, watcher)
 

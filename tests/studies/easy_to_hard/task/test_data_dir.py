@@ -77,7 +77,7 @@ def test_a_plan_keeps_to_the_data_that_it_was_made_of(two, tiny_model, tmp_path,
 def test_an_engine_of_ones_own_reads_the_plans_data(two, tiny_model, tmp_path):
     store = Store(tmp_path / "store")
     plan = planned(tiny_model, data_dir=two[1])
-    assert run_plan(plan, store, engine=Inline(CPU)).complete
+    assert run_plan(plan, store, CPU, engine=Inline).complete
     assert questions(plan, store) == LITTLE
 
 
