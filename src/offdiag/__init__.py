@@ -4,14 +4,14 @@ import offdiag
 
 offdiag.run("base-addition", scale="quick")
 results = offdiag.load("base-addition", scale="quick")
-results.cells[["arm", "eval", "accuracy", "ci_low", "ci_high"]]
+results.matrix()
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offdiag.api import compare, export, load, open_store, plan, report, run
+    from offdiag.api import compare, export, load, open_store, plan, plans, report, run
     from offdiag.errors import OffdiagError, StoreError, UserError
 
 __version__ = "0.2.0"
@@ -24,6 +24,7 @@ __all__ = [
     "load",
     "open_store",
     "plan",
+    "plans",
     "report",
     "run",
 ]
@@ -36,3 +37,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'offdiag' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Name the verbs and the errors, and not what this file imports for itself."""
+    return [*__all__, "__version__"]

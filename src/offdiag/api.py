@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from offdiag.engine import Caller, RunEvent, Summary, Together, Watcher, run_plan
 from offdiag.errors import UserError, printable
@@ -16,7 +16,7 @@ from offdiag.runtime import Runtime
 from offdiag.steps import Step
 from offdiag.store import Store
 from offdiag.study import Study
-from offdiag.study_files import load_study
+from offdiag.study_files import STUDIES, load_study
 from offdiag.tasks.data import data_at
 from offdiag.trackers import with_tracker
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from offdiag.exports import Exported
+    from offdiag.notebook import LoadedResults
     from offdiag.results import Results
 
 DEFAULT_STORE = "offdiag-store"
-MOST_CELLS = 400  # of a report that says what its cells can resolve; `offdiag power` says it of more
 
 
 class Report(NamedTuple):
@@ -74,6 +74,8 @@ def run(
 ) -> Summary:
     """Run what the store lacks of a study; always a resume. See :func:`offdiag.engine.run_plan`.
 
+    In a notebook a run shows bars below the cell, unless a ``watcher`` is given.
+
     Args:
         study, scale, overrides: as for :func:`plan`. store: as for :func:`open_store`.
         runtime, workers: how it is run. watcher: hears of every step.
@@ -84,13 +86,16 @@ def run(
         track: the tracker that curves and cells are logged to, such as ``tensorboard``; below ``trackers`` in the
             store.
     """
+    from offdiag.notebook.progress import notebook_bars
+
     with data_at("" if runtime is None else runtime.data_dir):
         wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
     place = open_store(store)
     survey = wanted.survey(place)
     pending = [state.step for state in survey if state.needed]
-    watchers = [] if watcher is None else [watcher]
-    with watcher_for(pending, sys.stderr, workers) if progress and pending else nullcontext() as shown:
+    bars = notebook_bars(len(pending)) if progress or watcher is None else None
+    watchers: list[Watcher] = [one for one in (watcher, bars) if one is not None]
+    with watcher_for(pending, sys.stderr, workers) if progress and pending and not bars else nullcontext() as shown:
         watchers += [] if shown is None else [shown]
         if callback is not None:
             watchers.append(Caller(callback, _say if shown is None else shown.say))
@@ -103,18 +108,57 @@ def _say(line: str) -> None:
     print(f"offdiag: {printable(line)}", file=sys.stderr)
 
 
+def plans(store: str | Path | Store) -> list[Plan]:
+    """Return the plans whose results a store has; ``load`` takes one of them as its study.
+
+    Raises:
+        UserError: there are no results, or they are of a study that must be named.
+    """
+    from offdiag.inspection import plans_of
+
+    return plans_of(open_store(store))
+
+
 def load(
-    study: str | Path | Study[Any] | Plan,
+    study: str | Path | Study[Any] | Plan | Store,
     scale: str = "quick",
     *,
     store: str | Path | Store | None = None,
     **overrides: Any,
-) -> "Results":
-    """Load the results of a study so far, as pandas frames (``cells``, ``records``, ``steps``)."""
-    from offdiag.gather import gather
+) -> "LoadedResults":
+    """Load the results of a study so far: ``matrix()``, ``compare``, ``cells``, ``records``, ``figure``, ``sample``.
 
+    See :class:`offdiag.notebook.LoadedResults`; in a notebook it shows itself. Instead of a study, the folder of a
+    store with the results of one plan does.
+
+    Raises:
+        UserError: the study, the scale or a parameter is unknown, or the store has the results of several plans.
+    """
+    from offdiag.gather import gather
+    from offdiag.notebook import LoadedResults
+
+    if isinstance(study, Store) or _is_folder(study):
+        store = open_store(cast("str | Path | Store", study))
+        study = _only_plan(store)
     wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
-    return gather(wanted, open_store(store))
+    command = f"offdiag run {wanted.portable_command}"
+    return LoadedResults(gather(wanted, open_store(store)), wanted.design, command=command)
+
+
+def _is_folder(study: object) -> bool:
+    """Return whether a folder is meant; a study that is called like one goes before it."""
+    return isinstance(study, str | Path) and str(study) not in STUDIES and Path(study).expanduser().is_dir()
+
+
+def _only_plan(store: Store) -> Plan:
+    found = plans(store)
+    if len(found) == 1:
+        return found[0]
+    shown = "; ".join(f"[{i}] {one!r}" for i, one in enumerate(found[:4]))
+    raise UserError(
+        f"{store.root} has the results of {len(found)} plans: {shown}: give one, such as "
+        f"offdiag.load(offdiag.plans({str(store.root)!r})[0], store={str(store.root)!r})"
+    )
 
 
 def compare(
@@ -151,24 +195,8 @@ def report(
 
 def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) -> Report:
     """Write the report of a plan, and return its results and tables, too."""
-    from offdiag.analyses.precision import Precision
-    from offdiag.comparison import comparison
-    from offdiag.gather import gather
-    from offdiag.reporting import write_report
-
-    results, design = gather(wanted, store), wanted.design
-    tables = {a.name: results.table(a) for a in design.analyses}
-    if 0 < len(results.cells) <= MOST_CELLS and "precision" not in tables:
-        tables["precision"] = results.table(Precision(name="precision"))
-    page = write_report(
-        results,
-        Path(folder or Path("offdiag-report") / f"{wanted.study.name}-{wanted.scale}"),
-        [(f.name, f.caption, f.plot(results)) for f in design.figures],
-        tables | ({"published": comparison(design, results)} if design.published else {}),
-        scatters={f.name: scatter for f in design.figures if (scatter := f.scatter_3d(results)) is not None},
-        command=f"offdiag run {wanted.portable_command}",
-    )
-    return Report(page, results, tables)
+    found = load(wanted, store=store)
+    return Report(found.report(folder), found.frames, found.report_tables)
 
 
 def export(

@@ -145,6 +145,10 @@ RECORDS = (
     Column("n_tokens", "integer", "tokens", "Length of the completion, or of the chosen answer."),
     Column("finish", "text", "", "What ended the completion: `stop` or `length`; `choice` where none is written."),
 )
+TEXTS = (
+    Column("prompt_text", "text", "", "The prompt as it was put, demonstrations and all."),
+    Column("completion", "text", "", "What the model wrote, or the choice that it found most likely."),
+)
 OPTIONS = (
     Column("right_option", "text", "", "The target; its letter where the choices differ by example."),
     Column("given_option", "text", "", "The answer found, likewise; NA if none was."),
@@ -198,6 +202,8 @@ def page() -> str:
         "## `records`: one row per example and cell",
         "The factors, a column for each property that the task splits results by, and:",
         _table(RECORDS),
+        "In Python, and in what `offdiag.export` writes, the whole texts, too:",
+        _table(TEXTS),
         "Where the task grades by error:",
         _table((RECORD_ERROR,)),
         "Where the most likely choice is the answer:",

@@ -129,6 +129,30 @@ def explain(store: Store, text: str, typed: Sequence[str] = ()) -> Reason:
     return Reason(name, state, (*([said] if said else []), *lines))
 
 
+def plans_of(store: Store) -> list[Plan]:
+    """Return the plans that asked first for any step of a store, as their studies expand them today.
+
+    Raises:
+        UserError: a study is a file, which only its user may name, is gone, or no longer takes the parameters; or the
+            folder has no step.
+    """
+    found: dict[str, Origin] = {}
+    for folder in folders(store):
+        with suppress(StoreError):
+            each = Description.of(folder)
+            found.setdefault(_asked(each), each.origin)
+    if not found:
+        raise UserError(f"{store.root} is no store with results: give a study, or the folder that a run wrote")
+    plans = []
+    for origin in found.values():
+        try:
+            plans.append(origin.plan(()))
+        except UserError as error:
+            named = f"{store.root} has results of {origin.study}"
+            raise UserError(f"{named}: {error}; to load them, give the study: offdiag.load(STUDY, store=…)") from error
+    return plans
+
+
 class Unwanted(NamedTuple):
     """Steps that no study asks for today.
 

@@ -13,6 +13,7 @@ from offdiag.analyses import StudyAnalysis
 from offdiag.errors import UserError, complaints
 from offdiag.figures import StudyFigure
 from offdiag.identity import Difference, Json, to_json
+from offdiag.markup import card
 from offdiag.models import ModelSource
 from offdiag.models.files_check import check_files
 from offdiag.models.quantised import check_shrinks
@@ -69,7 +70,7 @@ def with_its_data(function: "Callable[Concatenate[Plan, P], T]") -> "Callable[Co
     return reading
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """A study at given parameters, expanded into steps.
 
@@ -92,6 +93,23 @@ class Plan:
     overrides: Mapping[str, object]
     data_dir: str = ""
     words: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.command}: {self.size}, {len(self.steps)} steps>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the study, its settings, and how many steps of each kind there are."""
+        kinds = Counter(step.kind for step in self.steps)
+        return card(
+            f"Plan of {self.study.name} at {self.scale}: {self.study.title}",
+            self.study.claim,
+            {
+                "cells and measurements": self.size,
+                "steps": ", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "none",
+                **{f"set {name}": value for name, value in self.sets.items()},
+                "on the command line": f"offdiag run {self.command}",
+            },
+        )
 
     @property
     def origin(self) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from offdiag.errors import UserError, unfit
 from offdiag.exports import StudyExport
 from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
+from offdiag.markup import card
 from offdiag.methods import Answering, Method, Predictor
 from offdiag.models import ModelSpec
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
@@ -327,7 +328,7 @@ def _described(value: object) -> str:
     return f"{text if len(text) <= 60 else text[:60] + '…'} ({type(value).__name__})"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Study(Generic[P]):
     """A named experiment at several scales.
 
@@ -353,6 +354,18 @@ class Study(Generic[P]):
         for kind, name in (("study", self.name), *(("scale", name) for name in self.scales)):
             if (wrong := unfit(name)) is not None:
                 raise UserError(f"{name!r} cannot name a {kind}, as reports are called by it: {wrong}")
+
+    def __repr__(self) -> str:
+        return f"<Study {self.name}: {self.title} Scales: {', '.join(self.scales)}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the claim, and the parameters at each scale."""
+        return card(
+            f"{self.name}: {self.title}",
+            self.claim,
+            {f"scale {name}": params for name, params in self.scales.items()}
+            | ({} if self.file is None else {"file": self.file.name}),
+        )
 
     def params(self, scale: str) -> P:
         """Return the parameters of a scale.

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from offdiag.reporting.wording import literal, number, percent, percents, points, shown, visible
+from offdiag.markup import visible
+from offdiag.reporting.wording import literal, number, percent, percents, points, shown
 
 
 @pytest.mark.parametrize(

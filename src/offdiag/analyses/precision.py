@@ -17,7 +17,7 @@ from offdiag.stats.calibration import calibration
 from offdiag.stats.components import SeedVariance, components
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.paired import smallest_margin
-from offdiag.stats.power import GapVariance, items_needed, minimum_detectable_gap, seeds_needed
+from offdiag.stats.power import items_needed, measured_gap_variance, minimum_detectable_gap, seeds_needed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,22 +128,14 @@ class Precision(StudyAnalysis):
         kinds: dict[str, Any] = {"untrained": (False, True), "clusters": labels, "pooled": pooled}
         found = learner_difference(grid, start, **kinds, level=self.level).difference
         at_90 = learner_difference(grid, start, **kinds, level=0.9).difference
-        part, apart = components(grid, labels), components(np.nanmean(grid, axis=0)[None] - start, labels)
-        chance = 0.0 if math.isnan(part.residual) else part.residual
-        # The items' variance of single seeds: that of the means, with the chance that averaging took off put back.
-        items = apart.of_items + chance * (1 - 1 / seeds)
-        of_seeds = 0.0 if seeds < 2 else part.seeds
-        arms = 1 if pooled is None else pooled.n_arms
-        if pooled is not None:
-            of_seeds = max(0.0, pooled.share) * part.bernoulli
-        variance = GapVariance(items, of_seeds, learners=1, residual=chance, arms=arms)
+        variance, n_items, _ = measured_gap_variance(grid, start, **kinds)
         gap = self.gap or abs(found.value)
         asked: dict[str, Any] = {"power": self.power, "level": self.level}
         needed = {} if not gap else {
             "items_needed": items_needed(gap, variance, seeds, **asked),
-            "seeds_needed": math.nan if seeds < 2 else seeds_needed(gap, variance, part.n_items, **asked),
+            "seeds_needed": math.nan if seeds < 2 else seeds_needed(gap, variance, n_items, **asked),
         }  # fmt: skip
-        detectable = minimum_detectable_gap(variance, part.n_items, seeds, **asked)
+        detectable = minimum_detectable_gap(variance, n_items, seeds, **asked)
         return {"difference": found.value, "detectable": detectable, "gap": gap, **needed,
                 "equal_within": smallest_margin(at_90)}  # fmt: skip
 

@@ -1,12 +1,13 @@
 """Texts of the cells of the results, as the page and the LaTeX tables print them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from offdiag.reporting.wording import known, number, percent, percents, points
+from offdiag.stats import UNKNOWN, Estimate
 
 SHADES = 20
 STATES = {
@@ -41,6 +42,7 @@ class ResultText:
         p_value: of the difference; None where there is none.
         guess: chance and the rate of the commonest right answer. one_answer: what is given to all items, if it is one.
         alone: the interval by the variance between its own seeds, where the other one is by what arms have in common.
+        estimates: the numbers behind the texts: ``accuracy`` and ``difference``.
     """
 
     shade: int | None
@@ -55,6 +57,7 @@ class ResultText:
     alone: str = ""
     guess: str = ""
     one_answer: str = ""
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +120,19 @@ def _word_cell(index: int, cell: Row, step: Row) -> CellText:
         p_value=cell["p_value"],
         guess=_guess(cell) if has else "",
         one_answer=_one_answer(cell),
+        estimates={
+            "accuracy": _estimate(cell, "accuracy", "ci_low", "ci_high", "n"),
+            "difference": _estimate(cell, "difference", "diff_low", "diff_high", "n_paired", "p_value"),
+        },
         reason="" if has else str(step.get("note") or ""),
         facts=_facts(cell, step),
     )
+
+
+def _estimate(cell: Row, *columns: str) -> Estimate:
+    """Return the estimate in these columns (value, ends, n and perhaps p); unknown ones where a value is missing."""
+    fields = zip(Estimate._fields, columns, strict=False)
+    return UNKNOWN._replace(**{field: cell[name] for field, name in fields if cell[name] is not None})
 
 
 def _guess(cell: Row) -> str:

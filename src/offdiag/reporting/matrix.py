@@ -21,7 +21,7 @@ _OPTIONAL = {
     "top_p": 1.0, "top_k": 0, "samples": 1, "sampling_seed": 0, "metric": "accuracy", "judge": "",
 }  # fmt: skip
 _SAID = ("temperature", "top_p", "top_k", "samples", "sampling_seed", "metric", "judge", "system")  # where set
-_COLUMN = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
+EVALUATION = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike
 _COMMON = ("task", "split", "prompt", *_ALONE)
 
@@ -110,7 +110,7 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
     asked = list(columns.values())
     return PageMatrix(
         evaluations=tuple(
-            Heading(domain=domain, details=tuple(_differing(row, _COLUMN[1:], asked)))
+            Heading(domain=domain, details=tuple(_differing(row, EVALUATION[1:], asked)))
             for row, domain in zip(asked, _domains(asked, "tested_on", shared), strict=True)
         ),
         groups=tuple((method, tuple(learners)) for method, learners in groups.items()),
@@ -159,7 +159,7 @@ def _squares(at: Mapping[tuple[str, str], Sequence[CellText]], frames: Frames) -
 
 
 def _column(row: Row) -> str:
-    return repr([row[name] for name in _COLUMN])
+    return repr([row[name] for name in EVALUATION])
 
 
 def _shared_and_set(rows: Sequence[Row], name: str) -> bool:

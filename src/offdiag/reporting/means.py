@@ -1,6 +1,7 @@
 """Mean accuracy of the replicates (draws) of one learner in one column of the matrix, as text."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,53 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.seed_variance import common_variance
 from offdiag.reporting.cell_texts import SHADES, CellText, ResultText
 from offdiag.reporting.wording import known, number, percent, percents, points
-from offdiag.stats import UNKNOWN, Estimate
+from offdiag.stats import UNKNOWN, Estimate, FloatArray
+from offdiag.stats.components import SeedVariance
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.means import mean_interval
 from offdiag.stats.replicated import accuracy
+
+
+class LearnerEstimates(NamedTuple):
+    """What the draws of one learner measured together, for new draws and new items.
+
+    Attributes:
+        accuracy: with the interval by the variance that arms have in common, where they have one; alone: by the
+            variance between its own draws, unknown where that is the same. difference: to the other learner.
+        grids: verdicts ``[draws, items]`` of this learner, and of the other one.
+        clusters: of the items. pooled: the variance between draws in common.
+    """
+
+    accuracy: Estimate
+    alone: Estimate
+    difference: Estimate
+    grids: list[FloatArray]
+    clusters: list[Hashable] | None
+    pooled: SeedVariance | None
+
+
+def learner_estimates(
+    cells: pd.DataFrame, other: pd.DataFrame | None, frames: Frames, untrained: tuple[bool, bool] = (False, False)
+) -> LearnerEstimates:
+    """Return mean accuracy and difference of a learner in one column of the matrix, from its finished cells.
+
+    Args:
+        cells: of its draws. other: those of the learner that it is compared with. untrained: which of the two has no
+            draws, so that what it measured says all of it.
+    """
+    grids, clusters = answer_grids([cells] if other is None else [cells, other], frames, {}, "matrix")
+    pooled = None if untrained[0] else common_variance(cells)
+    if pooled is None and other is not None and not untrained[1]:
+        pooled = common_variance(other)
+    difference = UNKNOWN
+    if other is not None:
+        difference = learner_difference(
+            grids[0], grids[1], untrained=untrained, clusters=clusters, pooled=pooled
+        ).difference
+    own = common_variance(cells)
+    found = accuracy(grids[0], clusters=clusters, pooled=own)
+    alone = UNKNOWN if own is None else accuracy(grids[0], clusters=clusters)
+    return LearnerEstimates(found, alone, difference, grids, clusters, pooled)
 
 
 def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
@@ -26,28 +70,22 @@ def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
         return None
     cells = frames.cells[frames.cells["cell"].isin(names)]
     base = _baseline(cells, frames)
-    grids, clusters = answer_grids([cells] if base is None else [cells, base], frames, {}, "matrix")
-    pooled = common_variance(cells)
-    mean, low, high = accuracy(grids[0], clusters=clusters, pooled=pooled)[:3]
-    alone = UNKNOWN if pooled is None else accuracy(grids[0], clusters=clusters)
-    difference = UNKNOWN
-    if base is not None:
-        fixed = (False, bool(base["seed"].isna().all()))
-        difference = learner_difference(
-            grids[0], grids[1], untrained=fixed, clusters=clusters, pooled=pooled
-        ).difference
+    fixed = base is not None and bool(base["seed"].isna().all())
+    found = learner_estimates(cells, base, frames, (False, fixed))
+    difference, alone = found.difference, found.alone
     lacking = f"{len(names)} of {len(texts)} draws · " if len(names) < len(texts) else ""
     return ResultText(
-        shade=round(mean * SHADES),
-        accuracy=percent(mean),
-        interval=percents(low, high),
-        alone=percents(alone.low, alone.high) if pooled is not None else "",
-        count=f"{lacking}n = {_range((~np.isnan(grids[0])).sum(axis=1).tolist())}",
+        shade=round(found.accuracy.value * SHADES),
+        accuracy=percent(found.accuracy.value),
+        interval=percents(found.accuracy.low, found.accuracy.high),
+        alone="" if np.isnan(alone.value) else percents(alone.low, alone.high),
+        count=f"{lacking}n = {_range((~np.isnan(found.grids[0])).sum(axis=1).tolist())}",
         unparsed=_unparsed(cells),
         error=_error(cells),
         one_answer=_one_answer(cells),
         difference="" if base is None else _points(difference),
         p_value=difference.p_value if known(difference.p_value) else None,
+        estimates={"accuracy": found.accuracy, "difference": difference},
     )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from markupsafe import Markup
 
 from offdiag.figures.scatter_3d import Scatter3D
+from offdiag.markup import visible
 from offdiag.reporting.inline import inline, template
-from offdiag.reporting.wording import visible
 
 DIGITS = 3  # behind the point; a distance of 1 is about the spread of the points
 

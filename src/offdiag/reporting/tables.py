@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from offdiag.errors import UserError
+from offdiag.markup import visible
 from offdiag.reporting.cell_texts import CellText
-from offdiag.reporting.wording import visible
 from offdiag.results import Results
 from offdiag.study import check_report_name
 

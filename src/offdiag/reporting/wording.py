@@ -1,7 +1,6 @@
 """Format numbers and untrusted text for the page and the tables."""
 
 import json
-import re
 from typing import Any
 
 import numpy as np
@@ -9,18 +8,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from offdiag.identity import Json
+from offdiag.markup import visible
 
 MISSING = "–"
-
-# Controls, invisible and direction-changing characters, tags and lone surrogates: a reader must see them.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
-
-def visible(text: str) -> str:
-    """Return ``text`` with each invisible, control or direction-changing character as ``⟨U+202E⟩``."""
-    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
 
 
 def shown(value: object) -> object:

@@ -7,8 +7,8 @@ from typing import Any
 
 from offdiag.gather import gather
 from offdiag.identity import Json
+from offdiag.markup import visible
 from offdiag.methods.fine_tuning import FineTuned
-from offdiag.reporting.wording import visible
 from offdiag.sharing.adapter import Adapter
 from offdiag.steps import Weights, in_order
 from offdiag.store import Store

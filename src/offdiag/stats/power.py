@@ -1,12 +1,13 @@
 """Power of a comparison of two learners: what a plan with so many items and seeds can resolve, and what a gap needs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from offdiag.stats.components import MeanVariance, Part
+from offdiag.stats.components import MeanVariance, Part, SeedVariance, components
+from offdiag.stats.intervals import FloatArray
 
 MOST = 10_000_000  # items, and seeds, beyond which a number is no plan
 _SHARES = (np.arange(200) + 0.5) / 200  # of the distribution of the seeds' estimated variance
@@ -66,6 +67,41 @@ def gap_variance(accuracy: float, gap: float, seed_sd: float = 0.0, disagreement
     if not abs(gap) <= disagreement <= 1:
         raise ValueError(f"disagreement {disagreement}: expected at least the gap ({abs(gap)}), and at most 1")
     return GapVariance(disagreement - gap**2, seed_sd**2, residual=drawn)
+
+
+def measured_gap_variance(
+    first: FloatArray,
+    second: FloatArray,
+    *,
+    untrained: tuple[bool, bool] = (False, False),
+    clusters: Sequence[Hashable] | None = None,
+    pooled: SeedVariance | None = None,
+) -> tuple[GapVariance, int, int]:
+    """Return the variance of the difference of two learners that were measured, the items of both, and their seeds.
+
+    Where the two have different numbers of seeds, the smaller one counts, and the variance is that of theirs together.
+
+    Args:
+        first, second: verdicts ``[seeds, items]`` on items that both answered. untrained, clusters, pooled: as for
+            :func:`offdiag.stats.learner_difference.learner_difference`.
+    """
+    grids = (first, second)
+    trained = [len(grid) for grid, fixed in zip(grids, untrained, strict=True) if not fixed]
+    n_seeds = min(trained, default=1)
+    apart = components(np.nanmean(first, axis=0)[None] - np.nanmean(second, axis=0)[None], clusters)
+    chance = between = 0.0
+    for grid, fixed in zip(grids, untrained, strict=True):
+        part = components(grid, clusters)
+        chance += 0.0 if math.isnan(part.residual) else part.residual / len(grid)
+        of_seeds = 0.0 if len(grid) < 2 else part.seeds
+        of_seeds = of_seeds if pooled is None else max(0.0, pooled.share) * part.bernoulli
+        between += 0.0 if fixed else of_seeds / len(grid)
+    residual, learners = chance * n_seeds, max(1, len(trained))
+    # The items' variance of single seeds: that of the means, with the chance that averaging took off put back.
+    items = apart.of_items + residual * (1 - 1 / n_seeds)
+    arms = learners if pooled is None else pooled.n_arms
+    found = GapVariance(items, between * n_seeds / learners, learners=learners, residual=residual, arms=arms)
+    return found, apart.n_items, n_seeds
 
 
 def power_of(gap: float, variance: GapVariance, n_items: float, n_seeds: float, level: float = 0.95) -> float:
