@@ -360,12 +360,8 @@ class Study(Generic[P]):
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the claim, and the parameters at each scale."""
-        return card(
-            f"{self.name}: {self.title}",
-            self.claim,
-            {f"scale {name}": params for name, params in self.scales.items()}
-            | ({} if self.file is None else {"file": self.file.name}),
-        )
+        facts = {f"scale {name}": params for name, params in self.scales.items()}
+        return card(f"{self.name}: {self.title}", self.claim, facts)
 
     def params(self, scale: str) -> P:
         """Return the parameters of a scale.
