@@ -16,7 +16,7 @@ from offdiag.methods.proxy import Proxy, ProxyExamples
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.rendering import Rendered
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
-from offdiag.steps.examples import check_choices
+from offdiag.steps.examples import check_choices, check_rows
 from offdiag.steps.label_noise import noise_stream, with_label_noise
 from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
@@ -103,6 +103,7 @@ class FineTuned(Trained):
     def check(self) -> None:
         super().check()
         self.start.check_template(self.chat)
+        check_rows(self.start, self.examples, self.style, self.chat, rationale=self.rationale)
         if self.recipe.objective == "choices":
             check_choices(self.examples)
 

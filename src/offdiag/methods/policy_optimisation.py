@@ -10,6 +10,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.methods.method import Method, Predictor, data_seed_of
 from offdiag.steps import CostLine, CostProbe, Examples, Trained, Weights, Work, load_examples
+from offdiag.steps.examples import check_rows
 from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task, graded
 from offdiag.tasks.content import graded_identity
@@ -78,6 +79,7 @@ class PolicyOptimised(Trained):
             raise UserError(
                 f"{self.name} rewards right answers, and {metric} is not right or wrong: give another grader"
             )
+        check_rows(self.start, self.examples, self.style)
 
     def require(self) -> None:
         super().require()

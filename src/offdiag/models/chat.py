@@ -10,7 +10,7 @@ the prompt alone, so that boundary tokens are those the model would really see:
 What stands before a reply and behind it is the chat template's, see :mod:`offdiag.models.turn`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from offdiag.errors import UserError
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings, check_without_template
-from offdiag.models.template import ChatTemplate
+from offdiag.models.template import ChatTemplate, special_of
 from offdiag.models.turn import Turn, bare_turn, templated_turn
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Chat:
             tokens    a b | c d e             a b | cd e
 
         Raises:
-            UserError: there is no reply, one is empty or like another, or the prompt has no token of its own.
+            UserError: there is no reply, one is empty, like another or spells a token, or the prompt has no token.
         """
         if not replies:
             raise UserError(f"the prompt {prompt[:60]!r} has no continuations to score; give at least one")
@@ -83,7 +83,7 @@ class Chat:
         # A blank before the reply is scored with it, whether it has a token of its own or is in the reply's first one.
         blanks = len(self.turn.bridge) - len(self.turn.bridge.rstrip(" "))
         stem = self._ids(before[: len(before) - blanks])
-        rows = [self._ids(before + reply) for reply in replies]
+        rows = [self._ids(before + reply) for reply in self._spelled(replies)]
         start = min(common_prefix([stem, row]) for row in rows)
         if start == 0:
             raise UserError(f"the prompt {prompt[:60]!r} has no token before its continuation; write a longer prompt")
@@ -102,7 +102,7 @@ class Chat:
         if self.turn.template is not None:
             return self.compared("", replies)
         before = self.turn.with_reply("", "")
-        return [Tokenised(begun_ids(self._tokenizer, before + reply), 1) for reply in replies]
+        return [Tokenised(begun_ids(self._tokenizer, before + reply), 1) for reply in self._spelled(replies)]
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -119,9 +119,32 @@ class Chat:
         begin = self._begin_of(encoded["input_ids"])
         return [*((0, 0) for _ in begin), *((low, high) for low, high in encoded["offset_mapping"])]
 
+    def _spelled(self, replies: Sequence[str]) -> Sequence[str]:
+        for reply in replies:
+            self.turn.check_spelling(reply)
+        return replies
+
     def _ids(self, text: str) -> tuple[int, ...]:
         ids = tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        self._check_known(text, ids)
         return (*self._begin_of(ids), *ids)
+
+    def _check_known(self, text: str, ids: Sequence[int]) -> None:
+        """Check that the tokenizer has a token for each character.
+
+        Raises:
+            UserError: it has not; the message names the characters.
+        """
+        unknown = self._tokenizer.unk_token_id
+        # Some templates write the token themselves, as GPT-2's is that of its end.
+        if unknown is None or ids.count(unknown) <= text.count(str(self._tokenizer.unk_token)):
+            return
+
+        def is_unknown(one: str) -> bool:
+            return unknown in self._tokenizer(one, add_special_tokens=False)["input_ids"]
+
+        told = unknown_characters(text, is_unknown)
+        raise UserError(f"the tokenizer has no token for {told}, and the model would not see it: take another model")
 
     def _begin_of(self, ids: Sequence[int]) -> tuple[int, ...]:
         """Return the tokens that the tokenizer puts before a text, unless the text begins with them.
@@ -176,7 +199,7 @@ def chat_of(
             turn = templated_turn(template, settings)
         else:
             check_without_template(settings)
-            turn = bare_turn(response_prefix, str(tokenizer.eos_token or ""))
+            turn = bare_turn(response_prefix, str(tokenizer.eos_token or ""), special_of(tokenizer))
         known[key] = Chat(tokenizer, turn)
     return known[key]
 
@@ -215,6 +238,12 @@ def tokenise(
         return chat.taught(prompt, response)
     opened = chat.asked(prompt)
     return Tokenised(opened, len(opened))
+
+
+def unknown_characters(text: str, is_unknown: Callable[[str], bool]) -> str:
+    """Return the words of a text, at most three, that a tokenizer does not know, for a message."""
+    found = [word for word in dict.fromkeys(text.split()) if is_unknown(word)]
+    return ", ".join(map(repr, found[:3])) + (" …" if found[3:] else "") if found else repr(text[-60:])
 
 
 def common_prefix(rows: Sequence[tuple[int, ...]]) -> int:

@@ -4,7 +4,7 @@ Both look at the files of a tokenizer, where they are here, and load neither it 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -12,9 +12,10 @@ from typing import Literal, TypeAlias
 from offdiag.conversation import Spoken, written
 from offdiag.errors import UserError
 from offdiag.identity import Json
+from offdiag.models.chat import unknown_characters
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings, check_without_template
 from offdiag.models.source import ModelSource
-from offdiag.models.template import ChatTemplate
+from offdiag.models.template import ChatTemplate, special_in
 from offdiag.models.turn import bare_turn, templated_turn
 
 # The first rendering gave every template its content as a text, put a reply right behind the opened text, even inside
@@ -51,6 +52,60 @@ def check_template(
                 raise UserError("it has no chat template, so demonstrations cannot be turns: leave turns out")
     except UserError as error:
         raise UserError(f"model {origin.name}: {error}") from error
+
+
+def check_texts(
+    origin: ModelSource, settings: ChatSettings, prefix: str, rows: Iterable[tuple[str, str, Sequence[str]]]
+) -> None:
+    """Check that a model whose files are here would see each question and each reply as they are.
+
+    Args:
+        origin: of the model. settings: of its chat template. prefix: between a prompt and a reply where there is none.
+        rows: the place of a question for the message, the question, and replies to it, if they are given.
+
+    Raises:
+        UserError: a text spells a token that controls the model, or the template changes a question; or the tokenizer
+            has no token for a character of a reply. The message names model and row.
+    """
+    if (folder := _folder(origin)) is None:
+        return
+    try:
+        template = None if settings.format == "completion" else ChatTemplate.in_folder(folder)
+        turn = bare_turn(prefix, "", special_in(folder)) if template is None else templated_turn(template, settings)
+    except UserError:
+        return  # told by check_template
+    encode = _encoder(folder, _stamp(folder / _FILES[-1]))
+    for place, prompt, replies in rows:
+        try:
+            turn.opened(prompt)
+            for reply in replies:
+                turn.with_reply("", reply)
+                if encode is not None and encode(reply):
+                    unknown = unknown_characters(reply, encode)
+                    raise UserError(f"the tokenizer has no token for {unknown}: word it otherwise")
+        except UserError as error:
+            raise UserError(f"{place}: model {origin.name}: {error}") from error
+
+
+@lru_cache(maxsize=16)
+def _encoder(folder: Path, stamp: tuple[int, int]) -> Callable[[str], bool] | None:
+    """Return what says whether a text has a character that a tokenizer does not know; None where it knows all."""
+    try:
+        described = json.loads((folder / _FILES[-1]).read_bytes())
+        unknown = described["model"].get("unk_token")
+        if (
+            unknown is None
+            or described["model"].get("byte_fallback")
+            or '"ByteLevel"' in json.dumps(described.get("pre_tokenizer"))
+        ):
+            return None
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(folder / _FILES[-1]))
+        number = tokenizer.token_to_id(unknown)
+    except Exception:  # noqa: BLE001  (files of others; told by the one who loads them)
+        return None
+    return lambda text: number in tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def rendering_of(origin: ModelSource, rendered: Rendered) -> dict[str, Json]:
@@ -94,7 +149,10 @@ def spans_differed(origin: ModelSource, prefix: str, questions: Iterable[tuple[s
         return next((i for i, (a, b) in enumerate(pairs) if a != b), len(ids(opened)))
 
     tails = ((turn.opened(prompt)[-_TAIL:], choices) for prompt, choices in questions)
-    return any(len({start(tail, choice) for choice in choices}) > 1 for tail, choices in tails)
+    try:
+        return any(len({start(tail, choice) for choice in choices}) > 1 for tail, choices in tails)
+    except UserError:
+        return False  # a question that the template changes: told by check_texts
 
 
 def _folder(origin: ModelSource) -> Path | None:

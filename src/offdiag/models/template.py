@@ -5,7 +5,7 @@ day it is (Llama 3, SmolLM3, Granite, gpt-oss) would give another prompt every d
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -35,11 +35,13 @@ class ChatTemplate:
     Attributes:
         source: the Jinja text. tokens: special tokens by their names, such as ``bos_token``.
         added: texts that are one token each, among them the special ones.
+        special: those that control the model, such as ``<|im_end|>``; no text of a question may spell one.
     """
 
     source: str
     tokens: Mapping[str, str] = field(default_factory=dict)
     added: frozenset[str] = frozenset()
+    special: frozenset[str] = frozenset()
 
     def render(
         self, messages: Sequence[Message], *, add_generation_prompt: bool, variables: Mapping[str, object]
@@ -80,7 +82,9 @@ class ChatTemplate:
             raise UserError(f"the tokenizer has no default chat template: {error}") from error
         named = {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
         added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
-        return cls(source, named, frozenset(filter(str.strip, [*added, *tokenizer.all_special_tokens])))
+        return cls(
+            source, named, frozenset(filter(str.strip, [*added, *tokenizer.all_special_tokens])), special_of(tokenizer)
+        )
 
     @classmethod
     def in_folder(cls, folder: Path) -> "ChatTemplate | None":
@@ -102,9 +106,33 @@ class ChatTemplate:
             listed = settings.get("added_tokens_decoder") or {}
             added = [*listed.values()] or json.loads((folder / "tokenizer.json").read_bytes())["added_tokens"]
             texts = [_text(token) for token in added]
+            special = special_in(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # told by the one who loads the tokenizer
-        return cls(source, tokens, frozenset(filter(str.strip, [*texts, *tokens.values()])))
+        return cls(source, tokens, frozenset(filter(str.strip, [*texts, *tokens.values()])), special)
+
+
+def special_of(tokenizer: "PreTrainedTokenizerBase") -> frozenset[str]:
+    """Return the texts of a loaded tokenizer's tokens that control the model."""
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return _controlling([*added, *tokenizer.all_special_tokens])
+
+
+def special_in(folder: Path) -> frozenset[str]:
+    """Return the texts of the tokens that control a model, from the files of its tokenizer; none without such files."""
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        listed = settings.get("added_tokens_decoder") or {}
+        added = [*listed.values()] or json.loads((folder / "tokenizer.json").read_bytes())["added_tokens"]
+        marked = [_text(token) for token in added if token.get("special")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return frozenset()  # told by the one who loads the tokenizer
+    return _controlling([*marked, *(_text(token) for name, token in settings.items() if name.endswith("_token"))])
+
+
+def _controlling(texts: Iterable[str]) -> frozenset[str]:
+    # Some tokenizers pad with an ordinary token, such as "!"; it means in a text what it always means.
+    return frozenset(text for text in texts if len(text.strip()) > 2)
 
 
 def _default(templates: Mapping[str, str]) -> str:

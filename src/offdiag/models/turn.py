@@ -50,6 +50,7 @@ class Turn:
         opening: what the model's opened text has after the template's.
         bridge: between the opened text and a reply. end: after a reply, up to the token that ends the turn; empty where
             nothing can end it. ends: texts of the tokens in ``end`` at which a generation stops.
+        special: texts of tokens that control the model, which neither a question nor a reply may spell.
     """
 
     template: ChatTemplate | None = None
@@ -61,13 +62,17 @@ class Turn:
     bridge: str = ""
     end: str = ""
     ends: tuple[str, ...] = ()
+    special: frozenset[str] = frozenset()
 
     def opened(self, prompt: str) -> str:
         """Return the text that the model continues with its reply.
 
         Raises:
-            UserError: the question is not whole in the text of the template, but for white space around it.
+            UserError: the question is not whole in the text of the template, but for white space around it, or it
+                spells a token that controls the model (a bare text may begin with one).
         """
+        begun = next((token for token in self.special if prompt.startswith(token)), "")
+        self.check_spelling(prompt if self.template is not None else prompt.removeprefix(begun))
         if self.template is None:
             return f"{plain(prompt)}{self.prefix}"
         text = self._render(prompt)
@@ -78,7 +83,12 @@ class Turn:
         return text[: len(text) - self.blanks] + self.opening
 
     def with_reply(self, prompt: str, reply: str) -> str:
-        """Return the opened text with the reply, without the end of the turn."""
+        """Return the opened text with the reply, without the end of the turn.
+
+        Raises:
+            UserError: as for :meth:`opened`, of the reply, too.
+        """
+        self.check_spelling(reply)
         return f"{self.opened(prompt)}{self.bridge}{reply}"
 
     def whole(self, prompt: str, reply: str) -> str:
@@ -91,6 +101,18 @@ class Turn:
             raise UserError("the tokenizer has no end token and no chat template that ends a turn: give one of them")
         return self.with_reply(prompt, reply) + self.end
 
+    def check_spelling(self, text: str) -> None:
+        """Check that a text spells no token that controls the model.
+
+        Raises:
+            UserError: it does.
+        """
+        if (spelled := next((token for token in self.special if token in text), None)) is not None:
+            raise UserError(
+                f"the text {text[:60]!r} spells {spelled!r}, which the model would read as a token that controls it: "
+                "word it otherwise"
+            )
+
     def _render(self, prompt: str, reply: str | None = None) -> str:
         assert self.template is not None
         said = turns_of(prompt) if reply is None else [*turns_of(prompt), Spoken("assistant", reply)]
@@ -98,10 +120,10 @@ class Turn:
         return self.template.render(messages, add_generation_prompt=reply is None, variables=self.variables)
 
 
-def bare_turn(prefix: str, end: str) -> Turn:
+def bare_turn(prefix: str, end: str, special: frozenset[str] = frozenset()) -> Turn:
     """Return the format of a model without a chat template; a blank at the end of ``prefix`` belongs to the reply."""
     opened = prefix.rstrip(" ")
-    return Turn(prefix=opened, bridge=prefix[len(opened) :], end=end, ends=(end,) if end else ())
+    return Turn(prefix=opened, bridge=prefix[len(opened) :], end=end, ends=(end,) if end else (), special=special)
 
 
 def templated_turn(template: ChatTemplate, settings: ChatSettings = AS_THE_TEMPLATE) -> Turn:
@@ -111,7 +133,7 @@ def templated_turn(template: ChatTemplate, settings: ChatSettings = AS_THE_TEMPL
         UserError: the template loses the question or the reply, has no such variable, or cannot think; or what stands
             before a reply, or ends it, cannot be told.
     """
-    turn = _reading(Turn(template, variables=_variables(template, settings)))
+    turn = _reading(Turn(template, variables=_variables(template, settings), special=template.special))
     opened, whole = turn._render(_QUESTION), turn._render(_QUESTION, _REPLY)
     before, found, after = whole.rpartition(_REPLY)
     if not found:

@@ -1,6 +1,6 @@
 """The step that draws the examples of a domain."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -10,11 +10,13 @@ from pydantic import Field
 
 from offdiag.errors import StoreError, UserError
 from offdiag.identity import Json, fingerprint
+from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
+from offdiag.steps.weights import Weights
 from offdiag.strict_json import loads
 from offdiag.tasks import Domain, Example, PromptStyle, get_task, graded
-from offdiag.tasks.content import drawn_identity, rows_hash, rows_of, worded_identity
+from offdiag.tasks.content import drawn_identity, hashes_rows, rows_hash, rows_of, worded_identity
 from offdiag.tasks.data import once
 
 
@@ -84,6 +86,42 @@ class Examples(Step):
             UserError: there are too few, two have the same id, or a field is no text.
         """
         return list(rows_of(self.domain, self.split, self.n, self.seed))
+
+
+_OF_OURS = 8  # rows of a task of offdiag itself that are looked at before a run
+
+
+def check_rows(
+    weights: Weights,
+    examples: Examples,
+    style: PromptStyle,
+    settings: ChatSettings = AS_THE_TEMPLATE,
+    *,
+    rationale: bool | None = None,
+    choices: bool = False,
+) -> None:
+    """Check, without the store, that a model sees each question as it is, and each reply that it is given.
+
+    All rows of others' data are looked at; of the tasks of offdiag itself, whose texts are known, the first ones.
+
+    Args:
+        weights: of the model. examples, style: the questions. settings: of the chat template.
+        rationale: as for :meth:`Examples.worded`. choices: whether the replies are the choices.
+
+    Raises:
+        UserError: it does not; the message names the row.
+    """
+    domain, task = examples.domain, get_task(examples.domain.task)
+    looked_at = examples.n if hashes_rows(task) else min(examples.n, _OF_OURS)
+
+    def rows() -> Iterator[tuple[str, str, Sequence[str]]]:
+        for example in examples.model_copy(update={"n": looked_at}).sample():
+            taught = () if rationale is None else (task.response(domain, example, rationale=rationale),)
+            replies = example.choices if choices else taught
+            yield task.place(domain, examples.split, example), task.prompt(domain, example, style), replies
+
+    of = f"{examples.fingerprint} {style} {rationale} {choices}"
+    weights.check_texts(settings, task.reply_prefix(domain), rows, of)
 
 
 def check_choices(examples: Examples) -> None:

@@ -16,7 +16,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.lease import ensure_held
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.examples import Examples, check_choices, load_examples
+from offdiag.steps.examples import Examples, check_choices, check_rows, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
@@ -64,6 +64,7 @@ class HiddenStates(Step):
         super().check()
         self.weights.check_template()
         check_choices(self.examples)
+        check_rows(self.weights, self.examples, self.style, choices=True)
 
     def cost(self, probe: CostProbe) -> CostLine:
         items = probe.sample(self.examples)

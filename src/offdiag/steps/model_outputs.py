@@ -14,7 +14,7 @@ from offdiag.models.answers import TrialQuestion
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.rendering import Rendered
 from offdiag.steps.cost import CostProbe
-from offdiag.steps.examples import Examples
+from offdiag.steps.examples import Examples, check_rows
 from offdiag.steps.jsonl import read_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
@@ -92,6 +92,7 @@ class ModelOutputs(Step):
             raise UserError(f"{self.name}: demonstrations as turns need a chat template: leave format='completion' out")
         roles = [*(["system"] if self.system else []), *(["user", "assistant"] if replies else []), "user"]
         self.weights.check_template(self.chat, tuple(roles))
+        check_rows(self.weights, self.examples, self.style, self.chat, choices=self.rendered == "compared")
 
     def trial(self) -> tuple[ModelSpec, TrialQuestion] | None:
         spec, asked = self.weights.spec, self.examples

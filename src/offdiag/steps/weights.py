@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -12,7 +13,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
-from offdiag.models.rendering import Rendered, check_template, rendering_of
+from offdiag.models.rendering import Rendered, check_template, check_texts, rendering_of
 from offdiag.models.source import source_of
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.step import Step, Work
@@ -178,6 +179,20 @@ class Weights(Identity):
         """
         origin, settings = self.spec.origin, settings.over(self.spec.chat)
         once(lambda: check_template(origin, settings, roles), "template", origin.name, settings, roles)
+
+    def check_texts(
+        self, settings: ChatSettings, prefix: str, rows: Callable[[], Iterable[tuple[str, str, Sequence[str]]]], of: str
+    ) -> None:
+        """Check once that the model, if its files are here, sees questions and replies as they are.
+
+        Args:
+            settings, prefix, rows: see :func:`offdiag.models.rendering.check_texts`. of: what the rows depend on.
+
+        Raises:
+            UserError: it does not.
+        """
+        origin, settings = self.spec.origin, settings.over(self.spec.chat)
+        once(lambda: check_texts(origin, settings, prefix, rows()), "texts", origin.name, settings, of)
 
     def location(self, work: Work) -> Path:
         """Return the folder of the base for ``transformers``; a model of the hub is downloaded if it is missing."""
