@@ -11,7 +11,7 @@ from offdiag import strict_json
 from offdiag.engine import run_plan
 from offdiag.errors import OffdiagError
 from offdiag.gather import gather
-from offdiag.models.finite import NOT_FINITE
+from offdiag.models.finite import NOT_FINITE, finite_items
 from offdiag.models.lm import LM
 from offdiag.steps import LoglikelihoodChoices, load_records
 from offdiag.steps.jsonl import read_jsonl
@@ -49,8 +49,10 @@ def test_a_word_that_a_model_rules_out_is_no_error(tiny):
 
 
 def test_states_and_texts_are_counted(lm):
-    with pytest.raises(OffdiagError, match="hidden states of 1 of 2 items are not finite .* the first is item 1"):
-        lm.hidden_states([WHOLE, SPOILT], [1], ["last", "mean"])
+    states = lm.hidden_states([WHOLE, SPOILT], [1], ["last", "mean"])
+    assert finite_items(states, "states", least=1).tolist() == [True, False]
+    with pytest.raises(OffdiagError, match="states of 1 of 2 items are not finite .* the first is item 1"):
+        finite_items(states, "states")
     spoilt, whole = lm.choice_states([SPOILT, WHOLE], [["a", "b"]] * 2, [2])
     assert not np.isfinite(spoilt).all(axis=-1).any()
     assert np.isfinite(whole).all()

@@ -7,6 +7,7 @@ at 65504).
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offdiag.errors import OffdiagError
 
@@ -14,6 +15,22 @@ from offdiag.errors import OffdiagError
 NOT_FINITE: Final = "not-finite"
 
 REMEDY = "give dtype='float32' or 'bfloat16', or another model"
+
+
+def finite_items(states: Any, what: str, least: int = 2) -> NDArray[np.bool_]:
+    """Return which items of an array ``[items, …]`` have finite numbers alone; the others are left out by the caller.
+
+    Args:
+        what: the numbers, for the message. least: items that the caller cannot do without.
+
+    Raises:
+        OffdiagError: fewer are left.
+    """
+    numbers = np.asarray(states)
+    finite: NDArray[np.bool_] = np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1)
+    if finite.sum() < least:
+        require_finite(numbers, what)
+    return finite
 
 
 def require_finite(rows: Any, what: str) -> None:

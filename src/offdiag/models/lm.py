@@ -289,12 +289,12 @@ class LM:
             on_progress: is told how many of how many texts are done.
 
         Returns:
-            float32 array [n, len(positions), len(layers), d].
+            float32 array [n, len(positions), len(layers), d]; a state that is not finite stays so, for the caller to
+            count (:func:`offdiag.models.finite.finite_items`).
 
         Raises:
             UserError: a layer that the model does not have, an empty text, or one longer than the model's context:
                 nothing is ever cut off.
-            OffdiagError: a state is not finite.
         """
         self._check_layers(layers)
         ids_of = chat_of(self.tokenizer).asked if chat else partial(plain_ids, self.tokenizer)
@@ -312,7 +312,6 @@ class LM:
                 states[i] = state
             done += len(batch.rows)
             on_progress(done, len(ids))
-        require_finite(states, "hidden states")
         return states
 
     def choice_states(

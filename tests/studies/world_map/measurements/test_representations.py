@@ -1,24 +1,29 @@
 """States of cities, and what is measured on them, with a tiny random model and a character tokenizer."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 
 from offdiag.cost import estimate
 from offdiag.cost.tokens import split
 from offdiag.engine import run_plan
-from offdiag.errors import UserError
+from offdiag.errors import OffdiagError, UserError
 from offdiag.gather import gather
 from offdiag.models import ModelSpec
 from offdiag.models.lm import LM
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime
+from offdiag.stats.coordinate_probe import fit_probe
 from offdiag.steps import Weights
 from offdiag.store import State, Store
 from offdiag.studies.world_map.measurements.alignment import CityAlignment
 from offdiag.studies.world_map.measurements.coordinate_map import CityMap
 from offdiag.studies.world_map.measurements.coordinate_probe import CityProbe
 from offdiag.studies.world_map.measurements.representations import (
+    FILE,
     LabelledStates,
     Representations,
     city_prompts,
@@ -195,3 +200,36 @@ def test_a_layer_that_the_map_asks_for_must_be_kept(folders):
 
 def one_weights(folder):
     return Weights.of(ModelSpec(source=f"dir:{folder}"))
+
+
+def test_a_city_without_finite_states_is_left_out_and_counted(ran, tmp_path):
+    _, store, one = ran
+    states = load_file(store.folder(one.representations) / FILE)
+    whole = {name: layer.copy() for name, layer in states.items()}
+    lost = int(np.flatnonzero(~WORLD.build().new)[3])
+    states["1"][lost, 0] = np.nan
+    save_file(states, tmp_path / FILE)
+    work = SimpleNamespace(output=lambda step: tmp_path)
+
+    rows = list(CityMap(states=one, layer=1).measure(work))
+    assert [row["probe_x"] is None for row in rows] == [i == lost for i in range(len(rows))]
+    assert np.isfinite([row["pc1"] for i, row in enumerate(rows) if i != lost]).all()
+    probed = {(row["layer"], row["group"]): row for row in CityProbe(states=one).measure(work)}
+    assert (probed[1, "ordinary"]["n"], probed[1, "ordinary"]["n_errors"]) == (19, 1)
+    assert "n_errors" not in probed[1, "new"]
+    assert (probed[2, "ordinary"]["n"], "n_errors" in probed[2, "ordinary"]) == (20, False)
+    aligned = list(CityAlignment(first=one, second=one).measure(work))
+    assert [row["n"] for row in aligned] == [20, 19, 20]
+
+    kept = np.delete(whole["1"], lost, axis=0)  # the numbers are those of a world without this city
+    fitted = fit_probe(kept[~np.delete(WORLD.build().new, lost)], _places(lost))
+    assert probed[1, "new"]["penalty"] == fitted.penalty
+    save_file({name: np.full_like(layer, np.inf) for name, layer in whole.items()}, tmp_path / FILE)
+    with pytest.raises(OffdiagError, match="hidden states of the cities of 20 of 20 items are not finite"):
+        list(CityMap(states=one, layer=1).measure(work))
+
+
+def _places(lost):
+    cities = WORLD.build()
+    places = np.column_stack([cities.x, cities.y]).astype(np.float64)
+    return np.delete(places, lost, axis=0)[~np.delete(cities.new, lost)]

@@ -22,6 +22,7 @@ from pydantic import Field, model_validator
 from offdiag.errors import UserError
 from offdiag.identity import Json
 from offdiag.models import ModelSpec
+from offdiag.models.finite import finite_items, require_finite
 from offdiag.models.sentence import SentenceModel
 from offdiag.stats.means import mean_interval
 from offdiag.steps import CostLine, CostProbe, Examples, Measurement, Weights, Work, load_examples
@@ -200,11 +201,12 @@ class Anchoring(Measurement):
         t-interval over queries, the anchors held fixed; ``score_sd`` over queries; ``anchors_se``, the standard error
         that comes from the draw of the anchors (jackknife; from three anchors on), mostly the larger part;
         ``k50_ratio`` (mean d / rho), ``n_queries``, ``n_undefined`` (queries without a
-        score) and ``note`` (why). What is not defined is null.
+        score, or without a finite state) and ``note`` (why). What is not defined is null.
 
         Raises:
             UserError: a text does not fit the embedder's context, or the sentence embedder is not installed.
-            ValueError: an embedding is zero or not finite.
+            ValueError: an embedding is zero.
+            OffdiagError: the state of an anchor, or of all queries but one, is not finite.
         """
         anchors, queries = self.texts(
             load_examples(work.output(self.anchors)), load_examples(work.output(self.queries))
@@ -213,6 +215,9 @@ class Anchoring(Measurement):
         at = {text: i for i, text in enumerate(distinct)}
         states, layers = self._embed(work, distinct)
         shown, asked = states[[at[text] for text in anchors]], states[[at[text] for text in queries]]
+        require_finite(shown, "hidden states of the anchors")
+        finite = finite_items(asked, "hidden states of the queries")
+        asked, lost = asked[finite], int((~finite).sum())
         for i, pooling in enumerate(self.poolings):
             parts = anchoring(
                 shown[:, i].swapaxes(0, 1),
@@ -223,7 +228,7 @@ class Anchoring(Measurement):
                 gamma=self.gamma,
             )
             common: dict[str, Scalar] = {"pooling": pooling, "n_layers": layers[-1]}
-            yield from ({**common, **row} for row in _rows(parts, self.shots, layers))
+            yield from ({**common, **row} for row in _rows(parts, self.shots, layers, lost))
 
     def _embed(self, work: Work, texts: list[str]) -> tuple[NDArray[np.float32], list[int]]:
         """Return embeddings ``[n, poolings, layers, d]`` and the indices of their layers."""
@@ -237,9 +242,10 @@ class Anchoring(Measurement):
         return model.hidden_states(texts, layers, self.poolings, chat=False, on_progress=work.progress), layers
 
 
-def _rows(parts: ScoreParts, shots: Sequence[int], layers: Sequence[int]) -> Iterator[dict[str, Scalar]]:
-    """Yield the numbers of each k and layer; ``parts`` has the axes layers, k and queries."""
-    score, n_queries = mean_interval(parts.score), parts.score.shape[-1]
+def _rows(parts: ScoreParts, shots: Sequence[int], layers: Sequence[int], lost: int) -> Iterator[dict[str, Scalar]]:
+    """Yield the numbers of each k and layer; ``parts`` has the axes layers, k and queries without the ``lost``."""
+    score, n_queries = mean_interval(parts.score), parts.score.shape[-1] + lost
+    left_out = f"{lost} queries have no finite state" if lost else ""
     columns = {
         "density": parts.density,
         "mismatch": parts.mismatch.mean(-1),
@@ -254,7 +260,7 @@ def _rows(parts: ScoreParts, shots: Sequence[int], layers: Sequence[int]) -> Ite
         for i, layer in enumerate(layers):
             numbers = {name: _known(values[i, j]) for name, values in columns.items()}
             undefined = n_queries - int(score.n[i, j])
-            note = str(parts.undefined[i, j])
+            note = "; ".join(filter(None, [str(parts.undefined[i, j]), left_out]))
             yield {"k": k, "layer": layer, **numbers, "n_queries": n_queries, "n_undefined": undefined, "note": note}
 
 

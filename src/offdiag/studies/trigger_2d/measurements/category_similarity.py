@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from math import isfinite
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -22,6 +23,8 @@ CARRIER = {"names": "category: {}", "triggers": "word: {}"}
 
 class CategorySimilarity(Measurement):
     """Cosine similarity, from -1 to 1, of each pair of categories: ``one``, ``other`` and ``similarity``.
+
+    Texts without a finite state are left out and counted (``n_errors``, where there are any); null without any other.
 
     A sentence embedder reads the bare names, with blanks for underscores. A causal model's embedding is the hidden
     state of the last layer at the last token of ``category: foods``; such states all point in much the same direction
@@ -74,10 +77,16 @@ class CategorySimilarity(Measurement):
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
         phrases = self.phrases()
         embedded = iter(_unit(self._embed(work, [text for texts in phrases.values() for text in texts])))
-        means = {name: np.mean([next(embedded) for _ in texts], axis=0) for name, texts in phrases.items()}
-        states = dict(zip(means, _unit(np.array(list(means.values()))), strict=True))
+        of_texts = {name: np.array([next(embedded) for _ in texts]) for name, texts in phrases.items()}
+        finite = {name: np.isfinite(found).all(axis=1) for name, found in of_texts.items()}
+        # A category without any finite text has the mean 0, and no direction: its similarities are null.
+        means = [found[finite[name]].sum(axis=0) / max(1, finite[name].sum()) for name, found in of_texts.items()]
+        states = dict(zip(of_texts, _unit(np.array(means)), strict=True))
         for first, second in combinations(states, 2):
-            yield {"one": first, "other": second, "similarity": float(states[first] @ states[second])}
+            lost = int((~finite[first]).sum() + (~finite[second]).sum())
+            errors: dict[str, Scalar] = {"n_errors": lost} if lost else {}
+            similarity = float(states[first] @ states[second])
+            yield {"one": first, "other": second, "similarity": similarity if isfinite(similarity) else None, **errors}
 
     def _embed(self, work: Work, texts: list[str]) -> NDArray[np.float64]:
         """Return the embeddings of ``n`` texts, ``[n, d]``."""
@@ -94,5 +103,6 @@ class CategorySimilarity(Measurement):
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the vectors scaled to length 1."""
-    unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return unit

@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Self
 
+import numpy as np
 from pydantic import model_validator
 
 from offdiag.errors import UserError
+from offdiag.models.finite import finite_items
 from offdiag.stats.alignment import alignment
 from offdiag.steps import Measurement, Work
 from offdiag.studies.world_map.measurements.representations import LabelledStates, load_representations
@@ -18,7 +20,8 @@ OTHER = "other_"
 class CityAlignment(Measurement):
     """Linear CKA of the cities in two models, one row per layer; city ``i`` of the first is city ``i`` of the second.
 
-    Columns: the factors of the first model, those of the second with ``other_`` before them; ``layer, n`` (cities);
+    Columns: the factors of the first model, those of the second with ``other_`` before them; ``layer, n`` (cities,
+    but for those whose states are not finite);
     ``debiased`` with ``debiased_low`` and ``debiased_high`` (95 % over cities), and ``cka``, which is too large,
     the more so the fewer cities there are, see :class:`offdiag.stats.alignment.Alignment`. What is undefined is null.
 
@@ -59,7 +62,8 @@ class CityAlignment(Measurement):
         chosen = slice(None) if self.new_cities else ~cities.new
         for layer in first.layers:
             x, y = (load_representations(work.output(states), layer)[chosen] for states in (first, second))
-            aligned = alignment(x, y, seed=self.seed)
+            finite = finite_items(np.hstack([x, y]), "hidden states of the cities", 4)
+            aligned = alignment(x[finite], y[finite], seed=self.seed)
             ends = zip(("", "_low", "_high"), aligned.debiased[:3], strict=True)
             found = {"cka": aligned.cka, **{f"debiased{suffix}": value for suffix, value in ends}}
             numbers = {name: None if math.isnan(value) else value for name, value in found.items()}

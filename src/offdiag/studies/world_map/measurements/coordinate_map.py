@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from offdiag.errors import UserError
+from offdiag.models.finite import finite_items
 from offdiag.stats import FloatArray
 from offdiag.stats.coordinate_probe import fit_probe, held_out_places
 from offdiag.steps import Measurement, Work
@@ -26,7 +27,7 @@ class CityMap(Measurement):
     components of all cities' states, in the unit of the states) and ``pc_share`` (their share of the variance);
     ``probe_x, probe_y`` (where linear probes of the ordinary cities put it: probes that have not seen it) and ``rest``
     (first principal component of what is left of the states without the directions of the probe of all ordinary
-    cities).
+    cities). What is read of a city without finite states is null; no other city's numbers rest on it.
 
     Attributes:
         states: of the cities. layer: which. n_folds, penalty, seed: of the probes, see
@@ -61,8 +62,13 @@ class CityMap(Measurement):
         cities = source.world.build()
         features = load_representations(work.output(source), self.layer).astype(np.float64)
         places = np.column_stack([cities.x, cities.y]).astype(np.float64)
-        components, share = principal_components(features, COMPONENTS)
-        probed, rest = self._probed(features, places, cities.new)
+        finite_items(features[~cities.new], "hidden states of the cities", self.n_folds)
+        finite = finite_items(features, "hidden states of the cities")
+        found, share = principal_components(features[finite], COMPONENTS)
+        probed, rest = self._probed(features[finite], places[finite], cities.new[finite])
+        read = np.full((len(cities), COMPONENTS + 3), np.nan)
+        read[finite] = np.column_stack([found, probed, rest])
+        columns = (*(f"pc{k + 1}" for k in range(COMPONENTS)), "probe_x", "probe_y", "rest")
         for i in range(len(cities)):
             yield {
                 "layer": self.layer,
@@ -72,11 +78,8 @@ class CityMap(Measurement):
                 "new": bool(cities.new[i]),
                 "x": int(cities.x[i]),
                 "y": int(cities.y[i]),
-                **{f"pc{k + 1}": float(components[i, k]) for k in range(COMPONENTS)},
                 "pc_share": share,
-                "probe_x": float(probed[i, 0]),
-                "probe_y": float(probed[i, 1]),
-                "rest": float(rest[i]),
+                **{name: float(value) if finite[i] else None for name, value in zip(columns, read[i], strict=True)},
             }
 
     def _probed(

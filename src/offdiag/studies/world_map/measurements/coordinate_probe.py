@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from offdiag.models.finite import finite_items
 from offdiag.stats import FloatArray
 from offdiag.stats.coordinate_probe import fit_probe, held_out_places, probe_quality
 from offdiag.steps import Measurement, Work
@@ -61,11 +62,15 @@ class CityProbe(Measurement):
         blind_at = places[~cities.new].mean(0)
         for layer in source.layers:
             features = load_representations(work.output(source), layer).astype(np.float64)
-            for group, predicted, fit in self._predictions(features, places, ~cities.new):
-                truth = places[cities.new if group == "new" else ~cities.new]
+            finite_items(features[~cities.new], "hidden states of the cities", self.n_folds)
+            finite = finite_items(features, "hidden states of the cities")
+            for group, predicted, fit in self._predictions(features[finite], places[finite], ~cities.new[finite]):
+                asked = cities.new if group == "new" else ~cities.new
+                truth = places[asked & finite]
                 quality = self._quality(truth, predicted, source.world.per_degree)
                 blind = float(np.hypot(*(truth - blind_at).T).mean())
-                yield {"layer": layer, "group": group, "n": len(truth), **fit, **quality, "blind": blind}
+                errors = {"n_errors": lost} if (lost := int((asked & ~finite).sum())) else {}
+                yield {"layer": layer, "group": group, "n": len(truth), **fit, **quality, "blind": blind, **errors}
 
     def _predictions(
         self, features: FloatArray, places: FloatArray, ordinary: NDArray[np.bool_]
