@@ -102,3 +102,14 @@ def test_the_same_items_give_the_same_interval():
     x, y = related()
     assert alignment(x, y) == alignment(x, y)
     assert alignment(x, y, seed=1).cka == alignment(x, y).cka
+
+
+def test_a_model_is_like_itself_without_an_interval():
+    x = stream(0, "alike").standard_normal((40, 6))
+    for other in (x, 3 * x, -x):
+        found = alignment(x, other)
+        assert found.debiased.value == pytest.approx(1)
+        assert math.isnan(found.debiased.low)
+        assert math.isnan(found.debiased.high)
+    noisy = alignment(x, x + 0.01 * stream(1, "alike").standard_normal(x.shape))
+    assert 0 < noisy.debiased.high - noisy.debiased.low < 0.01

@@ -6,6 +6,8 @@ from scipy.stats import binom, binomtest
 
 from offdiag.seeds import stream
 from offdiag.stats import holm, mcnemar, minimum_detectable_difference, paired_difference, paired_from_counts, wilson
+from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.paired import CLEAR, tango
 
 
 def test_published_example():
@@ -43,9 +45,9 @@ def test_with_nothing_but_disagreement_the_interval_ends_at_one():
 
 
 @pytest.mark.parametrize(("b", "c"), [(4, 16), (5, 14), (10, 20), (11, 20), (0, 4), (0, 3)])
-def test_interval_excludes_zero_where_the_score_test_rejects(b, c):
-    found = paired_from_counts(b, c, 100)
-    assert (found.high < 0) == ((b - c) ** 2 / (b + c) > 1.959964**2)
+def test_tangos_interval_excludes_zero_where_the_score_test_rejects(b, c):
+    _, high = tango(b, c, 100, 1.959964)
+    assert (high < 0) == ((b - c) ** 2 / (b + c) > 1.959964**2)
 
 
 def test_mcnemar_is_the_binomial_test():
@@ -129,3 +131,24 @@ def test_minimum_detectable_too_few_items_detect_nothing():
 def test_minimum_detectable_arguments_out_of_range(bad):
     with pytest.raises(ValueError, match="minimum_detectable_difference"):
         minimum_detectable_difference(**({"n": 10, "disagreement": 0.5} | bad))
+
+
+def test_interval_and_test_agree_on_zero_in_every_table_of_up_to_twenty_items():
+    for n in range(1, 21):
+        for first in range(n + 1):
+            for second in range(n + 1 - first):
+                one = paired_from_counts(first, second, n)
+                ours = np.repeat([1, 0, 0], [first, second, n - first - second])[None]
+                theirs = np.repeat([0, 1, 0], [first, second, n - first - second])[None]
+                shown = learner_difference(ours, theirs, untrained=(True, True)).difference
+                for low, high, p_value in ((one.low, one.high, one.p_value), (*shown[1:3], shown.p_value)):
+                    assert (low > 0 or high < 0) == (p_value < 0.05), (n, first, second, low, high, p_value)
+
+
+def test_a_bold_difference_leaves_out_zero():
+    tables = [(first, second, 40) for first in range(20) for second in range(5)]
+    found = [paired_from_counts(*table) for table in tables]
+    adjusted = holm([one.p_value for one in found])
+    bold = [one for one, p in zip(found, adjusted, strict=True) if p < CLEAR]
+    assert bold
+    assert all(one.low > 0 or one.high < 0 for one in bold)

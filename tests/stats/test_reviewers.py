@@ -118,3 +118,13 @@ def test_a_band_is_longer_the_less_its_points_are_alike():
         0.95 ** (1 / 6), abs=0.002
     )
     assert simultaneous_level(np.ones((1, 20, 4))) == 0.95  # nothing varies
+
+
+def test_calibration_that_does_not_vary_has_no_interval():
+    for chances, correct in (([0.8] * 90, [1] * 90), ([1.0] * 90, [1] * 90), ([1.0] * 90, [0] * 90)):
+        found = calibration(chances, correct)
+        for number in (found.brier, found.ece):
+            assert math.isnan(number.low) == math.isnan(number.high)
+            assert number.high - number.low != 0
+    varied = calibration([0.8] * 90, [1, 0, 1] * 30)
+    assert varied.brier.low < varied.brier.value < varied.brier.high

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import stream
-from offdiag.stats.intervals import Estimate, FloatArray
+from offdiag.stats.intervals import Estimate, FloatArray, with_length
 
 
 class Alignment(NamedTuple):
@@ -56,6 +56,7 @@ def alignment(x: ArrayLike, y: ArrayLike, *, n_groups: int = 20, seed: int = 0, 
 
     The interval comes from a jackknife that leaves out one of ``n_groups`` random groups of items at a time, with t of
     n_groups - 1 degrees of freedom. A bootstrap would draw items twice, and copies are alike in every representation.
+    A model is like itself without any scatter: that has no interval.
 
     Raises:
         ValueError: not two matrices with as many rows.
@@ -95,7 +96,7 @@ def _jackknifed(value: float, left: FloatArray, level: float) -> Estimate:
     if freedom < 1:
         return Estimate(value, math.nan, math.nan)
     half = float(stdtrit(freedom, 0.5 + level / 2) * math.sqrt(freedom * np.var(left)))
-    return Estimate(value, value - half, value + half)
+    return with_length(Estimate(value, value - half, value + half))
 
 
 def _pair(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:

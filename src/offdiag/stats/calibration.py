@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offdiag.seeds import stream
-from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
+from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray, with_length
 from offdiag.stats.means import mean_interval
 
 N_BINS = 10
@@ -42,7 +42,7 @@ def calibration(
     most ``n_bins`` and so that each has 40 items or more. An ECE is above 0 even for a calibrated model, since shares
     of few items scatter: ``by_chance`` says how far, from verdicts drawn with the stated chances (Bröcker and Smith
     2007, Weather and Forecasting 22:651). The interval is a bootstrap over items without its own bias; its lower end is
-    0 where chance explains the error. Brier's is Student's t.
+    0 where chance explains the error. Brier's is Student's t. Where no item differs from another, there is none.
 
     Args:
         chances, correct: one per item, 0 to 1 and 0 or 1, ``[items]`` or ``[seeds, items]``; NaN where unknown. Items
@@ -74,10 +74,11 @@ def calibration(
     resampled = np.abs(counts @ off_by_item).sum(axis=1) / (counts @ known.sum(axis=0))
     # A resample scatters once more than the sample did, so its middle is moved back to the estimate.
     low, high = np.quantile(resampled - np.mean(resampled), [(1 - level) / 2, (1 + level) / 2])
+    least = max(0.0, ece + float(low)) if ece > by_chance else 0.0
     brier = mean_interval(np.nanmean((p - y) ** 2, axis=0), level)
     return Calibration(
-        Estimate(float(brier.mean), max(0.0, float(brier.low)), min(1.0, float(brier.high)), n),
-        Estimate(ece, max(0.0, ece + float(low)) if ece > by_chance else 0.0, min(1.0, ece + float(high)), n),
+        with_length(Estimate(float(brier.mean), max(0.0, float(brier.low)), min(1.0, float(brier.high)), n)),
+        with_length(Estimate(ece, least, min(1.0, ece + float(high)), n)),
         by_chance,
         float(np.nanmean(p)),
         float(np.mean(y[known])),

@@ -32,6 +32,16 @@ class Estimate(NamedTuple):
 UNKNOWN = Estimate(math.nan)
 
 
+def with_length(estimate: Estimate) -> Estimate:
+    """Return an estimate, without its interval where that has no length but for rounding.
+
+    Numbers that do not vary, such as the alignment of a model with itself, tell nothing of their own uncertainty.
+    """
+    if estimate.high - estimate.low > 1e-12:
+        return estimate
+    return estimate._replace(low=math.nan, high=math.nan)
+
+
 class Interval(NamedTuple):
     """Lower and upper ends of intervals, both of the shape of the input (0-dimensional for plain numbers)."""
 

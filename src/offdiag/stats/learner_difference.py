@@ -18,7 +18,7 @@ from offdiag.stats.components import (
     residual_share,
 )
 from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
-from offdiag.stats.paired import constant_difference, mcnemar, tango
+from offdiag.stats.paired import agreeing, constant_difference, mcnemar, tango
 from offdiag.stats.replicated import is_graded, mean_of_replicates
 
 
@@ -173,6 +173,7 @@ def _paired(
     by_item = whole and most == 1 and len(spread.parts) == 1 and units == n
     if by_item or (not told and units < n):
         p_value = mcnemar(round(only_first * units / n), round(only_second * units / n))
+        low, high = agreeing(low, high, p_value, level)
     else:
         disagreement = only_first + only_second
         distance = abs(only_first - only_second) / math.sqrt(disagreement * n / size) if disagreement > 0 else 0.0
