@@ -96,7 +96,7 @@ def _encoder(folder: Path, stamp: tuple[int, int]) -> Callable[[str], bool] | No
         if (
             unknown is None
             or described["model"].get("byte_fallback")
-            or '"ByteLevel"' in json.dumps(described.get("pre_tokenizer"))
+            or "ByteLevel" in str(described.get("pre_tokenizer"))
         ):
             return None
         from tokenizers import Tokenizer
