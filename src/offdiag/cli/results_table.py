@@ -63,6 +63,7 @@ def results_rows(cells: "pd.DataFrame") -> list[list[str]]:
     for cell in cells.to_dict(orient="records"):
         done = cell["state"] == "done"
         asked = f"{cell['task']} {cell['eval']}" if several else str(cell["eval"])
+        asked += "" if _absent(cell.get("metric")) else f", {cell['metric']}"
         change = "" if _absent(cell["difference"]) else f"{100 * cell['difference']:+.1f}"
         rows.append([
             str(cell["arm"]), asked, str(cell["prompt"]), f"{cell['n']}/{cell['n_planned']}",

@@ -116,7 +116,7 @@ def _of_study(wanted: "Plan", store: Any, settings: dict[str, float], *, as_json
         return
     title = f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale}: detectable with chance {settings['power']:g}"
     rows = [
-        [str(row["learner"]), str(row["eval"]), f"{row['n_items']}", f"{row['n_seeds']}", _points(_of_seeds(row)),
+        [str(row["learner"]), _asked(row), f"{row['n_items']}", f"{row['n_seeds']}", _points(_of_seeds(row)),
          _points(row["detectable"]), _points(row["gap"]), _count(row["items_needed"]), _count(row["seeds_needed"])]
         for row in table.to_dict("records")
     ]  # fmt: skip
@@ -127,6 +127,12 @@ def _of_study(wanted: "Plan", store: Any, settings: dict[str, float], *, as_json
         "With one seed nothing is known of others.",
         "All columns: --json, or table precision of the report.",
     )
+
+
+def _asked(row: "Mapping[Hashable, Any]") -> str:
+    """Return what was asked, and what it is scored by where that is not right or wrong."""
+    metric = row.get("metric")
+    return f"{row['eval']}, {metric}" if isinstance(metric, str) else str(row["eval"])
 
 
 def _of_seeds(row: "Mapping[Hashable, Any]") -> float:
