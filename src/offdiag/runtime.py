@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -40,6 +41,11 @@ def visible_gpus() -> tuple[str, ...]:
     if said is None:
         return tuple(map(str, range(sum(path.name[6:].isdigit() for path in DEVICES.glob("nvidia*")))))
     return tuple(takewhile(lambda name: name not in ("", "-1"), (name.strip() for name in said.split(","))))
+
+
+def runs_on_cpu(runtime: "Runtime") -> bool:
+    """Say whether a run computes on the CPU, as far as that is known without torch."""
+    return runtime.device == "cpu" or (runtime.device == "auto" and not visible_gpus() and sys.platform != "darwin")
 
 
 def available_memory() -> int | None:

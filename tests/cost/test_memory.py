@@ -35,6 +35,17 @@ def test_answering() -> None:
     assert memory.total == 4660 + 2 * 16 * 278 + 28
 
 
+def test_a_cpu_keeps_a_copy_of_the_linear_layers() -> None:
+    for held, copied in (("none", 2 * 1680), ("nf4", 0)):
+        spec = ModelSpec(source="hub:a/b", dtype="bfloat16", quantization=held)
+        there, elsewhere = (
+            answering(spec, SIZE, batch_tokens=1, longest_shared=0, kept_tokens=0, adapter=0, on_cpu=on_cpu).weights
+            for on_cpu in (True, False)
+        )
+        assert there is not None
+        assert there - (elsewhere or 0) == copied
+
+
 def test_kept_blocks_have_a_limit() -> None:
     memory = answering(SPEC, SIZE, batch_tokens=0, longest_shared=0, kept_tokens=10**9, adapter=0)
     assert memory.cache == 2 << 30

@@ -11,6 +11,7 @@ from offdiag.cost.sizes import Size, from_scratch, size_of
 from offdiag.cost.tokens import Tokens, check_fits, mean_length
 from offdiag.models import ModelSpec
 from offdiag.models.limits import BLOCK
+from offdiag.runtime import Runtime, runs_on_cpu
 from offdiag.steps import Step, Weights
 from offdiag.steps.cost import CostLine, Counted
 from offdiag.tasks import Example
@@ -32,7 +33,7 @@ class _InferencePeak:
     kept_tokens: int = 0
     recipes: dict[Recipe | None, None] = field(default_factory=dict)
 
-    def memory(self) -> Memory:
+    def memory(self, runtime: Runtime) -> Memory:
         """Return the memory of the model while it answers."""
         size = size_of(self.spec)
         adapters = [None if recipe is None else adapter_parameters(size, recipe) for recipe in self.recipes]
@@ -44,6 +45,7 @@ class _InferencePeak:
             longest_shared=self.longest_shared,
             kept_tokens=self.kept_tokens,
             adapter=max(known, default=0) if len(known) == len(adapters) else None,
+            on_cpu=runs_on_cpu(runtime),
         )
 
 
@@ -61,7 +63,7 @@ class InferenceCost(Counter):
 
     def inference_memory(self) -> list[Memory]:
         """Return the memory of each model while it answers."""
-        return [peak.memory() for peak in self._peaks.values()]
+        return [peak.memory(self.runtime) for peak in self._peaks.values()]
 
     def generate(
         self,

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 from offdiag.cost.sizes import Size
 from offdiag.models import ModelSpec
-from offdiag.models.limits import KEPT_BYTES
+from offdiag.models.limits import KEPT_BYTES, PACKED_BYTES
 from offdiag.models.spec import Quantization
 from offdiag.training import Recipe
 from offdiag.training.recipe import held_in
@@ -58,7 +58,14 @@ class Memory:
 
 
 def answering(
-    spec: ModelSpec, size: Size, *, batch_tokens: int, longest_shared: int, kept_tokens: int, adapter: int | None
+    spec: ModelSpec,
+    size: Size,
+    *,
+    batch_tokens: int,
+    longest_shared: int,
+    kept_tokens: int,
+    adapter: int | None,
+    on_cpu: bool = False,
 ) -> Memory:
     """Return the memory of a model while it answers.
 
@@ -69,12 +76,15 @@ def answering(
         longest_shared: tokens of the longest shared beginning.
         kept_tokens: tokens of blocks kept for later prompts.
         adapter: parameters of the largest adapter that answers, 0 for none.
+        on_cpu: whether linear layers have a copy that is laid out for the CPU.
     """
     cache = None
     if size.shape is not None:
         per_token = size.shape.cached_values * BYTES[spec.dtype]
         cache = per_token * (batch_tokens + longest_shared) + min(KEPT_BYTES, per_token * kept_tokens)
     weights = weight_bytes(size, BYTES[spec.dtype], spec.quantization)
+    if on_cpu and spec.quantization == "none" and weights and size.linear and weights <= PACKED_BYTES:
+        weights += size.linear * BYTES[spec.dtype]
     return Memory(
         phase="answer",
         model=_label(spec),

@@ -25,6 +25,9 @@ KEPT_BYTES: Final = 2 << 30
 # A pass that trains holds the activations of every layer: it gets an eighth of the token budget of a pass that reads.
 TRAINING_SHARE: Final = 8
 
+# The CPU multiplies with a copy of the linear layers that is laid out for it; a model of more bytes does without.
+PACKED_BYTES: Final = 4 << 30
+
 # Most bytes of hidden states that a pass holds at all the layers that are asked for; a batch that would hold more is
 # cut, which changes no state beyond rounding.
 STATES_BYTES: Final = 1 << 30

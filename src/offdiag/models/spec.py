@@ -73,6 +73,11 @@ class ModelSpec(Identity):
             )
         return self
 
+    def held_as(self, dtype: Dtype, quantization: Quantization) -> Self:
+        """Return the same files loaded in other numbers, with the usual token budget where batches move no answer."""
+        loaded = self.model_copy(update={"dtype": dtype, "quantization": quantization, "token_budget": TOKEN_BUDGET})
+        return loaded.model_copy(update={"token_budget": self.token_budget}) if loaded.rounds_coarsely else loaded
+
     def batch_budget(self, runtime: Runtime) -> int:
         """Return the most padded tokens of a batch: the model's own if it rounds coarsely, else the runtime's."""
         return self.token_budget if self.rounds_coarsely else runtime.token_budget

@@ -35,7 +35,7 @@ def merge_adapter(
     if not (adapter / "adapter_config.json").is_file():
         raise UserError(f"adapter {adapter}: no adapter_config.json there; give a folder that PEFT saved")
     with process_untouched():
-        model = load_model(spec.model_copy(update={"quantization": "none"}), location, runtime)
+        model = load_model(spec.held_as(spec.dtype, "none"), location, runtime)
         with quiet_peft():
             adapted = PeftModel.from_pretrained(model, adapter)
             _give_head_its_own_weights(model)

@@ -60,12 +60,7 @@ def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, see
     Raises:
         UserError: the model cannot be loaded, draws at random in its forward pass, or lacks the recipe's targets.
     """
-    loaded = spec.model_copy(
-        update={
-            "quantization": held_in(spec, recipe),
-            "dtype": "float32" if recipe.adapter == "full" else spec.dtype,
-        }
-    )
+    loaded = spec.held_as("float32" if recipe.adapter == "full" else spec.dtype, held_in(spec, recipe))
     model = load_model(loaded, location, runtime)
     without_dropout(model)
     if recipe.adapter == "full":

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from offdiag.models.limits import PACKED_BYTES
+
 # Rows of the multiplication that the layout is chosen for; others work as well.
 _TYPICAL_ROWS = 64
-# The blocks are a second copy of the weights; a model of more than this many bytes keeps to one.
-_MOST_BYTES = 4 << 30
 
 
 def packed_dtypes() -> tuple[torch.dtype, ...]:
@@ -38,7 +38,7 @@ class PackedLinear(nn.Linear):
 def pack_linears(model: PreTrainedModel) -> int:
     """Pack the linear layers of ``model`` where that pays, and return how many were packed."""
     nbytes = sum(parameter.nbytes for parameter in model.parameters())
-    if model.device.type != "cpu" or nbytes > _MOST_BYTES or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if model.device.type != "cpu" or nbytes > PACKED_BYTES or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return 0
     dtypes = packed_dtypes()
     plain = [
