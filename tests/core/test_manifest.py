@@ -1,13 +1,16 @@
 """A finished step knows its files: what is not as it was is found, told, done again and never used."""
 
+import errno
 import json
 import os
 import shutil
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from offdiag.engine import run_plan
+from offdiag.errors import UserError
 from offdiag.steps import Examples
 from offdiag.store import State, Store, verify
 from offdiag.studies.base_addition.task import AdditionDomain
@@ -73,6 +76,22 @@ def test_a_bit_that_a_disk_lost_is_found_by_who_reads_it(store):
     assert store.state(STEP) is State.DONE  # sizes and times alone
     assert store.state(STEP, care="reading") is State.DAMAGED
     assert verify(store.folder(STEP)).damage == ("weights/adapter has another content than when it was finished",)
+
+
+@pytest.mark.parametrize(("method", "care"), [("stat", "sizes"), ("open", "reading"), ("open", "whole")])
+def test_a_file_that_one_may_not_read_is_told_and_is_no_damage(store, monkeypatch, method, care):
+    """Even root may read what has no permissions, so the system's refusal is made up."""
+    file = store.folder(STEP) / "weights" / "adapter"
+    allowed = getattr(Path, method)
+
+    def refusing(path, *args, **how):
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return allowed(path, *args, **how)
+
+    monkeypatch.setattr(Path, method, refusing)
+    with pytest.raises(UserError, match=r"cannot read .*/adapter \(Permission denied\): give yourself the right to"):
+        Store(store.root).damage(STEP, care)
 
 
 def test_a_store_that_was_copied_is_whole(store, tmp_path):
