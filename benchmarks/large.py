@@ -1,4 +1,4 @@
-"""What large studies cost: bookkeeping of 10,000 cells, the page of them, and the memory of 200,000 records.
+"""What large studies cost: bookkeeping of 10,000 cells, the page of them, 200,000 records, 200,000 rows of own data.
 
 Each part runs in a process of its own and prints seconds and the peak of its memory. The page is opened in a headless
 Chromium, if there is one.
@@ -6,9 +6,11 @@ Chromium, if there is one.
     python benchmarks/large.py schedule               (seconds)
     python benchmarks/large.py page                   (a minute)
     python benchmarks/large.py records                (some minutes; writes 200 MB into a temporary folder)
+    python benchmarks/large.py rows                  (seconds)
 """
 
 import argparse
+import json
 import resource
 import shutil
 import subprocess
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from offdiag.results import Results
 
 BASES = range(8, 28)
-WANTED = {"schedule_s": 2.0, "open_s": 5.0, "records_mib": 400.0}
+WANTED = {"schedule_s": 2.0, "open_s": 5.0, "records_mib": 400.0, "rows_s": 3.0}
 
 
 def plan_of(n_cells: int, n_eval: int) -> "Plan":
@@ -183,28 +185,49 @@ def fill(plan: "Plan", root: Path) -> None:
             store.finish(step, {"n": len(made)})
 
 
+def rows(n_rows: int, folder: Path) -> None:
+    """Load a file of own data, of which a part is held out, and say what stands out in it."""
+    from offdiag.tasks.files import FilesDomain
+    from offdiag.tasks.files.facts import remarks
+    from offdiag.tasks.files.parts import part_of
+
+    draw, file = np.random.default_rng(0), folder / "rows.jsonl"
+    words = np.array(["red", "blue", "cat", "dog", "ten", "please", "what", "number"])
+    file.write_text("".join(
+        json.dumps({"text": f"Row {i}: {' '.join(words[draw.integers(0, 8, 16)])}?", "label": "abc"[i % 3]}) + "\n"
+        for i in range(n_rows)
+    ), encoding="utf-8")  # fmt: skip
+    domain = FilesDomain(train=str(file), labels="auto")
+    with timed(f"loading {n_rows} rows ({file.stat().st_size / 2**20:.0f} MiB), a fifth held out", "rows_s"):
+        parts = [part_of(domain, split) for split in ("train", "eval")]
+    with timed("balance and copies"):
+        list(remarks(domain))
+    assert sum(map(len, parts)) == n_rows
+
+
 @contextmanager
 def timed(what: str, wanted: str = "") -> Iterator[None]:
-    """Print the seconds that the block takes and the peak of this process's memory."""
-    started = time.monotonic()
+    """Print the seconds that the block takes, those of the processor, and the peak of this process's memory."""
+    started, used = time.monotonic(), time.process_time()
     yield
     bound = f" (wanted: at most {WANTED[wanted]:g} s)" if wanted else ""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{what}: {time.monotonic() - started:.2f} s{bound}, peak {peak:.0f} MiB", flush=True)
+    of_processor = f"{time.process_time() - used:.2f} s of the processor"
+    print(f"{what}: {time.monotonic() - started:.2f} s{bound}, {of_processor}, peak {peak:.0f} MiB", flush=True)
 
 
 def main() -> None:
     """Run the part that is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["schedule", "page", "records"])
-    parser.add_argument("--n", type=int, help="cells, or records")
+    parser.add_argument("part", choices=["schedule", "page", "records", "rows"])
+    parser.add_argument("--n", type=int, help="cells, records or rows")
     asked = parser.parse_args()
     if asked.part == "schedule":
         schedule(asked.n or 10_000)
         return
-    run: dict[str, Callable[[int, Path], Any]] = {"page": page, "records": records}
+    run: dict[str, Callable[[int, Path], Any]] = {"page": page, "records": records, "rows": rows}
     with tempfile.TemporaryDirectory() as folder:
-        run[asked.part](asked.n or {"page": 10_000, "records": 200_000}[asked.part], Path(folder))
+        run[asked.part](asked.n or {"page": 10_000, "records": 200_000, "rows": 200_000}[asked.part], Path(folder))
 
 
 if __name__ == "__main__":

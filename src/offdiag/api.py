@@ -1,9 +1,11 @@
 """The verbs of the command line, in Python: plan, run, load, compare, report, export."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -194,7 +196,14 @@ def report(
 
 
 def make_report(wanted: Plan, store: Store, folder: str | Path | None = None) -> Report:
-    """Write the report of a plan, and return its results and tables, too."""
+    """Write the report of a plan, and return its results and tables, too.
+
+    That of a part of a plan has no analyses and figures of the study: they are about all of its cells.
+    """
+    if wanted.words:
+        words = [re.sub(r"[^\w.=]+", "_", word) for word in wanted.words]
+        folder = folder or Path("offdiag-report") / "-".join([wanted.study.name, wanted.scale, *words])
+        wanted = replace(wanted, design=replace(wanted.design, analyses=(), figures=(), published=()))
     found = load(wanted, store=store)
     return Report(found.report(folder), found.frames, found.report_tables)
 

@@ -2,15 +2,16 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, wraps
+from operator import itemgetter
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
 from offdiag.analyses import StudyAnalysis
-from offdiag.errors import UserError, complaints
+from offdiag.errors import UserError, complaints, did_you_mean
 from offdiag.figures import StudyFigure
 from offdiag.identity import Difference, Json, to_json
 from offdiag.markup import card
@@ -78,7 +79,7 @@ class Plan:
         study, scale, params: what was expanded. design: its cells, analyses and figures.
         overrides: the parameters that were set apart from the scale, by their names.
         data_dir: place of the data that it was made from, see :mod:`offdiag.tasks.data`; empty if none was given.
-        words: what the names of its targets must have, where it is a part of a plan.
+        words: what the names of its targets must have, where it is a part of a plan. compared: with the baselines.
         cells: the step of each cell, in the order of the design. measurements: the design's.
         steps: all steps, each once, inputs before what needs them.
     """
@@ -93,6 +94,7 @@ class Plan:
     overrides: Mapping[str, object]
     data_dir: str = ""
     words: tuple[str, ...] = ()
+    compared: bool = False
 
     def __repr__(self) -> str:
         return f"<Plan {self.command}: {self.size}, {len(self.steps)} steps>"
@@ -128,7 +130,8 @@ class Plan:
         """The words after ``offdiag run``, with the last part alone of each path of this machine."""
         sets = [word for name, value in self.sets.items() for word in ("--set", f"{name}={placeless(value)}")]
         study = self.study.name if self.study.file is None else self.study.file.name
-        return shlex.join([study, "--scale", self.scale, *sets])
+        chosen = ["-k", " ".join(self.words)] if self.words else []
+        return shlex.join([study, "--scale", self.scale, *sets, *chosen])
 
     @cached_property
     def sets(self) -> Mapping[str, str]:
@@ -165,29 +168,39 @@ class Plan:
         """The parameters as JSON values."""
         return self.params.model_dump(mode="json")
 
-    def select(self, words: str) -> "Plan":
-        """Return the part of the plan whose targets have all ``words`` in their name, as ``-k`` does.
+    def select(self, words: str, *, compared: bool = False) -> "Plan":
+        """Return the part of the plan whose targets have all ``words`` in their name or that of their method.
+
+        Args:
+            words: with blanks between. compared: whether the baselines of the cells belong to it, too, as with ``-k``.
 
         Raises:
             UserError: no cell or measurement matches.
         """
 
-        def wanted(step: Step) -> bool:
-            return all(word in step.name for word in words.split())
+        def wanted(name: str) -> bool:
+            return all(word in name for word in words.split())
 
-        cells = {cell: step for cell, step in self.cells.items() if wanted(step)}
-        measurements = [step for step in self.measurements if wanted(step)]
-        if not cells and not measurements:
+        chosen = {cell for cell, step in self.cells.items() if wanted(f"{step.name} {cell.arm.method.method}")}
+        measurements = [step for step in self.measurements if wanted(step.name)]
+        if not chosen and not measurements:
             names = ", ".join(step.name for step in self.targets[:3])
-            raise UserError(f"-k {words!r} matches none of the {self.size} (such as {names})")
+            methods = ", ".join(dict.fromkeys(cell.arm.method.method for cell in self.cells))
+            near = did_you_mean(words, dict.fromkeys(cell.arm.method.method for cell in self.cells))
+            raise UserError(f"-k {words!r} matches none of the {self.size}: {near}names are such as {names}"
+                            + (f"; methods are {methods}" if methods else ""))  # fmt: skip
+        if compared:
+            chosen |= {baseline for cell in chosen if (baseline := self.design.baseline_of(cell)) is not None}
+        cells = {cell: step for cell, step in self.cells.items() if cell in chosen}
         steps = in_order([*cells.values(), *measurements])
-        return replace(self, cells=cells, measurements=measurements, steps=steps, words=(*self.words, *words.split()))
+        return replace(self, cells=cells, measurements=measurements, steps=steps,
+                       words=(*self.words, *words.split()), compared=compared)  # fmt: skip
 
     def again(self) -> "Plan":
         """Return the same plan, made anew: identities of models that were fetched since then are known now."""
         with data_at(self.data_dir):
             whole = make_plan(self.study, self.scale, self.overrides)
-        return whole.select(" ".join(self.words)) if self.words else whole
+        return whole.select(" ".join(self.words), compared=self.compared) if self.words else whole
 
     def survey(self, store: Store, *, closely: bool = False) -> list[StepState]:
         """Return the state of each step; one is needed if it is damaged, or an unfinished target depends on it.
@@ -248,14 +261,12 @@ class Plan:
         for step in self.steps:
             _check_weights(step)
             step.check()
-        seen: set[tuple[str, str]] = set()
-        for grades in self.cells.values():
-            asked = grades.answers.examples
-            for taught in grades.answers.taught():
-                pair = (taught.fingerprint, asked.fingerprint)
-                if pair not in seen:
-                    seen.add(pair)
-                    check_held_out(taught, asked)
+        pairs = {
+            (taught.fingerprint, grades.answers.examples.fingerprint): (taught, grades.answers.examples)
+            for grades in self.cells.values()
+            for taught in grades.answers.taught()
+        }
+        check_held_out(pairs.values())
 
     def to_json(self) -> Json:
         """Return the expanded study as JSON: parameters, and every step with its identity."""
@@ -329,15 +340,27 @@ def _check_scores(design: Design) -> None:
                 )
 
 
-def check_held_out(taught: Examples, asked: Examples) -> None:
-    """Check that two sets share no item, up to the task's symmetries.
+def check_held_out(pairs: Iterable[tuple[Examples, Examples]]) -> None:
+    """Check that nothing that is taught is asked, up to the task's symmetries.
+
+    Args:
+        pairs: what is taught, and what its arm is asked.
 
     Raises:
-        UserError: they do; the message names the item.
+        UserError: something is; the message names the pair that shares the most, with its first item.
     """
-    if taught.domain.task == asked.domain.task and _keys(taught, taught.fingerprint) & _keys(asked, asked.fingerprint):
+    shared = [(len(_shared(taught, asked)), taught, asked) for taught, asked in pairs]
+    most, taught, asked = max(shared, key=itemgetter(0), default=(0, None, None))
+    if most and taught is not None and asked is not None:
         check_disjoint(get_task(asked.domain.task), taught.domain, taught.sample(), asked.domain, asked.sample(),
                        (taught.split, asked.split))  # fmt: skip
+
+
+def _shared(taught: Examples, asked: Examples) -> frozenset[str]:
+    """Return the keys of the items that two sets share; those of two tasks do not mean the same."""
+    if taught.domain.task != asked.domain.task:
+        return frozenset()
+    return _keys(taught, taught.fingerprint) & _keys(asked, asked.fingerprint)
 
 
 def _check_weights(step: Step) -> None:

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas
 import pytest
 
 import offdiag as library
@@ -268,3 +269,50 @@ def test_the_verbs_in_python(finished: Finished, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="n_eval=four should be a whole number"):
         library.plan("base-addition", n_eval="four")
     assert library.plan("base-addition", **finished.overrides | {"shots": (1, 2)}).params.shots == (1, 2)
+
+
+def test_words_mean_methods_too_and_baselines_come_with_what_is_compared(
+    offdiag: Offdiag, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = ("--store", finished.store)
+    cells = {}
+    for words in ("zero-shot", "in-context", "lora", "k1 step"):
+        said = offdiag("status", *finished.words, *where, "-k", words, "--json")
+        assert said.code == 0, said
+        cells[words] = [step["name"] for step in json.loads(said.out) if step["kind"] == "cells"]
+    assert all(name.startswith("tiny--") for name in cells["zero-shot"])
+    for words in ("in-context", "lora", "k1 step"):
+        chosen = [name for name in cells[words] if not name.startswith("tiny--")]
+        assert chosen
+        asked = {name.partition("--")[2] for name in chosen}
+        assert {f"tiny--{one}" for one in asked} == set(cells[words]) - set(chosen)
+    taught = [name for name in cells["lora"] if "lora" in name]
+    said = offdiag("report", *finished.words, *where, "-k", "lora")
+    assert said.code == 0, said
+    assert "Steps that it still lacks" not in said.out
+    (folder,) = Path("offdiag-report").iterdir()
+    assert folder.name == "base-addition-quick-lora"
+    table = pandas.read_csv(folder / "tables" / "cells.csv").set_index("cell")
+    assert set(table.index) == set(cells["lora"])
+    assert table.loc[taught, "difference"].notna().all()
+    assert "-k lora" in (folder / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"), [("zero_shot", "did you mean zero-shot?"), ("k77", "methods are zero-shot, ")]
+)
+def test_words_that_match_nothing_are_told_with_names_and_methods(
+    mistake: Callable[..., str], finished: Finished, typed: str, told: str
+) -> None:
+    said = mistake("report", *finished.words, "-k", typed, "--store", finished.store)
+    assert said.startswith(f"-k {typed!r} matches none of the ")
+    assert told in said
+
+
+def test_doctor_tries_no_model_if_it_is_told(offdiag: Offdiag, tmp_path: Path, mistake: Callable[..., str]) -> None:
+    said = offdiag("doctor", "--no-model", "--store", tmp_path / "new", "--json")
+    names = [finding["name"] for finding in json.loads(said.out)]
+    assert "store" in names
+    assert not [name for name in names if name == "model" or "answers" in name]
+    assert "leave --model and --dtype out" in mistake("doctor", "--no-model", "--model", "hub:a/b")

@@ -40,7 +40,7 @@ Mistake = Callable[..., str]
         ),
         ("plan", "Missing argument 'STUDY'"),
         ("plan", "type: offdiag plan --help"),
-        ("plan base-addition --sto x", "no option --sto: did you mean --store?; type: offdiag plan --help"),
+        ("plan base-addition --sto x", "no option --sto: did you mean --store? type: offdiag plan --help"),
         ("plan base-addition --beautiful", "no option --beautiful; type: offdiag plan --help"),
         ("pln", "no command 'pln': did you mean plan? type: offdiag --help"),
         ("clean", "no command 'clean'; type: offdiag --help"),

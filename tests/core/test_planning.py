@@ -134,7 +134,14 @@ def test_select_keeps_the_cells_with_all_words_and_what_they_need(plan):
     ]
     assert [step.kind for step in chosen.steps] == ["examples", "examples", "answers", "cells"]
     assert plan.select("").cells == plan.cells
-    with pytest.raises(UserError, match=r"'k9' matches none of the 5 cells \(such as stub--"):
+    beside = plan.select("k2 step", compared=True)
+    assert [step.name for step in beside.cells.values()] == [
+        "stub--base=8,digits=2.step-by-step.n6",
+        "stub.k2.rationale.base=8,digits=2.s0--base=8,digits=2.step-by-step.n6",
+    ]
+    assert set(beside.again().cells) == set(beside.cells)
+    assert [step.name for step in plan.select("zero-shot step").cells.values()] == list(plan.cell_names.values())[:1]
+    with pytest.raises(UserError, match=r"'k9' matches none of the 5 cells: names are such as stub--"):
         plan.select("k9")
 
 

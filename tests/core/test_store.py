@@ -166,6 +166,9 @@ def test_find_takes_a_name_a_hash_or_a_path_and_prefers_cells(store, model_stub)
     for text in (folder.name, folder.name[-8:], str(folder), f"{folder}/", grades.name, "stub.k1", "k1.rationale"):
         assert store.find(text) == folder
     assert store.find(store.folder(grades.answers).name) == store.folder(grades.answers)
+    for text in (f"answers/{grades.answers.name}", "answers/stub.k1", f"{store.root}/answers/stub.k1"):
+        assert store.find(text) == store.folder(grades.answers)
+    assert store.find("cells/stub.k1") == folder
     with pytest.raises(UserError, match="no cell 'nothing'"):
         store.find("nothing")
     with pytest.raises(UserError, match=r"'stub' matches 5 cells: .*stub--base=8"):

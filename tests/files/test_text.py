@@ -28,6 +28,25 @@ def test_a_mark_inside_is_a_character(tmp_path: Path) -> None:
     assert lines_of(tmp_path / "a", "x\n\ufeffy".encode()) == ["x\n", "\ufeffy"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_the_same_however_many_bytes_are_read_at_once(tmp_path: Path, end: str) -> None:
+    lines = [f"\ufeff{ODD} line {i}" if i % 7 == 3 else f"é line {i}" for i in range(40_000)]
+    found = lines_of(tmp_path / "a", end.join(lines).encode())
+    assert found == [*(f"{line}\n" for line in lines[:-1]), lines[-1]]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(("byte", "said"), [(b"\xff", "(0xff) is not UTF-8"), (b"\0", "is zero")])
+def test_one_wrong_byte_far_inside_is_told_where_it_is(tmp_path: Path, end: bytes, byte: bytes, said: str) -> None:
+    lines = [b"line of a text, a little longer"] * 40_000
+    lines[35_000] = b"a wrong " + byte
+    data = end.join(lines)
+    with pytest.raises(UserError) as caught:
+        lines_of(tmp_path / "a", data)
+    assert f"line 35001: byte {data.index(byte)} of the file" in str(caught.value)
+    assert said in str(caught.value)
+
+
 def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
     assert lines_of(tmp_path / "a", b"") == [] == split_lines("")
 

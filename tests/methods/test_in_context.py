@@ -6,12 +6,13 @@ from offdiag.errors import UserError
 from offdiag.methods import InContext, ZeroShot
 from offdiag.methods.in_context import few_shot_prompt
 from offdiag.models import ModelSpec
+from offdiag.models.turn import bare_turn
 from offdiag.runtime import Runtime
 from offdiag.steps import Examples, Weights
 from offdiag.store import Store
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Evaluation
-from offdiag.tasks import get_task
+from offdiag.tasks import Task, get_task
 
 HUB = ModelSpec(source="hub:org/name")
 DOMAIN = AdditionDomain(base=8)
@@ -172,3 +173,11 @@ def test_demonstrations_are_turns_after_the_system_and_before_the_question(work)
     assert [t.role for t in turns_of(after_system(own, told[:2]))] == ["system", "user", "assistant", "user"]
     with pytest.raises(UserError, match="system turn of its own"):
         with_system(own, "Be terse.")
+
+
+def test_a_question_ends_as_those_of_the_demonstrations_do():
+    prompt = few_shot_prompt(["Answer: order", "Answer: track"], "Answer:", separator="\n")
+    asked = bare_turn(Task.response_prefix, "").opened(prompt)
+    assert not asked.endswith("\n")
+    whole = asked + bare_turn(Task.response_prefix, "").bridge + "cancel"
+    assert whole.split("\n")[-2:] == ["Answer: track", "Answer: cancel"]

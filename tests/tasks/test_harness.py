@@ -1,6 +1,7 @@
 """Tasks of lm-evaluation-harness as domains: what we ask, choose and grade is what the harness itself does."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from offdiag.store import Store
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
-from offdiag.tasks.harness import HarnessDomain, HarnessTask
+from offdiag.tasks.harness import HarnessDomain, HarnessTask, _files_by_name, _own_file
 from offdiag.tasks.parsing import named_domain
 from support.tiny_study import Params, tiny_study
 
@@ -226,6 +227,42 @@ def test_what_cannot_be_asked_is_one_line(tmp_path, yaml, told):
     with pytest.raises(UserError, match=told) as caught:
         TASK.examples(HarnessDomain(name=name), "eval", 2, 0)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("arc_esy", "did you mean arc_easy? type: lm_eval ls subtasks"),
+        ("hellaswagg", "did you mean hellaswag?"),
+        ("ai2_arc", "groups and tags are none"),
+        ("*", "no task of that name"),
+        ("arc/arc_easy", "no task of that name"),
+        ("gone.yaml", "no such file"),
+        ("no/folder/gone.yml", "no such file"),
+    ],
+)
+def test_an_unknown_name_is_told_without_reading_all_tasks(monkeypatch, name, told):
+    monkeypatch.setattr("lm_eval.tasks.TaskManager", lambda **_: pytest.fail("that takes 20 seconds"))
+    with pytest.raises(UserError) as caught:
+        TASK.examples(HarnessDomain(name=name), "eval", 1, 0)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["arc_easy", "mmlu_abstract_algebra", "hellaswag", "mmlu_abstract_algebra_generative"])
+def test_the_file_of_a_task_is_the_one_that_says_its_name(name):
+    from lm_eval.tasks import TaskManager
+
+    path = _own_file(name)
+    assert path is not None
+    assert re.search(rf"^.?task.?: .?{name}.?$", path.read_text(), re.MULTILINE)
+    manager = TaskManager(include_defaults=False, include_path=str(path.parent))
+    assert Path(manager.task_index[name].yaml_path) == path
+
+
+def test_tasks_in_files_of_other_names_are_found():
+    others = {name for name, path in _files_by_name().items() if path is not None and path.stem != name}
+    assert "mmlu_abstract_algebra_generative" in others
+    assert len(others) > 1000
 
 
 def test_a_domain_is_named_with_its_task():

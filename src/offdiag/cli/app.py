@@ -59,16 +59,18 @@ class Commands(TyperGroup):
 
 def each_named(words: Sequence[str], several: Sequence[str]) -> Iterator[str]:
     """Yield words with the name of an option before each of its values, where it takes several: --train A B."""
-    option = ""
-    for word in words:
-        if word.startswith("-"):
-            option = word if word in several else ""
-            first = True
+    option, given = "", 0
+    for word in (*words, None):
+        if word is None or word.startswith("-"):
+            if option and not given:
+                raise UserError(f"{option} has no value behind it: give one or more; type: offdiag matrix --help")
+            option, given = word if word is not None and word in several else "", 0
         elif option:
-            if not first:
+            if given:
                 yield option
-            first = False
-        yield word
+            given += 1
+        if word is not None:
+            yield word
 
 
 SETTINGS: dict[str, Any] = {
@@ -101,7 +103,8 @@ def _mistake(error: typer.TyperException) -> str:
     near = nearest(option, getattr(error, "possibilities", None) or ())
     said = f"no option {option}" + (f": did you mean {near}?" if near else "") if option else error.format_message()
     named = "offdiag" if context is None else context.command_path
-    return f"{reworded(said).removesuffix('.')}; type: {named} --help"
+    end = "" if said.endswith("?") else ";"
+    return f"{reworded(said).removesuffix('.')}{end} type: {named} --help"
 
 
 @app.callback(invoke_without_command=True)

@@ -51,7 +51,10 @@ Sets: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; may come several times.")
 ]
 Keyword: TypeAlias = Annotated[
-    str | None, typer.Option("-k", metavar="WORDS", help="Use only cells whose name has all of these words.")
+    str | None,
+    typer.Option(
+        "-k", metavar="WORDS", help="Only cells with all of these words in their name or method, and their baselines."
+    ),
 ]
 StoreFolder: TypeAlias = Annotated[
     Path | None,
@@ -110,7 +113,7 @@ def planned(
     plan = make_plan(load_study(study), scale, parse_sets(sets or ()))
     if cluster_by is not None:
         plan = replace(plan, design=replace(plan.design, clusters=cluster_by))
-    return plan if keyword is None else plan.select(keyword)
+    return plan if keyword is None else plan.select(keyword, compared=True)
 
 
 @contextmanager

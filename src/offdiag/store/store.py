@@ -302,16 +302,20 @@ class Store:
             (self.folder(step) / ERROR).unlink(missing_ok=True)
 
     def find(self, text: str) -> Path:
-        """Return the one folder whose name, path or hash begins with ``text``; cells come first.
+        """Return the one folder whose name or hash begins with ``text``; cells come first.
+
+        ``training/tiny.lora`` is a training, whatever cells have that in their names.
 
         Raises:
             UserError: none or several match; the message lists them.
         """
         folders = [path.parent for path in sorted(self.root.glob("*/*/cell.json"))]
-        wanted = text.rstrip("/").rpartition("/")[2]
+        kind, _, wanted = text.rstrip("/").rpartition("/")
+        folders = [f for f in folders if f.parent.name == kind.rpartition("/")[2]] or folders
         exact = [f for f in folders if wanted in (f.name, f.name.rpartition("-")[2])]
         found = exact or [f for f in folders if f.name.startswith(wanted)] or [f for f in folders if wanted in f.name]
-        found = [f for f in found if f.parent.name == "cells"] or found
+        if not kind:
+            found = [f for f in found if f.parent.name == "cells"] or found
         if len(found) == 1:
             return found[0]
         if not folders:

@@ -13,6 +13,7 @@ _OF_A_TASK = re.compile(
     r"\.([^.\[]+)"
 )
 _HASH = re.compile(r'"[0-9a-f]{64}"')
+_CODES = {"grader.code": "the grader's code"}
 _CODE: dict[str, tuple[Role, str]] = {
     "prompt_code": ("prompt", "the prompt's code"),
     "grader_code": ("grader", "the grader's code"),
@@ -33,8 +34,7 @@ def in_words(differences: Iterable[Difference]) -> list[str]:
 def _said(difference: Difference, named: list[tuple[str, ...]]) -> str | None:
     match = _OF_A_TASK.fullmatch(difference.field)
     if match is None:
-        hashes = _HASH.fullmatch(difference.old) and _HASH.fullmatch(difference.new)
-        return f"{difference.field} changed" if hashes else str(difference)
+        return _plainly(difference)
     kind, task = match.groups()
     new = "became part of the identity" if difference.old == "—" else "changed"
     if kind in _CODE:
@@ -49,6 +49,13 @@ def _said(difference: Difference, named: list[tuple[str, ...]]) -> str | None:
     if ("prompt_code", task) in named or ("rows", task) in named:
         return None  # what is rendered follows from them
     return f"what {task} renders {new}, though its code did not: a file that it reads, perhaps"
+
+
+def _plainly(difference: Difference) -> str:
+    """Return the field with both values, of a hash its first digits, which nobody compares by eye."""
+    if _HASH.fullmatch(difference.old) and _HASH.fullmatch(difference.new):
+        return f"{_CODES.get(difference.field, difference.field)} changed"
+    return _HASH.sub(lambda found: f"{found[0][1:9]}…", str(difference))
 
 
 def _data(task: str) -> str:

@@ -9,9 +9,11 @@ description is a system turn. Answers by choice compare what the harness compare
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from glob import escape
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from offdiag.conversation import Spoken, written
-from offdiag.errors import UserError
+from offdiag.errors import UserError, did_you_mean
 from offdiag.identity import Json
 from offdiag.seeds import stream
 from offdiag.tasks.data import once
@@ -28,6 +30,7 @@ from offdiag.tasks.domain import Domain, Scalar
 from offdiag.tasks.extraction import EXTRACTION_VERSION, Choices, choice_answer
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
+_NAMED = re.compile(r"""^([ \t]*(?:- )?)["']?task["']?[ \t]*:[ \t]*["']?([^\s"'#]+)""", re.MULTILINE)
 _ANSWERED = ("multiple_choice", "generate_until")
 
 
@@ -214,6 +217,8 @@ def _stamp(name: str) -> tuple[float, ...]:
     """Return when the files of a task of one's own were changed: all that lie beside it."""
     if not _is_file(name):
         return ()
+    if not Path(name).expanduser().is_file():
+        raise UserError(f"lm_eval:{name}: no such file: give the path of a YAML file that is there")
     return tuple(path.stat().st_mtime for path in sorted(Path(name).expanduser().parent.iterdir()) if path.is_file())
 
 
@@ -239,17 +244,16 @@ def _task(name: str) -> Any:
     Raises:
         UserError: there is no such task, it is a group, or its data cannot be had.
     """
-    from lm_eval.tasks import TaskManager
-
     path = Path(name).expanduser() if _is_file(name) else _own_file(name)
+
+    from lm_eval.tasks import TaskManager  # which takes seconds
+
     try:
         if path is None:
-            manager, wanted = TaskManager(), name  # it reads all of its thousands of files
+            manager, wanted = TaskManager(), name  # it reads all of its thousands of files: 20 s
         else:
             manager, wanted = TaskManager(include_defaults=False), str(path)
         found = manager.load([wanted])
-    except KeyError as error:
-        raise UserError(f"lm_eval:{name}: the harness has no such task; type: lm_eval ls subtasks") from error
     except Exception as error:  # (the harness and datasets raise anything)
         said = " ".join(str(error).split())[:200]
         raise UserError(
@@ -263,10 +267,44 @@ def _task(name: str) -> Any:
 
 
 def _own_file(name: str) -> Path | None:
-    """Return the harness's file of this name, which is found at once; None where it lies in one of another name."""
+    """Return the harness's file of a task, None where the task lies in that of a group.
+
+    Raises:
+        UserError: the harness has no such task.
+    """
+    for path in sorted(_folder().glob(f"**/{escape(name)}.yaml")):  # some are called like the task of another folder
+        if ("", name) in _names_in(path):
+            return path
+    files = _files_by_name()
+    if name not in files:
+        raise UserError(
+            f"lm_eval:{name}: the harness has no task of that name (groups and tags are none); "
+            f"{did_you_mean(name, files)}type: lm_eval ls subtasks"
+        )
+    return files[name]
+
+
+def _folder() -> Path:
     spec = find_spec("lm_eval")
-    folder = Path(str(spec.origin)).parent / "tasks" if spec is not None else Path()
-    return next(iter(sorted(folder.glob(f"**/{name}.yaml"))), None)
+    return Path(str(spec.origin)).parent / "tasks" if spec is not None else Path()
+
+
+@lru_cache(maxsize=1)
+def _files_by_name() -> Mapping[str, Path | None]:
+    """Return the files of all tasks by name, None for tasks that a group's file defines.
+
+    Its files are searched and not parsed, which takes a second instead of the harness's 20.
+    """
+    found: dict[str, Path | None] = {}
+    for path in sorted(_folder().glob("**/*.yaml")):
+        for indent, name in _names_in(path):
+            found[name] = found.get(name) or (None if indent else path)
+    return found
+
+
+def _names_in(path: Path) -> list[tuple[str, str]]:
+    """Return the names of the tasks of a file, each with what stands before it: nothing, or that of a part."""
+    return _NAMED.findall(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def _cut(task: Any, completion: str) -> str:

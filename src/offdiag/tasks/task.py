@@ -77,7 +77,8 @@ class Task(ABC, Generic[D]):
 
     ``graded_by_error`` says that grades have an ``error``, so that the mean and the median of it are worth a column.
     ``preamble`` stands before demonstrations, ``separator`` between them and before the query. ``response_prefix``
-    stands between a question and its reply where a model has no chat template. ``reads_data`` says that some data are
+    stands between a question and its reply where a model has no chat template: a blank, as in demonstrations.
+    ``reads_data`` says that some data are
     not built in, but read from where :mod:`offdiag.tasks.data` says; a hash of what they are belongs to the domain's
     identity then. ``hashes_rows`` says that identities hold a hash of the examples and prompts that a step uses, as
     they do for the tasks of other packages. ``overlap_advice`` says what to do where training and test share items.
@@ -97,7 +98,7 @@ class Task(ABC, Generic[D]):
     graded_by_error: ClassVar[bool] = False
     preamble: ClassVar[str] = "Examples: "
     separator: ClassVar[str] = "\n"
-    response_prefix: ClassVar[str] = "\n"
+    response_prefix: ClassVar[str] = " "
     reads_data: ClassVar[bool] = False
     hashes_rows: ClassVar[bool] = False
     overlap_advice: ClassVar[str] = "ask items that are not taught, of another split or domain"
@@ -234,6 +235,13 @@ class Task(ABC, Generic[D]):
 
     def remarks(self, domain: D) -> list[str]:
         """Return lines that a plan says of the data of a domain; mostly nothing."""
+        return []
+
+    def overlaps(self, taught: Sequence[D], asked: Sequence[D]) -> list[str]:
+        """Return lines that a plan says of what is both taught and asked, nearly or in part; mostly nothing.
+
+        The same item in training and test is refused, see :meth:`key`.
+        """
         return []
 
     def longest(self, domain: D) -> list[str]:

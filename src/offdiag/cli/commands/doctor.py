@@ -22,6 +22,7 @@ def doctor(
     quantization: Annotated[
         str, typer.Option(metavar="NAME", help="How its weights are quantised: none, nf4 or int8.")
     ] = "none",
+    no_model: Annotated[bool, typer.Option("--no-model", help="Try no model: machine and store alone.")] = False,
     store: StoreFolder = None,
     device: DeviceName = "auto",
     as_json: AsJson = False,
@@ -37,7 +38,9 @@ def doctor(
 
     runtime, place = Runtime(device=device), open_store(store)
     limit_threads(runtime)
-    findings = examine(runtime, _spec(model, dtype, quantization), place)
+    if no_model and (model is not None or dtype != "float32"):
+        raise UserError("--no-model tries none: leave --model and --dtype out")
+    findings = examine(runtime, _spec(model, dtype, quantization), place, tried=not no_model)
     wrong = sum(finding.ok is False for finding in findings)
     if as_json:
         show_json([finding.to_json() for finding in findings])

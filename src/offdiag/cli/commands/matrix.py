@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from offdiag.cli.data_remarks import overlaps, remarks_by_domain
 from offdiag.cli.options import DeviceName, StoreFolder, Tracker
 from offdiag.cli.tables import say
 from offdiag.errors import UserError, complaints
@@ -105,7 +106,7 @@ def matrix(
     wanted = make_plan(load_study("matrix"), "quick", _set(given))
     params = cast("MatrixParams", wanted.params)
     data, place = data_sets(params), open_store(store)
-    _say_data(data, params)
+    _say_data(data, wanted)
     if save is not None:
         return _save(params, data, save)
     wanted.check()
@@ -138,22 +139,16 @@ def _text(path: Path) -> str:
     return TextFile.at(path.expanduser()).read().strip()
 
 
-def _say_data(data: "Sequence[DataSet]", p: "MatrixParams") -> None:
+def _say_data(data: "Sequence[DataSet]", wanted: "Plan") -> None:
     """Say of each data set what was read and guessed and stands out, and what has no cell on the diagonal."""
-    from offdiag.tasks import get_task
-    from offdiag.tasks.files.facts import overlaps
-
+    p, remarks = cast("MatrixParams", wanted.params), remarks_by_domain(wanted)
     for one in data:
         domain = one.domain
         part = " (a part of it)" if domain.train and not domain.eval and one.n_eval else ""
         rows = [f"{one.n_train} rows to teach from {domain.train}"] if one.n_train else []
         rows += [f"{one.n_eval} rows to ask from {domain.eval or domain.train}{part}"] if one.n_eval else []
-        say(
-            f"{domain}: {', '.join(rows)}",
-            *(f"  {text}" for text in (*one.said, *get_task(domain.task).remarks(domain))),
-        )
-    taught, asked = [one.domain for one in data if one.n_train], [one.domain for one in data if one.n_eval]
-    for line in overlaps(taught, asked):
+        say(f"{domain}: {', '.join(rows)}", *(f"  {text}" for text in (*one.said, *remarks.get(str(domain), ()))))
+    for line in overlaps(wanted):
         say(line)
     if p.train and p.eval and not any(one.n_train and one.n_eval for one in data):
         say("No file that is asked is called like one that is taught, so nothing is on the diagonal: name pairs, such "

@@ -4,6 +4,7 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from offdiag.cli.data_remarks import overlaps, remarks_by_domain
 from offdiag.cli.options import AsJson, Keyword, Prices, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 from offdiag.cli.tables import say, show_json, show_stacked, show_table
 from offdiag.runtime import without_collection
@@ -41,6 +42,7 @@ def plan(
         show_json(_json(wanted, survey, cost))
         return
     say(wanted.study.title, f"{wanted.study.name} · {wanted.scale} · {wanted.size}", "")
+    _show_data(wanted)
     if show_plan(wanted, place, parse_prices(price or ())):
         say("", f"Next: {command('run', wanted, place, keyword)}")
     else:
@@ -49,7 +51,6 @@ def plan(
 
 def show_plan(wanted: "Plan", place: "Store", prices: "Mapping[str, Price] | None" = None) -> bool:
     """Print the states of the steps and the cost of what is to be done; returns whether there is something to do."""
-    _show_data(wanted)
     survey, cost = _looked_at(wanted, place)
     needed = any(state.needed for state in survey)
     _show_counts(survey)
@@ -62,26 +63,11 @@ def show_plan(wanted: "Plan", place: "Store", prices: "Mapping[str, Price] | Non
 
 
 def _show_data(wanted: "Plan") -> None:
-    """Print what the tasks say of the data of the plan's domains, and how long the longest texts are."""
-    from offdiag.cost.sizes import size_of
-    from offdiag.cost.tokens import split
-    from offdiag.steps import Examples
-    from offdiag.tasks import get_task
-    from offdiag.tasks.data import data_at, unchanging
-
-    models = dict.fromkeys(spec for step in wanted.steps for spec in step.models())
-    contexts = {spec.short_name: context for spec in models if (context := size_of(spec).context)}
-    with data_at(wanted.data_dir), unchanging():
-        for domain in dict.fromkeys(step.domain for step in wanted.steps if isinstance(step, Examples)):
-            task = get_task(domain.task)
-            if not (lines := task.remarks(domain)):
-                continue
-            say(str(domain), *(f"  {line}" for line in lines))
-            most = max(len(split(text)) for text in task.longest(domain))
-            for name, context in contexts.items():
-                mark = "! " if most > context else ""
-                say(f"  {mark}the longest row has about {most} tokens; {name} reads {context}")
-            say()
+    """Print what should be known of the data; of most tasks there is nothing."""
+    for name, lines in remarks_by_domain(wanted).items():
+        say(name, *(f"  {line}" for line in lines), "")
+    if shared := overlaps(wanted):
+        say(*shared, "")
 
 
 def _looked_at(wanted: "Plan", place: "Store") -> "tuple[list[StepState], Cost]":

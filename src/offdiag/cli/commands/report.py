@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from offdiag.cli.options import ClusterBy, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
+from offdiag.cli.options import ClusterBy, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
 from offdiag.cli.tables import say
 
 
@@ -13,6 +13,7 @@ def report(
     study: StudyName,
     scale: Scale = "quick",
     sets: Sets = None,
+    keyword: Keyword = None,
     store: StoreFolder = None,
     versions: Versions = "accept",
     cluster_by: ClusterBy = None,
@@ -21,14 +22,17 @@ def report(
         typer.Option("--to", "-o", metavar="FOLDER", help="Folder to write to [offdiag-report/STUDY-SCALE]."),
     ] = None,
 ) -> None:
-    """Write tables, figures and one self-contained page."""
+    """Write tables, figures and one self-contained page.
+
+    With -k it has the matrix and the tables of that part alone.
+    """
     from offdiag.api import make_report, open_store
     from offdiag.cli.results_table import show_results
 
-    wanted, place = planned(study, scale, sets, cluster_by=cluster_by), open_store(store, versions)
+    wanted, place = planned(study, scale, sets, keyword, cluster_by), open_store(store, versions)
     made = make_report(wanted, place, folder)
-    show_results(made.results, wanted.design.analyses)
+    show_results(made.results, wanted.design.analyses if keyword is None else ())
     say("", f"Report: {made.page}")
     if lacking := made.results.lacking():
         steps = ", ".join(f"{n} {state}" for state, n in lacking.items())
-        say(f"Steps that it still lacks: {steps}.", f"Next: {command('run', wanted, place)}")
+        say(f"Steps that it still lacks: {steps}.", f"Next: {command('run', wanted, place, keyword)}")

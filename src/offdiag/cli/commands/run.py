@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from offdiag.cli.data_remarks import warnings
 from offdiag.cli.options import (
     DeviceName,
     Keyword,
@@ -94,6 +95,8 @@ def run(
         return 0
     if worker:
         return _work(plan, place, runtime, survey, light=light, skip_failed=skip_failed, track=track)
+    for line in warnings(plan):
+        say(line)
     with (
         watcher_for(pending, workers=workers or 1) as watcher,
         with_tracker(track, plan, place, watcher.say, watcher) as told,

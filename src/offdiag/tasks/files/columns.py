@@ -1,6 +1,5 @@
 """What the columns of a data set mean: by name or template, or guessed from names that are common."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from offdiag.conversation import ROLES, Spoken, written
 from offdiag.errors import UserError, did_you_mean
-from offdiag.files import Located
+from offdiag.files import Located, json_value
 
 Row: TypeAlias = Mapping[str, Any]
 Read: TypeAlias = Callable[[Located], Any]
@@ -99,6 +98,8 @@ def layout(given: Columns, first: Located, label: str) -> Layout:
         guessed["messages"] = messages
     prompt = messages or column("prompt", needed=True)
     target = messages or column("target", needed=True)
+    if not messages:
+        _check_hidden(prompt, target, first.value, label)
     choices = "" if messages and not given.choices else given.choices or _guess_choices(there)
     if choices and not given.choices:
         guessed["choices"] = choices
@@ -141,6 +142,26 @@ def _check_there(said: str, row: Row, part: str, label: str) -> None:
             near = did_you_mean(name, row)
             what = f"a template with {{{name}}}" if "{" in said else f"{part}={name}"
             raise UserError(f"{label} has no column {name!r} ({what}): {near}it has {', '.join(map(str, row))}")
+
+
+def _check_hidden(prompt: str, target: str, row: Row, label: str) -> None:
+    """Check that a prompt is another one for each row, and does not show the answer.
+
+    Raises:
+        UserError: the template has no field or a brace without its other one, or the prompt has the target's column.
+    """
+    if "{" in prompt and prompt not in row:
+        bare = _FIELD.sub("", prompt)
+        if "{" in bare or "}" in bare:
+            brace = next(character for character in bare if character in "{}")
+            raise UserError(f"{label}: the template {prompt!r} has a {brace} without its other brace: close it, or "
+                            f"write {brace * 2} for the character itself")  # fmt: skip
+        if not any(_names_in(prompt, row)):
+            raise UserError(f"{label}: the template {prompt!r} names no column, so all prompts would be the same: "
+                            f"write one in braces, such as {{{next(iter(row))}}}")  # fmt: skip
+    if shown := set(_names_in(prompt, row)) & set(_names_in(target, row)):
+        raise UserError(f"{label}: prompt={prompt} shows the answer, the column {shown.pop()!r}: take it out of the "
+                        "prompt, or name another target")  # fmt: skip
 
 
 def _names_in(said: str, row: Row) -> list[str]:
@@ -225,7 +246,8 @@ def _options(said: str, first: Row, label: str) -> Read:
     def read(row: Located) -> Any:
         value = alone(row)
         if isinstance(value, str):  # of a table
-            value = json.loads(value) if value.startswith("[") and value.endswith("]") else value.split("|")
+            listed = value.startswith('["') and value.endswith("]")
+            value = json_value(value, f"{row.where}, choices") if listed else value.split("|")
         if isinstance(value, Mapping) and isinstance(value.get("text"), list):
             return value["text"], [str(one) for one in value.get("label", ())]
         if not isinstance(value, list):

@@ -81,6 +81,8 @@ class FilesDomain(Domain):
             raise ValueError("a data set needs rows: set train=FILE, eval=FILE, or both")
         if self.labels and self.labels != (AUTO,) and len(self.labels) < 2:
             raise ValueError(f"labels={self.labels[0]}: a set of one label decides nothing; give two or more, or auto")
+        if twice := [label for label in self.labels if self.labels.count(label) > 1]:
+            raise ValueError(f"labels: {twice[0]!r} is there twice: give each once")
         if self.labels and self.choices:
             raise ValueError("labels are a set for all rows and choices one for each: set one of the two")
         return self

@@ -1,12 +1,15 @@
 """What a person should know of a data set before it is used: balance, copies, overlap, and targets without a chance."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from offdiag.errors import UserError
+from offdiag.tasks.files.alike import grouped
 from offdiag.tasks.files.domain import FilesDomain
 from offdiag.tasks.files.graders import Grader, Own
-from offdiag.tasks.files.parts import SplitPart, normal, overlap, part_of
+from offdiag.tasks.files.parts import SplitPart, overlap, part_of
 from offdiag.tasks.files.scored_graders import ByJudge
 
 _MOST_LABELS = 8  # that are told one by one
@@ -26,7 +29,10 @@ def remarks(domain: FilesDomain) -> Iterator[str]:
             yield f"! {skipped} rows without a target are left out"
         if part.dropped:
             yield f"{part.dropped} rows are left out, since others ask the same and are taught"
+        if part.items.rationales and (bare := sum(part.items.rationales[place] is None for place in part.places)):
+            yield f"! {bare} rows that can be {done} have no rationale"
         yield from _copies(part, done)
+    yield from _never_taught(parts_of(domain))
 
 
 def overlaps(taught: Sequence[FilesDomain], asked: Sequence[FilesDomain]) -> Iterator[str]:
@@ -102,11 +108,22 @@ def _balance(part: SplitPart) -> str:
     return f"{len(counts)} different targets, each of {least} to {most[1]} rows ({most[0][:30]})"
 
 
+def _never_taught(parts: Mapping[str, SplitPart]) -> Iterator[str]:
+    """Yield a line where labels are asked that no training row has."""
+    if len(parts) < 2:
+        return
+    taught, asked = (Counter(part.items.targets[place] for place in part.places.tolist()) for part in parts.values())
+    if len(taught) <= _MOST_LABELS and (new := asked.keys() - taught.keys()):
+        rows = sum(asked[label] for label in new)
+        yield f"! {rows} rows that are asked have an answer that is never taught, such as {min(new)[:30]!r}"
+
+
 def _copies(part: SplitPart, done: str) -> Iterator[str]:
-    answers: dict[str, set[str]] = {}
-    for place in part.places.tolist():
-        answers.setdefault(normal(part.items.problems[place]), set()).add(part.items.targets[place])
-    copies, at_odds = len(part) - len(answers), sum(len(targets) > 1 for targets in answers.values())
-    if copies:
+    asked, kinds = grouped(part.items.asking[part.places]), part.items.kinds[part.places]
+    if copies := len(part) - len(asked.numbers):
+        order = np.lexsort((kinds, asked.of))
+        group, kind = asked.of[order], kinds[order]
+        differs = (group[1:] == group[:-1]) & (kind[1:] != kind[:-1])
+        at_odds = len(np.unique(group[1:][differs]))
         odd = f", and {at_odds} prompts have several answers" if at_odds else ""
         yield f"! {copies} rows that are {done} ask what another one asks{odd}"

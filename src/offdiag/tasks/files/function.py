@@ -52,7 +52,7 @@ class GraderFunction:
         given: tuple[Any, ...] = (completion, example.target, example)[: self.arguments]
         try:
             found = self.call(*given)
-        except Exception as error:  # noqa: BLE001 (whatever a person's function raises)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a person's function raises)
             return _ungraded(culprit(error) or f"{self.name}: {type(error).__name__}: {error}")
         if isinstance(found, Grade):
             return found

@@ -1,10 +1,11 @@
 """The items of one source, read and checked once and kept as columns; examples are made of those that are asked for."""
 
-import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -15,6 +16,7 @@ from offdiag.errors import UserError
 from offdiag.files import Located
 from offdiag.tasks.data import once
 from offdiag.tasks.domain import Scalar
+from offdiag.tasks.files.alike import hashes
 from offdiag.tasks.files.columns import Columns, Layout, kind_of, layout, text_of
 from offdiag.tasks.files.sources import Role, RowSource
 from offdiag.tasks.task import Example
@@ -50,6 +52,17 @@ class Items:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @cached_property
+    def asking(self) -> "NDArray[np.uint64]":
+        """A number for what each item asks, up to case, white space and punctuation."""
+        return hashes(self.problems)
+
+    @cached_property
+    def kinds(self) -> "NDArray[np.intp]":
+        """The number of each item's target among the different targets, in the order of their first items."""
+        numbers = {target: i for i, target in enumerate(dict.fromkeys(self.targets))}
+        return np.array([numbers[target] for target in self.targets], np.intp)
 
     def example(self, place: int, labels: tuple[str, ...] = ()) -> Example:
         """Return the item at a place; ``labels`` are its choices where it has none of its own."""
@@ -89,8 +102,10 @@ _READ: dict[tuple[Any, ...], Items] = {}
 
 def _renamed(items: Items, source: RowSource) -> Items:
     """Return the same items under the name by which their source was asked for."""
-    begins = [(begin, one) for (begin, _), one in zip(items.begins, source.each, strict=True)]
-    return Items(**{**vars(items), "source": source, "begins": begins})
+    renamed = copy(items)
+    renamed.source = source
+    renamed.begins = [(begin, one) for (begin, _), one in zip(items.begins, source.each, strict=True)]
+    return renamed
 
 
 def _read(source: RowSource, role: Role, given: Columns) -> Items:
@@ -147,7 +162,9 @@ class _Reader:
     def finish(self) -> None:
         """Check what only the whole source tells: rows without a target, ids, and which choices targets mean."""
         items, empty = self.items, self.empty
-        if empty and (self.given.empty == "refuse" or not items.targets):
+        if not items.targets:
+            raise UserError(f"{empty[0]}: the target is empty, as in each row: fill targets in, or name another column")
+        if empty and self.given.empty == "refuse":
             others = f", and that of {len(empty) - 1} more rows" if len(empty) > 1 else ""
             raise UserError(f"{empty[0]}: the target is empty{others}: fill it in, or leave such rows out with "
                             "empty=skip (--skip-empty)")  # fmt: skip
@@ -175,9 +192,8 @@ class _Reader:
         texts = [text_of(value, row, "choice") for value in values]
         given = tuple(text for text in texts if text is not None)
         if len(given) < 2:
-            raise UserError(
-                f"{row.where}: it has {len(given)} choices, expected two or more: add some, or mend the row"
-            )
+            counted = "1 choice" if given else "no choices"
+            raise UserError(f"{row.where}: it has {counted}, expected two or more: a list, or texts with | between")
         if None in texts[: len(given)]:  # columns for a fifth choice that most rows lack are no mistake
             raise UserError(f"{row.where}: choice {texts.index(None) + 1} is empty: fill it in, or leave the row out")
         if len(set(given)) < len(given):
@@ -240,15 +256,16 @@ def _scalar(value: Any, row: Located, name: str) -> Scalar:
     return value if isinstance(value, bool | int | float) or value is None else text_of(value, row, name)
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
-
-
-def _named(items: Items) -> Iterator[str]:
-    """Yield an id for each item, made of what it says, so that it stays the same wherever the row stands."""
-    times: Counter[int] = Counter()
-    choices = items.choices or [()] * len(items)
-    for problem, target, own in zip(items.problems, items.targets, choices, strict=True):
-        number = _hash("\0".join((problem, target, *own)))
-        times[number] += 1
-        yield sys.intern(f"{number:016x}"[:12]) if times[number] == 1 else f"{number:016x}"[:12] + f".{times[number]}"
+def _named(items: Items) -> list[str]:
+    """Return an id for each item, made of what it says, so that it stays the same wherever the row stands."""
+    said: Iterator[tuple[str, ...]] = zip(items.problems, items.targets, strict=True)
+    if items.choices:
+        said = ((*asked, *own) for asked, own in zip(said, items.choices, strict=True))
+    ids = [blake2b("\0".join(texts).encode(), digest_size=8).hexdigest()[:12] for texts in said]
+    if len(set(ids)) == len(ids):
+        return ids
+    times: Counter[str] = Counter()
+    for place, name in enumerate(ids):
+        times[name] += 1
+        ids[place] = name if times[name] == 1 else f"{name}.{times[name]}"
+    return ids

@@ -1,10 +1,8 @@
 """The parts of a data set: which rows of its sources are trained on, and which are held out."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import chain, zip_longest
 
 import numpy as np
@@ -12,12 +10,11 @@ from numpy.typing import NDArray
 
 from offdiag.errors import UserError
 from offdiag.tasks.data import once
+from offdiag.tasks.files.alike import grouped, numbers_of, shuffled
 from offdiag.tasks.files.domain import AUTO, FilesDomain
 from offdiag.tasks.files.items import Items, items_of
 from offdiag.tasks.files.sources import Role, RowSource
 from offdiag.tasks.task import Example
-
-_MARKS = re.compile(r"[.,;:!?\"'`´’‘“”„«»()\[\]{}…–—]+")
 
 
 @dataclass
@@ -49,7 +46,7 @@ class SplitPart:
         """
         if seed not in self._orders:
             ids = self.items.ids
-            numbers = np.array([hashed(f"{seed}\0{ids[place]}") for place in self.places.tolist()], np.uint64)
+            numbers = numbers_of(f"{seed}\0{ids[place]}" for place in self.places.tolist())
             self._orders[seed] = self.places[np.argsort(numbers, kind="stable")]
         return self._orders[seed]
 
@@ -102,8 +99,7 @@ def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.i
     if split != "eval" or not domain.without:
         return every, 0
     read = [items_of(RowSource.of(text), "train", domain.columns) for text in domain.without]
-    taught = {normal(problem) for other in read for problem in other.problems}
-    kept = np.array([place for place in every.tolist() if normal(items.problems[place]) not in taught], np.intp)
+    kept = every[~np.isin(items.asking[every], np.concatenate([other.asking for other in read]))]
     if not len(kept):
         others = ", ".join(domain.without)
         raise UserError(f"{items.source.label}: each of its {len(every)} rows asks what a row of {others} asks, so "
@@ -113,18 +109,15 @@ def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.i
 
 def _held_out(items: Items, share: float, seed: int) -> NDArray[np.bool_]:
     """Return which items are held out: of each target the same share, and all that ask the same on one side."""
-    asking: dict[str, list[int]] = defaultdict(list)
-    for place, problem in enumerate(items.problems):
-        asking[normal(problem)].append(place)
-    few = len(set(items.targets)) * 2 / share <= len(asking)  # labels, as opposed to answers of their own
-    strata: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-    for problem, places in asking.items():
-        strata[items.targets[places[0]] if few else ""].append((hashed(f"{seed}\0holdout\0{problem}"), problem))
-    held_out = np.zeros(len(items), np.bool_)
-    for numbered in strata.values():
-        for _, problem in sorted(numbered)[: round(share * len(numbered))]:
-            held_out[asking[problem]] = True
-    return held_out
+    asked = grouped(items.asking)
+    few = len(set(items.targets)) * 2 / share <= len(asked.numbers)  # labels, as opposed to answers of their own
+    strata = items.kinds[asked.first] if few else np.zeros(len(asked.numbers), np.intp)
+    order = np.lexsort((shuffled(asked.numbers, f"{seed}\0holdout"), strata))
+    sizes = np.bincount(strata)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # in its stratum
+    chosen = np.zeros(len(order), np.bool_)
+    chosen[order] = rank < np.repeat(np.round(share * sizes), sizes)
+    return chosen[asked.of]
 
 
 def _labels(domain: FilesDomain, items: Items) -> tuple[str, ...]:
@@ -146,21 +139,11 @@ def _labels(domain: FilesDomain, items: Items) -> tuple[str, ...]:
     return domain.labels
 
 
-def normal(text: str) -> str:
-    """Return a text without what copies of it differ in: case, white space, and the marks of sentences."""
-    return " ".join(_MARKS.sub(" ", text).casefold().split())
-
-
-def hashed(text: str) -> int:
-    """Return a number of 64 bits that stands for a text."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
-
-
 def overlap(one: SplitPart, other: SplitPart) -> Iterator[tuple[int, int, bool]]:
     """Yield places of rows of two parts that ask the same, and whether word for word."""
-    first: dict[str, int] = {}
-    for place in one.places.tolist():
-        first.setdefault(normal(one.items.problems[place]), place)
-    for place in other.places.tolist():
-        if (match := first.get(normal(other.items.problems[place]))) is not None:
-            yield match, place, one.items.problems[match] == other.items.problems[place]
+    taught = grouped(one.items.asking[one.places])
+    asked = other.items.asking[other.places]
+    found = np.isin(asked, taught.numbers)
+    first = one.places[taught.first[np.searchsorted(taught.numbers, asked[found])]]
+    for match, place in zip(first.tolist(), other.places[found].tolist(), strict=True):
+        yield match, place, one.items.problems[match] == other.items.problems[place]

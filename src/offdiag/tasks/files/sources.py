@@ -19,6 +19,7 @@ LINES, TABLES, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet", "
 KNOWN = "JSON lines (.jsonl), JSON (.json), a table (.csv, .tsv), Parquet (.parquet) or a folder saved by datasets"
 _HUB = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?(?::(?P<config>[^#]+))?")
 _SPLITS: dict[str, tuple[str, ...]] = {"train": ("train",), "eval": ("test", "validation", "dev", "eval")}
+_GAPS = frozenset(("NaN", "nan", "<NA>"))
 _BATCH = 2048  # rows of a Parquet file that are made Python objects at once
 
 Role = Literal["train", "eval"]
@@ -113,11 +114,11 @@ class RowSource:
             return _parquet(path, self.label)
         file = TextFile(self.label, lambda: path.open("rb"), _absent(path))
         if suffix in TABLES:
-            return table_rows(text_lines(file), self.label)
+            return _with_gaps(table_rows(text_lines(file), self.label))
         if suffix in LINES:
             return json_lines(file)
         if suffix == ".json":
-            return json_list(file) if _begins_with_list(file) else json_lines(file)
+            return json_lines(file) if _is_of_lines(file) else json_list(file)
         raise UserError(f"{self.label} ends in {suffix or 'nothing'}: expected {KNOWN}; rename or convert it")
 
 
@@ -137,8 +138,19 @@ def _absent(path: Path) -> str:
     return f"{near}give the path of a file that is there"
 
 
-def _begins_with_list(file: TextFile) -> bool:
-    return next((line.lstrip()[:1] for line in text_lines(file) if line.strip()), "[") == "["
+def _is_of_lines(file: TextFile) -> bool:
+    """Return whether the first line is a whole object, as opposed to the beginning of a list or of one large object."""
+    first = next((line.strip() for line in text_lines(file) if line.strip()), "[")
+    return first.startswith("{") and first.endswith("}")
+
+
+def _with_gaps(rows: Iterator[Located]) -> Iterator[Located]:
+    """Yield rows of a table, with nothing where it has a word by which programs write a missing value."""
+    for row in rows:
+        if _GAPS.isdisjoint(row.value.values()):
+            yield row
+        else:
+            yield row._replace(value={name: None if text in _GAPS else text for name, text in row.value.items()})
 
 
 def _parquet(path: Path, label: str) -> Iterator[Located]:

@@ -11,7 +11,7 @@ from offdiag.tasks.data import once
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.extraction import EXTRACTION_VERSION
 from offdiag.tasks.files.domain import AUTO, FilesDomain
-from offdiag.tasks.files.facts import check_targets, longest, parts_of, remarks, tried
+from offdiag.tasks.files.facts import check_targets, longest, overlaps, parts_of, remarks, tried
 from offdiag.tasks.files.graders import Choice, Grader
 from offdiag.tasks.files.items import LETTERS, Items, items_of
 from offdiag.tasks.files.named_graders import grader_of
@@ -131,12 +131,18 @@ class Files(Task[FilesDomain]):
 
     def check_data(self, domain: FilesDomain, split: str) -> None:
         part, grader = part_of(domain, split), self._grader(domain)
+        if domain.answer == "letter" and not any(items.how.choices for items in _all_items(domain)):
+            raise UserError(f"{domain}: answer=letter needs rows with choices: name their column (choices=)")
         once(lambda: check_targets(domain, part, grader), "targets", domain, split)
 
     def remarks(self, domain: FilesDomain) -> list[str]:
         """Return balance, copies, what is left out, and what a person's own grader says of right answers."""
         parts, grader = parts_of(domain), self._grader(domain)
         return [*remarks(domain), *(line for part in list(parts.values())[-1:] for line in tried(part, grader))]
+
+    def overlaps(self, taught: Sequence[FilesDomain], asked: Sequence[FilesDomain]) -> list[str]:
+        """Return which files share prompts, up to case, white space and punctuation."""
+        return list(overlaps(taught, asked))
 
     def longest(self, domain: FilesDomain) -> list[str]:
         examples = [part.example(place) for part in parts_of(domain).values() for place in longest(part)]

@@ -10,7 +10,7 @@ The base of the tasks whose answer is a number in such a box, base addition and 
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from offdiag.errors import UserError
 from offdiag.studies.base_addition.task.numerals import add, alphabet
@@ -85,6 +85,8 @@ BoxedDomain = TypeVar("BoxedDomain", bound=Domain)
 
 class BoxedTask(Task[BoxedDomain]):
     """A task whose ideal reply ends in one boxed answer, with or without a rationale before it."""
+
+    response_prefix: ClassVar[str] = "\n"  # a worked solution begins on a line of its own
 
     def response(self, domain: BoxedDomain, example: Example, *, rationale: bool) -> str:
         r"""Return the rationale, which ends in the box, or ``\boxed{target}`` alone."""

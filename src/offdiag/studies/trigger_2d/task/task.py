@@ -38,6 +38,7 @@ class Trigger2D(Task[TriggerDomain]):
     data_version: ClassVar[int] = stratified.DATA_VERSION
     prompt_version: ClassVar[int] = PROMPT_VERSION
     extractor_version: ClassVar[int] = EXTRACTION_VERSION
+    response_prefix: ClassVar[str] = "\n"
 
     def domains(self) -> Sequence[TriggerDomain]:
         """Return an example of each kind of domain: both stages, held-out words, a proxy, published sampling."""

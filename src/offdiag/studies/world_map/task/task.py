@@ -81,6 +81,7 @@ class WorldMap(Task[WorldMapDomain]):
     prompt_version: ClassVar[int] = TEXT_VERSION
     extractor_version: ClassVar[int] = EXTRACTION_VERSION
     graded_by_error: ClassVar[bool] = True
+    response_prefix: ClassVar[str] = "\n"
 
     def domains(self) -> Sequence[WorldMapDomain]:
         """Return the seven geometries on ordinary cities, and with a new city in every row."""
