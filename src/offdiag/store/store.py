@@ -302,9 +302,7 @@ class Store:
             (self.folder(step) / ERROR).unlink(missing_ok=True)
 
     def find(self, text: str) -> Path:
-        """Return the one folder whose name or hash begins with ``text``; cells come first.
-
-        ``training/tiny.lora`` is a training, whatever cells have that in their names.
+        """Return the one folder whose name or hash begins with ``text``, maybe ``KIND/NAME``; cells come first.
 
         Raises:
             UserError: none or several match; the message lists them.
