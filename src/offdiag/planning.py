@@ -184,11 +184,9 @@ class Plan:
         chosen = {cell for cell, step in self.cells.items() if wanted(f"{step.name} {cell.arm.method.method}")}
         measurements = [step for step in self.measurements if wanted(step.name)]
         if not chosen and not measurements:
-            names = ", ".join(step.name for step in self.targets[:3])
-            methods = ", ".join(dict.fromkeys(cell.arm.method.method for cell in self.cells))
-            near = did_you_mean(words, dict.fromkeys(cell.arm.method.method for cell in self.cells))
-            raise UserError(f"-k {words!r} matches none of the {self.size}: {near}names are such as {names}"
-                            + (f"; methods are {methods}" if methods else ""))  # fmt: skip
+            names, methods = [step.name for step in self.targets], {cell.arm.method.method: 0 for cell in self.cells}
+            raise UserError(f"-k {words!r} matches none of the {self.size}: {did_you_mean(words, methods)}names are "
+                            f"such as {', '.join(names[:3])}; methods are {', '.join(methods) or 'none'}")  # fmt: skip
         if compared:
             chosen |= {baseline for cell in chosen if (baseline := self.design.baseline_of(cell)) is not None}
         cells = {cell: step for cell, step in self.cells.items() if cell in chosen}
