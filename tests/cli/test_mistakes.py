@@ -36,7 +36,7 @@ Mistake = Callable[..., str]
         ("plan base-addition --set model=hub:a/b --set shots=100000", "it has 1029; ask for 1029 or fewer"),
         (
             "plan base-addition --set model=hub:a/b -k nothing",
-            "matches none of the 28 cells and 2 measurements (such as b--base=8",
+            "matches none of the 28 cells and 2 measurements: names are such as b--base=8",
         ),
         ("plan", "Missing argument 'STUDY'"),
         ("plan", "type: offdiag plan --help"),

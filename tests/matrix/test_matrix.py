@@ -196,7 +196,7 @@ def test_a_saved_study_of_samples_and_a_judge_plans_the_same_steps(data):
         ({"grader": "judge", "judge": "hub:a/b", "judge_scale": "five"}, "such as 1-5"),
         ({"temperature": 0.7, "samples": 2, "scores": ("pass@4",)}, "needs 4 samples"),
         ({"temperature": 0.7, "samples": 2, "grader": "f1", "scores": ("majority",)}, "f1 is not right or wrong"),
-        ({"temperature": 0.7, "answering": "choice"}, "sampling draws written answers"),
+        ({"temperature": 0.7, "answering": "choice", "labels": ("auto",)}, "sampling draws written answers"),
         ({"scores": ("majority",)}, "needs sampled answers"),
     ],
 )
