@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from offdiag.analyses.sanity import confusion, sanity
-from offdiag.cli.results_table import collapsed_cells
+from offdiag.cli.matrix_table import collapsed_cells
 
 LABELS = ("orange", "green", "blue")
 

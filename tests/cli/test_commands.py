@@ -9,7 +9,7 @@ import pandas
 import pytest
 
 import offdiag as library
-from offdiag.cli import commands, results_table
+from offdiag.cli import commands, matrix_table, results_table
 from offdiag.cli.app import COMMANDS
 from offdiag.cli.tables import json_text
 from offdiag.errors import UserError, printable
@@ -100,17 +100,17 @@ def test_status_and_plan_agree(offdiag: Offdiag, finished: Finished) -> None:
     assert lines[-2:] == ["", "Everything is done."]
 
 
-def test_more_cells_than_one_reads_are_counted(
+def test_more_rows_than_one_reads_are_counted(
     finished: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = library.load("base-addition", store=finished.store, **finished.overrides)
     results_table.show_results(results)
-    assert "accuracy %" in capsys.readouterr().out
-    monkeypatch.setattr(results_table, "MOST_CELLS", 3)
+    assert "items" in capsys.readouterr().out
+    monkeypatch.setattr(matrix_table, "MOST_LINES", 1)
     results_table.show_results(results)
     said = capsys.readouterr().out
     assert "4 of 4 cells are done; so many are for the report (tables/cells.csv)" in said
-    assert "accuracy %" not in said
+    assert "items" not in said
 
 
 def test_studies(offdiag: Offdiag, monkeypatch: pytest.MonkeyPatch) -> None:

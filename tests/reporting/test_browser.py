@@ -30,6 +30,7 @@ def page(browser, report):
 
 def open_cell(page, name: str) -> None:
     index = page.js(f"unpacked($('cells')).then((all) => all.findIndex((cell) => cell.name === {json.dumps(name)}))")
+    page.js("document.querySelectorAll('#all-values:not(:checked), #all-draws:not(:checked)').forEach(b => b.click())")
     page.click(f"[data-cell='{index}']")
     page.until("document.querySelector('#reader').open")
 
@@ -167,9 +168,14 @@ def test_two_squares_in_one_place_stand_below_each_other(browser, tmp_path):
     again = {f"{cell}-again": results.read_records(cell) for cell in results.cells["cell"]}
     write_report(replace(results, cells=twice, read_records=lambda cell: again.get(cell, [])), tmp_path)
     browser.open(tmp_path / "index.html")
-    boxes = "[...document.querySelectorAll('.square')].map(s => s.getBoundingClientRect()).map(b => [b.top, b.bottom])"
-    columns = "[...document.querySelectorAll('.matrix td')].map(td => td.getBoundingClientRect().bottom)"
+    browser.js("document.querySelector('#all-values').click()")
+    boxes = (
+        "[...document.querySelectorAll('.square:not(.curve)')]"
+        ".map(s => s.getBoundingClientRect()).map(b => [b.top, b.bottom])"
+    )
+    columns = "[...document.querySelectorAll('td:has(.square + .square)')].map(td => td.getBoundingClientRect().bottom)"
     squares, ends = browser.js(boxes), browser.js(columns)
+    assert len(ends) == len(results.cells)
     for (_, end), (start, last), below in zip(squares[::2], squares[1::2], ends, strict=True):
         assert end <= start
         assert last <= below + 1
@@ -179,10 +185,15 @@ def test_each_draw_of_a_learner_can_be_opened(browser, tmp_path):
     browser.problems.clear()
     write_report(synthetic.drawn_twice(4, {}), tmp_path)
     browser.open(tmp_path / "index.html")
-    draws = "document.querySelectorAll('.mean')[0].querySelectorAll('.draw')"
-    assert browser.js(f"{draws}.length") == 2
-    browser.click(".mean .draw:last-child")
+    browser.js("document.querySelectorAll('.by-value').forEach(b => b.click())")
+    browser.click(".mean")
     browser.until("document.querySelector('#reader').open")
-    assert browser.js("document.querySelector('#reader-title').textContent") == "in-context-8-k1/base=8,digits=2.s1"
+    assert browser.js("document.querySelector('#reader-title').textContent") == "in-context-8-k1/base=8,digits=2"
+    browser.until("!document.querySelector('#among').hidden")
+    names = browser.js("[...document.querySelectorAll('#among option')].map(o => o.textContent)")
+    assert names == ["in-context-8-k1/base=8,digits=2", "in-context-8-k1/base=8,digits=2.s1"]
+    browser.js("{const s = document.querySelector('#among select'); s.selectedIndex = 1;"
+               "s.dispatchEvent(new Event('change', {bubbles: true}));}")  # fmt: skip
+    browser.until("document.querySelector('#reader-title').textContent.endsWith('.s1')")
     assert shown(browser) == 4
     assert browser.problems == []

@@ -67,7 +67,8 @@ def test_numbers_of_a_cell_stand_in_its_square(page):
     cell = synthetic.hostile_results(40).cells.iloc[2]
     text = " ".join(page.text.split())
     low, high = (f"{100 * cell[name]:.1f}" for name in ("ci_low", "ci_high"))
-    assert f"{100 * cell['accuracy']:.1f} % {low}–{high} · n = 40" in text
+    assert f"{100 * cell['accuracy']:.1f} % {low}–{high} " in text
+    assert "n = 40" in text  # at the head of the column
     assert f"{100 * cell['unparsed_rate']:.1f} % unparsed" in text
     assert f"Δ {100 * cell['difference']:+.1f}".replace("-", "−") in text
 
@@ -98,12 +99,12 @@ def test_nothing_of_the_results_becomes_markup(html, page):
     assert handlers == []
     assert "<b>CUDA" not in html
     assert "<i>base=10</i>" in page.text
-    # the page's own, what the cells are, and a pack for each cell with records
-    assert html.count("<script") == html.count("</script>") == 1 + 1 + 17 + 1
+    # the page's own; cells, layout, pairs; three tables; and a pack for each cell with records
+    assert html.count("<script") == html.count("</script>") == 1 + 3 + 3 + 17 + 1
 
 
 def test_cut_records_and_rows_are_said_to_be_cut(page):
-    packs = [attrs for tag, attrs in page.tags if tag == "script" and "data-held" in attrs]
+    packs = [a for tag, a in page.tags if tag == "script" and (a.get("id") or "").startswith("records-")]
     assert {(a["data-held"], a["data-total"]) for a in packs} == {("30", "40"), ("20", "20")}
     assert len(packs) == 18
     assert "First 40 of 100 rows; the rest is in tables/long.csv." in page.text

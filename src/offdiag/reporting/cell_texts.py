@@ -28,6 +28,8 @@ MEASURED = (
     *("seed_share", "seed_residual", "seed_freedom", "seed_arms", "seed_p_equal"),
 )
 
+GUESSED = ("chance", "majority_rate")  # accuracies of guessing, and of always giving the commonest right answer
+
 Row = Mapping[str, Any]  # a row of a frame, with None for whatever is missing
 
 
@@ -41,6 +43,7 @@ class ResultText:
         clear: whether the difference is not 0 by its p value, adjusted for all squares of the matrix (Holm).
         p_value: of the difference; None where there is none.
         guess: chance and the rate of the commonest right answer. one_answer: what is given to all items, if it is one.
+        chance: accuracy of guessing among the possible answers, None where they are not given.
         alone: the interval by the variance between its own seeds, where the other one is by what arms have in common.
         estimates: the numbers behind the texts: ``accuracy`` and ``difference``.
     """
@@ -56,6 +59,7 @@ class ResultText:
     p_value: float | None = None
     alone: str = ""
     guess: str = ""
+    chance: float | None = None
     one_answer: str = ""
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
 
@@ -70,6 +74,7 @@ class CellText(ResultText):
         taught: whether the arm was taught the very domain that it is tested on.
         reason: why there is no result, as far as it is known.
         facts: everything that is known of the cell, as (name, text).
+        n_planned: items that are asked. guessing: the better of chance and of always the commonest right answer.
     """
 
     index: int
@@ -80,6 +85,8 @@ class CellText(ResultText):
     taught: bool
     reason: str
     facts: tuple[tuple[str, str], ...]
+    n_planned: int = 0
+    guessing: float | None = None
 
 
 def rows_of(frame: pd.DataFrame) -> list[Row]:
@@ -118,7 +125,8 @@ def _word_cell(index: int, cell: Row, step: Row) -> CellText:
         error=_error(cell),
         difference=_difference(cell),
         p_value=cell["p_value"],
-        guess=_guess(cell) if has else "",
+        guess=guess_of(cell) if has else "",
+        chance=cell.get("chance"),
         one_answer=_one_answer(cell),
         estimates={
             "accuracy": _estimate(cell, "accuracy", "ci_low", "ci_high", "n"),
@@ -126,6 +134,8 @@ def _word_cell(index: int, cell: Row, step: Row) -> CellText:
         },
         reason="" if has else str(step.get("note") or ""),
         facts=_facts(cell, step),
+        n_planned=int(cell["n_planned"] or 0),
+        guessing=max((float(cell[name]) for name in GUESSED if has and cell.get(name) is not None), default=None),
     )
 
 
@@ -135,7 +145,7 @@ def _estimate(cell: Row, *columns: str) -> Estimate:
     return UNKNOWN._replace(**{field: cell[name] for field, name in fields if cell[name] is not None})
 
 
-def _guess(cell: Row) -> str:
+def guess_of(cell: Row) -> str:
     """Return chance and majority rate: ``chance 25.0 · majority 37.5 %``."""
     named = {"chance": cell.get("chance"), "majority": cell.get("majority_rate")}
     known_rates = [f"{name} {percent(rate)}" for name, rate in named.items() if rate is not None]
@@ -178,7 +188,7 @@ def _facts(cell: Row, step: Row) -> tuple[tuple[str, str], ...]:
         **_counts(cell),
         "unparsed": f"{number(cell['n_unparsed'])} ({percent(cell['unparsed_rate'])} %)",
     }
-    if guess := _guess(cell):
+    if guess := guess_of(cell):
         results["by guessing"] = guess
     if cell.get("top_answer") is not None:
         results["commonest answer"] = f"{str(cell['top_answer'])[:60]} ({percent(cell['top_rate'])} % of the items)"

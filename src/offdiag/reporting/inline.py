@@ -19,9 +19,10 @@ class InlineAsset:
     hash: Markup
 
 
-def inline(name: str) -> InlineAsset:
-    """Return the file ``name`` of the package's templates with its hash."""
-    text = (files("offdiag.reporting") / "templates" / name).read_text("utf-8")
+def inline(*names: str) -> InlineAsset:
+    """Return files of the package's templates, one behind the other, with the hash of the whole."""
+    folder = files("offdiag.reporting") / "templates"
+    text = "".join((folder / name).read_text("utf-8") for name in names)
     digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
     return InlineAsset(Markup(text), Markup(f"'sha256-{digest}'"))
 

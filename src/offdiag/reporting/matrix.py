@@ -3,12 +3,13 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
 from offdiag.analyses.frames import Frames
-from offdiag.reporting.cell_texts import CellText, ResultText, Row, rows_of, word_cells
+from offdiag.reporting.cell_texts import MEASURED, CellText, ResultText, Row, rows_of, word_cells
 from offdiag.reporting.means import mean_of
 from offdiag.reporting.remarks import remarks_on
 from offdiag.reporting.wording import number
@@ -23,6 +24,11 @@ _OPTIONAL = {
 _SAID = ("temperature", "top_p", "top_k", "samples", "sampling_seed", "metric", "judge", "system")  # where set
 EVALUATION = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike
+# No factors of a learner: results, what was asked, names, and what tells its draws apart.
+_NOT_OF_LEARNER = {
+    *MEASURED, *EVALUATION, "n_errors", "study", "scale", "cell", "arm", "first_draw", "eval", "matched", "seed",
+    "data_seed",
+}  # fmt: skip
 _COMMON = ("task", "split", "prompt", *_ALONE)
 
 
@@ -58,17 +64,34 @@ class GridCell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrawRow:
+    """One draw of a learner as a row: what tells it from the other draws, and its cells by column, None for none."""
+
+    name: str
+    cells: tuple[CellText | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class MatrixRow:
-    """A row of the matrix: an arm, or the arms of one learner; ``name`` says what its heading does not."""
+    """A row of the matrix: an arm, or the arms of one learner.
+
+    Attributes:
+        name: what its heading does not say. arm: its first arm, which names it in the tables.
+        factors: what makes the learner, by column of ``Results.cells``; without what it lacks.
+        draws: of a learner that was drawn several times, each as a row of cells.
+    """
 
     name: str
     heading: Heading
     grid_cells: tuple[GridCell, ...]
+    arm: str = ""
+    factors: Mapping[str, Any] = field(default_factory=dict)
+    draws: tuple[DrawRow, ...] = ()
 
     @property
     def pieces(self) -> list[str]:
         """The name in pieces; a line may break between them."""
-        return re.split(r"(?<=[/,.+])", self.name)
+        return pieces(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +111,17 @@ class PageMatrix:
         return any(grid_cell.replicated for row in rows for grid_cell in row.grid_cells)
 
 
+def pieces(name: str) -> list[str]:
+    """Return a name in pieces, between which a line may break."""
+    return re.split(r"(?<=[/,.+])", name)
+
+
 def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
     """Return the matrix of a study's cells, with the reasons of ``Results.steps`` for those without a result."""
     rows = [_filled(row) for row in rows_of(frames.cells)]
     texts = word_cells(frames.cells, steps)
     shared = _shared(rows)
-    columns = {_column(row): row for row in rows}
+    columns = _columns(rows)
     draws: defaultdict[str, dict[str, Row]] = defaultdict(dict)
     at: defaultdict[tuple[str, str], list[CellText]] = defaultdict(list)
     for row, cell in zip(rows, texts, strict=True):
@@ -106,7 +134,12 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
         heading = Heading(domain=domain, details=tuple(_who(list(arms.values()), rows)))
         nothing = GridCell(cells=(), replicated=False, mean=None)
         grid_cells = tuple(squares.get((row["first_draw"], column), nothing) for column in columns)
-        groups[str(row["method"])].append(MatrixRow(name=_plain_name(row), heading=heading, grid_cells=grid_cells))
+        groups[str(row["method"])].append(
+            MatrixRow(
+                name=_plain_name(row), heading=heading, grid_cells=grid_cells, arm=str(row["arm"]),
+                factors=_of_learner(row), draws=_draw_rows(list(arms.values()), grid_cells),
+            )
+        )  # fmt: skip
     asked = list(columns.values())
     return PageMatrix(
         evaluations=tuple(
@@ -158,6 +191,40 @@ def _squares(at: Mapping[tuple[str, str], Sequence[CellText]], frames: Frames) -
     }
 
 
+def _of_learner(row: Row) -> dict[str, Any]:
+    """Return the factors that make a learner, in which its draws agree."""
+    return {
+        name: value
+        for name, value in row.items()
+        if value is not None and name not in _NOT_OF_LEARNER and not name.startswith("eval_")
+    }
+
+
+def _draw_rows(draws: Sequence[Row], grid_cells: Sequence[GridCell]) -> tuple[DrawRow, ...]:
+    if len(draws) < 2:
+        return ()
+    found = [{cell.arm: cell for cell in place.cells} for place in grid_cells]
+    differ = [name for name in ("seed", "data_seed") if _varies(draws, name)]
+    return tuple(
+        DrawRow(
+            name=", ".join(f"{name.replace('_', ' ')} {number(row[name])}" for name in differ) or str(row["arm"]),
+            cells=tuple(cells.get(str(row["arm"])) for cells in found),
+        )
+        for row in draws
+    )
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, Row]:
+    """Return what is asked, by column; what is asked in the same way stands together."""
+    found = {_column(row): row for row in rows}
+    ways = list(dict.fromkeys(_way(row) for row in found.values()))
+    return dict(sorted(found.items(), key=lambda column: ways.index(_way(column[1]))))
+
+
+def _way(row: Row) -> str:
+    return repr([row[name] for name in EVALUATION[1:]])
+
+
 def _column(row: Row) -> str:
     return repr([row[name] for name in EVALUATION])
 
@@ -172,7 +239,7 @@ def _varies(rows: Sequence[Row], name: str) -> bool:
 
 
 def _values(rows: Sequence[Row], name: str) -> list[str]:
-    return list(dict.fromkeys(number(row[name]) for row in rows if row[name] is not None))
+    return list(dict.fromkeys(number(row[name]) for row in rows if row.get(name) is not None))
 
 
 def _parts(row: Row, domain: str) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.seed_variance import common_variance
-from offdiag.reporting.cell_texts import SHADES, CellText, ResultText
+from offdiag.reporting.cell_texts import GUESSED, SHADES, CellText, ResultText, guess_of
 from offdiag.reporting.wording import known, number, percent, percents, points
 from offdiag.stats import UNKNOWN, Estimate, FloatArray
 from offdiag.stats.components import SeedVariance
@@ -73,6 +73,7 @@ def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
     fixed = base is not None and bool(base["seed"].isna().all())
     found = learner_estimates(cells, base, frames, (False, fixed))
     difference, alone = found.difference, found.alone
+    guessed = {name: float(cells[name].mean()) for name in GUESSED if name in cells and cells[name].notna().all()}
     lacking = f"{len(names)} of {len(texts)} draws · " if len(names) < len(texts) else ""
     return ResultText(
         shade=round(found.accuracy.value * SHADES),
@@ -82,6 +83,8 @@ def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
         count=f"{lacking}n = {_range((~np.isnan(found.grids[0])).sum(axis=1).tolist())}",
         unparsed=_unparsed(cells),
         error=_error(cells),
+        guess=guess_of(guessed),
+        chance=guessed.get("chance"),
         one_answer=_one_answer(cells),
         difference="" if base is None else _points(difference),
         p_value=difference.p_value if known(difference.p_value) else None,

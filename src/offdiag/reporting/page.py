@@ -10,14 +10,23 @@ from importlib.metadata import version
 import pandas as pd
 
 from offdiag.identity import Json
-from offdiag.reporting.cell_texts import SHADES, STATES, CellText, rows_of
+from offdiag.reporting.cell_texts import MEASURED, SHADES, STATES, CellText, rows_of
+from offdiag.reporting.families import all_cells, curve_of
 from offdiag.reporting.inline import inline, template
+from offdiag.reporting.layout import Groups, column_facts, families_by_method, layout, spans
 from offdiag.reporting.matrix import PageMatrix
-from offdiag.reporting.records import pack, packed
+from offdiag.reporting.pairs import pairs
+from offdiag.reporting.records import pack, packed, plain
 from offdiag.reporting.wording import number
 from offdiag.results import Results
 
-ROWS_SHOWN = 40  # of an extra table; all rows are in its CSV
+SCRIPTS = ("page.js", "matrix.js", "tables.js", "compare.js", "finder.js", "picture.js")
+TOLD = (
+    *("state", "n", "accuracy", "ci_low", "ci_high", "unparsed_rate", "chance", "one_answer"),
+    *("difference", "diff_low", "diff_high", "p_value", "p_holm"),
+)
+ROWS_SHOWN = 40  # of a table; all rows are in its CSV
+ROWS_HELD = 10_000  # of a table, that the page can sort, filter and give away
 STEPS_SHOWN = 200  # of the plan; all are in steps.csv
 DENSE = 600  # more squares than these show their accuracy alone, so that a browser can open the page
 
@@ -59,12 +68,18 @@ class RecordPack:
 
 @dataclass(frozen=True, kw_only=True)
 class TableExcerpt:
-    """First rows of an extra table as texts, out of ``total``."""
+    """First rows of a table as texts, out of ``total``; ``data``: the first ``held`` for sorting and filtering.
+
+    ``hint`` is an example of a filter.
+    """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     total: int
+    held: int
+    hint: str
+    data: str
 
 
 def render_page(
@@ -76,11 +91,19 @@ def render_page(
     records_per_cell: int,
 ) -> str:
     """Return the page as HTML, a function of the arguments and of offdiag's version alone."""
-    steps = rows_of(results.steps)
+    steps, groups = rows_of(results.steps), families_by_method(matrix)
     return template("page.html.j2").render(
         results=results,
         claim=[" ".join(paragraph.split()) for paragraph in results.claim.split("\n\n") if paragraph.strip()],
         matrix=matrix,
+        groups=groups,
+        columns=column_facts(matrix),
+        spans=spans(matrix.evaluations),
+        folds=_folds(groups),
+        curve_of=curve_of,
+        all_cells=all_cells,
+        layout=packed(layout(matrix, groups)),
+        pairs=packed(pairs([row for _, of in groups for family in of for row in family.rows], results)),
         states=Counter(cell.state for cell in matrix.cells),
         measurements=_states(results.measurements),
         steps=steps,
@@ -88,16 +111,33 @@ def render_page(
         words=STATES,
         shades=range(SHADES + 1),
         pictures=pictures,
-        tables=[_excerpt(name, table) for name, table in tables.items()],
+        tables=[_excerpt(name, table) for name, table in {**_told(results.cells), **tables}.items()],
         dense=len(matrix.cells) > DENSE,
         most_steps=STEPS_SHOWN,
         about=packed([_about(cell) for cell in matrix.cells]),
         packs={p.index: p for p in _packs(results, matrix, records_per_cell)},
         command=command,
         version=version("offdiag"),
-        script=inline("page.js"),
+        script=inline(*SCRIPTS),
         style=inline("page.css"),
     )
+
+
+def _told(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the cells as a table of the page: the factors that differ, and what was measured."""
+    if cells.empty:
+        return {}
+    factors = [name for name in cells if name not in MEASURED and name != "first_draw" and cells[name].nunique() > 1]
+    return {"cells": cells[[*factors, *(name for name in TOLD if name in cells and cells[name].notna().any())]]}
+
+
+def _folds(groups: Groups) -> dict[str, list[str]]:
+    """Return the factors by which rows are folded into curves, and whether draws are folded into means."""
+    families = [family for _, of_method in groups for family in of_method]
+    return {
+        "axes": list(dict.fromkeys(family.axis for family in families if family.axis)),
+        "draws": ["draw"] if any(row.draws for family in families for row in family.rows) else [],
+    }
 
 
 def _states(measurements: Mapping[str, pd.DataFrame]) -> Mapping[str, int]:
@@ -136,10 +176,17 @@ def _about(cell: CellText) -> Json:
 
 
 def _excerpt(name: str, table: pd.DataFrame) -> TableExcerpt:
-    head = table.head(ROWS_SHOWN).astype(object).itertuples(index=False, name=None)
+    shown = table.head(ROWS_SHOWN).astype(object).itertuples(index=False, name=None)
+    held = table.head(ROWS_HELD).astype(object)
+    columns = tuple(str(column) for column in table.columns)
+    numeric = [str(column) for column in table.select_dtypes("number").columns]
+    rows = [[plain(value) for value in row] for row in held.itertuples(index=False, name=None)]
     return TableExcerpt(
         name=name,
-        columns=tuple(str(column) for column in table.columns),
-        rows=tuple(tuple(number(value) for value in row) for row in head),
+        columns=columns,
+        rows=tuple(tuple(number(value) for value in row) for row in shown),
         total=len(table),
+        held=len(held),
+        hint="accuracy>0.5" if "accuracy" in columns else f"{(numeric or columns or ('column',))[0]}=…",
+        data=packed({"columns": list(columns), "rows": rows}),
     )

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,14 +26,14 @@ def pack(records: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> str:
         factors: names of the columns that are the same for the whole cell, which are left out.
     """
     shared = set(factors) - set(_FIELDS)
-    plain = [
+    told = [
         {"verdict": _verdict(record), "label": verdict_of(record)}
-        | {name: _plain(record.get(name)) for name in _FIELDS}
+        | {name: plain(record.get(name)) for name in _FIELDS}
         | {"completion": spoken(record), "prompt": turns_shown(str(record.get("prompt", "")))}
-        | {"more": {name: _plain(v) for name, v in record.items() if name not in shared | _OTHERWISE}}
+        | {"more": {name: plain(v) for name, v in record.items() if name not in shared | _OTHERWISE}}
         for record in records
     ]
-    return packed(plain)
+    return packed(told)
 
 
 def verdict_of(record: Mapping[str, Any]) -> str:
@@ -76,11 +77,14 @@ def _verdict(record: Mapping[str, Any]) -> str:
     return "right" if record.get("correct") else "wrong"
 
 
-def _plain(value: Any) -> Json:
+def plain(value: Any) -> Json:
+    """Return a value of a frame as JSON: missing ones as null, what JSON has no form for as text."""
     if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if not known(value):
         return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value if isinstance(value, bool | int | float | str) else str(value)

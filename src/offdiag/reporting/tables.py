@@ -80,8 +80,11 @@ def defused(table: pd.DataFrame) -> pd.DataFrame:
     return, unless they are numbers.
     """
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
-    changed = {name: table[name].map(_defused, na_action="ignore") for name in texts}
-    return table.assign(**changed).rename(columns=_defused) if table.columns.is_unique else table.map(_defused)
+    if not table.columns.is_unique:
+        return table.map(_defused)
+    # As objects: pandas' own strings hold no lone surrogates, which a completion may have.
+    changed = {name: pd.Series(map(_defused, table[name]), table.index, dtype=object) for name in texts}
+    return table.assign(**changed).rename(columns=_defused)
 
 
 def _defused(value: Any) -> Any:
@@ -124,7 +127,7 @@ def latex_table(texts: tuple[CellText, ...]) -> str:
 
 
 def plain_latex_table(table: pd.DataFrame) -> str:
-    """Return any table as LaTeX: fractions with three decimals, missing values empty."""
+    """Return any table as LaTeX: fractions with three decimals, missing values empty, hidden characters shown."""
     numeric = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
     texts = table.astype(object).where(table.notna(), None).map(_text)
     return _booktabs(texts, "".join("r" if number else "l" for number in numeric))
@@ -138,7 +141,7 @@ def _booktabs(texts: pd.DataFrame, alignment: str) -> str:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) and not value.is_integer() else f"{value}"
+    return f"{value:.3f}" if isinstance(value, float) and not value.is_integer() else visible(f"{value}")
 
 
 def _joined(flags: object) -> object:

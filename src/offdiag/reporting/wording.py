@@ -44,6 +44,8 @@ def number(value: Any) -> str:
         return MISSING
     if isinstance(value, float | np.floating):
         return (f"{value:.0f}" if value.is_integer() else f"{value:.4g}").replace("-", "−")
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return str(value).replace("-", "−")
     if isinstance(value, list | tuple | set | np.ndarray):
         return ", ".join(str(item) for item in value) or MISSING
     return str(value)

@@ -45,7 +45,7 @@ def write_report(
     Args:
         results: what is known of the study.
         folder: made if it is not there; files of an earlier report in it are replaced.
-        figures: (name, caption, figure) in reading order; the first stands beside the claim.
+        figures: (name, caption, figure) in reading order; where there is no matrix, the first stands beside the claim.
         tables: extra tables by name, such as the fits of an analysis.
         scatters: by the name of a figure, what its interactive page ``figures/<name>.html`` shows.
         command: what reproduces the results; by default ``offdiag run`` with every parameter spelled out.

@@ -27,12 +27,19 @@ def report(
     With -k it has the matrix and the tables of that part alone.
     """
     from offdiag.api import make_report, open_store
-    from offdiag.cli.results_table import show_results
 
     wanted, place = planned(study, scale, sets, keyword, cluster_by), open_store(store, versions)
     made = make_report(wanted, place, folder)
-    show_results(made.results, wanted.design.analyses if keyword is None else ())
+    say(made.results.title, f"{wanted.study.name} · {wanted.scale}", *(f"! {text}" for text in made.results.notices))
+    beside = made.page.parent
+    say(_count(beside / "tables", "csv", "table"), _count(beside / "figures", "pdf", "figure"))
     say("", f"Report: {made.page}")
     if lacking := made.results.lacking():
         steps = ", ".join(f"{n} {state}" for state, n in lacking.items())
         say(f"Steps that it still lacks: {steps}.", f"Next: {command('run', wanted, place, keyword)}")
+
+
+def _count(folder: Path, ending: str, what: str) -> str:
+    """Return how many files of a kind a folder has: ``3 tables in offdiag-report/…/tables``."""
+    n = len(list(folder.glob(f"*.{ending}")))
+    return f"{n} {what if n == 1 else what + 's'}" + (f" in {folder}" if n else "")

@@ -3,6 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const reader = $("reader");
+let opener = null; // what the reader was opened from, to which the focus goes back
 const state = { cell: null, records: [], shown: [], at: 0, filter: "all" };
 
 // The same characters as in wording.py: controls, invisible and direction-changing ones, tags, lone surrogates.
@@ -44,7 +45,8 @@ async function unpacked(block) {
 }
 
 let cells; // what each cell is, unpacked when the first is opened
-const cellAt = async (index) => (await (cells ??= unpacked($("cells"))))[index];
+const allCells = async () => (cells ??= await unpacked($("cells")));
+const cellAt = async (index) => (await allCells())[index];
 
 async function unpack(block) {
   const records = await unpacked(block);
@@ -76,7 +78,18 @@ function about(told, hasRecords) {
   return parts;
 }
 
+// Opens one of several cells that share a square, and lets the reader change to another.
+async function openAmong(indices) {
+  const known = await allCells();
+  const chosen = indices.find((i) => $(`records-${i}`)) ?? indices[0];
+  const select = $("among").querySelector("select");
+  select.replaceChildren(...indices.map((i) => new Option(visible(known[i].name), i, false, i === chosen)));
+  await openCell(chosen);
+  $("among").hidden = false;
+}
+
 async function openCell(cell, number = 1) {
+  $("among").hidden = true;
   const told = await cellAt(cell);
   if (!told) return;
   const block = $(`records-${cell}`);
@@ -196,9 +209,13 @@ function follow() {
 }
 
 document.addEventListener("click", (event) => {
-  const square = event.target.closest("[data-cell]");
+  const square = event.target.closest("[data-cell], [data-cells]");
   const filter = event.target.closest("[data-filter]");
-  if (square) openCell(square.dataset.cell);
+  if (square) {
+    opener = square;
+    if (square.dataset.cell) openCell(square.dataset.cell);
+    else openAmong(square.dataset.cells.split(" "));
+  }
   else if (filter) select(filter.dataset.filter, state.shown[state.at]?.number);
   else if (event.target === reader) reader.close(); // the backdrop
 });
@@ -219,11 +236,13 @@ reader.addEventListener("keydown", (event) => {
 });
 
 reader.addEventListener("close", () => {
-  document.querySelector(`[data-cell="${state.cell}"]`)?.focus();
+  (opener ?? document.querySelector(`[data-cell="${state.cell}"]`))?.focus();
+  opener = null;
   state.cell = null;
   history.replaceState(null, "", "#matrix");
 });
 
+$("among").addEventListener("change", (event) => openCell(event.target.value).then(() => ($("among").hidden = false)));
 $("close").addEventListener("click", () => reader.close());
 $("previous").addEventListener("click", () => go(state.at - 1));
 $("next").addEventListener("click", () => go(state.at + 1));

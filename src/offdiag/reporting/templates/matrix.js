@@ -1,0 +1,96 @@
+// The matrix: rows grouped by what they differ in, groups folded, and arrow keys from square to square.
+
+const squares = $("squares");
+let laidOut; // columns, families and rows, unpacked once
+const layoutOf = async () => (laidOut ??= await unpacked($("layout")));
+const families = squares ? [...squares.querySelectorAll("tbody.family")] : [];
+
+// Puts the families of one value of a factor below a heading that folds them.
+async function groupBy(factor) {
+  const { families: known } = await layoutOf();
+  const groups = Map.groupBy
+    ? Map.groupBy(families, (_, i) => known[i][factor])
+    : families.reduce((all, family, i) => all.set(known[i][factor], [...(all.get(known[i][factor]) ?? []), family]), new Map());
+  for (const heading of squares.querySelectorAll("tbody.group")) heading.remove();
+  const width = squares.tHead.rows[squares.tHead.rows.length - 1].cells.length - 1;
+  for (const [value, members] of groups) {
+    const heading = element("tbody", "group");
+    const row = element("tr", "method");
+    const name = element("th");
+    name.scope = "rowgroup";
+    const button = element("button", "", `${factor === "method" ? "" : `${visible(factor)} `}${worded(value)}`);
+    button.type = "button";
+    button.setAttribute("aria-expanded", "true");
+    button.addEventListener("click", () => fold(button, members, button.getAttribute("aria-expanded") === "true"));
+    name.append(button);
+    row.append(name, ...Array.from({ length: width }, () => element("td", "range")));
+    heading.append(row);
+    squares.append(heading, ...members);
+    fold(button, members, $("fold-all").getAttribute("aria-pressed") === "true");
+  }
+}
+
+// A folded group tells, for each column, the lowest and the highest accuracy of its rows.
+function fold(button, members, folded) {
+  button.setAttribute("aria-expanded", String(!folded));
+  for (const family of members) family.hidden = folded;
+  for (const [i, place] of [...button.closest("tr").cells].slice(1).entries()) {
+    const found = folded ? members.flatMap((family) => accuraciesIn(family.rows[0].cells[i + 1])) : [];
+    const [low, high] = [Math.min(...found), Math.max(...found)];
+    place.textContent = !found.length ? "" : low === high ? `${low} %` : `${low}–${high} %`;
+  }
+}
+
+function accuraciesIn(place) {
+  const texts = [...place.querySelectorAll(".accuracy")].map((text) => text.textContent);
+  const dense = [...place.querySelectorAll(".square.dense")].map((square) => square.textContent);
+  return [...texts, ...dense].flatMap((text) => (text.match(/[\d.]+/g) ?? []).map(Number));
+}
+
+// One square can be reached by Tab; arrows go on from there.
+function reachable(square) {
+  squares.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
+  square?.setAttribute("tabindex", "0");
+}
+
+function inDirection(square, key) {
+  const row = square.closest("tr");
+  const seen = (r) => r.checkVisibility?.() ?? r.offsetParent !== null;
+  const first = (place) => place?.querySelector(".square");
+  const along = (cells) => cells.map(first).find(Boolean);
+  const column = square.closest("td").cellIndex;
+  const cells = [...row.cells];
+  if (key === "ArrowRight") return along(cells.slice(column + 1));
+  if (key === "ArrowLeft") return along(cells.slice(0, column).reverse());
+  if (key === "Home") return along(cells);
+  if (key === "End") return along(cells.toReversed());
+  const rows = [...squares.rows].filter(seen);
+  const at = rows.indexOf(row);
+  const onwards = key === "ArrowDown" ? rows.slice(at + 1) : rows.slice(0, at).reverse();
+  return onwards.map((r) => first(r.cells[column])).find(Boolean);
+}
+
+if (squares) {
+  for (const square of squares.querySelectorAll(".square")) square.setAttribute("tabindex", "-1");
+  reachable(squares.querySelector(".family .square"));
+  squares.addEventListener("keydown", (event) => {
+    if (!event.target.matches(".square") || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) return;
+    event.preventDefault();
+    inDirection(event.target, event.key)?.focus();
+  });
+  squares.addEventListener("focusin", (event) => event.target.matches(".square") && reachable(event.target));
+  for (const part of document.querySelectorAll(".scripted")) part.hidden = false;
+  layoutOf().then(({ factors }) => {
+    $("group-by").append(...factors.map((name) => new Option(visible(name), name)));
+    return groupBy("method");
+  });
+  $("group-by").addEventListener("change", () => groupBy($("group-by").value));
+  $("fold-all").addEventListener("click", () => {
+    const folded = $("fold-all").getAttribute("aria-pressed") !== "true";
+    $("fold-all").setAttribute("aria-pressed", String(folded));
+    for (const button of squares.querySelectorAll(".method button")) {
+      if ((button.getAttribute("aria-expanded") === "true") === folded) button.click();
+    }
+  });
+}
