@@ -24,17 +24,22 @@ def report(
 ) -> None:
     """Write tables, figures and one self-contained page.
 
-    With -k it has the matrix and the tables of that part alone.
+    With -k it has the matrix and the tables of that part alone. The matrix is printed while something is lacking.
     """
     from offdiag.api import make_report, open_store
+    from offdiag.cli.results_table import show_results
 
     wanted, place = planned(study, scale, sets, keyword, cluster_by), open_store(store, versions)
     made = make_report(wanted, place, folder)
-    say(made.results.title, f"{wanted.study.name} · {wanted.scale}", *(f"! {text}" for text in made.results.notices))
+    lacking = made.results.lacking()
+    if lacking:  # what is finished was printed by the run
+        show_results(made.results)
+    else:
+        say(made.results.title, f"{wanted.study.name} · {wanted.scale}", *(f"! {t}" for t in made.results.notices))
     beside = made.page.parent
     say(_count(beside / "tables", "csv", "table"), _count(beside / "figures", "pdf", "figure"))
     say("", f"Report: {made.page}")
-    if lacking := made.results.lacking():
+    if lacking:
         steps = ", ".join(f"{n} {state}" for state, n in lacking.items())
         say(f"Steps that it still lacks: {steps}.", f"Next: {command('run', wanted, place, keyword)}")
 
