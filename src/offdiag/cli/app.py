@@ -23,7 +23,7 @@ COMMANDS = {
     "run": "Run what is not done yet; always a resume.",
     "submit": "Submit workers that run a study together.",
     "cancel": "End the workers that were submitted for a study.",
-    "watch": "Show a run while it runs: what is done, who has what, what failed, how long it takes.",
+    "watch": "Show a run while it runs: done, at work, failed, time left.",
     "status": "List the steps: the state of each, its folder, and why.",
     "why": "Explain why a step is stale or failed, field by field.",
     "show": "Show a prompt as the model sees it, the loss mask, and records.",

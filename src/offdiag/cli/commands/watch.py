@@ -26,7 +26,7 @@ def watch(
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port of the page; 0 takes a free one.")] = 0,
     every: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds between two lines of a log.")] = 30.0,
 ) -> int:  # fmt: skip
-    """Show a run while it runs: what is done, who has what, what failed, how long it takes.
+    """Show a run while it runs: done, at work, failed, time left.
 
     The store is read and nothing else: it makes no difference who runs the study, and where. Leave with Ctrl-C; the
     run goes on. It ends with 0 when everything is done, and with 1 when all that is left has failed.
