@@ -225,3 +225,31 @@ def test_a_study_without_any_record_yet():
     table = records(8, n=5).assign(cell="c")
     found = Transition(name="fits").table(framed(cells(table, {"c": "missing"}), table.iloc[:0]))
     assert found["note"].tolist() == ["no cell is done"]
+
+
+def test_items_of_a_cluster_are_drawn_together():
+    """Each item thrice is no more than each once, if they are clusters; if they are not, intervals shrink."""
+    once = records(n=80)
+    thrice = pd.concat([once.assign(example=once["example"] + f"-{i}", passage=once["example"]) for i in range(3)])
+    alone, by_item, by_cluster = (
+        transition(once, n_resamples=100),
+        transition(thrice, n_resamples=100),
+        transition(thrice, cluster="passage", n_resamples=100),
+    )
+    one, item, cluster = ((table["plateau_high"] - table["plateau_low"])[0] for table in (alone, by_item, by_cluster))
+    assert cluster == pytest.approx(one, rel=0.35)
+    assert item < 0.75 * one
+    assert by_cluster["note"][0] == "240 items in 80 clusters, which the intervals resample"
+    assert by_cluster["n_items"][0] == 240
+
+
+def test_clusters_that_are_all_alone_change_nothing():
+    table = records(n=40)
+    as_items = transition(table, n_resamples=20)
+    pd.testing.assert_frame_equal(as_items, transition(table.assign(c=None), cluster="c", n_resamples=20))
+
+
+def test_an_item_in_two_clusters_is_refused():
+    table = pd.concat([records(n=9, ks=[k]).assign(passage=f"p{k}") for k in (1, 2)])
+    with pytest.raises(UserError, match="example 'e0' has passage p1 and p2: expected one"):
+        transition(table, cluster="passage", n_resamples=0)

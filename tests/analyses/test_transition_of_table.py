@@ -55,6 +55,10 @@ def test_answers_one_by_one():
     assert found["n_items"] == 80
     assert found["midpoint"] == expected["midpoint"]
     assert found["k50_high"] == expected["k50_high"]
+    passages = table.assign(passage=table["item"].str[:2])  # i1, i10, i11, …
+    clustered = TransitionOfTable(resamples=100, cluster_by="passage").analyse(passages).iloc[0]
+    assert clustered["note"].endswith("80 items in 10 clusters, which the intervals resample")
+    assert clustered["midpoint"] == found["midpoint"]
 
 
 def test_lines_of_results_and_their_common_start():

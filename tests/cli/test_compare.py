@@ -51,6 +51,17 @@ def test_numbers_stand_side_by_side(offdiag: Offdiag, compared: Path, tmp_path: 
     assert "not measured" in lost
     assert lost.endswith("Roe 2031: not found in any source that could be reached")
     assert "2 published numbers, 1 of them measured here; 1 that no reachable source gives." in said.out
+    assert "Bayesian" not in said.out
+    page = tmp_path / "report"
+    said = offdiag("compare", compared, "--store", store, "--interval", "bayes")
+    assert "0.0 % [0.0, 53.6] n=3" in said.out  # Beta(0.5, 3.5)
+    assert "measured accuracies are Bayesian" in said.out
+    told = offdiag("report", compared, "--store", store, "--interval", "bayes", "--to", page).out
+    assert "[0.0, 53.6]" in told
+    assert "Intervals of accuracies are Bayesian" in told
+    html = (page / "index.html").read_text(encoding="utf-8")
+    assert "its 95 % credible interval" in html
+    assert "Intervals of accuracies are Bayesian" in html
 
 
 def test_json_has_every_column_and_null_for_what_is_not_known(offdiag: Offdiag, compared: Path, tmp_path: Path) -> None:

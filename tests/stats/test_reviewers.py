@@ -12,6 +12,7 @@ from offdiag.stats.bootstrap import simultaneous_band, simultaneous_level
 from offdiag.stats.calibration import calibration, confidence
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.paired import equivalent, smallest_margin
+from offdiag.stats.replicated import accuracy, intervals_by
 
 
 def test_equivalence_is_that_of_two_one_sided_tests():
@@ -59,6 +60,21 @@ def test_seeds_that_differ_and_items_that_repeat_are_worth_less():
     assert length(beta_posterior(twice, clusters=labels)[0]) == pytest.approx(
         length(beta_posterior(alike[:1, :100])[0]), rel=0.05
     )
+
+
+def test_an_accuracy_has_the_ends_of_the_posterior_where_that_is_asked_for():
+    draw = np.random.default_rng(1)
+    grids = [draw.random((1, 40)) < 0.7, draw.random((3, 40)) < np.array([[0.5], [0.7], [0.9]]), draw.random((2, 40))]
+    for grid in (np.asarray(grid, float) for grid in grids):
+        posterior, _ = beta_posterior(grid)
+        with intervals_by("bayes"):
+            found = accuracy(grid)
+        assert found[1:] == posterior[1:]
+        assert found.value == accuracy(grid).value  # the share that was seen, not the posterior's mean
+        assert found[1:3] != accuracy(grid)[1:3]
+    with intervals_by("bayes"):
+        assert accuracy([[0.0] * 3])[:3] == (0, 0, pytest.approx(beta.ppf(0.975, 0.5, 3.5)))
+        assert accuracy([[1.0] * 3])[:3] == (1, pytest.approx(beta.ppf(0.025, 3.5, 0.5)), 1)
 
 
 def test_the_chance_of_being_better():

@@ -12,12 +12,13 @@ from offdiag.analyses.frames import Frames, scores_of
 from offdiag.analyses.seed_variance import clusters_of, common_variance
 from offdiag.analyses.selection import DONE, require, select
 from offdiag.stats import FloatArray
-from offdiag.stats.bayes import PRIOR, beta_posterior
+from offdiag.stats.bayes import beta_posterior
 from offdiag.stats.calibration import calibration
 from offdiag.stats.components import SeedVariance, components
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.paired import smallest_margin
 from offdiag.stats.power import items_needed, measured_gap_variance, minimum_detectable_gap, seeds_needed
+from offdiag.stats.replicated import PRIOR
 
 if TYPE_CHECKING:
     import pandas as pd

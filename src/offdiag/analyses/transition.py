@@ -1,13 +1,15 @@
 """Table of phase transitions of k-shot curves: one logistic fit per series, with bootstrap intervals."""
 
 import math
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
+from offdiag.analyses.seed_variance import CLUSTER
 from offdiag.analyses.selection import require, select, with_shots
 from offdiag.analyses.transition_fit import fit_transition, transition_row, transition_table
 from offdiag.errors import UserError
@@ -36,9 +38,11 @@ class Transition(StudyAnalysis):
         planned = with_shots(select(frames.cells, self.where, self.match_on))
         require(planned, self.series)
         done = planned.loc[planned["state"] == "done", "cell"]
+        answers = frames.answers(done)
         found = transition(
-            frames.answers(done),
+            answers,
             series=self.series,
+            cluster=CLUSTER if CLUSTER in answers else None,
             n_resamples=self.n_resamples,
             seed=self.seed,
         )
@@ -48,10 +52,11 @@ class Transition(StudyAnalysis):
 
 
 class _Curve(NamedTuple):
-    """k ``[K]``, verdicts ``[items, K]`` (means over seeds), and remarks on what was left out."""
+    """k ``[K]``, verdicts ``[items, K]`` (means over seeds), the unit ``[items]`` of each item, and remarks."""
 
     k: FloatArray
     verdicts: FloatArray
+    units: NDArray[np.intp]
     remarks: list[str]
 
 
@@ -61,6 +66,7 @@ def transition(
     k: str = "k",
     correct: str = "correct",
     item: str = "example",
+    cluster: str | None = None,
     *,
     n_resamples: int = 2000,
     level: float = 0.95,
@@ -68,11 +74,11 @@ def transition(
 ) -> "pd.DataFrame":
     """Fit one transition to each value of ``series`` in a table with one row per answered item.
 
-    Zero-shot rows count as k = 0; methods other than zero-shot and in-context are left out. A k counts only if it has
-    all items of its series. Verdicts of several seeds are averaged item by item. The intervals are percentiles over
-    resamples of the items, the same resample for all k, each refitted from the point fit (Efron and Tibshirani 1993,
-    chapter 13). A saturated curve has an interval for its plateau only. Where more refits fail than the tails of the
-    interval hold, there is none.
+    Zero-shot rows count as k = 0; methods other than zero-shot and in-context are left out. A k counts only if it
+    has all items of its series. Verdicts of several seeds are averaged item by item. The intervals are percentiles
+    over resamples of the items (of the values of column ``cluster``, whole), the same for all k, each refitted from
+    the point fit (Efron and Tibshirani 1993, chapter 13). A saturated curve has an interval for its plateau only.
+    Where more refits fail than the tails of the interval hold, there is none.
 
     Returns:
         One row per series, sorted: the series' value, the fields of :class:`TransitionFit`, ``<name>_low`` and
@@ -84,15 +90,16 @@ def transition(
     """
     if records.empty:
         return transition_table([], series)
-    for column in (series, k, correct, item):
+    for column in (series, k, correct, item, *filter(None, [cluster])):
         require(records, column)
     rows = []
     for value, group in with_shots(records, k).groupby(series):
-        curve = _curve(group, k, correct, item)
+        curve = _curve(group, k, correct, item, cluster)
         n_items = len(curve.verdicts)
         fit = fit_transition(curve.k, curve.verdicts.mean(axis=0), n_items)
-        counts = item_counts(n_items, n_resamples, seed, "transition", str(value))
-        resampled = counts @ curve.verdicts / n_items
+        sizes = np.bincount(curve.units)
+        counts = item_counts(len(sizes), n_resamples, seed, "transition", str(value))
+        resampled = counts[:, curve.units] @ curve.verdicts / (counts @ sizes)[:, None]
         rows.append(transition_row(value, fit, curve.k, resampled, level, n_items, "; ".join(curve.remarks)))
     return transition_table(rows, series)
 
@@ -143,7 +150,7 @@ def transition_from_accuracies(
     return transition_table(rows, series)
 
 
-def _curve(group: "pd.DataFrame", k: str, correct: str, item: str) -> _Curve:
+def _curve(group: "pd.DataFrame", k: str, correct: str, item: str, cluster: str | None) -> _Curve:
     """Return the curve of one series; verdicts are averaged over seeds, and a k that lacks items is left out."""
     verdict = group[correct]
     if verdict.isna().any() or verdict.map(lambda v: isinstance(v, str)).any():
@@ -164,7 +171,27 @@ def _curve(group: "pd.DataFrame", k: str, correct: str, item: str) -> _Curve:
     if n_seeds > 1:
         remarks.append(_averaged(n_seeds))
     kept = wide.loc[:, whole]
-    return _Curve(kept.columns.to_numpy(np.float64), kept.to_numpy(np.float64), remarks)
+    units = _units(group, item, cluster, wide.index)
+    if len(units) and (n_units := int(units.max()) + 1) < len(units):
+        remarks.append(f"{len(units)} items in {n_units} clusters, which the intervals resample")
+    return _Curve(kept.columns.to_numpy(np.float64), kept.to_numpy(np.float64), units, remarks)
+
+
+def _units(group: "pd.DataFrame", item: str, cluster: str | None, items: "pd.Index[Any]") -> NDArray[np.intp]:
+    """Return for each item the number of its cluster; an item without one is a unit of its own.
+
+    Raises:
+        UserError: an item is in two clusters.
+    """
+    if cluster is None:
+        return np.arange(len(items))
+    named = group.dropna(subset=[cluster]).drop_duplicates([item, cluster]).set_index(item)[cluster]
+    if named.index.has_duplicates:
+        twice = named.index[named.index.duplicated()][0]
+        raise UserError(f"{item} {twice!r} has {cluster} {' and '.join(map(str, named[[twice]]))}: expected one")
+    labels = [("cluster", named[one]) if one in named.index else ("item", one) for one in items]
+    codes = {label: code for code, label in enumerate(dict.fromkeys(labels))}
+    return np.array([codes[label] for label in labels], np.intp)
 
 
 def _averaged(n_seeds: int) -> str:

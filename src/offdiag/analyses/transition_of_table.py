@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from offdiag.analyses.columns import numbers, truths
+from offdiag.analyses.seed_variance import CLUSTER
 from offdiag.analyses.series import curves_only, factors, series_columns, with_series
 from offdiag.analyses.table_analysis import TableAnalysis
 from offdiag.analyses.transition import transition, transition_from_accuracies
@@ -22,10 +23,13 @@ class TransitionOfTable(TableAnalysis):
 
     The table has ``series``, ``k`` and ``accuracy`` (from 0 to 1; an empty one was not measured) and optionally ``n``,
     the items behind it: then the intervals come from binomial draws. Or it has one row per answer, with ``series``,
-    ``k``, ``correct`` and ``item`` (or ``example``): then they come from a bootstrap over the items.
+    ``k``, ``correct`` and ``item`` (or ``example``): then they come from a bootstrap over the items, or over the
+    clusters that they belong to.
 
     Attributes:
         series: columns that together name a curve; empty for ``series`` itself, or for what varies in a report's table.
+        cluster_by: column of a table of answers, such as ``passage``: items of one value are not independent. Without
+            it, ``cluster`` if the table has that.
         n: items behind each accuracy where the table does not say; 0 if that is unknown, which leaves no intervals.
         resamples: of the bootstrap. level: coverage of the intervals. seed: of the bootstrap.
     """
@@ -37,6 +41,7 @@ class TransitionOfTable(TableAnalysis):
         "saturated", "aic3", "aic4", "floor_4p", "midpoint_4p", "n_items", "note",
     )  # fmt: skip
     series: tuple[str, ...] = ()
+    cluster_by: str = ""
     n: int = Field(default=0, ge=0)
     resamples: int = Field(default=2000, ge=0, le=MOST_RESAMPLES)
     level: float = Field(default=0.95, gt=0, lt=1)
@@ -48,6 +53,10 @@ class TransitionOfTable(TableAnalysis):
         named = with_series(chosen.assign(k=numbers(chosen, "k", low=0)), self.series or series_columns(chosen))
         if "correct" in named and "accuracy" not in named:
             return self._from_answers(named)
+        if self.cluster_by:
+            raise UserError(
+                "--cluster-by: of a table of answers, with columns series,k,correct,item; here are accuracies"
+            )
         return self._from_accuracies(named)
 
     def _from_answers(self, table: "pd.DataFrame") -> "pd.DataFrame":
@@ -56,6 +65,7 @@ class TransitionOfTable(TableAnalysis):
             raise UserError(f"no column 'item': the table has {', '.join(table.columns)}; which item was answered?")
         return transition(
             table.assign(correct=truths(table, "correct")), "series", item=item,
+            cluster=self.cluster_by or (CLUSTER if CLUSTER in table else None),
             n_resamples=self.resamples, level=self.level, seed=self.seed,
         )  # fmt: skip
 

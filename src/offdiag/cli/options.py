@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -80,6 +80,12 @@ ClusterBy: TypeAlias = Annotated[
         "--cluster-by",
         metavar="COLUMN",
         help="Column of the records, such as passage, whose examples of one value are not independent.",
+    ),
+]
+Intervals: TypeAlias = Annotated[
+    Literal["score", "bayes"],
+    typer.Option(
+        "--interval", help="Of accuracies: Wilson's score interval, or Bayes' (Beta posterior, Jeffreys' prior)."
     ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]

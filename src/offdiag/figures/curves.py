@@ -15,7 +15,7 @@ from offdiag.analyses.selection import DONE
 from offdiag.figures.style import GREY, Look, absent_entry, counted, footnote
 from offdiag.stats import FloatArray
 from offdiag.stats.bootstrap import simultaneous_level
-from offdiag.stats.replicated import accuracy
+from offdiag.stats.replicated import accuracy, interval_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,11 +175,12 @@ def whisker_note(drawn: Sequence[ShotCurve], *, banded: bool = False) -> str:
     estimates = [estimate for curve in drawn for estimate in curve.estimates]
     items = counted((estimate.n_items for estimate in estimates), "item")
     seeds = max(estimate.n_planned for estimate in estimates)
-    kind = "Wilson" if seeds == 1 else f"mean of {seeds} seeds; over seeds and items"
+    called, made = interval_words()
+    kind = made if seeds == 1 else f"mean of {seeds} seeds; over seeds and items"
     shaded = banded and any(not np.isnan(curve.band).all() for curve in drawn)
     return footnote(
         f"{items} per point",
-        f"whiskers: 95 % interval ({kind})",
+        f"whiskers: {called} ({kind})",
         "shade: 95 % band that holds for the whole curve at once" if shaded else "",
     )
 

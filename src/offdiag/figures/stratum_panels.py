@@ -7,6 +7,7 @@ import numpy as np
 
 from offdiag.figures import style
 from offdiag.figures.style import GREY, Look
+from offdiag.stats.replicated import interval_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,9 +83,10 @@ def _absent(table: "pd.DataFrame") -> bool:
 def footnote(table: "pd.DataFrame") -> str:
     """Return a footnote on the numbers and intervals."""
     several = int(table["n_planned_seeds"].max()) > 1
-    kind = "Wilson; over seeds and items where an arm has seeds" if several else "Wilson"
+    called, made = interval_words()
+    kind = f"{made}; over seeds and items where an arm has seeds" if several else made
     few = f" · hollow: fewer than {FEW} items" if (table["n_items"] < FEW).any() else ""
-    return f"n: items in the stratum · whiskers: 95 % interval ({kind}){few}"
+    return f"n: items in the stratum · whiskers: {called} ({kind}){few}"
 
 
 def legend(figure: "Figure", table: "pd.DataFrame", styles: Mapping[str, Look]) -> None:

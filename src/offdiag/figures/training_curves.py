@@ -11,6 +11,7 @@ from offdiag.analyses.training_curves import LOSSES, AccuracyCurve, LossCurves, 
 from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, label, legend, looks, new_figure, styled
+from offdiag.stats.replicated import interval_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,7 +170,8 @@ def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve])
     parts = ["thin: one training; thick: mean over seeds and neighbouring updates"] if seeds else []
     if any(curve.by_seed for curve in accuracies):
         several = any(len(curve.by_seed) > 1 for curve in accuracies)
-        parts.append(f"whiskers: 95 % interval ({'over seeds and items' if several else 'Wilson'})")
+        called, made = interval_words()
+        parts.append(f"whiskers: {called} ({'over seeds and items' if several else made})")
     if any(0 in curve.points for curve in accuracies):
         parts.append("0: before training")
     if any((one.values < TINY).any() for curve in losses for one in curve.by_seed):

@@ -19,6 +19,7 @@ from offdiag.reporting.pairs import pairs
 from offdiag.reporting.records import pack, packed, plain
 from offdiag.reporting.wording import number
 from offdiag.results import Results
+from offdiag.stats.replicated import interval_words
 
 SCRIPTS = ("page.js", "matrix.js", "tables.js", "compare.js", "finder.js", "picture.js")
 TOLD = (
@@ -117,6 +118,7 @@ def render_page(
         about=packed([_about(cell) for cell in matrix.cells]),
         packs={p.index: p for p in _packs(results, matrix, records_per_cell)},
         command=command,
+        interval_called=interval_words()[0],
         version=version("offdiag"),
         script=inline(*SCRIPTS),
         style=inline("page.css"),

@@ -9,6 +9,7 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.seed_variance import CLUSTER, SEED_COLUMNS
 from offdiag.analyses.selection import DONE
 from offdiag.stats.components import UNEQUAL
+from offdiag.stats.replicated import interval_kind
 
 FEW_DRAWS = 4  # below which intervals are too long where draws do not differ (docs/statistics.md)
 FEW = 5  # right or wrong answers, below which the coverage of an interval jumps with every answer
@@ -23,7 +24,16 @@ def remarks_on(frames: Frames) -> tuple[str, ...]:
 def remarks_on_cells(frames: Frames) -> tuple[str, ...]:
     """Return those of the remarks that hold for cells one by one, without means over draws."""
     done = frames.cells[frames.cells["state"] == DONE]
-    return (*_of_one_draw(frames.cells, done), *_of_clusters(frames.records), *_of_few(done))
+    return (*_of_kind(), *_of_one_draw(frames.cells, done), *_of_clusters(frames.records), *_of_few(done))
+
+
+def _of_kind() -> Iterator[str]:
+    """Say that intervals are not the usual ones."""
+    if interval_kind() == "bayes":
+        yield (
+            "Intervals of accuracies are Bayesian: the central 95 % of the Beta posterior under Jeffreys’ prior; "
+            "differences and their tests are as always"
+        )
 
 
 def _of_draws(done: pd.DataFrame) -> Iterator[str]:

@@ -8,9 +8,14 @@ from numpy.typing import ArrayLike
 
 from offdiag.stats.components import SeedVariance, components
 from offdiag.stats.intervals import UNKNOWN, Estimate
-from offdiag.stats.replicated import accuracy_spread, is_graded
-
-PRIOR = (0.5, 0.5)  # Jeffreys: right and wrong answers that the prior is worth
+from offdiag.stats.replicated import (
+    PRIOR,
+    accuracy_spread,
+    effective_answers,
+    is_graded,
+    posterior,
+    posterior_ends,
+)
 
 
 def beta_posterior(
@@ -27,8 +32,8 @@ def beta_posterior(
     mean, the variance from seeds and items (:mod:`offdiag.stats.components`), at most one per item and seed but for
     scores that are not all 0 or 1. With one
     seed that is the number of items, and the posterior is the textbook's: Beta(a + right, b + wrong) (Gelman et al.
-    2013, Bayesian Data Analysis, section 2.4). It takes the variance as known, so with few seeds it is shorter than the
-    interval with t.
+    2013, Bayesian Data Analysis, section 2.4). Where the variance is known from few seeds or clusters, the answers are
+    worth less, as in :func:`offdiag.stats.replicated.posterior`.
 
     Args:
         values: verdicts (0 to 1) ``[seeds, items]``, NaN where missing. clusters: one label per item; items of one
@@ -38,8 +43,6 @@ def beta_posterior(
     Raises:
         ValueError: a or b is not above 0.
     """
-    from scipy.special import betaincinv
-
     if not min(prior) > 0:
         raise ValueError(f"prior {prior}: expected two numbers above 0, such as 0.5 and 0.5 (Jeffreys)")
     grid = np.asarray(values, np.float64)
@@ -48,16 +51,11 @@ def beta_posterior(
     n = int(known.any(axis=0).sum())
     if not part.n_items:
         return UNKNOWN, prior
-    mean, trials = min(1.0, max(0.0, part.mean)), float(part.n_items)
-    variance = accuracy_spread(part, n, pooled).variance
-    most = math.inf if is_graded(grid) else float(known.sum())
-    if variance > 0:
-        # unbiased, as the variance is; relative to p (1 - p) where all answers agree
-        single = mean * (1 - mean) * n / max(1, n - 1) if 0 < mean < 1 else 1.0
-        trials = min(max(1.0, single / variance), most)
-    a, b = prior[0] + mean * trials, prior[1] + (1 - mean) * trials
-    low, high = (float(betaincinv(a, b, (1 + sign * level) / 2)) for sign in (-1, 1))
-    return Estimate(a / (a + b), low, high, n), (a, b)
+    mean, graded = min(1.0, max(0.0, part.mean)), is_graded(grid)
+    variance = accuracy_spread(part, n, pooled, graded=graded)
+    trials = effective_answers(mean, n, math.inf if graded else float(known.sum()), variance, part.n_items)
+    a, b = posterior(mean, trials, variance.quantile(level), level, prior)
+    return Estimate(a / (a + b), *posterior_ends(a, b, level), n), (a, b)
 
 
 def chance_of_better(first: tuple[float, float], second: tuple[float, float]) -> float:

@@ -1,7 +1,10 @@
 """Means of answers by several seeds to shared items, with intervals: the one door for every accuracy that is shown."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +17,36 @@ from offdiag.stats.components import (
     components,
     residual_share,
 )
-from offdiag.stats.intervals import UNKNOWN, Estimate, score_interval
+from offdiag.stats.intervals import UNKNOWN, Estimate, normal_quantile, score_interval
+
+PRIOR = (0.5, 0.5)  # Jeffreys: right and wrong answers that the prior is worth
+
+IntervalKind: TypeAlias = Literal["score", "bayes"]
+_KIND: ContextVar[IntervalKind] = ContextVar("interval of accuracies", default="score")
+
+
+@contextmanager
+def intervals_by(kind: IntervalKind) -> Iterator[None]:
+    """Give all accuracies inside the block Wilson's ``score`` interval (the default) or the one of ``bayes``.
+
+    That is the central interval of the Beta posterior under Jeffreys' prior, with the same effective number of answers.
+    Differences and other means keep theirs.
+    """
+    token = _KIND.set(kind)
+    try:
+        yield
+    finally:
+        _KIND.reset(token)
+
+
+def interval_kind() -> IntervalKind:
+    """Return how accuracies get their intervals here."""
+    return _KIND.get()
+
+
+def interval_words() -> tuple[str, str]:
+    """Return what the interval of an accuracy is called here, and the word for how one of a single seed is made."""
+    return ("95 % interval", "Wilson") if interval_kind() == "score" else ("95 % credible interval", "Jeffreys’ prior")
 
 
 def accuracy(
@@ -60,20 +92,54 @@ def is_graded(values: ArrayLike) -> bool:
 def accuracy_ends(
     mean: float, n: int, n_answers: float, variance: MeanVariance, level: float = 0.95, *, units: int
 ) -> tuple[float, float]:
-    """Return Wilson's ends for the effective number of answers that ``variance`` gives (0: each unit counts once).
+    """Return the ends for the effective number of answers that ``variance`` gives (0: each unit counts once).
+
+    They are Wilson's, or those of :func:`posterior_ends` inside ``intervals_by("bayes")``.
 
     Args:
         mean: of all answers, 0 to 1. n: items. n_answers: answers to them, by all seeds, which are the
             most that they can be worth; infinite for scores. variance: of the mean.
         units: items, or clusters of them, that are independent.
     """
-    bernoulli, trials = mean * (1 - mean), float(units)
-    if variance.variance > 1e-24:  # more than rounding
-        single = bernoulli * n / (n - 1) if bernoulli > 0 and n > 1 else 1.0
-        trials = min(max(1.0, single / variance.variance), n_answers)  # one at least, at most all
-    ends = score_interval(np.asarray(mean * trials), np.asarray(trials), variance.quantile(level))
-    low, high = (float(end) for end in ends)
+    trials, quantile = effective_answers(mean, n, n_answers, variance, units), variance.quantile(level)
+    if interval_kind() == "bayes":
+        low, high = posterior_ends(*posterior(mean, trials, quantile, level), level)
+    else:
+        low, high = map(float, score_interval(np.asarray(mean * trials), np.asarray(trials), quantile))
     return 0.0 if mean == 0 else max(0.0, low), 1.0 if mean == 1 else min(1.0, high)
+
+
+def effective_answers(mean: float, n: int, n_answers: float, variance: MeanVariance, units: int) -> float:
+    """Return how many independent answers a mean with this variance is worth; one at least, at most all.
+
+    Args:
+        mean, n, n_answers, variance, units: as for :func:`accuracy_ends`.
+    """
+    if not variance.variance > 1e-24:  # nothing but rounding
+        return float(units)
+    bernoulli = mean * (1 - mean)
+    single = bernoulli * n / (n - 1) if bernoulli > 0 and n > 1 else 1.0
+    return min(max(1.0, single / variance.variance), n_answers)
+
+
+def posterior(
+    mean: float, trials: float, quantile: float, level: float, prior: tuple[float, float] = PRIOR
+) -> tuple[float, float]:
+    """Return the Beta posterior's parameters, prior + right and prior + wrong, after so many independent answers.
+
+    Where their number is known from few seeds or clusters (``quantile``, that of t, is above the normal one), the
+    answers count less by the square of the ratio of the quantiles, so that the interval is as much longer.
+    """
+    worth = trials * (normal_quantile(level) / quantile) ** 2
+    return prior[0] + mean * worth, prior[1] + (1 - mean) * worth
+
+
+def posterior_ends(a: float, b: float, level: float = 0.95) -> tuple[float, float]:
+    """Return the ends of the central credible interval of Beta(a, b)."""
+    from scipy.special import betaincinv
+
+    low, high = (float(betaincinv(a, b, (1 + sign * level) / 2)) for sign in (-1, 1))
+    return low, high
 
 
 def mean_of_replicates(

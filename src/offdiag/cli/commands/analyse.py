@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offdiag.cli.options import AsJson, OfStudy, beginning
+from offdiag.cli.options import AsJson, ClusterBy, OfStudy, beginning
 from offdiag.cli.tables import show_json, show_table
 from offdiag.errors import UserError
 from offdiag.files import TextFile
@@ -41,6 +41,7 @@ def analyse(
     split_by: Annotated[
         str | None, typer.Option(metavar="TASK", help="transfer-matrix: split pairs by this task.")
     ] = None,
+    cluster_by: ClusterBy = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another setting of the analysis.")
     ] = None,
@@ -69,7 +70,7 @@ def analyse(
     if study is not None:
         load_study(study)  # it registers its analyses of tables
     kind = get_table_analysis(analysis)
-    given = {"n": n, "seed": seed, "resamples": resamples, "split_by": split_by}
+    given = {"n": n, "seed": seed, "resamples": resamples, "split_by": split_by, "cluster_by": cluster_by}
     words = [f"{name}={value}" for name, value in given.items() if value is not None]
     settings = override(kind(), parse_sets([*(sets or ()), *words]))
     source = TextFile.standard_input() if str(table) == "-" else TextFile.at(table, ABSENT)

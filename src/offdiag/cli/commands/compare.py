@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from offdiag.cli.options import AsJson, ClusterBy, Scale, Sets, StoreFolder, StudyName, planned
+from offdiag.cli.options import AsJson, ClusterBy, Intervals, Scale, Sets, StoreFolder, StudyName, planned
 from offdiag.cli.tables import say, show_json, show_stacked
 
 if TYPE_CHECKING:
@@ -27,14 +27,19 @@ def compare(
     sets: Sets = None,
     store: StoreFolder = None,
     cluster_by: ClusterBy = None,
+    interval: Intervals = "score",
     as_json: AsJson = False,
 ) -> None:
     """Compare the numbers of a study with published ones."""
     from offdiag import api
+    from offdiag.stats.replicated import intervals_by
 
     wanted = planned(study, scale, sets, cluster_by=cluster_by)
-    frame = api.compare(wanted, store=api.open_store(store).root)
+    with intervals_by(interval):
+        frame = api.compare(wanted, store=api.open_store(store).root)
     _show(f"{wanted.study.title}\n{wanted.study.name} · {wanted.scale}", frame, as_json=as_json)
+    if interval == "bayes" and not as_json:
+        say("Intervals of measured accuracies are Bayesian (Beta posterior, Jeffreys' prior).")
 
 
 def _show(title: str, frame: "pd.DataFrame", *, as_json: bool) -> None:

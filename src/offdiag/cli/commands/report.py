@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from offdiag.cli.options import ClusterBy, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
+from offdiag.cli.options import (
+    ClusterBy, Intervals, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned,
+)  # fmt: skip
 from offdiag.cli.tables import say
 
 
@@ -17,6 +19,7 @@ def report(
     store: StoreFolder = None,
     versions: Versions = "accept",
     cluster_by: ClusterBy = None,
+    interval: Intervals = "score",
     folder: Annotated[
         Path | None,
         typer.Option("--to", "-o", metavar="FOLDER", help="Folder to write to [offdiag-report/STUDY-SCALE]."),
@@ -28,14 +31,16 @@ def report(
     """
     from offdiag.api import make_report, open_store
     from offdiag.cli.results_table import show_results
+    from offdiag.stats.replicated import intervals_by
 
     wanted, place = planned(study, scale, sets, keyword, cluster_by), open_store(store, versions)
-    made = make_report(wanted, place, folder)
-    lacking = made.results.lacking()
-    if lacking:  # what is finished was printed by the run
-        show_results(made.results)
-    else:
-        say(made.results.title, f"{wanted.study.name} · {wanted.scale}", *(f"! {t}" for t in made.results.notices))
+    with intervals_by(interval):
+        made = make_report(wanted, place, folder)
+        lacking = made.results.lacking()
+        if lacking or interval != "score":  # what is finished was printed by the run
+            show_results(made.results)
+        else:
+            say(made.results.title, f"{wanted.study.name} · {wanted.scale}", *(f"! {t}" for t in made.results.notices))
     beside = made.page.parent
     say(_count(beside / "tables", "csv", "table"), _count(beside / "figures", "pdf", "figure"))
     say("", f"Report: {made.page}")
