@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from offdiag.cli.options import (
-    ClusterBy, Intervals, Keyword, Scale, Sets, StoreFolder, StudyName, Versions, command, planned,
+    ClusterBy,
+    Intervals,
+    Keyword,
+    Scale,
+    Sets,
+    StoreFolder,
+    StudyName,
+    Versions,
+    command,
+    planned,
 )  # fmt: skip
 from offdiag.cli.tables import say
 
