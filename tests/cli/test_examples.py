@@ -83,21 +83,28 @@ def test_no_question_of_the_shortcut_is_taught_and_asked_and_the_word_says_what_
     assert all(0.35 < agreeing[name] < 0.65 for name in ("plain_train", "plain_test", "long_test"))
 
 
-def test_the_notebook_runs_from_top_to_bottom(tiny_model, tmp_path, monkeypatch):
-    notebook = json.loads((EXAMPLES / "notebook.ipynb").read_text(encoding="utf-8"))
+def test_the_notebook_runs_in_a_kernel_from_top_to_bottom(tiny_model, tmp_path, monkeypatch):
+    client = pytest.importorskip("nbclient", reason="pip install nbclient")
+    nbformat = pytest.importorskip("nbformat")
     for name, value in {
         "MODEL": f"dir:{tiny_model}",
         "OFFDIAG_STORE": tmp_path / "store",
         "EXAMPLES": EXAMPLES,
     }.items():
         monkeypatch.setenv(name, str(value))
-    names: dict[str, object] = {}
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            assert cell["outputs"] == []
-            exec("".join(cell["source"]), names)
-    assert names["summary"].complete
-    assert len(names["results"].cells) == 6
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs for cell in cells)
+    last = nbformat.v4.new_code_cell("print(summary.complete, len(results.cells))")
+    notebook.cells.append(last)
+    here = {"metadata": {"path": str(tmp_path)}}
+    client.NotebookClient(notebook, kernel_name="python3", timeout=600, resources=here).execute()
+    assert [output.text for output in last.outputs] == ["True 6\n"]
+    shown = {cell.source: set().union(*(output.get("data", {}) for output in cell.outputs)) for cell in cells}
+    assert all(shown.values()), shown
+    assert "text/html" in shown["results = offdiag.load(plan, store=STORE)\nresults"]
+    assert "image/png" in shown['results.figure("transfer", method="in-context")']
 
 
 def test_the_page_of_the_examples_names_each():
