@@ -89,7 +89,8 @@ def test_what_has_failed_ends_the_watch_with_1(offdiag, study, tmp_path):
     assert offdiag("run", study, "--store", tmp_path / "store").code == 1
     said = offdiag("watch", study, "--store", tmp_path / "store")
     assert said.code == 1
-    assert said.out.splitlines()[0] == "failed measurements/nap: ValueError: it is ill"
+    told = r"failed measurements/nap: \S+nap\.py:\d+: ValueError: it is ill \(traceback: \S+error\.txt\)"
+    assert re.fullmatch(told, said.out.splitlines()[0])
     assert said.out.splitlines()[1].startswith("[0/1] 1 failed")
 
 

@@ -52,6 +52,7 @@ def work(folder, scorer, choices=("11+11", "55+55", "dog")):
         output=lambda step: folder / "examples",
         answering=lambda weights: scorer,
         progress=lambda *_: None,
+        finished=lambda kind, named: (),
     )
 
 

@@ -99,14 +99,12 @@ def test_what_cannot_be_optimised_is_one_line():
             method.predictor(BASE, train, 0)
 
 
-def test_a_step_without_trl_fails_with_one_line(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("offdiag.training.policy.find_spec", lambda name: None)
+def test_a_run_without_trl_is_refused_before_anything_runs(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("offdiag.training.reinforcement.find_spec", lambda name: None)
     watcher = tiny_study.Recorder()
-    run_plan(plan_of(tiny_model, SMALL), Store(tmp_path / "store"), RUNTIME, watcher=watcher)
-    ((state, message),) = [end for name, end in watcher.ends.items() if name.startswith("training/")]
-    assert state == "failed"
-    assert message.endswith('type: pip install "offdiag[rl]"')
-    assert "\n" not in message
+    with pytest.raises(UserError, match=r'needs trl, which is not installed; type: pip install "offdiag\[rl\]"'):
+        run_plan(plan_of(tiny_model, SMALL), Store(tmp_path / "store"), RUNTIME, watcher=watcher)
+    assert not watcher.ends
 
 
 @pytest.mark.skipif(find_spec("trl") is None, reason='trl is not installed: pip install "offdiag[rl]"')

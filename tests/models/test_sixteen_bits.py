@@ -58,7 +58,7 @@ def test_the_budget_is_part_of_the_identity_and_its_default_is_not():
     assert "token_budget" not in usual.canonical()
     assert fingerprint(usual) == fingerprint(usual.model_copy(update={"token_budget": 16_384}))
     assert fingerprint(usual) != fingerprint(usual.model_copy(update={"token_budget": 8192}))
-    with pytest.raises(UserError, match="token_budget=8192 is for bfloat16 and float16"):
+    with pytest.raises(UserError, match="token_budget=8192 is for bfloat16, float16 and int8"):
         ModelSpec(source="hub:a/b", token_budget=8192)
 
 

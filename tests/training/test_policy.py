@@ -195,7 +195,7 @@ def log_probabilities(model, prompt, completion, temperature):
 
 
 def test_without_trl_there_is_one_line(base, tmp_path, monkeypatch):
-    monkeypatch.setattr("offdiag.training.policy.find_spec", lambda name: None)
+    monkeypatch.setattr("offdiag.training.reinforcement.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r'needs trl, which is not installed; type: pip install "offdiag\[rl\]"'):
         optimise(base, tmp_path)
 
