@@ -8,6 +8,7 @@ import pytest
 import offdiag
 from offdiag.engine import Caller, RunWaits, StepEnded, StepProgressed, StepStarted, Together, run_plan
 from offdiag.live import Lines, StepTimes, TimeLeft, duration, saying
+from offdiag.live.lines import watcher_for
 from offdiag.live.time_left import UnderWay
 from offdiag.seeds import stream
 from offdiag.store import Store
@@ -41,6 +42,28 @@ def test_no_line_comes_where_others_come_often_enough_or_after_the_end():
             time.sleep(0.05)
     time.sleep(0.4)
     assert out.getvalue() == "something\n" * 8
+
+
+def test_a_bar_says_how_far_a_step_is_as_soon_as_that_is_known(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    plan = toy_plan(Toy(label="one"), Toy(label="two"))
+    step = next(step for step in plan.steps if step.name == "one")
+    bars = watcher_for(plan.steps, Terminal())
+
+    def shown() -> str:
+        bars._console.file = out = io.StringIO()
+        bars._console.print(bars._progress.get_renderable())
+        return out.getvalue()
+
+    bars.started(step)
+    assert "cells/one" in shown()
+    assert "0/2" in shown()
+    assert "?" not in shown()
+    bars.progressed(step, 3, 8)
+    assert "3/8" in shown()
+    bars.ended(step, "done", "")
+    assert "1/2" in shown()
+    assert "3/8" not in shown()
 
 
 def test_before_anything_has_begun_a_line_comes_too():

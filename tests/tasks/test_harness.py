@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from socket import gaierror
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,13 @@ from offdiag.store import Store
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from offdiag.tasks import get_task
-from offdiag.tasks.harness import HarnessDomain, HarnessTask, _files_by_name, _own_file
+from offdiag.tasks.harness import (
+    HarnessDomain,
+    HarnessTask,
+    _files_by_name,
+    _offline_where_it_is_certain,
+    _own_file,
+)
 from offdiag.tasks.parsing import named_domain
 from support.tiny_study import Params, tiny_study
 
@@ -274,3 +281,41 @@ def test_a_domain_is_named_with_its_task():
     assert get_task("lm_eval").domains() == ()
     with pytest.raises(UserError, match="no such task|unknown"):
         named_domain("nothing:base=8")
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        (
+            "\n  - arc_easy\n  - task: own_sums # mine\n    num_fewshot: 2\n  - 'piqa'\n",
+            ", such as arc_easy, own_sums, piqa$",
+        ),
+        ("\n- arc_easy\n", ", such as arc_easy$"),
+        (" [arc_easy]\n", "$"),
+    ],
+)
+def test_a_file_of_a_group_is_refused_with_its_tasks(members: str, told: str, tmp_path: Path) -> None:
+    text = (
+        f"group: mine\ntag:\n  - some\ntask:{members}aggregate_metric_list:\n  - metric: acc\nmetadata:\n  version: 1\n"
+    )
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=rf"mine\.yaml is a group: name one of its tasks{told}"):
+        TASK.size(HarnessDomain(name=str(path)), "eval")
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_the_hub_is_asked_nothing_where_its_name_has_no_address(proxy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasets import config
+    from huggingface_hub import constants
+
+    def unknown(*asked: object) -> None:
+        raise gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr("offdiag.tasks.harness.getaddrinfo", unknown)
+    monkeypatch.setattr("offdiag.tasks.harness.getproxies", lambda: {"https": "proxy:80"} if proxy else {})
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(config, "HF_HUB_OFFLINE", False)
+    with _offline_where_it_is_certain():
+        assert constants.HF_HUB_OFFLINE is config.HF_HUB_OFFLINE is not proxy
+    assert (constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE) == (False, False)

@@ -104,14 +104,22 @@ class InferenceCost(Counter):
         items: Sequence[Example],
         n: int,
         every_token: bool = False,
+        whole: bool = False,
     ) -> CostLine:
-        """Count prompts, each read once, and their choices; the last token of a choice only with ``every_token``."""
-        if weights.spec.origin.served:
+        """Count prompts, each read once, and their choices; the last token of a choice only with ``every_token``.
+
+        A server is asked each question once for its likeliest tokens, or where it scores texts (``whole``) once without
+        a choice and once with each of them.
+        """
+        if weights.spec.origin.served and not whole:
             return self._serve(step, weights, prompts, n, n, n)
-        size = self.sizes.counted(weights)
         offers = tuple(map(tuple, choices))
         lengths = self.once((InferenceCost.score, offers), lambda: self._lengths(offers))
         offered = sum(map(sum, lengths)) / len(lengths)
+        if weights.spec.origin.served:
+            texts = n + round(n * sum(map(len, offers)) / len(offers))
+            return self._serve(step, weights, prompts, texts, texts, texts, beside=round(n * offered))
+        size = self.sizes.counted(weights)
         unread = 0.0 if every_token else mean_length(lengths)
         asked = self._ask(step, weights, size, prompts, items, n, beside=max(map(sum, lengths)))
         computed = asked.computed + round(n * (offered - unread))
@@ -167,10 +175,10 @@ class InferenceCost(Counter):
         return asked
 
     def _serve(
-        self, step: Step, weights: Weights, sampled: Sequence[str], n: int, expected: int, most: int
+        self, step: Step, weights: Weights, sampled: Sequence[str], n: int, expected: int, most: int, beside: int = 0
     ) -> CostLine:
-        """Count ``n`` questions to a server, which cost this machine nothing."""
-        prompts = round(n * mean_length(self.work.split(sampled)))
+        """Count ``n`` requests to a server, of prompts and tokens beside them, which cost this machine nothing."""
+        prompts = round(n * mean_length(self.work.split(sampled))) + beside
         name = weights.spec.source
         self.served[name] = self.served.get(name, ServedCost(name)).plus(n, prompts, expected, most)
         return CostLine(kind=step.kind)

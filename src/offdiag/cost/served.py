@@ -19,9 +19,10 @@ class ServedCost:
     """Questions to one model behind a server; tokens are estimates, see :mod:`offdiag.cost.tokens`.
 
     Attributes:
-        model: its full name. requests: questions, without those that are repeated after a failure.
-        prompt_tokens: of all prompts. new_expected, new_most: tokens of the answers if they are as long as the ideal
-            ones, and if none ends before ``max_new_tokens``.
+        model: its full name. requests: as many as are sent, but for those that try it out before a run and those that
+            are repeated after a failure. prompt_tokens: of all of them.
+        new_expected, new_most: tokens of the answers if they are as long as the ideal ones, and if none ends before
+            ``max_new_tokens``.
     """
 
     model: str

@@ -158,12 +158,13 @@ class Bars(Lines):
     def __init__(self, steps: Sequence[Step], out: TextIO | None = None, workers: int = 1) -> None:
         super().__init__(steps, out, workers=workers)
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+        far = TextColumn("{task.fields[far]}")  # empty until a step says how much there is to do
+        columns = (TextColumn("{task.description}"), BarColumn(20), far, TimeElapsedColumn())
         self._console = Console(file=out, no_color="NO_COLOR" in os.environ)
         self._progress: Progress = Progress(*columns, console=self._console, transient=True)
-        self._all = self._progress.add_task("all steps", total=self.total)
+        self._all = self._progress.add_task("all steps", total=self.total, far=f"0/{self.total}")
         self._tasks: dict[str, TaskID] = {}
 
     def started(self, step: Step) -> None:
@@ -172,12 +173,12 @@ class Bars(Lines):
         from rich.markup import escape
 
         name = escape(printable(f"{step.kind}/{step.name}")[: max(24, self._console.width - 40)])
-        self._tasks[step.fingerprint] = self._progress.add_task(name, total=None)
+        self._tasks[step.fingerprint] = self._progress.add_task(name, total=None, far="")
 
     def progressed(self, step: Step, done: int, total: int) -> None:
         """Move the bar."""
         super().progressed(step, done, total)
-        self._progress.update(self._tasks[step.fingerprint], completed=done, total=total)
+        self._progress.update(self._tasks[step.fingerprint], completed=done, total=total, far=f"{done}/{total}")
         self._say_left()
 
     def ended(self, step: Step, state: str, message: str) -> None:
@@ -186,7 +187,7 @@ class Bars(Lines):
         if task is not None:
             self._progress.remove_task(task)
         super().ended(step, state, message)
-        self._progress.advance(self._all)
+        self._progress.update(self._all, completed=self.count, far=f"{self.count}/{self.total}")
         self._say_left()
 
     def _say_left(self) -> None:

@@ -95,3 +95,16 @@ class AnsweringModel(Protocol):
         self, continuations: Sequence[Sequence[str]], response_prefix: str, settings: ChatSettings
     ) -> list[list[Score]]:
         """Return the log-probability of each continuation as the reply to no question."""
+
+
+class ScoresEach(Protocol):
+    """A model that compares the choices of each question by themselves, so that each result can be kept as it comes."""
+
+    def score_each(
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        response_prefix: str,
+        settings: ChatSettings,
+    ) -> Iterator[tuple[int, list[Score]]]:
+        """Yield the place of each prompt, in any order, with the log-probabilities of its continuations."""

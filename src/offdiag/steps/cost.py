@@ -116,12 +116,14 @@ class CostProbe(Protocol):
         items: Sequence[Example],
         n: int,
         every_token: bool = False,
+        whole: bool = False,
     ) -> CostLine:
         """Count prompts that are read once, each followed by its choices.
 
         Args:
             step, weights, prompts, items, n: as for :meth:`generate`. choices: of each prompt.
             every_token: the last token of a choice is read, too, for its hidden state.
+            whole: a server is sent each choice whole, and the prompt without any.
 
         Raises:
             UserError: a prompt with its choices is longer than the model's context.

@@ -94,7 +94,6 @@ def in_chunks(
     n: int,
     make: Callable[[range], Iterable[Mapping[str, Any]]],
     on_progress: Callable[[int, int], None],
-    size: int | None = None,
 ) -> list[Mapping[str, Any]]:
     """Return the records of ``n`` items; each chunk is appended to a file before the next one is made.
 
@@ -102,15 +101,13 @@ def in_chunks(
         partial: the file. Whole chunks that a killed run left there are kept. The caller removes the file once the
             records are safe elsewhere.
         make: from a range of items to their records, one per item. on_progress: called with (done, total) items.
-        size: items of a chunk; :data:`CHUNK` by default.
     """
-    size = size or CHUNK
     kept = recover_jsonl(partial)
-    records: list[Mapping[str, Any]] = list(kept[: len(kept) // size * size])
+    records: list[Mapping[str, Any]] = list(kept[: len(kept) // CHUNK * CHUNK])
     write_jsonl(partial, records, checked=True)
-    for start in range(len(records), n, size):
+    for start in range(len(records), n, CHUNK):
         on_progress(start, n)
-        new = list(make(range(start, min(start + size, n))))
+        new = list(make(range(start, min(start + CHUNK, n))))
         append_jsonl(partial, new)
         records += new
     return records

@@ -1,9 +1,10 @@
 """The step that lets a model choose the most likely of the declared answers."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,14 @@ from offdiag.models.rendering import RENDERING, Rendered, spans_differed
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.earlier_answers import forget, take_answers
 from offdiag.steps.examples import check_choices, load_examples, require_choices
-from offdiag.steps.jsonl import in_chunks, write_jsonl
+from offdiag.steps.jsonl import append_jsonl, in_chunks, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.steps.step import Work
 from offdiag.tasks import Example, get_task
 from offdiag.tasks.data import once
 
 if TYPE_CHECKING:
-    from offdiag.models.answers import Score
+    from offdiag.models.answers import Score, ScoresEach
 
 Normalisation: TypeAlias = Literal["none", "tokens", "characters", "bytes", "unconditional"]
 
@@ -83,11 +84,14 @@ class LoglikelihoodChoices(ModelOutputs):
 
     def cost(self, probe: CostProbe) -> CostLine:
         items, prompts = probe.sample(self.examples), self.sampled_prompts(probe)
-        return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=self.examples.n)
+        choices = [example.choices for example in items]
+        whole = self.settings.format == "completion"
+        return probe.score(self, self.weights, prompts, choices, items=items, n=self.examples.n, whole=whole)
 
     def run(self, work: Work) -> dict[str, Json]:
         """Score the choices chunk by chunk; a killed run goes on after the last whole chunk.
 
+        Those of a server are kept question by question, as they come.
         What a finished step chose after the same prompt is taken, see :mod:`offdiag.steps.earlier_answers`.
         """
         started = time.monotonic()
@@ -103,8 +107,6 @@ class LoglikelihoodChoices(ModelOutputs):
             model, places = work.answering(self.weights), [left[place] for place in chunk]
             asked, options = [prompts[i] for i in places], [examples[i].choices for i in places]
             scored = model.score(asked, options, self.response_prefix, self.settings)
-            if self.per != "none" and not all(score.exact for scores in scored for score in scores):
-                raise UserError(f"the server lists the likeliest tokens only: leave per={self.per!r} out")
             if self.per == "unconditional":
                 new = [own for own in dict.fromkeys(options) if own not in alone]
                 alone.update(zip(new, model.score_unasked(new, self.response_prefix, self.settings), strict=True))
@@ -113,9 +115,15 @@ class LoglikelihoodChoices(ModelOutputs):
                 for i, scores in zip(places, scored, strict=True)
             ]
 
-        size = work.runtime.requests.at_once if self.weights.spec.origin.served else None
         done = len(taken.records)
-        new = in_chunks(partial, len(left), choose, lambda n, of: work.progress(done + n, done + of), size)
+
+        def progress(n: int, of: int) -> None:
+            work.progress(done + n, done + of)
+
+        if self.weights.spec.origin.served:
+            new = self._one_by_one(work, [(i, examples[i], prompts[i]) for i in left], partial, progress)
+        else:
+            new = in_chunks(partial, len(left), choose, progress)
         records = sorted([*taken.records.values(), *new], key=itemgetter("index"))
         if self.weights.spec.origin.served and all(record["finish"] == NOT_FINITE for record in records):
             raise UserError(
@@ -125,6 +133,32 @@ class LoglikelihoodChoices(ModelOutputs):
         write_jsonl(work.folder / "answers.jsonl", records)
         forget(work.folder, partial)
         return {"n": len(records), "seconds": round(time.monotonic() - started + taken.seconds, 3)}
+
+    def _one_by_one(
+        self,
+        work: Work,
+        asked: Sequence[tuple[int, Example, str]],
+        partial: Path,
+        progress: Callable[[int, int], None],
+    ) -> list[Mapping[str, Any]]:
+        """Ask a server what a killed or failed run has not been told; each record is kept as soon as it comes."""
+        kept = {record.get("index"): record for record in recover_jsonl(partial)}
+        records: dict[int, Mapping[str, Any]] = {
+            i: kept[i] for i, example, _ in asked if kept.get(i, {}).get("example") == example.id
+        }
+        rest = [one for one in asked if one[0] not in records]
+        progress(len(records), len(asked))
+        if rest:
+            model = cast("ScoresEach", work.answering(self.weights))
+            prompts, options = [prompt for *_, prompt in rest], [example.choices for _, example, _ in rest]
+            for place, scores in model.score_each(prompts, options, self.response_prefix, self.settings):
+                if self.per != "none" and not all(score.exact for score in scores):
+                    raise UserError(f"the server lists the likeliest tokens only: leave per={self.per!r} out")
+                i, example, prompt = rest[place]
+                records[i] = self._record(i, example, prompt, scores, ())
+                append_jsonl(partial, [records[i]])
+                progress(len(records), len(asked))
+        return list(records.values())
 
     def _record(
         self, index: int, example: Example, prompt: str, scores: "Sequence[Score]", alone: "Sequence[Score]"

@@ -10,14 +10,18 @@ description is a system turn. Answers by choice compare what the harness compare
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from glob import escape
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from socket import gaierror, getaddrinfo
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import numpy as np
 
@@ -31,6 +35,9 @@ from offdiag.tasks.extraction import EXTRACTION_VERSION, Choices, choice_answer
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 _NAMED = re.compile(r"""^([ \t]*(?:- )?)["']?task["']?[ \t]*:[ \t]*["']?([^\s"'#]+)""", re.MULTILINE)
+_GROUP = re.compile(r"^group[ \t]*:", re.MULTILINE)
+_MEMBERS = re.compile(r"^task[ \t]*:[ \t]*\n((?:[ \t#-].*\n?|\n)*)", re.MULTILINE)
+_MEMBER = re.compile(r"""^[ \t]*-[ \t]*(?:task[ \t]*:[ \t]*)?["']?([^\s"'#:]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
 _ANSWERED = ("multiple_choice", "generate_until")
 
 
@@ -245,6 +252,9 @@ def _task(name: str) -> Any:
         UserError: there is no such task, it is a group, or its data cannot be had.
     """
     path = Path(name).expanduser() if _is_file(name) else _own_file(name)
+    if path is not None and _GROUP.search(text := path.read_text(encoding="utf-8", errors="replace")):
+        listed = _MEMBERS.search(text)
+        raise _is_group(name, _MEMBER.findall(listed[1]) if listed else ())
 
     from lm_eval.tasks import TaskManager  # which takes seconds
 
@@ -253,7 +263,8 @@ def _task(name: str) -> Any:
             manager, wanted = TaskManager(), name  # it reads all of its thousands of files: 20 s
         else:
             manager, wanted = TaskManager(include_defaults=False), str(path)
-        found = manager.load([wanted])
+        with _offline_where_it_is_certain():
+            found = manager.load([wanted])
     except Exception as error:  # (the harness and datasets raise anything)
         said = " ".join(str(error).split())[:200]
         raise UserError(
@@ -261,9 +272,34 @@ def _task(name: str) -> Any:
             "once where the hub is reached"
         ) from error
     if found.get("groups") or len(found["tasks"]) != 1:
-        some = ", ".join(list(found["tasks"])[:3])
-        raise UserError(f"lm_eval:{name} is a group: name one of its tasks, such as {some}")
+        raise _is_group(name, list(found["tasks"]))
     return next(iter(found["tasks"].values()))
+
+
+@contextmanager
+def _offline_where_it_is_certain() -> Iterator[None]:
+    """Let the hub's client ask nothing where the hub's name has no address: it would ask again for half a minute.
+
+    Behind a proxy names are looked up elsewhere, so nothing is certain.
+    """
+    from datasets import config
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE
+    try:
+        if not getproxies():
+            getaddrinfo(urlsplit(constants.ENDPOINT).hostname, None)
+    except gaierror:
+        constants.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE = before
+
+
+def _is_group(name: str, tasks: Sequence[str]) -> UserError:
+    some = f", such as {', '.join(tasks[:3])}" if tasks else ""
+    return UserError(f"lm_eval:{name} is a group: name one of its tasks{some}")
 
 
 def _own_file(name: str) -> Path | None:

@@ -1,6 +1,7 @@
 """Choices of a model behind a server: the same as ours where it scores prompts, bounds where it lists tokens."""
 
 from collections.abc import Iterator
+from json import loads
 from math import exp, isnan, log
 from typing import Any
 
@@ -33,6 +34,7 @@ pytest.importorskip("openai", reason="the extra api is not installed")
 COMPLETION = ChatSettings(format="completion")
 QUICK = Requests(pause=0.01, attempts=2)
 PROMPTS = ["Which one is red?", "10 + 10 = ", "Say x or y"]
+LABELS = TriggerDomain().world.labels
 CHOICES = [("an apple", "an ape", "grass"), ("20", "2", "100"), ("x", "y", "xx")]
 
 
@@ -146,10 +148,10 @@ def asks(p: Params, **evaluated: Any) -> Design:
     return Design(cells=(Cell(arm=Arm(model=p.model, method=ZeroShot()), evaluation=asked),))
 
 
-def run(server: StandIn, folder: Any, **evaluated: Any) -> Any:
+def run(server: StandIn, folder: Any, *, requests: Requests = QUICK, **evaluated: Any) -> Any:
     params = Params(model=ModelSpec(source=server.source))
     plan = make_plan(tiny_study(params, lambda p: asks(p, **evaluated)), "only")
-    return plan, run_plan(plan, Store(folder), Runtime(requests=QUICK))
+    return plan, run_plan(plan, Store(folder), Runtime(requests=requests))
 
 
 def test_a_server_without_log_probabilities_is_told_before_the_run(tmp_path):
@@ -188,6 +190,57 @@ def test_a_whole_run_by_choice_equals_ours_on_the_same_weights(lm, tiny_model, t
     ours, theirs = records
     assert [r["completion"] for r in ours] == [r["completion"] for r in theirs]
     assert [r["scores"] for r in ours] == [pytest.approx(r["scores"], abs=1e-4) for r in theirs]
+
+
+def answers(folder: Any) -> list[dict[str, Any]]:
+    (path,) = folder.glob("answers/*/answers.jsonl")
+    return [loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_choices_are_kept_as_they_come_and_never_asked_again(tmp_path):
+    with stand_in(listing({label: -float(i + 1) for i, label in enumerate(LABELS)})) as server:
+        server.faults.extend(["", "", "", "", "status 400"])  # the trial, three answers, and a refusal
+        plan, first = run(server, tmp_path / "cut", requests=Requests(pause=0.01, at_once=1))
+        assert first.failed == 1
+        before = [body["messages"] for body in server.asked]
+        assert run_plan(plan, Store(tmp_path / "cut"), Runtime(requests=Requests(at_once=4))).complete
+        again = [body["messages"] for body in server.asked[len(before) + 1 :]]  # after its trial
+        assert len(again) == 6 - 3
+        assert before[4] in again
+        assert not [question for question in before[1:4] if question in again]
+        run(server, tmp_path / "whole")
+    assert answers(tmp_path / "cut") == answers(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("chat", [AS_THE_TEMPLATE, COMPLETION])
+def test_a_plan_counts_the_requests_of_choices_as_they_are_sent(lm, chat, tmp_path):
+    from offdiag.cost import estimate
+
+    answer = listing({LABELS[0]: -1.0}) if chat is AS_THE_TEMPLATE else echoing(lm)
+    with stand_in(answer) as server:
+        params = Params(model=ModelSpec(source=server.source))
+        plan = make_plan(tiny_study(params, lambda p: asks(p, chat=chat)), "only")
+        (served,) = estimate(plan).served
+        run_plan(plan, Store(tmp_path), Runtime(requests=QUICK))
+        each = 1 if chat is AS_THE_TEMPLATE else 1 + len(LABELS)
+        trial = each if chat is AS_THE_TEMPLATE else 1 + each  # and whether it scores prompts
+        assert served.requests == 6 * each
+        assert len(server.asked) - trial - (chat is COMPLETION) == served.requests
+        assert served.new_most == served.requests  # one token each
+
+
+def test_a_budget_counts_every_choice_and_what_was_told_is_kept(lm, tmp_path):
+    with stand_in(echoing(lm)) as server:
+        each, before = 1 + len(LABELS), 2 + 1 + len(LABELS) + 1  # list, scoring, the trial; and scoring once more
+        tight = Requests(pause=0.01, at_once=1, most=before + 2 * each + 1)
+        plan, first = run(server, tmp_path, requests=tight, chat=COMPLETION)
+        assert not first.complete
+        assert len(server.asked) == before + 2 * each  # and the list of models
+        assert "requests is spent" in " ".join(state.note for state in plan.survey(Store(tmp_path)) if state.note)
+        rest = Requests(pause=0.01, most=before + 4 * each)
+        server.asked.clear()
+        assert run_plan(plan, Store(tmp_path), Runtime(requests=rest)).complete
+        assert len(server.asked) == before + 4 * each - 1
 
 
 @pytest.mark.parametrize(

@@ -104,10 +104,22 @@ class ServedModel:
         response_prefix: str,
         settings: ChatSettings,
     ) -> list[list[Score]]:
-        """Return the log-probability of each continuation after its prompt, as far as the server tells it.
+        """Return the log-probability of each continuation after its prompt; see :meth:`score_each`."""
+        scores = dict(self.score_each(prompts, continuations, response_prefix, settings))
+        return [scores[i] for i in range(len(prompts))]
 
-        Returns:
-            As for :meth:`offdiag.models.lm.LM.score`; NaN for all choices of a question whose best one cannot be told.
+    def score_each(
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        response_prefix: str,
+        settings: ChatSettings,
+    ) -> Iterator[tuple[int, list[Score]]]:
+        """Score the continuations of each prompt, as far as the server tells it, and yield them as they come.
+
+        Yields:
+            The place of a prompt and its scores, as :meth:`offdiag.models.lm.LM.score` has them; NaN for all choices of
+            a question whose best one cannot be told.
 
         Raises:
             UserError: as for :meth:`generate`, the server or the server gives no log-probabilities.
@@ -126,9 +138,8 @@ class ServedModel:
             blanks = bare_turn(response_prefix, "").bridge if settings.format == "completion" else ""
             return i, bounded([f"{blanks}{choice}" for choice in continuations[i]], reply.likeliest)
 
-        scores = dict(as_they_come(score, range(len(prompts)), self._at_once))
+        yield from as_they_come(score, range(len(prompts)), self._at_once)
         self._note()
-        return [scores[i] for i in range(len(prompts))]
 
     def score_unasked(
         self, continuations: Sequence[Sequence[str]], response_prefix: str, settings: ChatSettings
