@@ -58,6 +58,13 @@ def test_links_lead_somewhere(page: Path):
     assert not astray
 
 
+def test_every_page_has_its_place_in_the_site():
+    listed = set(re.findall(r'"([\w/.-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8")))
+    held = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    made = {"index.md", "changes.md", "contributing.md"}
+    assert {name for name in listed if not name.startswith("reference/")} == held | made
+
+
 def commands(page: Path) -> dict[str, bool]:
     """Commands that a page shows and leaves not open with … or a|b: True in blocks, False within sentences."""
     blocked = [line for code in blocks(page, "sh", "bash") for line in code.replace("\\\n", " ").splitlines()]
