@@ -1,24 +1,22 @@
 """Gather the results of a plan from the store, as the frames that every shown number comes from."""
 
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from offdiag.analyses.sanity import options_of, sanity
 from offdiag.analyses.seed_variance import with_seed_variance
+from offdiag.cell_records import CellRecords, RecordColumns
 from offdiag.columns import (
     CELLS,
-    CLUSTER,
     DTYPES,
     ERRORS,
     MEASURES,
-    OPTIONS,
-    RECORD_CONFIDENCE,
     RECORD_ERROR,
     RECORDS,
     SANITY,
@@ -31,41 +29,27 @@ from offdiag.models.flips import FILE, FlipRate, kept_rates
 from offdiag.planning import Plan
 from offdiag.results import Results
 from offdiag.stats import holm, median_interval
-from offdiag.stats.calibration import confidence
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.replicated import accuracy
-from offdiag.steps import Grades, Measurement, Step, load_records, load_rows
+from offdiag.steps import Grades, Measurement, Step, load_rows
 from offdiag.steps.examples import load_examples
-from offdiag.steps.grades import n_answers, n_ungraded, n_unparsed, record_score
+from offdiag.steps.grades import each_record
 from offdiag.steps.jsonl import recover_jsonl
 from offdiag.store import State, Store
 from offdiag.study import Cell
 from offdiag.tasks import get_task
-from offdiag.tasks.task import UNRATED
-
-_LONG = ("prompt", "completion", "samples", "verdict")  # texts of a record that no number is made of
 
 
 def gather(plan: Plan, store: Store) -> Results:
     """Return the results of a study as far as the store has them; missing and failed cells are rows, too."""
     survey = plan.survey(store, closely=True)
     states = {state.step.fingerprint: state.state for state in survey}
-    once = _Once()  # cells of one evaluation have the same problems, targets and strata
-    whole = {cell: once.slim(_records(store, step, states)) for cell, step in plan.cells.items()}
-    found = {cell: [record for record in records if record["status"] not in UNRATED] for cell, records in whole.items()}
     named = {name: cell for cell, name in plan.cell_names.items()}
-    clusters = _clusters(plan, found)
-    cells = [
-        _cell_row(plan, store, cell, step, found, states, clusters) | {"n_errors": len(whole[cell]) - len(found[cell])}
-        for cell, step in plan.cells.items()
-    ]
-    factors = dict.fromkeys(name for cell, step in plan.cells.items() for name in _factors(plan, cell, step))
-    rows = (
-        row
-        for cell, step in plan.cells.items()
-        for row in _record_rows(plan, cell, step, found[cell], clusters.get(cell), _options(store, step, states))
-    )
-    records = _frame(rows, [*factors, *names(RECORDS)])
+    columns, clusters = RecordColumns(), _Clusters(plan)
+    found = {cell: _cell_records(plan, store, cell, states, columns, clusters) for cell in plan.cells}
+    cells = [_cell_row(plan, store, cell, found, states, clustered=clusters.shared) for cell in plan.cells]
+    factors = list(dict.fromkeys(name for cell in plan.cells for name in _factors(plan, cell)))
+    records = columns.frame([*factors, *names(RECORDS)], clustered=clusters.shared)
     return Results(
         study=plan.study.name,
         scale=plan.scale,
@@ -73,93 +57,60 @@ def gather(plan: Plan, store: Store) -> Results:
         claim=plan.study.claim,
         params=plan.params_json,
         steps=pd.DataFrame([state.row(store) for state in survey]),
-        cells=_cells(cells, records, list(factors)),
+        cells=_cells(cells, records, factors),
         records=records,
         measurements=_measurements(store, plan.measurements, states),
-        read_records=lambda name: _records(store, plan.cells[named[name]], states) if name in named else [],
+        read_records=lambda name: list(_records(store, plan.cells[named[name]], states)) if name in named else [],
         notices=(
-            *_not_finite(plan, whole),
-            *_ungraded(plan, whole),
+            *_not_finite(plan, found.values()),
+            *_ungraded(plan, found.values()),
             *([mixed] if (mixed := plan.mixture(store, survey)) else []),
             *_flips(plan, store),
         ),
     )
 
 
-class _Once:
-    """Keeps equal values once: of many records each is in memory a few times else."""
-
-    def __init__(self) -> None:
-        self._kept: dict[Any, Any] = {}
-
-    def slim(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return records without their long texts, which are read again where they are shown."""
-        return [
-            {
-                **{name: self._of(value) for name, value in r.items() if name not in _LONG},
-                "score": record_score(r),
-                "n_unparsed": n_unparsed(r),
-                "n_ungraded": n_ungraded(r),
-                "n_answers": n_answers(r),
-            }
-            for r in records
-        ]
-
-    def _of(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._kept.setdefault(value, value)
-        if isinstance(value, list) and not value:
-            return self._kept.setdefault((), value)
-        if isinstance(value, dict):
-            return self._kept.setdefault(("strata", *((name, type(v), v) for name, v in value.items())), value)
-        return value
-
-
-def _frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    """Return rows as a frame with nullable types, made column by column; ``columns`` are its own if there is no row."""
-    found: dict[str, list[Any]] = {}
-    n = 0
-    for row in rows:
-        for name, value in row.items():
-            if (column := found.get(name)) is None:
-                column = found[name] = [None] * n
-            column.append(value)
-        n += 1
-        if len(row) < len(found):
-            for column in found.values():
-                if len(column) < n:
-                    column.append(None)
-    if not n:
-        return _tidy(pd.DataFrame(columns=list(columns)))
-    series = {name: pd.Series(found.pop(name)).convert_dtypes() for name in list(found)}
-    if "correct" in series:  # where all are NA, or all scores are whole, too
-        series["correct"], series["score"] = series["correct"].astype("boolean"), series["score"].astype("Float64")
-    return pd.DataFrame(series, copy=False)
-
-
-def _not_finite(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
-    """Return a line on items that are errors, if there are any."""
-    errors = [sum(record["status"] == NOT_FINITE for record in own) for own in records.values()]
-    spoilt = sum(map(bool, errors))
-    if not spoilt:
-        return ()
-    return (
-        f"{sum(errors)} items in {spoilt} of {len(plan.cells)} cells are errors: the model gave numbers that are not "
-        "finite (NaN or infinite). They are in no accuracy; column n_errors counts them.",
+def _cell_records(
+    plan: Plan, store: Store, cell: Cell, states: Mapping[str, State], columns: RecordColumns, clusters: "_Clusters"
+) -> CellRecords:
+    """Add a cell's records to the columns, and return what they say."""
+    step = plan.cells[cell]
+    by_error = (RECORD_ERROR.name,) if get_task(cell.evaluation.domain.task).graded_by_error else ()
+    return columns.add(
+        _factors(plan, cell),
+        _records(store, step, states),
+        partial(clusters.of, cell),
+        options=_options(store, step, states),
+        guessed=cell.evaluation.right_or_wrong,
+        more=by_error,
     )
 
 
-def _ungraded(plan: Plan, records: Mapping[Cell, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
-    """Return a line on answers that the grader failed on, with its commonest error, if there are any."""
-    failed = [[record for record in own if record["n_ungraded"]] for own in records.values()]
-    if not (n := sum(record["n_ungraded"] for own in failed for record in own)):
+def _not_finite(plan: Plan, found: Collection[CellRecords]) -> tuple[str, ...]:
+    """Return a line on items that are errors, if there are any."""
+    spoilt = [n for one in found if (n := one.lost[NOT_FINITE])]
+    if not spoilt:
         return ()
-    said = Counter(record["flags"][0] for own in failed for record in own if record["flags"])
+    return (
+        f"{sum(spoilt)} items in {len(spoilt)} of {len(plan.cells)} cells are errors: the model gave numbers that are "
+        "not finite (NaN or infinite). They are in no accuracy; column n_errors counts them.",
+    )
+
+
+def _ungraded(plan: Plan, found: Collection[CellRecords]) -> tuple[str, ...]:
+    """Return a line on answers that the grader failed on, with its commonest error, if there are any."""
+    failed = [one for one in found if one.n_ungraded]
+    if not failed:
+        return ()
+    n = sum(one.n_ungraded for one in failed)
+    said: Counter[str] = Counter()
+    for one in failed:
+        said.update(one.failures)
     why = f" (mostly: {said.most_common(1)[0][0]})" if said else ""
-    items = sum(record["status"] == "ungraded" for own in failed for record in own)
+    items = sum(one.lost["ungraded"] for one in failed)
     counted = "column n_errors counts them" if items == n else f"they leave {items} items without any, see n_errors"
     return (
-        f"{n} answers in {sum(map(bool, failed))} of {len(plan.cells)} cells are ungraded: the grader failed on them"
+        f"{n} answers in {len(failed)} of {len(plan.cells)} cells are ungraded: the grader failed on them"
         f"{why}. They are in no accuracy; {counted}.",
     )
 
@@ -177,26 +128,28 @@ def _flips(plan: Plan, store: Store) -> Iterator[str]:
             yield f"{spec.source} computes in {spec.numbers}: " + (f"{rate} ({how})" if rate else unknown)
 
 
-def _records(store: Store, step: Grades, states: dict[str, State]) -> list[dict[str, Any]]:
+def _records(store: Store, step: Grades, states: Mapping[str, State]) -> Iterator[dict[str, Any]]:
+    """Yield the full records of a cell one after the other; none unless it is done."""
     if states[step.fingerprint] is not State.DONE:
-        return []
-    records = load_records(store.folder(step))
-    if len({record["example"] for record in records}) < len(records):
-        folder = store.folder(step)
-        raise StoreError(
-            f"{folder} has two records of one example, so no difference can be paired: delete it and run again"
-        )
-    return records
+        return
+    folder, met = store.folder(step), set[str]()
+    for record in each_record(folder):
+        if record["example"] in met:
+            raise StoreError(
+                f"{folder} has two records of one example, so no difference can be paired: delete it and run again"
+            )
+        met.add(record["example"])
+        yield record
 
 
-def _factors(plan: Plan, cell: Cell, step: Grades) -> dict[str, Any]:
-    first = plan.first_replicates[cell.arm]
+def _factors(plan: Plan, cell: Cell) -> dict[str, Any]:
+    first, arm = plan.first_replicates[cell.arm], plan.cells[cell].arm_name
     return {
         "study": plan.study.name,
         "scale": plan.scale,
         "cell": plan.cell_names[cell],
-        "arm": step.arm_name,
-        **({} if first == step.arm_name else {"first_draw": first}),
+        "arm": arm,
+        **({} if first == arm else {"first_draw": first}),
         **cell.factors(),
     }
 
@@ -205,30 +158,30 @@ def _cell_row(
     plan: Plan,
     store: Store,
     cell: Cell,
-    step: Grades,
-    found: dict[Cell, list[dict[str, Any]]],
-    states: dict[str, State],
-    clusters: Mapping[Cell, list[str]],
+    found: Mapping[Cell, CellRecords],
+    states: Mapping[str, State],
+    *,
+    clustered: bool,
 ) -> dict[str, Any]:
-    records = found[cell]
-    n, whole = len(records), all(record["correct"] is not None for record in records)
-    unparsed, answers = (sum(record[name] for record in records) for name in ("n_unparsed", "n_answers"))
-    measured = accuracy([[record["score"] for record in records]], clusters=clusters.get(cell))
+    step, own = plan.cells[cell], found[cell]
+    n = len(own.scores)
+    measured = accuracy([own.scores], clusters=own.clusters if clustered else None)
     return {
-        **_factors(plan, cell, step),
+        **_factors(plan, cell),
         "state": _cell_state(store, step, states),
         "n_planned": cell.evaluation.n,
         "n": n,
-        "n_correct": sum(record["correct"] for record in records) if whole else None,
-        "n_unparsed": unparsed,
-        "accuracy": sum(record["score"] for record in records) / n if n else np.nan,
+        "n_correct": own.n_correct,
+        "n_unparsed": own.n_unparsed,
+        "accuracy": sum(own.scores) / n if n else np.nan,
         "ci_low": measured.low,
         "ci_high": measured.high,
-        "unparsed_rate": unparsed / answers if n else np.nan,
-        **sanity(records, _options(store, step, states), guessed=cell.evaluation.right_or_wrong),
-        **_errors(cell, records),
-        **_against_baseline(plan, cell, found, clusters),
+        "unparsed_rate": own.n_unparsed / own.n_answers if n else np.nan,
+        **own.sanity,
+        **_errors(cell, own.errors),
+        **_against_baseline(plan, cell, found, clustered=clustered),
         "folder": store.folder(step).relative_to(store.root).as_posix(),
+        "n_errors": own.lost.total(),
     }
 
 
@@ -245,11 +198,10 @@ def _options_in(folder: Path) -> dict[str, tuple[str, ...]]:
     return {example.id: example.choices for example in load_examples(folder) if example.choices}
 
 
-def _errors(cell: Cell, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def _errors(cell: Cell, errors: Sequence[float]) -> dict[str, float]:
     """Return mean and median error (with its interval) of the parsed answers; ``n_unparsed`` counts the others."""
     if not get_task(cell.evaluation.domain.task).graded_by_error:
         return {}
-    errors = [record["error"] for record in records if record["error"] is not None]
     centres = (np.mean(errors), np.median(errors)) if errors else (np.nan, np.nan)
     return dict(zip(names(ERRORS), map(float, (*centres, *median_interval(errors))), strict=True))
 
@@ -271,7 +223,7 @@ def _failed(step: Step, states: Mapping[str, State]) -> bool:
     return any(states[s.fingerprint] is State.FAILED for s in step.walk())
 
 
-def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
+def _cell_state(store: Store, step: Grades, states: Mapping[str, State]) -> str:
     if states[step.fingerprint] is State.DONE:
         return "done"
     if states[step.fingerprint] is State.DAMAGED:
@@ -282,39 +234,50 @@ def _cell_state(store: Store, step: Grades, states: dict[str, State]) -> str:
     return "partial" if begun or states[step.answers.fingerprint] is State.DONE else "missing"
 
 
-def _clusters(plan: Plan, found: Mapping[Cell, list[dict[str, Any]]]) -> dict[Cell, list[str]]:
-    """Return the cluster of each record, by cell; nothing where no example of any cell shares one.
+class _Clusters:
+    """Tells the cluster of each record: examples of one value count as one.
 
     It is the value of the column that the design names (an example without one is alone), or else the first example
     with the same question and answer.
 
-    Raises:
-        UserError: the design names a column that the records of a cell lack.
+    Attributes:
+        shared: whether examples of a cell so far share one; else each stands for itself.
     """
-    first: dict[tuple[str, ...], str] = {}
-    labels: dict[Cell, list[str]] = {}
-    repeated = False
-    for cell, records in found.items():
-        here = []
-        for record in records:
-            if name := plan.design.clusters:
-                if name not in record["strata"]:
-                    known = ", ".join(record["strata"]) or "none"
-                    raise UserError(f"clusters={name!r}: the examples of {plan.cell_names[cell]} have {known}")
-                value = record["strata"][name]
-                here.append(str(record["example"]) if value is None else f"{name}={value}")
-            else:
-                content = (cell.evaluation.domain.task, str(record["problem"]), str(record["target"]))
-                here.append(first.setdefault(content, str(record["example"])))
-        labels[cell] = here
-        repeated |= len(set(here)) < len(here)
-    return labels if repeated else {}
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._first: dict[tuple[str, ...], str] = {}
+        self._met: tuple[Cell | None, set[str]] = (None, set())
+        self.shared = False
+
+    def of(self, cell: Cell, record: Mapping[str, Any]) -> str:
+        """Return the cluster of a record of this cell.
+
+        Raises:
+            UserError: the design names a column that the record lacks.
+        """
+        cluster = self._named(cell, record) if self._plan.design.clusters else self._same(cell, record)
+        if self._met[0] is not cell:
+            self._met = (cell, set())
+        self.shared |= cluster in self._met[1]
+        self._met[1].add(cluster)
+        return cluster
+
+    def _named(self, cell: Cell, record: Mapping[str, Any]) -> str:
+        name, strata = self._plan.design.clusters, record["strata"]
+        if name not in strata:
+            known = ", ".join(strata) or "none"
+            raise UserError(f"clusters={name!r}: the examples of {self._plan.cell_names[cell]} have {known}")
+        value = strata[name]
+        return str(record["example"]) if value is None else f"{name}={value}"
+
+    def _same(self, cell: Cell, record: Mapping[str, Any]) -> str:
+        content = (cell.evaluation.domain.task, sys.intern(str(record["problem"])), sys.intern(str(record["target"])))
+        return self._first.setdefault(content, str(record["example"]))
 
 
-def _against_baseline(
-    plan: Plan, cell: Cell, found: dict[Cell, list[dict[str, Any]]], clusters: Mapping[Cell, list[str]]
-) -> dict[str, Any]:
-    base = plan.design.baseline_of(cell)
+def _against_baseline(plan: Plan, cell: Cell, found: Mapping[Cell, CellRecords], *, clustered: bool) -> dict[str, Any]:
+    base, ours = plan.design.baseline_of(cell), found[cell]
     row: dict[str, Any] = {
         "baseline": None, "n_paired": 0, "difference": np.nan, "diff_low": np.nan, "diff_high": np.nan,
         "p_value": np.nan,
@@ -322,11 +285,11 @@ def _against_baseline(
     if base is None or base not in plan.cells:
         return row
     row["baseline"] = plan.cell_names[base]
-    reference = {record["example"]: record["score"] for record in found[base]}
-    ours = [record["score"] for record in found[cell]]
-    theirs = [reference.get(record["example"], np.nan) for record in found[cell]]
+    reference = dict(zip(found[base].examples, found[base].scores, strict=True))
+    theirs = [reference.get(example, np.nan) for example in ours.examples]
     fixed = (True, True)  # these very models
-    paired = learner_difference([ours], [theirs], untrained=fixed, clusters=clusters.get(cell)).difference
+    clusters = ours.clusters if clustered else None
+    paired = learner_difference([ours.scores], [theirs], untrained=fixed, clusters=clusters).difference
     if not paired.n:
         return row
     return row | {
@@ -336,26 +299,6 @@ def _against_baseline(
         "diff_high": paired.high,
         "p_value": paired.p_value,
     }
-
-
-def _record_rows(
-    plan: Plan,
-    cell: Cell,
-    step: Grades,
-    records: list[dict[str, Any]],
-    clusters: Sequence[str] | None,
-    options: Mapping[str, tuple[str, ...]],
-) -> Iterator[dict[str, Any]]:
-    factors = _factors(plan, cell, step)
-    by_error = (RECORD_ERROR,) if get_task(cell.evaluation.domain.task).graded_by_error else ()
-    kept = names((*RECORDS, *by_error))
-    for place, record in enumerate(records):
-        short = {name: record[name] for name in kept}
-        shared: dict[str, Any] = {} if clusters is None else {CLUSTER.name: clusters[place]}
-        if scores := record.get("scores"):
-            shared[RECORD_CONFIDENCE.name] = confidence(scores)
-        chosen = dict(zip(names(OPTIONS), options_of(record, options), strict=True)) if options else {}
-        yield {**factors, **short, "flags": ",".join(record["flags"]), **record["strata"], **shared, **chosen}
 
 
 def _cells(rows: list[dict[str, Any]], records: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The step that grades completions; a new extractor grades again and never generates again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from offdiag.identity import Json
 from offdiag.models.finite import NOT_FINITE
 from offdiag.steps.examples import load_examples
-from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.jsonl import each_of_jsonl, write_jsonl
 from offdiag.steps.judgements import Judgements
 from offdiag.steps.model_outputs import ModelOutputs, samples_of
 from offdiag.steps.scoring import MEAN, item_record
@@ -115,4 +115,9 @@ def n_answers(record: Mapping[str, Any]) -> int:
 
 def load_records(folder: Path) -> list[dict[str, Any]]:
     """Read the full records of a finished cell, in item order: prompt, completion, verdict."""
-    return read_jsonl(folder / "records.jsonl")
+    return list(each_record(folder))
+
+
+def each_record(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the full records of a finished cell one after the other."""
+    return each_of_jsonl(folder / "records.jsonl")

@@ -7,7 +7,7 @@ whose content changed is told from one that was written. Lines of earlier versio
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +26,32 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         StoreError: the file is missing or a line is no JSON object; the message names the line and the remedy.
         UserError: this person may not read it.
     """
+    return list(each_of_jsonl(path))
+
+
+def each_of_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a finished file one after the other; the errors are those of :func:`read_jsonl`."""
     anew = "delete its folder and run again"
     if path.exists() and not path.is_file():  # a pipe would be waited for
         raise StoreError(f"cannot read {path} (it is no file): {anew}")
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                yield _record_of(line.removesuffix("\n"), f"{path}:{number}", anew)
     except PermissionError as error:
         raise not_allowed(error, path) from error
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"cannot read {path} ({error}): {anew}") from error
-    records = []
-    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
-        try:
-            record = loads(line)
-        except ValueError as error:
-            raise StoreError(f"{path}:{number} is not JSON ({error}): {anew}") from error
-        if not isinstance(record, dict):
-            raise StoreError(f"{path}:{number} is no JSON object ({type(record).__name__}): {anew}")
-        records.append(record)
-    return records
+
+
+def _record_of(line: str, place: str, anew: str) -> dict[str, Any]:
+    try:
+        record = loads(line)
+    except ValueError as error:
+        raise StoreError(f"{place} is not JSON ({error}): {anew}") from error
+    if not isinstance(record, dict):
+        raise StoreError(f"{place} is no JSON object ({type(record).__name__}): {anew}")
+    return record
 
 
 def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]], *, checked: bool = False) -> None:
