@@ -51,7 +51,6 @@ def work(folder, scorer, choices=("11+11", "55+55", "dog")):
         folder=folder,
         output=lambda step: folder / "examples",
         answering=lambda weights: scorer,
-        finished=lambda kind, fits: iter(()),
         progress=lambda *_: None,
         finished=lambda kind, named: (),
     )
