@@ -8,7 +8,7 @@ an equation it is the side that is no calculation. Ranges, alternatives and sums
 import re
 
 from offdiag.tasks.extraction.markup import BOLD, MARKS
-from offdiag.tasks.extraction.numbers import Number, numbers_in, word_number, written
+from offdiag.tasks.extraction.numbers import UNIT_OR_DIGIT, Number, numbers_in, word_number, written
 from offdiag.tasks.extraction.statements import (
     AMBIGUOUS,
     NOTHING,
@@ -68,6 +68,7 @@ _UNIT = re.compile(
     r"cups?)[\s\u00a0,]*(?:and[\s\u00a0]*)?",
     re.IGNORECASE,
 )
+_OF_DIGITS = re.compile(r"\bhex|\bbase[ \u00a0-]?(?:1[1-9]|[23]\d|sixteen|twelve)\b|\b0x", re.IGNORECASE)
 _BLANKS = re.compile(r"[\s\u00a0]+")  # "42 43 44"
 _OR_ELSE = re.compile(r"[\s.…]*\bor\b(?! rather)[^.\n]{0,20}\d", re.IGNORECASE)
 _REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
@@ -111,13 +112,17 @@ def extract_number(text: str) -> Extraction:
 
     Flags: ``no-trigger`` (no words such as "the answer is" mark it), ``several`` (different ones are stated; the last
     counts), ``ambiguous`` (refused), ``corrected``, ``approximate``, ``bound``, ``spaced``, ``decimal-comma``,
-    ``in-words`` and others that say how the number is written.
+    ``in-words``, ``other-base`` ("101 in binary"), ``unit-or-digit``
+    (a letter behind it, "17F") and others that say how the number is written.
     """
-    stated, rest = last_stated(text, read_statement)
-    if stated.answer is not None or stated.refused:
-        return Extraction(stated.answer, stated.flags)
-    found = _unmarked(rest, whole=rest == text)
-    return Extraction(found.answer, (*found.flags, NO_TRIGGER) if found.answer is not None else found.flags)
+    found, rest = last_stated(text, read_statement)
+    unmarked: tuple[str, ...] = ()
+    if found.answer is None and not found.refused:
+        found = _unmarked(rest, whole=rest == text)
+        unmarked = (NO_TRIGGER,) if found.answer is not None else ()
+    if UNIT_OR_DIGIT in found.flags and _OF_DIGITS.search(text) is not None:
+        return Extraction(None, (AMBIGUOUS,))  # "in hex the answer is 17F": no 17 with a unit
+    return Extraction(found.answer, (*found.flags, *unmarked))
 
 
 def read_statement(statement: Statement) -> Reading:

@@ -10,6 +10,7 @@ from offdiag.tasks.extraction.markup import plain_latex
 from offdiag.tasks.extraction.number_words import SCALES, number_in_words
 
 MOST_DIGITS = 500
+OTHER_BASE, UNIT_OR_DIGIT = "other-base", "unit-or-digit"
 _MOST_EXPONENT = 400
 _B = "[ \u00a0]"  # a blank; U+00A0 stands for those that do not break
 
@@ -62,11 +63,17 @@ _NO_NUMBER = re.compile(
     r":\d|[ ]:[ ]?\d|-\d|[.,/]\d|[dD]\b|_\d|\^|\*\*|!(?=[ ]?[=*×·/+^-])|"
     r"[xyzni]\b(?!['’])|[ ]?(?:√|π|\\(?:sqrt|pi)(?![a-z])|(?:pi|sqrt)\b)"  # "3x", "2π": no number alone
 )
-# Letters behind digits that make a numeral of another base: "1AFh", "1a2f"; "17F" and "12h" have units.
+# Letters behind digits that make a numeral of another base, "1AFh" or "1a2f", or half a power of ten, "17E".
 _OTHER_DIGITS = re.compile(
-    r"(?:[0-9A-F]*[A-F][0-9A-F]+[hH]?|[A-F]+[hH]|[0-9a-f]*[a-f][0-9a-f]*\d[0-9a-f]*h?|[a-f]+h|o)(?!\w)"
+    r"(?:[0-9A-F]*[A-F][0-9A-F]+[hH]?|E|[A-F]+[hH]|[0-9a-f]*[a-f][0-9a-f]*\d[0-9a-f]*h?|[a-f]+h|o)(?!\w)"
 )
 _OTHER_BASE = re.compile(r"[xX][0-9A-Fa-f]+\b|[bB][01]+\b|[oO][0-7]+\b")  # after 0
+_UNIT_OR_DIGIT = re.compile(r"[ACF](?![^\W_])")  # ampere, degrees, farad; or a digit of base 11 and more
+_MARK_OF_BASE = re.compile(
+    rf"{_B}*[(,]?{_B}*(?:(?:in|which is){_B})?{_B}*(?:base[ \u00a0-]?(?P<base>\d{{1,2}}|two|eight|ten|sixteen)|"
+    r"(?P<name>binary|octal|decimal|hex(?:adecimal)?))\b\)?",
+    re.IGNORECASE,
+)
 _FUNCTION = re.compile(r"(?:√|\\?(?:sqrt|log|ln|lg|sin|cos|tan|exp)(?![a-z])\.?(?:_\{?\w+\}?)?)[ ]?[({]?[ ]?$")
 _HYPHENED = re.compile(r"[^\W\d_]-$")  # "COVID-19"
 
@@ -190,6 +197,15 @@ def _with_postfix(text: str, value: Fraction, digits: str, end: int) -> tuple[Fr
         return value, percent.end(), ("percent",)
     if (ordinal := _ORDINAL.match(text, end)) is not None:
         return value, ordinal.end(), ("ordinal",)
+    letter = _UNIT_OR_DIGIT.match(text, end)
+    after = end if letter is None else letter.end()
+    if letter is not None and re.compile(r"_\{?\d").match(text, after) is not None:
+        return None, _after_word(text, end), ()
+    if (marked := _MARK_OF_BASE.match(text, after)) is not None:
+        decimal = (marked["base"] or marked["name"]).lower() in ("10", "ten", "decimal")
+        return (None if letter is not None else value), marked.end(), () if decimal else (OTHER_BASE,)
+    if letter is not None:
+        return value, end, (UNIT_OR_DIGIT,)
     binary = re.fullmatch("[01]{3,}", digits) is not None and re.compile(r"b(?!\w)").match(text, end) is not None
     if binary or _OTHER_DIGITS.match(text, end) or _NO_NUMBER.match(text, end):
         return None, _after_word(text, end), ()
