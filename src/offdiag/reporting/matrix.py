@@ -1,7 +1,7 @@
 """Lay out the cells of a study as the train × eval matrix that the page draws."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -128,10 +128,11 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
         draws[row["first_draw"]].setdefault(cell.arm, row)
         at[row["first_draw"], _column(row)].append(cell)
     squares = _squares(at, frames)
+    alone = [name for name in _ALONE if _varies(rows, name)]
     groups: defaultdict[str, list[MatrixRow]] = defaultdict(list)
     first = [next(iter(arms.values())) for arms in draws.values()]
     for row, domain, arms in zip(first, _domains(first, "train", shared), draws.values(), strict=True):
-        heading = Heading(domain=domain, details=tuple(_who(list(arms.values()), rows)))
+        heading = Heading(domain=domain, details=tuple(_who(list(arms.values()), alone)))
         nothing = GridCell(cells=(), replicated=False, mean=None)
         grid_cells = tuple(squares.get((row["first_draw"], column), nothing) for column in columns)
         groups[str(row["method"])].append(
@@ -141,9 +142,10 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
             )
         )  # fmt: skip
     asked = list(columns.values())
+    ways = [name for name in EVALUATION[1:] if _varies(asked, name)]
     return PageMatrix(
         evaluations=tuple(
-            Heading(domain=domain, details=tuple(_differing(row, EVALUATION[1:], asked)))
+            Heading(domain=domain, details=tuple(_differing(row, ways)))
             for row, domain in zip(asked, _domains(asked, "tested_on", shared), strict=True)
         ),
         groups=tuple((method, tuple(learners)) for method, learners in groups.items()),
@@ -257,21 +259,22 @@ def _shared(rows: Sequence[Row]) -> tuple[str, ...]:
 def _domains(rows: Sequence[Row], domain: str, shared: Sequence[str]) -> list[tuple[DomainPart, ...]]:
     domains = [[part for part in _parts(row, domain) if part not in shared] for row in rows]
     named = [parts for parts in domains if parts]
-    return [tuple(DomainPart(part, not all(part in other for other in named)) for part in parts) for parts in domains]
+    having = Counter(part for parts in named for part in set(parts))
+    return [tuple(DomainPart(part, having[part] < len(named)) for part in parts) for parts in domains]
 
 
-def _differing(row: Row, names: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    return [f"{name} {number(row[name])}" for name in names if row[name] is not None and _varies(rows, name)]
+def _differing(row: Row, names: Sequence[str]) -> list[str]:
+    return [f"{name} {number(row[name])}" for name in names if row[name] is not None]
 
 
-def _who(draws: Sequence[Row], rows: Sequence[Row]) -> list[str]:
+def _who(draws: Sequence[Row], alone: Sequence[str]) -> list[str]:
     """Return whose row it is: the model and seed where they vary, or how many replicates it has, and of what."""
     first, n = draws[0], len(draws)
     if n == 1:
-        return _differing(first, _ALONE, rows)
+        return _differing(first, alone)
     data = set(_values(draws, "data_seed")) if "data_seed" in first else set()
     of_what = f"{n} draws" if not data else f"{n} draws of data and seed" if len(data) > 1 else f"{n} seeds, same data"
-    return [*_differing(first, ("model",), rows), of_what]
+    return [*_differing(first, [name for name in alone if name == "model"]), of_what]
 
 
 def _plain_name(row: Row) -> str:

@@ -29,7 +29,7 @@ TOLD = (
 ROWS_SHOWN = 40  # of a table; all rows are in its CSV
 ROWS_HELD = 10_000  # of a table, that the page can sort, filter and give away
 STEPS_SHOWN = 200  # of the plan; all are in steps.csv
-DENSE = 600  # more squares than these show their accuracy alone, so that a browser can open the page
+DENSE = 600  # more squares than these show their accuracy alone and have no differences, so that a browser can open it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,7 @@ def render_page(
 ) -> str:
     """Return the page as HTML, a function of the arguments and of offdiag's version alone."""
     steps, groups = rows_of(results.steps), families_by_method(matrix)
+    dense = len(matrix.cells) > DENSE
     return template("page.html.j2").render(
         results=results,
         claim=[" ".join(paragraph.split()) for paragraph in results.claim.split("\n\n") if paragraph.strip()],
@@ -104,7 +105,9 @@ def render_page(
         curve_of=curve_of,
         all_cells=all_cells,
         layout=packed(layout(matrix, groups)),
-        pairs=packed(pairs([row for _, of in groups for family in of for row in family.rows], results)),
+        pairs=packed(
+            {} if dense else pairs([row for _, of in groups for family in of for row in family.rows], results)
+        ),
         states=Counter(cell.state for cell in matrix.cells),
         measurements=_states(results.measurements),
         steps=steps,
@@ -113,7 +116,7 @@ def render_page(
         shades=range(SHADES + 1),
         pictures=pictures,
         tables=[_excerpt(name, table) for name, table in {**_told(results.cells), **tables}.items()],
-        dense=len(matrix.cells) > DENSE,
+        dense=dense,
         most_steps=STEPS_SHOWN,
         about=packed([_about(cell) for cell in matrix.cells]),
         packs={p.index: p for p in _packs(results, matrix, records_per_cell)},

@@ -1,9 +1,9 @@
 """Paired differences of the rows of the matrix, for the page: each two learners in each column that both have."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
-from itertools import combinations
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -38,13 +38,10 @@ def pairs(rows: Sequence[MatrixRow], frames: Frames, most: int = MOST) -> Json:
     adjustment is for the columns of the two rows.
     """
     recorded = set(frames.records["cell"])
-    places = [
-        (column, i, j)
-        for column in range(len(rows[0].grid_cells) if rows else 0)
-        for i, j in combinations([i for i, row in enumerate(rows) if _done(row.grid_cells[column], recorded)], 2)
-    ]
+    n_columns = len(rows[0].grid_cells) if rows else 0
+    done = [[i for i, row in enumerate(rows) if _done(row.grid_cells[c], recorded)] for c in range(n_columns)]
     chosen: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    for column, i, j in sorted(places, key=lambda place: place[2] - place[1])[:most]:
+    for column, i, j in islice(_closest_first(done), most):
         chosen[column].append((i, j))
     cells = frames.cells.set_index("cell", drop=False)
     found: defaultdict[str, list[list[float]]] = defaultdict(list)
@@ -58,6 +55,14 @@ def pairs(rows: Sequence[MatrixRow], frames: Frames, most: int = MOST) -> Json:
         for line, p in zip(table, holm([line[-1] for line in table]), strict=True):
             line.append(float(p))
     return {key: [[_rounded(value) for value in line] for line in table] for key, table in found.items()}
+
+
+def _closest_first(done: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, int]]:
+    """Yield each column with each two of its rows; those next to each other in all columns first."""
+    for apart in range(1, max(map(len, done), default=0)):
+        for column, rows in enumerate(done):
+            for i, j in zip(rows, rows[apart:], strict=False):
+                yield column, i, j
 
 
 def _done(place: GridCell, recorded: Set[str]) -> bool:

@@ -8,31 +8,53 @@ const families = squares ? [...squares.querySelectorAll("tbody.family")] : [];
 // Puts the families of one value of a factor below a heading that folds them.
 async function groupBy(factor) {
   const { families: known } = await layoutOf();
-  const groups = Map.groupBy
-    ? Map.groupBy(families, (_, i) => known[i][factor])
-    : families.reduce((all, family, i) => all.set(known[i][factor], [...(all.get(known[i][factor]) ?? []), family]), new Map());
+  const groups = new Map();
+  for (const [i, family] of families.entries()) {
+    const value = known[i][factor];
+    if (!groups.has(value)) groups.set(value, []);
+    groups.get(value).push(family);
+  }
   for (const heading of squares.querySelectorAll("tbody.group")) heading.remove();
-  const width = squares.tHead.rows[squares.tHead.rows.length - 1].cells.length - 1;
   for (const [value, members] of groups) {
     const heading = element("tbody", "group");
     const row = element("tr", "method");
-    const name = element("th");
+    const name = element("th", "", `${factor === "method" ? "" : `${visible(factor)} `}${worded(value)}`);
     name.scope = "rowgroup";
-    const button = element("button", "", `${factor === "method" ? "" : `${visible(factor)} `}${worded(value)}`);
-    button.type = "button";
-    button.setAttribute("aria-expanded", "true");
-    button.addEventListener("click", () => fold(button, members, button.getAttribute("aria-expanded") === "true"));
-    name.append(button);
-    row.append(name, ...Array.from({ length: width }, () => element("td", "range")));
+    row.append(name);
     heading.append(row);
     squares.append(heading, ...members);
-    fold(button, members, $("fold-all").getAttribute("aria-pressed") === "true");
+    foldable(heading, members);
+  }
+}
+
+// Makes a heading fold the families below it.
+function foldable(heading, members) {
+  const [row] = heading.rows;
+  const [name] = row.cells;
+  const button = element("button", "", name.textContent);
+  button.type = "button";
+  button.addEventListener("click", () => fold(button, members, button.getAttribute("aria-expanded") === "true"));
+  name.colSpan = 1;
+  name.replaceChildren(button);
+  const width = squares.tHead.rows[squares.tHead.rows.length - 1].cells.length - 1;
+  row.append(...Array.from({ length: width }, () => element("td", "range")));
+  fold(button, members, $("fold-all").getAttribute("aria-pressed") === "true");
+}
+
+// The headings that the page came with.
+function foldGroups() {
+  for (const heading of squares.querySelectorAll("tbody.group")) {
+    const members = [];
+    for (let next = heading.nextElementSibling; next?.matches(".family"); next = next.nextElementSibling) members.push(next);
+    foldable(heading, members);
   }
 }
 
 // A folded group tells, for each column, the lowest and the highest accuracy of its rows.
 function fold(button, members, folded) {
+  const now = button.getAttribute("aria-expanded") === "false";
   button.setAttribute("aria-expanded", String(!folded));
+  if (now === folded) return;
   for (const family of members) family.hidden = folded;
   for (const [i, place] of [...button.closest("tr").cells].slice(1).entries()) {
     const found = folded ? members.flatMap((family) => accuraciesIn(family.rows[0].cells[i + 1])) : [];
@@ -83,7 +105,7 @@ if (squares) {
   for (const part of document.querySelectorAll(".scripted")) part.hidden = false;
   layoutOf().then(({ factors }) => {
     $("group-by").append(...factors.map((name) => new Option(visible(name), name)));
-    return groupBy("method");
+    foldGroups();
   });
   $("group-by").addEventListener("change", () => groupBy($("group-by").value));
   $("fold-all").addEventListener("click", () => {
