@@ -10,7 +10,7 @@ from offdiag.cli.commands import submit
 from offdiag.store import State
 
 
-def until(met, seconds=60):
+def until(met, seconds=180):
     deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline, "it took too long"

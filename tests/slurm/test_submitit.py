@@ -33,7 +33,7 @@ def begun(place):
 
 
 def until(met):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not met():
         assert time.monotonic() < deadline, "it took too long"
         time.sleep(0.1)

@@ -163,7 +163,7 @@ def test_what_may_not_be_read_is_not_to_be_deleted(tmp_path: Path, monkeypatch: 
     def denied(*_: object, **__: object) -> str:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(Path, "read_text", denied)
+    monkeypatch.setattr(Path, "open", denied)
     with pytest.raises(UserError, match="Permission denied.*chmod") as told:
         read_jsonl(path)
     assert "delete" not in str(told.value)
