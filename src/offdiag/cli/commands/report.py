@@ -16,7 +16,7 @@ from offdiag.cli.options import (
     Versions,
     command,
     planned,
-)  # fmt: skip
+)
 from offdiag.cli.tables import say
 
 
