@@ -2,8 +2,9 @@
 
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from offdiag.engine import Caller, RunEvent, Summary, Together, Watcher, run_plan
 from offdiag.errors import UserError, printable
+from offdiag.interop.foreign import is_foreign
 from offdiag.live import watcher_for
 from offdiag.planning import Plan, make_plan
 from offdiag.provenance import VersionPolicy
@@ -131,15 +133,20 @@ def load(
     """Load the results of a study so far: ``matrix()``, ``compare``, ``cells``, ``records``, ``figure``, ``sample``.
 
     See :class:`offdiag.notebook.LoadedResults`; in a notebook it shows itself. Instead of a study, the folder of a
-    store with the results of one plan does.
+    store with the results of one plan does; and so do results of others (docs/interop.md), a file or a folder, with
+    ``metric`` (which verdict counts) and ``baseline`` (an arm that the others are compared with) among ``overrides``.
 
     Raises:
-        UserError: the study, the scale or a parameter is unknown, or the store has the results of several plans.
+        UserError: the study, the scale or a parameter is unknown, the store has the results of several plans, or a file
+            of others is not what it should be.
     """
     from offdiag.gather import gather
     from offdiag.notebook import LoadedResults
 
-    if isinstance(study, Store) or _is_folder(study):
+    if _is_path(study) and is_foreign(Path(str(study)).expanduser()):
+        return load_foreign([Path(str(study)).expanduser()], **overrides)
+
+    if isinstance(study, Store) or (_is_path(study) and Path(str(study)).expanduser().is_dir()):
         store = open_store(cast("str | Path | Store", study))
         study = _only_plan(store)
     wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
@@ -147,9 +154,18 @@ def load(
     return LoadedResults(gather(wanted, open_store(store)), wanted.design, command=command)
 
 
-def _is_folder(study: object) -> bool:
-    """Return whether a folder is meant; a study that is called like one goes before it."""
-    return isinstance(study, str | Path) and str(study) not in STUDIES and Path(study).expanduser().is_dir()
+def load_foreign(paths: Sequence[Path], *, metric: str = "", baseline: str = "") -> "LoadedResults":
+    """Load results that other programs made, see :func:`offdiag.interop.frames.read_results`."""
+    from offdiag.interop.frames import read_results
+    from offdiag.notebook import LoadedResults
+
+    command = shlex.join(["offdiag", "report", *(path.name for path in paths)])
+    return LoadedResults(read_results(paths, metric, baseline), command=command)
+
+
+def _is_path(study: object) -> bool:
+    """Return whether a file or a folder is meant; a study that is called like one goes before it."""
+    return isinstance(study, str | Path) and str(study) not in STUDIES
 
 
 def _only_plan(store: Store) -> Plan:
@@ -214,18 +230,25 @@ def export(
     *,
     to: str | Path,
     store: str | Path | Store | None = None,
+    formats: Sequence[str] = (),
     **overrides: Any,
 ) -> "list[Exported]":
     """Write a study's files for other programs into ``to``, as far as it has got.
 
+    Args:
+        study, scale, store, overrides: as for :func:`load`. to: a folder. formats: ``inspect``, ``parquet``, ``arrow``,
+            ``trainer``, or another export that needs no setting; without any, the files that the study names.
+
     Raises:
-        UserError: the study leaves none.
+        UserError: the study names none, or there is no such format.
     """
+    from offdiag.exports import exports_named
     from offdiag.gather import gather
 
     wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
-    if not wanted.design.exports:
-        raise UserError(f"study {wanted.study.name} has nothing to export: type offdiag report {wanted.command}")
+    chosen = exports_named(formats) or wanted.design.exports
+    if not chosen:
+        raise UserError(f"study {wanted.study.name} names no files of its own: give a format, such as --as parquet")
     place = open_store(store)
     results = gather(wanted, place)
 
@@ -233,4 +256,4 @@ def export(
         return place.folder(step) if place.result(step, "reading") is not None else None
 
     with data_at(wanted.data_dir):
-        return [file for one in wanted.design.exports for file in one.write(results, finished, Path(to).expanduser())]
+        return [file for one in chosen for file in one.write(results, finished, Path(to).expanduser())]

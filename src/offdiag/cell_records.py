@@ -2,16 +2,20 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from offdiag.analyses.sanity import options_of, sanity
-from offdiag.columns import CLUSTER, OPTIONS, RECORD_CONFIDENCE, RECORDS, names
+from offdiag.columns import CLUSTER, ERRORS, OPTIONS, RECORD_CONFIDENCE, RECORDS, names
+from offdiag.stats import median_interval
 from offdiag.stats.calibration import confidence
+from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.replicated import accuracy
 from offdiag.steps.grades import n_answers, n_ungraded, n_unparsed, record_score
 from offdiag.tasks.task import UNRATED
 
@@ -60,6 +64,82 @@ class CellRecords:
         if record.get("error") is not None:
             self.errors.append(record["error"])
         return True
+
+    def measures(self, *, clustered: bool) -> dict[str, Any]:
+        """Return the columns of a cell that its records tell: counts, accuracy with its interval, what guessing does.
+
+        Args:
+            clustered: whether examples of one cluster count as one.
+        """
+        n = len(self.scores)
+        measured = accuracy([self.scores], clusters=self.clusters if clustered else None)
+        return {
+            "n": n,
+            "n_correct": self.n_correct,
+            "n_unparsed": self.n_unparsed,
+            "accuracy": sum(self.scores) / n if n else np.nan,
+            "ci_low": measured.low,
+            "ci_high": measured.high,
+            "unparsed_rate": self.n_unparsed / self.n_answers if n else np.nan,
+            **self.sanity,
+        }
+
+    def error_measures(self) -> dict[str, float]:
+        """Return mean and median error (with its interval) of the parsed answers; ``n_unparsed`` counts the others."""
+        centres = (np.mean(self.errors), np.median(self.errors)) if self.errors else (np.nan, np.nan)
+        return dict(zip(names(ERRORS), map(float, (*centres, *median_interval(self.errors))), strict=True))
+
+    def against(self, baseline: str | None, theirs: "CellRecords", *, clustered: bool) -> dict[str, Any]:
+        """Return the columns of a cell that compare it with another one, by the examples of both, as these very models.
+
+        Args:
+            baseline: name of the other cell; None for no comparison. theirs: what its records say.
+            clustered: whether examples of one cluster count as one.
+        """
+        row: dict[str, Any] = {
+            "baseline": baseline, "n_paired": 0, "difference": np.nan, "diff_low": np.nan, "diff_high": np.nan,
+            "p_value": np.nan,
+        }  # fmt: skip
+        if baseline is None:
+            return row
+        reference = dict(zip(theirs.examples, theirs.scores, strict=True))
+        other = [reference.get(example, np.nan) for example in self.examples]
+        clusters = self.clusters if clustered else None
+        paired = learner_difference([self.scores], [other], untrained=(True, True), clusters=clusters).difference
+        if not paired.n:
+            return row
+        return row | {
+            "n_paired": paired.n,
+            "difference": paired.value,
+            "diff_low": paired.low,
+            "diff_high": paired.high,
+            "p_value": paired.p_value,
+        }
+
+
+class Clusters:
+    """Tells which examples count as one, while one cell after the other is read.
+
+    Attributes:
+        shared: whether examples of a cell so far share a cluster; else each stands for itself.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[Hashable, str] = {}
+        self._met: tuple[Hashable, set[str]] = (None, set())
+        self.shared = False
+
+    def seen(self, cell: Hashable, cluster: str) -> str:
+        """Return the cluster of a record of this cell, once it is noted."""
+        if self._met[0] is not cell:
+            self._met = (cell, set())
+        self.shared |= cluster in self._met[1]
+        self._met[1].add(cluster)
+        return cluster
+
+    def alike(self, cell: Hashable, content: Hashable, example: str) -> str:
+        """Return the first example, of any cell, with this content: what makes two of them the same question."""
+        return self.seen(cell, self._first.setdefault(content, example))
 
 
 class RecordColumns:

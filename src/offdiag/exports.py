@@ -1,7 +1,7 @@
 """The contract of an export: results as files that other programs read."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -46,3 +46,18 @@ class StudyExport(Identity, ABC):
 
 
 EXPORTS = Registry[type[StudyExport]]("export", "offdiag.exports", StudyExport)
+
+
+def exports_named(names: Sequence[str]) -> tuple[StudyExport, ...]:
+    """Return the exports of these names.
+
+    Raises:
+        UserError: there is none, or it has settings that only a study gives.
+    """
+    found = []
+    for name in names:
+        kind = EXPORTS.get(name)
+        if needed := [field for field, info in kind.model_fields.items() if info.is_required()]:
+            raise UserError(f"export {name} needs {', '.join(needed)}: name it in a study, Design(exports=…)")
+        found.append(kind())
+    return tuple(found)

@@ -1,8 +1,8 @@
 """Gather the results of a plan from the store, as the frames that every shown number comes from."""
 
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from offdiag.analyses.seed_variance import with_seed_variance
-from offdiag.cell_records import CellRecords, RecordColumns
+from offdiag.cell_records import CellRecords, Clusters, RecordColumns
 from offdiag.columns import (
     CELLS,
     DTYPES,
@@ -24,13 +24,10 @@ from offdiag.columns import (
     names,
 )
 from offdiag.errors import StoreError, UserError
-from offdiag.models.finite import NOT_FINITE
-from offdiag.models.flips import FILE, FlipRate, kept_rates
+from offdiag.notices import flips, not_finite, ungraded
 from offdiag.planning import Plan
 from offdiag.results import Results
-from offdiag.stats import holm, median_interval
-from offdiag.stats.learner_difference import learner_difference
-from offdiag.stats.replicated import accuracy
+from offdiag.stats import holm
 from offdiag.steps import Grades, Measurement, Step, load_rows
 from offdiag.steps.examples import load_examples
 from offdiag.steps.grades import each_record
@@ -45,7 +42,7 @@ def gather(plan: Plan, store: Store) -> Results:
     survey = plan.survey(store, closely=True)
     states = {state.step.fingerprint: state.state for state in survey}
     named = {name: cell for cell, name in plan.cell_names.items()}
-    columns, clusters = RecordColumns(), _Clusters(plan)
+    columns, clusters = RecordColumns(), Clusters()
     found = {cell: _cell_records(plan, store, cell, states, columns, clusters) for cell in plan.cells}
     cells = [_cell_row(plan, store, cell, found, states, clustered=clusters.shared) for cell in plan.cells]
     factors = list(dict.fromkeys(name for cell in plan.cells for name in _factors(plan, cell)))
@@ -57,21 +54,22 @@ def gather(plan: Plan, store: Store) -> Results:
         claim=plan.study.claim,
         params=plan.params_json,
         steps=pd.DataFrame([state.row(store) for state in survey]),
-        cells=_cells(cells, records, factors),
+        cells=cells_frame(cells, records, factors),
         records=records,
         measurements=_measurements(store, plan.measurements, states),
         read_records=lambda name: list(_records(store, plan.cells[named[name]], states)) if name in named else [],
+        read_options=lambda name: _options(store, plan.cells[named[name]], states) if name in named else {},
         notices=(
-            *_not_finite(plan, found.values()),
-            *_ungraded(plan, found.values()),
+            *not_finite(found.values()),
+            *ungraded(found.values()),
             *([mixed] if (mixed := plan.mixture(store, survey)) else []),
-            *_flips(plan, store),
+            *flips(plan, store),
         ),
     )
 
 
 def _cell_records(
-    plan: Plan, store: Store, cell: Cell, states: Mapping[str, State], columns: RecordColumns, clusters: "_Clusters"
+    plan: Plan, store: Store, cell: Cell, states: Mapping[str, State], columns: RecordColumns, clusters: Clusters
 ) -> CellRecords:
     """Add a cell's records to the columns, and return what they say."""
     step = plan.cells[cell]
@@ -79,53 +77,11 @@ def _cell_records(
     return columns.add(
         _factors(plan, cell),
         _records(store, step, states),
-        partial(clusters.of, cell),
+        partial(_cluster, plan, clusters, cell),
         options=_options(store, step, states),
         guessed=cell.evaluation.right_or_wrong,
         more=by_error,
     )
-
-
-def _not_finite(plan: Plan, found: Collection[CellRecords]) -> tuple[str, ...]:
-    """Return a line on items that are errors, if there are any."""
-    spoilt = [n for one in found if (n := one.lost[NOT_FINITE])]
-    if not spoilt:
-        return ()
-    return (
-        f"{sum(spoilt)} items in {len(spoilt)} of {len(plan.cells)} cells are errors: the model gave numbers that are "
-        "not finite (NaN or infinite). They are in no accuracy; column n_errors counts them.",
-    )
-
-
-def _ungraded(plan: Plan, found: Collection[CellRecords]) -> tuple[str, ...]:
-    """Return a line on answers that the grader failed on, with its commonest error, if there are any."""
-    failed = [one for one in found if one.n_ungraded]
-    if not failed:
-        return ()
-    n = sum(one.n_ungraded for one in failed)
-    said: Counter[str] = Counter()
-    for one in failed:
-        said.update(one.failures)
-    why = f" (mostly: {said.most_common(1)[0][0]})" if said else ""
-    items = sum(one.lost["ungraded"] for one in failed)
-    counted = "column n_errors counts them" if items == n else f"they leave {items} items without any, see n_errors"
-    return (
-        f"{n} answers in {len(failed)} of {len(plan.cells)} cells are ungraded: the grader failed on them"
-        f"{why}. They are in no accuracy; {counted}.",
-    )
-
-
-def _flips(plan: Plan, store: Store) -> Iterator[str]:
-    """Yield a line on each model in 16 bits or int8: how many of its answers change with the token budget."""
-    specs = dict.fromkeys(step.answers.weights.spec for step in plan.cells.values())
-    rates = kept_rates(store.root / FILE)
-    for spec in specs:
-        if spec.rounds_coarsely:
-            rate = FlipRate.kept(rates, spec)
-            how = f"offdiag doctor --model {spec.source} --dtype {spec.dtype}"
-            how += "" if spec.quantization == "none" else f" --quantization {spec.quantization}"
-            unknown = f"single answers may change with the batch; to measure it, type: {how}"
-            yield f"{spec.source} computes in {spec.numbers}: " + (f"{rate} ({how})" if rate else unknown)
 
 
 def _records(store: Store, step: Grades, states: Mapping[str, State]) -> Iterator[dict[str, Any]]:
@@ -164,22 +120,17 @@ def _cell_row(
     clustered: bool,
 ) -> dict[str, Any]:
     step, own = plan.cells[cell], found[cell]
-    n = len(own.scores)
-    measured = accuracy([own.scores], clusters=own.clusters if clustered else None)
+    base = plan.design.baseline_of(cell)
+    known = base is not None and base in plan.cells
+    name, theirs = (plan.cell_names[base], found[base]) if known and base is not None else (None, CellRecords())
+    by_error = get_task(cell.evaluation.domain.task).graded_by_error
     return {
         **_factors(plan, cell),
         "state": _cell_state(store, step, states),
         "n_planned": cell.evaluation.n,
-        "n": n,
-        "n_correct": own.n_correct,
-        "n_unparsed": own.n_unparsed,
-        "accuracy": sum(own.scores) / n if n else np.nan,
-        "ci_low": measured.low,
-        "ci_high": measured.high,
-        "unparsed_rate": own.n_unparsed / own.n_answers if n else np.nan,
-        **own.sanity,
-        **_errors(cell, own.errors),
-        **_against_baseline(plan, cell, found, clustered=clustered),
+        **own.measures(clustered=clustered),
+        **(own.error_measures() if by_error else {}),
+        **own.against(name, theirs, clustered=clustered),
         "folder": store.folder(step).relative_to(store.root).as_posix(),
         "n_errors": own.lost.total(),
     }
@@ -196,14 +147,6 @@ def _options(store: Store, step: Grades, states: Mapping[str, State]) -> dict[st
 @lru_cache(maxsize=256)
 def _options_in(folder: Path) -> dict[str, tuple[str, ...]]:
     return {example.id: example.choices for example in load_examples(folder) if example.choices}
-
-
-def _errors(cell: Cell, errors: Sequence[float]) -> dict[str, float]:
-    """Return mean and median error (with its interval) of the parsed answers; ``n_unparsed`` counts the others."""
-    if not get_task(cell.evaluation.domain.task).graded_by_error:
-        return {}
-    centres = (np.mean(errors), np.median(errors)) if errors else (np.nan, np.nan)
-    return dict(zip(names(ERRORS), map(float, (*centres, *median_interval(errors))), strict=True))
 
 
 def _measurements(
@@ -234,74 +177,27 @@ def _cell_state(store: Store, step: Grades, states: Mapping[str, State]) -> str:
     return "partial" if begun or states[step.answers.fingerprint] is State.DONE else "missing"
 
 
-class _Clusters:
-    """Tells the cluster of each record: examples of one value count as one.
+def _cluster(plan: Plan, clusters: Clusters, cell: Cell, record: Mapping[str, Any]) -> str:
+    """Return the cluster of a record.
 
     It is the value of the column that the design names (an example without one is alone), or else the first example
     with the same question and answer.
 
-    Attributes:
-        shared: whether examples of a cell so far share one; else each stands for itself.
+    Raises:
+        UserError: the design names a column that the record lacks.
     """
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._first: dict[tuple[str, ...], str] = {}
-        self._met: tuple[Cell | None, set[str]] = (None, set())
-        self.shared = False
-
-    def of(self, cell: Cell, record: Mapping[str, Any]) -> str:
-        """Return the cluster of a record of this cell.
-
-        Raises:
-            UserError: the design names a column that the record lacks.
-        """
-        cluster = self._named(cell, record) if self._plan.design.clusters else self._same(cell, record)
-        if self._met[0] is not cell:
-            self._met = (cell, set())
-        self.shared |= cluster in self._met[1]
-        self._met[1].add(cluster)
-        return cluster
-
-    def _named(self, cell: Cell, record: Mapping[str, Any]) -> str:
-        name, strata = self._plan.design.clusters, record["strata"]
-        if name not in strata:
-            known = ", ".join(strata) or "none"
-            raise UserError(f"clusters={name!r}: the examples of {self._plan.cell_names[cell]} have {known}")
-        value = strata[name]
-        return str(record["example"]) if value is None else f"{name}={value}"
-
-    def _same(self, cell: Cell, record: Mapping[str, Any]) -> str:
+    name, strata = plan.design.clusters, record["strata"]
+    if not name:
         content = (cell.evaluation.domain.task, sys.intern(str(record["problem"])), sys.intern(str(record["target"])))
-        return self._first.setdefault(content, str(record["example"]))
+        return clusters.alike(cell, content, str(record["example"]))
+    if name not in strata:
+        known = ", ".join(strata) or "none"
+        raise UserError(f"clusters={name!r}: the examples of {plan.cell_names[cell]} have {known}")
+    value = strata[name]
+    return clusters.seen(cell, str(record["example"]) if value is None else f"{name}={value}")
 
 
-def _against_baseline(plan: Plan, cell: Cell, found: Mapping[Cell, CellRecords], *, clustered: bool) -> dict[str, Any]:
-    base, ours = plan.design.baseline_of(cell), found[cell]
-    row: dict[str, Any] = {
-        "baseline": None, "n_paired": 0, "difference": np.nan, "diff_low": np.nan, "diff_high": np.nan,
-        "p_value": np.nan,
-    }  # fmt: skip
-    if base is None or base not in plan.cells:
-        return row
-    row["baseline"] = plan.cell_names[base]
-    reference = dict(zip(found[base].examples, found[base].scores, strict=True))
-    theirs = [reference.get(example, np.nan) for example in ours.examples]
-    fixed = (True, True)  # these very models
-    clusters = ours.clusters if clustered else None
-    paired = learner_difference([ours.scores], [theirs], untrained=fixed, clusters=clusters).difference
-    if not paired.n:
-        return row
-    return row | {
-        "n_paired": paired.n,
-        "difference": paired.value,
-        "diff_low": paired.low,
-        "diff_high": paired.high,
-        "p_value": paired.p_value,
-    }
-
-
-def _cells(rows: list[dict[str, Any]], records: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+def cells_frame(rows: list[dict[str, Any]], records: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
     """Return the frame of the cells, with what only all of them together say: adjusted p and variance of seeds."""
     if not rows:
         return _tidy(pd.DataFrame(columns=names(CELLS)))

@@ -1,6 +1,6 @@
 """Results of a study as pandas frames: the only thing that analyses, figures and the report read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ class Results(Frames):
         steps: one row per step of the plan.
         read_records: from a cell's name to its full records (dicts with ``prompt`` and ``completion`` besides the
             columns of ``records``), in item order; empty if the cell has none yet.
+        read_options: from a cell's name to the possible answers by example; empty where there are none.
         notices: lines that must be seen beside any number: items that are errors, tables that mix versions.
 
     The columns of all frames stand in :mod:`offdiag.columns`, and in docs/columns.md. A factor that an arm does not
@@ -34,6 +35,7 @@ class Results(Frames):
     params: Mapping[str, Json]
     steps: pd.DataFrame
     read_records: Callable[[str], list[dict[str, Any]]]
+    read_options: Callable[[str], Mapping[str, Sequence[str]]] = lambda cell: {}
     notices: tuple[str, ...] = ()
 
     def lacking(self) -> dict[str, int]:

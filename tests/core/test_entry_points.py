@@ -12,6 +12,7 @@ from offdiag.analyses import ANALYSES, LINE_FORMATS, TABLE_ANALYSES
 from offdiag.engine import ENGINES
 from offdiag.exports import EXPORTS
 from offdiag.figures import FIGURES
+from offdiag.interop import RESULT_FORMATS
 from offdiag.methods import METHODS
 from offdiag.models import MODEL_SOURCES
 from offdiag.steps import MEASUREMENTS
@@ -36,6 +37,7 @@ REGISTRIES = {
         LINE_FORMATS,
         MODEL_SOURCES,
         ENGINES,
+        RESULT_FORMATS,
         TRACKERS,
     )
 }

@@ -22,8 +22,10 @@ _SHOWN = 40
 _DEEPEST = 100  # lists and objects inside each other; what is made of a value visits it call by call
 
 
-def json_lines(file: TextFile) -> Iterator[Located]:
+def json_lines(file: TextFile, *, undefined: bool = False) -> Iterator[Located]:
     """Yield the values of a file with one JSON value on each line, one at a time; blank lines are skipped.
+
+    ``undefined`` is as for :func:`json_value`.
 
     Raises:
         UserError: the file cannot be read, has no value, or a line is no JSON.
@@ -34,7 +36,7 @@ def json_lines(file: TextFile) -> Iterator[Located]:
         bare = text.strip().removeprefix("\ufeff")
         if bare:
             where = f"{file.name}, line {line}"
-            yield Located(where, number, line, json_value(bare, where))
+            yield Located(where, number, line, json_value(bare, where, undefined=undefined))
             number += 1
     if not number:
         raise UserError(f"{file.name} has no rows: expected a JSON value on each line")
@@ -73,17 +75,20 @@ def json_list(file: TextFile) -> Iterator[Located]:
     _check_end(text, place, file.name)
 
 
-def json_value(text: str, where: str) -> Any:
+def json_value(text: str, where: str, *, undefined: bool = False) -> Any:
     """Return the one JSON value of a text.
 
     Args:
         text: one value, with white space around it or not. where: the file, or file and line, for messages.
+        undefined: whether NaN and what is beyond a computer's numbers are None, in files that Python's own writer made,
+            instead of refused.
 
     Raises:
         UserError: it is no JSON, or JSON that cannot be taken at its word.
     """
+    decoder = _UNDEFINED if undefined else _DECODER
     try:  # most values are plain; what is wrong with the others, and where, is found out below
-        value, end = _DECODER.raw_decode(text)
+        value, end = decoder.raw_decode(text)
         if end == len(text) and "\\u" not in text and text.count("[") + text.count("{") <= _DEEPEST:
             return value
     except (ValueError, RecursionError):
@@ -97,10 +102,10 @@ class _RefusedError(ValueError):
     """Something that is not what it says, as opposed to a mistake of syntax."""
 
 
-def _parsed(text: str, place: int, where: str) -> tuple[Any, int]:
+def _parsed(text: str, place: int, where: str, decoder: json.JSONDecoder | None = None) -> tuple[Any, int]:
     """Return the value that begins at a place of the text, and where it ends."""
     try:
-        value, end = _DECODER.raw_decode(text, place)
+        value, end = (decoder or _DECODER).raw_decode(text, place)
     except json.JSONDecodeError as error:
         said = f"not JSON ({error.msg[0].lower()}{error.msg[1:]})"
         begun = error.msg.startswith("Unterminated string")  # and the error is where it begins
@@ -201,4 +206,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(digits: str) -> float | None:
+    return number if isfinite(number := float(digits)) else None
+
+
 _DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_number, object_pairs_hook=_object)
+_UNDEFINED = json.JSONDecoder(parse_constant=lambda name: None, parse_float=_finite, object_pairs_hook=_object)

@@ -58,6 +58,8 @@ def analyse(
     optionally n. transfer-matrix: what training on one task or two changes on every task, columns trained (tasks
     joined by +),evaluated,value and optionally seed.
 
+    Sample logs of lm-evaluation-harness and logs of Inspect, a file or a folder, are read as such records.
+
     An analysis that a study file or a module beside it defines is found with --study my_study.py.
 
     --json prints a list of objects; a number that the data do not tell is null. An end of an interval without a bound
@@ -74,15 +76,30 @@ def analyse(
     words = [f"{name}={value}" for name, value in given.items() if value is not None]
     settings = override(kind(), parse_sets([*(sets or ()), *words]))
     source = TextFile.standard_input() if str(table) == "-" else TextFile.at(table, ABSENT)
-    text = source.read()
+    read = _others(table) if _of_others(table) else read_table(source.read())
     try:
-        found = settings.analyse(_narrowed(read_table(text), where or []))
+        found = settings.analyse(_narrowed(read, where or []))
     except UserError as error:
         raise UserError(f"{source.name}: {error}") from error
     if as_json:
         show_json(settings.document(found) or json_rows(found))
     else:
         _show(f"{kind.name}: {source.name}", settings, found)
+
+
+def _of_others(table: Path) -> bool:
+    """Return whether a path has results of another program, and is no plain table, which is read line by line."""
+    from offdiag.interop import is_foreign
+
+    return table.suffix not in (".csv", ".tsv") and str(table) != "-" and is_foreign(table)
+
+
+def _others(path: Path) -> "pd.DataFrame":
+    """Return the records of results that others made, as the texts of ``tables/records.csv`` of a report."""
+    from offdiag.analyses import read_table
+    from offdiag.interop.frames import read_results
+
+    return read_table(read_results([path]).records.to_csv(index=False))
 
 
 def json_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from offdiag.cli.options import (
     planned,
 )
 from offdiag.cli.tables import say
+from offdiag.study_files import STUDIES
 
 
 def report(
@@ -29,6 +30,8 @@ def report(
     versions: Versions = "accept",
     cluster_by: ClusterBy = None,
     interval: Intervals = "score",
+    metric: Annotated[str, typer.Option(metavar="NAME", help="Results of others: the verdict that counts.")] = "",
+    baseline: Annotated[str, typer.Option(metavar="ARM", help="Results of others: whom to compare with.")] = "",
     folder: Annotated[
         Path | None,
         typer.Option("--to", "-o", metavar="FOLDER", help="Folder to write to [offdiag-report/STUDY-SCALE]."),
@@ -37,10 +40,21 @@ def report(
     """Write tables, figures and one self-contained page.
 
     With -k it has the matrix and the tables of that part alone. The matrix is printed while something is lacking.
+    Instead of a study it takes results of others: sample logs of lm-evaluation-harness, Inspect logs (a file or a
+    folder of them), or a table of records.
     """
-    from offdiag.api import make_report, open_store
+    from offdiag.api import load_foreign, make_report, open_store
     from offdiag.cli.results_table import show_results
+    from offdiag.interop import is_foreign
     from offdiag.stats.replicated import intervals_by
+
+    if study not in STUDIES and is_foreign(Path(study).expanduser()):
+        with intervals_by(interval):
+            found = load_foreign([Path(study).expanduser()], metric=metric, baseline=baseline)
+            page = found.report(folder)
+            show_results(found.frames, ())
+        say("", f"Report: {page}")
+        return
 
     wanted, place = planned(study, scale, sets, keyword, cluster_by), open_store(store, versions)
     with intervals_by(interval):

@@ -1,0 +1,5 @@
+"""Results that other programs made, read into the frames of this one, and ours written for others."""
+
+from offdiag.interop.foreign import RESULT_FORMATS, ForeignRun, ResultFormat, is_foreign
+
+__all__ = ["RESULT_FORMATS", "ForeignRun", "ResultFormat", "is_foreign"]

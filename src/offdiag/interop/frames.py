@@ -1,0 +1,230 @@
+"""Runs of other programs as the frames of this one, with numbers by the functions that make our own."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from offdiag.cell_records import CellRecords, Clusters, RecordColumns
+from offdiag.columns import RECORD_ERROR, RECORDS, STEPS, names
+from offdiag.errors import UserError, did_you_mean
+from offdiag.gather import cells_frame
+from offdiag.interop.foreign import ForeignRun, found_in
+from offdiag.interop.items import items_of
+from offdiag.notices import not_finite
+from offdiag.parameters import placeless_text
+from offdiag.results import Results
+from offdiag.steps.scoring import MAJORITY
+
+APART = 0.5e-3  # of a stated accuracy and that of the records, beyond rounding
+
+Items = Sequence[Mapping[str, Any]]
+
+
+def read_results(paths: Sequence[Path], metric: str = "", baseline: str = "") -> Results:
+    """Read files and folders of results into frames.
+
+    Args:
+        paths: of files, or of folders that are looked through. metric: see :meth:`ResultFormat.read`.
+        baseline: the name of the arm that all others are compared with.
+
+    Raises:
+        UserError: a file cannot be read as what its name says, or two have the same cell.
+    """
+    found = [(file, kind) for path in paths for file, kind in found_in(path)]
+    return results_of([run for file, kind in found for run in kind.read(file, metric)], paths, baseline)
+
+
+def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str = "") -> Results:
+    """Return the results of runs; what a file lacks, and what it states otherwise, is among the notices.
+
+    Args:
+        runs: one per cell. paths: what was asked for. baseline: the arm that all others are compared with.
+
+    Raises:
+        UserError: two runs are one cell, an example comes twice, or there is no such baseline.
+    """
+    items = [items_of(run) for run in runs]
+    factors = _named(runs, [_factors(run, own) for run, own in zip(runs, items, strict=True)])
+    _check(runs, factors, baseline)
+    whole = {str(row["cell"]): own for row, own in zip(factors, items, strict=True)}
+    options = {
+        cell: {item["example"]: item["choices"] for item in own if item["choices"]} for cell, own in whole.items()
+    }
+    by_error = any(item["error"] is not None for own in items for item in own)
+    records, clusters = RecordColumns(), Clusters()
+    found = {
+        str(row["cell"]): records.add(
+            row,
+            whole[row["cell"]],
+            partial(_cluster, clusters, row),
+            options=options[row["cell"]],
+            guessed=_guessed(row, whole[row["cell"]]),
+            more=(RECORD_ERROR.name,) if by_error else (),
+        )
+        for row in factors
+    }
+    bases = {_asked(row): str(row["cell"]) for row in factors if row["arm"] == baseline}
+    cells = []
+    for row in factors:
+        own = found[row["cell"]]
+        base = bases.get(_asked(row))
+        base = None if base == row["cell"] else base
+        cells.append(
+            {
+                **row,
+                "state": "done",
+                "n_planned": len(whole[row["cell"]]),
+                **own.measures(clustered=clusters.shared),
+                **(own.error_measures() if by_error else {}),
+                **own.against(base, found[base] if base else CellRecords(), clustered=clusters.shared),
+                "folder": None,
+                "n_errors": own.lost.total(),
+            }
+        )
+    columns = list(dict.fromkeys(name for row in factors for name in row))
+    frame = records.frame([*columns, *names(RECORDS)], clustered=clusters.shared)
+    return Results(
+        study=paths[0].stem if len(paths) == 1 else "imported",
+        scale="",
+        title=f"Results of others: {', '.join(path.name for path in paths)}",
+        claim="",
+        params={},
+        steps=pd.DataFrame(columns=names(STEPS)),
+        cells=cells_frame(cells, frame, columns),
+        records=frame,
+        read_records=lambda cell: [dict(item) for item in whole.get(cell, ())],
+        read_options=lambda cell: options.get(cell, {}),
+        notices=(
+            *_lacking(runs),
+            *_stated(runs, list(found.values())),
+            *_other_questions(factors, whole),
+            *not_finite(found.values()),
+            *_without_verdict(found.values()),
+        ),
+    )
+
+
+def _cluster(clusters: Clusters, row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+    return clusters.alike(row["cell"], (row["task"], *item["content"]), str(item["example"]))
+
+
+def _guessed(row: Mapping[str, Any], items: Items) -> bool:
+    """Return whether right and wrong are all there is, so that guessing has an accuracy."""
+    return all(item["correct"] is not None for item in items) and row.get("metric") in (None, MAJORITY)
+
+
+def _factors(run: ForeignRun, items: Items) -> dict[str, Any]:
+    """Return the columns that say what a cell is, with a name of the cell that may be that of another, too."""
+    evaluation, model = run.evaluation or run.task, placeless_text(run.model)
+    told = {name: value for name, value in run.factors.items() if value is not None}
+    k = [f"k{told['k']}"] if told.get("k") else []
+    arm = str(told.pop("arm", "") or ".".join([model, *k, *([run.train] if run.train else [])]))
+    draws = max(len(item.get("samples", ())) for item in items)
+    binary = all(record["score"] in (0, 1, None) for record in run.records)
+    scored = {"metric": "mean" if binary else run.metric or "score"}
+    return {
+        "study": "imported",
+        "scale": "",
+        "cell": str(told.pop("cell", f"{arm}--{evaluation}")),
+        "arm": arm,
+        "task": run.task,
+        "model": model,
+        "method": run.method,
+        "train": run.train,
+        "seed": None,
+        "eval": evaluation,
+        "split": "eval",
+        "prompt": "direct",
+        "matched": None,
+        **({"answering": run.answering} if run.answering else {}),
+        **({"samples": draws} if draws else {}),
+        **(scored if any(item["correct"] is None for item in items) else {}),
+        **told,
+    }
+
+
+def _named(runs: Sequence[ForeignRun], factors: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the factors with draws of an arm told apart, and a name for each cell: what differs stands behind it."""
+    seeds = defaultdict[str, dict[Any, None]](dict)
+    for row in factors:
+        seeds[row["arm"]][row["seed"]] = None
+    rows = []
+    for row in factors:
+        arm = row["arm"]
+        if len(seeds[arm]) > 1:
+            first = f"{arm}.s{next(iter(seeds[arm]))}"
+            row = {**row, "arm": f"{arm}.s{row['seed']}"}
+            row |= {} if row["arm"] == first else {"first_draw": first}
+        rows.append(row)
+    alike = defaultdict[str, list[dict[str, Any]]](list)
+    for row in rows:
+        alike[row["cell"]].append(row)
+    for group in alike.values():
+        every = dict.fromkeys(name for row in group for name in row if name not in ("cell", "arm", "first_draw"))
+        differ = [name for name in every if len({str(row.get(name)) for row in group}) > 1]
+        for row in group:
+            row["cell"] += "".join(f".{name}={row[name]}" for name in differ if row.get(name) is not None)
+    return rows
+
+
+def _asked(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what makes two cells comparable: what was asked, and how answers were drawn and scored."""
+    how = ("task", "eval", "split", "prompt", "answering", "per", "metric", "judge", "samples", "temperature")
+    return tuple(str(row.get(name)) for name in how)
+
+
+def _check(runs: Sequence[ForeignRun], factors: Sequence[Mapping[str, Any]], baseline: str) -> None:
+    first: dict[str, str] = {}
+    for run, row in zip(runs, factors, strict=True):
+        if row["cell"] in first:
+            raise UserError(
+                f"{run.source}: {row['cell']} is also in {first[row['cell']]}: give the results of one run, or tables "
+                "with an arm for each"
+            )
+        first[row["cell"]] = run.source
+    arms = dict.fromkeys(str(row["arm"]) for row in factors)
+    if baseline and baseline not in arms:
+        raise UserError(f"baseline {baseline!r}: {did_you_mean(baseline, arms)}the arms are {', '.join(arms)}"[:400])
+
+
+def _lacking(runs: Sequence[ForeignRun]) -> Iterator[str]:
+    """Say which fields of our records the files have not, and which of theirs have no place here."""
+    missing = Counter(name for run in runs for name in run.lacking)
+    if missing:
+        listed = ", ".join(name if n == len(runs) else f"{name} ({n} of {len(runs)})" for name, n in missing.items())
+        yield f"The files do not say: {listed}."
+
+
+def _stated(runs: Sequence[ForeignRun], found: Sequence[CellRecords]) -> Iterator[str]:
+    """Say where a file gives another accuracy than its records have."""
+    for run, own in zip(runs, found, strict=True):
+        ours = sum(own.scores) / len(own.scores) if own.scores else 0.0
+        if run.stated is not None and abs(run.stated - ours) > APART:
+            yield f"{run.source}: states the accuracy {run.stated:.4f}, its records have {ours:.4f} (shown here)."
+
+
+def _without_verdict(found: Collection[CellRecords]) -> Iterator[str]:
+    """Say how many answers have no verdict."""
+    counts = [own.n_ungraded for own in found]
+    if sum(counts):
+        yield (
+            f"{sum(counts)} answers in {sum(map(bool, counts))} of {len(counts)} cells have no verdict: an error, or "
+            "not scored. They are in no accuracy; column n_errors counts the items that have no other answer."
+        )
+
+
+def _other_questions(factors: Sequence[Mapping[str, Any]], whole: Mapping[str, Items]) -> Iterator[str]:
+    """Say where examples of one id are other questions in another cell, so that pairs by id mean nothing."""
+    first: dict[tuple[str, str], tuple[object, str]] = {}
+    apart = Counter[tuple[str, str, str]]()
+    for row in factors:
+        for item in whole[row["cell"]]:
+            there, cell = first.setdefault((row["eval"], item["example"]), (item["content"], row["cell"]))
+            apart[row["eval"], cell, row["cell"]] += there != item["content"]
+    for (evaluation, one, other), n in apart.items():
+        if n:
+            yield f"{evaluation}: {n} examples of {other} have the id, and not question and answer, of those of {one}."

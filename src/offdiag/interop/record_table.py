@@ -1,0 +1,221 @@
+"""Plain tables of records: a row per answer, as CSV, TSV, JSON lines, Parquet or Arrow."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, get_args
+
+from offdiag import strict_json
+from offdiag.columns import (
+    BASELINE,
+    CLUSTER,
+    COUNTS,
+    FACTORS,
+    FOLDER,
+    MEASURES,
+    OPTIONS,
+    RECORD_CONFIDENCE,
+    RECORD_ERROR,
+    RECORDS,
+    SANITY,
+    SOME_FACTORS,
+    STATE,
+    TEXTS,
+    names,
+)
+from offdiag.errors import UserError
+from offdiag.files import Located, TextFile, json_lines, table_rows, text_lines
+from offdiag.interop.foreign import ForeignRun, ResultFormat, worth
+from offdiag.tasks.task import Status
+
+# Ours first, then what others call it.
+_CALLED = {
+    "arm": ("arm", "model"),
+    "eval": ("eval", "task", "dataset"),
+    "example": ("example", "id", "doc_id", "sample_id"),
+    "correct": ("correct", "label", "acc", "exact_match", "score"),
+    "sample": ("sample", "epoch"),
+    "problem": ("problem", "question", "input"),
+    "prompt_text": ("prompt_text",),
+    "completion": ("completion", "response", "output"),
+    "target": ("target", "answer", "gold"),
+    "parsed": ("parsed", "prediction", "given"),
+}
+_VERDICTS = {"true": 1, "false": 0, "": None}
+_NUMBERS = {c.name for c in (*FACTORS, *SOME_FACTORS, *RECORDS, RECORD_ERROR) if c.kind in ("integer", "number")}
+_NUMBERS |= {"sample", "epoch"}
+_TRUTHS = {c.name for c in (*FACTORS, *SOME_FACTORS) if c.kind == "boolean"}
+# What is found anew, or stands in fields of its own.
+_MEASURED = {*names((*COUNTS, *MEASURES, *SANITY, *RECORDS, *OPTIONS, *FACTORS, STATE, BASELINE, FOLDER, CLUSTER)),
+             RECORD_ERROR.name, RECORD_CONFIDENCE.name}  # fmt: skip
+_FACTORS = {*names((*FACTORS, *SOME_FACTORS))} - {"study", "scale"}
+STYLES = ("direct", "step-by-step")
+_NEEDED = ("arm", "eval", "example", "correct")
+
+
+class RecordTable(ResultFormat):
+    """A table with ``arm`` (or ``model``), ``eval`` (or ``task``), ``example`` (or ``id``) and ``correct``."""
+
+    name: ClassVar[str] = "records"
+    called: ClassVar[str] = (
+        "a table of records (.csv, .tsv, .jsonl, .parquet, .arrow) with arm, eval, example and correct"
+    )
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        return path.suffix in (".csv", ".tsv", ".jsonl", ".parquet", ".arrow")
+
+    @classmethod
+    def read(cls, path: Path, metric: str) -> Iterator[ForeignRun]:
+        """Yield a run for each arm, evaluation and whatever else tells cells apart."""
+        rows = list(_rows(path))
+        columns: dict[str, Any] = {}  # each with its first value that says something; lines need not have all
+        for row in rows:
+            if not isinstance(row.value, dict):
+                shown = str(row.value)[:40]
+                raise UserError(f"{row.where}: found {shown!r}, expected an object with {', '.join(_NEEDED)}")
+            columns |= {str(n): v for n, v in row.value.items() if columns.get(str(n)) in (None, "")}
+        called = _columns(columns, str(path), metric)
+        apart = [called["arm"], called["eval"], *(name for name in columns if _of_cell(name, called))]
+        groups: defaultdict[tuple[str, ...], list[Located]] = defaultdict(list)
+        for row in rows:
+            if lacking := [called[name] for name in _NEEDED[:-1] if row.value.get(called[name]) in (None, "")]:
+                raise UserError(f"{row.where}: {lacking[0]} is empty: every record has one")
+            groups[tuple(str(row.value.get(name)) for name in apart)].append(row)
+        for own in groups.values():
+            yield _run(path, own, columns, called)
+
+
+def _of_cell(name: object, called: Mapping[str, str]) -> bool:
+    """Return whether a column says what a cell is, as opposed to what a record is."""
+    factor = name in _FACTORS or (isinstance(name, str) and name.startswith(("train_", "eval_", "proxy_")))
+    return factor and name not in called.values()
+
+
+def _rows(path: Path) -> Iterator[Located]:
+    if path.suffix == ".jsonl":
+        return json_lines(TextFile.at(path))
+    if path.suffix in (".csv", ".tsv"):
+        return table_rows(text_lines(TextFile.at(path)), str(path))
+    return _columnar(path)
+
+
+def _columnar(path: Path) -> Iterator[Located]:
+    try:
+        import pyarrow as pa
+        from pyarrow import feather, parquet
+    except ImportError:
+        raise UserError(f"{path} is read by pyarrow: type: pip install 'offdiag[data]'") from None
+    try:
+        read = parquet.read_table if path.suffix == ".parquet" else feather.read_table
+        found = read(str(path)).to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())[:120]
+        raise UserError(f"{path} is no {path.suffix[1:]} file that can be read ({said}): make it anew") from None
+    return (Located(f"{path}, row {i + 1}", i, i + 1, row) for i, row in enumerate(found))
+
+
+def _columns(columns: Mapping[str, Any], where: str, metric: str) -> dict[str, str]:
+    """Return what the table calls each of our columns, for those that it has."""
+    called = {ours: next((name for name in theirs if name in columns), "") for ours, theirs in _CALLED.items()}
+    called |= {"correct": metric} if metric else {}
+    if not called["prompt_text"] and columns.get("prompt") not in (None, "", *STYLES):  # the whole text, and no style
+        called["prompt_text"] = "prompt"
+    missing = [ours for ours in _NEEDED if called[ours] not in columns]
+    if missing:
+        also = " or ".join(_CALLED[missing[0]])
+        raise UserError(
+            f"{where}: no column {also}: a table of records has {', '.join(_NEEDED)}; this one has "
+            f"{', '.join(columns)}"[:400]
+        )
+    return {ours: name for ours, name in called.items() if name in columns}
+
+
+def _run(path: Path, rows: list[Located], columns: Iterable[str], called: Mapping[str, str]) -> ForeignRun:
+    every = {name: _plain(name, rows[0].value.get(name)) for name in columns}
+    arm, evaluation = str(rows[0].value[called["arm"]]), str(rows[0].value[called["eval"]])
+    of_cell = [name for name in every if _of_cell(name, called)]
+    factors = {name: every[name] for name in of_cell if every[name] is not None}
+    factors |= {"arm": arm, **({"prompt": every["style"]} if every.get("style") in STYLES else {})}
+    others = [name for name in every if name not in {*_MEASURED, *called.values(), *of_cell, "style"}]
+    texts = {name: factors.pop(name, None) for name in ("train", "answering", "model", "task", "method")}
+    texts = {name: None if value is None else str(value) for name, value in texts.items()}
+    taught = "zero-shot" if texts["train"] is None else "trained"
+    return ForeignRun(
+        source=str(path),
+        model=texts["model"] or arm,
+        task=texts["task"] or evaluation,
+        method=texts["method"] or ("in-context" if factors.get("k") else taught),
+        train=texts["train"],
+        evaluation=evaluation,
+        answering=texts["answering"],
+        metric=called["correct"],
+        factors=factors,
+        records=[_record(row, called, others) for row in rows],
+        lacking=tuple(name for name in ("problem", *names(TEXTS), "target", "parsed") if name not in called),
+    )
+
+
+def _record(row: Located, called: Mapping[str, str], others: list[str]) -> dict[str, Any]:
+    def text(name: str) -> str | None:
+        found = row.value.get(called.get(name, ""))
+        return None if found in (None, "") else str(found)
+
+    def number(name: str) -> Any:
+        found = _plain(name, row.value.get(name))
+        return found if isinstance(found, int | float) else None
+
+    value = _score(row.value.get(called["correct"]), row, called["correct"])
+    score = _score(row.value.get("score"), row, "score") if value is None else value
+    parsed, status = text("parsed"), text_of(row.value.get("status"))
+    if status not in get_args(Status):
+        status = "unparsed" if "parsed" in called and parsed is None and not score else "parsed"
+    draw = number(called.get("sample", ""))
+    return {
+        "example": str(row.value[called["example"]]),
+        **({"sample": draw} if isinstance(draw, int) else {}),
+        "problem": text("problem") or "",
+        "prompt": text("prompt_text"),
+        "completion": text("completion"),
+        "target": text("target") or "",
+        "parsed": parsed,
+        "status": status,
+        "score": score,
+        **({"binary": value is not None and score in (0, 1)} if called["correct"] == "correct" else {}),
+        "flags": flags.split(",") if (flags := text_of(row.value.get("flags"))) else [],
+        "n_tokens": number("n_tokens"),
+        "finish": text_of(row.value.get("finish")),
+        "error": number("error"),
+        "more": {name: _plain(name, row.value.get(name)) for name in others},
+    }
+
+
+def text_of(value: object) -> str | None:
+    """Return a field that is a text; None where it is none, or empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def _score(value: object, row: Located, name: str) -> float | None:
+    if isinstance(value, str):
+        word = value.strip().lower()
+        with suppress(ValueError):  # another text is refused
+            value = _VERDICTS[word] if word in _VERDICTS else float(word)
+    return worth(value, row.where, name)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a field of a table with the type that our column of this name has."""
+    if value is None or value == "" or value != value:
+        return None
+    if not isinstance(value, str):
+        return value if isinstance(value, bool | int | float) else strict_json.dumps(value, default=str)
+    if name in _TRUTHS and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if name in _NUMBERS or name.startswith(("train_", "eval_")):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return int(number) if number.is_integer() else number
+    return value

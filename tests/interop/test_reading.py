@@ -1,0 +1,179 @@
+"""Files that lm-evaluation-harness 0.4.13 and Inspect 0.3.285 wrote, and tables, read into the frames of results.
+
+The logs in ``peers/inspect`` are made by Inspect's own ``write_eval_log``; the files in ``peers/harness`` are of a run
+with a tiny model, with the path of the model cut, and what the results file says of the machine left out.
+"""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+import offdiag
+from offdiag.cli.app import run
+from offdiag.errors import UserError
+from offdiag.interop.frames import read_results
+from support.documented import ROOT
+
+PEERS = ROOT / "tests" / "interop" / "peers"
+HARNESS, INSPECT = PEERS / "harness", PEERS / "inspect"
+
+
+def code_of(*words):
+    """The exit code of the command line."""
+    with pytest.raises(SystemExit) as ended:
+        run([str(word) for word in words])
+    return ended.value.code or 0
+
+
+def cell(results, **wanted):
+    """The one cell with these values."""
+    cells = results.cells
+    for name, value in wanted.items():
+        cells = cells[(cells[name] == value).fillna(False)]
+    assert len(cells) == 1
+    return cells.iloc[0]
+
+
+def test_samples_of_the_harness_give_its_accuracies():
+    results = offdiag.load(HARNESS)
+    stated = json.loads(next(HARNESS.glob("results_*.json")).read_text())["results"]
+    for task, metric in (("even_choice", "acc"), ("even_written", "exact_match")):
+        found = cell(results, task=task)
+        assert found["accuracy"] == stated[task][f"{metric},none"]
+        assert (found["n"], found["k"], found["method"], found["train"]) == (20, 1, "in-context", task)
+    assert results.notices == ("The files do not say: n_tokens, finish.",)
+    chosen = cell(results, task="even_choice")
+    assert (chosen["answering"], chosen["chance"]) == ("choice", 0.5)
+    record = results.records[results.records["cell"] == chosen["cell"]].iloc[0]
+    assert record["prompt_text"] == "Is 14 even? yes\n\nIs 0 even?"
+    assert (record["problem"], record["target"], record["parsed"]) == ("Is 0 even?", "yes", "no")
+
+
+def test_another_metric_of_the_harness_counts_where_it_is_named():
+    rows = [json.loads(line) for line in next(HARNESS.glob("samples_even_choice*")).read_text().splitlines()]
+    found = cell(read_results([HARNESS / next(HARNESS.glob("samples_even_choice*")).name], "acc_norm"))
+    assert found["n_correct"] == sum(row["acc_norm"] for row in rows)
+    with pytest.raises(UserError, match="no metric 'f2': it has acc, acc_norm"):
+        read_results(list(HARNESS.glob("samples_even_choice*")), "f2")
+
+
+def test_an_answer_is_named_only_where_it_agrees_with_the_verdict(tmp_path):
+    source = next(HARNESS.glob("samples_even_choice*"))
+    rows = [json.loads(line) for line in source.read_text().splitlines()]
+    for row in rows:
+        row["acc"] = 1.0 - row["acc"]  # as if it had compared something else than the sums
+    copy = tmp_path / source.name
+    copy.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    records = read_results([copy]).records
+    assert records["parsed"].isna().all()
+    assert set(records["flags"]) == {"choice-not-told"}
+    assert set(records["status"]) == {"parsed"}
+
+
+def test_the_results_file_may_be_absent_and_may_disagree(tmp_path):
+    shutil.copytree(HARNESS, tmp_path / "run")
+    said = next((tmp_path / "run").glob("results_*"))
+    said.write_text(said.read_text().replace('"acc,none": 0.5', '"acc,none": 0.75'))
+    assert any(
+        "states the accuracy 0.7500, its records have 0.5000" in line
+        for line in read_results([tmp_path / "run"]).notices
+    )
+    said.unlink()
+    results = read_results([tmp_path / "run"])
+    assert results.notices == ("The files do not say: n_tokens, finish, model, k.",)
+    assert set(results.cells["model"]) == {"run"}
+
+
+def test_logs_of_inspect_give_its_accuracies_and_pair_by_item():
+    results = offdiag.load(INSPECT, baseline="mockllm/base")
+    base, tuned, drawn = (cell(results, arm=f"mockllm/{name}") for name in ("base", "tuned", "drawn"))
+    assert (base["n_correct"], base["n"], base["n_unparsed"], base["accuracy"]) == (3, 8, 1, 0.375)
+    assert (tuned["n_correct"], tuned["n"], tuned["n_planned"], tuned["n_errors"]) == (6, 7, 8, 1)
+    assert (tuned["baseline"], tuned["n_paired"]) == (base["cell"], 7)
+    assert tuned["difference"] == pytest.approx(6 / 7 - 3 / 7)
+    assert (drawn["samples"], drawn["metric"], drawn["temperature"]) == (3, "mean", 0.7)
+    assert drawn["accuracy"] == pytest.approx(16 / 24)
+    assert pd.isna(drawn["baseline"])
+    assert results.notices[-1].startswith("1 answers in 1 of 3 cells have no verdict")
+    assert set(results.cells["eval"]) == {"evens,difficulty=easy"}
+    pair = results.compare("mockllm/tuned", "mockllm/base").iloc[0]
+    assert (pair["n_items"], pair["difference"]) == (7, pytest.approx(3 / 7))
+
+
+def test_records_of_inspect_have_texts_metadata_and_every_draw():
+    results = offdiag.load(INSPECT / "drawn.eval")
+    record = results.read_records(results.cells["cell"].iloc[0])[0]
+    assert record["prompt"] == "Answer yes or no.\n\nIs 0 even?"
+    assert record["problem"] == "Is 0 even?"
+    assert [draw["completion"] for draw in record["samples"]] == ["I say yes.", "I say yes.", "I say no."]
+    assert record["score"] == pytest.approx(2 / 3)
+    assert record["n_tokens"] == 12
+    row = results.records.iloc[0]
+    assert (row["parity"], row["size"], row["metadata_model"]) == ("even", 0, "clash")
+
+
+def test_a_scorer_between_right_and_wrong_is_a_score():
+    results = offdiag.load(INSPECT, metric="f1")
+    base, drawn = cell(results, arm="mockllm/base"), cell(results, arm="mockllm/drawn")
+    assert (base["accuracy"], base["metric"], drawn["metric"]) == (pytest.approx(5.5 / 8), "f1", "f1")
+    assert pd.isna(base["n_correct"])
+    assert base["ci_low"] < base["accuracy"] < base["ci_high"]
+
+
+RECORDS = """model,task,id,acc,seed,k,question,note
+a,sums,1,1,0,2,1+1,x
+a,sums,2,0,0,2,1+2,y
+a,sums,3,1,0,2,1+1,y
+a,sums,1,1,1,2,1+1,x
+a,sums,2,1,1,2,1+2,y
+a,sums,3,0,1,2,1+1,y
+b,sums,1,False,,,1+1,x
+b,sums,2,true,,,1+2,y
+b,sums,3,0.0,,,1+1,y
+"""
+
+
+def test_a_table_of_records_has_draws_factors_and_clusters(tmp_path):
+    (tmp_path / "mine.csv").write_text(RECORDS)
+    results = offdiag.load(tmp_path / "mine.csv", baseline="b")
+    assert list(results.cells["arm"]) == ["a.s0", "a.s1", "b"]
+    assert list(results.cells["first_draw"].fillna("")) == ["", "a.s0", ""]
+    assert list(results.cells["n_correct"]) == [2, 2, 1]
+    assert list(results.cells["k"].fillna(0)) == [2, 2, 0]
+    assert list(results.cells["n_paired"]) == [3, 3, 0]
+    assert list(results.records["cluster"][:3]) == ["1", "2", "1"]  # two ask the same
+    assert list(results.records["note"][:3]) == ["x", "y", "y"]
+    assert len(results.matrix()) == 2
+    assert "The files do not say: prompt_text, completion, target, parsed." in results.notices
+
+
+def test_tables_with_a_score_or_several_answers_to_an_item(tmp_path):
+    rows = [
+        {"arm": "a", "eval": "e", "example": i, "sample": s, "score": (i + s) / 4} for i in (0, 1) for s in (0, 1, 2)
+    ]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = offdiag.load(tmp_path / "t.jsonl").cells.iloc[0]
+    assert (found["samples"], found["metric"], found["n"]) == (3, "score", 2)
+    assert found["accuracy"] == pytest.approx((0.25 + 0.5) / 2)
+
+
+def test_ids_that_are_other_questions_elsewhere_are_told(tmp_path):
+    (tmp_path / "t.csv").write_text("arm,eval,example,correct,problem,target\na,e,1,1,x,y\nb,e,1,0,z,y\n")
+    assert any(
+        "e: 1 examples of b--e have the id, and not question" in line
+        for line in offdiag.load(tmp_path / "t.csv").notices
+    )
+
+
+def test_the_page_and_an_analysis_are_made_of_results_of_others(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert code_of("report", INSPECT, "--baseline", "mockllm/base", "--to", "page") == 0
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert "evens,difficulty=easy" in page
+    assert "have no verdict" in page
+    said = capsys.readouterr().out
+    assert "85.7" in said
+    assert "37.5" in said
+    assert len(pd.read_csv(tmp_path / "page" / "tables" / "records.csv")) == 23
