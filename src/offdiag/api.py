@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from offdiag.engine import Caller, RunEvent, Summary, Together, Watcher, run_plan
 from offdiag.errors import UserError, printable
-from offdiag.interop.foreign import is_foreign
+from offdiag.interop import results_at
 from offdiag.live import watcher_for
 from offdiag.planning import Plan, make_plan
 from offdiag.provenance import VersionPolicy
@@ -143,10 +143,9 @@ def load(
     from offdiag.gather import gather
     from offdiag.notebook import LoadedResults
 
-    if _is_path(study) and is_foreign(Path(str(study)).expanduser()):
-        return load_foreign([Path(str(study)).expanduser()], **overrides)
-
-    if isinstance(study, Store) or (_is_path(study) and Path(str(study)).expanduser().is_dir()):
+    if (others := results_at(study)) is not None:
+        return load_foreign([others], **overrides)
+    if isinstance(study, Store) or _is_folder(study):
         store = open_store(cast("str | Path | Store", study))
         study = _only_plan(store)
     wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
@@ -163,9 +162,9 @@ def load_foreign(paths: Sequence[Path], *, metric: str = "", baseline: str = "")
     return LoadedResults(read_results(paths, metric, baseline), command=command)
 
 
-def _is_path(study: object) -> bool:
-    """Return whether a file or a folder is meant; a study that is called like one goes before it."""
-    return isinstance(study, str | Path) and str(study) not in STUDIES
+def _is_folder(study: object) -> bool:
+    """Return whether a folder is meant; a study that is called like one goes before it."""
+    return isinstance(study, str | Path) and str(study) not in STUDIES and Path(study).expanduser().is_dir()
 
 
 def _only_plan(store: Store) -> Plan:

@@ -21,6 +21,8 @@ class Column(NamedTuple):
 
 FRACTION, POINTS, ERROR = "fraction, 0 to 1", "fraction, −1 to 1", "of the task"
 
+IMPORTED = "imported"  # the study of results that other programs made
+
 FACTORS = (
     Column("study", "text", "", "Name of the study."),
     Column("scale", "text", "", "Name of the scale: a preset of the study's parameters."),

@@ -15,7 +15,7 @@ class Results(Frames):
     """All results of a study at one moment: its frames, and where they come from.
 
     Attributes:
-        study, scale: names.
+        study, scale: names; of results of others the file or folder, and nothing.
         title: one line. claim: the study's docstring (plain text, paragraphs separated by blank lines).
         params: the expanded parameters of this run.
         steps: one row per step of the plan.
@@ -37,6 +37,11 @@ class Results(Frames):
     read_records: Callable[[str], list[dict[str, Any]]]
     read_options: Callable[[str], Mapping[str, Sequence[str]]] = lambda cell: {}
     notices: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> str:
+        """The study and its scale; results of others have none."""
+        return " · ".join(filter(None, (self.study, self.scale)))
 
     def lacking(self) -> dict[str, int]:
         """Number of steps that are not done, by state; empty when there is nothing left."""

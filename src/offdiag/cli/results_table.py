@@ -17,7 +17,7 @@ MOST_ROWS = 40  # of the table of an analysis
 
 def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -> None:
     """Print the matrix of a study, and of each analysis the columns that it has for the terminal."""
-    say(results.title, f"{results.study} · {results.scale}", "")
+    say(results.title, results.named, "")
     show_matrix(results)
     for analysis in analyses:
         if analysis.terminal_columns:

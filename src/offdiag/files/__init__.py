@@ -3,11 +3,12 @@
 from offdiag.files.json_values import json_lines, json_list, json_value
 from offdiag.files.located import Located, checked
 from offdiag.files.tables import table_rows
-from offdiag.files.text import TextFile, split_lines, text_lines
+from offdiag.files.text import TextFile, advice_on, split_lines, text_lines
 
 __all__ = [
     "Located",
     "TextFile",
+    "advice_on",
     "checked",
     "json_lines",
     "json_list",

@@ -93,7 +93,7 @@ def json_value(text: str, where: str, *, undefined: bool = False) -> Any:
             return value
     except (ValueError, RecursionError):
         pass
-    value, end = _parsed(text, _behind_space(text, 0), where)
+    value, end = _parsed(text, _behind_space(text, 0), where, decoder)
     _check_end(text, end, where)
     return value
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self, cast
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, did_you_mean
 
 _BOM = "\ufeff"
 _LINE_END = re.compile(r"\r\n?")
@@ -68,6 +68,14 @@ class TextFile(NamedTuple):
             if "\0" in text:  # no text, or one in another encoding: line by line, it is told where
                 return "".join(_decoded(io.BytesIO(data), self.name))
             return _LINE_END.sub("\n", text.removeprefix(_BOM)) if "\r" in text else text.removeprefix(_BOM)
+
+
+def advice_on(path: Path) -> str:
+    """Return what to do where no file is: the nearest name in its folder, or that the folder is not there."""
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}; give the path of a file that is there"
+    near = did_you_mean(path.name, (other.name for other in path.parent.iterdir()))
+    return f"{near}give the path of a file that is there"
 
 
 def text_lines(file: TextFile) -> Iterator[str]:

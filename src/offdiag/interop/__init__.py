@@ -1,5 +1,5 @@
 """Results that other programs made, read into the frames of this one, and ours written for others."""
 
-from offdiag.interop.foreign import RESULT_FORMATS, ForeignRun, ResultFormat, is_foreign
+from offdiag.interop.foreign import RESULT_FORMATS, ForeignRun, ResultFormat, is_foreign, results_at
 
-__all__ = ["RESULT_FORMATS", "ForeignRun", "ResultFormat", "is_foreign"]
+__all__ = ["RESULT_FORMATS", "ForeignRun", "ResultFormat", "is_foreign", "results_at"]

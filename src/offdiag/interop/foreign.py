@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from offdiag.errors import UserError
+from offdiag.files import advice_on
 from offdiag.registry import Registry
+from offdiag.study_files import STUDIES
 
 MOST_FILES = 10_000  # of a folder
 
@@ -80,6 +82,26 @@ class ResultFormat(ABC):
 RESULT_FORMATS = Registry[type[ResultFormat]]("result format", "offdiag.result_formats", ResultFormat, named_by="name")
 
 
+def results_at(word: object) -> Path | None:
+    """Return the path of results of others that a word of a person means; None where a study or a store is meant.
+
+    Raises:
+        UserError: it is the path of a file or folder that is not there, or of a file in no format that is read.
+    """
+    if not isinstance(word, str | Path) or str(word) in STUDIES:
+        return None
+    path = Path(word).expanduser()
+    if is_foreign(path):
+        return path
+    if path.suffix == ".py" or path.is_dir():
+        return None
+    if path.is_file():
+        found_in(path)  # says what is read
+    if _format(path) is not None or len(path.parts) > 1:
+        raise UserError(f"no file {path}: {advice_on(path)}")
+    return None
+
+
 def is_foreign(path: Path) -> bool:
     """Return whether a path is a file in a format of results, or a folder that has one somewhere."""
     if path.is_dir():
@@ -99,7 +121,9 @@ def found_in(path: Path) -> list[tuple[Path, type[ResultFormat]]]:
     elif path.exists() and (kind := _format(path)) is not None:
         return [(path, kind)]
     known = ", ".join(kind.called for _, kind in RESULT_FORMATS.usable() if isinstance(kind, type))
-    raise UserError(f"{path}: no results there{'' if path.exists() else ' (no such file)'}: expected {known}")
+    raise UserError(
+        f"{path}: no results there: expected {known}" if path.exists() else f"no file {path}: {advice_on(path)}"
+    )
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, type[ResultFormat]]]:

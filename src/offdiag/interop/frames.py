@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from offdiag.cell_records import CellRecords, Clusters, RecordColumns
-from offdiag.columns import RECORD_ERROR, RECORDS, STEPS, names
+from offdiag.columns import IMPORTED, RECORD_ERROR, RECORDS, STEPS, names
 from offdiag.errors import UserError, did_you_mean
 from offdiag.gather import cells_frame
 from offdiag.interop.foreign import ForeignRun, found_in
@@ -88,7 +88,7 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
     columns = list(dict.fromkeys(name for row in factors for name in row))
     frame = records.frame([*columns, *names(RECORDS)], clustered=clusters.shared)
     return Results(
-        study=paths[0].stem if len(paths) == 1 else "imported",
+        study=paths[0].stem if len(paths) == 1 else IMPORTED,
         scale="",
         title=f"Results of others: {', '.join(path.name for path in paths)}",
         claim="",
@@ -127,7 +127,7 @@ def _factors(run: ForeignRun, items: Items) -> dict[str, Any]:
     binary = all(record["score"] in (0, 1, None) for record in run.records)
     scored = {"metric": "mean" if binary else run.metric or "score"}
     return {
-        "study": "imported",
+        "study": IMPORTED,
         "scale": "",
         "cell": str(told.pop("cell", f"{arm}--{evaluation}")),
         "arm": arm,

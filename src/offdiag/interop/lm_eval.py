@@ -55,7 +55,7 @@ class HarnessSamples(ResultFormat):
                 evaluation=task if len(by_filter) == 1 else f"{task},filter={name}",
                 answering="choice" if len(_likelihoods(rows[0].value)) > 1 else None,
                 metric=counted,
-                factors={"k": k} if k else {},
+                factors={**({"k": k} if k else {}), **_drawn(rows[0].value)},
                 records=[_record(row, counted) for row in rows],
                 stated=stated if isinstance(stated, int | float) and 0 <= stated <= 1 else None,
                 lacking=absent,
@@ -71,6 +71,16 @@ def _results(folder: Path, when: str | None) -> Mapping[str, Any]:
     if not isinstance(found, dict) or not isinstance(found.get("results"), dict):
         raise UserError(f"{path}: no results of lm-evaluation-harness: expected an object with results")
     return found
+
+
+def _drawn(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how answers were drawn, as far as the sample says; where it does not, nothing."""
+    asked = [_mapping(one) for request in _requests(sample)[:1] for one in request]
+    said = next((one for one in asked if one), {})
+    if said.get("do_sample") is False:
+        return {"temperature": 0.0}
+    found = {name: said.get(name) for name in ("temperature", "top_p", "top_k")}
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _mapping(found: object) -> Mapping[str, Any]:

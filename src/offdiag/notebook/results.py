@@ -190,7 +190,7 @@ class LoadedResults:
         facts = {"state": lacking or "complete"} | ({"measured": ", ".join(self.frames.measurements)}
                                                     if self.frames.measurements else {})  # fmt: skip
         drawn = self.matrix()._repr_html_() if len(self.cells) else ""
-        return card(f"{self.frames.title} ({self.frames.study}, {self.frames.scale})", "", facts) + drawn
+        return card(f"{self.frames.title} ({self.frames.named})", "", facts) + drawn
 
 
 def _named(

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from offdiag.analyses.frames import Frames
+from offdiag.columns import IMPORTED
 from offdiag.reporting.cell_texts import MEASURED, CellText, ResultText, Row, rows_of, word_cells
 from offdiag.reporting.means import mean_of
 from offdiag.reporting.remarks import remarks_on
@@ -21,6 +22,8 @@ _OPTIONAL = {
     "answering": "generation", "per": "none", "thinking": "template", "template": "", "system": "", "temperature": 0.0,
     "top_p": 1.0, "top_k": 0, "samples": 1, "sampling_seed": 0, "metric": "accuracy", "judge": "",
 }  # fmt: skip
+# Of results of others it is unknown where they do not say it: not the usual.
+_TOLD = ("thinking", "template", "system", "temperature", "top_p", "top_k", "samples", "sampling_seed")
 _SAID = ("temperature", "top_p", "top_k", "samples", "sampling_seed", "metric", "judge", "system")  # where set
 EVALUATION = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike
@@ -161,10 +164,11 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
 
 def _filled(row: Row) -> Row:
     """Return the row with the optional columns, which frames have only where they differ from the usual."""
+    usual = {name: None if row["study"] == IMPORTED and name in _TOLD else value for name, value in _OPTIONAL.items()}
     return {
         **row,
         "tested_on": row.get("tested_on") or row["eval"],
-        **{name: row.get(name) or usual for name, usual in _OPTIONAL.items()},
+        **{name: value if row.get(name) is None else row[name] for name, value in usual.items()},
         "first_draw": row.get("first_draw") or row["arm"],
     }
 
@@ -233,7 +237,7 @@ def _column(row: Row) -> str:
 
 def _shared_and_set(rows: Sequence[Row], name: str) -> bool:
     """Return whether all rows have one value of an option, which is not the usual one."""
-    return not _varies(rows, name) and rows[0][name] != _OPTIONAL[name]
+    return not _varies(rows, name) and rows[0][name] not in (None, _OPTIONAL[name])
 
 
 def _varies(rows: Sequence[Row], name: str) -> bool:

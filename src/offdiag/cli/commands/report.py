@@ -18,7 +18,6 @@ from offdiag.cli.options import (
     planned,
 )
 from offdiag.cli.tables import say
-from offdiag.study_files import STUDIES
 
 
 def report(
@@ -45,12 +44,12 @@ def report(
     """
     from offdiag.api import load_foreign, make_report, open_store
     from offdiag.cli.results_table import show_results
-    from offdiag.interop import is_foreign
+    from offdiag.interop import results_at
     from offdiag.stats.replicated import intervals_by
 
-    if study not in STUDIES and is_foreign(Path(study).expanduser()):
+    if (others := results_at(study)) is not None:
         with intervals_by(interval):
-            found = load_foreign([Path(study).expanduser()], metric=metric, baseline=baseline)
+            found = load_foreign([others], metric=metric, baseline=baseline)
             page = found.report(folder)
             show_results(found.frames, ())
         say("", f"Report: {page}")

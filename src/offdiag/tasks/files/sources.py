@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from offdiag.errors import UserError, did_you_mean
-from offdiag.files import Located, TextFile, json_lines, json_list, table_rows, text_lines
+from offdiag.files import Located, TextFile, advice_on, json_lines, json_list, table_rows, text_lines
 from offdiag.tasks.data import DataPlace, data_dir
 
 LINES, TABLES, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet", ".pq")
@@ -91,7 +91,7 @@ class RowSource:
         try:
             return (str(path), self.split, *((s.st_mtime_ns, s.st_size, s.st_ino) for s in (f.stat() for f in files)))
         except OSError as error:
-            raise UserError(f"{self.label} cannot be read ({error.strerror}): {_absent(path)}") from None
+            raise UserError(f"{self.label} cannot be read ({error.strerror}): {advice_on(path)}") from None
 
     def rows(self, role: Role) -> Iterator[Located]:
         """Yield the rows, one at a time, as mappings from column to value.
@@ -112,7 +112,7 @@ class RowSource:
         suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
         if suffix in PARQUET:
             return _parquet(path, self.label)
-        file = TextFile(self.label, lambda: path.open("rb"), _absent(path))
+        file = TextFile(self.label, lambda: path.open("rb"), advice_on(path))
         if suffix in TABLES:
             return _with_gaps(table_rows(text_lines(file), self.label))
         if suffix in LINES:
@@ -128,14 +128,6 @@ def _path(text: str) -> Path:
     folder = DataPlace.of(data_dir()).folder
     below = path if folder is None else folder / path
     return (below if below.exists() else path).absolute()
-
-
-def _absent(path: Path) -> str:
-    """Return what to do where no file is: the nearest name in its folder, or that the folder is not there."""
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent}; give the path of a file that is there"
-    near = did_you_mean(path.name, (other.name for other in path.parent.iterdir()))
-    return f"{near}give the path of a file that is there"
 
 
 def _is_of_lines(file: TextFile) -> bool:
@@ -166,7 +158,7 @@ def _parquet(path: Path, label: str) -> Iterator[Located]:
                     yield Located(f"{label}, row {number + 1}", number, number + 1, row)
                     number += 1
     except FileNotFoundError:
-        raise UserError(f"no file {label}: {_absent(path)}") from None
+        raise UserError(f"no file {label}: {advice_on(path)}") from None
     except (ArrowException, OSError) as error:
         said = str(error).partition("\n")[0].rstrip(". ")
         raise UserError(f"{label} is no Parquet file ({said}): make it anew, or save it as JSON lines") from None
