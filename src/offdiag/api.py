@@ -158,7 +158,9 @@ def load_foreign(paths: Sequence[Path], *, metric: str = "", baseline: str = "")
     from offdiag.interop.frames import read_results
     from offdiag.notebook import LoadedResults
 
-    command = shlex.join(["offdiag", "report", *(path.name for path in paths)])
+    chosen = [word for option, value in (("--metric", metric), ("--baseline", baseline)) if value
+              for word in (option, value)]  # fmt: skip
+    command = shlex.join(["offdiag", "report", *(path.name for path in paths), *chosen])
     return LoadedResults(read_results(paths, metric, baseline), command=command)
 
 

@@ -1,13 +1,18 @@
 """Files of strangers that are broken or meant to harm: one line, exit 2, and nothing outside the report."""
 
+import gzip
 import json
+import pickle
 import struct
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import offdiag
 from offdiag.cli.app import run
+from offdiag.errors import UserError
 from offdiag.interop.frames import read_results
 from support.documented import ROOT
 
@@ -132,6 +137,56 @@ def test_a_wrong_table_is_one_line(case, tmp_path, capsys):
     name, text, expected = TABLES[case]
     (tmp_path / name).write_text(text)
     assert expected in refused(tmp_path / name, capsys)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "samples_t_2026-01-01T00-00-00.0.jsonl"])
+def test_a_line_of_a_gigabyte_is_never_read_whole(name, tmp_path, capsys):
+    with (tmp_path / name).open("wb") as out:
+        out.write(b"arm,eval,example,correct\n" if name.endswith(".csv") else b"\n")
+        out.truncate(2**30)
+    assert "line 2 is longer than the 268,435,456 bytes that are taken" in refused(tmp_path / name, capsys)
+
+
+def test_a_packed_line_that_never_ends_is_never_read_whole(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("offdiag.files.json_values.LONGEST", 2**20)
+    (tmp_path / "a.jsonl").write_bytes(gzip.compress(b"\n" + b" " * 2**22, 1))
+    assert "line 2 is longer than the 1,048,576 bytes" in refused(tmp_path / "a.jsonl", capsys)
+
+
+def test_objects_of_python_in_tables_are_texts_and_never_loaded(tmp_path):
+    marked = tmp_path / "executed"
+
+    class Harm:
+        def __reduce__(self):
+            return (marked.touch, ())
+
+    frame = pd.DataFrame(
+        {"arm": ["a"], "eval": ["e"], "example": ["1"], "correct": [1], "extra": [pickle.dumps(Harm())]}
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_feather(tmp_path / "a.arrow")
+    for name in ("a.parquet", "a.arrow"):
+        assert offdiag.load(tmp_path / name).cells["n"].tolist() == [1]
+    assert not marked.exists()
+
+
+MISSING = {
+    "no.eval": "no file no.eval: give the path",
+    "bse.eval": "did you mean base.eval? ",
+    "runs/last": "there is no folder runs",
+    "records.txt": "no results there: expected .eval logs of Inspect, samples_*.jsonl",
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_results_that_are_not_there_are_told_with_the_nearest_name(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.eval").write_bytes(b"")
+    (tmp_path / "records.txt").write_text("x")
+    assert MISSING[name] in refused(Path(name), capsys)
+    with pytest.raises(UserError) as refusal:
+        offdiag.load(name)
+    assert MISSING[name] in str(refusal.value)
 
 
 def test_names_that_a_terminal_would_obey_are_shown_and_not_obeyed(tmp_path, capsys):

@@ -167,6 +167,34 @@ def test_ids_that_are_other_questions_elsewhere_are_told(tmp_path):
     )
 
 
+def test_how_answers_were_drawn_is_theirs_and_nothing_is_made_up(tmp_path):
+    shown = {}
+    for peer in ("inspect", "harness"):
+        page = offdiag.load(PEERS / peer).report(tmp_path / peer).read_text(encoding="utf-8")
+        shown[peer] = [page.count(words) for words in ("temperature 0.7", "samples 3", "temperature 0<", "samples 1<")]
+        assert " scale</p>" not in page
+        assert "results of others</p>" in page
+    assert shown["inspect"][0] > 0
+    assert shown["inspect"][1] > 0
+    assert shown["inspect"][2:] == shown["harness"][2:] == [0, 0]
+    source = next(HARNESS.glob("samples_even_written*"))
+    rows = [json.loads(line) for line in source.read_text().splitlines()]
+    for row in rows:
+        row["arguments"]["gen_args_0"]["arg_1"] |= {"do_sample": True, "temperature": 0.8, "top_p": 0.9}
+    (tmp_path / source.name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = offdiag.load(tmp_path / source.name).cells.iloc[0]
+    assert (found["temperature"], found["top_p"]) == (0.8, 0.9)
+
+
+def test_undefined_numbers_beside_escaped_characters_are_read(tmp_path):
+    source = next(HARNESS.glob("samples_even_choice*"))
+    rows = [json.loads(line) for line in source.read_text().splitlines()]
+    for row in rows:
+        row |= {"brier": float("nan"), "doc": {**row["doc"], "q": "\u00e9" + row["doc"]["q"]}}
+    (tmp_path / source.name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert len(offdiag.load(tmp_path / source.name).records) == len(rows)
+
+
 def test_the_page_and_an_analysis_are_made_of_results_of_others(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert code_of("report", INSPECT, "--baseline", "mockllm/base", "--to", "page") == 0

@@ -19,6 +19,7 @@ _ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SHOWN = 40
+LONGEST = 2**28  # bytes of a line
 _DEEPEST = 100  # lists and objects inside each other; what is made of a value visits it call by call
 
 
@@ -31,7 +32,7 @@ def json_lines(file: TextFile, *, undefined: bool = False) -> Iterator[Located]:
         UserError: the file cannot be read, has no value, or a line is no JSON.
     """
     number = 0
-    for line, text in enumerate(text_lines(file), start=1):
+    for line, text in enumerate(text_lines(file, LONGEST), start=1):
         # where files were joined, the byte order mark of the second stands inside
         bare = text.strip().removeprefix("\ufeff")
         if bare:

@@ -53,14 +53,18 @@ class TextFile(NamedTuple):
         """Return what is piped into the process."""
         return cls("standard input", _standard_input)
 
-    def read(self) -> str:
-        """Return the whole text.
+    def read(self, most: int = sys.maxsize) -> str:
+        """Return the whole text; of a file of strangers no more than ``most`` bytes.
 
         Raises:
-            UserError: as :func:`text_lines` does.
+            UserError: as :func:`text_lines` does, or there are more.
         """
         with _opened(self) as raw:
-            data = raw.read()
+            data = raw.read() if most == sys.maxsize else raw.read(most + 1)
+            if len(data) > most:
+                raise UserError(
+                    f"{self.name} has more than the {most:,} bytes that are taken: is it what its name says?"
+                )
             try:
                 text = data.decode()
             except UnicodeDecodeError:
@@ -78,14 +82,18 @@ def advice_on(path: Path) -> str:
     return f"{near}give the path of a file that is there"
 
 
-def text_lines(file: TextFile) -> Iterator[str]:
+def text_lines(file: TextFile, longest: int = sys.maxsize) -> Iterator[str]:
     """Yield the lines of a file, each with LF behind it, one at a time; a byte order mark is left out.
 
+    Args:
+        longest: a line of so many bytes is never read as a whole.
+
     Raises:
-        UserError: the file cannot be read, is no text, is not in UTF-8 or is cut off; the message says where.
+        UserError: the file cannot be read, is no text, is not in UTF-8 or is cut off, or a line is too long; the
+            message says where.
     """
     with _opened(file) as raw:
-        yield from _decoded(raw, file.name)
+        yield from _decoded(raw, file.name, longest)
 
 
 def split_lines(text: str) -> list[str]:
@@ -121,17 +129,21 @@ def _opened(file: TextFile) -> Iterator[BinaryIO]:
         raise UserError(f"{file.name} cannot be read ({error.strerror or error}): {file.absent}") from None
 
 
-def _decoded(raw: BinaryIO, name: str) -> Iterator[str]:
+def _decoded(raw: BinaryIO, name: str, longest: int = sys.maxsize) -> Iterator[str]:
     """Yield the lines of an open file."""
     number = offset = 0
-    while lines := raw.readlines(_BLOCK):  # a line ends at LF
-        data = b"".join(lines)
+    while data := raw.read(_BLOCK):
+        data += (rest := raw.readline(longest))  # a line ends at LF
+        if len(rest) == longest and not rest.endswith(b"\n"):
+            line = number + data.count(b"\n") + 1
+            raise UserError(f"{name}, line {line} is longer than the {longest:,} bytes that are taken: break it up")
         text = _plain(data) if number else None
+        lines = data.count(b"\n") + (not data.endswith(b"\n"))
         if text is None:
-            yield from _checked(lines, name, number, offset)
+            yield from _checked(io.BytesIO(data).readlines(), name, number, offset)
         else:
             yield from io.StringIO(text, newline="\n")
-        number, offset = number + len(lines) + _lone_ends(data), offset + len(data)
+        number, offset = number + lines + _lone_ends(data), offset + len(data)
 
 
 def _plain(data: bytes) -> str | None:

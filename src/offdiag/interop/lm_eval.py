@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from offdiag.errors import UserError
-from offdiag.files import Located, TextFile, json_lines, json_value
+from offdiag.files import LONGEST, Located, TextFile, json_lines, json_value
 from offdiag.interop.foreign import ForeignRun, ResultFormat, worth
 
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<when>\d{4}-\d\d-\d\dT[\d.:-]+))?\.jsonl")
@@ -67,7 +67,7 @@ def _results(folder: Path, when: str | None) -> Mapping[str, Any]:
     path = folder / f"results_{when}.json"
     if when is None or not path.is_file():
         return {}
-    found = json_value(TextFile.at(path).read(), str(path), undefined=True)
+    found = json_value(TextFile.at(path).read(LONGEST), str(path), undefined=True)
     if not isinstance(found, dict) or not isinstance(found.get("results"), dict):
         raise UserError(f"{path}: no results of lm-evaluation-harness: expected an object with results")
     return found

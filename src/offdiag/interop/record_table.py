@@ -25,7 +25,7 @@ from offdiag.columns import (
     names,
 )
 from offdiag.errors import UserError
-from offdiag.files import Located, TextFile, json_lines, table_rows, text_lines
+from offdiag.files import LONGEST, Located, TextFile, json_lines, table_rows, text_lines
 from offdiag.interop.foreign import ForeignRun, ResultFormat, worth
 from offdiag.tasks.task import Status
 
@@ -97,7 +97,7 @@ def _rows(path: Path) -> Iterator[Located]:
     if path.suffix == ".jsonl":
         return json_lines(TextFile.at(path))
     if path.suffix in (".csv", ".tsv"):
-        return table_rows(text_lines(TextFile.at(path)), str(path))
+        return table_rows(text_lines(TextFile.at(path), LONGEST), str(path))
     return _columnar(path)
 
 

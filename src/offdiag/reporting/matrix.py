@@ -145,10 +145,10 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
             )
         )  # fmt: skip
     asked = list(columns.values())
-    ways = [name for name in EVALUATION[1:] if _varies(asked, name)]
+    ways = [name for name in EVALUATION[1:] if not _agree(asked, name)]
     return PageMatrix(
         evaluations=tuple(
-            Heading(domain=domain, details=tuple(_differing(row, ways)))
+            Heading(domain=domain, details=tuple(_differing(row, [name for name in ways if not _in_domain(row, name)])))
             for row, domain in zip(asked, _domains(asked, "tested_on", shared), strict=True)
         ),
         groups=tuple((method, tuple(learners)) for method, learners in groups.items()),
@@ -237,7 +237,17 @@ def _column(row: Row) -> str:
 
 def _shared_and_set(rows: Sequence[Row], name: str) -> bool:
     """Return whether all rows have one value of an option, which is not the usual one."""
-    return not _varies(rows, name) and rows[0][name] not in (None, _OPTIONAL[name])
+    return _agree(rows, name) and rows[0][name] not in (None, _OPTIONAL[name])
+
+
+def _agree(rows: Sequence[Row], name: str) -> bool:
+    """Return whether all rows have one value, or all have none."""
+    return len({None if row[name] is None else number(row[name]) for row in rows}) < 2
+
+
+def _in_domain(row: Row, name: str) -> bool:
+    """Return whether the name of the domain says a task already, as that of results of others does."""
+    return name == "task" and row["task"] in _parts(row, "tested_on")
 
 
 def _varies(rows: Sequence[Row], name: str) -> bool:
