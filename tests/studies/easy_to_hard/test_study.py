@@ -196,6 +196,8 @@ def test_noise_is_twice_as_much_on_hard_items():
     assert len(trained(plan)) == 10 * 2
     assert sum(isinstance(step, ProbeFits) for step in plan.steps) == 1
     assert [f.name for f in plan.design.figures if f.name.startswith("noise")] == ["noise-linear-probe-synthetic"]
+    pairs = ((0, 0), (0.05, 0.1), (0.1, 0.2), (0.2, 0.4), (0.3, 0.6))
+    assert [a.paired for a in plan.design.analyses[:2]] == [{"noise": pairs}] * 2
 
 
 def test_every_way_to_learn_gets_the_same_noise():
@@ -220,6 +222,12 @@ def test_learning_curves_are_nested_and_share_their_test():
         assert len(asked) == 2
     names = [figure.name for figure in plan.design.figures]
     assert names[:2] == ["sizes-linear-probe-synthetic", "cost-linear-probe-synthetic"]
+    same, cost = (next(a for a in plan.design.analyses if a.name == name) for name in ("tests", "tests-at-cost"))
+    assert same.paired == {}
+    assert cost.paired == {"n_train": ((20, 10), (40, 20), (80, 40), (160, 80), (320, 160))}
+    dear = planned(methods="linear-probe", sizes="10,20,40", hard_cost=4).design.analyses
+    assert next(a for a in dear if a.name == "recovered-at-cost").paired == {"n_train": ((40, 10),)}
+    assert not [a for a in planned(methods="linear-probe", sizes="10,15").design.analyses if "cost" in a.name]
 
 
 def test_third_grade_to_college(real):
@@ -242,6 +250,9 @@ def test_third_grade_to_college(real):
     assert list(bars.words.values()) == [
         "arc: grade up to 3", "arc: grade from 8 on", "mmlu: high school", "mmlu: college"
     ]  # fmt: skip
+    recovered = next(a for a in plan.design.analyses if a.name == "recovered")
+    assert recovered.hard == {"train_dataset": "mmlu", "train_hardness": "school", "train_level": "hard"}
+    assert {"train_dataset", "train_level"} <= {*recovered.by} & {*recovered.terminal_columns}
     third = next(c.arm.train for c in trained(plan) if (c.arm.train.dataset, c.arm.train.level) == ("arc", "easy"))
     assert {e.strata["grade"] for e in get_task("easy_to_hard").examples(third, "train", 10, 0)} == {3}
     assert get_task("easy_to_hard").summary(third)["measures"]["grade"]["easy"] == 194

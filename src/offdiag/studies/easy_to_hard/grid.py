@@ -216,5 +216,9 @@ def methods_for(p: HardnessParams, dataset: str) -> tuple[MethodName, ...]:
 
 def noises(p: HardnessParams, stratum: Stratum) -> tuple[float, ...]:
     """Return the shares of random labels for training data of a level; 0 to 1."""
-    factor = p.hard_noise if stratum == "hard" else 1
-    return tuple(dict.fromkeys(min(1.0, round(factor * share, 6)) for share in p.noises))
+    return tuple(dict.fromkeys(noise_of(p, stratum, share) for share in p.noises))
+
+
+def noise_of(p: HardnessParams, stratum: Stratum, share: float) -> float:
+    """Return the share of random labels for training data of a level where easy ones have ``share``."""
+    return min(1.0, round((p.hard_noise if stratum == "hard" else 1) * share, 6))

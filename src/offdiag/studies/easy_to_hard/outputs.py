@@ -24,8 +24,9 @@ from offdiag.studies.easy_to_hard.params import HardnessParams
 from offdiag.studies.easy_to_hard.row_filters import (
     HARD,
     LEARNER,
-    UNTRAINED,
     ModelAndDataset,
+    compared,
+    cost_pairs,
     has_gap,
     has_levels,
     least_noise,
@@ -39,6 +40,7 @@ from offdiag.studies.easy_to_hard.row_filters import (
 from offdiag.studies.easy_to_hard.task.draws import pool_of
 from offdiag.studies.easy_to_hard.task.measures import value_name
 
+AT_COST = "-at-cost"  # of tables that compare training data of the same cost
 TESTED = ("all", "easy", "hard")
 SCHOOL = {"easy": value_name("school", 0), "hard": value_name("school", 1)}
 MOST_STEPS = {"num_steps": 8.0}  # few items have more
@@ -50,6 +52,8 @@ CORRELATIONS = MeasureCorrelations(
 def analyses(p: HardnessParams) -> tuple[StudyAnalysis, ...]:
     """Return the tables: the gap and its tests, accuracies, the gap between levels, correlations of measures."""
     tables: list[StudyAnalysis] = [_recovered(p), _tests(p)] if has_gap(p) else []
+    if has_gap(p) and cost_pairs(p):
+        tables += [_recovered(p, at_cost=True), _tests(p, at_cost=True)]
     tables.append(_accuracies(p, levels=TESTED if has_levels(p) else ()))
     if has_levels(p) and set(p.train_on) - {"hard"} and any(methods_for(p, dataset) for dataset in p.datasets):
         by = (*LEARNER, "train_level", *varying(p))
@@ -66,10 +70,12 @@ def figures(p: HardnessParams) -> tuple[StudyFigure, ...]:
     """Return the figures: the gap, bars or curves by training data, accuracy over hardness, measures of the items."""
     drawn: list[StudyFigure] = []
     if has_gap(p) and not varying(p):
-        caption = "How much of the gain from hard training data easy training data give, too, on hard items."
-        groups = sources(p) or ("eval_dataset", "eval_hardness")
+        caption = "How much of the gain from hard training data others give, too, on hard items."
+        words = {"taught": "other", "oracle": _words(common, "hard")} if (common := common_test(p)) else {}
         drawn.append(
-            SupervisionGapFigure(name="recovered", of=_recovered(p), groups=groups, series="learner", caption=caption)
+            SupervisionGapFigure(
+                name="recovered", of=_recovered(p), series="learner", caption=caption, **words, **_elsewhere(p)
+            )
         )
     if not varying(p):
         drawn += _from_elsewhere(p) if p.asked else _by_model(p) if has_levels(p) else [_all_to_all(p)]
@@ -80,24 +86,31 @@ def figures(p: HardnessParams) -> tuple[StudyFigure, ...]:
     return (*drawn, *_of_items(p))
 
 
-def _recovered(p: HardnessParams) -> SupervisionGapRecovered:
+def _recovered(p: HardnessParams, *, at_cost: bool = False) -> SupervisionGapRecovered:
     return SupervisionGapRecovered(
-        name="recovered",
-        by=(*LEARNER, *sources(p), *varying(p)),
-        unsupervised=UNTRAINED,
-        items=HARD,
-        caption="(easy - untrained) / (hard - untrained) on hard items, with Fieller's interval over items and draws.",
+        name=f"recovered{AT_COST if at_cost else ''}",
+        caption=f"(easy - untrained) / (hard - untrained) on hard items, with Fieller's interval over items and draws."
+        f"{_pairs_in_words(p, at_cost)}",
+        **compared(p, at_cost=at_cost),
     )
 
 
-def _tests(p: HardnessParams) -> SupervisionTests:
+def _tests(p: HardnessParams, *, at_cost: bool = False) -> SupervisionTests:
     return SupervisionTests(
-        name="tests",
-        by=(*LEARNER, *sources(p), *varying(p)),
-        unsupervised=UNTRAINED,
-        items=HARD,
-        caption="Easy training data against none, and hard against easy, on hard items; Holm over all tests.",
+        name=f"tests{AT_COST if at_cost else ''}",
+        caption="Easy training data against none, and hard against easy, on hard items; Holm over all tests."
+        f"{_pairs_in_words(p, at_cost)}",
+        **compared(p, at_cost=at_cost),
     )
+
+
+def _pairs_in_words(p: HardnessParams, at_cost: bool) -> str:
+    """Return which training data are compared, where it is not simply as many easy as hard items."""
+    oracle = common_test(p)
+    words = "" if oracle is None else f" Easy: the training data of the row; hard: {_words(oracle, 'hard')}."
+    if "noise" in varying(p):
+        words += f" Hard data have {p.hard_noise:g} times the label noise of easy ones."
+    return words + (f" Hard data are as many as cost the same; an item costs {p.hard_cost:g}." if at_cost else "")
 
 
 def _accuracies(
@@ -149,6 +162,15 @@ def _by_model(p: HardnessParams) -> Iterator[StudyFigure]:
             )
 
 
+def _elsewhere(p: HardnessParams) -> dict[str, Any]:
+    """Return the settings of figures whose groups are sources of training data; none where these are levels alone."""
+    common = common_test(p)
+    if common is None:
+        return {}
+    words = {f"{s.dataset} {s.measure} {level}": _words(s, level) for s in settings(p) for level in s.strata()}
+    return {"groups": (*sources(p), "train_level"), "words": words}
+
+
 def _from_elsewhere(p: HardnessParams) -> Iterator[StudyFigure]:
     """Yield bars of the accuracy on the hard items of one data set, by the data set and level of training."""
     common = common_test(p)
@@ -156,8 +178,7 @@ def _from_elsewhere(p: HardnessParams) -> Iterator[StudyFigure]:
         yield TrainingBars(
             name=f"from-elsewhere-{p.asked}",
             of=_accuracies(p),
-            groups=(*sources(p), "train_level"),
-            words={f"{s.dataset} {s.measure} {level}": _words(s, level) for s in settings(p) for level in s.strata()},
+            **_elsewhere(p),
             title=f"Accuracy on {_words(common, 'hard')} items",
             caption="By training data; rows are models, columns are methods.",
         )
@@ -178,7 +199,7 @@ def _all_to_all(p: HardnessParams) -> OverDraws:
 
 
 def _curves(p: HardnessParams, one: ModelAndDataset) -> Iterator[StudyFigure]:
-    """Yield curves over training sizes, over their cost (a hard item costs two easy ones), and over label noise."""
+    """Yield curves over training sizes, over their cost, and over label noise."""
     for name in methods_for(p, one.dataset):
         slug, where = f"{name.replace('+', '-')}-{one.slug}", {**one.where, **with_untrained(p, name)}
         on_hard = f"{name}: accuracy on hard items over"
@@ -189,8 +210,9 @@ def _curves(p: HardnessParams, one: ModelAndDataset) -> Iterator[StudyFigure]:
         elif "n_train" in varying(p):
             one_noise = {**where, **least_noise(p)}
             yield _curve(p, f"sizes-{slug}", one_noise, "n_train", f"{on_hard} training items")
-            yield _curve(p, f"cost-{slug}", one_noise, "n_train", f"{on_hard} cost",
-                         factors={"hard": 2.0}, x_label="cost, in easy items (a hard one costs 2)")  # fmt: skip
+            x_label = f"cost, in easy items (a hard one costs {p.hard_cost:g})"
+            cost = {"factors": {"hard": p.hard_cost}, "x_label": x_label}
+            yield _curve(p, f"cost-{slug}", one_noise, "n_train", f"{on_hard} cost", **cost)
         if "noise" in varying(p):
             x_label = f"random labels among easy items (hard ones: {p.hard_noise:g} times as many)"
             largest = {**where, **most_data(p, one.dataset, name)}

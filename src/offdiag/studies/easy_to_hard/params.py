@@ -91,6 +91,7 @@ class HardnessParams(StudyParams):
         sizes: training items of probes and fine-tuning; several make learning curves. The largest size (or the most
             demonstrations, if these are more) is kept out of the test for all learners.
         noises: shares of random labels in the training data; hard items get ``hard_noise`` times as many.
+        hard_cost: what a hard item costs, in easy ones.
         shots: numbers of demonstrations; by default those of the original, 10 or 8.
         n_test: items to test, as many of each level; 0 for all that are left; by default as in the original.
         max_new_tokens: longest written answer, in tokens; by default as in the original.
@@ -110,6 +111,7 @@ class HardnessParams(StudyParams):
     sizes: tuple[int, ...] = Field(default=(160,), min_length=1)
     noises: tuple[float, ...] = Field(default=(0.0,), min_length=1)
     hard_noise: float = Field(default=2.0, ge=0)
+    hard_cost: float = Field(default=2.0, gt=0)
     shots: tuple[int, ...] = ()
     n_test: int | None = Field(default=None, ge=0)
     max_new_tokens: int | None = Field(default=None, ge=1)

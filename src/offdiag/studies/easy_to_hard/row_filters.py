@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from offdiag.analyses.selection import Where
-from offdiag.studies.easy_to_hard.grid import methods_for
+from offdiag.studies.easy_to_hard.grid import common_test, methods_for, noise_of, settings
 from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName
 
 UNTRAINED: Where = {"method": "zero-shot", "learner": "zero-shot", "k": 0}
@@ -50,9 +50,41 @@ def has_levels(p: HardnessParams) -> bool:
 
 def has_gap(p: HardnessParams) -> bool:
     """Return whether there are learners of easy and of hard items to compare."""
-    return (
-        p.hardness != ("none",) and {"easy", "hard"} <= set(p.train_on) and any(methods_for(p, d) for d in p.datasets)
-    )
+    if p.hardness == ("none",) or "hard" not in p.train_on:
+        return False
+    if p.asked:
+        return bool(methods_for(p, p.asked)) and len(p.train_on) + len(settings(p)) > 2
+    return "easy" in p.train_on and any(methods_for(p, dataset) for dataset in p.datasets)
+
+
+def compared(p: HardnessParams, *, at_cost: bool = False) -> dict[str, Any]:
+    """Return the settings of analyses that compare easy with hard training data.
+
+    Easy data with label noise p are compared with hard data with ``hard_noise`` times p, as many items with as many, or
+    with those of the same cost. With ``asked`` all other training data are compared with the hard items of that set.
+    """
+    paired: dict[str, tuple[tuple[float, float], ...]] = {}
+    if "noise" in varying(p):
+        paired["noise"] = tuple((noise_of(p, "easy", share), noise_of(p, "hard", share)) for share in p.noises)
+    if at_cost:
+        paired |= cost_pairs(p)
+    learners: dict[str, Any] = {"by": (*LEARNER, *sources(p), *varying(p)), "unsupervised": UNTRAINED, "items": HARD}
+    common = common_test(p)
+    if common is not None:
+        oracle = {"train_dataset": common.dataset, "train_hardness": common.measure, "train_level": "hard"}
+        learners |= {"by": (*LEARNER, *sources(p), "train_level", *varying(p)), "easy": {}, "hard": oracle}
+    return {**learners, "paired": paired}
+
+
+def cost_pairs(p: HardnessParams) -> dict[str, tuple[tuple[float, float], ...]]:
+    """Return the pairs of sizes, of easy and of hard training data, that cost the same."""
+    sizes = {"k": p.shots, "n_train": p.sizes}
+    pairs = {
+        name: tuple((easy, hard) for easy, hard in product(sorted(given), repeat=2) if easy == p.hard_cost * hard)
+        for name, given in sizes.items()
+        if name in varying(p)
+    }
+    return {name: found for name, found in pairs.items() if found}
 
 
 def sources(p: HardnessParams) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.stats.gain_ratio import gain_ratio
 from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
+from offdiag.studies.easy_to_hard.analyses.supervision_tests import SupervisionTests
 from support.hardness_frames import hardness_frames, joined
 
 ACCURACIES = {
@@ -93,6 +94,55 @@ def test_data_sets_are_rows_of_their_own():
     found = GAP.table(joined(hardness_frames(ACCURACIES), other)).set_index(["eval_dataset", "method"])
     assert len(found) == 3
     assert found.loc[("mmlu", "in-context"), "unsupervised"] > found.loc[("arc", "in-context"), "unsupervised"]
+
+
+def varied(column, accuracies):
+    """Probes by (level, value of a column), beside the untrained model."""
+    parts = [
+        hardness_frames({("linear-probe", level): accuracy}, suffix=f".{value}", **{column: value})
+        for (level, value), accuracy in accuracies.items()
+    ]
+    return joined(hardness_frames({("zero-shot", None): 0.3}), *parts)
+
+
+def test_noise_and_cost_pair_values_of_easy_with_others_of_hard_data():
+    """Of p = 0, .05, .1, .2 and twice as much on hard data each p has its row; n is beside half of it."""
+    shares = {0.0: 0.0, 0.05: 0.1, 0.1: 0.2, 0.2: 0.4}
+    easy = {("easy", p): 0.6 - p for p in shares}
+    hard = {("hard", p): 0.8 - p for p in shares.values()}
+    frames = varied("noise", easy | hard)
+    by = ("model", "method", "eval_dataset", "eval_hardness", "noise")
+    paired = GAP.model_copy(update={"by": by, "paired": {"noise": tuple(shares.items())}})
+    found = paired.table(frames).set_index("noise")
+    assert found["hard_noise"].to_dict() == shares
+    on_hard = frames.records[frames.records["level"] == "hard"].groupby(["train_level", "noise"])["correct"].mean()
+    for share, row in found.iterrows():
+        assert row["easy"] == pytest.approx(on_hard["easy", share], abs=0.03)
+        assert row["hard"] == pytest.approx(on_hard["hard", shares[share]], abs=0.03)
+    tests = SupervisionTests(name="tests", by=by, paired=paired.paired).table(frames)
+    assert tests["noise"].tolist() == [share for share in shares for _ in range(2)]
+    assert tests.loc[tests["comparison"] == "hard - easy", "first"].tolist() == pytest.approx(found["hard"].tolist())
+    # 20 easy items cost as much as 10 hard ones; 10 easy ones as 5, which nobody learnt from
+    sizes = varied("n_train", {(level, n): 0.6 for level in ("easy", "hard") for n in (10, 20)})
+    cost = GAP.model_copy(update={"by": (*by[:-1], "n_train"), "paired": {"n_train": ((20, 10),)}})
+    assert cost.table(sizes)[["n_train", "hard_n_train"]].to_numpy().tolist() == [[20, 10]]
+
+
+def test_the_oracle_may_be_hard_items_of_another_data_set():
+    """Figure 1: college items are the oracle for third grade, eighth grade and high school alike."""
+    sources = {("arc", "easy"): 0.5, ("arc", "hard"): 0.55, ("mmlu", "easy"): 0.6, ("mmlu", "hard"): 0.8}
+    parts = [
+        hardness_frames({("in-context", level): accuracy}, dataset="mmlu", suffix=f".{dataset}", train_dataset=dataset)
+        for (dataset, level), accuracy in sources.items()
+    ]
+    frames = joined(hardness_frames({("zero-shot", None): 0.3}, dataset="mmlu"), *parts)
+    oracle = {"train_dataset": "mmlu", "train_level": "hard"}
+    by = ("model", "method", "eval_dataset", "train_dataset", "train_level")
+    found = GAP.model_copy(update={"by": by, "easy": {}, "hard": oracle}).table(frames)
+    assert found[["train_dataset", "train_level"]].to_numpy().tolist() == [[*key] for key in list(sources)[:3]]
+    assert found["hard"].nunique() == 1
+    assert found["recovered"].is_monotonic_increasing
+    assert (found["recovered"] < 1).all()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Its base compares learners of easy and of hard items with the untrained one, whi
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import Field
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# What tells comparisons apart, where a table has it.
+NAMED = (
+    *("model", "method", "learner", "eval_dataset", "eval_hardness", "train_dataset", "train_hardness", "train_level"),
+    *(f"{of}{name}" for name in ("k", "n_train", "noise") for of in ("", "hard_")),
+)
+
+
 class Supervised(NamedTuple):
-    """The cells of three learners to compare, whatever their states, and the values of ``by`` that they share."""
+    """The cells of three learners to compare, whatever their states, and the columns that name the comparison."""
 
     key: dict[str, Any]
     untrained: "pd.DataFrame"
@@ -33,9 +40,12 @@ class SupervisionAnalysis(StudyAnalysis):
     """Settings of analyses that compare learners of easy items, of hard items, and the untrained one.
 
     Attributes:
-        by: columns; learners are compared within each combination of their values. The untrained cell has the same
-            values, but for columns that it lacks and those of ``unsupervised``.
-        unsupervised, easy, hard: column -> value, of the cells of the three learners.
+        by: columns; there is one comparison per combination of their values among learners of easy items. The other
+            two have the same values, but for columns that they lack and those of ``hard`` and ``unsupervised``.
+        unsupervised, easy, hard: column -> value, of the cells of the three learners; ``easy`` are all trained ones
+            that are not ``hard`` where it is empty.
+        paired: column of ``by`` -> pairs of its values, of easy and of hard training data, that are compared, such as
+            label noise of 5 % with 10 %; a value without a pair is not compared.
         draws: columns that tell apart the draws of training data within a combination.
         items: column -> value, of the records that count: the hard items.
     """
@@ -44,11 +54,14 @@ class SupervisionAnalysis(StudyAnalysis):
     unsupervised: Where = Field(default={"method": "zero-shot"})
     easy: Where = Field(default={"train_level": "easy"})
     hard: Where = Field(default={"train_level": "hard"})
+    paired: Mapping[str, tuple[tuple[float, float], ...]] = {}
     draws: tuple[str, ...] = DRAWS
     items: Where = Field(default={"level": "hard"})
 
     def learners(self, frames: Frames) -> Iterator[Supervised]:
         """Yield each combination that is trained on both easy and hard items, in order of appearance.
+
+        Where values are paired, the column ``hard_COLUMN`` has that of the hard training data.
 
         Raises:
             UserError: a column is missing, or two cells are the same draw.
@@ -59,19 +72,34 @@ class SupervisionAnalysis(StudyAnalysis):
         for column in self.by:
             require(cells, column)
         untrained = matching(cells, self.unsupervised)
-        for key, group in cells[~untrained].groupby(list(self.by), sort=False, dropna=False):
-            easy, hard = (group[matching(group, where)] for where in (self.easy, self.hard))
-            if not easy.empty and not hard.empty:
+        on_hard = ~untrained & matching(cells, self.hard)
+        on_easy = ~untrained & ~on_hard & matching(cells, self.easy)
+        for key, easy in cells[on_easy].groupby(list(self.by), sort=False, dropna=False):
+            named = dict(zip(self.by, key, strict=True))
+            partner = self._partner(named)
+            hard = _alike(cells[on_hard], {**named, **partner}, self.hard)
+            if not hard.empty:
                 for trained in (easy, hard):
                     check_draws(trained, self.draws, self.name)
-                before = self._untrained_of(cells[untrained], key)
-                yield Supervised(dict(zip(self.by, key, strict=True)), before, easy, hard)
+                before = _alike(cells[untrained], named, self.unsupervised)
+                yield Supervised({**named, **{f"hard_{name}": of for name, of in partner.items()}}, before, easy, hard)
 
-    def _untrained_of(self, cells: "pd.DataFrame", key: Sequence[Any]) -> "pd.DataFrame":
-        for column, value in zip(self.by, key, strict=True):
-            if column not in self.unsupervised:
-                cells = cells[cells[column].isna() | (cells[column] == value).fillna(False).astype(bool)]
-        return cells
+    def _partner(self, named: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of the hard training data to compare with; None where there are none, or no such factor."""
+        return {name: dict(pairs).get(named[name]) for name, pairs in self.paired.items()}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that name a comparison."""
+        return (*self.by, *(f"hard_{name}" for name in self.paired))
+
+
+def _alike(cells: "pd.DataFrame", named: Mapping[str, Any], free: Where) -> "pd.DataFrame":
+    """Return the cells with the values ``named``, or without any in those columns; columns of ``free`` do not count."""
+    for column, value in named.items():
+        if column not in free:
+            cells = cells[cells[column].isna() | (cells[column] == value).fillna(False).astype(bool)]
+    return cells
 
 
 NUMBERS = (
@@ -90,8 +118,8 @@ class SupervisionGapRecovered(SupervisionAnalysis):
 
     tag: ClassVar[str] = "supervision-gap-recovered"
     terminal_columns: ClassVar[tuple[str, ...]] = (
-        *("model", "method", "learner", "eval_dataset", "eval_hardness", "unsupervised", "easy", "hard"),
-        *("recovered", "low", "high", "note"),
+        *NAMED,
+        *("unsupervised", "easy", "hard", "recovered", "low", "high", "note"),
     )
 
     def table(self, frames: Frames) -> "pd.DataFrame":
@@ -110,7 +138,7 @@ class SupervisionGapRecovered(SupervisionAnalysis):
         import pandas as pd
 
         rows = [{**learners.key, **self._row(learners, frames)} for learners in self.learners(frames)]
-        return pd.DataFrame(rows, columns=[*self.by, "state", *NUMBERS, "note", *COUNTS])
+        return pd.DataFrame(rows, columns=[*self.columns, "state", *NUMBERS, "note", *COUNTS])
 
     def _row(self, learners: Supervised, frames: Frames) -> dict[str, Any]:
         cells = (learners.untrained, learners.easy, learners.hard)

@@ -12,7 +12,7 @@ from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats import holm
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import one_learner
-from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionAnalysis
+from offdiag.studies.easy_to_hard.analyses.supervision_gap import NAMED, SupervisionAnalysis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +27,8 @@ class SupervisionTests(SupervisionAnalysis):
 
     tag: ClassVar[str] = "supervision-tests"
     terminal_columns: ClassVar[tuple[str, ...]] = (
-        *("model", "learner", "eval_dataset", "eval_hardness", "comparison", "difference", "low", "high"),
-        *("p_value", "p_holm", "note"),
+        *(name for name in NAMED if name != "method"),
+        *("comparison", "difference", "low", "high", "p_value", "p_holm", "note"),
     )
 
     def table(self, frames: Frames) -> "pd.DataFrame":
@@ -49,7 +49,7 @@ class SupervisionTests(SupervisionAnalysis):
             for name, (first, second) in COMPARISONS.items():
                 compared = self._compared(getattr(learners, first), getattr(learners, second), frames)
                 rows.append({**learners.key, "comparison": name, **compared})
-        table = pd.DataFrame(rows, columns=[*self.by, *COLUMNS])
+        table = pd.DataFrame(rows, columns=[*self.columns, *COLUMNS])
         return table.assign(p_holm=holm(table["p_value"].to_numpy(np.float64)))
 
     def _compared(self, first: "pd.DataFrame", second: "pd.DataFrame", frames: Frames) -> dict[str, Any]:

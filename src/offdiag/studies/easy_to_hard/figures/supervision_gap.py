@@ -1,6 +1,6 @@
 """Figure of the supervision gap recovered, by data set, measure of hardness and method."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -29,6 +29,8 @@ class SupervisionGapFigure(StudyFigure):
         of: the table to draw; its ``where`` and ``match_on`` count, those of the figure do not.
         groups: columns of it whose combinations stand side by side.
         series: column with one colour and marker per value. panels: column with one panel per value.
+        words: label of a group (its values joined by blanks) -> what to write instead.
+        taught, oracle: words for the training data of a point, and for those that stand for all of the gap.
     """
 
     tag: ClassVar[str] = "supervision-gap-figure"
@@ -36,6 +38,9 @@ class SupervisionGapFigure(StudyFigure):
     groups: tuple[str, ...] = ("eval_dataset", "eval_hardness")
     series: str = "method"
     panels: str = "model"
+    words: Mapping[str, str] = {}
+    taught: str = "easy"
+    oracle: str = "hard"
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw the points: hollow and pale where the gap is not significant, at the edge where the ratio is beyond it.
@@ -63,10 +68,37 @@ class SupervisionGapFigure(StudyFigure):
                         number - (len(styles) - 1) / 2
                     )
                     _points(axes, x, rows, look)
-                _finish(axes, groups, str(model))
-            heading(figure, "Supervision gap recovered by easy training data", _footnote(table))
+                self._finish(axes, groups, str(model))
+            heading(figure, f"Supervision gap recovered by {self.taught} training data", self._footnote(table))
             legend(figure, styles, *_other_entries(table), ls="")
         return figure
+
+    def _finish(self, axes: "Axes", groups: Sequence[tuple[Any, ...]], model: str) -> None:
+        for height, words in ((0, "untrained"), (1, f"{self.oracle} training data")):
+            axes.axhline(height, color=GREY, lw=1, ls="--", zorder=1)
+            axes.annotate(words, (1, height), xycoords=("axes fraction", "data"), xytext=(3, 0),
+                          textcoords="offset points", va="center", fontsize=8.5, color=GREY)  # fmt: skip
+        plain = ("\n".join(str(part).replace("_", " ") for part in group) for group in groups)
+        named = [
+            self.words.get(" ".join(map(str, group)), words).replace(": ", ":\n")
+            for group, words in zip(groups, plain, strict=True)
+        ]
+        axes.set_xticks(range(len(groups)), named)
+        axes.set(ylim=VIEW, xlim=(-0.5, len(groups) - 0.5), ylabel="recovered")
+        axes.set_title(model, loc="left", pad=12)  # above the numbers of points beyond the edge
+
+    def _footnote(self, table: "pd.DataFrame") -> str:
+        done = table[table["state"] == DONE]
+        if done.empty:
+            return "no result yet"
+        draws = counted((int(n) for column in ("n_easy", "n_hard") for n in done[column]), "draw")
+        ratio = f"({self.taught} - untrained) / ({self.oracle} - untrained)"
+        return footnote(
+            f"{ratio} on {counted(done['n_items'], 'hard item')}, {draws} of training data",
+            "lines: 95 % interval over items and draws (Fieller); across the whole panel where the gap may be 0",
+            "numbers: points beyond the edge",
+            per_line=1,
+        )
 
 
 def _points(axes: "Axes", x: Any, rows: "pd.DataFrame", look: Look) -> None:
@@ -89,29 +121,6 @@ def _write_value(axes: "Axes", x: float, value: float) -> None:
     above = value > VIEW[1]
     axes.annotate(f"{value:.1f}", (x, VIEW[int(above)]), xytext=(6, 3 if above else 7), textcoords="offset points",
                   va="center", fontsize=8, color=GREY, gid="beyond")  # fmt: skip
-
-
-def _finish(axes: "Axes", groups: Sequence[tuple[Any, ...]], model: str) -> None:
-    for height, words in ((0, "untrained"), (1, "hard training data")):
-        axes.axhline(height, color=GREY, lw=1, ls="--", zorder=1)
-        axes.annotate(words, (1, height), xycoords=("axes fraction", "data"), xytext=(3, 0), textcoords="offset points",
-                      va="center", fontsize=8.5, color=GREY)  # fmt: skip
-    axes.set_xticks(range(len(groups)), ["\n".join(str(part).replace("_", " ") for part in group) for group in groups])
-    axes.set(ylim=VIEW, xlim=(-0.5, len(groups) - 0.5), ylabel="recovered")
-    axes.set_title(model, loc="left", pad=12)  # above the numbers of points beyond the edge
-
-
-def _footnote(table: "pd.DataFrame") -> str:
-    done = table[table["state"] == DONE]
-    if done.empty:
-        return "no result yet"
-    draws = counted((int(n) for column in ("n_easy", "n_hard") for n in done[column]), "draw")
-    return footnote(
-        f"(easy - untrained) / (hard - untrained) on {counted(done['n_items'], 'hard item')}, {draws} of training data",
-        "lines: 95 % interval over items and draws (Fieller); across the whole panel where the gap may be 0",
-        "numbers: points beyond the edge",
-        per_line=1,
-    )
 
 
 def _other_entries(table: "pd.DataFrame") -> "Iterator[Artist]":
