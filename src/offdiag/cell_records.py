@@ -1,17 +1,16 @@
 """What results keep of a study's records, which are read one after the other: counts by cell, and short columns."""
 
-import sys
+from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from offdiag.analyses.sanity import options_of, sanity
 from offdiag.columns import CLUSTER, ERRORS, OPTIONS, RECORD_CONFIDENCE, RECORDS, names
+from offdiag.compact_records import CompactRecords
 from offdiag.stats import median_interval
 from offdiag.stats.calibration import confidence
 from offdiag.stats.learner_difference import learner_difference
@@ -35,13 +34,13 @@ class CellRecords:
         n_ungraded: answers that the grader failed on. failures: what it said, and how often.
     """
 
-    examples: list[str] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    clusters: list[str] = field(default_factory=list)
+    examples: Sequence[str] = ()
+    scores: "array[float]" = field(default_factory=lambda: array("d"))
+    clusters: Sequence[str] = ()
     n_correct: int | None = 0
     n_unparsed: int = 0
     n_answers: int = 0
-    errors: list[float] = field(default_factory=list)
+    errors: "array[float]" = field(default_factory=lambda: array("d"))
     sanity: dict[str, Any] = field(default_factory=dict)
     lost: Counter[str] = field(default_factory=Counter)
     n_ungraded: int = 0
@@ -55,7 +54,6 @@ class CellRecords:
         if record["status"] in UNRATED:
             self.lost[record["status"]] += 1
             return False
-        self.examples.append(_once(record["example"]))
         self.scores.append(record_score(record))
         self.n_unparsed += n_unparsed(record)
         self.n_answers += n_answers(record)
@@ -143,16 +141,14 @@ class Clusters:
 
 
 class RecordColumns:
-    """The columns of all records, to which one cell after the other is added.
+    """Collects the records of a study, one cell after the other, and what each cell's say.
 
-    A text is held once, however many records have it, and what a cell's records share is held once for all of them.
+    A text, and the ids and clusters of the items of an evaluation, are held once, however many cells have them.
     """
 
     def __init__(self) -> None:
-        self._names: dict[str, None] = {}
-        self._own: dict[str, list[Any]] = {}
-        self._shared: list[tuple[Mapping[str, Any], int]] = []
-        self._n = 0
+        self._records = CompactRecords()
+        self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def add(
         self,
@@ -167,70 +163,40 @@ class RecordColumns:
         """Add the records of a cell, and return what they say.
 
         Args:
-            factors: columns that all of them share. cluster_of: gives the cluster of a rated record.
+            factors: columns that all of them share, ``cell`` among them. cluster_of: gives the cluster of a rated
+                record.
             options, guessed: see :func:`offdiag.analyses.sanity.sanity`. more: fields that are columns, too.
         """
         found = CellRecords()
         answers: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         for record in records:
             if not found.count(record):
                 continue
-            if not answers:
-                self._names |= dict.fromkeys(factors)
-            answers.append({name: _once(record[name]) for name in ("example", "target", "parsed")})
-            found.clusters.append(_once(cluster_of(record)))
+            answers.append({name: record[name] for name in ("example", "target", "parsed")})
             row = {name: found.scores[-1] if name == "score" else record[name] for name in (*names(RECORDS), *more)}
-            row |= {"flags": ",".join(record["flags"]), **record["strata"], _CLUSTER: found.clusters[-1]}
+            row |= {"flags": ",".join(record["flags"]), **record["strata"], _CLUSTER: cluster_of(record)}
             if scores := record.get("scores"):
                 row[RECORD_CONFIDENCE.name] = confidence(scores)
             if options:
                 row |= zip(names(OPTIONS), options_of(record, options), strict=True)
-            self._append(row)
-        if answers:
-            self._shared.append((factors, len(answers)))
+            rows.append(row)
+        self._records.add(factors, rows)
+        found.examples, found.clusters = (self._held_once(row[name] for row in rows) for name in ("example", _CLUSTER))
         found.sanity = sanity(answers, options, guessed=guessed)
         return found
 
-    def _append(self, row: Mapping[str, Any]) -> None:
-        for name, value in row.items():
-            if (column := self._own.get(name)) is None:
-                column = self._own[name] = [None] * self._n
-                self._names[name] = None
-            column.append(_once(value))
-        self._n += 1
-        if len(row) < len(self._own):
-            for column in self._own.values():
-                if len(column) < self._n:
-                    column.append(None)
-
-    def frame(self, columns: Sequence[str], *, clustered: bool) -> pd.DataFrame:
-        """Return the frame of all records with nullable types, and forget them.
+    def frame(self, columns: Sequence[str], *, clustered: bool) -> CompactRecords:
+        """Return all records, of which frames with nullable types can be made.
 
         Args:
             columns: of the frame if there is no record.
             clustered: whether any two examples share a cluster, which is a column then.
         """
-        if not self._n:
-            return pd.DataFrame(columns=list(columns)).convert_dtypes()
-        if not clustered:
-            self._names.pop(_CLUSTER, None)
-        sizes = [n for _, n in self._shared]
-        series: dict[str, pd.Series[Any]] = {}
-        for name in self._names:
-            shared = [factors.get(name) for factors, _ in self._shared]
-            if (own := self._own.pop(name, None)) is None:
-                column = pd.Series(shared).convert_dtypes().repeat(sizes).reset_index(drop=True)
-            elif any(value is not None for value in shared):  # a property of some examples has the name of a factor
-                every = chain.from_iterable(map(repeat, shared, sizes))
-                column = pd.Series([a if b is None else b for a, b in zip(every, own, strict=True)]).convert_dtypes()
-            else:
-                column = pd.Series(own).convert_dtypes()
-            series[CLUSTER.name if name == _CLUSTER else name] = column
-        # (where all are NA, or all scores are whole, too)
-        series["correct"], series["score"] = series["correct"].astype("boolean"), series["score"].astype("Float64")
-        return pd.DataFrame(series, copy=False)
+        self._records.columns_if_empty = tuple(columns)
+        self._records.rename(_CLUSTER, CLUSTER.name if clustered else None)
+        return self._records
 
-
-def _once(value: Any) -> Any:
-    """Return a text that is in memory once, however often it is met."""
-    return sys.intern(value) if type(value) is str else value
+    def _held_once(self, texts: Iterable[str]) -> Sequence[str]:
+        found = tuple(texts)
+        return self._lists.setdefault(found, found)

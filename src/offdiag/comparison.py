@@ -55,7 +55,7 @@ def comparison(design: Design, results: Results) -> "pd.DataFrame":
     found = [
         _row(number, one, results.scale)
         for number in design.published
-        for one in _measured(number, tables, rows, results.records)
+        for one in _measured(number, tables, rows, results)
     ]
     frame = pd.DataFrame(found)
     rank = 2 * frame["measured"].isna() + frame["published"].isna()
@@ -79,7 +79,7 @@ def _measured(
     number: Published,
     tables: "Mapping[str, pd.DataFrame]",
     rows: Mapping[str, list[dict[str, Any]]],
-    records: "pd.DataFrame",
+    results: Results,
 ) -> Iterable[_Measured]:
     """Return the study's numbers, one per model, or one without a value that says why there is none."""
     if number.table is None:
@@ -90,10 +90,11 @@ def _measured(
         return [_Measured("", UNKNOWN, None, None, NOT_MEASURED)]
     if number.table != CELLS:
         return [_of_row(number, chosen, _models(tables[CELLS]))]
-    return [_of_cells(number, str(model), cells, records) for model, cells in chosen.groupby("model", sort=False)]
+    return [_of_cells(number, str(model), cells, results) for model, cells in chosen.groupby("model", sort=False)]
 
 
-def _of_cells(number: Published, model: str, cells: "pd.DataFrame", records: "pd.DataFrame") -> _Measured:
+def _of_cells(number: Published, model: str, cells: "pd.DataFrame", results: Results) -> _Measured:
+    records = results.answers([*cells["cell"], *(cells["baseline"].dropna() if "baseline" in cells else ())])
     try:
         found = estimate(cells, records, cast(Literal["accuracy", "difference"], number.quantity))
     except UserError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from offdiag.analyses.frames import Records
 from offdiag.analyses.seed_variance import with_seed_variance
 from offdiag.cell_records import CellRecords, Clusters, RecordColumns
 from offdiag.columns import (
@@ -197,7 +198,7 @@ def _cluster(plan: Plan, clusters: Clusters, cell: Cell, record: Mapping[str, An
     return clusters.seen(cell, str(record["example"]) if value is None else f"{name}={value}")
 
 
-def cells_frame(rows: list[dict[str, Any]], records: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
+def cells_frame(rows: list[dict[str, Any]], records: Records, factors: Sequence[str]) -> pd.DataFrame:
     """Return the frame of the cells, with what only all of them together say: adjusted p and variance of seeds."""
     if not rows:
         return _tidy(pd.DataFrame(columns=names(CELLS)))

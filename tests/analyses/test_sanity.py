@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from offdiag.analyses.frames import FramedRecords
 from offdiag.analyses.sanity import confusion, sanity
 from offdiag.cli.matrix_table import collapsed_cells
 
@@ -55,10 +56,10 @@ def test_the_table_of_confusions_counts_each_pair():
     frame = pd.DataFrame(
         {"cell": ["a"] * 4, "right_option": ["A", "A", "B", "B"], "given_option": ["A", "B", "B", None]}
     )
-    table = confusion(frame)
+    table = confusion(FramedRecords(frame))
     assert list(table) == ["cell", "right answer", "A", "B", "none", "n"]
     assert table.to_numpy().tolist() == [["a", "A", 1, 1, 0, 2], ["a", "B", 0, 1, 1, 2]]
-    assert confusion(frame[["cell"]]).empty
+    assert confusion(FramedRecords(frame[["cell"]])).empty
 
 
 def test_the_terminal_tells_of_collapsed_cells():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WRITTEN, CHOSEN = "generation", "choice"
+ITEMS = ("example", "parsed", "correct")
 
 
 class AnsweringPair(NamedTuple):
@@ -83,16 +84,14 @@ def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[AnsweringPai
     """
     require(cells, "answering")
     ways = cells.assign(answering=cells["answering"].fillna(WRITTEN))
-    factors = [column for column in cells if column in frames.records and column not in ("cell", "answering")]
-    answered = dict(list(frames.records[["cell", "example", "parsed", "correct"]].groupby("cell", sort=False)))
-    nothing = frames.records.iloc[:0]
+    factors = [column for column in cells if column in frames.held.columns and column not in ("cell", "answering")]
     found = []
     for _, same in ways.groupby(factors, dropna=False, sort=False):
         if same["answering"].duplicated().any():
             raise UserError(f"{name}: {', '.join(same['cell'])} are asked the same: tell them apart with where=")
         if len(same) == 2:
             written, chosen = (same[same["answering"] == way].iloc[0] for way in (WRITTEN, CHOSEN))
-            items = _items(*(answered.get(cell["cell"], nothing) for cell in (written, chosen)))
+            items = _items(*(frames.answers([cell["cell"]], ITEMS) for cell in (written, chosen)))
             found.append(AnsweringPair(written, chosen, items))
     if not found:
         raise UserError(
@@ -104,10 +103,7 @@ def pairs(frames: Frames, cells: "pd.DataFrame", name: str) -> list[AnsweringPai
 def _items(written: "pd.DataFrame", chosen: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
-    columns = ["example", "parsed", "correct"]
-    both = written[columns].merge(
-        chosen[columns], on="example", suffixes=("_written", "_chosen"), validate="one_to_one"
-    )
+    both = written.merge(chosen, on="example", suffixes=("_written", "_chosen"), validate="one_to_one")
     unparsed = both["parsed_written"].isna()
     same = (both["parsed_written"] == both["parsed_chosen"]).fillna(False).astype(bool) & ~unparsed
     verdicts = {way: both[f"correct_{way}"].astype(float) for way in ("written", "chosen")}

@@ -1,9 +1,10 @@
 """The frames that analyses and figures read: the results of a study, and nothing else."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,28 +31,106 @@ class Analysis(Protocol):
         """Compute the table."""
 
 
+AT_ONCE = 10_000  # records
+
+
+class Records(ABC):
+    """The records of a study, of which a frame is made when it is asked for: all of them may not fit into memory."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> Sequence[str]:
+        """Names of the columns of every frame."""
+
+    @property
+    @abstractmethod
+    def sizes(self) -> Mapping[str, int]:
+        """Number of records of each cell that has any, in their order."""
+
+    @abstractmethod
+    def of(self, cells: Iterable[str], columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Return the records of these cells, each once, in the order of all records; of all columns, or of some."""
+
+    def parts(self, columns: Sequence[str] | None = None) -> "Iterator[pd.DataFrame]":
+        """Yield all records, whole cells at a time: one, or as many as have together no more than some thousands."""
+        chosen: list[str] = []
+        n = 0
+        for cell, size in self.sizes.items():
+            if chosen and n + size > AT_ONCE:
+                yield self.of(chosen, columns)
+                chosen, n = [], 0
+            chosen.append(cell)
+            n += size
+        if chosen:
+            yield self.of(chosen, columns)
+
+
+class FramedRecords(Records):
+    """Records that are a frame already."""
+
+    def __init__(self, frame: "pd.DataFrame") -> None:
+        self.frame = frame
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return [str(name) for name in self.frame]
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        return {cell: len(rows) for cell, rows in self._places.items()}
+
+    def of(self, cells: Iterable[str], columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        places = [self._places[cell] for cell in dict.fromkeys(cells) if cell in self._places]
+        chosen = self.frame.iloc[np.sort(np.concatenate(places))] if places else self.frame.iloc[:0]
+        return chosen if columns is None else chosen[list(columns)]
+
+    @cached_property
+    def _places(self) -> Mapping[str, npt.NDArray[np.intp]]:
+        if self.frame.empty:
+            return {}
+        found = self.frame.groupby("cell", sort=False).indices
+        return {str(cell): np.asarray(rows) for cell, rows in found.items()}
+
+
+class _ReadOnUse:
+    """The field ``records`` of :class:`Frames`: whoever reads it has one frame of all of them made."""
+
+    def __get__(self, frames: "Frames | None", owner: type) -> "pd.DataFrame":
+        if frames is None:
+            raise AttributeError("records")  # a dataclass asks its fields for a default: there is none
+        if "_frame" not in frames.__dict__:
+            held = frames.held
+            frames.__dict__["_frame"] = held.frame if isinstance(held, FramedRecords) else held.of(held.sizes)
+        found: pd.DataFrame = frames.__dict__["_frame"]
+        return found
+
+    def __set__(self, frames: "Frames", given: Any) -> None:  # a frame or records; what is read is always a frame
+        frames.__dict__["held"] = given if isinstance(given, Records) else FramedRecords(given)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Frames:
     """The frames of a study; what is missing or failed is a row like the others.
 
     Attributes:
         cells: one row per planned cell. records: one row per answered example. Their columns are listed at
-            :mod:`offdiag.columns`.
+            :mod:`offdiag.columns`. ``records`` is made when it is first read, and may be large: who needs some cells or
+            columns of it asks ``held``, or :meth:`answers`.
+        held: the same records without a frame.
         measurements: by the name of the table, one frame for all measurements of a kind: the factors of each
             measurement, ``measurement`` (its name), ``state`` (done, missing, failed) and the columns that it
             measured; a measurement that is not done is one row in which those are NA.
     """
 
     cells: "pd.DataFrame"
-    records: "pd.DataFrame"
+    records: _ReadOnUse = _ReadOnUse()
     measurements: "Mapping[str, pd.DataFrame]" = field(default_factory=dict)
 
-    @cached_property
-    def _places(self) -> Mapping[str, npt.NDArray[np.intp]]:
-        if self.records.empty:
-            return {}
-        found = self.records.groupby("cell", sort=False).indices
-        return {str(cell): np.asarray(rows) for cell, rows in found.items()}
+    @property
+    def held(self) -> Records:
+        """Return the records, of which no frame is made."""
+        found: Records = self.__dict__["held"]
+        return found
 
     @cached_property
     def _tables(self) -> "dict[Hashable, pd.DataFrame]":
@@ -78,10 +157,9 @@ class Frames:
             self._tables[key] = found
         return self._tables[key].copy(deep=False)
 
-    def answers(self, cells: Iterable[str]) -> "pd.DataFrame":
-        """Return the records of these cells, each once, in the order of the frame."""
-        places = [self._places[cell] for cell in dict.fromkeys(cells) if cell in self._places]
-        return self.records.iloc[np.sort(np.concatenate(places))] if places else self.records.iloc[:0]
+    def answers(self, cells: Iterable[str], columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Return the records of these cells, each once, in the order of ``records``; of all columns, or of some."""
+        return self.held.of(cells, columns)
 
     def measured(self, table: str) -> "pd.DataFrame":
         """Return the frame of one kind of measurement.

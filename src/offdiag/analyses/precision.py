@@ -81,7 +81,7 @@ class Precision(StudyAnalysis):
         """
         import pandas as pd
 
-        calibrated = CALIBRATION if "confidence" in frames.records else ()
+        calibrated = CALIBRATION if "confidence" in frames.held.columns else ()
         columns = ["learner", *ASKED, "n_items", "n_seeds", *NUMBERS, *calibrated]
         if frames.cells.empty:
             return pd.DataFrame(columns=columns)

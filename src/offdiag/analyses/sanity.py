@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from offdiag.analyses.frames import Records
+
 COLLAPSED, LEAST = 0.95, 5  # share of the answers that are the same, and how many answers it takes to say so
 NONE = "none"
 Options = Mapping[str, Sequence[str]]
@@ -52,22 +54,22 @@ def options_of(record: Mapping[str, Any], options: Options) -> tuple[str, str | 
     return letters.get(target, target), None if parsed is None else letters.get(parsed, parsed)
 
 
-def confusion(records: "pd.DataFrame") -> "pd.DataFrame":
+def confusion(records: "Records") -> "pd.DataFrame":
     """Return how often each possible answer was given where each was right: a row per cell and right answer.
 
     Args:
-        records: the frame of records; empty is returned unless it has ``right_option`` and ``given_option``.
+        records: of all cells; an empty frame is returned unless they have ``right_option`` and ``given_option``.
 
     Returns:
         ``cell``, ``right answer``, one column per answer given, ``none`` (unparsed) and ``n``.
     """
     import pandas as pd
 
-    if "right_option" not in records:
+    if "right_option" not in records.columns:
         return pd.DataFrame()
-    known = records[records["right_option"].notna()]
-    given = known["given_option"].fillna(NONE)
-    counts = pd.crosstab([known["cell"], known["right_option"]], given)
+    parts = (part[part["right_option"].notna()] for part in records.parts(("cell", "right_option", "given_option")))
+    tables = [pd.crosstab([p["cell"], p["right_option"]], p["given_option"].fillna(NONE)) for p in parts if len(p)]
+    counts = pd.concat(tables).fillna(0).astype(int).sort_index() if tables else pd.DataFrame(index=[[], []])
     answers = sorted(name for name in counts.columns if name != NONE)
     counts = counts.reindex(columns=[*answers, NONE], fill_value=0)
     counts["n"] = counts.sum(axis=1)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offdiag.analyses.frames import scores_of
+from offdiag.analyses.frames import FramedRecords, Records, scores_of
 from offdiag.stats import FloatArray
 from offdiag.stats.components import Components, SeedVariance, components, pooled_seed_variance
 
@@ -19,7 +19,9 @@ _OWN = ("study", "scale", "cell", "arm", "first_draw", "seed", "data_seed", "tra
 _OWN_PREFIXES = ("train_", "proxy_", "eval_")
 
 
-def with_seed_variance(cells: "pd.DataFrame", records: "pd.DataFrame", factors: Sequence[str]) -> "pd.DataFrame":
+def with_seed_variance(
+    cells: "pd.DataFrame", records: "pd.DataFrame | Records", factors: Sequence[str]
+) -> "pd.DataFrame":
     """Return the cells with :data:`SEED_COLUMNS`, if a learner has several draws; NaN where none tells a variance.
 
     Args:
@@ -35,25 +37,28 @@ def with_seed_variance(cells: "pd.DataFrame", records: "pd.DataFrame", factors: 
 
 
 def seed_variances(
-    cells: "pd.DataFrame", records: "pd.DataFrame", factors: Sequence[str] | None = None
+    cells: "pd.DataFrame", records: "pd.DataFrame | Records", factors: Sequence[str] | None = None
 ) -> Mapping[str, SeedVariance | None]:
     """Return what each cell's kind has in common, by the cell's name; nothing where no learner has several draws.
 
     ``factors`` are by default the columns that cells and records share; fewer records are fewer items.
     """
-    if "first_draw" not in cells or records.empty:
+    held = records if isinstance(records, Records) else FramedRecords(records)
+    if "first_draw" not in cells or not held.sizes:
         return {}
-    every = [str(name) for name in cells if name in records] if factors is None else factors
+    every = [str(name) for name in cells if name in held.columns] if factors is None else factors
     shared = [name for name in every if name not in _OWN and not name.startswith(_OWN_PREFIXES)]
     tested = cells["tested_on"].fillna(cells["eval"]) if "tested_on" in cells else cells["eval"]
     keys = cells[shared].assign(tested_on=tested).astype("string").fillna("")
     learner = cells["first_draw"].fillna(cells["arm"])
-    verdicts = dict(_verdicts(records))
+    needed = [name for name in ("cell", "example", "score", "correct", CLUSTER) if name in held.columns]
     found: dict[str, SeedVariance | None] = {}
     for _, group in cells.groupby([keys[name] for name in keys], sort=False):
         names = group["cell"].astype(str)
+        answers = held.of(names, needed)  # of one kind at a time: all of them may not fit into memory
+        verdicts = dict(_verdicts(answers))
         draws = [[verdicts[name] for name in of if name in verdicts] for _, of in names.groupby(learner[group.index])]
-        variance = pooled_seed_variance([_components(of, records) for of in draws if len(of) > 1])
+        variance = pooled_seed_variance([_components(of, answers) for of in draws if len(of) > 1])
         found |= dict.fromkeys(names, variance)
     return found
 

@@ -74,16 +74,18 @@ class LoadedResults:
     @cached_property
     def records(self) -> pd.DataFrame:
         """One row per answered example, with texts ``prompt_text`` and ``completion``, read on first use."""
-        if self.frames.records.empty:
-            return self.frames.records.assign(**dict.fromkeys(names(TEXTS)))
+        held = self.frames.held
+        records = held.of(held.sizes)
+        if records.empty:
+            return records.assign(**dict.fromkeys(names(TEXTS)))
         texts = [
             (cell, record["example"], record.get("prompt"), record.get("completion"))
-            for cell in self.frames.records["cell"].unique()
-            for record in self.frames.read_records(str(cell))
+            for cell in held.sizes
+            for record in self.frames.read_records(cell)
         ]
         # (as objects: pandas' own texts cannot hold half a character, which a completion may have)
         found = pd.DataFrame(texts, columns=["cell", "example", *names(TEXTS)], dtype=object)
-        return self.frames.records.merge(found, on=["cell", "example"], how="left", validate="one_to_one")
+        return records.merge(found, on=["cell", "example"], how="left", validate="one_to_one")
 
     def matrix(self, value: str = "accuracy") -> MatrixFrame:
         """Return the train x eval matrix of ``value``, see :func:`offdiag.notebook.square.square`."""
@@ -107,7 +109,7 @@ class LoadedResults:
             found: pd.DataFrame = getattr(self, table)
             return found
         if table == "confusion":
-            return confusion(self.frames.records)
+            return confusion(self.frames.held)
         if table in self.frames.measurements:
             return self.frames.measured(table)
         own = {analysis.name: analysis for analysis in self.design.analyses}
@@ -181,9 +183,8 @@ class LoadedResults:
     def __repr__(self) -> str:
         states = self.cells["state"].value_counts().items() if len(self.cells) else ()
         counts = ", ".join(f"{n} {state}" for state, n in states) or "none"
-        return (
-            f"<Results of {self.frames.study}: {len(self.cells)} cells ({counts}), {len(self.frames.records)} records>"
-        )
+        n_records = sum(self.frames.held.sizes.values())
+        return f"<Results of {self.frames.study}: {len(self.cells)} cells ({counts}), {n_records} records>"
 
     def _repr_html_(self) -> str:
         lacking = ", ".join(f"{n} {state}" for state, n in self.frames.lacking().items())

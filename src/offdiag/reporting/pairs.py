@@ -37,7 +37,7 @@ def pairs(rows: Sequence[MatrixRow], frames: Frames, most: int = MOST) -> Json:
     are compared as these very models (mid-p McNemar, Tango's interval), others for new draws and new items. Holm's
     adjustment is for the columns of the two rows.
     """
-    recorded = set(frames.records.get("cell", ()))  # a study without cells has no records, and no columns of them
+    recorded = set(frames.held.sizes)
     n_columns = len(rows[0].grid_cells) if rows else 0
     done = [[i for i, row in enumerate(rows) if _done(row.grid_cells[c], recorded)] for c in range(n_columns)]
     chosen: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from offdiag.analyses.frames import Frames
+from offdiag.analyses.frames import Frames, Records
 from offdiag.analyses.seed_variance import CLUSTER, SEED_COLUMNS
 from offdiag.analyses.selection import DONE
 from offdiag.stats.components import UNEQUAL
@@ -24,7 +24,7 @@ def remarks_on(frames: Frames) -> tuple[str, ...]:
 def remarks_on_cells(frames: Frames) -> tuple[str, ...]:
     """Return those of the remarks that hold for cells one by one, without means over draws."""
     done = frames.cells[frames.cells["state"] == DONE]
-    return (*_of_kind(), *_of_one_draw(frames.cells, done), *_of_clusters(frames.records), *_of_few(done))
+    return (*_of_kind(), *_of_one_draw(frames.cells, done), *_of_clusters(frames.held), *_of_few(done))
 
 
 def _of_kind() -> Iterator[str]:
@@ -78,11 +78,12 @@ def _of_one_draw(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _of_clusters(records: pd.DataFrame) -> Iterator[str]:
+def _of_clusters(records: Records) -> Iterator[str]:
     """Say that examples repeat."""
-    if CLUSTER not in records or records.empty:
+    if CLUSTER not in records.columns or not records.sizes:
         return
-    sizes = records.groupby("cell")[CLUSTER].agg(["size", "nunique"]).astype(int)
+    parts = (part.groupby("cell")[CLUSTER] for part in records.parts(("cell", CLUSTER)))
+    sizes = pd.concat([by_cell.agg(["size", "nunique"]).astype(int) for by_cell in parts])
     least = sizes.iloc[int(np.argmin(sizes["nunique"] / sizes["size"]))]
     yield (
         "Examples that repeat or belong together are not independent, and intervals count them as one "

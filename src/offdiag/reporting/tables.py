@@ -1,7 +1,8 @@
 """Write the tables of a report: all as CSV, and those that a paper could print as LaTeX."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +51,16 @@ def write_tables(
         UserError: an extra table's name is taken or is no file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    records = results.records.assign(flags=results.records["flags"].map(_joined))
-    own = {"cells": results.cells, "records": records, "steps": results.steps, **results.measurements}
+    own = {"cells": results.cells, "steps": results.steps, **results.measurements}
     for name in tables:
-        if name in own:
+        if name in own or name == "records":
             raise UserError(f"table name {name!r} is taken by the report itself: give the table another name")
         check_report_name("table", name)
     for name, table in {**own, **tables}.items():
-        _write_csv(table, folder / f"{name}.csv")
+        _write_csv([table], folder / f"{name}.csv")
+    empty = results.held.of(())  # so that the header is there where there is no record
+    parts = (part.assign(flags=part["flags"].map(_joined)) for part in results.held.parts())
+    _write_csv(chain([empty], parts), folder / "records.csv")
     for name, table in tables.items():
         (folder / f"{name}.tex").unlink(missing_ok=True)
         if len(table) <= LONGEST:
@@ -65,12 +68,13 @@ def write_tables(
     (folder / "cells.tex").write_text(latex_table(texts), encoding="utf-8", newline="\n")
 
 
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table, some thousand rows at a time, so that a large one is not in memory twice."""
+def _write_csv(tables: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write tables of the same columns below each other, some thousand rows at a time, so that none is held twice."""
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        for start in range(0, max(1, len(table)), _AT_ONCE):
-            part = defused(table.iloc[start : start + _AT_ONCE])
-            part.to_csv(file, index=False, lineterminator="\n", header=start == 0)
+        for table in tables:
+            for start in range(0, max(1, len(table)), _AT_ONCE):
+                part = defused(table.iloc[start : start + _AT_ONCE])
+                part.to_csv(file, index=False, lineterminator="\n", header=file.tell() == 0)
 
 
 def defused(table: pd.DataFrame) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def write_report(
     for name, _, _ in figures:
         check_report_name("figure", name)
     tables = {name: _flat(table) for name, table in tables.items()}
-    if not (confused := confusion(results.records)).empty and "confusion" not in tables:
+    if not (confused := confusion(results.held)).empty and "confusion" not in tables:
         tables["confusion"] = confused
     matrix = build_matrix(results, results.steps)
     write_tables(results, matrix.cells, tables, folder / "tables")
@@ -76,6 +76,7 @@ def _portable(results: Results) -> Results:
     notes = results.steps["note"].map(placeless_text, na_action="ignore") if "note" in results.steps else None
     return replace(
         results,
+        records=results.held,  # of which no frame is made
         params=placeless(results.params),
         steps=results.steps if notes is None else results.steps.assign(note=notes),
         notices=tuple(map(placeless_text, results.notices)),

@@ -1,10 +1,11 @@
 """Collect the answers of cells per item, and score the best fixed guess on the same items."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from offdiag.analyses.frames import Frames
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray
 from offdiag.studies.world_map.analyses.city_cells import floats, measure_of
@@ -12,17 +13,27 @@ from offdiag.studies.world_map.analyses.city_cells import floats, measure_of
 if TYPE_CHECKING:
     import pandas as pd
 
+ANSWERED = ("example", "target", "correct", "error")
 
-def answers_by_cell(records: "pd.DataFrame", cells: Collection[str]) -> "dict[str, pd.DataFrame]":
-    """Return the records of each of the named cells.
+
+def answers_by_cell(frames: Frames, cells: Iterable[str], *more: str) -> "dict[str, pd.DataFrame]":
+    """Return the records of each of the named cells: ``example, target, correct, error`` and ``more`` columns.
 
     Raises:
-        UserError: one has none.
+        UserError: one has none, or a column is missing.
     """
-    by_cell = {str(name): rows for name, rows in records[records["cell"].isin(cells)].groupby("cell", sort=False)}
-    if absent := set(cells) - set(by_cell):
+    names = [str(cell) for cell in cells]
+    require_answers(frames, names)
+    for column in more:
+        if column not in frames.held.columns:
+            raise UserError(f"no column {column!r}: the records have {', '.join(frames.held.columns)}")
+    return {cell: frames.answers([cell], (*ANSWERED, *more)) for cell in names}
+
+
+def require_answers(frames: Frames, cells: Iterable[str]) -> None:
+    """Raise a UserError if a cell has no records."""
+    if absent := {*cells} - set(frames.held.sizes):
         raise UserError(f"no records of {', '.join(sorted(absent))}: an average over items needs them")
-    return by_cell
 
 
 def answer_grid(answers: "Mapping[str, pd.DataFrame]", cells: "pd.Series[str]", geometry: str) -> "pd.DataFrame":

@@ -55,15 +55,14 @@ class Forgetting(CityAnalysis):
             return pd.DataFrame()
         done = (cells[["state", "before_state"]] == DONE).all(axis=1)
         asked = {str(name) for column in ("cell", "before_cell") for name in cells.loc[done, column]}
-        answers = answers_by_cell(frames.records, asked)
-        resamples = CityResamples(answers, self.n_resamples, self.seed)
+        resamples = CityResamples(frames, asked, self.n_resamples, self.seed)
         groups = cells.assign(done=done).groupby(
             [*self.arms, "train_geometry", "eval_geometry"], sort=False, dropna=False
         )
-        return pd.DataFrame([self._row(key, rows, answers, resamples) for key, rows in groups])
+        return pd.DataFrame([self._row(key, rows, frames, resamples) for key, rows in groups])
 
     def _row(
-        self, key: tuple[Any, ...], cells: "pd.DataFrame", answers: "dict[str, pd.DataFrame]", resamples: CityResamples
+        self, key: tuple[Any, ...], cells: "pd.DataFrame", frames: Frames, resamples: CityResamples
     ) -> dict[str, Any]:
         trained, geometry = str(key[-2]), str(key[-1])
         row = dict(zip((*self.arms, "trained", "geometry"), key, strict=True))
@@ -73,6 +72,7 @@ class Forgetting(CityAnalysis):
         row |= {"n_seeds": len(done), "n_planned_seeds": len(cells)}
         if done.empty:
             return row
+        answers = answers_by_cell(frames, {*done["cell"], *done["before_cell"]})
         after, before = (answer_grid(answers, done[name], geometry) for name in ("cell", "before_cell"))
         items = after.columns.intersection(before.columns)
         after_values, before_values = as_array(after[items]), as_array(before[items])

@@ -13,7 +13,6 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
 from offdiag.errors import UserError
 from offdiag.stats import FloatArray
-from offdiag.studies.world_map.analyses.answers import answers_by_cell
 from offdiag.studies.world_map.analyses.city_cells import (
     NEW,
     REAL,
@@ -166,7 +165,7 @@ def cell_scores(cells: "pd.DataFrame", settings: CityAnalysis, centre: Centre = 
 def score_resamples(scores: Sequence[ArmScores], frames: Frames, settings: CityAnalysis) -> CityResamples:
     """Return resamples of all answers that the scores are made of."""
     cells = {str(row[name]) for score in scores for row in score.done.values() for name in CELLS}
-    return CityResamples(answers_by_cell(frames.records, cells), settings.n_resamples, settings.seed)
+    return CityResamples(frames, cells, settings.n_resamples, settings.seed)
 
 
 def replicates(

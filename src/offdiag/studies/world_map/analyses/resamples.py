@@ -1,16 +1,14 @@
 """Bootstrap the answers about cities: resampled means and medians."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offdiag.analyses.frames import Frames
 from offdiag.stats import FloatArray, item_counts
+from offdiag.studies.world_map.analyses.answers import require_answers
 from offdiag.studies.world_map.analyses.city_cells import Centre, floats, measure_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class CityResamples:
@@ -20,24 +18,24 @@ class CityResamples:
     as short as the pairing allows.
 
     Args:
-        answers: the records of each cell, with ``eval_geometry``, ``eval_cities``, ``example``, ``correct``, ``error``.
+        frames: of the study; the answers of one cell are read at a time. cells: names of the cells.
         n_resamples, seed: of the bootstrap.
+
+    Raises:
+        UserError: a cell has no records.
     """
 
-    def __init__(self, answers: "Mapping[str, pd.DataFrame]", n_resamples: int, seed: int) -> None:
+    def __init__(self, frames: Frames, cells: Iterable[str], n_resamples: int, seed: int) -> None:
         self.n_resamples, self.seed = n_resamples, seed
-        self._answers = answers
+        self._frames = frames
         self._results: dict[tuple[str, Centre], FloatArray] = {}
         self._item_counts: dict[tuple[str, str], NDArray[np.uint16]] = {}
-        self._evaluations = {
-            cell: (str(rows["eval_geometry"].iloc[0]), str(rows["eval_cities"].iloc[0]))
-            for cell, rows in answers.items()
-        }
-        items: dict[tuple[str, str], set[str]] = {}
-        for cell, rows in answers.items():
-            items.setdefault(self._evaluations[cell], set()).update(rows["example"])
-        # Sorted, so that an item has the same column, and hence the same count, whichever cells were read.
-        self._items = {asked: {item: i for i, item in enumerate(sorted(names))} for asked, names in items.items()}
+        self._items: dict[tuple[str, str], Mapping[str, int]] = {}
+        self._evaluations: dict[str, tuple[str, str]] = {}
+        if names := [*cells]:
+            require_answers(frames, names)
+            rows = frames.cells.set_index("cell").loc[names, ["eval_geometry", "eval_cities"]].astype(str)
+            self._evaluations = dict(zip(names, rows.itertuples(index=False, name=None), strict=True))
 
     def of(self, cell: str, centre: Centre = "mean") -> FloatArray:
         """Return the accuracy, or mean or median error of the parsed answers, of each resample ``[n_resamples]``."""
@@ -51,18 +49,27 @@ class CityResamples:
 
     def _values(self, cell: str) -> FloatArray:
         """Return the verdicts or errors of a cell ``[items]``, NaN for items that it has none of."""
-        rows = self._answers[cell]
-        items = self._items[self._evaluations[cell]]
+        items = self._items_of(self._evaluations[cell])
+        column = "correct" if measure_of(self._evaluations[cell][0]) == "accuracy" else "error"
+        rows = self._frames.answers([cell], ("example", column))
         values = np.full(len(items), np.nan)
-        answers = rows["correct" if measure_of(self._evaluations[cell][0]) == "accuracy" else "error"]
-        values[[items[str(item)] for item in rows["example"]]] = floats(answers)
+        values[[items[str(item)] for item in rows["example"]]] = floats(rows[column])
         return values
+
+    def _items_of(self, asked: tuple[str, str]) -> Mapping[str, int]:
+        """Return the column of each item of an evaluation."""
+        if asked not in self._items:
+            cells = [cell for cell, evaluation in self._evaluations.items() if evaluation == asked]
+            names = {str(item) for cell in cells for item in self._frames.answers([cell], ("example",))["example"]}
+            # Sorted, so that an item has the same column, and hence the same count, whichever cells were read.
+            self._items[asked] = {item: i for i, item in enumerate(sorted(names))}
+        return self._items[asked]
 
     def _counts(self, cell: str) -> NDArray[np.uint16]:
         """Return how often each item of a cell's evaluation is drawn, ``[n_resamples, items]``."""
         asked = self._evaluations[cell]
         if asked not in self._item_counts:
-            counts = item_counts(len(self._items[asked]), self.n_resamples, self.seed, "cities", *asked)
+            counts = item_counts(len(self._items_of(asked)), self.n_resamples, self.seed, "cities", *asked)
             self._item_counts[asked] = counts.astype(np.uint16)
         return self._item_counts[asked]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import DONE, require
+from offdiag.analyses.selection import DONE
 from offdiag.stats import Estimate, FloatArray
 from offdiag.stats.learner_difference import difference_of_replicates
 from offdiag.stats.replicated import accuracy, mean_of_replicates
@@ -52,10 +52,9 @@ class TaskLearning(CityAnalysis):
             return pd.DataFrame()
         columns = [*self.arms, *(("update",) if self.over_training else ()), "eval_cities", "eval_geometry"]
         groups = cells.groupby(columns, sort=False, dropna=False)
-        answers = answers_by_cell(frames.records, cells.loc[cells["state"] == DONE, "cell"].tolist())
-        return pd.DataFrame([self._row(key, rows, answers) for key, rows in groups])
+        return pd.DataFrame([self._row(key, rows, frames) for key, rows in groups])
 
-    def _row(self, key: tuple[Any, ...], cells: "pd.DataFrame", answers: "dict[str, pd.DataFrame]") -> dict[str, Any]:
+    def _row(self, key: tuple[Any, ...], cells: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
         import pandas as pd
 
         geometry = str(key[-1])
@@ -66,9 +65,9 @@ class TaskLearning(CityAnalysis):
         row |= {"n_seeds": len(done), "n_planned_seeds": len(cells)}
         if done.empty:
             return row
+        answers = answers_by_cell(frames, done["cell"], SIZE)
         grid = answer_grid(answers, done["cell"], geometry)
-        records = pd.concat([answers[str(name)] for name in done["cell"]])
-        require(records, SIZE)
+        records = pd.concat(answers.values())
         constant, by_size = (guesses(records, geometry, by).reindex(grid.columns) for by in (None, SIZE))
         # Paired by item: each answer against the guess on the same question, so that hard questions cancel out.
         sign = 1 if measure_of(geometry) == "accuracy" else -1
