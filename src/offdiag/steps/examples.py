@@ -185,4 +185,5 @@ def load_examples(folder: Path) -> list[Example]:
 
 
 def _example(record: dict[str, Any]) -> Example:
-    return Example(**{**record, "choices": tuple(record["choices"])})
+    told = {name: tuple(record.get(name, ())) for name in ("choices", "references")}
+    return Example(**{**record, **told})

@@ -115,7 +115,12 @@ class Judge(Identity):
     def question(self, example: Example, prompt: str, answer: str) -> str:
         """Return the user's turn that asks for a verdict; the thinking of the answer is left out."""
         low, high = self.scale or (0, 1)
-        given = {"question": example.problem or prompt, "target": example.target, "low": low, "high": high}
+        given = {
+            "question": example.problem or prompt,
+            "target": " or ".join((example.target, *example.references)),
+            "low": low,
+            "high": high,
+        }
         reply = reply_in(answer).text or ""
         filled = {name: str(value) for name, value in {**given, "answer": reply.strip() or "(nothing)"}.items()}
         filled["question"] = plain(filled["question"])

@@ -32,6 +32,7 @@ class Example:
         rationale: worked solution that ends in the answer, where the task has one.
         choices: answer options, where the task has them.
         strata: properties to split results by, e.g. ``{"carries": 2}``.
+        references: other answers that are as right as the target, where the task has them.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Example:
     rationale: str | None = None
     choices: tuple[str, ...] = ()
     strata: Mapping[str, Scalar] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,8 +1,16 @@
 """Graders that compare words: values of the published scripts, and what has no words."""
 
+import json
+from dataclasses import asdict, replace
+
 import pytest
 
 from offdiag.errors import UserError
+from offdiag.steps.examples import load_examples
+from offdiag.steps.jsonl import write_jsonl
+from offdiag.tasks import content
+from offdiag.tasks.content import rows_hash
+from offdiag.tasks.files import Files, FilesDomain
 from offdiag.tasks.files.named_graders import grader_of
 from offdiag.tasks.task import Example
 
@@ -75,3 +83,65 @@ def test_a_judge_is_no_grader_by_itself():
 @pytest.mark.parametrize("reply", ["**Paris**", "**Answer:** Paris", "Answer: **Paris**", "The answer is **Paris**"])
 def test_bold_text_is_compared_as_text(name, reply):
     assert graded(name, "Paris", reply).correct
+
+
+SQUAD = [
+    {"question": "Where is it?", "answers": {"text": ["in Paris", "Paris", "Paris"], "answer_start": [3, 6, 6]}},
+    {"question": "When?", "answers": {"text": ["1889"], "answer_start": [0]}},
+]
+
+
+@pytest.mark.parametrize(
+    ("grader", "reply", "score", "parsed"),
+    [
+        ("f1", "Paris", 1.0, "Paris"),
+        ("f1", "in Paris", 1.0, "in Paris"),
+        ("f1", "the city Paris", 2 / 3, "the city Paris"),
+        ("f1", "Rome", 0.0, "Rome"),
+        ("span", "Paris!", None, "in Paris"),
+        ("exact", "Paris", None, "in Paris"),
+        ("contains", "It is Paris.", None, "in Paris"),
+    ],
+)
+def test_of_several_right_answers_the_best_counts(grader, reply, score, parsed, tmp_path):
+    task, domain = squad(tmp_path, grader)
+    example = next(e for e in task.examples(domain, "eval", 2, 0) if e.target == "in Paris")
+    assert example.references == ("Paris",)
+    grade = task.grade(domain, example, reply)
+    assert (grade.score, grade.parsed) == (score if score is None else pytest.approx(score), parsed)
+    if score is None:
+        assert grade.correct
+        assert not task.grade(domain, example, "Rome").correct
+    assert task.grade(domain, example, "").status == "unparsed"
+
+
+def test_other_right_answers_are_stored_and_are_part_of_what_a_row_is(tmp_path):
+    task, domain = squad(tmp_path, "f1")
+    examples = task.examples(domain, "eval", 2, 0)
+    write_jsonl(tmp_path / "examples.jsonl", [asdict(example) for example in examples])
+    assert load_examples(tmp_path) == examples
+    alone = [replace(example, references=()) for example in examples]
+    assert rows_hash(alone) != rows_hash(examples)
+    fields = [[e.id, e.problem, e.target, e.rationale, e.choices, e.strata] for e in alone]
+    assert rows_hash(alone) == content._hash(fields)  # as rows were hashed before there were any
+
+
+@pytest.mark.parametrize("wrong", [{"question": "a?", "answers": [{"a": 1}]}, {"question": "a?", "answers": [["b"]]}])
+def test_lists_of_anything_else_are_no_answers(wrong, tmp_path):
+    (tmp_path / "squad.jsonl").write_text(json.dumps(wrong) + "\n")
+    domain = FilesDomain(eval=str(tmp_path / "squad.jsonl"))
+    with pytest.raises(UserError, match=r"the target is a"):
+        Files().examples(domain, "eval", 1, 0)
+
+
+def test_several_targets_beside_choices_are_refused(tmp_path):
+    row = {"question": "a?", "choices": ["x", "y", "z"], "answer": ["x", "y"]}
+    (tmp_path / "squad.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(UserError, match="2 targets beside choices, expected one"):
+        Files().examples(FilesDomain(eval=str(tmp_path / "squad.jsonl")), "eval", 1, 0)
+
+
+def squad(folder, grader):
+    """The task and a domain of two rows, of which one has several right answers."""
+    (folder / "squad.jsonl").write_text("".join(json.dumps(row) + "\n" for row in SQUAD))
+    return Files(), FilesDomain(eval=str(folder / "squad.jsonl"), grader=grader)

@@ -16,7 +16,18 @@ Read: TypeAlias = Callable[[Located], Any]
 COMMON = {
     "messages": ("messages", "conversation", "conversations"),
     "prompt": ("prompt", "question", "text", "input", "sentence", "query", "problem", "instruction", "utterance"),
-    "target": ("answer", "target", "label", "output", "completion", "response", "answerKey", "intent", "class"),
+    "target": (
+        "answer",
+        "target",
+        "label",
+        "output",
+        "completion",
+        "response",
+        "answerKey",
+        "intent",
+        "class",
+        "answers",
+    ),
     "choices": ("choices", "options"),
     "rationale": ("rationale", "explanation", "reasoning", "solution"),
     "id": ("id", "uid", "example_id"),
@@ -227,6 +238,18 @@ def text_of(value: Any, row: Located, part: str) -> str | None:
     if isinstance(value, int | float):
         return str(value)
     raise UserError(f"{row.where}: the {part} is {kind_of(value)} ({_shown(value)}), expected a text: {row.remedy}")
+
+
+def answers_of(value: Any, row: Located) -> list[str]:
+    """Return the right answers of a row, the target first: a text or number, a list of them, or SQuAD's ``answers``.
+
+    Raises:
+        UserError: the value is nothing of that kind.
+    """
+    if isinstance(value, Mapping) and isinstance(value.get("text"), list):
+        value = value["text"]
+    texts = [text_of(one, row, "target") for one in (value if isinstance(value, list) else [value])]
+    return list(dict.fromkeys(text for text in texts if text is not None))
 
 
 def kind_of(value: object) -> str:

@@ -17,7 +17,7 @@ from offdiag.files import Located
 from offdiag.tasks.data import once
 from offdiag.tasks.domain import Scalar
 from offdiag.tasks.files.alike import hashes
-from offdiag.tasks.files.columns import Columns, Layout, kind_of, layout, text_of
+from offdiag.tasks.files.columns import Columns, Layout, answers_of, kind_of, layout, text_of
 from offdiag.tasks.files.sources import Role, RowSource
 from offdiag.tasks.task import Example
 
@@ -33,7 +33,7 @@ class Items:
         source, how: what was read, and how. ids: the rows' own, or hashes of what they say.
         problems, targets: texts. choices, rationales, strata: empty where the source has none.
         lines: where each item begins in its file. begins: the first place of each file.
-        skipped: rows left out because they have no target.
+        references: by place, other answers that are as right. skipped: rows left out because they have no target.
         held_out: which items are held out, by share and seed, as far as somebody asked.
     """
 
@@ -47,6 +47,7 @@ class Items:
     strata: list[dict[str, Scalar]] = field(default_factory=list)
     lines: "array[int]" = field(default_factory=lambda: array("q"))
     begins: list[tuple[int, RowSource]] = field(default_factory=list)
+    references: dict[int, tuple[str, ...]] = field(default_factory=dict)
     skipped: int = 0
     held_out: "dict[tuple[float, int], NDArray[np.bool_]]" = field(default_factory=dict)
 
@@ -73,6 +74,7 @@ class Items:
             rationale=self.rationales[place] if self.rationales else None,
             choices=self.choices[place] if self.choices else labels,
             strata=self.strata[place] if self.strata else {},
+            references=self.references.get(place, ()),
         )
 
     def where(self, place: int) -> str:
@@ -139,12 +141,19 @@ class _Reader:
         items, how = self.items, self.how
         problem, raw = how.prompt(row), how.target(row)
         self._check_kind("target", raw, row)
-        target = text_of(raw, row, "target")
-        if target is None:
+        answers = answers_of(raw, row)
+        if not answers:
             self.empty.append(row.where)
             return
+        target, *others = answers
         if problem is None:
             raise UserError(f"{row.where}: the prompt is empty: fill it in, or leave the row out")
+        if others:
+            if how.choices is not None:
+                raise UserError(
+                    f"{row.where}: it has {len(answers)} targets beside choices, expected one: {row.remedy}"
+                )
+            items.references[len(items)] = tuple(others)
         items.problems.append(problem)
         items.targets.append(self.known.setdefault(target, target))  # labels are few: one text for each
         items.lines.append(row.line)

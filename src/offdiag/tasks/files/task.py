@@ -1,6 +1,7 @@
 """The task ``files``: rows of a person's own data, with prompts, answers and graders as its domain says."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from offdiag.conversation import plain, turns_of, with_last, with_system
@@ -92,7 +93,15 @@ class Files(Task[FilesDomain]):
     def grade(self, domain: FilesDomain, example: Example, completion: str) -> Grade:
         if domain not in self._graders:
             self._graders[domain] = self._grader(domain)
-        return self._graders[domain].grade(example, completion)
+        grader = self._graders[domain]
+        if not example.references:
+            return grader.grade(example, completion)
+        every = [
+            grader.grade(replace(example, target=one), completion) for one in (example.target, *example.references)
+        ]
+        best = max(every, key=lambda grade: (grade.status == "parsed", grade.score or 0.0, grade.correct))
+        right = best.correct and best.score is None
+        return replace(best, parsed=example.target) if right else best
 
     def grader_identity(self, domain: FilesDomain) -> Json:
         """Return the grader as it is now: its name and settings, or the hash of a function's code."""
