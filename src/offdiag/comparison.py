@@ -96,7 +96,8 @@ def _measured(
 def _of_cells(number: Published, model: str, cells: "pd.DataFrame", results: Results) -> _Measured:
     records = results.answers([*cells["cell"], *(cells["baseline"].dropna() if "baseline" in cells else ())])
     try:
-        found = estimate(cells, records, cast(Literal["accuracy", "difference"], number.quantity))
+        quantity = number.quantity if number.quantity in number.MEASURED else "accuracy"  # (the column of any metric)
+        found = estimate(cells, records, cast(Literal["accuracy", "difference"], quantity))
     except UserError as error:
         raise UserError(f"{number.label}: {error}") from None
     return _Measured(model, Estimate(found.value, found.low, found.high), found.n_items, found.n_done, found.state)
@@ -122,7 +123,7 @@ def _models(cells: "pd.DataFrame") -> str:
 
 def _row(number: Published, found: _Measured, scale: str) -> dict[str, Any]:
     theirs, kind = _published(number)
-    comparable = number.n is not None and found.state == "done"
+    comparable = number.n is not None and not number.scored and found.state == "done"
     apart = independent_difference(found.ends, theirs)
     if not comparable:
         apart = Estimate(apart.value, math.nan, math.nan)
@@ -140,7 +141,7 @@ def _row(number: Published, found: _Measured, scale: str) -> dict[str, Any]:
 def _published(number: Published) -> tuple[Estimate, str]:
     if number.value is None:
         return UNKNOWN, ""
-    if number.n is not None:
+    if number.n is not None and not number.scored:
         interval = wilson(round(number.value * number.n), number.n)
         return Estimate(number.value, float(interval.low), float(interval.high)), "Wilson 95 %"
     if number.low is not None and number.high is not None:

@@ -19,10 +19,12 @@ class Published(BaseModel):
 
     Attributes:
         quantity: the column that holds the measured number: ``accuracy`` or ``difference`` of the cells (fractions),
-            or a column of an analysis, such as ``midpoint``.
+            the ``metric`` that ``where`` says, such as ``f1`` or ``pass@4`` (0 to 1), or a column of an analysis, such
+            as ``midpoint``.
         called: what the source calls it, where that is another name.
         value: as published, in the unit of the measured column; None if it could not be found.
-        n: items behind a published accuracy; with it the interval is Wilson's.
+        n: items behind a published accuracy; with it the interval is Wilson's (of a score, which is more than right
+            or wrong, there is none).
         low, high: the interval as the source states it, where ``n`` says nothing.
         model: who was measured.
         table: ``cells``, the name of an analysis of the study, or None where nothing that is measured corresponds.
@@ -56,15 +58,21 @@ class Published(BaseModel):
             raise UserError(
                 f"{self.label}: value {self.value} with provenance {self.provenance!r}: one rules the other"
             )
-        if self.table == CELLS and self.quantity not in self.MEASURED:
+        if self.table == CELLS and self.quantity not in (*self.MEASURED, self.where.get("metric")):
             raise UserError(
-                f"{self.label}: cells have no such number: expected {' or '.join(self.MEASURED)}, or table="
+                f"{self.label}: cells have no such number: expected {' or '.join(self.MEASURED)}, table=, or a metric "
+                "that where= says, too"
             )
         if self.n is not None and (self.low is not None or self.value is None or not 0 <= self.value <= 1):
             raise UserError(f"{self.label}: n = {self.n} is for an accuracy from 0 to 1 without low and high")
         if (self.low is None) != (self.high is None):
             raise UserError(f"{self.label}: low and high come together")
         return self
+
+    @property
+    def scored(self) -> bool:
+        """Whether it is of cells that have a metric: their answers are more than right or wrong."""
+        return self.table == CELLS and "metric" in self.where
 
     @property
     def of(self) -> str:

@@ -33,7 +33,10 @@ def compared(own_study: Path) -> Path:
     return own_study
 
 
-def test_numbers_stand_side_by_side(offdiag: Offdiag, compared: Path, tmp_path: Path) -> None:
+def test_numbers_stand_side_by_side(
+    offdiag: Offdiag, compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # elsewhere rows stand below headings
     store = tmp_path / "store"
     assert offdiag("run", compared, "--store", store, "-k", "tiny--").code == 0
     said = offdiag("compare", compared, "--store", store)

@@ -8,6 +8,7 @@ import pytest
 from offdiag.cli import matrix_table
 from offdiag.cli.matrix_table import show_matrix
 from offdiag.cli.results_table import show_results
+from offdiag.cli.tables import show_stacked
 from support import synthetic
 
 
@@ -129,3 +130,22 @@ def test_no_square_is_printed_twice(lines):
     results = synthetic.build(40, {})
     said = [line for line in lines(results, show=show_results) if "[" in line]
     assert sum(line.count("[") for line in said) == len(results.cells)
+
+
+def test_a_table_that_is_too_wide_for_a_pipe_is_folded_and_loses_nothing(capsys, monkeypatch):
+    columns = ["series", *(f"quantity_{i}" for i in range(12)), "note"]
+    rows = [[f"series {row}", *(f"{row}.{i}25" for i in range(12)), f"seen {row}"] for row in range(3)]
+    numeric = columns[1:-1]
+
+    def printed(width: int) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(width))
+        show_stacked("A table", columns, rows, numeric, lambda row: f"{row['series']}  {row['note']}", right=numeric)
+        return capsys.readouterr().out.splitlines()
+
+    folded, wide = printed(80), printed(300)
+    assert max(map(len, folded)) <= 80
+    assert len(wide) == 5
+    words = " ".join(folded).split()
+    assert set(" ".join([*columns[1:-1], *(field for row in rows for field in row)]).split()) <= set(words)
+    assert folded.count("series 0  seen 0") == len([line for line in folded if "quantity" in line]) > 1
+    assert [len(line) for line in printed(20) if "quantity" in line] == [12] * 10 + [13] * 2  # each alone

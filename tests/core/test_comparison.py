@@ -158,3 +158,19 @@ def test_the_report_has_the_comparison_as_a_table(plan, store, tmp_path):
         written[["published", "measured"]], offdiag.compare(compared_plan, store=store.root)[["published", "measured"]]
     )
     assert "GPT-4" in page.read_text(encoding="utf-8")
+
+
+def test_a_published_score_stands_beside_the_cells_of_its_metric(plan, store):
+    results = gather(plan, store)
+    scored = results.cells[results.cells["method"] == "zero-shot"].assign(metric="f1", accuracy=0.64, ci_low=0.5)
+    results = replace(results, cells=pd.concat([results.cells, scored], ignore_index=True))
+    theirs = number(ZERO | {"metric": "f1"}, quantity="f1", n=250)
+    (row,) = comparison(replace(plan.design, published=(theirs,)), results).to_dict(orient="records")
+    assert (row["quantity"], row["measured"], row["measured_low"]) == ("f1", 0.64, 0.5)
+    assert row["difference"] == pytest.approx(-0.26)
+    # 250 scores are not 250 verdicts: neither Wilson's interval nor one of the difference
+    assert math.isnan(row["published_low"])
+    assert row["published_interval"] == ""
+    assert math.isnan(row["difference_low"])
+    with pytest.raises(UserError, match="cells have no such number: expected accuracy or difference, table=, or a met"):
+        number(ZERO, quantity="f1")

@@ -205,3 +205,27 @@ def test_the_page_and_an_analysis_are_made_of_results_of_others(tmp_path, capsys
     assert "85.7" in said
     assert "37.5" in said
     assert len(pd.read_csv(tmp_path / "page" / "tables" / "records.csv")) == 23
+
+
+def test_scores_and_drawn_answers_are_a_square_and_are_paired_and_the_legend_names_them(tmp_path):
+    def rows(**more):
+        return [{"model": m, "task": "qa", "id": i, **more} for m in "ab" for i in range(8)]
+
+    def loaded(name, lines, **options):
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return offdiag.load(tmp_path / name, **options)
+
+    scored = loaded("f1.jsonl", [{**row, "f1": (row["id"] + (row["model"] == "b")) / 8} for row in rows()], metric="f1")
+    drawn = loaded(
+        "drawn.jsonl", [{**row, "sample": s, "acc": int(row["id"] + s > 4)} for s in range(4) for row in rows()]
+    )
+    whole = loaded("whole.jsonl", [{**row, "acc": int(row["id"] > 4)} for row in rows()], baseline="a")
+    assert scored.matrix()["qa", "value"].tolist() == [pytest.approx(3.5 / 8), pytest.approx(4.5 / 8)]
+    pair = scored.compare("b", "a").iloc[0]
+    assert (pair["metric"], pair["difference"], pair["n_items"]) == ("f1", pytest.approx(1 / 8), 8)
+    assert (drawn.compare("a", "b")["difference"] == 0).all()
+    assert drawn.matrix()["qa", "value"].tolist() == [pytest.approx((1 + 2 + 3 + 4 + 4 + 4) / 32)] * 2
+    legends = [found.matrix()._repr_html_() for found in (scored, drawn, whole)]
+    for name, legend in zip(("f1", "mean", "Accuracy"), legends, strict=True):
+        assert f">{name} in %, with its 95 % interval" in legend
+    assert "Difference to the baseline in points (Accuracy in %)" in whole.matrix("difference")._repr_html_()

@@ -236,16 +236,14 @@ def _range(values: Iterable[float], form: str = ".0f") -> str:
 
 def _legend(cells: "pd.DataFrame", matrix: "PageMatrix", lines: Sequence[Line]) -> Iterator[str]:
     """Yield what the signs mean that are there."""
+    from offdiag.reporting.wording import quantity
     from offdiag.stats.replicated import interval_words
 
     if not lines:
         return
     text = " ".join(square for line in lines for square in line.squares if square)
     taught = f"; {TAUGHT} asked what was taught (the diagonal)" if TAUGHT in text else ""
-    metrics = cells["metric"].dropna().unique().tolist() if "metric" in cells else []
-    what = metrics[0] if len(metrics) == 1 and cells["metric"].notna().all() else "Accuracy"
-    named = " (the metric, where a column names one)" if metrics and what == "Accuracy" else ""
-    yield f"{what} in %{named}, with its {interval_words()[0]}{taught}."
+    yield f"{quantity(cells)}, with its {interval_words()[0]}{taught}."
     if any(level in text for level in _LEVELS):
         yield "Curves: accuracy at each value, from ▁ (0 %) to █ (100 %), × without a result; then first → last."
     if BETTER in text or WORSE in text:

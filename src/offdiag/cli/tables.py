@@ -72,20 +72,38 @@ def show_stacked(
     *,
     right: Sequence[str] = (),
 ) -> None:
-    """Print a table; on a terminal too narrow for it, its rows below headings.
+    """Print a table; where it is wider than the terminal (80 columns on a pipe), its rows below headings.
+
+    Columns that do not fit beside each other even so follow in further blocks of the same rows.
 
     Args:
         title, columns, rows, right: as in :func:`show_table`.
         narrow: the columns that stand below a heading. heading: of a row; told once for rows that follow each other.
     """
-    if not sys.stdout.isatty() or sum(widths(columns, rows)) + 3 * len(columns) <= terminal_width():
+    between = 3 if sys.stdout.isatty() else 2
+    if sum(widths(columns, rows)) + between * len(columns) <= terminal_width() + between:
         show_table(title, columns, rows, right=right)
         return
     named = [dict(zip(columns, row, strict=True)) for row in rows]
-    header, *lines = aligned(narrow, [[printable(row[name]) for name in narrow] for row in named], right)
-    say(*title.split("\n"), "", f"  {header}")
-    for above, group in groupby(zip(named, lines, strict=True), key=lambda pair: heading(pair[0])):
-        say(above, *(f"  {line}" for _, line in group))
+    say(*title.split("\n"))
+    for block in _blocks(narrow, [[printable(row[name]) for name in narrow] for row in named], terminal_width() - 2):
+        header, *lines = aligned(block, [[printable(row[name]) for name in block] for row in named], right)
+        say("", f"  {header}")
+        for above, group in groupby(zip(named, lines, strict=True), key=lambda pair: heading(pair[0])):
+            say(above, *(f"  {line}" for _, line in group))
+
+
+def _blocks(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Return the columns in blocks that fit a width; one that is wider by itself stands alone."""
+    blocks: list[list[str]] = [[]]
+    left = width
+    for name, wide in zip(columns, widths(columns, rows), strict=True):
+        if blocks[-1] and wide > left:
+            blocks.append([])
+            left = width
+        blocks[-1].append(name)
+        left -= wide + 2
+    return blocks
 
 
 def terminal_width() -> int:

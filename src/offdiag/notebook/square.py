@@ -10,9 +10,10 @@ from markupsafe import Markup
 from offdiag.errors import UserError, did_you_mean
 from offdiag.markup import tag
 from offdiag.reporting.matrix import GridCell, Heading, MatrixRow, PageMatrix, build_matrix
-from offdiag.reporting.wording import known, number, percent, points
+from offdiag.reporting.wording import known, number, percent, points, quantity
 from offdiag.results import Results
 from offdiag.stats import UNKNOWN, Estimate
+from offdiag.stats.replicated import interval_words
 
 WITH_INTERVALS = ("accuracy", "difference")
 _CELL = "text-align:center;padding:4px 10px;border:1px solid rgba(128,128,128,.25)"
@@ -74,7 +75,8 @@ def square(results: Results, value: str = "accuracy") -> MatrixFrame:
     matrix = MatrixFrame([[end for e in line for end in e[:3]] for line in estimates], index, columns, dtype="float64")
     on_it = [[any(cell.taught for cell in place.cells) for place in row.grid_cells] for _, row in rows]
     matrix.attrs["diagonal"] = pd.DataFrame(on_it, index, asked)
-    matrix._drawn = _drawn(page, asked, rows, estimates, value, results.notices)
+    told = [f"{_legend(value, cells)}; framed: asked what was taught (the diagonal).", *_same(page), *results.notices]
+    matrix._drawn = _drawn(page, asked, rows, estimates, value, told)
     return matrix
 
 
@@ -113,9 +115,9 @@ def _drawn(
     rows: list[tuple[str, MatrixRow]],
     estimates: list[list[Estimate]],
     value: str,
-    notices: tuple[str, ...],
+    told: list[str],
 ) -> str:
-    """Return the square as HTML."""
+    """Return the square as HTML, with lines of text below it."""
     head = tag("tr", *(tag("th", name, style=_LEFT) for name in ("", "taught")),
                *(tag("th", name, style=_CELL) for name in asked))  # fmt: skip
     body = [
@@ -123,12 +125,19 @@ def _drawn(
             *(_place(place, e, value) for place, e in zip(row.grid_cells, line, strict=True)))
         for (method, row), line in zip(rows, estimates, strict=True)
     ]  # fmt: skip
-    unit = {"accuracy": "Accuracy in %, with its 95 % interval",
-            "difference": "Difference to the baseline in points, with its 95 % interval"}.get(value, value)  # fmt: skip
-    told = [f"{unit}; framed: asked what was taught (the diagonal).", *_same(page), *notices, *page.remarks]
     shared = [f"{name}: {text}" for name, text in page.common]
-    lines = [tag("div", line, style=_QUIET) for line in (", ".join(shared), *told) if line]
+    lines = [tag("div", line, style=_QUIET) for line in (", ".join(shared), *told, *page.remarks) if line]
     return str(tag("div", tag("table", head, *body, style="border-collapse:separate;border-spacing:3px"), *lines))
+
+
+def _legend(value: str, cells: pd.DataFrame) -> str:
+    """Return what the numbers of a square are."""
+    if value not in WITH_INTERVALS:
+        return value
+    what = quantity(cells)
+    if value == "difference":
+        what = f"Difference to the baseline in points ({what})"
+    return f"{what}, with its {interval_words()[0]}"
 
 
 def _place(place: GridCell, estimate: Estimate, value: str) -> Markup:

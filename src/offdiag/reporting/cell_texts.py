@@ -146,8 +146,8 @@ def _estimate(cell: Row, *columns: str) -> Estimate:
 
 
 def guess_of(cell: Row) -> str:
-    """Return chance and majority rate: ``chance 25.0 · majority 37.5 %``."""
-    named = {"chance": cell.get("chance"), "majority": cell.get("majority_rate")}
+    """Return chance and what always giving the commonest right answer has: ``chance 25.0 · commonest 37.5 %``."""
+    named = {"chance": cell.get("chance"), "commonest": cell.get("majority_rate")}
     known_rates = [f"{name} {percent(rate)}" for name, rate in named.items() if rate is not None]
     return f"{' · '.join(known_rates)} %" if known_rates else ""
 

@@ -38,6 +38,14 @@ def points(fraction: Any) -> str:
     return f"{100 * float(fraction):+.1f}".replace("-", "−") if known(fraction) else MISSING
 
 
+def quantity(cells: pd.DataFrame) -> str:
+    """Return what the numbers of a matrix are: ``Accuracy in %``, or the one metric of all of its cells."""
+    metrics = cells["metric"].dropna().unique().tolist() if "metric" in cells else []
+    if len(metrics) == 1 and cells["metric"].notna().all():
+        return f"{metrics[0]} in %"
+    return "Accuracy in % (the metric, where a column names one)" if metrics else "Accuracy in %"
+
+
 def number(value: Any) -> str:
     """Format a table's value: whole numbers whole, others to four significant digits, missing as a dash."""
     if not known(value):
