@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from offdiag.errors import printable
 from offdiag.planning import Plan, StepState
 from offdiag.store import Store
 from support.cli_types import Finished, Said, cells
@@ -94,6 +95,26 @@ def test_several_cells_of_that_name_are_listed(mistake: Mistake, finished: Finis
     assert "matches 4 cells" in said
     assert all(folder.name in said for folder in cells(finished.store))
     assert "no cell 'nothing'" in mistake("why", "nothing", "--store", finished.store)
+    name = cells(finished.store)[0].name
+    near = mistake("show", name.replace("base", "bsae"), "--store", finished.store)
+    assert f"did you mean {name}? there are " in near
+
+
+def test_every_spelling_that_a_run_or_the_page_tells_shows_the_same_cell(offdiag: Offdiag, finished: Finished) -> None:
+    folder = cells(finished.store, "lora")[0]
+    name, _, code = folder.name.rpartition("-")
+    whole = offdiag("show", folder.name, "--store", finished.store).out
+    assert "target " in whole
+    for text in (name, code, f"cells/{name}", f"{finished.store}/cells/{folder.name}", "tiny lora --base"):
+        assert offdiag("show", text, "--store", finished.store).out == whole
+    answers = offdiag("show", f"answers/{name}", "--store", finished.store, "--n", "1").out  # as progress names it
+    record = json.loads((folder / "records.jsonl").read_text().splitlines()[0])
+    assert answers.startswith(f"answers/{name}")
+    assert (
+        f"\n{record['example']}: {record['finish']}\n  | {printable(record['completion'].split(chr(10))[0])}" in answers
+    )
+    examples = next((finished.store / "examples").iterdir()).name
+    assert ": target " in offdiag("show", examples, "--store", finished.store).out
 
 
 def test_a_report_of_nothing_and_of_a_half_finished_store(offdiag: Offdiag, copied: Finished, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from offdiag.analyses import Frames
-from offdiag.reporting.matrix import build_matrix
+from offdiag.reporting.matrix import _plain_name, build_matrix
 from support import synthetic
 
 NO_STEPS = pd.DataFrame(columns=["name", "folder", "state"])
@@ -190,3 +190,16 @@ def test_no_cells_at_all_are_an_empty_matrix():
     results = synthetic.empty_results()
     matrix = build_matrix(results, results.steps)
     assert (matrix.cells, matrix.groups, matrix.evaluations, matrix.common) == ((), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("arm", "train", "name"),
+    [
+        ("m.k1.answer-only.a.s0", "a", "k1.answer-only"),
+        ("m.lora.answer-only.a.n8.s0", "a", "lora.answer-only.n8"),
+        ("m.k1.rationale.v1.0.s0", "v1.0", "k1.rationale"),
+        ("m.lora.base=8,digits=2.n8.s0", "base=8,digits=2", "lora.n8"),
+    ],
+)
+def test_what_was_taught_is_left_out_of_a_row_and_nothing_else(arm, train, name):
+    assert _plain_name({"arm": arm, "train": train, "model": "m", "seed": 0}) == name

@@ -295,5 +295,9 @@ def _plain_name(row: Row) -> str:
     """Return the arm's name without model, domain and seed."""
     if row["train"] is None:
         return str(row["arm"])
-    name = str(row["arm"]).replace(f".{row['train']}", "").removeprefix(str(row["model"])).removeprefix(".")
+    name = (
+        re.sub(rf"\.{re.escape(str(row['train']))}(?=\.|$)", "", str(row["arm"]))
+        .removeprefix(str(row["model"]))
+        .removeprefix(".")
+    )
     return re.sub(rf"\.s{number(row['seed'])}(?=\.|$)", "", name)

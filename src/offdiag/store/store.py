@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from offdiag.durable import sync, sync_tree
-from offdiag.errors import StoreError, UserError
+from offdiag.errors import StoreError, UserError, did_you_mean
 from offdiag.identity import Difference, Json, differences
 from offdiag.lease import Holder, ensure_held, held, holder, lease
 from offdiag.manifest import Care, manifest_of
@@ -304,6 +304,8 @@ class Store:
     def find(self, text: str) -> Path:
         """Return the one folder whose name or hash begins with ``text``, maybe ``KIND/NAME``; cells come first.
 
+        Several words are parts of its name.
+
         Raises:
             UserError: none or several match; the message lists them.
         """
@@ -311,7 +313,11 @@ class Store:
         kind, _, wanted = text.rstrip("/").rpartition("/")
         folders = [f for f in folders if f.parent.name == kind.rpartition("/")[2]] or folders
         exact = [f for f in folders if wanted in (f.name, f.name.rpartition("-")[2])]
-        found = exact or [f for f in folders if f.name.startswith(wanted)] or [f for f in folders if wanted in f.name]
+        found = (
+            exact
+            or [f for f in folders if f.name.startswith(wanted)]
+            or [f for f in folders if wanted.split() and all(word in f.name for word in wanted.split())]
+        )
         if not kind:
             found = [f for f in found if f.parent.name == "cells"] or found
         if len(found) == 1:
@@ -319,8 +325,9 @@ class Store:
         if not folders:
             raise UserError(f"nothing is in the store {self.root} yet: run a study first, or give another with --store")
         if not found:
-            study = _description(folders[0]).get("origin", {}).get("study", "STUDY")
-            raise UserError(f"no cell {text!r} in {self.root}: type `offdiag status {study}` for the names")
+            every = [f.name for f in folders if f.parent.name == "cells"] or [f.name for f in folders]
+            shown = ", ".join(every[:4]) + (" …" if len(every) > 4 else "")
+            raise UserError(f"no cell {text!r} in {self.root}: {did_you_mean(text, every)}there are {shown}")
         listed = ", ".join(f.name for f in found[:6]) + (" …" if len(found) > 6 else "")
         raise UserError(f"{text!r} matches {len(found)} cells: {listed}: give more of the name, or its hash")
 

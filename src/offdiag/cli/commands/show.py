@@ -1,6 +1,7 @@
 """``offdiag show``: print a prompt, a training conversation and answers of a step."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -79,6 +80,7 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
         "spans": None,
         "mask": None,
         "records": load_records(folder)[:n] if result is not None and (folder / "records.jsonl").exists() else [],
+        "rows": _rows(folder, n) if result is not None else [],
     }
     needed = step.walk()
     tuned = next((s for s in needed if isinstance(s, FineTuned)), None)
@@ -90,6 +92,14 @@ def _found(store: "Store", folder: Path, step: "Step", n: int) -> dict[str, Any]
     if asked is not None and found["records"] and _has(store, asked.weights):
         found["rendered"], found["tokens"], found["spans"] = _opened(store, asked, found["records"][0]["prompt"])
     return found
+
+
+def _rows(folder: Path, n: int) -> list[dict[str, Any]]:
+    """Return the first rows of a step that is no cell: answers, or examples."""
+    from offdiag.steps.jsonl import each_of_jsonl
+
+    files = [folder / name for name in ("answers.jsonl", "examples.jsonl")]
+    return [row for path in files if path.exists() for row in islice(each_of_jsonl(path), n)]
 
 
 def _has(store: "Store", weights: "Weights") -> bool:
@@ -164,6 +174,10 @@ def _print(found: dict[str, Any]) -> None:
         found_it = "no answer found" if record["parsed"] is None else f"answer {record['parsed']}"
         say("", f"{record['example']}: {verdict}{flags}, {found_it}, target {record['target']}")
         say(*_quoted(spoken(record)))
+    for row in found["rows"]:
+        target = "" if "target" not in row else f"target {row['target']}"
+        say("", f"{row.get('example', row.get('id'))}: {target or row['finish']}")
+        say(*_quoted(str(row["problem"] if target else row["completion"])))
 
 
 def _quoted(text: str) -> list[str]:
