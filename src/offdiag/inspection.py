@@ -16,7 +16,7 @@ from offdiag.planning import Plan, make_plan, summarise
 from offdiag.python_files import only_files
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
-from offdiag.store.housekeeping import folders
+from offdiag.store.housekeeping import find, folders
 from offdiag.study_files import STUDIES, load_study
 from offdiag.tasks.changes import in_words
 
@@ -108,7 +108,7 @@ def explain(store: Store, text: str, typed: Sequence[str] = ()) -> Reason:
     Raises:
         UserError: no step of the store has that name, or several have.
     """
-    folder = store.find(text)
+    folder = find(store, text)
     found = Description.of(folder)
     name = f"{folder.parent.name}/{folder.name}"
     step = found.planned(typed)
@@ -223,7 +223,7 @@ def find_planned(store: Store, text: str, typed: Sequence[str] = ()) -> tuple[Pa
     Raises:
         UserError: there is none, or its study has changed so that it is stale.
     """
-    folder = store.find(text)
+    folder = find(store, text)
     step = Description.of(folder).planned(typed)
     if step is None or store.folder(step) != folder:
         named = [word for file in typed for word in ("--study", file)]

@@ -12,6 +12,7 @@ from offdiag.lease import lease
 from offdiag.models import ModelSpec
 from offdiag.steps import Examples
 from offdiag.store import State, Store, read_json, write_json
+from offdiag.store.housekeeping import find
 from offdiag.studies.base_addition.task import AdditionDomain
 from support.tiny_study import RECIPE, answer_by_hand, contents, steps_of, tiny_plan, write_result
 
@@ -164,15 +165,15 @@ def test_find_takes_a_name_a_hash_or_a_path_and_prefers_cells(store, model_stub)
     folder = store.folder(grades)
     assert ".k1." in folder.name
     for text in (folder.name, folder.name[-8:], str(folder), f"{folder}/", grades.name, "stub.k1", "k1.rationale"):
-        assert store.find(text) == folder
-    assert store.find(store.folder(grades.answers).name) == store.folder(grades.answers)
+        assert find(store, text) == folder
+    assert find(store, store.folder(grades.answers).name) == store.folder(grades.answers)
     for text in (f"answers/{grades.answers.name}", "answers/stub.k1", f"{store.root}/answers/stub.k1"):
-        assert store.find(text) == store.folder(grades.answers)
-    assert store.find("cells/stub.k1") == folder
+        assert find(store, text) == store.folder(grades.answers)
+    assert find(store, "cells/stub.k1") == folder
     with pytest.raises(UserError, match="no cell 'nothing'"):
-        store.find("nothing")
+        find(store, "nothing")
     with pytest.raises(UserError, match=r"'stub' matches 5 cells: .*stub--base=8"):
-        store.find("stub")
+        find(store, "stub")
 
 
 def test_reasons_are_the_fields_that_changed(store, model_stub):
@@ -267,7 +268,7 @@ def test_a_store_works_wherever_it_lies(weird_tmp_path, model_stub):
         answer_by_hand(store, answers, bool)
     assert run_plan(plan, store).complete
     grades = steps_of(plan, "cells")[0]
-    assert store.find(grades.folder_name) == store.folder(grades)
+    assert find(store, grades.folder_name) == store.folder(grades)
     again = Store(weird_tmp_path / "store")
     assert {state.state for state in plan.survey(again) if state.step.kind == "cells"} == {State.DONE}
     assert len(contents(store.root)) == 5 * 3 + 5 * 3 + 3

@@ -14,7 +14,7 @@ from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from offdiag.durable import move
-from offdiag.errors import StoreError, UserError
+from offdiag.errors import StoreError, UserError, did_you_mean
 from offdiag.lease import held, lease
 from offdiag.manifest import manifest_of
 from offdiag.store.finished import OF_THE_STORE, RESULT, look_at, verify
@@ -82,6 +82,37 @@ def name_of(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}"
 
 
+def find(store: Store, text: str) -> Path:
+    """Return the one folder whose name or hash begins with ``text``, maybe ``KIND/NAME``; cells come first.
+
+    Several words are parts of its name.
+
+    Raises:
+        UserError: none or several match; the message lists them.
+    """
+    every = [path.parent for path in sorted(store.root.glob("*/*/cell.json"))]
+    kind, _, wanted = text.rstrip("/").rpartition("/")
+    every = [f for f in every if f.parent.name == kind.rpartition("/")[2]] or every
+    exact = [f for f in every if wanted in (f.name, f.name.rpartition("-")[2])]
+    found = (
+        exact
+        or [f for f in every if f.name.startswith(wanted)]
+        or [f for f in every if wanted.split() and all(word in f.name for word in wanted.split())]
+    )
+    if not kind:
+        found = [f for f in found if f.parent.name == "cells"] or found
+    if len(found) == 1:
+        return found[0]
+    if not every:
+        raise UserError(f"nothing is in the store {store.root} yet: run a study first, or give another with --store")
+    if not found:
+        names = [f.name for f in every if f.parent.name == "cells"] or [f.name for f in every]
+        shown = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
+        raise UserError(f"no cell {text!r} in {store.root}: {did_you_mean(text, names)}there are {shown}")
+    listed = ", ".join(f.name for f in found[:6]) + (" …" if len(found) > 6 else "")
+    raise UserError(f"{text!r} matches {len(found)} cells: {listed}: give more of the name, or its hash")
+
+
 def folders(store: Store) -> list[Path]:
     """Return the folders of all steps, finished or not, in the order of their names."""
     kinds = [path for path in store.root.glob("[!.]*") if path.is_dir() and not path.is_symlink()]
@@ -98,7 +129,7 @@ def chosen(store: Store, names: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for name in names:
         if "*" not in name:
-            found[store.find(name)] = None
+            found[find(store, name)] = None
             continue
         alike = [path for path in folders(store) if fnmatchcase(path.name, name) or fnmatchcase(name_of(path), name)]
         if not alike:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from offdiag.durable import sync, sync_tree
-from offdiag.errors import StoreError, UserError, did_you_mean
+from offdiag.errors import StoreError, UserError
 from offdiag.identity import Difference, Json, differences
 from offdiag.lease import Holder, ensure_held, held, holder, lease
 from offdiag.manifest import Care, manifest_of
@@ -300,36 +300,6 @@ class Store:
         """Forget that a step failed, unless another process is at work there."""
         if not held(self.folder(step) / "lease.json"):
             (self.folder(step) / ERROR).unlink(missing_ok=True)
-
-    def find(self, text: str) -> Path:
-        """Return the one folder whose name or hash begins with ``text``, maybe ``KIND/NAME``; cells come first.
-
-        Several words are parts of its name.
-
-        Raises:
-            UserError: none or several match; the message lists them.
-        """
-        folders = [path.parent for path in sorted(self.root.glob("*/*/cell.json"))]
-        kind, _, wanted = text.rstrip("/").rpartition("/")
-        folders = [f for f in folders if f.parent.name == kind.rpartition("/")[2]] or folders
-        exact = [f for f in folders if wanted in (f.name, f.name.rpartition("-")[2])]
-        found = (
-            exact
-            or [f for f in folders if f.name.startswith(wanted)]
-            or [f for f in folders if wanted.split() and all(word in f.name for word in wanted.split())]
-        )
-        if not kind:
-            found = [f for f in found if f.parent.name == "cells"] or found
-        if len(found) == 1:
-            return found[0]
-        if not folders:
-            raise UserError(f"nothing is in the store {self.root} yet: run a study first, or give another with --store")
-        if not found:
-            every = [f.name for f in folders if f.parent.name == "cells"] or [f.name for f in folders]
-            shown = ", ".join(every[:4]) + (" …" if len(every) > 4 else "")
-            raise UserError(f"no cell {text!r} in {self.root}: {did_you_mean(text, every)}there are {shown}")
-        listed = ", ".join(f.name for f in found[:6]) + (" …" if len(found) > 6 else "")
-        raise UserError(f"{text!r} matches {len(found)} cells: {listed}: give more of the name, or its hash")
 
     def refresh(self) -> None:
         """Forget which finished folders there were when ``namesakes`` last looked."""
