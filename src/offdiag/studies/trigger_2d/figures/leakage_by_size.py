@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.analyses import Frames, select
 from offdiag.analyses.selection import DONE
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import Look, footnote, heading, legend, looks, new_figure, styled
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
@@ -65,7 +65,7 @@ class LeakageBySize(StudyFigure):
         of = self.of.model_copy(update={"where": where, "match_on": self.match_on or self.of.match_on})
         groups = list(category_answers(frames, of))
         if not groups:
-            raise UserError(f"figure {self.name}: the study has no cells")
+            raise NotPlannedError(f"figure {self.name}: the study has no cells")
         taught = set(select(frames.cells, of.where, of.match_on)["train_category"].dropna())
         proxies = [proxy for proxy in dict.fromkeys(group.arm[0] for group in groups) if proxy != "none"]
         sizes = sorted({int(group.arm[1]) for group in groups})
