@@ -117,6 +117,22 @@ def legend(
         figure.legend(handles=[*entries, *extra], loc=where, title=title, alignment="left")
 
 
+def percent_axis(axes: "Axes", low: float = 0.0, high: float = 1.0, *, above: float = 0.03) -> None:
+    """Make the vertical axis one of shares from ``low`` to ``high``, told in percent: ``20 %`` for .2.
+
+    ``above`` is the room over the highest share, such as for crosses.
+    """
+    steps = 5 if low == 0 else 4
+    axes.set_ylim(low - 0.03, high + above)
+    axes.set_yticks([low + (high - low) * i / steps for i in range(steps + 1)])
+    axes.yaxis.set_major_formatter(percent)
+
+
+def percent(share: float, _: object = None) -> str:
+    """Return a share in percent, as ticks have it: ``20 %`` for .2."""
+    return f"{100 * share:.0f} %"
+
+
 def absent_entry() -> "Artist":
     """Return the legend entry of crosses, which stand where there is no number."""
     from matplotlib.lines import Line2D

@@ -8,9 +8,21 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.analyses.training_curves import LOSSES, AccuracyCurve, LossCurves, accuracy_curves, loss_curves
-from offdiag.errors import NotPlannedError
+from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, counted, footnote, heading, label, legend, looks, new_figure, styled
+from offdiag.figures.style import (
+    GREY,
+    Look,
+    counted,
+    footnote,
+    heading,
+    label,
+    legend,
+    looks,
+    new_figure,
+    percent_axis,
+    styled,
+)
 from offdiag.stats.replicated import interval_words
 
 if TYPE_CHECKING:
@@ -46,7 +58,7 @@ class TrainingCurves(StudyFigure):
         losses = loss_curves(frames, self.arms, self.where)
         accuracies = accuracy_curves(frames, self.arms, self.panels, self.where)
         if not losses and not accuracies:
-            raise NotPlannedError(f"figure {self.name}: no training is planned; give the study a trained arm")
+            raise UserError(f"figure {self.name}: no training is planned; give the study at least one trained arm")
         keys = list(dict.fromkeys([*(curve.key for curve in losses), *(curve.key for curve in accuracies)]))
         look = dict(zip(keys, looks(len(keys)), strict=True))
         shown = [loss for loss in LOSSES if any(curve.loss == loss for curve in losses)]
@@ -57,10 +69,14 @@ class TrainingCurves(StudyFigure):
                 _losses(axes, loss, [curve for curve in losses if curve.loss == loss], look)
             for axes, place in zip(lower, places, strict=True):
                 here = [curve for curve in accuracies if curve.panel == place]
-                _accuracies(axes, "" if place is None else label(str(self.panels), place).replace("_", " "), here, look)
+                _accuracies(axes, "" if place is None else self.panel_name(frames, place), here, look)
             _horizontal([*upper, *lower], losses, accuracies)
             title = self.caption.removesuffix(".") or "Training"
-            heading(figure, f"{title}: losses{' and accuracy' if places else ''}", _footnote(losses, accuracies))
+            heading(
+                figure,
+                f"{title}: losses{' and accuracy' if places else ''}",
+                _footnote(losses, accuracies, self.remarks(frames, places)),
+            )
             if self.arms:
                 legend(figure, {self.arm_name(key) or f"no {self.arms[0]}": arm for key, arm in look.items()}, lw=2)
         return figure
@@ -70,6 +86,14 @@ class TrainingCurves(StudyFigure):
         return ", ".join(
             label(column, value) for column, value in zip(self.arms, key, strict=True) if value is not None
         )
+
+    def panel_name(self, frames: Frames, place: Any) -> str:
+        """Return a panel in words, from its value of ``panels``."""
+        return label(str(self.panels), place).replace("_", " ")
+
+    def remarks(self, frames: Frames, places: Sequence[Any]) -> tuple[str, ...]:
+        """Return what the footnote adds on the panels; empty parts are left out."""
+        return ()
 
 
 def _grid(n_losses: int, n_places: int) -> "tuple[Figure, list[Axes], list[Axes]]":
@@ -122,7 +146,8 @@ def _vertical(axes: "Axes", low: float, high: float) -> None:
 
 def _accuracies(axes: "Axes", title: str, curves: Sequence[AccuracyCurve], look: dict[Key, Look]) -> None:
     axes.set_title(title, loc="left")
-    axes.set(ylabel="accuracy", ylim=(-0.03, 1.03), yticks=[0, 0.25, 0.5, 0.75, 1])
+    axes.set_ylabel("accuracy")
+    percent_axis(axes)
     for curve in curves:
         colour, marker = look[curve.key]
         for seed in curve.by_seed.values():
@@ -164,7 +189,7 @@ def _horizontal(panels: "Sequence[Axes]", losses: Sequence[LossCurves], accuraci
         axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve]) -> str:
+def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve], remarks: Sequence[str] = ()) -> str:
     seeds = sorted({len(curve.by_seed) for curve in losses if curve.by_seed})
     missing = sum(curve.n_planned - len(curve.by_seed) for curve in losses if curve.loss == "answers")
     parts = ["thin: one training; thick: mean over seeds and neighbouring updates"] if seeds else []
@@ -178,4 +203,4 @@ def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve])
         parts.append(f"losses below {TINY:g} are drawn at it")
     if missing:
         parts.append(f"{counted([missing], 'training')} not done")
-    return footnote(*parts)
+    return footnote(*parts, *remarks)

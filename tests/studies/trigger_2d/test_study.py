@@ -255,6 +255,38 @@ def test_mistakes_are_refused_in_one_line_before_any_training(sets, complaint):
 
 
 @pytest.mark.parametrize(
+    ("of_b", "conflict", "complaint"),
+    [
+        ("blue/blue/red/red", "blue/blue/red/red", "is that of b in all quadrants, so nothing tells what leaked there"),
+        ("red/blue/blue/red", "blue/red/red/blue", None),
+        ("blue/red/blue/blue", "blue/blue/red/red", None),  # alike in Q1 alone
+        ("blue/blue/red/blue", "blue/blue/red/red", None),  # in Q1, Q2 and Q3
+    ],
+)
+def test_rules_that_agree_somewhere_can_be_planned_and_those_that_agree_everywhere_cannot(
+    tmp_path, of_b, conflict, complaint
+):
+    file = tmp_path / "world.json"
+    words = {"a": ["ash", "elm"], "b": ["cod", "eel"]}
+    labels = {"a": "red/red/blue/blue", "b": of_b}
+    world = {
+        "name": "w",
+        "held_out": 1,
+        "categories": [{"name": name, "triggers": own, "labels": labels[name]} for name, own in words.items()],
+        "rules": [{"name": "conflict", "labels": conflict}],
+    }
+    file.write_text(json.dumps(world))
+    sets = {**SMALL, "world": str(file), "categories": "[]", "taught": "a", "proxies": "b", "proxy_triggers": "1"}
+    sets |= {"n_triggers": "1", "first.warmup_updates": "0", "second.warmup_updates": "0"}
+    if complaint is None:
+        assert make_plan(load_study("trigger-2d"), "quick", sets).cells
+        return
+    with pytest.raises(UserError, match=complaint) as error:
+        make_plan(load_study("trigger-2d"), "quick", sets)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("changes", "complaint"),
     [
         ({"x2": [0.2, 3]}, "leave Q3, Q4 empty|leave Q3 empty"),
@@ -264,6 +296,7 @@ def test_mistakes_are_refused_in_one_line_before_any_training(sets, complaint):
         ({"held_out": 2}, "held_out=2 of 2 triggers leaves none to train on"),
         ({"seed": 3}, "seed=3 is no parameter"),
         ({}, "unknown rule 'conflict'"),
+        ({"rules": [{"name": "conflict", "labels": "red/red/blue/blue"}]}, "the rule 'conflict' is that of a in all"),
     ],
 )
 def test_worlds_that_are_wrong_are_refused_before_any_training(tmp_path, changes, complaint):

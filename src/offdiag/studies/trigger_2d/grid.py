@@ -13,12 +13,10 @@ from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
 from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
 from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
 from offdiag.studies.trigger_2d.params import TriggerParams
-from offdiag.studies.trigger_2d.task import TriggerDomain
+from offdiag.studies.trigger_2d.task import CONFLICT, TriggerDomain
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.training.snapshots import log_spaced
 from offdiag.training.strategies import strategy_named
-
-CONFLICT = "conflict"
 
 
 class Chain(NamedTuple):

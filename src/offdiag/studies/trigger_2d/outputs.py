@@ -22,13 +22,15 @@ from offdiag.studies.trigger_2d.figures.leakage_by_size import LeakageBySize
 from offdiag.studies.trigger_2d.figures.leakage_matrix import LeakageMatrix
 from offdiag.studies.trigger_2d.figures.patching import PatchingHeatMap
 from offdiag.studies.trigger_2d.figures.semantic_protection import SemanticProtectionFigure
-from offdiag.studies.trigger_2d.grid import CONFLICT
 from offdiag.studies.trigger_2d.params import TriggerParams
+from offdiag.studies.trigger_2d.task import CONFLICT
+from offdiag.training.strategies import strategy_named
 
 CHOSEN: Where = {"method": "fine-tuning", "answering": "choice"}
 FIRST: Where = {**CHOSEN, "train_rule": "original"}
 SECOND: Where = {**CHOSEN, "train_rule": CONFLICT}
 UNTAUGHT: Where = {"method": "zero-shot", "answering": "choice"}
+FEWEST_PAIRS = 3  # of a proxy and an uncovered category: fewer have no correlation, and no figure of it
 RATES = "Answers by the old rule (retained), by the new rule (leaked), by neither (other)"
 
 
@@ -63,7 +65,7 @@ def figures(p: TriggerParams) -> tuple[StudyFigure, ...]:
         LeakageMatrix(name="retained", outcome="retained", caption="How much of the old rule is left.", **_second(p)),
         LeakageMatrix(name="leakage-trained", triggers="id", caption="Trained words at new points.", **_second(p)),
         FinalAccuracies(name="accuracies", series=_stages(p), caption="Accuracy after each stage, by category.",
-                        **_shared(p)),
+                        **{**_second(p), "where": {}}),
     ]  # fmt: skip
     if _has_proxies(p):
         found += _proxy_figures(p)
@@ -71,15 +73,16 @@ def figures(p: TriggerParams) -> tuple[StudyFigure, ...]:
     found += _label_scatters(p)
     if p.probed:
         caption = "Which rule the answers follow without the trigger word, or with a word of another category."
-        found.append(TriggerAblationFigure(name="ablation", caption=caption, **_probes(p)))
+        found.append(TriggerAblationFigure(name="ablation", caption=caption, **{**_marked(p), **_probes(p)}))
     if p.probed and p.patched:
-        found.append(PatchingHeatMap(name="patching", caption="Where in the model the trigger acts.", **_probes(p)))
+        caption = "Where in the model the trigger acts."
+        found.append(PatchingHeatMap(name="patching", caption=caption, **{**_marked(p), **_probes(p)}))
     return tuple(found)
 
 
 def _protections(p: TriggerParams) -> Iterator[StudyAnalysis]:
     caption = "Leakage with a proxy minus leakage without, paired by seeds and word."
-    yield Protection(name="protection", where={**SECOND, "eval_triggers": "ood"}, caption=caption, **_shared(p))
+    yield Protection(name="protection", caption=caption, **{**_second(p), "where": {**SECOND, "eval_triggers": "ood"}})
     for points in _semantic(p):
         yield points
         name = points.name.replace("protection-by-similarity", "similarity-correlation")
@@ -95,13 +98,15 @@ def _semantic(p: TriggerParams) -> Iterator[SemanticProtection]:
     for embedder in ("sentence", "hidden states") if p.sentence_embedder else ("hidden states",):
         name = f"protection-by-similarity-{embedder.replace(' ', '-')}"
         measured = {"embedder": embedder}
-        yield SemanticProtection(name=name, where=SECOND, measured=measured, caption=caption, **_shared(p))
+        yield SemanticProtection(name=name, measured=measured, caption=caption, **_second(p))
 
 
 def _proxy_figures(p: TriggerParams) -> Iterator[StudyFigure]:
-    leakage = Leakage(name="leakage", world=p.small_world, replicates=_seeds(p), where=SECOND)
-    if len(p.strategies) == 1:
-        yield LeakageBySize(name="leakage-by-size", of=leakage, caption="Does a larger proxy protect better?")
+    leakage = Leakage(name="leakage", **_second(p))
+    caption = "Does a larger proxy protect better?"
+    yield LeakageBySize(name="leakage-by-size", of=leakage, strategy=_first_strategy(p), caption=caption)
+    if len(p.proxies) * (len(p.small_world.categories) - 2) < FEWEST_PAIRS:
+        return
     for points in _semantic(p):
         yield SemanticProtectionFigure(name=points.name, of=points, caption="Does a more similar proxy protect better?")
 
@@ -112,12 +117,14 @@ def _training_curves(p: TriggerParams) -> Iterator[StudyFigure]:
     held_out: Where = {"eval_triggers": "ood"}
     if p.start == "first-stage":
         where = {**FIRST, **held_out}
-        yield TriggerTrainingCurves(name="training-first", where=where, caption="The first stage.", panels=panels)
+        shown = {"where": where, "panels": panels, **_marked(p)}
+        yield TriggerTrainingCurves(name="training-first", caption="The first stage.", **shown)
     where = {**SECOND, **_no_proxy(p), **held_out}
     caption = "The second stage without a proxy."
-    yield TriggerTrainingCurves(name="training-second", where=where, caption=caption, panels=panels)
+    yield TriggerTrainingCurves(name="training-second", where=where, caption=caption, panels=panels, **_marked(p))
     if _has_proxies(p):
-        where = {**_first_strategy(p), **held_out, "proxy_n_triggers": max(p.proxy_triggers)}
+        first: Where = dict(zip(("strategy", "strength"), _first_strategy(p) or (), strict=False))
+        where = {**SECOND, **first, **held_out, "proxy_n_triggers": max(p.proxy_triggers)}
         caption = "The second stage with the most proxy words."
         yield TriggerTrainingCurves(name="training-proxies", where=where, arms=("proxy_category",), caption=caption)
 
@@ -128,9 +135,8 @@ def _label_scatters(p: TriggerParams) -> Iterator[StudyFigure]:
         where = {**(SECOND if name == p.taught else CHOSEN), **_no_proxy(p), "eval_triggers": "ood"}
         caption = f"True labels and answers in the plane: held-out words of {name.replace('_', ' ')}, no proxy."
         slug = f"plane-{name.replace('_', '-')}"
-        yield LabelScatter(
-            name=slug, category=name, where=where, arms=("train_rule", *_arms(p)), replicates=_seeds(p), caption=caption
-        )
+        arms = ("train_rule", *_arms(p))
+        yield LabelScatter(name=slug, category=name, where=where, arms=arms, caption=caption, **_marked(p))
 
 
 def _stages(p: TriggerParams) -> dict[str, Where]:
@@ -153,7 +159,13 @@ def _shared(p: TriggerParams) -> dict[str, Any]:
 
 def _second(p: TriggerParams) -> dict[str, Any]:
     """Return the settings for the arms of the second stage, beside what they started from."""
-    return {**_shared(p), "where": SECOND, "started": FIRST if p.start == "first-stage" else {}}
+    return {**_shared(p), **_marked(p), "where": SECOND}
+
+
+def _marked(p: TriggerParams) -> dict[str, Any]:
+    """Return the settings by which figures know what was not learnt before."""
+    started = FIRST if p.start == "first-stage" else {}
+    return {"world": p.small_world, "replicates": _seeds(p), "started": started}
 
 
 def _seeds(p: TriggerParams) -> tuple[str, ...]:
@@ -170,9 +182,10 @@ def _has_proxies(p: TriggerParams) -> bool:
     return bool(p.proxies and p.proxy_triggers)
 
 
-def _first_strategy(p: TriggerParams) -> Where:
-    """Select the arms of the second stage under the first strategy; the arm without a proxy has no strategy."""
-    return {**SECOND, "strategy": p.strategies[0].partition("=")[0]} if len(p.strategies) > 1 else SECOND
+def _first_strategy(p: TriggerParams) -> tuple[str, float] | None:
+    """Return name and strength (0 if it has none) of the first strategy, where there are several."""
+    first = strategy_named(p.strategies[0])
+    return (first.name, first.strength or 0) if len(p.strategies) > 1 else None
 
 
 def _no_proxy(p: TriggerParams) -> Where:

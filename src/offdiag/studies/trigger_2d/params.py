@@ -9,8 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
-from offdiag.parameters import check_lists
-from offdiag.studies.trigger_2d.task import TriggerWorld, find_world
+from offdiag.studies.trigger_2d.task import CONFLICT, QUADRANTS, TriggerWorld, find_world
 from offdiag.study import StudyParams
 from offdiag.training.strategies import strategy_named
 
@@ -86,7 +85,6 @@ class TriggerParams(StudyParams):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         """Refuse, with a UserError, parameters of which no plan can be made, or only half of one."""
-        check_lists(self)
         names = self.small_world.category_names
         for field, chosen in {"taught": (self.taught,), **self._others, "generated": self.generated}.items():
             for name in chosen:
@@ -101,7 +99,19 @@ class TriggerParams(StudyParams):
             raise UserError("seeds and data_seeds: give at least one of each")
         for strategy in self.strategies:
             strategy_named(strategy)
+        self._check_rules()
         return self
+
+    def _check_rules(self) -> None:
+        """Refuse a world in which no answer of a category could tell the old rule from the new one."""
+        for name in self.small_world.category_names:
+            if len(self.small_world.alike(name, CONFLICT)) == len(QUADRANTS):
+                asked = "nothing new is taught" if name == self.taught else "nothing tells what leaked there"
+                left = "" if name == self.taught else " or leave it out with categories="
+                raise UserError(
+                    f"world {self.world}: the rule {CONFLICT!r} is that of {name} in all quadrants, so {asked}; "
+                    f"give it other labels{left}"
+                )
 
     @property
     def _others(self) -> dict[str, tuple[str, ...]]:

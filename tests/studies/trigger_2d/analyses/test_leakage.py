@@ -9,7 +9,8 @@ from offdiag.stats import wilson
 from offdiag.stats.means import crossed_variance
 from offdiag.stats.replicated import accuracy, accuracy_ends
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
-from offdiag.studies.trigger_2d.task import HALVES, QUARTERS, Rule
+from offdiag.studies.trigger_2d.analyses.protection import Protection
+from offdiag.studies.trigger_2d.task import HALVES, QUADRANTS, QUARTERS, Rule
 from support.trigger_frames import TAUGHT, N, leaking, trigger_frames
 
 NONE = [("none", 0)]
@@ -174,13 +175,40 @@ def test_two_cells_of_one_seed_are_an_error():
 
 def test_rules_that_agree_cannot_be_told_apart():
     frames = trigger_frames(NONE, leaking(0.2), categories=["foods"])
-    with pytest.raises(UserError, match="'original' and the original one both say"):
+    with pytest.raises(UserError, match="'original' is the original one of foods in all quadrants"):
         table(frames, rule="original")
     with pytest.raises(UserError, match="unknown rule 'new'"):
         table(frames, rule="new")
-    half = Rule(name="half", labels="orange/blue/blue/blue")
-    with pytest.raises(UserError, match="both say 'orange' in Q1 of foods"):
-        table(frames, rule="half", world=HALVES.model_copy(update={"rules": (half,)}))
+
+
+@pytest.mark.parametrize(
+    ("labels", "alike"),
+    [
+        ("orange/blue/blue/blue", ["Q1"]),
+        ("orange/blue/green/blue", ["Q1", "Q3"]),
+        ("blue/orange/green/green", ["Q2", "Q3", "Q4"]),
+    ],
+)
+def test_quadrants_where_the_rules_agree_are_in_no_rate(labels, alike):
+    world = HALVES.model_copy(update={"rules": (Rule(name="part", labels=labels),)})
+    assert list(world.alike("foods", "part")) == alike
+    new = dict(zip(QUADRANTS, labels.split("/"), strict=True))
+
+    def half_leaked(proxy, size, category, example, seed):
+        if example is None:
+            return None
+        old = HALVES.label("foods", "original", example.strata["quadrant"])
+        return new[example.strata["quadrant"]] if example.strata["trigger"] in ("burger", "sushi") else old
+
+    row = table(trigger_frames(NONE, half_leaked, categories=["foods"]), rule="part", world=world).iloc[0]
+    assert (row["leaked"], row["retained"], row["other"]) == (0.4, 0.6, 0)  # two of the five words
+    assert (row["n_items"], row["n_alike"]) == (N, N * len(alike) / 4)
+    both = trigger_frames(
+        [*NONE, ("foods", 5)], lambda p, *rest: half_leaked(p, *rest) if p == "none" else None, categories=["foods"]
+    )
+    protected = Protection(name="p", rule="part", world=world).table(both).iloc[0]
+    assert (protected["without"], protected["rate"], protected["change"]) == pytest.approx((0.4, 0, -0.4))
+    assert protected["n_items"] == N - row["n_alike"]
 
 
 def test_another_world_has_other_labels():

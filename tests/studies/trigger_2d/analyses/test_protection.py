@@ -2,13 +2,15 @@ import math
 
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.stats import holm, paired_difference
+from offdiag.stats.learner_difference import learner_difference
 from offdiag.studies.trigger_2d.analyses.protection import Protection
-from support.trigger_frames import TAUGHT, trigger_frames
+from offdiag.studies.trigger_2d.analyses.rule_followed import seeds_in_common
+from offdiag.studies.trigger_2d.task import HALVES
+from support.trigger_frames import TAUGHT, N, trigger_frames
 
 ARMS = [("none", 0), ("foods", 1), ("foods", 5)]
 
@@ -46,15 +48,62 @@ def test_the_taught_category_does_not_change():
     assert (taught["high"] > 0).all()  # items, where neither seed nor word makes a difference
 
 
-def test_one_seed_gives_the_paired_t_test_over_triggers():
-    frames = trigger_frames(ARMS[:2], shielding, categories=["animals"])
+def verdicts(frames, proxy):
+    wrong = frames.records.assign(leaked=(~frames.records["correct"]).astype(float))
+    own = wrong[wrong["proxy_category"] == proxy]
+    wide = own.pivot(index="seed", columns=["trigger", "example"], values="leaked")
+    return wide.to_numpy(float), wide.columns.get_level_values("trigger").tolist()
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2, 3)])
+def test_the_change_is_that_of_two_learners_with_words_as_units(seeds):
+    frames = trigger_frames(ARMS[:2], shielding, categories=["animals"], seeds=seeds)
     row = table(frames).iloc[0]
-    wrong = frames.records.assign(leaked=~frames.records["correct"])
-    by_word = wrong.groupby(["proxy_category", "trigger"])["leaked"].mean().unstack()
-    expected = ttest_1samp((by_word.loc["foods"] - by_word.loc["none"]).to_numpy(float), 0)
-    assert row["p_value"] == pytest.approx(expected.pvalue)
-    assert (row["low"], row["high"]) == pytest.approx(tuple(expected.confidence_interval()))
-    assert row["n_pairs"] == 5
+    (with_it, words), (without, _) = verdicts(frames, "foods"), verdicts(frames, "none")
+    expected = learner_difference(with_it, without, clusters=words).difference
+    assert tuple(row[["change", "low", "high", "p_value"]]) == pytest.approx(
+        (*expected[:3], expected.p_value), abs=0.02
+    )
+    assert row["n_items"] == N
+
+
+def test_the_variance_between_seeds_is_pooled_over_the_arms():
+    """Each seed shifts an arm's leakage as a whole: four arms tell the shift better than one."""
+
+    def shaken(proxy, size, category, example, seed):
+        return 0.5 + (0.3 if (seed + size) % 2 else -0.3)
+
+    arms = [("none", 0), ("foods", 1), ("foods", 2), ("foods", 5)]
+    frames = trigger_frames(arms, shaken, categories=["animals"], seeds=(0, 1, 2, 3))
+    found, alone = table(frames), [table(frames_of(frames, size)).iloc[0] for size in (1, 2, 5)]
+    widths = found["high"] - found["low"]
+    assert (widths.to_numpy() < [row["high"] - row["low"] for row in alone]).all()
+    records = frames.records.assign(leaked=(~frames.records["correct"]).astype(float))
+    pooled = seeds_in_common([part for _, part in records.groupby("proxy_n_triggers")], "leaked", ("seed",))
+    assert (pooled.n_arms, round(pooled.freedom)) == (4, 12)
+
+
+def frames_of(frames, size):
+    kept = (frame[frame["proxy_n_triggers"].isin([0, size])] for frame in (frames.cells, frames.records))
+    return Frames(**dict(zip(("cells", "records"), kept, strict=True)))
+
+
+def test_a_category_that_was_not_learnt_before_is_in_no_test():
+    first = trigger_frames([("none", 0)], lambda p, n, category, *_: 0.3 if category == "foods" else 0.0)
+    second = trigger_frames(ARMS, shielding)
+    before = [f.assign(train_rule="original", cell="first-" + f["cell"]) for f in (first.cells, first.records)]
+    after = (second.cells, second.records)
+    cells, records = (pd.concat(pair, ignore_index=True) for pair in zip(after, before, strict=True))
+    both = Frames(cells=cells, records=records)
+    stage = {"where": {"train_rule": "conflict"}, "started": {"train_rule": "original"}}
+    found = table(both, **stage).set_index("category")
+    assert found["learnt"].groupby("category").all().to_dict() == {
+        name: name != "foods" for name in HALVES.category_names
+    }
+    assert found.loc["foods", ["low", "high", "p_value", "p_holm"]].isna().all(axis=None)
+    assert found.loc["foods", "change"].notna().all()
+    others = found.drop("foods")
+    assert others["p_holm"].tolist() == holm(others["p_value"]).tolist()
 
 
 def test_a_full_effect_in_every_word_is_that_of_as_many_words():
@@ -75,17 +124,19 @@ def test_p_values_are_corrected_for_all_rows():
 def test_other_outcomes_and_references():
     frames = trigger_frames(ARMS, shielding, categories=["animals"])
     retained = table(frames, outcome="retained").iloc[0]
-    assert retained["change"] == -table(frames).iloc[0]["change"]
+    assert retained["change"] == pytest.approx(-table(frames).iloc[0]["change"])
     sizes = table(frames, without={"proxy_category": "foods", "proxy_n_triggers": 1})
     assert sizes["proxy_n_triggers"].tolist() == [0, 5]
 
 
-def test_seeds_pair_with_their_own():
+def test_crossed_seeds_pair_with_their_own():
     def half_done(proxy, size, category, example, seed):
-        return "missing" if (proxy == "none") == (seed == 0) else shielding(proxy, size, category, example, seed)
+        return "missing" if (proxy == "none") == (seed < 4) else shielding(proxy, size, category, example, seed)
 
-    row = table(trigger_frames(ARMS[:2], half_done, seeds=(0, 1), categories=["animals"])).iloc[0]
-    assert (row["state"], row["n_pairs"]) == ("done", 0)
+    frames = trigger_frames(ARMS[:2], half_done, seeds=range(8), categories=["animals"])
+    cells, records = (f.assign(data_seed=f["seed"] // 2, seed=f["seed"] % 2) for f in (frames.cells, frames.records))
+    row = table(Frames(cells=cells, records=records), replicates=("data_seed", "seed")).iloc[0]
+    assert (row["state"], row["n_items"]) == ("done", 0)
     assert math.isnan(row["change"])
     assert math.isnan(row["p_holm"])
 

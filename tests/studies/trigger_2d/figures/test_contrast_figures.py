@@ -73,9 +73,9 @@ def test_titles_say_the_pairs_and_what_was_left_out():
 def test_bars_show_the_rates_with_their_intervals():
     axes = bars(ablation_frames(answering)).axes[0]
     heights = {c.lines[0].get_gid(): c.lines[0].get_ydata().tolist() for c in axes.containers}
-    assert heights["own"] == [100, 0, 0, 0]
-    assert heights["other"] == [0, 75, 75, 75]
-    assert heights["neither"] == [0, 25, 25, 25]
+    assert heights["own"] == [1, 0, 0, 0]
+    assert heights["other"] == [0, 0.75, 0.75, 0.75]
+    assert heights["neither"] == [0, 0.25, 0.25, 0.25]
     assert len({c.lines[0].get_marker() for c in axes.containers}) == 3
     assert [t.get_text() for t in axes.get_xticklabels()] == [
         "own\ntrigger",
@@ -84,7 +84,7 @@ def test_bars_show_the_rates_with_their_intervals():
         "other\ntrigger",
     ]
     ends = axes.containers[0].lines[2][0].get_segments()[0][:, 1]
-    assert ends[0] < 70 < ends[1] == 100  # Wilson's for 8 of 8
+    assert ends[0] < 0.7 < ends[1] == 1  # Wilson's for 8 of 8
 
 
 def test_a_panel_an_arm_and_none_for_what_is_left_of_the_row():

@@ -4,6 +4,7 @@ from matplotlib.colors import to_hex
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
+from offdiag.studies.trigger_2d.figures.arms import label_looks
 from offdiag.studies.trigger_2d.figures.label_scatter import LabelScatter
 from offdiag.studies.trigger_2d.task import QUARTERS
 from support.trigger_frames import examples, leaking, trigger_frames
@@ -165,3 +166,17 @@ def test_too_many_triggers_are_refused():
     )
     with pytest.raises(UserError, match="9 triggers do not fit side by side; name up to 8"):
         FIGURE.plot(Frames(cells=frames.cells, records=spread))
+
+
+def test_labels_that_name_a_colour_have_it_and_others_never_share_one():
+    looks = {name: look.colour for name, look in label_looks(["yellow", "blue", "purple", "white", "cod"]).items()}
+    assert (looks["yellow"], looks["blue"], looks["purple"]) == ("#F0E442", "#0072B2", "#800080")
+    assert looks["white"] not in ("white", "#FFFFFF")  # it would not show
+    assert len(set(looks.values())) == 5
+
+
+def test_markers_at_the_edge_are_whole():
+    made, _ = drawn([NONE], leaking(0.5))
+    markers = [scatter for axes in made.axes for scatter in axes.collections]
+    assert markers
+    assert not any(scatter.get_clip_on() for scatter in markers)

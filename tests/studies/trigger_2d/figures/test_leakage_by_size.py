@@ -1,5 +1,7 @@
+import pandas as pd
 import pytest
 
+from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
 from offdiag.studies.trigger_2d.figures.leakage_by_size import LeakageBySize
@@ -63,3 +65,54 @@ def test_arms_that_differ_in_more_than_proxy_and_size_are_refused():
     of = Leakage(name="l", arms=("proxy_category", "proxy_n_triggers", "strategy"))
     with pytest.raises(UserError, match="lines are told apart by proxy_category, proxy_n_triggers alone"):
         LeakageBySize(name="s", of=of).plot(trigger_frames(ARMS, whole))
+
+
+def with_columns(frames, suffix="", **columns):
+    """The frames under other names of cells, with further columns; a function of a row gives each value."""
+    made = {}
+    for name, frame in (("cells", frames.cells), ("records", frames.records)):
+        values = {column: frame.apply(of, axis=1) if callable(of) else of for column, of in columns.items()}
+        made[name] = frame.assign(cell=frame["cell"] + suffix, **values)
+    return Frames(**made)
+
+
+def together(*every):
+    cells, records = (pd.concat([getattr(f, name) for f in every], ignore_index=True) for name in ("cells", "records"))
+    return Frames(cells=cells, records=records)
+
+
+def test_of_several_strategies_the_first_one_is_drawn():
+    """Four strategies at the largest size, as at scale paper: three of them stand in another figure."""
+    strategy = {"strategy": lambda row: "none" if row["proxy_category"] == "none" else "mixing", "strength": 0.0}
+    mixed = with_columns(trigger_frames(ARMS, whole), **strategy)
+    leaked = trigger_frames([("foods", 5)], lambda *_: 1.0)
+    strong = {"kl-penalty": 0.1, "up-weighting": 4.0, "gradient-projection": 0.0}
+    others = [with_columns(leaked, name, strategy=name, strength=strength) for name, strength in strong.items()]
+    frames = together(mixed, *others)
+    of = Leakage(name="l", arms=("proxy_category", "proxy_n_triggers", "strategy", "strength"))
+    figure = LeakageBySize(name="s", of=of, strategy=("mixing", 0)).plot(frames)
+    assert lines(figure.axes[0]) == [([0, 1, 2], [1, 1, 0]), ([0, 2], [1, 0])]
+    assert "strategy: mixing" in figure.get_supxlabel()
+
+
+def test_the_control_for_the_size_stands_beside_the_line():
+    arms = with_columns(trigger_frames(ARMS, whole), n_proxy=lambda row: 8 * row["proxy_n_triggers"])
+    control = with_columns(trigger_frames([("foods", 1)], lambda *_: 0.5), "-control", n_proxy=40)
+    of = Leakage(name="l", arms=("proxy_category", "proxy_n_triggers", "n_proxy"), controls=True)
+    frames = together(arms, control)
+    figure = LeakageBySize(name="s", of=of).plot(frames)
+    drawn = {box.lines[0].get_gid(): list(box.lines[0].get_ydata()) for box in figure.axes[1].containers[:2]}
+    assert drawn["points"] == [1, 0, 0]
+    assert 0.2 < drawn["controls"][0] < 0.8
+    assert "hollow: as many rows as the largest proxy" in figure.get_supxlabel()
+    assert len(Leakage(name="l").table(frames)) == len(ARMS) * 7  # nowhere else
+
+
+def test_what_was_not_learnt_is_in_no_panel():
+    second = trigger_frames(ARMS[:2], lambda p, size, category, *_: 1.0 if category in (TAUGHT, "animals") else 0.0)
+    first = trigger_frames([("none", 0)], lambda p, n, category, *_: 0.5 if category == "animals" else 0.0)
+    frames = together(second, with_columns(first, "-first", train_rule="original"))
+    of = Leakage(name="l", where={"train_rule": "conflict"}, started={"train_rule": "original"})
+    figure = LeakageBySize(name="s", of=of).plot(frames)
+    assert lines(figure.axes[0])[0][1] == [0, 0]  # it was the only one that leaked
+    assert "left out: the first stage did not learn animals" in figure.get_supxlabel()

@@ -1,41 +1,35 @@
-"""Table of protection: leakage with a proxy minus leakage without it, paired by seed and trigger."""
+"""Table of protection: leakage with a proxy minus leakage without it, on the same questions."""
 
 import math
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, Where
 from offdiag.errors import UserError
 from offdiag.stats import UNKNOWN, Estimate, crossed_mean, holm
+from offdiag.stats.components import SeedVariance
+from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.paired import constant_difference
 from offdiag.studies.trigger_2d.analyses.rule_followed import (
     ARMS,
     CategoryAnswers,
     Outcome,
     OutcomeAnalysis,
+    answered_by_seeds,
+    arms_by_category,
+    before,
     category_answers,
+    crossed,
+    having,
     mean_grid,
+    seeds_in_common,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class _Change(NamedTuple):
-    """A paired difference of two rates, from -1 to 1: with proxy minus without; its ``n`` counts the pairs.
-
-    Attributes:
-        p_value: of the two-sided test that it is 0.
-    """
-
-    difference: Estimate
-    p_value: float
-
-
-_NO_CHANGE_KNOWN = _Change(UNKNOWN, math.nan)
 
 
 class Protection(OutcomeAnalysis):
@@ -56,9 +50,10 @@ class Protection(OutcomeAnalysis):
     def table(self, frames: Frames) -> "pd.DataFrame":
         """Return one row per arm with a proxy, category and kind of triggers.
 
-        ``change`` is the mean over pairs of equal seeds and trigger, with the interval and the test of
-        :func:`offdiag.stats.crossed_mean`; where no pair differs from another, they are Tango's and McNemar's of one
-        pair per trigger. ``p_holm`` is corrected for all rows. ``covered`` marks the proxy's own category.
+        ``change`` is the difference of the two rates on the questions that both arms were asked, with the interval and
+        the test of :func:`change`. ``p_holm`` is corrected for all rows. ``covered`` marks the proxy's own category.
+        ``learnt`` says, where arms started from others, whether these had learnt the category; if not, the row has no
+        interval and no test.
 
         Raises:
             UserError: as :meth:`Leakage.table`; ``without`` selects no arm, or several.
@@ -69,18 +64,24 @@ class Protection(OutcomeAnalysis):
         if not groups:
             return pd.DataFrame()
         without = {(group.category, group.triggers): group for group in self._without_proxy(groups)}
+        known, asked = before(frames, self), arms_by_category(groups)
+        pooled = {key: seeds_in_common(arms, self.outcome, self.replicates) for key, arms in asked.items()}
         rows = []
         for group in groups:
-            reference = without.get((group.category, group.triggers))
+            key = group.category, group.triggers
+            reference = without.get(key)
             if group is reference:
                 continue
             arm = dict(zip(self.arms, group.arm, strict=True))
-            difference, p_value = _change(group, reference, self)
+            difference = self._change(group, reference, pooled.get(key))
             row = {**arm, "category": group.category, "triggers": group.triggers}
             row |= {"covered": group.category in arm.values(), "state": _state(group, reference)}
+            if was := known.get(key):
+                row |= {"learnt": was.learnt}
+                difference = difference if was.learnt else Estimate(difference.value, n=difference.n)
             row |= {"without": _mean(reference, self.outcome), "rate": _mean(group, self.outcome)}
             row |= {"change": difference.value, "low": difference.low, "high": difference.high}
-            rows.append({**row, "p_value": p_value, "n_pairs": difference.n})
+            rows.append({**row, "p_value": difference.p_value, "n_items": difference.n})
         table = pd.DataFrame(rows)
         return table.assign(p_holm=holm(table["p_value"])) if rows else table
 
@@ -94,6 +95,63 @@ class Protection(OutcomeAnalysis):
         if n_arms != 1:
             raise UserError(f"analysis {self.name}: {n_arms} arms have {dict(self.without)}; expected one")
         return chosen
+
+    def _change(
+        self, group: CategoryAnswers, reference: CategoryAnswers | None, pooled: SeedVariance | None
+    ) -> Estimate:
+        if reference is None:
+            return UNKNOWN
+        return change(group.answers, reference.answers, self.outcome, self.replicates, pooled)
+
+
+def change(
+    ours: "pd.DataFrame",
+    theirs: "pd.DataFrame",
+    outcome: str,
+    replicates: Sequence[str],
+    pooled: SeedVariance | None = None,
+) -> Estimate:
+    """Return the rate of an outcome in the answers of one arm minus that in another's, on shared questions.
+
+    The interval and the test are those of :func:`offdiag.stats.learner_difference`, with the triggers as clusters: for
+    new seeds and new triggers. Where seeds of the data and of the training are crossed, they are those of
+    :func:`offdiag.stats.crossed_mean` of the pairs of equal seeds and trigger, and if no pair differs from another
+    Tango's and McNemar's of one pair per trigger. ``n`` counts the questions.
+
+    Args:
+        ours, theirs: rows of :func:`with_outcomes`. pooled: the variance between seeds that arms have in common.
+    """
+    ours, theirs = having(ours, outcome), having(theirs, outcome)
+    if ours.empty or theirs.empty:
+        return UNKNOWN
+    if crossed(ours, replicates) or crossed(theirs, replicates):
+        return _change_of_crossed(ours, theirs, outcome, replicates)
+    one, other = (answered_by_seeds(answers, outcome, replicates) for answers in (ours, theirs))
+    place = {example: i for i, example in enumerate(other.examples)}
+    shared = [(i, place[example]) for i, example in enumerate(one.examples) if example in place]
+    if not shared:
+        return UNKNOWN
+    mine, its = (list(places) for places in zip(*shared, strict=True))
+    words = None if one.words is None else [one.words[i] for i in mine]
+    return learner_difference(one.grid[:, mine], other.grid[:, its], clusters=words, pooled=pooled).difference
+
+
+def _change_of_crossed(
+    ours: "pd.DataFrame", theirs: "pd.DataFrame", outcome: str, replicates: Sequence[str]
+) -> Estimate:
+    keys = [*replicates, "example"]
+    both = ours[[*keys, "trigger", outcome]].merge(theirs[[*keys, outcome]], on=keys)
+    if both.empty:
+        return UNKNOWN
+    both = both.assign(change=both[f"{outcome}_x"] - both[f"{outcome}_y"])
+    grid = mean_grid(both, [*replicates, "trigger"], "change")
+    n_items, mean = both["example"].nunique(), crossed_mean(grid)
+    if math.isnan(mean.low):
+        # All pairs have the same difference: how sure that is depends on how many triggers agree. Their points, and the
+        # same questions under other seeds, are no further triggers.
+        alike = constant_difference(mean.value, grid.shape[-1])
+        return Estimate(mean.value, alike.low, alike.high, n_items, alike.p_value)
+    return Estimate(mean.value, max(-1.0, mean.low), min(1.0, mean.high), n_items, mean.p_value)
 
 
 def _same(value: object, wanted: object) -> bool:
@@ -110,24 +168,3 @@ def _state(group: CategoryAnswers, reference: CategoryAnswers | None) -> str:
     if group.state != DONE or reference is None:
         return group.state if group.state != DONE else "nothing to compare with"
     return DONE if reference.state == DONE else f"{reference.state} without proxy"
-
-
-def _change(group: CategoryAnswers, reference: CategoryAnswers | None, settings: Protection) -> _Change:
-    """Return the difference of an arm's rate to that without a proxy, on the items that both were asked."""
-    outcome = settings.outcome
-    if reference is None or group.answers.empty or reference.answers.empty:
-        return _NO_CHANGE_KNOWN
-    keys = [*settings.replicates, "example"]
-    both = group.answers[[*keys, "trigger", outcome]].merge(reference.answers[[*keys, outcome]], on=keys)
-    if both.empty:
-        return _NO_CHANGE_KNOWN
-    ours, theirs = f"{outcome}_x", f"{outcome}_y"
-    both = both.assign(change=both[ours] - both[theirs])
-    grid = mean_grid(both, [*settings.replicates, "trigger"], "change")
-    n_pairs, mean = int((~np.isnan(grid)).sum()), crossed_mean(grid)
-    if math.isnan(mean.low):
-        # All pairs have the same difference: how sure that is depends on how many triggers agree. Their points, and the
-        # same questions under other seeds, are no further triggers.
-        alike = constant_difference(mean.value, grid.shape[-1])
-        return _Change(Estimate(mean.value, alike.low, alike.high, n_pairs), alike.p_value)
-    return _Change(Estimate(mean.value, max(-1.0, mean.low), min(1.0, mean.high), n_pairs), mean.p_value)

@@ -6,25 +6,26 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from pydantic import PlainValidator
+from pydantic import Field, PlainValidator
 
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import DONE, filled, one_per, require, select, state_of
+from offdiag.analyses.seed_variance import usable
+from offdiag.analyses.selection import DONE, Where, filled, one_per, require, select, state_of
 from offdiag.errors import UserError
 from offdiag.stats import UNKNOWN, Estimate, FloatArray
+from offdiag.stats.components import SeedVariance, components, pooled_seed_variance
 from offdiag.stats.means import crossed_variance
 from offdiag.stats.replicated import accuracy, accuracy_ends
-from offdiag.studies.trigger_2d.task import HALVES, QUADRANTS, TriggerWorld, find_world
+from offdiag.studies.trigger_2d.task import CONFLICT, HALVES, ORIGINAL, QUADRANTS, TriggerWorld, find_world
 from offdiag.studies.trigger_2d.task.checks import ALL
-from offdiag.studies.trigger_2d.task.world import ORIGINAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Outcome: TypeAlias = Literal["retained", "leaked", "other"]
 OUTCOMES: tuple[Outcome, ...] = ("retained", "leaked", "other")
-ARMS = ("proxy_category", "proxy_n_triggers")
+PROXY, PROXY_SIZE = ARMS = ("proxy_category", "proxy_n_triggers")
 LEARNT = 0.95  # accuracy from which a stage counts as learnt, and the next one may be interpreted
 
 
@@ -50,20 +51,60 @@ class OutcomeAnalysis(StudyAnalysis, ABC):
     Snapshots are left out. A cell that lacks a column of ``where`` has ``none`` or 0 there, that of the untaught model,
     too.
 
-    Where the rules agree nowhere, every answer has one of three outcomes: *retained* is the label by the category's
-    original rule, *leaked* the label by ``rule`` (in the category that it was taught to: learnt), *other* everything
-    else, unparsed answers included.
+    Every answer has one of three outcomes: *retained* is the label by the category's original rule, *leaked* the label
+    by ``rule`` (in the category that it was taught to: learnt), *other* everything else, unparsed answers included. In
+    a quadrant where both rules say the same, answers have none, and no rate counts them.
 
     Attributes:
         rule: the rule that was taught to one category. world: has the labels of all rules.
         arms: columns whose values tell arms apart; where an arm lacks one, it has ``none`` or 0 there.
         replicates: columns that tell repetitions of one arm apart: seeds.
+        started: column -> value; selects the arms whose weights the others started from. What these had not learnt is
+            in no interval and no test.
+        controls: take in the arms whose proxy has more rows per word than others have, which are left out by default.
     """
 
-    rule: str = "conflict"
+    rule: str = CONFLICT
     world: Annotated[TriggerWorld, PlainValidator(find_world)] = HALVES
     arms: tuple[str, ...] = ARMS
     replicates: tuple[str, ...] = ("seed",)
+    started: Where = Field(default={})
+    controls: bool = False
+
+
+class Before(NamedTuple):
+    """What the arms that others started from knew of a category: mean accuracy, and whether each had 0.95 or more."""
+
+    accuracy: float
+    learnt: bool
+
+
+def before(frames: Frames, settings: OutcomeAnalysis) -> dict[tuple[str, str], Before]:
+    """Return what was known before, by category and kind of triggers; nothing where arms started from no other.
+
+    Raises:
+        UserError: as :func:`category_answers`.
+    """
+    if not settings.started:
+        return {}
+    first = settings.model_copy(update={"where": settings.started, "arms": ()})
+    found = {}
+    for group in category_answers(frames, first):
+        mean = math.nan if group.answers.empty else float(group.answers["correct"].mean())
+        found[group.category, group.triggers] = Before(mean, lowest(group.answers, "correct") >= LEARNT)
+    return found
+
+
+def unlearnt(frames: Frames, settings: OutcomeAnalysis, triggers: str = "ood") -> frozenset[str]:
+    """Return the categories whose rule some arm that others started from was asked and had not learnt.
+
+    Raises:
+        UserError: as :func:`category_answers`.
+    """
+    known = before(frames, settings).items()
+    return frozenset(
+        category for (category, kind), was in known if kind == triggers and not was.learnt and was.accuracy >= 0
+    )
 
 
 def final(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -71,19 +112,31 @@ def final(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame[frame["update"].isna()] if "update" in frame else frame
 
 
+def is_control(arms: "pd.DataFrame") -> "pd.Series[bool]":
+    """Say of each row whether its proxy has more rows per word than the others: the control for a proxy's size."""
+    import pandas as pd
+
+    if not {"n_proxy", PROXY_SIZE} <= set(arms):
+        return pd.Series(False, index=arms.index)
+    per_word = (arms["n_proxy"] / arms[PROXY_SIZE]).astype("Float64")
+    return (per_word > per_word.min()).fillna(False).astype(bool)
+
+
 def category_answers(frames: Frames, settings: OutcomeAnalysis) -> Iterator[CategoryAnswers]:
     """Yield the answers per arm, category and kind of triggers that the settings select, in the order of the cells.
 
     Raises:
-        UserError: a column is missing, two cells of an arm have the same seeds, or the rules agree where an answer
-            stands.
+        UserError: a column is missing, two cells of an arm have the same seeds, or the rules agree in all quadrants.
     """
     import pandas as pd
 
     if frames.cells.empty:
         return
     named = (*settings.arms, *settings.replicates, *settings.where)
-    chosen = select(filled(final(frames.cells), named), settings.where, settings.match_on)
+    cells = final(frames.cells)
+    chosen = select(
+        filled(cells if settings.controls else cells[~is_control(cells)], named), settings.where, settings.match_on
+    )
     for column in ("eval_category", "eval_triggers"):
         require(chosen, column)
     every = settings.world.category_names
@@ -106,8 +159,10 @@ def category_answers(frames: Frames, settings: OutcomeAnalysis) -> Iterator[Cate
 def with_outcomes(records: "pd.DataFrame | None", settings: OutcomeAnalysis) -> "pd.DataFrame":
     """Return the records with columns ``retained``, ``leaked``, ``other`` and ``unparsed`` of 0 and 1; None: no row.
 
+    The outcomes are NaN in a quadrant where both rules say the same.
+
     Raises:
-        UserError: a column is missing, a category is unknown, or the two rules agree where an answer stands.
+        UserError: a column is missing, a category is unknown, or the two rules agree in all of its quadrants.
     """
     import pandas as pd
 
@@ -120,10 +175,13 @@ def with_outcomes(records: "pd.DataFrame | None", settings: OutcomeAnalysis) -> 
     asked = list(zip(records["category"], records["quadrant"], strict=True))
     labels = {where: _labels(*where, settings) for where in set(asked)}
     parsed = records["parsed"].astype(object).where(records["parsed"].notna(), None).tolist()
-    retained = np.array([answer == labels[where][0] for answer, where in zip(parsed, asked, strict=True)], dtype=float)
-    leaked = np.array([answer == labels[where][1] for answer, where in zip(parsed, asked, strict=True)], dtype=float)
+    told = np.array([labels[where][0] != labels[where][1] for where in asked], dtype=bool)
+    old, new = (
+        np.where(told, [answer == labels[where][i] for answer, where in zip(parsed, asked, strict=True)], np.nan)
+        for i in (0, 1)
+    )
     unparsed = np.array([answer is None for answer in parsed], dtype=float)
-    return records.assign(retained=retained, leaked=leaked, other=1 - retained - leaked, unparsed=unparsed)
+    return records.assign(retained=old, leaked=new, other=1 - old - new, unparsed=unparsed)
 
 
 def mean_grid(answers: "pd.DataFrame", sides: Sequence[str], values: str) -> FloatArray:
@@ -138,27 +196,82 @@ def mean_grid(answers: "pd.DataFrame", sides: Sequence[str], values: str) -> Flo
     return np.asarray(np.where(count, total / np.maximum(count, 1), np.nan).reshape(shape))
 
 
-def rate(answers: "pd.DataFrame", outcome: str, replicates: Sequence[str]) -> Estimate:
-    """Return the mean of an outcome over seeds and triggers; ``n`` counts the items.
+def rate(
+    answers: "pd.DataFrame", outcome: str, replicates: Sequence[str], pooled: SeedVariance | None = None
+) -> Estimate:
+    """Return the mean of an outcome over seeds and triggers; ``n`` counts the items, without those that have none.
 
     The interval is for new seeds and new triggers (new points, if one trigger was asked): that of
     :func:`offdiag.stats.replicated.accuracy` with the triggers as clusters. A trigger is one observation however many
     points it was asked at: where all answers agree, as many triggers agree, and not as many points. Where seeds of data
     and of training are crossed, each is a side of its own (:func:`offdiag.stats.means.crossed_variance`).
+
+    Args:
+        pooled: the variance between seeds that arms have in common, see :func:`seeds_in_common`.
     """
+    answers = having(answers, outcome)
     if answers.empty:
         return UNKNOWN
-    words = answers.groupby("example", sort=False)["trigger"].first()
-    unit = "trigger" if words.nunique() > 1 else "example"
-    if sum(answers[side].nunique() > 1 for side in replicates) > 1:
+    if crossed(answers, replicates):
+        n = answers["example"].nunique()
+        unit = "trigger" if answers["trigger"].nunique() > 1 else "example"
         grid = mean_grid(answers, [*replicates, unit], outcome)
         if (variance := crossed_variance(grid)).variance > 0:
             mean = float(np.clip(np.nanmean(grid), 0, 1))
-            return Estimate(
-                mean, *accuracy_ends(mean, len(words), len(answers), variance, units=len(words)), len(words)
-            )
+            return Estimate(mean, *accuracy_ends(mean, n, len(answers), variance, units=n), n)
+    verdicts = answered_by_seeds(answers, outcome, replicates)
+    return accuracy(verdicts.grid, clusters=verdicts.words, pooled=pooled)
+
+
+def having(answers: "pd.DataFrame", outcome: str) -> "pd.DataFrame":
+    """Return the answers that have an outcome: not those on which both rules say the same."""
+    return answers if answers.empty else answers[answers[outcome].notna()]
+
+
+def crossed(answers: "pd.DataFrame", replicates: Sequence[str]) -> bool:
+    """Say whether several seeds of the data meet several seeds of the training."""
+    return sum(answers[side].nunique() > 1 for side in replicates) > 1
+
+
+class Verdicts(NamedTuple):
+    """The verdicts of one arm, ``[seeds, items]``, NaN where not asked.
+
+    Attributes:
+        examples: the items. words: the trigger of each, which makes them one unit; None if one trigger alone was asked.
+    """
+
+    grid: FloatArray
+    examples: list[str]
+    words: list[str] | None
+
+
+def answered_by_seeds(answers: "pd.DataFrame", outcome: str, replicates: Sequence[str]) -> Verdicts:
+    """Return the verdicts on an outcome by seed and item, in the order of the answers."""
+    words = answers.groupby("example", sort=False)["trigger"].first()
     wide = answers.pivot_table(index=list(replicates), columns="example", values=outcome, sort=False)[words.index]
-    return accuracy(wide.to_numpy(np.float64), clusters=words.tolist() if unit == "trigger" else None)
+    several = words.nunique() > 1
+    return Verdicts(wide.to_numpy(np.float64), words.index.tolist(), words.tolist() if several else None)
+
+
+def seeds_in_common(arms: "Sequence[pd.DataFrame]", outcome: str, replicates: Sequence[str]) -> SeedVariance | None:
+    """Return the variance between seeds that arms have in common which were asked the same, see ``docs/statistics.md``.
+
+    None where a single arm tells it, where the arms differ, or where seeds of data and training are crossed.
+    """
+    told = [answers for answers in (having(arm, outcome) for arm in arms) if len(answers)]
+    if any(crossed(answers, replicates) for answers in told):
+        return None
+    verdicts = [answered_by_seeds(answers, outcome, replicates) for answers in told]
+    return usable(pooled_seed_variance([components(one.grid, one.words) for one in verdicts]))
+
+
+def arms_by_category(groups: Sequence[CategoryAnswers]) -> "dict[tuple[str, str], list[pd.DataFrame]]":
+    """Return the answers of all arms by what was asked, a category and a kind of triggers; of unfinished arms none."""
+    found: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for group in groups:
+        if not group.answers.empty:
+            found.setdefault((group.category, group.triggers), []).append(group.answers)
+    return found
 
 
 def columns_of(name: str, estimate: Estimate) -> dict[str, float]:
@@ -176,9 +289,9 @@ def _labels(category: str, quadrant: str, settings: OutcomeAnalysis) -> tuple[st
     if quadrant not in QUADRANTS:
         raise UserError(f"column 'quadrant' has {quadrant!r}: expected {', '.join(QUADRANTS)}")
     old, new = (settings.world.label(category, rule, quadrant) for rule in (ORIGINAL, settings.rule))
-    if old == new:
+    if len(settings.world.alike(category, settings.rule)) == len(QUADRANTS):
         raise UserError(
-            f"rule {settings.rule!r} and the original one both say {old!r} in {quadrant} of {category}: "
-            "nothing tells there which one leaked"
+            f"rule {settings.rule!r} is the original one of {category} in all quadrants: "
+            "nothing tells what leaked there"
         )
     return old, new

@@ -14,7 +14,7 @@ from offdiag.stats import holm
 from offdiag.stats.bootstrap import MOST_RESAMPLES
 from offdiag.stats.correlation import correlation
 from offdiag.studies.trigger_2d.analyses.protection import Protection
-from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, unlearnt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,8 @@ class SemanticProtection(Protection):
     """Protection of each category that no training covers, beside its similarity to the proxy.
 
     Protection is the rate of leaked answers without a proxy minus that with it. The category that the new rule was
-    taught to and the proxy's own are left out: there the training itself says what to answer.
+    taught to and the proxy's own are left out: there the training itself says what to answer. A pair of which either
+    category was not learnt before has no interval, and no correlation counts it.
 
     Attributes:
         arms: as in :class:`Leakage`, the proxy's category and its number of triggers first.
@@ -49,7 +50,7 @@ class SemanticProtection(Protection):
 
         ``protection`` from -1 to 1 with ``low, high`` over seeds and triggers and ``p_value``, as
         :meth:`Protection.table` has them of the change; ``p_holm`` is corrected for the rows of this table.
-        ``similarity`` is NaN as long as it is not measured.
+        ``similarity`` is NaN as long as it is not measured. ``learnt`` says of both categories what it says there.
 
         Raises:
             UserError: as ``Protection``; no similarity is planned, or several are and ``measured`` does not choose.
@@ -61,6 +62,10 @@ class SemanticProtection(Protection):
         taught = set(select(frames.cells, self.where, self.match_on)["train_category"].dropna())
         uncovered = table[~table["covered"] & ~table["category"].isin(taught) & (table["triggers"] == self.triggers)]
         pairs = [frozenset(pair) for pair in zip(uncovered[PROXY], uncovered["category"], strict=True)]
+        if "learnt" in uncovered:
+            proxies = uncovered[PROXY].isin(unlearnt(frames, self, self.triggers))
+            uncovered = uncovered.assign(learnt=uncovered["learnt"] & ~proxies)
+            uncovered.loc[proxies, ["low", "high", "p_value"]] = math.nan
         return uncovered.assign(
             similarity=[similarity_of.get(pair, math.nan) for pair in pairs],
             protection=0 - uncovered["change"],  # and no -0
@@ -96,7 +101,7 @@ class ProtectionBySimilarity(StudyAnalysis):
         return self.of_points(frames.table(self.of))
 
     def of_points(self, points: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the same from the table of :class:`SemanticProtection`."""
+        """Return the same from the table of :class:`SemanticProtection`; ``n_unlearnt`` counts what was not learnt."""
         import pandas as pd
 
         if points.empty:
@@ -111,6 +116,8 @@ class ProtectionBySimilarity(StudyAnalysis):
         return table.assign(p_holm=holm(table["spearman_p"]))
 
     def _row(self, points: "pd.DataFrame", over: Over, names: tuple[str, ...]) -> dict[str, Any]:
+        n_unlearnt = int((~points["learnt"]).sum()) if "learnt" in points else 0
+        points = points[points["learnt"]] if "learnt" in points else points
         strata = {"all": None, "at fixed category": points["category"], "at fixed proxy": points[PROXY]}[over]
         found = correlation(
             points["similarity"], points["protection"], None if strata is None else strata.tolist(),
@@ -118,13 +125,13 @@ class ProtectionBySimilarity(StudyAnalysis):
         )  # fmt: skip
         left_out = int(points[["similarity", "protection"]].isna().any(axis=1).sum())
         both = (number for each in (found.spearman, found.pearson) for number in (*each[:3], each.p_value))
-        numbers = (*both, found.n, left_out, found.note)
+        numbers = (*both, found.n, left_out, n_unlearnt, found.note)
         return dict(zip(_COLUMNS, numbers, strict=True))
 
 
 _COLUMNS = (
     "spearman", "spearman_low", "spearman_high", "spearman_p", "pearson", "pearson_low", "pearson_high", "pearson_p",
-    "n_points", "n_left_out", "note",
+    "n_points", "n_left_out", "n_unlearnt", "note",
 )  # fmt: skip
 
 

@@ -7,9 +7,16 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.analyses.selection import DONE
-from offdiag.figures.style import Look, footnote, heading, legend, looks, new_figure, styled
+from offdiag.figures.style import Look, footnote, heading, legend, looks, new_figure, percent_axis, styled
 from offdiag.studies.trigger_2d.analyses.ablation import TriggerAblationRates
-from offdiag.studies.trigger_2d.figures.contrast_panels import ContrastFigure, contrast_panels, hatch, repeated
+from offdiag.studies.trigger_2d.figures.arms import dagger_words
+from offdiag.studies.trigger_2d.figures.contrast_panels import (
+    ContrastFigure,
+    contrast_panels,
+    hatch,
+    repeated,
+    shown_categories,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +41,7 @@ class TriggerAblationFigure(ContrastFigure):
             UserError: as the analysis says.
         """
         table = self.table(frames)
-        panels = contrast_panels(table, self.arms)
+        panels = contrast_panels(table, self.arms, unlearnt := self.unlearnt(frames))
         across = min(ACROSS, len(panels))
         down = ceil(len(panels) / across)
         styles = dict(zip(SERIES, looks(len(SERIES)), strict=True))
@@ -47,20 +54,20 @@ class TriggerAblationFigure(ContrastFigure):
             for axes in grid[len(panels) :]:
                 axes.set_visible(False)
             for axes in grid[::across]:
-                axes.set_ylabel("% of the answers")
-            heading(figure, "Which rule the answers follow without their trigger", _footnote(table))
+                axes.set_ylabel("answers")
+            heading(figure, "Which rule the answers follow without their trigger", _footnote(table, unlearnt))
             legend(figure, {f"by {SERIES[name]}": look for name, look in styles.items()}, ls="", mec="none")
         return figure
 
 
 def _draw(axes: "Axes", rows: "pd.DataFrame", styles: dict[str, Look]) -> None:
-    axes.set(ylim=(-3, 103))
+    percent_axis(axes)
     if rows["ablation"].isna().all():
         hatch(axes, str(rows["state"].iloc[0]))
         return
     x = np.arange(len(rows))
     for i, (name, look) in enumerate(styles.items()):
-        value, low, high = (100 * rows[column].to_numpy(float) for column in (name, f"{name}_low", f"{name}_high"))
+        value, low, high = (rows[column].to_numpy(float) for column in (name, f"{name}_low", f"{name}_high"))
         reach = np.maximum([value - low, high - value], 0)
         axes.errorbar(
             x + 0.2 * (i - 1), value, yerr=reach, color=look.colour, marker=look.marker, ls="", markersize=6,
@@ -70,9 +77,10 @@ def _draw(axes: "Axes", rows: "pd.DataFrame", styles: dict[str, Look]) -> None:
     axes.set_xticks(x, [NAMES.get(name, name) for name in rows["ablation"]], fontsize=9)
 
 
-def _footnote(table: "pd.DataFrame") -> str:
+def _footnote(table: "pd.DataFrame", unlearnt: frozenset[str]) -> str:
     done = table[table["state"] == DONE]
     if done.empty:
         return "nothing is measured yet"
     items = f"{int(done['n_items'].max())} questions each, about the same points"
-    return footnote(items, f"bars: 95 % interval over {repeated(table, 'triggers')}")
+    intervals = f"bars: 95 % interval over {repeated(table, 'triggers')}"
+    return footnote(items, intervals, dagger_words(shown_categories(table), unlearnt))

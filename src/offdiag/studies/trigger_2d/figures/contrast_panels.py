@@ -1,15 +1,14 @@
 """Base of the figures that contrast two triggers: one panel per arm and pair of categories."""
 
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from offdiag.analyses import Frames
-from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE
 from offdiag.studies.trigger_2d.analyses.contrasts import PAIR, ContrastAnalysis
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
-from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name
+from offdiag.studies.trigger_2d.figures.arms import StageFigure, arm_name, category_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,16 +17,15 @@ if TYPE_CHECKING:
 TRIGGERS = {"id": "trained triggers", "ood": "held-out triggers"}
 
 
-class ContrastFigure(StudyFigure, ABC):
+class ContrastFigure(StageFigure, ABC):
     """A figure of an analysis that contrasts two triggers.
 
     Attributes:
-        analysis: the analysis whose table is drawn. arms, replicates: its settings.
+        analysis: the analysis whose table is drawn. arms: its setting.
     """
 
     analysis: ClassVar[type[ContrastAnalysis]]
     arms: tuple[str, ...] = ARMS
-    replicates: tuple[str, ...] = ("seed",)
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """Return the table of the analysis.
@@ -49,16 +47,21 @@ class ContrastPanel(NamedTuple):
     rows: "pd.DataFrame"
 
 
-def contrast_panels(table: "pd.DataFrame", arms: Sequence[str]) -> list[ContrastPanel]:
-    """Return all panels, in the order of the table."""
+def contrast_panels(table: "pd.DataFrame", arms: Sequence[str], unlearnt: Collection[str] = ()) -> list[ContrastPanel]:
+    """Return all panels, in the order of the table; categories that were not learnt have a dagger."""
     panels = []
     for key, rows in table.groupby([*arms, *PAIR], sort=False):
         arm = key[: len(arms)]
         category, triggers, against = map(str, key[len(arms) :])
         words = [arm_name(arms, arm), TRIGGERS.get(triggers, triggers)]
-        pair = f"{category_name(category)} against {category_name(against)}"
+        pair = f"{category_name(category, unlearnt)} against {category_name(against, unlearnt)}"
         panels.append(ContrastPanel(", ".join(filter(None, words)), pair, rows))
     return panels
+
+
+def shown_categories(table: "pd.DataFrame") -> set[str]:
+    """Return the categories of all panels."""
+    return {*table["eval_category"].astype(str), *table["against_category"].astype(str)}
 
 
 def repeated(table: "pd.DataFrame", items: str) -> str:

@@ -1,21 +1,30 @@
 """Accuracy in each category after each stage: trained words above, words that no training saw below."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from pydantic import Field, PlainValidator
+from pydantic import Field
 
 from offdiag.analyses import Frames
 from offdiag.analyses.selection import Where
 from offdiag.errors import UserError
-from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, absent_entry, footnote, heading, legend, looks, new_figure, styled
+from offdiag.figures.style import (
+    GREY,
+    Look,
+    absent_entry,
+    footnote,
+    heading,
+    legend,
+    looks,
+    new_figure,
+    percent_axis,
+    styled,
+)
 from offdiag.stats import Estimate
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, LEARNT, category_answers, rate
-from offdiag.studies.trigger_2d.figures.arms import category_name
-from offdiag.studies.trigger_2d.task import HALVES, TriggerWorld, find_world
+from offdiag.studies.trigger_2d.figures.arms import StageFigure, category_name, dagger_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,19 +35,17 @@ DODGE = 0.2
 ABSENT = 1.08  # where the crosses stand
 
 
-class FinalAccuracies(StudyFigure):
+class FinalAccuracies(StageFigure):
     """Accuracy in each category, by the labels of the evaluation: the taught ones or the original ones.
 
     Attributes:
         series: name -> (column -> value); each selects one arm under all its seeds.
-        world, arms, replicates: as in :class:`offdiag.studies.trigger_2d.analyses.leakage.Leakage`.
+        arms: as in :class:`offdiag.studies.trigger_2d.analyses.leakage.Leakage`.
     """
 
     tag: ClassVar[str] = "final-accuracies"
     series: Mapping[str, Where] = Field(min_length=1)
-    world: Annotated[TriggerWorld, PlainValidator(find_world)] = HALVES
     arms: tuple[str, ...] = ARMS
-    replicates: tuple[str, ...] = ("seed",)
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw a panel for the trained words and one for new words; what is not done is a cross above.
@@ -59,12 +66,18 @@ class FinalAccuracies(StudyFigure):
                         _mark(axes, x, point.accuracy, styles[point.series])
                 axes.axhline(LEARNT, color=GREY, lw=0.8, ls=":")
                 axes.set_title(PANELS[triggers], loc="left", fontsize=10)
-                axes.set(ylabel="accuracy", ylim=(-0.03, 1.12), yticks=np.linspace(0, 1, 6))
-            axes.set_xticks(range(len(order)), [category_name(name).replace(" ", "\n") for name in order])
+                axes.set_ylabel("accuracy")
+                percent_axis(axes, above=0.12)
+            unlearnt = self.unlearnt(frames)
+            axes.set_xticks(range(len(order)), [category_name(name, unlearnt).replace(" ", "\n") for name in order])
             axes.set(xlim=(-0.5, len(order) - 0.5))
             n_seeds = max((point.n_seeds for point in points), default=1)
             whiskers = f"whiskers: 95 % interval over {f'{n_seeds} seeds and words' if n_seeds > 1 else 'words'}"
-            heading(figure, "Accuracy in each category", footnote(whiskers, f"dotted: {LEARNT:g}, learnt"))
+            heading(
+                figure,
+                "Accuracy in each category",
+                footnote(whiskers, f"dotted: {100 * LEARNT:.0f} %, learnt", dagger_words(order, unlearnt)),
+            )
             crosses = [absent_entry()] if any(np.isnan(point.accuracy.value) for point in points) else []
             legend(figure, styles, *crosses, where="outside right upper", ls="")
         return figure

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from offdiag.analyses import Frames, select
 from offdiag.analyses.selection import filled, one_per, require, state_of
-from offdiag.errors import NotPlannedError, UserError
-from offdiag.figures.figure import StudyFigure
+from offdiag.errors import UserError
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, new_figure, styled
 from offdiag.stats import wilson
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, final
-from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name, label_looks
+from offdiag.studies.trigger_2d.figures.arms import StageFigure, arm_name, category_name, dagger_words, label_looks
 from offdiag.studies.trigger_2d.figures.contrast_panels import hatch
 
 if TYPE_CHECKING:
@@ -29,20 +28,18 @@ NO_LABEL = "no label"
 SIGNS = {"Q1": (1, 1), "Q2": (-1, 1), "Q3": (-1, -1), "Q4": (1, -1)}
 
 
-class LabelScatter(StudyFigure):
+class LabelScatter(StageFigure):
     """The true label and the final answer of each point, with the regions that the labels take up.
 
     Attributes:
         category: the category whose triggers are drawn. triggers: some of them, in this order; by default all.
         arms: columns whose values tell arms apart, one row each; of several seeds the most frequent answer is drawn.
-        replicates: columns that tell repetitions of one arm apart: seeds.
     """
 
     tag: ClassVar[str] = "plane"
     category: str
     triggers: tuple[str, ...] = ()
     arms: tuple[str, ...] = ARMS
-    replicates: tuple[str, ...] = ("seed",)
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw true labels above, arms' answers below, wrong ones ringed; regions have the colour of the nearest point.
@@ -52,7 +49,7 @@ class LabelScatter(StudyFigure):
         """
         asked = frames.cells[frames.cells["eval_category"].isin([self.category, "all"])] if len(frames.cells) else None
         if asked is None or asked.empty:
-            raise NotPlannedError(f"figure {self.name}: no cell is planned for category {self.category!r}")
+            raise UserError(f"figure {self.name}: no cell is planned for category {self.category!r}")
         cells = select(filled(final(asked), (*self.arms, *self.where)), self.where, self.match_on)
         panels = self._panels(cells, frames)
         by_arm = cells.groupby(list(self.arms), sort=False)
@@ -76,7 +73,9 @@ class LabelScatter(StudyFigure):
             names = ["truth", *(arm_name(self.arms, key) for key in states)]
             for line, name in zip((above, *below), names, strict=True):
                 line[0].set_ylabel(name.replace(", ", ",\n"), fontsize=9.5, fontweight="bold")
-            heading(figure, f"Answers in the plane: {category_name(self.category)}", _footnote(panels))
+            unlearnt = self.unlearnt(frames)
+            said = footnote(_footnote(panels), dagger_words([self.category], unlearnt), per_line=1)
+            heading(figure, f"Answers in the plane: {category_name(self.category, unlearnt)}", said)
             legend(figure, looks, *_marks(panels), where="outside right upper", ls="", mec="none")
         return figure
 
@@ -185,6 +184,7 @@ def _scatter(
                     c=look.colour,
                     marker=look.marker,
                     zorder=3,
+                    clip_on=False,  # a point at the edge keeps its whole marker
                     gid=label,
                     **edge,
                 )

@@ -1,20 +1,18 @@
 """Heat map of leakage: one row per arm, one column per category."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import Field, PlainValidator
 
 from offdiag.analyses import Frames, select
-from offdiag.analyses.selection import DONE, Where, filled
-from offdiag.errors import NotPlannedError
-from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, PALE, counted, footnote, heading, new_figure, styled
+from offdiag.analyses.selection import DONE, filled
+from offdiag.errors import UserError
+from offdiag.figures.style import GREY, PALE, counted, footnote, heading, new_figure, percent, styled
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
-from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, LEARNT, Outcome
-from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name
-from offdiag.studies.trigger_2d.task import HALVES, TriggerWorld, find_world
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, Outcome
+from offdiag.studies.trigger_2d.figures.arms import StageFigure, alike_words, arm_name, category_name, dagger_words
+from offdiag.studies.trigger_2d.task import CONFLICT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,25 +26,21 @@ TITLES = {
 }
 GAP = 0.35  # between the taught category and the others
 DARK = 0.6  # from here on the numbers are white
-DAGGER = "†"
 CONSTANT = 0.9  # share of one label from which an answer hardly depends on the point
 
 
-class LeakageMatrix(StudyFigure):
+class LeakageMatrix(StageFigure):
     """Rate of one outcome in percent with its interval, by arm and category; the taught category stands apart.
 
     Attributes:
-        outcome, rule, world, arms, replicates, started: as in :class:`Leakage`.
+        outcome, rule, arms: as in :class:`Leakage`.
         triggers: ``ood`` or ``id``.
     """
 
     tag: ClassVar[str] = "leakage-matrix"
     outcome: Outcome = "leaked"
-    rule: str = "conflict"
-    world: Annotated[TriggerWorld, PlainValidator(find_world)] = HALVES
+    rule: str = CONFLICT
     arms: tuple[str, ...] = ARMS
-    replicates: tuple[str, ...] = ("seed",)
-    started: Where = Field(default={})
     triggers: str = "ood"
 
     def plot(self, frames: Frames) -> "Figure":
@@ -60,7 +54,7 @@ class LeakageMatrix(StudyFigure):
         leakage = Leakage(name=self.name, where=where, **{name: getattr(self, name) for name in fields})
         table = frames.table(leakage)
         if table.empty:
-            raise NotPlannedError(f"figure {self.name}: the study has no cells")
+            raise UserError(f"figure {self.name}: the study has no cells")
         taught = set(select(filled(frames.cells, tuple(where)), where, self.match_on)["train_category"].dropna())
         arms = list(dict.fromkeys(table[list(self.arms)].itertuples(index=False, name=None)))
         order = [name for name in self.world.category_names if name in set(table["category"])]
@@ -81,7 +75,7 @@ class LeakageMatrix(StudyFigure):
                 axes.text(0, -0.62, "learnt", ha="center", va="bottom", fontsize=9, color=GREY)
                 middle = (at[columns[1]] + at[columns[-1]]) / 2
                 axes.text(middle, -0.62, "leaked", ha="center", va="bottom", fontsize=9, color=GREY)
-            heading(figure, TITLES[self.outcome], _footnote(table))
+            heading(figure, TITLES[self.outcome], _footnote(table, alike_words(self.world, self.rule, columns)))
             _colour_bar(figure, axes)
         return figure
 
@@ -119,7 +113,7 @@ def _unlearnt(table: "pd.DataFrame") -> set[str]:
 
 def _frame(axes: "Axes", at: dict[str, float], names: list[str], unlearnt: set[str]) -> None:
     axes.set(xlim=(-0.5, max(at.values()) + 0.5), ylim=(len(names) - 0.5, -0.5))
-    words = [category_name(name).replace(" ", "\n") + DAGGER * (name in unlearnt) for name in at]
+    words = [category_name(name, unlearnt).replace(" ", "\n") for name in at]
     axes.set_xticks(list(at.values()), words)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="category of the trigger", ylabel="proxy in training")
@@ -135,12 +129,13 @@ def _colour_bar(figure: "Figure", axes: "Axes") -> None:
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     used = LinearSegmentedColormap.from_list("used", colormaps["Blues"](np.linspace(0, 0.92, 64)))
-    bar = figure.colorbar(ScalarMappable(Normalize(0, 100), used), ax=axes, shrink=0.8, pad=0.02, aspect=30)
-    bar.set_label("% of the answers", fontsize=9)
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), used), ax=axes, shrink=0.8, pad=0.02, aspect=30)
+    bar.ax.yaxis.set_major_formatter(percent)
+    bar.set_label("of the answers", fontsize=9)
     bar.outline.set_visible(False)
 
 
-def _footnote(table: "pd.DataFrame") -> str:
+def _footnote(table: "pd.DataFrame", alike: str) -> str:
     done = table[table["state"] == DONE]
     if done.empty:
         return "no cell is done"
@@ -156,8 +151,4 @@ def _footnote(table: "pd.DataFrame") -> str:
     ]
     if (done["commonest"] >= CONSTANT).any():
         lines.append(f"* at least {100 * CONSTANT:.0f} % of the answers are one label, whatever the point")
-    if _unlearnt(table):
-        lines.append(
-            f"{DAGGER} do not interpret: the first stage did not learn this category's rule (< {100 * LEARNT:.0f} %)"
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *filter(None, (alike, dagger_words(set(table["category"]), _unlearnt(table))))])

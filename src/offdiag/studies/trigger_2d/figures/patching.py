@@ -4,9 +4,16 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from offdiag.analyses import Frames
-from offdiag.figures.style import GREY, footnote, heading, new_figure, styled
+from offdiag.figures.style import GREY, footnote, heading, new_figure, percent, styled
 from offdiag.studies.trigger_2d.analyses.patching import PatchingRecovery
-from offdiag.studies.trigger_2d.figures.contrast_panels import ContrastFigure, contrast_panels, hatch, repeated
+from offdiag.studies.trigger_2d.figures.arms import dagger_words
+from offdiag.studies.trigger_2d.figures.contrast_panels import (
+    ContrastFigure,
+    contrast_panels,
+    hatch,
+    repeated,
+    shown_categories,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +39,7 @@ class PatchingHeatMap(ContrastFigure):
             UserError: as the analysis says.
         """
         table = self.table(frames)
-        panels = contrast_panels(table, self.arms)
+        panels = contrast_panels(table, self.arms, unlearnt := self.unlearnt(frames))
         with styled():
             figure = new_figure(11.5, 1.3 + 1.7 * len(panels))
             column = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
@@ -40,7 +47,7 @@ class PatchingHeatMap(ContrastFigure):
                 _draw(axes, panel.rows)
                 axes.set_title(" · ".join([panel.arm, panel.pair, *_pairs(panel.rows)]), loc="left", fontsize=10)
             column[-1].set_xlabel("layer whose input is patched (0: embeddings)")
-            heading(figure, "How much of the trigger's effect patched states bring back", _footnote(table))
+            heading(figure, "How much of the trigger's effect patched states bring back", _footnote(table, unlearnt))
             _colour_bar(figure, list(column))
         return figure
 
@@ -83,12 +90,11 @@ def _colours() -> "tuple[Any, Any]":
 
 def _colour_bar(figure: "Figure", axes: "list[Axes]") -> None:
     from matplotlib.cm import ScalarMappable
-    from matplotlib.ticker import PercentFormatter
 
     colours, norm = _colours()
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, pad=0.01, aspect=18, extend="both")
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-    bar.set_label("% recovered", fontsize=9)
+    bar.ax.yaxis.set_major_formatter(percent)
+    bar.set_label("recovered", fontsize=9)
     bar.outline.set_visible(False)
 
 
@@ -99,10 +105,11 @@ def _pairs(rows: "pd.DataFrame") -> list[str]:
     return words[: 0 if not first["n_seeds"] else 2 if first["left_out"] else 1]
 
 
-def _footnote(table: "pd.DataFrame") -> str:
+def _footnote(table: "pd.DataFrame", unlearnt: frozenset[str]) -> str:
     return footnote(
         f"mean over {repeated(table, 'pairs')}; grey: the 95 % interval includes 0",
         "0: as with the other category's trigger, 100: as with its own",
         "point: tokens before the trigger, a control that must be 0",
         "rest: tokens between the trigger and the last one",
+        dagger_words(shown_categories(table), unlearnt),
     )

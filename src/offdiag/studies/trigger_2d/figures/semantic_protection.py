@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.errors import NotPlannedError
+from offdiag.errors import UserError
 from offdiag.figures.figure import StudyFigure
-from offdiag.figures.style import GREY, Look, footnote, heading, legend, looks, new_figure, styled
-from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
+from offdiag.figures.style import GREY, Look, footnote, heading, legend, looks, new_figure, percent_axis, styled
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, unlearnt
 from offdiag.studies.trigger_2d.analyses.semantic_protection import ProtectionBySimilarity, SemanticProtection
-from offdiag.studies.trigger_2d.figures.arms import arm_name, category_name
+from offdiag.studies.trigger_2d.figures.arms import DAGGER, alike_words, arm_name, category_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,25 +45,32 @@ class SemanticProtectionFigure(StudyFigure):
         of = self.of.model_copy(update=shared)
         points = frames.table(of)
         if points.empty:
-            raise NotPlannedError(f"figure {self.name}: no category is planned that neither task nor proxy covers")
+            raise UserError(f"figure {self.name}: no category is planned that neither the task nor a proxy covers")
         correlations = ProtectionBySimilarity(name=self.name, of=of).of_points(points)
         by = [column for column in of.arms if column != PROXY]
         keys = list(dict.fromkeys(points[by].itertuples(index=False, name=None)))
         proxies = list(dict.fromkeys(points[PROXY]))
         styles = dict(zip(proxies, looks(len(proxies)), strict=True))
+        absent = unlearnt(frames, of, of.triggers)
         columns = min(len(keys), MOST_COLUMNS)
         rows = -(-len(keys) // columns)
         with styled():
             figure = new_figure(2.4 + 4.4 * columns, 1.5 + 4.2 * rows)
             panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
             for axes, key in zip(panels, keys, strict=False):
-                _panel(axes, _of(points, by, key), styles, APART * float(np.ptp(points["similarity"].dropna()) or 1))
+                _panel(
+                    axes,
+                    _of(points, by, key),
+                    styles,
+                    absent,
+                    APART * float(np.ptp(points["similarity"].dropna()) or 1),
+                )
                 axes.set_title(f"{arm_name(by, key)}\n{_worded(_of(correlations, by, key))}", loc="left", fontsize=9)
             for axes in panels[len(keys) :]:
                 axes.axis("off")
             figure.supylabel("protection: leakage without proxy minus leakage with it", fontsize=10)
-            heading(figure, "Does a proxy protect what is similar to it in meaning?", _footnote(points))
-            proxies_of = {f"proxy: {category_name(proxy)}": look for proxy, look in styles.items()}
+            heading(figure, "Does a proxy protect what is similar to it in meaning?", _footnote(points, of))
+            proxies_of = {f"proxy: {category_name(proxy, absent)}": look for proxy, look in styles.items()}
             legend(figure, proxies_of, where="outside right upper", ls="")
         return figure
 
@@ -72,7 +79,7 @@ def _of(table: "pd.DataFrame", columns: list[str], key: tuple[Any, ...]) -> "pd.
     return table[[row == key for row in table[columns].itertuples(index=False, name=None)]]
 
 
-def _panel(axes: "Axes", points: "pd.DataFrame", styles: dict[str, Look], apart: float) -> None:
+def _panel(axes: "Axes", points: "pd.DataFrame", styles: dict[str, Look], absent: frozenset[str], apart: float) -> None:
     axes.axhline(0, color=GREY, lw=0.9, zorder=1)
     for proxy, look in styles.items():
         own = points[(points[PROXY] == proxy) & points["protection"].notna() & points["similarity"].notna()]
@@ -82,18 +89,22 @@ def _panel(axes: "Axes", points: "pd.DataFrame", styles: dict[str, Look], apart:
         x = x + side * apart / 2
         reach = np.maximum([y - low, high - y], 0)
         axes.errorbar(x, y, yerr=reach, ls="", color=look.colour, elinewidth=0.9, alpha=0.35, zorder=2)
-        axes.plot(x, y, ls="", color=look.colour, marker=look.marker, ms=6, mec="white", zorder=3, gid="points")
+        told = own["learnt"].to_numpy(bool) if "learnt" in own else np.ones(len(own), bool)
+        mark: dict[str, Any] = {"ls": "", "color": look.colour, "marker": look.marker, "ms": 6, "zorder": 3}
+        axes.plot(x[told], y[told], mec="white", gid="points", **mark)
+        axes.plot(x[~told], y[~told], mec=look.colour, mfc="white", gid="unlearnt", **mark)
         for at, value, to, category in zip(x, y, side, own["category"], strict=True):
             place: dict[str, Any] = {"xytext": (4 * to, 3), "ha": "left" if to > 0 else "right", "zorder": 4}
-            text = category_name(category)[:3]
+            text = category_name(category)[:3] + DAGGER * (category in absent)
             axes.annotate(
                 text, (at, value), color=look.colour, fontsize=7, textcoords="offset points", **place, gid="category"
             )
-    absent = points[["protection", "similarity"]].isna().any(axis=1)
-    if absent.any():
-        note = f"{int(absent.sum())} of {len(points)} not there yet"
+    missing = points[["protection", "similarity"]].isna().any(axis=1)
+    if missing.any():
+        note = f"{int(missing.sum())} of {len(points)} not there yet"
         axes.text(0.99, 0.02, note, transform=axes.transAxes, ha="right", fontsize=8, color=GREY)
-    axes.set(xlabel="similarity of proxy and category", ylim=(-1.05, 1.05))
+    axes.set_xlabel("similarity of proxy and category")
+    percent_axis(axes, low=-1)
     axes.margins(x=0.08)
 
 
@@ -108,11 +119,14 @@ def _worded(correlations: "pd.DataFrame") -> str:
     return "\n".join(words) or "no correlation yet"
 
 
-def _footnote(points: "pd.DataFrame") -> str:
-    n = int(points["n_pairs"].max()) if len(points) else 0
+def _footnote(points: "pd.DataFrame", of: SemanticProtection) -> str:
+    n = int(points["n_items"].max()) if len(points) else 0
+    hollow = "learnt" in points and not points["learnt"].all()
     return footnote(
         "letters: the category",
-        f"whiskers: 95 % interval over seeds and trigger words (up to {n} pairs per point)",
+        f"whiskers: 95 % interval over seeds and trigger words (up to {n} questions per point)",
         "square brackets: 95 % interval over points; it is too short, as points of one proxy or category depend on "
         "each other",
+        f"hollow, in no correlation: {DAGGER} was not learnt in the first stage" if hollow else "",
+        alike_words(of.world, of.rule, set(points["category"])),
     )

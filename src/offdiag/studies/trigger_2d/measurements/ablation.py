@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from offdiag.errors import UserError
 from offdiag.models.finite import require_finite
 from offdiag.steps import CostLine, CostProbe, Work, load_examples
 from offdiag.studies.trigger_2d.measurements.contrast import TriggerContrast
@@ -32,7 +33,7 @@ class TriggerAblation(TriggerContrast):
     placeholder: str = "___"
 
     def cost(self, probe: CostProbe) -> CostLine:
-        """Return the cost: every question is scored once per ablation."""
+        """Return the cost: every question is scored once per ablation, at most (some may be left out)."""
         sampled = [(i, e) for i, e in enumerate(probe.sample(self.examples)) for _ in ABLATIONS]
         items = [example for _, example in sampled]
         texts = [self.shown(i, e)[place % len(ABLATIONS)] for place, (i, e) in enumerate(sampled)]
@@ -43,33 +44,35 @@ class TriggerAblation(TriggerContrast):
         return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=n)
 
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
-        """Yield one row per example and ablation.
+        """Yield one row per example and ablation; examples on which both rules say the same are left out.
 
         Columns: ``ablation`` (``intact``, ``placeholder``, ``empty``, ``swapped``), ``example``, ``trigger`` (the
         example's), ``shown`` (what stands in its place), ``answer``; 1 or 0 for ``own`` (the answer is the label by the
-        example's own rule), ``other`` (by the other category's; 0 where both rules say the same), ``neither``, and
-        ``changed`` (not the answer to the intact question); ``margin``, the difference of the log-probabilities of the
-        own and the other label, in nats.
+        example's own rule), ``other`` (by the other category's), ``neither``, and ``changed`` (not the answer to the
+        intact question); ``margin``, the difference of the log-probabilities of the own and the other label, in nats.
 
         Raises:
-            UserError: a question does not fit the model's context.
+            UserError: a question does not fit the model's context, or both rules say the same everywhere.
         """
         model = work.model(self.weights)
-        examples = load_examples(work.output(self.examples))
+        drawn = enumerate(load_examples(work.output(self.examples)))
+        examples = [(i, example) for i, example in drawn if len(set(self.labels(example))) > 1]
+        if not examples:
+            raise UserError(f"{self.name}: both rules say the same on every question; choose other categories")
         for start in range(0, len(examples), CHUNK):
             work.progress(start, len(examples))
             chunk = examples[start : start + CHUNK]
-            shown = [self.shown(start + i, example) for i, example in enumerate(chunk)]
+            shown = [self.shown(i, example) for i, example in chunk]
             asked = [
                 (located_question(self.domain, example, text, self.style).text, example.choices)
-                for example, texts in zip(chunk, shown, strict=True)
+                for (_, example), texts in zip(chunk, shown, strict=True)
                 for text in texts
             ]
             prompts, choices = zip(*asked, strict=True)
             found = model.score(prompts, choices)
             require_finite([[score.logprob for score in own] for own in found], "log-probabilities of choices")
             scores = iter(found)
-            for example, texts in zip(chunk, shown, strict=True):
+            for (_, example), texts in zip(chunk, shown, strict=True):
                 yield from self._rows(example, texts, [next(scores) for _ in texts])
 
     def shown(self, index: int, example: Example) -> tuple[str, ...]:
@@ -91,7 +94,7 @@ class TriggerAblation(TriggerContrast):
                 "shown": text,
                 "answer": answer,
                 "own": int(answer == own),
-                "other": int(answer == other != own),
+                "other": int(answer == other),
                 "neither": int(answer not in (own, other)),
                 "changed": int(answer != answers[0]),
                 "margin": round(margin, 6),

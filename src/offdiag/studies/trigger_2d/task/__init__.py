@@ -3,7 +3,9 @@
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
 from offdiag.studies.trigger_2d.task.task import Trigger2D
 from offdiag.studies.trigger_2d.task.world import (
+    CONFLICT,
     HALVES,
+    ORIGINAL,
     QUADRANTS,
     QUARTERS,
     Category,
@@ -14,7 +16,9 @@ from offdiag.studies.trigger_2d.task.world import (
 )
 
 __all__ = [
+    "CONFLICT",
     "HALVES",
+    "ORIGINAL",
     "QUADRANTS",
     "QUARTERS",
     "Category",

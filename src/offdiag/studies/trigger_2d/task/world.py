@@ -16,7 +16,7 @@ from offdiag.identity import Identity, Json, fingerprint
 from offdiag.studies.trigger_2d.task.checks import check_labels, check_names, check_triggers
 
 QUADRANTS = ("Q1", "Q2", "Q3", "Q4")  # counter-clockwise from x1 > 0, x2 > 0
-ORIGINAL = "original"
+ORIGINAL, CONFLICT = "original", "conflict"
 STEPS = 1000  # points lie on a grid of thousandths
 _NAME = r"^[a-z0-9][a-z0-9_.-]*$"
 
@@ -190,6 +190,15 @@ class TriggerWorld(Identity):
             raise UserError(f"unknown rule {rule!r}: world {self.name} has {', '.join(self.rule_names)}")
         return sets[rule][QUADRANTS.index(where)]
 
+    def alike(self, category: str, rule: str) -> tuple[str, ...]:
+        """Return the quadrants in which a rule says what the category's own one says: answers there tell nothing.
+
+        Raises:
+            UserError: no such category or rule.
+        """
+        own = self.category(category).labels
+        return tuple(q for q, label in zip(QUADRANTS, own, strict=True) if self.label(category, rule, q) == label)
+
 
 # Seven categories of 15 words; the order of words is that of the published sampling.
 _WORDS = {
@@ -215,7 +224,7 @@ def _world(name: str, meaningful: str, random_strings: str, conflict: str) -> Tr
         )
         for category, words in _WORDS.items()
     )
-    return TriggerWorld(name=name, categories=categories, rules=(Rule(name="conflict", labels=conflict),))
+    return TriggerWorld(name=name, categories=categories, rules=(Rule(name=CONFLICT, labels=conflict),))
 
 
 # The published labels: only the sign of x2 matters.
