@@ -149,3 +149,12 @@ def test_tables_and_figures_read_scores(quiet):
     share = (strata["accuracy"] * strata["n_items"]).sum() / strata["n_items"].sum()
     assert share == pytest.approx(few["accuracy"])
     assert KShot(name="k", where={"metric": "pass@2"}).plot(results).axes
+
+
+def test_workers_draw_the_same_answers(quiet, tmp_path):
+    plan, store = quiet
+    shared = Store(tmp_path / "store")
+    assert run_plan(plan, shared, RUNTIME, workers=2).complete
+    ours, theirs = rows(plan, store), rows(plan, shared)
+    assert len(ours) == 2 + 2 + 6  # answers, judgements and cells of two arms
+    assert ours == theirs

@@ -38,6 +38,7 @@ class Cost:
         lines: one per kind of step, in the order of the plan. memory: one per phase and model.
         seconds_expected, seconds_most: of one worker, where a throughput was given; else None.
         served: what models behind servers are asked, which is in no line.
+        held: answers that finished steps have and that are taken, which are in no line. new: those that are asked for.
         notes: what a reader of the numbers must know, such as a model of unknown size.
     """
 
@@ -46,6 +47,8 @@ class Cost:
     seconds_expected: float | None = None
     seconds_most: float | None = None
     served: Sequence[ServedCost] = ()
+    held: int = 0
+    new: int = 0
     notes: Sequence[str] = ()
 
     @property
@@ -109,5 +112,7 @@ class Cost:
             "served": [asdict(asked) for asked in self.served],
             "seconds_expected": self.seconds_expected,
             "seconds_most": self.seconds_most,
+            "held": self.held,
+            "new": self.new,
             "notes": list(self.notes),
         }

@@ -16,6 +16,7 @@ from offdiag.cost.throughput import Throughput
 from offdiag.planning import Plan, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import CostLine
+from offdiag.steps.step import Finished, Unanswered
 from offdiag.tasks.data import unchanging
 
 
@@ -27,6 +28,7 @@ def estimate(
     *,
     runtime: Runtime | None = None,
     throughput: Throughput | None = None,
+    finished: Finished | None = None,
 ) -> Cost:
     """Return the estimated cost of the steps of a plan.
 
@@ -35,18 +37,24 @@ def estimate(
         needed: fingerprints of the steps that count; all if not given.
         runtime: whose token budget fills the batches.
         throughput: tokens per second, for an estimate of the time; without it none is made.
+        finished: looks up finished steps; answers that they have, as where a set of questions grew, cost nothing.
 
     Raises:
         UserError: a pool has fewer examples than a prompt shows, or a prompt is longer than the model's context.
     """
     lines: dict[str, CostLine] = {}
+    held = new = 0
     with plan_probe(runtime or Runtime()) as probe:
         for step in plan.steps:
             if needed is None or step.fingerprint in needed:
-                lines[step.kind] = lines.get(step.kind, CostLine(kind=step.kind, steps=0)) + probe.line(step)
+                left = Unanswered(step) if finished is None else step.unanswered(finished)
+                line = CostLine(kind=step.kind) if left.step is None else probe.line(left.step)
+                lines[step.kind] = lines.get(step.kind, CostLine(kind=step.kind, steps=0)) + line
+                held, new = held + left.held, new + left.new
         cost = Cost(
-            lines=tuple(lines.values()), memory=probe.memory(), served=tuple(probe.served.values()), notes=probe.notes
-        )
+            lines=tuple(lines.values()), memory=probe.memory(), served=tuple(probe.served.values()), notes=probe.notes,
+            held=held, new=new,
+        )  # fmt: skip
     if throughput is None:
         return cost
     total = cost.total

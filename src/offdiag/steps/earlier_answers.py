@@ -7,6 +7,7 @@ with the versions that are installed. In 16 bits and with quantised weights an a
 nothing is taken.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -16,12 +17,13 @@ from offdiag.identity import Json, fingerprint
 from offdiag.provenance import note, other_versions
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
-from offdiag.steps.step import FinishedStep, Work
+from offdiag.steps.step import Finished, FinishedStep, Unanswered, Work
 from offdiag.tasks import Example
 
 if TYPE_CHECKING:
     from offdiag.steps.model_outputs import ModelOutputs
 
+_N = re.compile(r"\.n\d+(?=\.|$)")
 Record: TypeAlias = dict[str, Any]
 # A prompt, the choices that are compared after it, and the example and sample that name the stream of a drawn answer.
 Asked: TypeAlias = tuple[str, tuple[str, ...], tuple[str, int] | None]
@@ -83,6 +85,23 @@ def take_answers(
     return Taken(records, seconds)
 
 
+def unanswered(step: "ModelOutputs", finished: Finished) -> Unanswered:
+    """Return what of a step is new, by its examples: to the others :func:`take_answers` finds answers."""
+    rows: set[tuple[object, ...]] = set()
+    if step.holds_alone:
+        rows = {_row(example) for _, examples in _alike_steps(step, finished) for example in examples}
+    held = sum(_row(example) in rows for example in step.examples.sample()) if rows else 0
+    new = step.examples.n - held
+    left: ModelOutputs | None = step if held == 0 else None
+    if held and new:
+        left = step.model_copy(update={"examples": step.examples.model_copy(update={"n": new})})
+    return Unanswered(left, held * step.samples, new * step.samples)
+
+
+def _row(example: Example) -> tuple[object, ...]:
+    return example.id, example.problem, example.target, example.rationale, example.choices
+
+
 def forget(folder: Path, begun: Path) -> None:
     """Delete what is kept while a step asks, once its answers are safe."""
     for path in (begun, folder / KEPT):
@@ -102,19 +121,24 @@ def _told(source: FinishedStep, items: int) -> dict[str, Json]:
 
 
 def _sources(step: "ModelOutputs", work: Work) -> Iterator[_Source]:
-    """Yield the finished steps that asked the same of the same model, about other examples."""
-    learner = _learner(step.folder_name)
-    for found in work.finished(step.kind, lambda name: _learner(name) == learner and name != step.folder_name):
-        if not _alike(step, found.identity) or other_versions(found.provenance) or not found.provenance.get("versions"):
-            continue
-        examples = _examples_of(step, found, work)
-        if examples is None or not found.whole():
-            continue
+    """Yield the answers of the finished steps that asked the same of the same model, about other examples."""
+    for found, examples in _alike_steps(step, work.finished):
         by_id = {example.id: example for example in examples}
         rows = read_jsonl(found.folder / "answers.jsonl")
         yield _Source(found, {
             _asked(step, row["prompt"], by_id[row["example"]], row.get("sample", 0)): row for row in rows
         })  # fmt: skip
+
+
+def _alike_steps(step: "ModelOutputs", finished: Finished) -> Iterator[tuple[FinishedStep, list[Example]]]:
+    """Yield the finished steps that asked the same of the same model, with the other examples that they asked."""
+    asked = _but_for_n(step.folder_name)
+    for found in finished(step.kind, lambda name: name != step.folder_name and _but_for_n(name) == asked):
+        if not _alike(step, found.identity) or other_versions(found.provenance) or not found.provenance.get("versions"):
+            continue
+        examples = _examples_of(step, found, finished)
+        if examples is not None and found.whole():
+            yield found, examples
 
 
 def _alike(step: "ModelOutputs", identity: Mapping[str, Any]) -> bool:
@@ -135,10 +159,10 @@ def _of_rows(examples: Mapping[str, Any]) -> dict[str, Any]:
     return {name: examples[name] for name in ("n", "rows") if name in examples}
 
 
-def _examples_of(step: "ModelOutputs", found: FinishedStep, work: Work) -> list[Example] | None:
+def _examples_of(step: "ModelOutputs", found: FinishedStep, finished: Finished) -> list[Example] | None:
     """Return the examples of a finished step if they are in the store, and are worded today as they were then."""
     drawn = fingerprint(found.identity["examples"])
-    for folder in work.finished(step.examples.kind, lambda name: name.endswith(f"-{drawn[:8]}")):
+    for folder in finished(step.examples.kind, lambda name: name.endswith(f"-{drawn[:8]}")):
         if folder.fingerprint == drawn and folder.whole():
             try:
                 examples = load_examples(folder.folder)
@@ -149,6 +173,7 @@ def _examples_of(step: "ModelOutputs", found: FinishedStep, work: Work) -> list[
     return None
 
 
-def _learner(folder_name: str) -> str:
-    """Return the part of a folder's name that says who answers."""
-    return folder_name.partition("--")[0]
+def _but_for_n(folder_name: str) -> tuple[str, str]:
+    """Return the parts of a folder's name that say who answers, and what is asked in which words, however many."""
+    learner, _, asked = folder_name.rpartition("-")[0].partition("--")
+    return learner, _N.split(asked)[0]

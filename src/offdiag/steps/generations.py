@@ -10,11 +10,11 @@ from pydantic import Field
 from offdiag.identity import Json
 from offdiag.models.sampling import Draws, Sampling
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_answers import NOTHING_TAKEN, Taken, forget, take_answers
+from offdiag.steps.earlier_answers import NOTHING_TAKEN, Taken, forget, take_answers, unanswered
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, ideal_responses
-from offdiag.steps.step import Work
+from offdiag.steps.step import Finished, Unanswered, Work
 
 if TYPE_CHECKING:
     from offdiag.models.answers import Completion
@@ -59,6 +59,9 @@ class Generations(ModelOutputs):
             max_new_tokens=self.max_new_tokens,
             samples=self.samples,
         )
+
+    def unanswered(self, finished: Finished) -> Unanswered:
+        return unanswered(self, finished)
 
     def run(self, work: Work) -> dict[str, Json]:
         """Write completions batch by batch; a killed run goes on with the batches that are not complete.

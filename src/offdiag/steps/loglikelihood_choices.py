@@ -14,11 +14,11 @@ from offdiag.identity import Json
 from offdiag.models.finite import NOT_FINITE
 from offdiag.models.rendering import RENDERING, Rendered, spans_differed
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_answers import forget, take_answers
+from offdiag.steps.earlier_answers import forget, take_answers, unanswered
 from offdiag.steps.examples import check_choices, load_examples, require_choices
 from offdiag.steps.jsonl import append_jsonl, in_chunks, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs
-from offdiag.steps.step import Work
+from offdiag.steps.step import Finished, Unanswered, Work
 from offdiag.tasks import Example, get_task
 from offdiag.tasks.data import once
 
@@ -87,6 +87,9 @@ class LoglikelihoodChoices(ModelOutputs):
         choices = [example.choices for example in items]
         whole = self.settings.format == "completion"
         return probe.score(self, self.weights, prompts, choices, items=items, n=self.examples.n, whole=whole)
+
+    def unanswered(self, finished: Finished) -> Unanswered:
+        return unanswered(self, finished)
 
     def run(self, work: Work) -> dict[str, Json]:
         """Score the choices chunk by chunk; a killed run goes on after the last whole chunk.

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, cast
 
 from offdiag.identity import Identity, Json, kept
 from offdiag.models.earlier_paths import asking_of
@@ -47,6 +47,22 @@ class Work(Protocol):
 
     def finished(self, kind: str, fits: Callable[[str], bool]) -> "Iterator[FinishedStep]":
         """Yield the finished steps of a kind whose folders have names that fit, the newest first."""
+
+
+Finished: TypeAlias = Callable[[str, Callable[[str], bool]], "Iterator[FinishedStep]"]  # as Work.finished
+
+
+class Unanswered(NamedTuple):
+    """What of a step is new.
+
+    Attributes:
+        step: one whose cost is that of the new part; None where nothing is new. held: answers that finished steps have.
+        new: answers that they have not.
+    """
+
+    step: "Step | None"
+    held: int = 0
+    new: int = 0
 
 
 class FinishedStep(NamedTuple):
@@ -137,6 +153,10 @@ class Step(Identity, ABC):
         Plans list each kind of step that needs a model (see :attr:`group`) and returns None.
         """
         return None
+
+    def unanswered(self, finished: Finished) -> Unanswered:
+        """Return what of the step is new: what finished steps have answered is not asked again."""
+        return Unanswered(self)
 
     def canonical(self) -> dict[str, Json]:
         """Return the identity with all that the step depends on, inputs included."""

@@ -1,6 +1,7 @@
 """``offdiag plan``: show which steps are done, and what the rest will cost."""
 
 from collections import Counter
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +73,12 @@ def _show_data(wanted: "Plan") -> None:
 
 def _looked_at(wanted: "Plan", place: "Store") -> "tuple[list[StepState], Cost]":
     from offdiag.cost import estimate, measured
+    from offdiag.store.finished import finished_steps
 
     survey = wanted.survey(place)
     needed = {state.step.fingerprint for state in survey if state.needed}
-    return survey, estimate(wanted, needed, throughput=measured(wanted, place))
+    finished = partial(finished_steps, place.root)
+    return survey, estimate(wanted, needed, throughput=measured(wanted, place), finished=finished)
 
 
 def _show_counts(survey: "list[StepState]") -> None:
@@ -97,6 +100,8 @@ def _show_reasons(survey: "list[StepState]") -> None:
 
 
 def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
+    from offdiag.cost import count
+
     tables = (
         ("Cost of what is to be done", "steps", cost.rows()),
         ("Memory", "model", cost.memory_rows()),
@@ -110,6 +115,9 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
             show_stacked(
                 title, columns, [list(row.values()) for row in rows], narrow, itemgetter(heading), right=columns[1:]
             )
+    if cost.held:
+        said = f"{count(cost.held + cost.new)} answers: {count(cost.held)} are in the store and are taken"
+        say(f"  {said}, {count(cost.new)} are new and are counted here")
     for note in cost.notes:
         say(f"  {note}")
 
