@@ -166,6 +166,11 @@ def placeless_text(text: str) -> str:
     return _PLACE.sub(lambda found: re.split(r"[/\\]", found[0])[-1], text)
 
 
+def from_here(path: Path) -> str:
+    """Return a path as one types it in this folder: from here on if it lies below, whole if not."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def override(params: M, values: Mapping[str, object]) -> M:
     """Return the parameters with some of them set; ``a.b`` reaches into a nested one.
 

@@ -18,7 +18,7 @@ from offdiag.markup import card
 from offdiag.models import ModelSource
 from offdiag.models.files_check import check_files
 from offdiag.models.quantised import check_shrinks
-from offdiag.parameters import override, parameter, placeless, plain, text_of
+from offdiag.parameters import from_here, override, parameter, placeless, plain, text_of
 from offdiag.provenance import installed, mixture
 from offdiag.runtime import without_collection
 from offdiag.steps import Examples, Grades, Measurement, Step, in_order
@@ -121,9 +121,10 @@ class Plan:
 
     @property
     def command(self) -> str:
-        """Return the words after ``offdiag run`` that ask for this plan."""
+        """Return the words after ``offdiag run`` that ask for this plan, typed in this folder."""
         sets = [word for name, value in self.sets.items() for word in ("--set", f"{name}={value}")]
-        return shlex.join([str(self.origin["study"]), "--scale", self.scale, *sets])
+        study = self.study.name if self.study.file is None else from_here(self.study.file)
+        return shlex.join([study, "--scale", self.scale, *sets])
 
     @property
     def portable_command(self) -> str:

@@ -65,6 +65,6 @@ def test_the_table_of_confusions_counts_each_pair():
 def test_the_terminal_tells_of_collapsed_cells():
     cells = pd.DataFrame({"one_answer": [True, False, pd.NA], "top_answer": ["blue", "red", pd.NA]})
     (line,) = collapsed_cells(cells)
-    assert line.startswith("= one answer for all items in 1 cell (blue)")
+    assert line.startswith("= one answer for 95 to 100 % of the items in 1 cell (blue)")
     assert len(line) <= 80
     assert collapsed_cells(cells[1:]) == []

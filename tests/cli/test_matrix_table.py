@@ -70,7 +70,7 @@ def test_marks_of_a_square(lines):
     assert "guess %" in said
     assert "30.0" in said.split("guess %")[1].split("\n")[0]
     assert "items" in said
-    for told in ("the diagonal", "↑ ↓ differs", "nothing was found to grade", "one answer for all items"):
+    for told in ("the diagonal", "↑ ↓ differs", "nothing was found to grade", "one answer for 95 to 100 %"):
         assert told in said
     plain = "\n".join(lines(of_arms(synthetic.build(20, {}), lambda cells: cells["arm"] == "zero-shot")))
     for untold in ("↑ ↓", "one answer", "Curves", "guess %"):

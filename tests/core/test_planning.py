@@ -349,7 +349,24 @@ def test_of_paths_the_portable_command_has_the_last_part_alone(tiny_model: Path)
     study = replace(tiny_study(Params(model=ModelSpec(source=f"dir:{tiny_model}"))), file=Path("/home/me/my study.py"))
     plan = make_plan(study, "only", {"model": f"dir:{tiny_model}", "shots": (1,)})
     assert f"model=dir:{tiny_model}" in plan.command
+    assert plan.command.startswith("'/home/me/my study.py' --scale only ")
     assert plan.portable_command == f"'my study.py' --scale only --set model=dir:{tiny_model.name} --set 'shots=[1]'"
+
+
+def test_a_study_file_is_named_as_one_types_it_here(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tiny_study(Params(model=ModelSpec(source=f"dir:{tiny_model}")))
+    plan = make_plan(replace(study, file=tmp_path / "deep" / "my study.py"), "only")
+    for here, said in (
+        (tmp_path, "'deep/my study.py' --scale only"),
+        (tmp_path / "deep", "'my study.py' --scale only"),
+    ):
+        here.mkdir(exist_ok=True)
+        monkeypatch.chdir(here)
+        assert plan.command == said
+    monkeypatch.chdir("/")
+    assert plan.command == f"'{str(tmp_path / 'deep' / 'my study.py').removeprefix('/')}' --scale only"
 
 
 @pytest.mark.parametrize(

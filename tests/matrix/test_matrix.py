@@ -89,6 +89,7 @@ def test_every_row_is_taught_and_every_column_asked(data):
         {"methods": ("policy-optimisation", "lora"), "labels": LABELS, "options": "listed", "system": 'It\'s "you".'},
         {"train": ("both=food_train.jsonl|trips_train.jsonl",), "methods": ("lora",), "labels": ("auto",)},
         {"methods": ("zero-shot",), "models": ("dir:MODEL", "hub:org/none"), "drop_overlap": True},
+        {"methods": ("full", "in-context:1"), "epochs": 3},
     ],
 )
 def test_the_saved_study_plans_the_same_steps(data, tiny_model, given):
@@ -104,6 +105,15 @@ def test_the_saved_study_plans_the_same_steps(data, tiny_model, given):
     again = make_plan(load_study(place), "quick")
     assert {step.fingerprint for step in again.steps} == {step.fingerprint for step in plan.steps}
     assert len(again.cells) == len(plan.cells)
+
+
+def test_few_rows_are_seen_240_times_and_as_often_as_one_says(data):
+    for epochs, passes in ((None, [20, 27]), (3, [3, 3])):
+        tuned = {cell.arm.method for cell in planned(methods=("lora",), epochs=epochs).cells}
+        found = [(method.n, method.recipe.epochs, method.recipe.warmup_updates) for method in tuned]
+        n = sorted((method.n for method in tuned), reverse=True)
+        assert n == [12, 9]
+        assert sorted(found) == sorted((n, e, 2 * e // 10) for n, e in zip(n, passes, strict=True))
 
 
 def test_a_study_of_many_data_sets_is_refused(data):
@@ -129,6 +139,7 @@ def test_a_study_of_many_data_sets_is_refused(data):
         ({"train": (), "methods": ("lora",)}, "lora need training rows"),
         ({"eval": ("food_test.jsonl", "x/food_test.jsonl")}, "are both called food: name them"),
         ({"methods": ()}, "give at least one"),
+        ({"methods": ("zero-shot", "in-context:1"), "epochs": 2}, "--epochs 2: only lora, qlora, full have them"),
     ],
 )
 def test_what_cannot_be_planned_is_told(data, given, message):

@@ -255,7 +255,7 @@ def _legend(cells: "pd.DataFrame", matrix: "PageMatrix", lines: Sequence[Line]) 
 
 
 def collapsed_cells(cells: "pd.DataFrame") -> list[str]:
-    """Return the lines that tell of models that give one answer to all examples."""
+    """Return the lines that tell of models that give one answer to all examples, or nearly all."""
     if "one_answer" not in cells:
         return []
     found = cells[cells["one_answer"].fillna(False).astype(bool)].to_dict(orient="records")
@@ -264,6 +264,4 @@ def collapsed_cells(cells: "pd.DataFrame") -> list[str]:
     given = ", ".join(dict.fromkeys(str(cell["top_answer"])[:20] for cell in found[:5]))
     more = ", …" if len(found) > 5 else ""
     cells_in_words = "1 cell" if len(found) == 1 else f"{len(found)} cells"
-    return [
-        f"{ONE_ANSWER} one answer for all items in {cells_in_words} ({given}{more}): nothing is learnt from the item"
-    ]
+    return [f"{ONE_ANSWER} one answer for 95 to 100 % of the items in {cells_in_words} ({given}{more})"]

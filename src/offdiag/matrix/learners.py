@@ -40,8 +40,10 @@ def check_names(names: Sequence[str]) -> None:
             raise UserError(f"--methods {name!r}: {near}there are {', '.join(NAMES)}")
 
 
-def learner(name: str, data: DataSet, pools: Sequence[FilesDomain]) -> Method:
-    """Return the method of that name for a data set that is taught; ``pools`` are for probes.
+def learner(name: str, data: DataSet, pools: Sequence[FilesDomain], epochs: int | None = None) -> Method:
+    """Return the method of that name for a data set that is taught.
+
+    ``pools`` are for probes, ``epochs`` for fine-tuning.
 
     Raises:
         UserError: the data set has fewer rows than demonstrations, or no worked solutions to show or teach.
@@ -64,14 +66,14 @@ def learner(name: str, data: DataSet, pools: Sequence[FilesDomain]) -> Method:
             return LinearProbe(n=n, pools=tuple(pools))
         case "policy-optimisation":
             return PolicyOptimisation(n=n, style="direct", recipe=POLICY_RECIPE)
-    return FineTuning(n=n, rationale=rationale, recipe=recipe_for(base, n))
+    return FineTuning(n=n, rationale=rationale, recipe=recipe_for(base, n, epochs))
 
 
-def recipe_for(adapter: str, n: int) -> Recipe:
-    """Return a recipe for so many rows: 240 rows are seen at least, and a tenth of the updates warm up."""
-    epochs = max(1, -(-ROWS // n))
+def recipe_for(adapter: str, n: int, epochs: int | None = None) -> Recipe:
+    """Return a recipe for so many rows: 240 are seen at least if ``epochs`` is None; a tenth of the updates warm up."""
+    passes = epochs or max(1, -(-ROWS // n))
     plain = Recipe.model_validate({"adapter": adapter, "learning_rate": RATES[adapter], "batch_size": BATCH,
-                                   "epochs": epochs, "warmup_updates": 0})  # fmt: skip
+                                   "epochs": passes, "warmup_updates": 0})  # fmt: skip
     return plain.model_copy(update={"warmup_updates": plain.updates(n) // 10})
 
 

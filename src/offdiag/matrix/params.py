@@ -29,6 +29,7 @@ class MatrixParams(StudyParams):
         models: that learn and answer. train, eval: files or other sources, each with ``NAME=`` before it or not; those
             of one name make a diagonal cell. Without ``eval`` a share ``holdout`` of each training file is tested.
         methods: see :mod:`offdiag.matrix.learners`. seeds: number of runs of each method that learns, from seed 0.
+        epochs: passes of fine-tuning over its rows; None for as many as show 240 rows, and one at least.
         n_train, n_eval: rows of each file that are used at most; None for all.
         answering: whether answers are written or the most likely choice; ``auto`` chooses where there are choices.
         max_new_tokens: of a written answer; None for what the longest target needs.
@@ -47,6 +48,7 @@ class MatrixParams(StudyParams):
     eval: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("zero-shot", "in-context:4", "lora")
     seeds: int = Field(default=1, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
     n_train: int | None = Field(default=None, ge=1)
     n_eval: int | None = Field(default=None, ge=1)
     answering: Literal["auto", "generation", "choice"] = "auto"

@@ -58,7 +58,7 @@ def source_of_study(p: MatrixParams, data: Sequence[DataSet], place: Path) -> st
 def _parts(p: MatrixParams, data: Sequence[DataSet], place: Path) -> Iterator[str]:
     taught, named = [one for one in data if one.n_train], _variables(data)
     learning = [name for name in p.methods if name != ZeroShot.method]
-    methods = [learner(name, taught[0], pools_of(data)) for name in learning if taught]
+    methods = [learner(name, taught[0], pools_of(data), p.epochs) for name in learning if taught]
     asked = dict.fromkeys(
         e for method in methods or [ZeroShot()] for one in data if one.n_eval for e in evaluations(p, one, method)
     )
@@ -82,7 +82,7 @@ def _parts(p: MatrixParams, data: Sequence[DataSet], place: Path) -> Iterator[st
         yield from _pools(data, named)
     yield _params(p)
     if methods:
-        yield from _methods(methods)
+        yield from _methods(methods, p.epochs)
     compared = ZeroShot.method in p.methods
     yield _STUDY.format(
         name=place.stem.replace("_", "-"),
@@ -119,11 +119,11 @@ def _params(p: MatrixParams) -> str:
     )
 
 
-def _methods(methods: Sequence[Method]) -> Iterator[str]:
+def _methods(methods: Sequence[Method], epochs: int | None) -> Iterator[str]:
     """Yield a function that returns the methods for so many training rows."""
     yield "\ndef methods(n: int) -> list[Method]:"
     if any(isinstance(method, FineTuning) for method in methods):
-        yield f"    epochs = max(1, -(-{ROWS} // n))  # few rows are seen again"
+        yield f"    epochs = {epochs or f'max(1, -(-{ROWS} // n))  # few rows are seen again'}"
         yield f"    warmup = epochs * -(-n // {BATCH}) // 10"
     yield "    return ["
     for method in methods:

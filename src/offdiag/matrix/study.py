@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from offdiag.errors import UserError
 from offdiag.matrix.data_sets import DataSet, data_sets
-from offdiag.matrix.learners import check_names, learner, pools_of
+from offdiag.matrix.learners import RATES, check_names, learner, pools_of
 from offdiag.matrix.params import MatrixParams
 from offdiag.methods import Method, ZeroShot
 from offdiag.study import Arm, Cell, Design, Evaluation, study
@@ -25,11 +25,15 @@ def matrix(p: MatrixParams) -> Design:
     asked = [one for one in data if one.n_eval]
     learning = [name for name in p.methods if name != BASELINE.method]
     taught = [one for one in data if one.n_train]
+    if p.epochs is not None and not any(name.partition(":")[0] in RATES for name in learning):
+        raise UserError(
+            f"--epochs {p.epochs}: only {', '.join(RATES)} have them: add one to --methods, or leave --epochs out"
+        )
     if learning and not taught:
         raise UserError(f"{', '.join(learning)} need training rows: type --train FILE, or --methods zero-shot")
     if "linear-probe" in learning and not all(one.chosen for one in asked):
         raise UserError("linear-probe chooses among answers, and some data sets have none: set labels or choices")
-    arms = [(one, Arm(model=model, method=learner(name, one, pools_of(data)), train=one.domain, seed=seed))
+    arms = [(one, Arm(model=model, method=learner(name, one, pools_of(data), p.epochs), train=one.domain, seed=seed))
             for model in p.models for name in learning for one in taught for seed in range(p.seeds)]  # fmt: skip
     cells = [Cell(arm=arm, evaluation=e) for _, arm in arms for one in asked for e in evaluations(p, one, arm.method)]
     compared = "zero-shot" in p.methods

@@ -158,4 +158,4 @@ def _place(place: GridCell, estimate: Estimate, value: str) -> Markup:
 def _same(page: PageMatrix) -> Iterator[str]:
     """Say where a model gives one answer to all items."""
     if any(cell.one_answer for cell in page.cells):
-        yield "=: one answer for all items, so that nothing is learnt from the item."
+        yield "=: one answer for 95 to 100 % of the items, so that next to nothing is learnt from the item."

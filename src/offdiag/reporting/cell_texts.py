@@ -155,7 +155,7 @@ def guess_of(cell: Row) -> str:
 def _one_answer(cell: Row) -> str:
     if not cell.get("one_answer"):
         return ""
-    return f"one answer for all items: {str(cell['top_answer'])[:24]} ({percent(cell['top_rate'])} %)"
+    return f"one answer for {percent(cell['top_rate'])} % of the items: {str(cell['top_answer'])[:24]}"
 
 
 def _count(cell: Row, state: str) -> str:

@@ -100,9 +100,9 @@ def _baseline(cells: pd.DataFrame, frames: Frames) -> pd.DataFrame | None:
 
 
 def _one_answer(cells: pd.DataFrame) -> str:
-    """Return in how many draws the model gives one answer to all items."""
+    """Return in how many draws the model gives one answer to all items, or nearly all."""
     n = int(cells["one_answer"].fillna(False).astype(bool).sum()) if "one_answer" in cells else 0
-    return f"one answer for all items in {n} of {len(cells)} draws" if n else ""
+    return f"one answer for 95 to 100 % of the items in {n} of {len(cells)} draws" if n else ""
 
 
 def _points(difference: Estimate) -> str:

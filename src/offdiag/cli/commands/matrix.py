@@ -35,6 +35,9 @@ def matrix(
                           "policy-optimisation.")
     ] = "zero-shot,in-context:4,lora",
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each method that learns.")] = 1,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of fine-tuning [until it has seen 240 rows].")
+    ] = None,
     prompt: Annotated[str, typer.Option(metavar="COLUMN", help='A column, or a template such as "{a} or {b}?".')] = "",
     target: Annotated[str, typer.Option(metavar="COLUMN", help="The right answer.")] = "",
     choices: Annotated[str, typer.Option(metavar="COLUMN", help="Lists of choices, or columns with | between.")] = "",
@@ -95,7 +98,7 @@ def matrix(
 
     given: dict[str, Any] = {
         "train": train, "eval": asked, "models": model, "methods": list(filter(None, methods.split(","))),
-        "seeds": seeds, "prompt": prompt, "target": target, "choices": choices, "labels": labels,
+        "seeds": seeds, "epochs": epochs, "prompt": prompt, "target": target, "choices": choices, "labels": labels,
         "rationale": rationale, "id": row_id, "strata": strata, "grader": grader, "answering": answering,
         "answer": answer, "lead": lead, "temperature": temperature, "top_p": top_p, "top_k": top_k, "samples": samples,
         "sampling_seed": sampling_seed, "scores": score, "judge": judge, "judge_scale": judge_scale,
