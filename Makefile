@@ -4,13 +4,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test simulate sweep servers campaign docs wheel lint browser slurm ray clean
+.PHONY: demo test tutorial simulate sweep servers campaign docs wheel lint browser slurm ray clean
 
 demo: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/shortcut/run.sh
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# The page docs/tutorial.md typed from top to bottom, its outputs compared: five minutes.
+tutorial: .venv/ready-dev
+	$(BIN)/python -m pytest -n0 -m tutorial tests/docs/test_tutorial.py
 
 # How often intervals hold the truth, from simulated answers: about ten minutes; REPLICATES=2000 halves the errors.
 REPLICATES ?= 500

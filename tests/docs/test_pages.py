@@ -59,10 +59,10 @@ def test_links_lead_somewhere(page: Path):
 
 
 def test_every_page_has_its_place_in_the_site():
-    listed = set(re.findall(r'"([\w/.-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8")))
+    listed = re.findall(r'"([\w/.-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8"))
     held = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES if page.is_relative_to(ROOT / "docs")}
     made = {"index.md", "changes.md", "contributing.md"}
-    assert {name for name in listed if not name.startswith("reference/")} == held | made
+    assert sorted(name for name in listed if not name.startswith("reference/")) == sorted(held | made)
 
 
 def commands(page: Path) -> dict[str, bool]:
@@ -113,7 +113,9 @@ def test_commands_are_understood(line: str, whole: bool):
         assert override(params, parse_sets(said.get("sets") or ()))
 
 
-ONE_BY_ONE = [page for page in PAGES if named(page) not in ("CONTRIBUTING.md", "docs/notebook.md")]  # tests/notebook
+# The others are run whole: by tests/registry, tests/notebook and test_tutorial.py.
+WHOLE = ("CONTRIBUTING.md", "docs/notebook.md", "docs/tutorial.md")
+ONE_BY_ONE = [page for page in PAGES if named(page) not in WHOLE]
 # those of submitit need an executor, which tests/slurm/test_submitit.py has
 PYTHON = [(page, code) for page in ONE_BY_ONE for code in blocks(page, "python") if "submitit" not in code]
 
