@@ -69,7 +69,8 @@ class Cost:
 
     def memory_rows(self) -> list[dict[str, str]]:
         """The table of memory, one row per phase."""
-        parts = ("weights", "adapter", "cache", "optimizer", "activations")
+        parts = ["weights", "adapter", "cache", "optimizer", "activations"]
+        parts += ["loading"] if any(phase.loading for phase in self.memory) else []
         return [
             {"phase": phase.phase, "model": phase.model}
             | {part: memory_size(getattr(phase, part)) if getattr(phase, part) != 0 else "" for part in parts}

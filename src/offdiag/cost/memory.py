@@ -36,6 +36,7 @@ class Memory:
         weights: the frozen or answering weights. adapter: those of the largest adapter.
         cache: keys and values of a batch and of what is kept of shared beginnings.
         optimizer: optimiser state and gradients. activations: of one micro-batch, with its logits.
+        loading: of the weights while they are loaded, where they take more than later.
     """
 
     phase: str
@@ -45,12 +46,13 @@ class Memory:
     cache: float | None = 0
     optimizer: float | None = 0
     activations: float | None = 0
+    loading: float = 0
 
     @property
     def total(self) -> float | None:
-        """The sum, or None where a part is not known."""
+        """The most at any time, or None where a part is not known."""
         known = [p for p in (self.weights, self.adapter, self.cache, self.optimizer, self.activations) if p is not None]
-        return sum(known) if len(known) == 5 else None
+        return max(sum(known), self.loading) if len(known) == 5 else None
 
     def to_json(self) -> dict[str, str | float | None]:
         """Return all fields, in bytes, with the total."""
@@ -91,6 +93,7 @@ def answering(
         weights=weights,
         cache=cache,
         adapter=None if adapter is None else 4 * adapter,
+        loading=loading_bytes(size, BYTES[spec.dtype], spec.quantization),
     )
 
 
@@ -116,6 +119,7 @@ def training(spec: ModelSpec, size: Size, recipe: Recipe, *, batch_tokens: int) 
         adapter=None if adapter is None else 4 * adapter,
         optimizer=None if trained is None else per_weight * trained,
         activations=_activations(size, BYTES[spec.dtype], batch_tokens, recompute=held != "none"),
+        loading=loading_bytes(size, BYTES[spec.dtype], held),
     )
 
 
@@ -137,11 +141,15 @@ def weight_bytes(size: Size, precision: int, held: Quantization, *, rest: int | 
     """
     if size.parameters is None or size.linear is None:
         return None
-    whole = size.parameters * precision
     if held == "none":
-        return whole
-    quantised = size.linear * BITS[held] / 8 + (size.parameters - size.linear) * (rest or precision)
-    return max(quantised, whole) if size.shape is not None and size.shape.experts > 1 else quantised
+        return size.parameters * precision
+    return size.linear * BITS[held] / 8 + (size.parameters - size.linear) * (rest or precision)
+
+
+def loading_bytes(size: Size, precision: int, held: Quantization) -> float:
+    """Return the bytes of a mixture whose experts are quantised once they are loaded; 0 where none are."""
+    mixture = held != "none" and size.shape is not None and size.shape.experts > 1
+    return (size.parameters or 0) * precision if mixture else 0
 
 
 def _activations(size: Size, precision: int, tokens: int, *, recompute: bool) -> float | None:

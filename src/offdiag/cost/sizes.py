@@ -1,16 +1,17 @@
 """Look up the size of a model by its specification alone: no weights are read, no hub is asked."""
 
 import json
-import re
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from offdiag.cost.shape import Shape
+from offdiag.cost.units import memory_size
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.config_file import context_length, experts
+from offdiag.models.usual_dtype import number_in, usual_dtype
 from offdiag.models.weight_files import weight_shapes
 from offdiag.steps import Weights
 from offdiag.steps.cost import Counted
@@ -49,7 +50,6 @@ KNOWN: dict[str, Shape] = {
 }
 
 _SUFFIXES = ("-instruct", "-chat", "-base", "-it", "-pt")
-_IN_NAME = re.compile(r"(?<![\d.a-z])(\d+(?:\.\d+)?)([mb])(?![a-z\d])")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def size_of(spec: ModelSpec) -> Size:
     if shape is not None:
         counted = _in_files(spec) if shape.experts > 1 else None
         return Size(counted or shape.parameters, shape)
-    return Size(_from_name(spec.origin.short_name), limit=context_length(config))
+    return Size(number_in(spec.origin.short_name), limit=context_length(config))
 
 
 @dataclass
@@ -126,6 +126,12 @@ class Sizes:
             self.notes[f"unknown model size: {spec.source}"] = None
         elif size.shape is None:
             self.notes[f"{spec.source}: only the number of parameters is known, from its name"] = None
+        if (
+            size.parameters is not None
+            and spec.quantization == "none"
+            and spec.dtype == usual_dtype(spec.origin) != "float32"
+        ):
+            self.notes[_in_16_bits(spec, size.parameters)] = None
         return size
 
     def counted(self, model: Counted) -> Size:
@@ -141,17 +147,18 @@ def from_scratch(weights: Weights) -> Size | None:
     return None if parameters is None else Size(parameters)
 
 
+def _in_16_bits(spec: ModelSpec, weights: int) -> str:
+    return (
+        f"{spec.source}: {spec.dtype}, {memory_size(2 * weights)} of weights, as is usual for a model of its size; "
+        f'"dtype": "float32" takes {memory_size(4 * weights)}'
+    )
+
+
 def _plain_name(name: str) -> str:
     name = name.lower()
     for suffix in _SUFFIXES:
         name = name.removesuffix(suffix)
     return name
-
-
-def _from_name(name: str) -> int | None:
-    """Return the number of parameters in a name: 7e9 in ``Some-Model-7B``, 135e6 in ``tiny-135m``."""
-    found = _IN_NAME.search(name.lower())
-    return None if found is None else round(float(found[1]) * {"m": 1e6, "b": 1e9}[found[2]])
 
 
 def _read(path: Path | None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from offdiag.matrix.learners import BATCH, ROWS, learner, pools_of
 from offdiag.matrix.params import MatrixParams
 from offdiag.matrix.study import evaluations
 from offdiag.methods import FineTuning, LinearProbe, Method, ZeroShot
+from offdiag.models import ModelSpec
+from offdiag.models.usual_dtype import usual_dtype
 from offdiag.tasks.files import FilesDomain
 from offdiag.tasks.files.sources import RowSource
 
@@ -105,7 +107,7 @@ def _imports(methods: Sequence[Method]) -> str:
 
 
 def _params(p: MatrixParams) -> str:
-    models = [f"ModelSpec({', '.join(_given(_fields(model)))})" for model in p.models]
+    models = [f"ModelSpec({', '.join(_given({**_fields(model), **_dtype(model)}))})" for model in p.models]
     listed = (
         _call("    models: tuple[ModelSpec, ...] = ", models)
         if len(models) > 1
@@ -117,6 +119,11 @@ def _params(p: MatrixParams) -> str:
         f"{listed}\n"
         f"    seeds: tuple[int, ...] = {tuple(range(p.seeds))}\n"
     )
+
+
+def _dtype(model: ModelSpec) -> dict[str, str]:
+    """Return the number format of a model that would be taken in another one without it."""
+    return {} if model.dtype == "float32" == usual_dtype(model.origin) else {"dtype": model.dtype}
 
 
 def _methods(methods: Sequence[Method], epochs: int | None) -> Iterator[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Share of the weights beside embeddings and head that may stay as it is: norms and convolutions make 8 % at most.
 _MOST_WIDE = 0.15
+_SHRUNK = {"nf4": 0.52, "int8": 1.0}  # bytes of a weight, scales included
 # Weights of a row that bitsandbytes gives one scale. Where a row ends within them, its kernels for CPUs make of the
 # rounding of a tenth one of a half (0.50.2, rows of 32, 48, 96 and 160).
 _BLOCK = 64
@@ -49,17 +50,24 @@ def check_shrinks(spec: ModelSpec) -> None:
     folder = origin.folder()
     if experts(read_config(folder, spec.source)).number < 2:
         return
-    wide = _wide_share(folder, spec.quantization)
+    wide, weights = _wide_share(folder, spec.quantization)
     if wide > _MOST_WIDE:
+        whole = weights * (4 if spec.dtype == "float32" else 2) / 2**30
+        shrunk = wide * weights * _SHRUNK[spec.quantization] / 2**30
+        other = "'nf4', or 'none'" if spec.quantization == "int8" else "'none'"
         raise UserError(
             f"model {spec.source}: bitsandbytes leaves {wide:.0%} of its weights, the experts, in {spec.dtype} with "
-            f"quantization={spec.quantization!r}; use quantization='nf4', or 'none'"
+            f"quantization={spec.quantization!r}: {wide * whole:.1f} of {whole:.1f} GiB, expected {shrunk:.1f}; "
+            f"use quantization={other}"
         )
 
 
 @lru_cache(maxsize=64)
-def _wide_share(folder: Path, quantization: Quantization) -> float:
-    """Return which share of the weights beside embeddings and head stays as it is, by the architecture; 0 unknown."""
+def _wide_share(folder: Path, quantization: Quantization) -> tuple[float, int]:
+    """Return which share of the weights beside embeddings and head stays as it is, and how many these are.
+
+    By the architecture; nothing of one that is not known.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -68,12 +76,12 @@ def _wide_share(folder: Path, quantization: Quantization) -> float:
             config = AutoConfig.from_pretrained(folder)
             model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     except Exception:  # noqa: BLE001  (a type that is not known, and the like: told by the one who loads it)
-        return 0.0
+        return 0.0, 0
     return wide_share(model, quantization)
 
 
-def wide_share(model: "PreTrainedModel", quantization: Quantization) -> float:
-    """Return which share of the weights beside embeddings and head stays as it is when a model is quantised.
+def wide_share(model: "PreTrainedModel", quantization: Quantization) -> tuple[float, int]:
+    """Return which share of the weights beside embeddings and head stays wide when a model is quantised, of how many.
 
     Args:
         model: as transformers builds it, with or without weights. quantization: how.
@@ -87,7 +95,8 @@ def wide_share(model: "PreTrainedModel", quantization: Quantization) -> float:
     ends = [module for module in model.modules() if isinstance(module, nn.Embedding) or module is head]
     apart = {id(weight) for end in ends for weight in end.parameters()}
     sizes = {id(weight): weight.numel() for weight in model.parameters() if id(weight) not in apart}
-    return sum(size for weight, size in sizes.items() if weight not in quantised) / max(1, sum(sizes.values()))
+    weights = sum(sizes.values())
+    return sum(size for weight, size in sizes.items() if weight not in quantised) / max(1, weights), weights
 
 
 def _layers(model: "PreTrainedModel") -> "Iterator[nn.Module]":

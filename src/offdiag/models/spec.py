@@ -1,5 +1,6 @@
 """Names of models, as part of identities: where weights come from; nothing here loads anything."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
@@ -8,9 +9,10 @@ from offdiag.errors import UserError
 from offdiag.identity import Identity
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.source import ModelSource, source_of
+from offdiag.models.usual_dtype import Dtype as Dtype
+from offdiag.models.usual_dtype import usual_dtype
 from offdiag.runtime import TOKEN_BUDGET, Runtime
 
-Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
 Quantization: TypeAlias = Literal["none", "nf4", "int8"]
 
 
@@ -22,7 +24,9 @@ class ModelSpec(Identity):
             ``org/name`` means the hub. ``scratch:name`` is what a study trains from nothing, ``api:NAME@URL`` answers
             over a network (:mod:`offdiag.models.server.source`). Packages add sources of their own, see
             :class:`offdiag.models.source.ModelSource`.
-        dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers.
+        dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers. Where
+            it is not given: float32, or bfloat16 for a model of more than 2 billion weights, see
+            :func:`offdiag.models.usual_dtype.usual_dtype`.
         quantization: ``"nf4"`` loads linear layers in 4 bits, ``"int8"`` in 8 (bitsandbytes; slow without CUDA).
         token_budget: most padded tokens in one batch of a model in 16 bits or int8. There a batch's rounding moves
             answers, so what fills the batches is part of the identity; in float32 it is not, and the runtime says it.
@@ -41,12 +45,16 @@ class ModelSpec(Identity):
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: object) -> object:
-        return {"source": value} if isinstance(value, str) else value
+        given = {"source": value} if isinstance(value, str) else value
+        if isinstance(given, Mapping) and "dtype" not in given and isinstance(given.get("source"), str):
+            usual = usual_dtype(source_of(_full(given["source"])))
+            return given if usual == "float32" else {**given, "dtype": usual}
+        return given
 
     @field_validator("source")
     @classmethod
     def _with_scheme(cls, source: str) -> str:
-        full = source if ":" in source else f"hub:{source}"
+        full = _full(source)
         source_of(full)  # it refuses what is no name of a model
         return full
 
@@ -116,3 +124,7 @@ class ModelSpec(Identity):
     def short_name(self) -> str:
         """The last part of the location and the settings of the chat template, for people and folder names."""
         return ".".join(filter(None, [self.origin.short_name, self.chat.label]))
+
+
+def _full(source: str) -> str:
+    return source if ":" in source else f"hub:{source}"

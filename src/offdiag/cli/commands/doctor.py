@@ -17,8 +17,11 @@ def doctor(
         str | None, typer.Option(metavar="MODEL", help="Model to try [the embedded one, if it is installed].")
     ] = None,
     dtype: Annotated[
-        str, typer.Option(metavar="DTYPE", help="Number format of the model: float32, bfloat16 or float16.")
-    ] = "float32",
+        str | None,
+        typer.Option(
+            metavar="DTYPE", help="float32, bfloat16 or float16 [float32; bfloat16 from 2 billion weights on]."
+        ),
+    ] = None,
     quantization: Annotated[
         str, typer.Option(metavar="NAME", help="How its weights are quantised: none, nf4 or int8.")
     ] = "none",
@@ -38,7 +41,7 @@ def doctor(
 
     runtime, place = Runtime(device=device), open_store(store)
     limit_threads(runtime)
-    if no_model and (model is not None or dtype != "float32"):
+    if no_model and (model is not None or dtype is not None):
         raise UserError("--no-model tries none: leave --model and --dtype out")
     findings = examine(runtime, _spec(model, dtype, quantization), place, tried=not no_model)
     wrong = sum(finding.ok is False for finding in findings)
@@ -51,15 +54,16 @@ def doctor(
     return int(wrong > 0)
 
 
-def _spec(model: str | None, dtype: str, quantization: str) -> "ModelSpec | None":
+def _spec(model: str | None, dtype: str | None, quantization: str) -> "ModelSpec | None":
     from offdiag.doctor.examine import EMBEDDED
     from offdiag.models import ModelSpec
     from offdiag.models.spec import Dtype, Quantization
 
-    if dtype not in get_args(Dtype):
+    if dtype not in (None, *get_args(Dtype)):
         raise UserError(f"--dtype {dtype}: expected one of {', '.join(get_args(Dtype))}")
     if quantization not in get_args(Quantization):
         raise UserError(f"--quantization {quantization}: expected one of {', '.join(get_args(Quantization))}")
-    if model is None and (dtype, quantization) == ("float32", "none"):
+    if model is None and dtype in (None, "float32") and quantization == "none":
         return None
-    return ModelSpec.model_validate({"source": model or EMBEDDED.source, "dtype": dtype, "quantization": quantization})
+    given = {"source": model or EMBEDDED.source, "dtype": dtype, "quantization": quantization}
+    return ModelSpec.model_validate({name: value for name, value in given.items() if value is not None})

