@@ -116,7 +116,7 @@ def test_parts_that_lead_out_of_the_archive_are_never_written(tmp_path, monkeypa
 
 
 TABLES = {
-    "no column": ("a.csv", "arm,eval,example\na,e,1\n", "no column correct or label"),
+    "no column": ("a.csv", "arm,eval,example\na,e,1\n", "no column correct or acc"),
     "verdict": ("a.csv", "arm,eval,example,correct\na,e,1,maybe\n", "expected a verdict from 0"),
     "NaN": ("a.csv", "arm,eval,example,correct\na,e,1,nan\n", "no verdict on any"),
     "infinite": ("a.csv", "arm,eval,example,correct\na,e,1,1e999\n", "expected a verdict from 0"),

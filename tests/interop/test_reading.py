@@ -122,6 +122,23 @@ def test_a_scorer_between_right_and_wrong_is_a_score():
     assert base["ci_low"] < base["accuracy"] < base["ci_high"]
 
 
+def test_curves_over_k_are_fitted_to_logs_and_tables_of_others(tmp_path, capsys):
+    rows = [{"model": "m", "task": "qa", "id": i, "k": k, "acc": int(i < 2 + 6 * (k >= 4)), "other": int(i < 9)}
+            for k in (0, 1, 2, 4, 8, 16) for i in range(10)]  # fmt: skip
+    (tmp_path / "k.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert code_of("analyse", "transition", tmp_path / "k.jsonl", "--json", "--resamples", "20") == 0
+    (fit,) = json.loads(capsys.readouterr().out)
+    assert (fit["series"], fit["n_items"]) == ("qa", 10)
+    assert fit["plateau"] == pytest.approx(0.8, abs=0.05)
+    assert 2 <= fit["k50"] <= 4
+    assert (
+        code_of("analyse", "transition", tmp_path / "k.jsonl", "--json", "--resamples", "20", "--metric", "other") == 0
+    )
+    assert json.loads(capsys.readouterr().out)[0] != fit
+    assert code_of("analyse", "transition", HARNESS) == 0
+    assert "1 values of k measured: a fit needs 4" in capsys.readouterr().out
+
+
 RECORDS = """model,task,id,acc,seed,k,question,note
 a,sums,1,1,0,2,1+1,x
 a,sums,2,0,0,2,1+2,y
@@ -157,6 +174,17 @@ def test_tables_with_a_score_or_several_answers_to_an_item(tmp_path):
     found = offdiag.load(tmp_path / "t.jsonl").cells.iloc[0]
     assert (found["samples"], found["metric"], found["n"]) == (3, "score", 2)
     assert found["accuracy"] == pytest.approx((0.25 + 0.5) / 2)
+
+
+def test_a_label_that_may_be_the_right_answer_is_no_verdict_unless_it_is_named(tmp_path):
+    both = pd.DataFrame({"model": ["a"] * 4, "task": ["t"] * 4, "id": range(4), "label": [0, 1, 1, 1]})
+    both.assign(acc=[1, 1, 0, 0]).to_csv(tmp_path / "acc.csv", index=False)
+    assert offdiag.load(tmp_path / "acc.csv").cells["n_correct"].tolist() == [2]
+    both.assign(score=[1, 0, 0, 0]).to_csv(tmp_path / "score.csv", index=False)
+    with pytest.raises(UserError, match="label and score could both be the verdict"):
+        offdiag.load(tmp_path / "score.csv")
+    assert offdiag.load(tmp_path / "score.csv", metric="score").cells["n_correct"].tolist() == [1]
+    assert offdiag.load(tmp_path / "score.csv", metric="label").cells["n_correct"].tolist() == [3]
 
 
 def test_ids_that_are_other_questions_elsewhere_are_told(tmp_path):

@@ -109,6 +109,9 @@ def test_drawn_answers_are_epochs_and_their_scores_come_back(tiny_model, tmp_pat
     assert len(lines) == 3 * 3 * 4
     assert {type(line["label"]) for line in lines} == {bool}
     name = ours.cells["cell"].iloc[0]
+    lengths = [record["n_prompt"] for record in ours.read_records(name)]
+    assert [record["n_prompt"] for record in theirs.read_records(name)] == lengths
+    assert min(lengths) > 0
     assert [[draw["completion"] for draw in record["samples"]] for record in ours.read_records(name)] == [
         [draw["completion"] for draw in record["samples"]] for record in theirs.read_records(name)
     ]

@@ -46,7 +46,7 @@ def series_columns(table: "pd.DataFrame") -> list[str]:
         )
     possible = [name for name in factors(table) if not _repeats(table, name)]
     varying = [name for name in possible if table[name].nunique() > 1]
-    return varying or [name for name in possible if name.startswith("eval_")]
+    return varying or [name for name in possible if name.startswith("eval_")] or possible[:1]
 
 
 def factors(table: "pd.DataFrame") -> list[str]:

@@ -1,10 +1,11 @@
 """Print the results of a study: its matrix, and the tables of its analyses."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from offdiag.cli.matrix_table import show_matrix
-from offdiag.cli.tables import say, show_stacked
+from offdiag.cli.tables import say, show_stacked, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +31,12 @@ def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
     columns = [str(name) for name in table.columns]
     numeric = [str(name) for name in table.select_dtypes("number").columns]
     words = [name for name in columns if name not in numeric]
-    title = f"\n{analysis.caption or analysis.name}"
-    show_stacked(title, columns, rows, numeric or columns, lambda row: "  ".join(row[w] for w in words), right=numeric)
+    title = "\n" + fill(analysis.caption or analysis.name, terminal_width())
+
+    def heading(row: dict[str, str]) -> str:
+        return "  ".join(row[word] for word in words if row[word])
+
+    show_stacked(title, columns, rows, numeric or columns, heading, right=numeric)
     if left > 0:
         say(f"… and {left} more; the report has all (tables/{analysis.name}.csv)")
 

@@ -226,7 +226,8 @@ def _sample(
     output: dict[str, Any] = {"model": str(row["model"]), "completion": completion,
                               "choices": [{"message": message, "stop_reason": stop}]}  # fmt: skip
     if isinstance(tokens := answer.get("n_tokens"), int):
-        output["usage"] = {"input_tokens": 0, "output_tokens": tokens, "total_tokens": tokens}
+        asked = record.get("n_prompt") or 0
+        output["usage"] = {"input_tokens": asked, "output_tokens": tokens, "total_tokens": asked + tokens}
     value = ("C" if answer["correct"] else "I") if answer["correct"] is not None else answer["score"]
     score = {"value": value, "answer": answer["parsed"], "metadata": {}}
     name = str(record["example"])

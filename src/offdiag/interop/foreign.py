@@ -26,10 +26,10 @@ class ForeignRun:
         factors: other columns of the cell, such as ``k``, ``seed``, ``arm`` or ``cell``.
         records: of each answer ``example``, ``problem``, ``prompt``, ``completion``, ``target``, ``parsed`` (None where
             nothing was found), and ``score``, from 0 to 1, None where it has no verdict. It may have ``sample``, which
-            draw of several it is, ``status``, ``flags``, ``n_tokens``, ``finish``, ``error``, ``scores``, ``choices``;
-            ``binary``, whether the verdict is right or wrong (else it is where all verdicts of the run are 0 or 1);
-            ``content``, what makes two examples the same question (problem and target else); ``item``, the verdict on
-            all draws together; and ``more``: other columns.
+            draw of several it is, ``status``, ``flags``, ``n_prompt``, ``n_tokens``, ``finish``, ``error``, ``scores``,
+            ``choices``; ``binary``, whether the verdict is right or wrong (else it is where all verdicts of the run are
+            0 or 1); ``content``, what makes two examples the same question (problem and target else); ``item``, the
+            verdict on all draws together; and ``more``: other columns.
         stated: the accuracy that the file itself gives, from 0 to 1; None for none.
         lacking: fields of our records that the file has not.
     """

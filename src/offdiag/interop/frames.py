@@ -96,7 +96,7 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
         steps=pd.DataFrame(columns=names(STEPS)),
         cells=cells_frame(cells, frame, columns),
         records=frame,
-        read_records=lambda cell: [dict(item) for item in whole.get(cell, ())],
+        read_records=lambda cell: [_record(item) for item in whole.get(cell, ())],
         read_options=lambda cell: options.get(cell, {}),
         notices=(
             *_lacking(runs),
@@ -106,6 +106,11 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
             *_without_verdict(found.values()),
         ),
     )
+
+
+def _record(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item as a record of ours, without what only the reading needs."""
+    return {name: value for name, value in item.items() if name not in ("content", "choices")}
 
 
 def _cluster(clusters: Clusters, row: Mapping[str, Any], item: Mapping[str, Any]) -> str:

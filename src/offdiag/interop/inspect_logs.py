@@ -203,7 +203,7 @@ def _record(sample: Mapping[str, Any], scorer: str, where: str) -> dict[str, Any
     output = raw if isinstance(raw, Mapping) else {}
     listed, usage, target = output.get("choices"), output.get("usage"), sample.get("target")
     choice = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], Mapping) else {}
-    tokens = usage.get("output_tokens") if isinstance(usage, Mapping) else None
+    read, tokens = (usage.get(f"{way}_tokens") if isinstance(usage, Mapping) else None for way in ("input", "output"))
     stop, own = choice.get("stop_reason"), _ours(sample.get("metadata"))
     ends = {theirs: ours for ours, theirs in STOPS.items()}
     return {
@@ -219,6 +219,7 @@ def _record(sample: Mapping[str, Any], scorer: str, where: str) -> dict[str, Any
         if own.get("status") in get_args(Status)
         else ("unparsed" if value == "N" else "parsed"),
         "flags": str(own.get("flags") or "").split(",") if own.get("flags") else [],
+        "n_prompt": read if isinstance(read, int) and read > 0 else None,
         "n_tokens": tokens if isinstance(tokens, int) else None,
         "finish": None if stop is None else ends.get(str(stop), str(stop)),
         "choices": _letters(sample.get("choices"), target),

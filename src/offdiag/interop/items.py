@@ -51,11 +51,11 @@ def items_of(run: ForeignRun) -> list[dict[str, Any]]:
 
 def _item(run: ForeignRun, draws: Sequence[Mapping[str, Any]], several: bool, whole: bool) -> dict[str, Any]:
     first = draws[0]
-    texts = {name: first.get(name) for name in ("prompt", "n_prompt")}
     answers = [
         {
-            **texts,
             "example": first["example"],
+            "prompt": first.get("prompt"),
+            **({} if first.get("n_prompt") is None else {"n_prompt": first["n_prompt"]}),
             **{name: draw.get(name) for name in ("completion", "n_tokens", "finish")},
             **({"sample": i} if several else {}),
         }

@@ -34,7 +34,7 @@ _CALLED = {
     "arm": ("arm", "model"),
     "eval": ("eval", "task", "dataset"),
     "example": ("example", "id", "doc_id", "sample_id"),
-    "correct": ("correct", "label", "acc", "exact_match", "score"),
+    "correct": ("correct", "acc", "exact_match", "label", "score"),
     "sample": ("sample", "epoch"),
     "problem": ("problem", "question", "input"),
     "prompt_text": ("prompt_text",),
@@ -120,6 +120,9 @@ def _columns(columns: Mapping[str, Any], where: str, metric: str) -> dict[str, s
     """Return what the table calls each of our columns, for those that it has."""
     called = {ours: next((name for name in theirs if name in columns), "") for ours, theirs in _CALLED.items()}
     called |= {"correct": metric} if metric else {}
+    if called["correct"] == "label" and "score" in columns and not metric and "status" not in columns:
+        raise UserError(f"{where}: label and score could both be the verdict (label may be the right answer): say "
+                        "which, with --metric NAME (in Python metric=NAME)")  # fmt: skip
     if not called["prompt_text"] and columns.get("prompt") not in (None, "", *STYLES):  # the whole text, and no style
         called["prompt_text"] = "prompt"
     missing = [ours for ours in _NEEDED if called[ours] not in columns]

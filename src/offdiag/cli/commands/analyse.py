@@ -49,6 +49,7 @@ def analyse(
         list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Use only rows with this text.")
     ] = None,
     study: OfStudy = None,
+    metric: Annotated[str, typer.Option(metavar="NAME", help="Results of others: the verdict that counts.")] = "",
 ) -> None:
     """Analyse a table that was made elsewhere.
 
@@ -76,7 +77,7 @@ def analyse(
     words = [f"{name}={value}" for name, value in given.items() if value is not None]
     settings = override(kind(), parse_sets([*(sets or ()), *words]))
     source = TextFile.standard_input() if str(table) == "-" else TextFile.at(table, ABSENT)
-    read = _others(table) if _of_others(table) else read_table(source.read())
+    read = _others(table, metric) if _of_others(table) else read_table(source.read())
     try:
         found = settings.analyse(_narrowed(read, where or []))
     except UserError as error:
@@ -94,12 +95,12 @@ def _of_others(table: Path) -> bool:
     return table.suffix not in (".csv", ".tsv") and str(table) != "-" and is_foreign(table)
 
 
-def _others(path: Path) -> "pd.DataFrame":
+def _others(path: Path, metric: str) -> "pd.DataFrame":
     """Return the records of results that others made, as the texts of ``tables/records.csv`` of a report."""
     from offdiag.analyses import read_table
     from offdiag.interop.frames import read_results
 
-    return read_table(read_results([path]).records.to_csv(index=False))
+    return read_table(read_results([path], metric).records.to_csv(index=False))
 
 
 def json_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
