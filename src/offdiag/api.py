@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from offdiag.results import Results
 
 DEFAULT_STORE = "offdiag-store"
+OF_OTHERS = ("metric", "baseline", "cluster_by")  # settings of results that other programs made
 
 
 class Report(NamedTuple):
@@ -134,7 +135,8 @@ def load(
 
     See :class:`offdiag.notebook.LoadedResults`; in a notebook it shows itself. Instead of a study, the folder of a
     store with the results of one plan does; and so do results of others (docs/interop.md), a file or a folder, with
-    ``metric`` (which verdict counts) and ``baseline`` (an arm that the others are compared with) among ``overrides``.
+    ``metric`` (which verdict counts), ``baseline`` (an arm that the others are compared with) and ``cluster_by`` (a
+    column: examples of one value count as one) among ``overrides``.
 
     Raises:
         UserError: the study, the scale or a parameter is unknown, the store has the results of several plans, or a file
@@ -144,6 +146,8 @@ def load(
     from offdiag.notebook import LoadedResults
 
     if (others := results_at(study)) is not None:
+        if unknown := [name for name in overrides if name not in OF_OTHERS]:
+            raise UserError(f"{unknown[0]}: results of others are read with {', '.join(OF_OTHERS)}: leave it out")
         return load_foreign([others], **overrides)
     if isinstance(study, Store) or _is_folder(study):
         store = open_store(cast("str | Path | Store", study))
@@ -153,15 +157,17 @@ def load(
     return LoadedResults(gather(wanted, open_store(store)), wanted.design, command=command)
 
 
-def load_foreign(paths: Sequence[Path], *, metric: str = "", baseline: str = "") -> "LoadedResults":
+def load_foreign(
+    paths: Sequence[Path], *, metric: str = "", baseline: str = "", cluster_by: str = ""
+) -> "LoadedResults":
     """Load results that other programs made, see :func:`offdiag.interop.frames.read_results`."""
     from offdiag.interop.frames import read_results
     from offdiag.notebook import LoadedResults
 
-    chosen = [word for option, value in (("--metric", metric), ("--baseline", baseline)) if value
-              for word in (option, value)]  # fmt: skip
+    given = {"--metric": metric, "--baseline": baseline, "--cluster-by": cluster_by}
+    chosen = [word for option, value in given.items() if value for word in (option, value)]
     command = shlex.join(["offdiag", "report", *(path.name for path in paths), *chosen])
-    return LoadedResults(read_results(paths, metric, baseline), command=command)
+    return LoadedResults(read_results(paths, metric, baseline, cluster_by), command=command)
 
 
 def _is_folder(study: object) -> bool:

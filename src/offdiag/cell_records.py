@@ -11,6 +11,7 @@ import numpy as np
 from offdiag.analyses.sanity import options_of, sanity
 from offdiag.columns import CLUSTER, ERRORS, OPTIONS, RECORD_CONFIDENCE, RECORDS, names
 from offdiag.compact_records import CompactRecords
+from offdiag.errors import UserError
 from offdiag.stats import median_interval
 from offdiag.stats.calibration import confidence
 from offdiag.stats.learner_difference import learner_difference
@@ -118,26 +119,42 @@ class CellRecords:
 class Clusters:
     """Tells which examples count as one, while one cell after the other is read.
 
+    The cluster of an example is the value of a property (one without a value is alone), or else the first example of
+    any cell with the same content.
+
     Attributes:
         shared: whether examples of a cell so far share a cluster; else each stands for itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, by: str = "") -> None:
+        self._by = by
         self._first: dict[Hashable, str] = {}
         self._met: tuple[Hashable, set[str]] = (None, set())
         self.shared = False
 
-    def seen(self, cell: Hashable, cluster: str) -> str:
-        """Return the cluster of a record of this cell, once it is noted."""
+    def of(self, cell: Hashable, called: str, record: Mapping[str, Any], content: Hashable) -> str:
+        """Return the cluster of a record.
+
+        Args:
+            cell, called: whose record it is, and its name. content: what makes two examples the same question.
+
+        Raises:
+            UserError: the examples of the cell have no such property.
+        """
+        example, strata = str(record["example"]), record["strata"]
+        if not self._by:
+            cluster = self._first.setdefault(content, example)
+        elif self._by in strata:
+            value = strata[self._by]
+            cluster = example if value is None else f"{self._by}={value}"
+        else:
+            known = ", ".join(strata) or "none"
+            raise UserError(f"clusters={self._by!r}: the examples of {called} have {known}")
         if self._met[0] is not cell:
             self._met = (cell, set())
         self.shared |= cluster in self._met[1]
         self._met[1].add(cluster)
         return cluster
-
-    def alike(self, cell: Hashable, content: Hashable, example: str) -> str:
-        """Return the first example, of any cell, with this content: what makes two of them the same question."""
-        return self.seen(cell, self._first.setdefault(content, example))
 
 
 class RecordColumns:

@@ -24,7 +24,7 @@ from offdiag.columns import (
     SEED_VARIANCE,
     names,
 )
-from offdiag.errors import StoreError, UserError
+from offdiag.errors import StoreError
 from offdiag.notices import flips, not_finite, ungraded
 from offdiag.planning import Plan
 from offdiag.results import Results
@@ -43,7 +43,7 @@ def gather(plan: Plan, store: Store) -> Results:
     survey = plan.survey(store, closely=True)
     states = {state.step.fingerprint: state.state for state in survey}
     named = {name: cell for cell, name in plan.cell_names.items()}
-    columns, clusters = RecordColumns(), Clusters()
+    columns, clusters = RecordColumns(), Clusters(plan.design.clusters)
     found = {cell: _cell_records(plan, store, cell, states, columns, clusters) for cell in plan.cells}
     cells = [_cell_row(plan, store, cell, found, states, clustered=clusters.shared) for cell in plan.cells]
     factors = list(dict.fromkeys(name for cell in plan.cells for name in _factors(plan, cell)))
@@ -179,23 +179,8 @@ def _cell_state(store: Store, step: Grades, states: Mapping[str, State]) -> str:
 
 
 def _cluster(plan: Plan, clusters: Clusters, cell: Cell, record: Mapping[str, Any]) -> str:
-    """Return the cluster of a record.
-
-    It is the value of the column that the design names (an example without one is alone), or else the first example
-    with the same question and answer.
-
-    Raises:
-        UserError: the design names a column that the record lacks.
-    """
-    name, strata = plan.design.clusters, record["strata"]
-    if not name:
-        content = (cell.evaluation.domain.task, sys.intern(str(record["problem"])), sys.intern(str(record["target"])))
-        return clusters.alike(cell, content, str(record["example"]))
-    if name not in strata:
-        known = ", ".join(strata) or "none"
-        raise UserError(f"clusters={name!r}: the examples of {plan.cell_names[cell]} have {known}")
-    value = strata[name]
-    return clusters.seen(cell, str(record["example"]) if value is None else f"{name}={value}")
+    content = (cell.evaluation.domain.task, sys.intern(str(record["problem"])), sys.intern(str(record["target"])))
+    return clusters.of(cell, plan.cell_names[cell], record, content)
 
 
 def cells_frame(rows: list[dict[str, Any]], records: Records, factors: Sequence[str]) -> pd.DataFrame:

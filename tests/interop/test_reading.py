@@ -166,6 +166,27 @@ def test_a_table_of_records_has_draws_factors_and_clusters(tmp_path):
     assert "The files do not say: prompt_text, completion, target, parsed." in results.notices
 
 
+def test_examples_of_a_passage_count_as_one_where_that_is_said(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text(
+        "model,task,id,acc,passage\n" + "".join(f"{m},qa,{i},{int(i < 6)},p{i // 2}\n" for m in "ab" for i in range(12))
+    )
+    alone = offdiag.load(tmp_path / "t.csv").cells.iloc[0]
+    shared = offdiag.load(tmp_path / "t.csv", cluster_by="passage")
+    assert shared.records["cluster"].nunique() == 6
+    cell = shared.cells.iloc[0]
+    assert cell["accuracy"] == alone["accuracy"] == 0.5
+    assert cell["ci_low"] < alone["ci_low"]
+    with pytest.raises(UserError, match="clusters='page': the examples of a--qa have passage"):
+        offdiag.load(tmp_path / "t.csv", cluster_by="page")
+    with pytest.raises(UserError, match="n_eval: results of others are read with metric, baseline, cluster_by"):
+        offdiag.load(tmp_path / "t.csv", n_eval=3)
+    assert code_of("report", tmp_path / "t.csv", "--set", "n_eval=3") == 2
+    assert code_of("report", "base-addition", "--metric", "f1") == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"offdiag: --set is for a study: leave it out of {tmp_path / 't.csv'}"
+    assert said[1] == "offdiag: --metric is for results of others: leave it out of base-addition"
+
+
 def test_tables_with_a_score_or_several_answers_to_an_item(tmp_path):
     rows = [
         {"arm": "a", "eval": "e", "example": i, "sample": s, "score": (i + s) / 4} for i in (0, 1) for s in (0, 1, 2)

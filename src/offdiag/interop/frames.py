@@ -24,25 +24,26 @@ APART = 0.5e-3  # of a stated accuracy and that of the records, beyond rounding
 Items = Sequence[Mapping[str, Any]]
 
 
-def read_results(paths: Sequence[Path], metric: str = "", baseline: str = "") -> Results:
+def read_results(paths: Sequence[Path], metric: str = "", baseline: str = "", cluster_by: str = "") -> Results:
     """Read files and folders of results into frames.
 
     Args:
         paths: of files, or of folders that are looked through. metric: see :meth:`ResultFormat.read`.
-        baseline: the name of the arm that all others are compared with.
+        baseline: the name of the arm that all others are compared with. cluster_by: a column of the records, such as
+            ``passage``: examples of one value count as one; without it, those that ask the same.
 
     Raises:
         UserError: a file cannot be read as what its name says, or two have the same cell.
     """
     found = [(file, kind) for path in paths for file, kind in found_in(path)]
-    return results_of([run for file, kind in found for run in kind.read(file, metric)], paths, baseline)
+    return results_of([run for file, kind in found for run in kind.read(file, metric)], paths, baseline, cluster_by)
 
 
-def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str = "") -> Results:
+def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str = "", cluster_by: str = "") -> Results:
     """Return the results of runs; what a file lacks, and what it states otherwise, is among the notices.
 
     Args:
-        runs: one per cell. paths: what was asked for. baseline: the arm that all others are compared with.
+        runs: one per cell. paths: what was asked for. baseline, cluster_by: see :func:`read_results`.
 
     Raises:
         UserError: two runs are one cell, an example comes twice, or there is no such baseline.
@@ -55,7 +56,7 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
         cell: {item["example"]: item["choices"] for item in own if item["choices"]} for cell, own in whole.items()
     }
     by_error = any(item["error"] is not None for own in items for item in own)
-    records, clusters = RecordColumns(), Clusters()
+    records, clusters = RecordColumns(), Clusters(cluster_by)
     found = {
         str(row["cell"]): records.add(
             row,
@@ -114,7 +115,7 @@ def _record(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cluster(clusters: Clusters, row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
-    return clusters.alike(row["cell"], (row["task"], *item["content"]), str(item["example"]))
+    return clusters.of(row["cell"], row["cell"], item, (row["task"], *item["content"]))
 
 
 def _guessed(row: Mapping[str, Any], items: Items) -> bool:

@@ -77,9 +77,10 @@ def analyse(
     words = [f"{name}={value}" for name, value in given.items() if value is not None]
     settings = override(kind(), parse_sets([*(sets or ()), *words]))
     source = TextFile.standard_input() if str(table) == "-" else TextFile.at(table, ABSENT)
-    read = _others(table, metric) if _of_others(table) else read_table(source.read())
+    others = _others(table, metric) if _of_others(table) else None
+    text = source.read() if others is None else ""
     try:
-        found = settings.analyse(_narrowed(read, where or []))
+        found = settings.analyse(_narrowed(read_table(text) if others is None else others, where or []))
     except UserError as error:
         raise UserError(f"{source.name}: {error}") from error
     if as_json:

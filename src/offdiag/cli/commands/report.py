@@ -18,6 +18,7 @@ from offdiag.cli.options import (
     planned,
 )
 from offdiag.cli.tables import say
+from offdiag.errors import UserError
 
 
 def report(
@@ -47,9 +48,20 @@ def report(
     from offdiag.interop import results_at
     from offdiag.stats.replicated import intervals_by
 
-    if (others := results_at(study)) is not None:
+    others = results_at(study)
+    ours = {
+        "--scale": scale != "quick",
+        "--set": sets,
+        "-k": keyword,
+        "--store": store,
+        "--versions": versions != "accept",
+    }
+    theirs = {"--metric": metric, "--baseline": baseline}
+    if wrong := [option for option, given in (ours if others else theirs).items() if given]:
+        raise UserError(f"{wrong[0]} is for {'a study' if others else 'results of others'}: leave it out of {study}")
+    if others is not None:
         with intervals_by(interval):
-            found = load_foreign([others], metric=metric, baseline=baseline)
+            found = load_foreign([others], metric=metric, baseline=baseline, cluster_by=cluster_by or "")
             page = found.report(folder)
             show_results(found.frames, ())
         say("", f"Report: {page}")
