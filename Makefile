@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test tutorial simulate sweep servers campaign docs wheel lint browser slurm ray clean
+.PHONY: demo test tutorial simulate sweep servers outputs campaign docs wheel lint browser slurm ray clean
 
 demo: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/shortcut/run.sh
@@ -36,6 +36,10 @@ servers: .venv/ready-dev
 ray: .venv/ready-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[ray]"
 	$(BIN)/python -m pytest -n0 -m ray tests/engine/test_ray.py
+
+# Every value of every parameter of every study against its report, on made-up results: a quarter of an hour.
+outputs: .venv/ready-dev
+	$(BIN)/python -m pytest -n auto --dist worksteal -m outputs tests/studies/test_every_parameter.py
 
 # Kills, power cuts, corruptions, and up to 28 runners side by side against the store, with a tiny model: half an hour.
 # CAMPAIGN_SEED draws others, CAMPAIGN_SCALE=0.1 does a tenth.

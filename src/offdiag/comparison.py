@@ -71,7 +71,7 @@ def _tables(design: Design, results: Results) -> "dict[str, pd.DataFrame]":
         if number.table is not None and number.table not in tables:
             if number.table not in known:
                 raise UserError(f"{number.label}: no analysis {number.table!r}: there are {', '.join(known) or 'none'}")
-            tables[number.table] = results.table(known[number.table])
+            tables[number.table] = results.table_or_note(known[number.table])
     return tables
 
 

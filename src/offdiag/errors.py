@@ -31,6 +31,13 @@ class NoDataError(UserError):
     """Data are needed that are not built in, and no folder or hub is given for them."""
 
 
+class NotPlannedError(UserError):
+    """The cells or measurements that an analysis or a figure reads are not part of what was planned.
+
+    A report says so in place of the table or the figure, since a parameter may leave out what one of many reads.
+    """
+
+
 class StoreError(OffdiagError):
     """The store cannot be read or written as it stands; the message names the path and the remedy."""
 

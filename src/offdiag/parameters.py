@@ -96,6 +96,15 @@ def check_each_once(lists: Mapping[str, Sequence[object]]) -> None:
             raise UserError(f"{name}: a value stands there twice; give each once")
 
 
+def check_lists(params: BaseModel) -> None:
+    """Check that no parameter that is a list has a value twice.
+
+    Raises:
+        UserError: one has.
+    """
+    check_each_once({name: value for name, value in params if isinstance(value, tuple)})
+
+
 def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
     """Parse ``["n_eval=60"]`` to a mapping of texts.
 

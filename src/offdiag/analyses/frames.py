@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +157,19 @@ class Frames:
             self._tables[key] = found
         return self._tables[key].copy(deep=False)
 
+    def table_or_note(self, analysis: Analysis) -> "pd.DataFrame":
+        """Return the table of an analysis, or where what it reads was not planned one row with a ``note`` that says so.
+
+        Raises:
+            UserError: as for :meth:`table`.
+        """
+        import pandas as pd
+
+        try:
+            return self.table(analysis)
+        except NotPlannedError as error:
+            return pd.DataFrame({"note": [f"not planned: {error}"]})
+
     def answers(self, cells: Iterable[str], columns: Sequence[str] | None = None) -> "pd.DataFrame":
         """Return the records of these cells, each once, in the order of ``records``; of all columns, or of some."""
         return self.held.of(cells, columns)
@@ -165,9 +178,9 @@ class Frames:
         """Return the frame of one kind of measurement.
 
         Raises:
-            UserError: the study measures nothing of that name.
+            NotPlannedError: the study measures nothing of that name.
         """
         if table not in self.measurements:
             known = ", ".join(self.measurements) or "nothing"
-            raise UserError(f"no measurement {table!r} in this study: it measures {known}")
+            raise NotPlannedError(f"no measurement {table!r} in this study: it measures {known}")
         return self.measurements[table]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) ->
         match_on: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
 
     Raises:
-        UserError: no such column, or no row is left; the message lists the values there are.
+        NotPlannedError: no such column, or no row is left; the message lists the values there are.
     """
     for column in [*where, *(f"{side}_{name}" for name in match_on for side in ("train", "eval"))]:
         require(frame, column)
@@ -36,14 +36,14 @@ def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) ->
             found |= _equal(chosen["method"], ZERO_SHOT) & chosen[column].isna()
         if not found.any():
             values = ", ".join(sorted({repr(value) for value in chosen[column].dropna().tolist()}))
-            raise UserError(f"no cell with {column} = {wanted!r}: the table has {values or 'no value'} there")
+            raise NotPlannedError(f"no cell with {column} = {wanted!r}: the table has {values or 'no value'} there")
         chosen = chosen[found]
     for name in match_on:
         trained = chosen[f"train_{name}"]
         agree = trained.isna() | (trained == chosen[f"eval_{name}"]).fillna(False).astype(bool)
         chosen = chosen[agree]
     if chosen.empty:
-        raise UserError(f"no cell is left with {dict(where)} and the same {', '.join(match_on) or 'factors'}")
+        raise NotPlannedError(f"no cell is left with {dict(where)} and the same {', '.join(match_on) or 'factors'}")
     return chosen
 
 
@@ -114,9 +114,9 @@ def state_of(states: Iterable[object], otherwise: str = DONE) -> str:
 
 
 def require(frame: "pd.DataFrame", column: str) -> None:
-    """Raise a UserError unless ``frame`` has ``column``."""
+    """Raise a NotPlannedError unless ``frame`` has ``column``."""
     if column not in frame:
-        raise UserError(f"no column {column!r}: the table has {', '.join(map(str, frame.columns))}")
+        raise NotPlannedError(f"no column {column!r}: the table has {', '.join(map(str, frame.columns))}")
 
 
 def filled(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from offdiag.analyses.reading import line_formats
 from offdiag.analyses.selection import IN_CONTEXT, ZERO_SHOT, require
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ def curves_only(table: "pd.DataFrame") -> "pd.DataFrame":
     zero = table["method"] == ZERO_SHOT
     kept = table[zero | (table["method"] == IN_CONTEXT)]
     if kept.empty:
-        raise UserError(f"no row has the method {ZERO_SHOT} or {IN_CONTEXT}: expected a curve over k")
+        raise NotPlannedError(f"no row has the method {ZERO_SHOT} or {IN_CONTEXT}: expected a curve over k")
     return kept.assign(k=kept["k"].mask(zero, "0")) if "k" in kept else kept
 
 

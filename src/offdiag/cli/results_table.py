@@ -22,10 +22,13 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
     show_matrix(results)
     for analysis in analyses:
         if analysis.terminal_columns:
-            _show_analysis(analysis, results.table(analysis))
+            _show_analysis(analysis, results.table_or_note(analysis))
 
 
 def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
+    if not set(analysis.terminal_columns) & set(table):  # what it reads was not planned
+        say(f"\n{analysis.caption or analysis.name}", *table["note"])
+        return
     table, left = table[[name for name in analysis.terminal_columns if name in table]], len(table) - MOST_ROWS
     rows = [[number(value) for value in row] for row in table[:MOST_ROWS].itertuples(index=False)]
     columns = [str(name) for name in table.columns]

@@ -1,7 +1,7 @@
 """Figures of a study; matplotlib loads only when one is drawn or saved."""
 
 from offdiag.figures.by_stratum import ByStratum
-from offdiag.figures.figure import FIGURES, StudyFigure
+from offdiag.figures.figure import FIGURES, StudyFigure, drawn
 from offdiag.figures.k_shot import KShot
 from offdiag.figures.single_fit import SingleFit
 from offdiag.figures.style import save
@@ -16,5 +16,6 @@ __all__ = [
     "StudyFigure",
     "TrainingCurves",
     "Transfer",
+    "drawn",
     "save",
 ]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from offdiag.analyses import AccuracyByStratum, Frames
 from offdiag.analyses.selection import Where
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.stratum_panels import footnote, legend, panel, scale
 from offdiag.figures.style import heading, label, looks, new_figure, noun, styled
@@ -38,7 +38,7 @@ class ByStratum(StudyFigure):
             )
         )  # fmt: skip
         if table.empty:
-            raise UserError(f"figure {self.name}: no cell is planned for {', '.join(self.arms)}")
+            raise NotPlannedError(f"figure {self.name}: no cell is planned for {', '.join(self.arms)}")
         places = list(table[self.panels].drop_duplicates()) if self.panels else [None]
         styles = dict(zip(self.arms, looks(len(self.arms)), strict=True))
         with styled():

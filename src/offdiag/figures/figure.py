@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from textwrap import fill, shorten
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from offdiag.analyses import Frames
+from offdiag.errors import NotPlannedError
 from offdiag.figures.scatter_3d import Scatter3D
+from offdiag.figures.style import heading, new_figure
 from offdiag.identity import Identity
 from offdiag.registry import Registry
 
@@ -43,6 +46,16 @@ class StudyFigure(Identity, ABC):
     def scatter_3d(self, frames: Frames) -> Scatter3D | None:
         """Return what an interactive page beside the figure shows; None where there is none."""
         return None
+
+
+def drawn(figure: StudyFigure, frames: Frames) -> "tuple[Figure, Scatter3D | None]":
+    """Return the figure and what its interactive page shows; a blank one with the reason where nothing is planned."""
+    try:
+        return figure.plot(frames), figure.scatter_3d(frames)
+    except NotPlannedError as error:
+        blank = new_figure(8, 1.6)
+        heading(blank, f"{figure.name}: not planned", fill(shorten(str(error), 300, placeholder=" …"), 110))
+        return blank, None
 
 
 FIGURES = Registry[type[StudyFigure]]("figure", "offdiag.figures", StudyFigure)

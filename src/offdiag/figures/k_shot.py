@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.analyses import Frames, select, with_shots
 from offdiag.analyses.selection import require
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.curves import (
     DODGE,
     ShotCurve,
@@ -94,7 +94,7 @@ def _panels(chosen: "pd.DataFrame", column: str | None) -> dict[Any, "pd.DataFra
     require(chosen, column)
     values = values_of(chosen[column])
     if not values:
-        raise UserError(f"no cell has a {column}: the figure needs one for its panels")
+        raise NotPlannedError(f"no cell has a {column}: the figure needs one for its panels")
     start = chosen[column].isna() & (chosen["k"] == 0)
     return {value: chosen[start | (chosen[column] == value).fillna(False).astype(bool)] for value in values}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.analyses.training_curves import LOSSES, AccuracyCurve, LossCurves, accuracy_curves, loss_curves
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import (
     GREY,
@@ -58,7 +58,7 @@ class TrainingCurves(StudyFigure):
         losses = loss_curves(frames, self.arms, self.where)
         accuracies = accuracy_curves(frames, self.arms, self.panels, self.where)
         if not losses and not accuracies:
-            raise UserError(f"figure {self.name}: no training is planned; give the study at least one trained arm")
+            raise NotPlannedError(f"figure {self.name}: no training is planned; give the study a trained arm")
         keys = list(dict.fromkeys([*(curve.key for curve in losses), *(curve.key for curve in accuracies)]))
         look = dict(zip(keys, looks(len(keys)), strict=True))
         shown = [loss for loss in LOSSES if any(curve.loss == loss for curve in losses)]

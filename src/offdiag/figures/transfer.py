@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from offdiag.analyses import Frames, select
 from offdiag.analyses.estimates import CellEstimate, estimate
 from offdiag.analyses.selection import require
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, counted, heading, label, looks, new_figure, noun, styled, values_of
 
@@ -46,7 +46,7 @@ class Transfer(StudyFigure):
             variants=values_of(chosen[self.bars]) if self.bars else [None],
         )
         if not grid.panels or not grid.variants:
-            raise UserError(f"figure {self.name}: no {self.method} cell has a {self.panels} and a {self.bars}")
+            raise NotPlannedError(f"figure {self.name}: no {self.method} cell has a {self.panels} and a {self.bars}")
         with styled():
             figure, row = _canvas(grid)
             bars = [bar for panel in range(len(grid.panels)) for bar in self._bars(chosen, frames.records, grid, panel)]

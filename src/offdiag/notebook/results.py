@@ -14,7 +14,7 @@ from offdiag.analyses.sanity import confusion
 from offdiag.columns import TEXTS, names
 from offdiag.comparison import comparison
 from offdiag.errors import UserError, complaints, did_you_mean
-from offdiag.figures import FIGURES, StudyFigure
+from offdiag.figures import FIGURES, StudyFigure, drawn
 from offdiag.markup import card, tag
 from offdiag.notebook.pairs import compared
 from offdiag.notebook.progress import shell
@@ -147,8 +147,11 @@ class LoadedResults:
 
     @cached_property
     def report_tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables of a report besides those of cells, records and measurements."""
-        tables = {analysis.name: self.frames.table(analysis) for analysis in self.design.analyses}
+        """The tables of a report besides those of cells, records and measurements.
+
+        One that reads what was not planned has a note alone.
+        """
+        tables = {analysis.name: self.frames.table_or_note(analysis) for analysis in self.design.analyses}
         if 0 < len(self.cells) <= MOST_CELLS and "precision" not in tables:
             tables["precision"] = self.frames.table(Precision(name="precision"))
         return tables
@@ -160,12 +163,13 @@ class LoadedResults:
             folder: made if it is not there; by default ``offdiag-report/STUDY-SCALE``.
         """
         frames, design = self.frames, self.design
+        figures = [(figure, *drawn(figure, frames)) for figure in design.figures]
         return write_report(
             frames,
             Path(folder or Path("offdiag-report") / "-".join(filter(None, (frames.study, frames.scale)))),
-            [(f.name, f.caption, f.plot(frames)) for f in design.figures],
+            [(figure.name, figure.caption, plot) for figure, plot, _ in figures],
             {**self.report_tables, **({"published": comparison(design, frames)} if design.published else {})},
-            scatters={f.name: scatter for f in design.figures if (scatter := f.scatter_3d(frames)) is not None},
+            scatters={figure.name: scatter for figure, _, scatter in figures if scatter is not None},
             command=self.command or None,
         )
 

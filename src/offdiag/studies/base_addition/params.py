@@ -1,11 +1,12 @@
 """Parameters of the study base-addition and its three scales."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
+from offdiag.parameters import check_lists
 from offdiag.studies.base_addition.measurements.anchoring import AnchorForm
 from offdiag.study import StudyParams
 from offdiag.tasks import PromptStyle
@@ -59,6 +60,11 @@ class AdditionParams(StudyParams):
     sentence_embedder: bool = False
     max_new_tokens: int = Field(default=2000, ge=1)
     max_direct_tokens: int = Field(default=2000, ge=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        check_lists(self)
+        return self
 
 
 QUICK = AdditionParams(

@@ -46,7 +46,8 @@ class HiddenStatesParams(StudyParams):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         """Raises UserError where two files would have one name."""
-        check_each_once({"models": [m.short_name for m in self.models], "datasets": self.datasets})
+        names = [m.short_name for m in self.models]
+        check_each_once({"models": names, "datasets": self.datasets, "layers": self.layers})
         return self
 
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
+from offdiag.parameters import check_lists
 from offdiag.studies.trigger_2d.task import CONFLICT, QUADRANTS, TriggerWorld, find_world
 from offdiag.study import StudyParams
 from offdiag.training.strategies import strategy_named
@@ -85,6 +86,7 @@ class TriggerParams(StudyParams):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         """Refuse, with a UserError, parameters of which no plan can be made, or only half of one."""
+        check_lists(self)
         names = self.small_world.category_names
         for field, chosen in {"taught": (self.taught,), **self._others, "generated": self.generated}.items():
             for name in chosen:

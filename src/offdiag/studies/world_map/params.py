@@ -4,6 +4,8 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from offdiag.errors import UserError, did_you_mean
+from offdiag.parameters import check_lists
 from offdiag.studies.world_map.task import NAMES, World
 from offdiag.study import StudyParams
 from offdiag.training import Decoder, PretrainingRecipe
@@ -66,7 +68,10 @@ class MapParams(StudyParams):
     layers: tuple[int, ...] = (3, 4, 5, 6)
 
     @model_validator(mode="after")
-    def _has_its_layers(self) -> Self:
+    def _possible(self) -> Self:
+        check_lists(self)
+        if unknown := [name for name in self.alone if name not in NAMES]:
+            raise UserError(f"alone={unknown[0]}: {did_you_mean(unknown[0], NAMES)}expected some of {', '.join(NAMES)}")
         depth, layers = self.decoder.depth, self.layers
         if len(layers) < 2 or list(layers) != sorted({*layers} & {*range(depth + 1)}):
             raise ValueError(f"layers={layers}: expected two or more increasing numbers from 0 to depth={depth}")

@@ -66,5 +66,5 @@ def test_one_proxy_alone_is_drawn_without_a_correlation_to_speak_of():
 
 
 def test_no_uncovered_category_is_an_error():
-    with pytest.raises(UserError, match="no category is planned that neither the task nor a proxy covers"):
+    with pytest.raises(UserError, match="no category is planned that neither task nor proxy covers"):
         FIGURE.plot(similar_frames([("none", 0), ("foods", 5)], categories=["foods", "positive_emotions"]))

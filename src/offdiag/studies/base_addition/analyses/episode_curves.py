@@ -9,7 +9,7 @@ import numpy as np
 
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 from offdiag.stats import (
     Estimate,
     FloatArray,
@@ -126,7 +126,7 @@ def planned_curves(frames: Frames, name: str, *, n_resamples: int, seed: int) ->
     """
     curves = read_curves(frames, n_resamples=n_resamples, seed=seed)
     if not curves:
-        raise UserError(f"figure {name}: no episodes are planned; give the study at least one seed")
+        raise NotPlannedError(f"figure {name}: no episodes are planned; give the study at least one seed")
     return curves
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ def hardness_of(frames: Frames, dataset: str) -> "pd.DataFrame":
     rows = table[(table["dataset"] == dataset).fillna(False).astype(bool)]
     if rows.empty:
         known = ", ".join(map(str, dict.fromkeys(table["dataset"])))
-        raise UserError(f"no measure of hardness of {dataset!r}: there is {known}")
+        raise NotPlannedError(f"no measure of hardness of {dataset!r}: there is {known}")
     for name in ("item", "value", "level"):  # the frame lacks these columns as long as no measure is done
         if name not in rows:
             rows = rows.assign(**{name: None})

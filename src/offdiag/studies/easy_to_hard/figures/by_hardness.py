@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from offdiag.analyses import Frames
 from offdiag.analyses.selection import Where
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.stratum_panels import footnote, legend, panel, scale
 from offdiag.figures.style import Look, counted, grid_shape, heading, looks, new_figure, noun, panels, styled
@@ -36,7 +36,7 @@ class ByHardness(StudyFigure):
         """
         table = frames.table(self.of)
         if table.empty:
-            raise UserError(f"figure {self.name}: no measure of {self.of.dataset} is planned")
+            raise NotPlannedError(f"figure {self.name}: no measure of {self.of.dataset} is planned")
         n_bins = table.groupby("measure", sort=False)["stratum"].nunique()
         measures = list(n_bins[n_bins != 1].index)
         styles = _styles(self.of.arms)

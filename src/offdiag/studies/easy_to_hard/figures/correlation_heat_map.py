@@ -6,7 +6,7 @@ import numpy as np
 
 from offdiag.analyses import Frames, StudyAnalysis
 from offdiag.analyses.selection import DONE
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, counted, footnote, heading, new_figure, noun, styled
 from offdiag.stats.paired import CLEAR
@@ -44,7 +44,7 @@ class CorrelationHeatMap(StudyFigure):
         if "state" not in table:
             table = table.assign(state=DONE)
         if table.empty:
-            raise UserError(f"figure {self.name}: a correlation needs two measures of {self.dataset}")
+            raise NotPlannedError(f"figure {self.name}: a correlation needs two measures of {self.dataset}")
         names = list(dict.fromkeys([*table["first"], *table["second"]]))
         with styled():
             figure = new_figure(3.6 + 0.78 * len(names), 2.0 + 0.6 * len(names))

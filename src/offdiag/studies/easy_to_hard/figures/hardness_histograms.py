@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.analyses import Frames, StudyAnalysis
 from offdiag.analyses.selection import DONE
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, footnote, grid_shape, heading, legend, new_figure, noun, panels, styled
 from offdiag.stats import FloatArray
@@ -63,7 +63,7 @@ class HardnessHistograms(StudyFigure):
     def _rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
         rows = table[table["dataset"] == self.dataset]
         if rows.empty:
-            raise UserError(f"figure {self.name}: no item of {self.dataset} has a measure")
+            raise NotPlannedError(f"figure {self.name}: no item of {self.dataset} has a measure")
         return rows.assign(state=DONE)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.analyses.selection import DONE, one_per
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, Look, absent_entry, heading, legend, new_figure, noun, styled
 from offdiag.stats import FloatArray
@@ -56,7 +56,7 @@ class OverDraws(StudyFigure):
         table = frames.table(self.of)
         trained = table[table[self.x].notna()] if self.x in table else table.iloc[:0]
         if trained.empty:
-            raise UserError(f"figure {self.name}: no trained cell has {self.x}: expected a column of by= of its table")
+            raise NotPlannedError(f"figure {self.name}: no trained cell has {self.x}, a column of by= of its table")
         one_per(trained, (self.x, self.series, self.panels), f"figure {self.name}", "where= of its table")
         panels = list(dict.fromkeys(trained[self.panels]))
         styles = series_looks(list(dict.fromkeys(trained[self.series])))

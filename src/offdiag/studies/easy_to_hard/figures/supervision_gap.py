@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.analyses.selection import DONE, one_per
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, Look, counted, footnote, heading, legend, looks, new_figure, styled
 from offdiag.studies.easy_to_hard.analyses.supervision_gap import NOT_SIGNIFICANT, SupervisionGapRecovered
@@ -50,7 +50,7 @@ class SupervisionGapFigure(StudyFigure):
         """
         table = frames.table(self.of)
         if table.empty:
-            raise UserError(f"figure {self.name}: nothing is trained on both easy and hard items")
+            raise NotPlannedError(f"figure {self.name}: nothing is trained on both easy and hard items")
         keys = (*self.groups, self.series, self.panels)
         one_per(table, keys, f"figure {self.name}", "where= of its table")
         groups = list(dict.fromkeys(table[list(self.groups)].itertuples(index=False, name=None)))

@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.analyses.selection import DONE, one_per
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, absent_entry, heading, legend, new_figure, styled
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import AccuracyOverDraws
@@ -62,7 +62,7 @@ class TrainingBars(StudyFigure):
         table = frames.table(self.of)
         trained = table[table[LEVEL].notna()]
         if trained.empty:
-            raise UserError(f"figure {self.name}: nothing is trained")
+            raise NotPlannedError(f"figure {self.name}: nothing is trained")
         keys = dict.fromkeys((LEVEL, self.rows, self.columns, *self.groups))
         one_per(trained, list(keys), f"figure {self.name}", "where= of its table")
         rows, columns = (list(dict.fromkeys(trained[name])) for name in (self.rows, self.columns))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from offdiag.analyses import Frames, select
 from offdiag.analyses.selection import filled, one_per, require, state_of
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, new_figure, styled
 from offdiag.stats import wilson
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, final
@@ -49,7 +49,7 @@ class LabelScatter(StageFigure):
         """
         asked = frames.cells[frames.cells["eval_category"].isin([self.category, "all"])] if len(frames.cells) else None
         if asked is None or asked.empty:
-            raise UserError(f"figure {self.name}: no cell is planned for category {self.category!r}")
+            raise NotPlannedError(f"figure {self.name}: no cell is planned for category {self.category!r}")
         cells = select(filled(final(asked), (*self.arms, *self.where)), self.where, self.match_on)
         panels = self._panels(cells, frames)
         by_arm = cells.groupby(list(self.arms), sort=False)

@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.analyses import Frames, select
 from offdiag.analyses.selection import DONE
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError, UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import Look, footnote, heading, legend, looks, new_figure, percent_axis, styled
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
@@ -85,7 +85,7 @@ class LeakageBySize(StudyFigure):
         of = self.of.model_copy(update={"where": where, "match_on": self.match_on or self.of.match_on})
         every = [group for group in category_answers(frames, of) if self._is_drawn(group)]
         if not every:
-            raise UserError(f"figure {self.name}: the study has no cells")
+            raise NotPlannedError(f"figure {self.name}: the study has no cells")
         absent = unlearnt(frames, of, self.triggers)
         groups = [group for group in every if group.category not in absent]
         taught = set(select(frames.cells, of.where, of.match_on)["train_category"].dropna())

@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.analyses import Frames, select
 from offdiag.analyses.selection import DONE, filled
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.style import GREY, PALE, counted, footnote, heading, new_figure, percent, styled
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, Outcome
@@ -54,7 +54,7 @@ class LeakageMatrix(StageFigure):
         leakage = Leakage(name=self.name, where=where, **{name: getattr(self, name) for name in fields})
         table = frames.table(leakage)
         if table.empty:
-            raise UserError(f"figure {self.name}: the study has no cells")
+            raise NotPlannedError(f"figure {self.name}: the study has no cells")
         taught = set(select(filled(frames.cells, tuple(where)), where, self.match_on)["train_category"].dropna())
         arms = list(dict.fromkeys(table[list(self.arms)].itertuples(index=False, name=None)))
         order = [name for name in self.world.category_names if name in set(table["category"])]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, footnote, heading, legend, looks, new_figure, percent_axis, styled
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, unlearnt
@@ -45,7 +45,7 @@ class SemanticProtectionFigure(StudyFigure):
         of = self.of.model_copy(update=shared)
         points = frames.table(of)
         if points.empty:
-            raise UserError(f"figure {self.name}: no category is planned that neither the task nor a proxy covers")
+            raise NotPlannedError(f"figure {self.name}: no category is planned that neither task nor proxy covers")
         correlations = ProtectionBySimilarity(name=self.name, of=of).of_points(points)
         by = [column for column in of.arms if column != PROXY]
         keys = list(dict.fromkeys(points[by].itertuples(index=False, name=None)))

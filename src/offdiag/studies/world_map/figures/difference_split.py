@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.style import GREY, footnote, heading, legend, looks, new_figure, styled
 from offdiag.studies.world_map.analyses.transfer_statistics import matrices_by_arm
 from offdiag.studies.world_map.figures.transfer_figure import CellGroup, TransferFigure, by_task
@@ -36,7 +36,7 @@ class DifferenceSplit(TransferFigure):
         by_arm = matrices_by_arm(frames.cells, self.settings)
         by_arm = {key: matrices for key, matrices in by_arm.items() if matrices.difference.rows}
         if not by_arm:
-            raise UserError(f"figure {self.name}: no arm is planned that was fine-tuned on two geometries")
+            raise NotPlannedError(f"figure {self.name}: no arm is planned that was fine-tuned on two geometries")
         groups = list(by_task(by_arm, self.split_by))
         with styled():
             figure = new_figure(8.6, 1.5 + 2.1 * len(by_arm))

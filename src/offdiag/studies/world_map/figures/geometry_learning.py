@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, looks, new_figure, styled
 from offdiag.studies.world_map.analyses.city_cells import ARMS, Cities
@@ -44,7 +44,7 @@ class GeometryLearning(StudyFigure):
         table = frames.table(settings)
         table = table[table["cities"] == self.cities] if len(table) else table
         if table.empty:
-            raise UserError(f"figure {self.name}: no pre-trained arm is asked about cities={self.cities}")
+            raise NotPlannedError(f"figure {self.name}: no pre-trained arm is asked about cities={self.cities}")
         geometries = [name for name in NAMES if name in set(table["geometry"])]
         keys = list(dict.fromkeys(table[list(self.arms)].itertuples(index=False, name=None)))
         style = dict(zip(keys, looks(len(keys)), strict=True))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, looks, new_figure, styled
 from offdiag.studies.world_map.analyses.transfer_statistics import matrices_by_arm
 from offdiag.studies.world_map.figures.transfer_figure import CellGroup, TransferFigure, by_task, by_training
@@ -34,7 +34,7 @@ class TransferByArm(TransferFigure):
         """
         by_arm = matrices_by_arm(frames.cells, self.settings)
         if not by_arm:
-            raise UserError(f"figure {self.name}: no fine-tuned arm is planned")
+            raise NotPlannedError(f"figure {self.name}: no fine-tuned arm is planned")
         panels = {
             "trained on one geometry": list(by_training(by_arm, "single")),
             "trained on two": list(by_training(by_arm, "pair")),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.errors import UserError
+from offdiag.errors import NotPlannedError
 from offdiag.figures.style import counted, footnote, heading, new_figure, styled
 from offdiag.stats.paired import CLEAR
 from offdiag.studies.world_map.figures.transfer_cells import (
@@ -60,7 +60,7 @@ class TransferMatrixFigure(TransferFigure):
         settings = self.settings
         cells = matrix_cells(frames, settings, self.matrix)
         if not cells:
-            raise UserError(f"figure {self.name}: no fine-tuned arm is planned for a {self.matrix} matrix")
+            raise NotPlannedError(f"figure {self.name}: no fine-tuned arm is planned for a {self.matrix} matrix")
         statistics = frames.table(settings)
         rows, n_having = row_order(cells, self.split_by)
         keys = list(dict.fromkeys(cell.key for cell in cells))
