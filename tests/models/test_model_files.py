@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,8 @@ UP = "model.layers.1.mlp.up_proj.weight"
 
 
 @pytest.fixture
-def copy(tiny: Path, tmp_path: Path) -> Path:
+def copy(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return Path(shutil.copytree(tiny, tmp_path / "copy"))
 
 
@@ -40,6 +42,18 @@ def rewrite(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -
 
 def set_json(path: Path, **values: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def shards(folder: Path, lost: str = "") -> None:
+    """Spread the weights over two files with an index; none of them has the lost one."""
+    weights = load_file(folder / WEIGHTS)
+    (folder / WEIGHTS).unlink()
+    names = sorted(weights)
+    parts = {f"model-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}
+    for file, held in parts.items():
+        save_file({n: weights[n] for n in held if n != lost}, folder / file, metadata={"format": "pt"})
+    listed = {name: file for file, held in parts.items() for name in held}
+    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": listed}))
 
 
 @pytest.mark.parametrize(
@@ -55,10 +69,15 @@ def set_json(path: Path, **values: object) -> None:
     ],
     ids=["missing", "no head", "unexpected", "shape"],
 )
-def test_weights_and_configuration_belong_together(copy, change, said, capfd):
+@pytest.mark.parametrize("arrange", [lambda folder: None, shards], ids=["one file", "shards"])
+def test_weights_and_configuration_belong_together(copy, arrange, change, said, capfd):
     rewrite(copy, change)
+    arrange(copy)
+    with pytest.raises(UserError, match=said) as planned:
+        check_files(source_of(f"dir:{copy}"))
     with pytest.raises(UserError, match=said) as caught:
         load_model(ModelSpec(source=f"dir:{copy}"), copy, CPU)
+    assert str(planned.value) == str(caught.value)
     assert "\n" not in str(caught.value)
     assert "LOAD REPORT" not in capfd.readouterr().err
 
@@ -66,6 +85,7 @@ def test_weights_and_configuration_belong_together(copy, change, said, capfd):
 def test_a_head_that_is_the_embedding_is_not_missing(copy):
     rewrite(copy, lambda w: w.pop("lm_head.weight"))
     set_json(copy / "config.json", tie_word_embeddings=True)
+    check_files(source_of(f"dir:{copy}"))
     model = load_model(ModelSpec(source=f"dir:{copy}"), copy, CPU)
     assert model.lm_head.weight is model.model.embed_tokens.weight
 
@@ -97,18 +117,6 @@ def as_bin(folder: Path, kept: int | None = None) -> None:
     (folder / WEIGHTS).unlink()
     if kept is not None:
         os.truncate(folder / "pytorch_model.bin", kept)
-
-
-def shards(folder: Path, lost: str = "") -> None:
-    """Spread the weights over two files with an index; none of them has the lost one."""
-    weights = load_file(folder / WEIGHTS)
-    (folder / WEIGHTS).unlink()
-    names = sorted(weights)
-    parts = {f"model-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}
-    for file, held in parts.items():
-        save_file({n: weights[n] for n in held if n != lost}, folder / file, metadata={"format": "pt"})
-    listed = {name: file for file, held in parts.items() for name in held}
-    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": listed}))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +153,41 @@ def test_damaged_files_are_one_line_before_a_run(copy, damage, said):
         check_files(source_of(f"dir:{copy}"))
         check_template(source_of(f"dir:{copy}"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lost"),
+    [
+        ("gpt2", "transformer.h.0.attn.c_attn.bias"),
+        ("mamba", "backbone.layers.1.mixer.A_log"),
+        ("mixtral", "model.layers.1.block_sparse_moe.experts.2.w3.weight"),  # experts become one tensor
+        ("gemma3_text", "model.norm.weight"),
+        ("olmo_hybrid", "model.norm.weight"),
+        ("deepseek_v3", "lm_head.weight"),
+    ],
+)
+def test_no_sound_model_is_refused_and_one_without_a_weight_is(kind, lost, copy):
+    (copy / WEIGHTS).unlink()
+    tiny_of(kind).save_pretrained(copy)
+    check_files(source_of(f"dir:{copy}"))
+    rewrite(copy, lambda w: w.pop(lost))
+    with pytest.raises(UserError, match=re.escape(f"its files lack 1 weight ({lost}); config.json")):
+        check_files(source_of(f"dir:{copy}"))
+
+
+def test_a_model_is_built_to_be_checked_once(copy, monkeypatch):
+    check_files(source_of(f"dir:{copy}"))
+    built: list[Path] = []
+    monkeypatch.setattr("offdiag.models.loading.check_fit", lambda origin, folder: built.append(folder))
+    rewrite(copy, lambda w: w[UP].add_(1))
+    check_files(source_of(f"dir:{copy}"))
+    assert built == []  # other numbers under the same names
+    set_json(copy / "config.json", rms_norm_eps=0.5)
+    check_files(source_of(f"dir:{copy}"))
+    assert built == [copy]
+    set_json(copy / "config.json", quantization_config={"quant_method": "none of ours"})
+    check_files(source_of(f"dir:{copy}"))
+    assert built == [copy]  # its weights lie packed, under names of their own
 
 
 def test_whole_files_pass_and_so_does_a_far_token_that_no_text_uses(copy):

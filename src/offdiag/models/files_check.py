@@ -1,17 +1,23 @@
 """Check a model's files before a run, so that what is wrong with them is one line and not hours of other work.
 
-:func:`check_files` reads names, headers and JSON, neither torch nor the weights, and is quick enough for a plan.
+:func:`check_files` reads names, headers and JSON, and not the weights, and is quick enough for a plan. Torch is
+loaded only to build a model whose names and shapes of weights it has not seen yet.
 Chat templates are checked in :mod:`offdiag.models.rendering`.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from offdiag.errors import UserError
 from offdiag.models.config_file import LFS_POINTER, pointer_error, read_config, read_json_object, vocabulary
+from offdiag.models.folders import cache_folder
 from offdiag.models.source import ModelSource
 from offdiag.models.weight_files import check_weights
+from offdiag.strict_json import dumps
 
 # A tokenizer's words lie in a file of one of these names, but for tokenizers of bytes, which need none.
 _WORDS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
@@ -37,8 +43,8 @@ def check_files(origin: ModelSource) -> None:
     """Check configuration, weights and tokenizer of a model whose files are here; others are left for later.
 
     Raises:
-        UserError: a file is missing, cut off, a Git LFS pointer or unreadable, the tokenizer is missing, or it has
-            words that the embedding has no row for.
+        UserError: a file is missing, cut off, a Git LFS pointer or unreadable, a weight is missing, has another shape
+            or is of no use, the tokenizer is missing, or it has words that the embedding has no row for.
     """
     if (place := _place(origin)) is None:
         return
@@ -47,8 +53,28 @@ def check_files(origin: ModelSource) -> None:
             raise pointer_error(path, place.model)
     config = read_config(place.folder, place.model)
     _check_ends(place)
-    check_weights(place.folder, place.model, config)
+    shapes = check_weights(place.folder, place.model, config)
     _check_tokenizer(place, vocabulary(config))
+    if shapes is not None and config.get("model_type") and "quantization_config" not in config:
+        _check_fit(origin, place.folder, {"config": config, "shapes": shapes})
+
+
+def _check_fit(origin: ModelSource, folder: Path, seen: Mapping[str, Any]) -> None:
+    """Check that the model of a configuration has just these weights; once, as building it takes seconds.
+
+    That it has is kept in the user's cache by all that decides it: the configuration, the names and shapes, and the
+    version of transformers.
+    """
+    known = dumps({**seen, "transformers": version("transformers")}, sort_keys=True)
+    kept = cache_folder("fitting-weights") / hashlib.sha256(known.encode()).hexdigest()
+    if kept.is_file():
+        return
+    from offdiag.models.loading import check_fit
+
+    check_fit(origin, folder)
+    with suppress(OSError):  # a cache that cannot be written costs time and nothing else
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.touch()
 
 
 def _place(origin: ModelSource) -> _Place | None:

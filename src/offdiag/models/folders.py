@@ -112,7 +112,9 @@ def _hash(folder: Path, stamps: Sequence[Stamp]) -> str:
 
 def _file_digest(stamp: Stamp) -> str:
     """Return the SHA-256 of a file, from the cache where its stamp is known there."""
-    kept = _cache_folder() / f"{hashlib.sha256(stamp.path.encode(errors='surrogateescape')).hexdigest()}.json"
+    kept = (
+        cache_folder("file-hashes") / f"{hashlib.sha256(stamp.path.encode(errors='surrogateescape')).hexdigest()}.json"
+    )
     if (known := _read(kept, stamp)) is not None:
         return known
     started = time.time_ns()
@@ -123,9 +125,10 @@ def _file_digest(stamp: Stamp) -> str:
     return found
 
 
-def _cache_folder() -> Path:
+def cache_folder(name: str) -> Path:
+    """Return the folder of that name in the user's cache; it may not be there yet."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "offdiag" / "file-hashes"
+    return Path(base).expanduser() / "offdiag" / name
 
 
 def _read(kept: Path, stamp: Stamp) -> str | None:

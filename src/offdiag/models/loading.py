@@ -24,8 +24,9 @@ from offdiag.identity import Json
 from offdiag.models.chat import set_chat
 from offdiag.models.hub import first_line
 from offdiag.models.quantised import complete_nf4, quantisation
+from offdiag.models.source import ModelSource
 from offdiag.models.spec import Dtype, ModelSpec, Quantization
-from offdiag.models.weight_files import weight_shapes
+from offdiag.models.weight_files import lost_siblings, weight_shapes
 from offdiag.models.wheels import wheel_gguf, wheel_version
 from offdiag.provenance import note
 from offdiag.runtime import Runtime
@@ -126,7 +127,7 @@ def load_model(spec: ModelSpec, location: str | Path, runtime: Runtime) -> PreTr
             AutoModelForCausalLM, spec, location, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
     model: PreTrainedModel = found[0]
-    _check_weights(spec, model, found[1])
+    _check_weights(spec.origin, model, found[1])
     if spec.quantization == "nf4":
         complete_nf4(model)
     model.eval()  # type: ignore[no-untyped-call]
@@ -163,23 +164,48 @@ def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
     return "none" if not template else hashlib.sha256(str(template).encode(errors="replace")).hexdigest()[:16]
 
 
-def _check_weights(spec: ModelSpec, model: PreTrainedModel, loaded: Mapping[str, Any]) -> None:
+def check_fit(origin: ModelSource, folder: Path) -> None:
+    """Check, by the names and shapes of weights alone, that the files have those of the model, as loading does.
+
+    What transformers cannot build from these files is left to who loads the model.
+
+    Raises:
+        UserError: a weight is missing, has another shape, or is one that the model has no use for.
+    """
+    with _quiet_report():
+        try:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder, device_map="meta", output_loading_info=True, ignore_mismatched_sizes=True
+            )
+        except Exception as error:
+            if "conversion of the weights" not in str(error):
+                return  # whatever it is, loading tells it
+            lost = lost_siblings(weight_shapes(folder, origin.name) or ())
+            what = f"its files lack {_listed(lost)}" if lost else "its weights cannot be put together"
+            raise UserError(
+                f"model {origin.name}: {what}; config.json and weights must belong together; {origin.remedy()}"
+            ) from error
+    model, found = loaded
+    _check_weights(origin, model, found)
+
+
+def _check_weights(origin: ModelSource, model: PreTrainedModel, loaded: Mapping[str, Any]) -> None:
     """Check that the files have each weight of the model in its shape, and no others.
 
     ``loaded`` is what transformers tells of the loading; it leaves out tied weights and those that a model declares as
     not needed. A weight that is missing would be random, and differ from run to run.
     """
-    expected = f"config.json ({type(model).__name__}) and weights must belong together; {spec.origin.remedy()}"
+    expected = f"config.json ({type(model).__name__}) and weights must belong together; {origin.remedy()}"
     if wrong := sorted(loaded["mismatched_keys"]):
         name, found, wanted = wrong[0]
         raise UserError(
-            f"model {spec.source}: {_listed([key for key, *_ in wrong])} in another shape ({name}: found "
+            f"model {origin.name}: {_listed([key for key, *_ in wrong])} in another shape ({name}: found "
             f"{list(found)}, expected {list(wanted)}); {expected}"
         )
     if missing := sorted(loaded["missing_keys"]):
-        raise UserError(f"model {spec.source}: its files lack {_listed(missing)}; {expected}")
+        raise UserError(f"model {origin.name}: its files lack {_listed(missing)}; {expected}")
     if unexpected := sorted(key for key in loaded["unexpected_keys"] if not _of_another_sense(key, model)):
-        raise UserError(f"model {spec.source}: its files have {_listed(unexpected)} that it has no use for; {expected}")
+        raise UserError(f"model {origin.name}: its files have {_listed(unexpected)} that it has no use for; {expected}")
 
 
 def _of_another_sense(weight: str, model: PreTrainedModel) -> bool:

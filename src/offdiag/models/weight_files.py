@@ -24,6 +24,8 @@ _LONGEST_HEADER = 100_000_000  # bytes, as the library has it
 _ZIP = b"PK\x03\x04"
 # How models name their blocks, and the number of them in their configuration.
 _BLOCK = re.compile(r"(?:^|\.)(?:layers|h|blocks|block|layer)\.(\d+)\.")
+# The last number in the name of a weight.
+_LAST = re.compile(r"(?<=\.)(\d+)(?=\.)(?!.*\.\d+\.)")
 _DEPTH = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
@@ -47,20 +49,21 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
-def check_weights(folder: Path, model: str, config: Mapping[str, Any]) -> None:
+def check_weights(folder: Path, model: str, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]] | None:
     """Check that the files have all weights that their index names, and all blocks of the configuration.
-
-    What else a model needs is known when it is built, which loading does.
 
     Args:
         folder: where the model lies. model: its name, for the message. config: its configuration.
+
+    Returns:
+        The shape of each weight by its name; None where the files have another format.
 
     Raises:
         UserError: they have not, or as for :func:`weight_shapes`.
     """
     shapes = weight_shapes(folder, model)
     if shapes is None:
-        return
+        return None
     if not (folder / WHOLE).is_file():
         tied = any(part.get("tie_word_embeddings") for part in text_configs(config))
         lost = sorted(name for name in _weight_map(folder / INDEX, model) if name not in shapes)
@@ -77,11 +80,30 @@ def check_weights(folder: Path, model: str, config: Mapping[str, Any]) -> None:
             f"model {model}: its files have {found} blocks, and config.json speaks of {built}: both must belong "
             "together; fetch the model again"
         )
+    return shapes
 
 
 def _blocks(names: Collection[str]) -> int:
     """Return the number of blocks that names of weights speak of; 0 where none does."""
     return max((int(number) + 1 for name in names for number in _BLOCK.findall(name)), default=0)
+
+
+def lost_siblings(names: Collection[str]) -> list[str]:
+    """Return the weights that are not there, and are by the other numbers of their names.
+
+    >>> lost_siblings(["experts.0.up", "experts.0.down", "experts.1.up"])
+    ['experts.1.down']
+    """
+    parts = [
+        (name[: found.start(1)], found[1], name[found.end(1) :]) for name in names for found in _LAST.finditer(name)
+    ]
+    kinds: dict[str, tuple[set[str], set[str]]] = {}
+    for before, number, after in parts:
+        numbers, endings = kinds.setdefault(before, (set(), set()))
+        numbers.add(number)
+        endings.add(after)
+    every = {f"{before}{n}{end}" for before, (numbers, endings) in kinds.items() for n in numbers for end in endings}
+    return sorted(every - set(names))
 
 
 def _built(folder: Path) -> Collection[str]:
