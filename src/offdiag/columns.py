@@ -98,8 +98,12 @@ COUNTS = (
 )
 MEASURES = (
     Column("accuracy", "number", FRACTION, "Mean score of the examples; n_correct / n where they are right or wrong."),
-    Column("ci_low", "number", FRACTION, "Lower end of its 95 % interval, of this very model (Wilson; by cluster)."),
-    Column("ci_high", "number", FRACTION, "Upper end of its 95 % interval, of this very model (Wilson; by cluster)."),
+    Column(
+        "ci_low", "number", FRACTION, "Lower end of its 95 % interval, of this very model (Wilson, or by --interval)."
+    ),
+    Column(
+        "ci_high", "number", FRACTION, "Upper end of its 95 % interval, of this very model (Wilson, or by --interval)."
+    ),
     Column("unparsed_rate", "number", FRACTION, "n_unparsed / (n · samples)."),
     Column("difference", "number", POINTS, "Accuracy minus that of the baseline, on the examples that both answered."),
     Column("diff_low", "number", POINTS, "Lower end of its 95 % interval (Tango's score interval for pairs)."),

@@ -7,7 +7,7 @@ import pytest
 from offdiag.analyses import Frames
 from offdiag.analyses.precision import Precision
 from offdiag.stats.calibration import calibration
-from offdiag.stats.components import components
+from offdiag.stats.components import components, prompt_variance
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.power import power_of
 from support import synthetic
@@ -41,6 +41,20 @@ def test_components_are_those_of_the_draws(drawn, table):
     assert row["sd_items"] == pytest.approx(math.sqrt(part.items))
     assert row["sd_chance"] == pytest.approx(math.sqrt(part.residual))
     assert row["bayes_low"] < row["accuracy"] < row["bayes_high"]
+
+
+def test_prompts_are_a_component_where_a_learner_is_asked_in_several(drawn, table):
+    assert table["sd_prompts"].isna().all()
+    harder = drawn.records.assign(cell=drawn.records["cell"] + " aloud", prompt="aloud")
+    harder.loc[harder["example"].isin(sorted(set(harder["example"]))[::3]), "correct"] = False
+    cells = drawn.cells.assign(cell=drawn.cells["cell"] + " aloud", prompt="aloud", baseline=None)
+    both = Frames(cells=pd.concat([drawn.cells, cells]), records=pd.concat([drawn.records, harder]))
+    found = PRECISION.table(both).set_index(["learner", "eval", "prompt"])["sd_prompts"]
+    answers = [grid(frames, ["lora-8", "lora-8.s1"], 8) for frames in (drawn, Frames(cells=cells, records=harder))]
+    variance = prompt_variance(np.stack(answers))
+    assert variance > 0
+    for prompt in ("direct", "aloud"):
+        assert found["lora-8", "base=8,digits=2", prompt] == pytest.approx(math.sqrt(variance))
 
 
 def test_the_comparison_with_the_baseline(drawn, table):

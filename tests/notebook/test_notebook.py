@@ -20,6 +20,7 @@ from offdiag.notebook import LoadedResults
 from offdiag.notebook.progress import NotebookBars
 from offdiag.reporting.matrix import build_matrix
 from offdiag.seeds import stream
+from offdiag.stats.replicated import intervals_by
 from offdiag.store import Store
 from support import synthetic
 from support.documented import ROOT
@@ -88,6 +89,8 @@ def test_the_matrix_is_a_frame_and_what_is_made_of_it_is_plain(results):
     assert isinstance(matrix, pd.DataFrame)
     assert type(matrix.round(2)) is type(matrix.xs("value", axis=1, level=1)) is pd.DataFrame
     assert matrix._repr_html_().count("outline:") == 3
+    with intervals_by("bayes"):
+        assert "with its 95 % credible interval" in results.matrix()._repr_html_()
     assert "outline:" not in matrix.round(2)._repr_html_()
     assert results.matrix("n_unparsed").xs("low", axis=1, level=1).isna().all(axis=None)
     with pytest.raises(UserError, match="did you mean accuracy"):

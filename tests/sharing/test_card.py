@@ -7,6 +7,7 @@ from offdiag.gather import gather
 from offdiag.models import ModelSpec
 from offdiag.sharing import model_card
 from offdiag.sharing.card import loading_code
+from offdiag.stats.replicated import intervals_by
 from offdiag.store import Store
 from support.stand_in import REPO
 
@@ -32,6 +33,11 @@ def test_the_card_says_what_was_trained_on_what(card, first):
 
 
 def test_the_card_has_the_results_of_its_own_cells(card, shared, first):
+    assert "Intervals (Wilson) are" in card
+    with intervals_by("bayes"):
+        other = model_card(first, REPO, shared.store)
+        assert "| 95 % credible interval |" in other
+        assert "Intervals (Jeffreys’ prior) are" in other
     cells = gather(first.plan, shared.store).cells
     own = cells[cells["arm"] == first.step.name].iloc[0]
     rows = [line for line in card.splitlines() if "(eval)" in line]

@@ -6,7 +6,15 @@ from scipy.stats import bartlett, t, ttest_1samp
 
 from offdiag.stats import wilson
 from offdiag.stats.bayes import beta_posterior
-from offdiag.stats.components import MeanVariance, Part, components, linear_scores, pooled_seed_variance, residual_share
+from offdiag.stats.components import (
+    MeanVariance,
+    Part,
+    components,
+    linear_scores,
+    pooled_seed_variance,
+    prompt_variance,
+    residual_share,
+)
 from offdiag.stats.contrast import contrast
 from offdiag.stats.replicated import accuracy, mean_of_replicates, spread_of
 
@@ -119,3 +127,25 @@ def test_clusters_that_are_alike_count_once_each():
         assert beta_posterior(halves, clusters=clusters)[1] == pytest.approx((0.5 + n / 2, 0.5 + n / 2))
         ends = contrast([halves, halves], [1, -1], clusters=[clusters, clusters])
         assert ends.high == pytest.approx(np.sqrt(2) * (float(wilson(n / 2, n).high) - 0.5))
+
+
+def test_the_variance_between_prompts_is_unbiased():
+    """Prompts, seeds and items, and how prompts meet seeds and items: of all of it the prompts alone are told."""
+    found = []
+    for number in range(400):
+        draw = np.random.default_rng([7, number])
+        shapes = {(4, 1, 1): 0.2, (1, 3, 1): 0.3, (1, 1, 20): 0.4, (4, 3, 1): 0.2, (4, 1, 20): 0.3, (4, 3, 20): 0.5}
+        found.append(prompt_variance(sum(sd * draw.standard_normal(shape) for shape, sd in shapes.items())))
+    assert np.mean(found) == pytest.approx(0.2**2, abs=3 * np.std(found) / 20)
+    assert np.std(found) / 20 < 0.004
+    assert min(found) < 0  # by chance
+
+
+def test_the_variance_between_prompts_by_hand():
+    """Two prompts differ by 1, 1 and 4 on three items: MS(prompts) 6, MS(prompts x items) 3 / 2, by one seed."""
+    one = [[[0, 1, 2]], [[1, 2, 6]]]
+    assert prompt_variance(one) == pytest.approx((6 - 1.5) / 3)
+    both = [[[0, 1, 2], [0, 1, 2]], [[1, 2, 6], [1, 2, 6]]]  # seeds that agree
+    assert prompt_variance(both) == pytest.approx((12 - 3) / 6)
+    with pytest.raises(ValueError, match="two prompts"):
+        prompt_variance([[[1, 2]]])

@@ -14,7 +14,7 @@ from offdiag.analyses.selection import DONE, require, select
 from offdiag.stats import FloatArray
 from offdiag.stats.bayes import beta_posterior
 from offdiag.stats.calibration import calibration
-from offdiag.stats.components import SeedVariance, components
+from offdiag.stats.components import SeedVariance, components, prompt_variance
 from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.paired import smallest_margin
 from offdiag.stats.power import items_needed, measured_gap_variance, minimum_detectable_gap, seeds_needed
@@ -32,6 +32,7 @@ NUMBERS = (
         "sd_seeds",
         "sd_seeds_pooled",
         "sd_items",
+        "sd_prompts",
         "sd_chance",
         "difference",
         "detectable",
@@ -53,7 +54,18 @@ class Precision(StudyAnalysis):
     tag: ClassVar[str] = "precision"
     takes_scores: ClassVar[bool] = True
     terminal_columns: ClassVar[tuple[str, ...]] = (
-        *("learner", "eval", "n_items", "n_seeds", "sd_seeds", "sd_seeds_pooled", "sd_items", "detectable", "gap"),
+        *(
+            "learner",
+            "eval",
+            "n_items",
+            "n_seeds",
+            "sd_seeds",
+            "sd_seeds_pooled",
+            "sd_items",
+            "sd_prompts",
+            "detectable",
+            "gap",
+        ),
         *("items_needed", "seeds_needed", "equal_within"),
     )
     gap: float = Field(default=0.0, ge=0, lt=1)
@@ -67,7 +79,8 @@ class Precision(StudyAnalysis):
         ``accuracy`` with its Bayesian interval ``bayes_low, bayes_high``
         (:func:`offdiag.stats.bayes.beta_posterior`). The components of its variance, as standard deviations in
         fractions: ``sd_seeds`` (accuracies of seeds on endless items; ``sd_seeds_pooled`` where arms of a kind share it
-        and intervals use that), ``sd_items`` (chances of being right of items) and ``sd_chance`` (of one
+        and intervals use that), ``sd_items`` (chances of being right of items), ``sd_prompts`` (accuracies of prompts
+        on endless items and seeds, where a learner is asked the same in several) and ``sd_chance`` (of one
         answer, what seed and item leave; with one seed it is in ``sd_items``). Against the baseline: ``difference``,
         ``detectable`` (the smallest true difference that these items and seeds find with chance ``power``),
         ``items_needed`` and ``seeds_needed`` for ``gap`` (items at these seeds, seeds at these items; infinite where no
@@ -96,6 +109,7 @@ class Precision(StudyAnalysis):
         return pd.DataFrame(rows, columns=columns)
 
     def _rows(self, cells: "pd.DataFrame", frames: Frames) -> Iterator[dict[str, Any]]:
+        of_prompts = dict(_prompt_variances(cells, frames))
         for key, group in cells.groupby(["learner", *ASKED], sort=False, dropna=False):
             baseline = group["baseline"].dropna().unique().tolist() if "baseline" in group else []
             answers = frames.answers([*group["cell"], *baseline[:1]])
@@ -114,6 +128,7 @@ class Precision(StudyAnalysis):
             items = part.of_items if part.n_seeds < 2 else part.items
             row |= {"sd_seeds": math.sqrt(part.seeds), "sd_items": _root(items), "sd_chance": _root(part.residual)}
             row |= {"sd_seeds_pooled": math.nan if pooled is None else _root(max(0, pooled.share) * part.bernoulli)}
+            row["sd_prompts"] = _root(float(np.maximum(of_prompts.get(group["cell"].iloc[0], math.nan), 0)))
             row |= self._against(grid, start, clusters, pooled) if len(start) else {}
             yield row | (_calibrated(answers, group["cell"].tolist()) if "confidence" in answers else {})
 
@@ -139,6 +154,25 @@ class Precision(StudyAnalysis):
         detectable = minimum_detectable_gap(variance, n_items, seeds, **asked)
         return {"difference": found.value, "detectable": detectable, "gap": gap, **needed,
                 "equal_within": smallest_margin(at_90)}  # fmt: skip
+
+
+def _prompt_variances(cells: "pd.DataFrame", frames: Frames) -> Iterator[tuple[str, float]]:
+    """Yield the variance between prompts by the name of each cell of a learner that is asked the same in several."""
+    for _, group in cells.groupby(["learner", *(name for name in ASKED if name != "prompt")], sort=False, dropna=False):
+        if group["prompt"].nunique() < 2:
+            continue
+        answers = frames.answers(group["cell"].tolist())
+        if answers.empty:
+            continue
+        wide = _wide(answers, scores_of(answers))
+        tables = [wide.reindex(part["cell"]).set_axis(part["arm"]) for _, part in group.groupby("prompt", sort=False)]
+        if not all(table.index.is_unique for table in tables):
+            continue  # asked twice in the same words: something else differs, too
+        seeds = [arm for arm in tables[0].index if all(arm in table.index for table in tables)]
+        grid = np.array([table.loc[seeds].to_numpy(np.float64) for table in tables])
+        grid = grid[:, :, ~np.isnan(grid).any(axis=(0, 1))]
+        if seeds and grid.shape[2] > 1:
+            yield from dict.fromkeys(group["cell"].astype(str), prompt_variance(grid)).items()
 
 
 def _root(variance: float) -> float:

@@ -134,10 +134,9 @@ def _legend(value: str, cells: pd.DataFrame) -> str:
     """Return what the numbers of a square are."""
     if value not in WITH_INTERVALS:
         return value
-    what = quantity(cells)
     if value == "difference":
-        what = f"Difference to the baseline in points ({what})"
-    return f"{what}, with its {interval_words()[0]}"
+        return f"Difference to the baseline in points ({quantity(cells)}), with its 95 % interval"
+    return f"{quantity(cells)}, with its {interval_words()[0]}"
 
 
 def _place(place: GridCell, estimate: Estimate, value: str) -> Markup:

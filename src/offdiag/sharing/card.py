@@ -10,6 +10,7 @@ from offdiag.identity import Json
 from offdiag.markup import visible
 from offdiag.methods.fine_tuning import FineTuned
 from offdiag.sharing.adapter import Adapter
+from offdiag.stats.replicated import interval_words
 from offdiag.steps import Weights, in_order
 from offdiag.store import Store
 
@@ -98,7 +99,8 @@ def _results(adapter: Adapter, store: Store) -> str:
     done = done[done["state"] == "done"]
     if done.empty:
         return "No evaluation of it is finished."
-    lines = ["| asked | how | items | accuracy | 95 % interval | not parsed |", "|---|---|---|---|---|---|"]
+    called, made = interval_words()
+    lines = [f"| asked | how | items | accuracy | {called} | not parsed |", "|---|---|---|---|---|---|"]
     for row in done.to_dict("records"):
         interval = f"{100 * row['ci_low']:.1f} to {100 * row['ci_high']:.1f} %"
         way = "choice" if row.get("answering") == "choice" else "generation"
@@ -106,7 +108,7 @@ def _results(adapter: Adapter, store: Store) -> str:
             f"| {row['eval']} ({row['split']}) | {row['prompt']}, {way} | {row['n']} | {100 * row['accuracy']:.1f} % "
             f"| {interval} | {row['n_unparsed']} |"
         )
-    return "\n".join(lines) + "\n\nIntervals are Wilson's, for one training under one seed."
+    return "\n".join(lines) + f"\n\nIntervals ({made}) are for one training under one seed."
 
 
 def _answers(weights: Weights, adapter: Adapter) -> bool:

@@ -112,6 +112,38 @@ def linear_scores(values: ArrayLike, clusters: Sequence[Hashable] | None = None)
     return found
 
 
+def prompt_variance(values: ArrayLike) -> float:
+    """Return the variance between prompts of the mean over endless seeds and items, without bias, so it may be below 0.
+
+    All are crossed, y[p, s, i] with all interactions (Searle, Casella and McCulloch 1992, section 4.4), so that it is
+    (MS(prompts) - MS(prompts x seeds) - MS(prompts x items) + MS(prompts x seeds x items)) / (S n). With one seed what
+    that seed does with a prompt is in it.
+
+    Args:
+        values: ``[prompts, seeds, items]``, none of them missing.
+
+    Raises:
+        ValueError: fewer than two prompts or items, or no seed.
+    """
+    grid = np.asarray(values, np.float64)
+    if grid.ndim != 3 or grid.shape[0] < 2 or grid.shape[1] < 1 or grid.shape[2] < 2:
+        raise ValueError(
+            f"prompt_variance of shape {grid.shape}: expected [prompts, seeds, items], two prompts and items"
+        )
+    n_prompts, n_seeds, n_items = grid.shape
+    apart = grid - grid.mean(axis=0)
+    prompts, by_seed, by_item = apart.mean(axis=(1, 2)), apart.mean(axis=2), apart.mean(axis=1)
+    of_seeds, of_items = by_seed - prompts[:, None], by_item - prompts[:, None]
+    rest = apart - of_seeds[:, :, None] - by_item[:, None, :]
+    free = n_prompts - 1
+    squares = n_seeds * n_items * float(prompts @ prompts) / free
+    squares -= n_seeds * float(np.sum(of_items**2)) / (free * (n_items - 1))
+    if n_seeds > 1:
+        squares -= n_items * float(np.sum(of_seeds**2)) / (free * (n_seeds - 1))
+        squares += float(np.sum(rest**2)) / (free * (n_seeds - 1) * (n_items - 1))
+    return float(squares / (n_seeds * n_items))
+
+
 class SeedVariance(NamedTuple):
     """The variance between seeds, pooled over arms of one kind, relative to ``p (1 - p)`` of each arm.
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from scipy.stats import beta
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
+from offdiag.stats.replicated import intervals_by
 from offdiag.studies.trigger_2d.figures.arms import label_looks
 from offdiag.studies.trigger_2d.figures.label_scatter import LabelScatter
 from offdiag.studies.trigger_2d.task import QUARTERS
@@ -75,6 +77,18 @@ def test_wrong_answers_are_ringed():
     assert len(points(answers[0], "green", wrong=True)) == 0
     assert answers[0].get_title() == "50 % [22, 78]"
     assert [text.get_text() for text in made.legends[0].get_texts()] == ["blue", "green", "orange", "wrong"]
+
+
+def test_its_intervals_are_those_that_are_asked_for():
+    def half(proxy, size, category, example, seed):
+        return None if example is None else float(example.strata["x2"] > 0)
+
+    assert "95 % interval (Wilson)" in drawn([NONE], half)[0].get_supxlabel()
+    with intervals_by("bayes"):
+        made, (_, answers) = drawn([NONE], half)
+    low, high = beta.ppf((0.025, 0.975), 4.5, 4.5)  # four of eight, under Jeffreys' prior
+    assert answers[0].get_title() == f"50 % [{100 * low:.0f}, {100 * high:.0f}]"
+    assert "95 % credible interval (Jeffreys’ prior)" in made.get_supxlabel()
 
 
 def test_silence_has_a_mark_and_no_colour():

@@ -10,7 +10,7 @@ from offdiag.analyses import Frames, select
 from offdiag.analyses.selection import filled, one_per, require, state_of
 from offdiag.errors import NotPlannedError, UserError
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, new_figure, styled
-from offdiag.stats import wilson
+from offdiag.stats.replicated import accuracy, interval_words
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, final
 from offdiag.studies.trigger_2d.figures.arms import StageFigure, arm_name, category_name, dagger_words, label_looks
 from offdiag.studies.trigger_2d.figures.contrast_panels import hatch
@@ -158,13 +158,9 @@ def _answers(axes: "Axes", panel: _Panel | None, state: str, looks: Mapping[str,
     extent = (-reach, reach, -reach, reach)
     axes.imshow(colours[nearest], origin="lower", extent=extent, interpolation="nearest", aspect="auto", gid="region")
     _scatter(axes, panel.points, panel.answers, panel.truth, looks)
-    n, right = (
-        len(panel.answers),
-        sum(answer == truth for answer, truth in zip(panel.answers, panel.truth, strict=True)),
-    )
-    low, high = wilson(right, n)
-    share = 100 * right / n
-    axes.set_title(f"{share:.0f} % [{100 * float(low):.0f}, {100 * float(high):.0f}]", fontsize=8.5, color=GREY, pad=3)
+    right = accuracy([[answer == truth for answer, truth in zip(panel.answers, panel.truth, strict=True)]])
+    share, low, high = (f"{100 * number:.0f}" for number in (right.value, right.low, right.high))
+    axes.set_title(f"{share} % [{low}, {high}]", fontsize=8.5, color=GREY, pad=3)
 
 
 def _scatter(
@@ -207,7 +203,7 @@ def _footnote(panels: "Mapping[tuple[Any, str], _Panel]") -> str:
         "x1 across, x2 up",
         f"{points} per trigger",
         "" if seeds == 1 else f"the answer of most of {seeds} seeds",
-        "percent right with 95 % interval (Wilson)",
+        "percent right with {} ({})".format(*interval_words()),
         per_line=4,
     )
 
