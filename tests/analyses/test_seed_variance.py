@@ -85,6 +85,21 @@ def test_one_draw_and_few_mistakes_are_said():
     assert "3 of 3 results have fewer than 5 right or fewer than 5 wrong answers" in said
 
 
+def test_a_difference_of_two_draws_from_one_is_said():
+    frames = study((0.1, 0.1), n_seeds=2)
+    cells = frames.cells[frames.cells["cell"] != "tuned-1-1"].assign(seed_arms=1.0)
+    cells["baseline"] = ["tuned-1-0", "tuned-1-0", None]
+
+    def said(**columns):
+        found = remarks_on(framed(cells.assign(**columns), frames.records))
+        return [remark for remark in found if "two draws with one of one draw" in remark]
+
+    assert said()[0].startswith("2 differences compare")
+    assert said(seed_arms=4.0) == []  # other learners tell the spread, too
+    assert said(seed=[0, 1, None]) == []  # of a model that nobody trained
+    assert said(baseline=None) == []
+
+
 def test_examples_of_a_cluster_count_as_one():
     frames = study(n_seeds=2)
     labels = frames.records["example"].map(lambda name: f"p{int(name[1:]) // 4}")

@@ -369,6 +369,14 @@ NUMBERS = [
     ("Die Antwort ist 42.", "42"),
     ("La respuesta es 42.", "42"),
     ("La réponse est 42.", "42"),
+    ("The answer is 174; 175", None),
+    ("The answer is 174\n175", None),
+    ("Answer: 174 | 175", None),
+    ("The answer is $174; $175", None),
+    ("1/2; 3/4", None),
+    ("The answer is 174; 174", "174"),
+    ("The answer is 174\n174.0", "174"),
+    ("The answer is 174; that is 170 + 4", "174"),
 ]
 
 ORG = Choices(("D. melanogaster", "C. elegans", "E. coli", "S. cerevisiae"))
@@ -612,6 +620,17 @@ CHOICES = [
     ("The answer is no one", YN, None),
     ("No. 1 is wrong, so yes", YN, "yes"),
     ("No.", YN, "no"),
+    ("The answer is yes\nno", YN, None),
+    ("yes no", YN, None),
+    ("The answer is A; B", TXT, None),
+    ("The answer is A B", TXT, None),
+    ("The answer is A\nB", TXT, None),
+    ("The answer is A (the mitochondria), B (the nucleus)", TXT, None),
+    ("The answer is A; the mitochondria", TXT, "the mitochondria"),
+    ("B; B", TXT, "the nucleus"),
+    ("a ribosome; chlorophyll", TXT, None),
+    ("The answer is red green", Choices(("red", "green")), None),
+    ("The answer is A, not B", TXT, "the mitochondria"),
 ]
 
 
@@ -638,6 +657,8 @@ def test_choices_in_all_their_forms(completion, choices, answer):
         ("The answer is 41. The answer is 42.", ("several",)),
         ("The answer is 41. Wait, no, 42.", ("corrected",)),
         ("The answer is 3 or 4", ("ambiguous",)),
+        ("The answer is 3; 4", ("ambiguous",)),
+        ("The answer is 3\n4", ("ambiguous",)),
         ("The answer is about 42", ("approximate",)),
         ("The answer is at least 42", ("bound",)),
         ("The answer is 1 080", ("spaced",)),
@@ -662,6 +683,8 @@ def test_a_reading_that_had_to_choose_says_so(completion, flags):
         ("C", ("no-trigger",)),
         ("The answer is c", ("lower-case",)),
         ("A or B", ("ambiguous",)),
+        ("The answer is A; B", ("ambiguous",)),
+        ("A B", ("ambiguous",)),
         ("С", ("look-alike",)),
         ("The answer is A. So the answer is B", ("several",)),
         ("The answer is A. Wait, no, B.", ("corrected",)),

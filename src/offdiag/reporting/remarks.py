@@ -18,7 +18,7 @@ FEW = 5  # right or wrong answers, below which the coverage of an interval jumps
 def remarks_on(frames: Frames) -> tuple[str, ...]:
     """Return what a reader must know of the intervals of these cells, one sentence each, without full stops."""
     done = frames.cells[frames.cells["state"] == DONE]
-    return (*_of_draws(done), *remarks_on_cells(frames))
+    return (*_of_draws(done), *_of_two_against_one(frames.cells, done), *remarks_on_cells(frames))
 
 
 def remarks_on_cells(frames: Frames) -> tuple[str, ...]:
@@ -75,6 +75,22 @@ def _of_one_draw(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:
         yield (
             f"{int(single.sum())} of {len(done)} results are of one draw: their intervals are for other examples, and "
             "say nothing of other seeds"
+        )
+
+
+def _of_two_against_one(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:
+    """Say how many differences have the spread of draws from two draws of one learner, and one of the other."""
+    if "baseline" not in done or "first_draw" not in cells:
+        return
+    learners = cells["first_draw"].fillna(cells["arm"])
+    draws = cells["arm"].groupby(learners).transform("nunique").where(cells["seed"].notna()).set_axis(cells["cell"])
+    pooled = done["seed_arms"].astype(float) > 1 if "seed_arms" in done else pd.Series(data=False, index=done.index)
+    alone = done[~pooled.fillna(value=False) & done["baseline"].notna()]
+    own, other = (draws.reindex(alone[name]).astype(float).to_numpy() for name in ("cell", "baseline"))
+    if few := int(((np.minimum(own, other) == 1) & (np.maximum(own, other) == 2)).sum()):
+        yield (
+            f"{few} differences compare a learner of two draws with one of one draw, and have the spread of draws from "
+            "those two alone: such intervals cover 86 to 100 %, not just 95 %"
         )
 
 

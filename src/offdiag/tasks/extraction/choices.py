@@ -24,12 +24,14 @@ from offdiag.tasks.extraction.statements import (
     differ,
     ending,
     last_stated,
+    only_joined,
 )
 
 INSIDE, LOWER_CASE, LOOK_ALIKE = "inside", "lower-case", "look-alike"
 
 _CORRECTION = re.compile(rf"\b(?:no(?=\s*[,.:;!—])|{TAKING_BACK})\b", re.IGNORECASE)
 _LETTER_ALONE = re.compile(r"[\s(\[]*([A-Z])[)\].:]*\s*")
+_LETTER = re.compile(r"(?<![\w'’])[A-Z](?![\w'’])")
 # "A) -": an item of a list that was left empty.
 _LEFT_EMPTY = re.compile(
     r"\W{0,3}[A-Z][)\].:]*\s*(?P<nothing>-+|–|—|\.{3,}|…|_+|\?+|n/?a|none|null|nothing)[\s.]*", re.IGNORECASE
@@ -118,8 +120,12 @@ def read_choice(text: str, choices: Choices, *, inside: bool, corrected: bool = 
     ``corrected`` says that what stands after "no, wait" has been looked for.
     """
     text = beginning(text).strip()
-    if (whole := choices.named(text) or choices.named(text.partition("\n")[0])) is not None:
+    if (whole := choices.named(text)) is not None:
         return _as_named(text, whole, choices)
+    if _is_a_row(text, choices):
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    if (first := choices.named(text.partition("\n")[0])) is not None:
+        return _as_named(text, first, choices)
     empty = _LEFT_EMPTY.fullmatch(text) if choices.letters else None
     if empty is not None and choices.named(empty["nothing"]) is None:
         return Reading(flags=(AMBIGUOUS,), refused=True)
@@ -141,6 +147,17 @@ def read_choice(text: str, choices: Choices, *, inside: bool, corrected: bool = 
     if head is not None:
         return head
     return _inside(clause, choices) if inside else NOTHING
+
+
+def _is_a_row(text: str, choices: Choices) -> bool:
+    """Return whether a text is choices and nothing else, and different ones: "A; B", "red green", "A (red), B"."""
+    named = {choices.folded[hit[0].casefold()] for hit in choices.pattern.finditer(text)}
+    rest = choices.pattern.sub(" ", text)
+    if choices.letters:
+        letters = {letter: choice for letter in _LETTER.findall(rest) if (choice := choices.lettered(letter))}
+        named |= set(letters.values())
+        rest = _LETTER.sub(lambda found: " " if found[0] in letters else found[0], rest)
+    return len(named) > 1 and only_joined(rest)
 
 
 def _as_named(text: str, choice: str, choices: Choices) -> Reading:

@@ -23,6 +23,7 @@ from offdiag.tasks.extraction.statements import (
     differ,
     ending,
     last_stated,
+    only_joined,
 )
 
 NO_TRIGGER, CORRECTED, APPROXIMATE, BOUND = "no-trigger", "corrected", "approximate", "bound"
@@ -159,6 +160,8 @@ def read_number(text: str, *, strict: bool, final: bool) -> Reading:
             rest = after
     if corrected:
         text = rest.lstrip(" ,.:;!—-\n") if not re.match(r"[ ,:;!—]*-\d", rest) else rest.lstrip(" ,:;!—")
+    if _is_a_row(text):
+        return Reading(flags=(*corrected, AMBIGUOUS), refused=True)
     end = _SENTENCE_END.search(text)
     clause, tail = (text, "") if end is None else (text[: end.start()], text[end.start() :])
     if tail.startswith("?"):
@@ -168,6 +171,16 @@ def read_number(text: str, *, strict: bool, final: bool) -> Reading:
     final = final and re.search(r"\d", tail.partition("\n")[0]) is None
     reading = _read_clause(clause, free=not strict or final)
     return reading._replace(flags=(*corrected, *reading.flags))
+
+
+def _is_a_row(text: str) -> bool:
+    """Return whether a text is numbers and nothing else, and different ones: "174; 175", "3 | 4", one on each line."""
+    text = text.replace("\n", " | ")  # a row of digits on two lines is no number with a blank in it
+    numbers = list(numbers_in(text))
+    ends = [0, *(number.end for number in numbers)]
+    starts = [*(number.start for number in numbers), len(text)]
+    rest = " ".join(text[end:start] for end, start in zip(ends, starts, strict=True))
+    return len({number.value for number in numbers}) > 1 and only_joined(rest)
 
 
 def _read_clause(clause: str, *, free: bool) -> Reading:

@@ -17,6 +17,8 @@ LONGEST = 600  # characters that are looked at after a mark
 _MOST = 60  # statements that are looked at, from the last on
 # What may stand between boxes that are parts of one answer: \\boxed{1}\\boxed{7}, \\boxed{3} or \\boxed{4}.
 _BESIDE = re.compile(rf"[\s$,;/&{BOLD}]*(?:\b(?:and|or)\b)?[\s${BOLD}]*", re.IGNORECASE)
+# What may stand between and around answers that are a row: "A; B", "(3, 4)", "$18 or $20".
+_JOINING = re.compile(rf"(?:[\s,;:.|/&$€£%()\[\]{{}}{BOLD}]|\band\b|\bor\b)*", re.IGNORECASE)
 # Words that take back what was said before, as a regular expression; what may stand behind "no" is for each reader.
 TAKING_BACK = (
     r"nope|wait|actually|sorry|correction|oops|scratch that|i mean|i meant|or rather|"
@@ -242,6 +244,11 @@ def _read(statement: Statement, read: Callable[[Statement], Reading]) -> Reading
     if reading.answer is not None and statement.kind is Kind.BOX and not statement.closed:
         return reading._replace(flags=(*reading.flags, UNTERMINATED))
     return reading
+
+
+def only_joined(rest: str) -> bool:
+    """Return whether nothing but marks and the words "and" and "or" is left of a text without its answers."""
+    return _JOINING.fullmatch(rest) is not None
 
 
 def differ(first: Reading, last: Reading) -> bool:

@@ -71,7 +71,8 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _STATED = re.compile(
-    r"([0-9A-Za-z]+(?:[,'\u00a0 ][0-9A-Za-z]{3}(?!\w))*|[0-9A-Za-z](?:[ \u00a0][0-9A-Za-z](?!\w))+)" + _ANNOTATION
+    r"([0-9A-Za-z]+(?:(?:[,']|[\u00a0 ](?=[A-Za-z]*\d|[A-F]{3}))[0-9A-Za-z]{3}(?!\w))*|"
+    r"[0-9A-Za-z](?:[ \u00a0][0-9A-Za-z](?!\w))+)" + _ANNOTATION
 )
 _CORRECTED = re.compile(
     r"\b(?:no(?=\s*[,.:;!—])|wait|sorry|i mean|correction|oops|or rather|(?:that|this)(?:'s|"
@@ -80,6 +81,8 @@ _CORRECTED = re.compile(
 )
 _DENIED = re.compile(r"(?:\bnot|n't|\binstead of|\brather than)\s+[0-9A-Z]+\b[,;]?(?:\s*\bbut\b)?", re.IGNORECASE)
 _ANOTHER = re.compile(r"[\s,]*(?:\bor\b|\band\b|\bto\b|/|-|–|\+|\*|×)\s*[(]?(?=[0-9A-Z]*\d)[0-9A-Z]+", re.IGNORECASE)
+_LISTED = re.compile(r"(?:\s*[,;|&]\s*(?=[0-9A-Z]*\d)[0-9A-Z]+)+[\s)\]}.*$]*", re.IGNORECASE)
+_WORDS = re.compile(r"\s+(?![a-f]+\b)[a-z]{2,}\b\D*")  # no digits, and no letters that could be some
 _DECORATION = re.compile(r"[$*\\]|_\{[0-9]{1,2}\}|_[0-9]{1,2}\b")
 _SUM_ASKED = re.compile(r"([0-9A-Z]+) ?\+ ?([0-9A-Z]+)[^+?\n]{0,60}\?", re.IGNORECASE)
 
@@ -263,8 +266,13 @@ def _in_words(statement: Statement, base: int, *, others: bool) -> Reading:
     if found is None:
         return Reading(refused=re.match(r"\W*-\s?\d", clause) is not None)
     after = clause[found.end() :]
+    if _is_a_row(text, base) or _lists_another(found[1], after):
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    if not found[2].strip() and _WORDS.fullmatch(clause, found.end(1)) is not None:
+        after = clause[found.end(1) :]  # "174 for the sum"
     if re.match(r"[.,]\d|\w", after) is not None or _ANOTHER.match(after) is not None:
-        return Reading(refused=re.search(r"\d", found[1]) is not None)
+        digits = re.search(r"\d", found[1]) is not None
+        return Reading(flags=(AMBIGUOUS,) if digits else (), refused=digits)
     if not others and (_elsewhere(found[2], base) or _base_after(after, base)):
         return Reading()
     if not re.search(r"\d", found[1]) and re.match(r"\W*\w", after):
@@ -272,6 +280,13 @@ def _in_words(statement: Statement, base: int, *, others: bool) -> Reading:
     token = re.sub(r"[,' \u00a0]", "", found[1])
     flags = (("spaced",) if re.search(r"[ \u00a0]", found[1]) else ()) + (("corrected",) if corrected else ())
     return Reading(_number(token, base), flags)
+
+
+def _lists_another(number: str, after: str) -> bool:
+    """Return whether a number begins a list of which another one is part, with nothing behind it: "174, 175"."""
+    if _LISTED.fullmatch(after) is None or re.search(r"\d", number) is None:
+        return False
+    return any(other != number for other in re.findall(r"\w+", after))
 
 
 def _at_the_end(text: str, base: int) -> str | None:
