@@ -1,7 +1,6 @@
 """The step that draws the examples of a domain."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -75,7 +74,7 @@ class Examples(Step):
                 f"{self.name}: the rows of {task.name} are others than when the run was planned: run again, or, if "
                 "none was edited, let the seed alone decide them (and sort what comes out of a set)"
             )
-        write_jsonl(work.folder / "examples.jsonl", [asdict(example) for example in examples])
+        write_jsonl(work.folder / "examples.jsonl", [example.fields() for example in examples])
         keys = [task.key(self.domain, example) for example in examples]
         return {"n": len(examples), "unique": len(set(keys)), "sha256": fingerprint([e.id for e in examples])}
 

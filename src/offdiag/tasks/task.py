@@ -43,6 +43,10 @@ class Example:
     strata: Mapping[str, Scalar] = field(default_factory=dict)
     references: tuple[str, ...] = ()
 
+    def fields(self) -> dict[str, Any]:
+        """Return the fields as JSON has them; other right answers only where there are any."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "references" or self.references}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grade:

@@ -1,7 +1,6 @@
 """``offdiag data``: print or describe examples of a task's domain."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -56,7 +55,7 @@ def data(
             if form == "text":
                 say(*e.problem.split("\n"))
             else:
-                say(json_text(task.row(domain, e) if form == "chat" else asdict(e)))
+                say(json_text(task.row(domain, e) if form == "chat" else e.fields()))
 
 
 def _show_description(found: Facts) -> None:
