@@ -14,6 +14,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from offdiag.errors import UserError
 from offdiag.models.lm import LM
+from offdiag.models.loading import check_fit
+from offdiag.models.source import source_of
 from support.architectures import TYPES, tiny_of
 from support.by_itself import differences
 from support.tiny import make_tiny_tokenizer
@@ -60,6 +62,12 @@ def test_a_type_answers_as_it_does_alone_or_is_refused(kind: str, outcomes: list
         return
     assert differences(lm, tiny_of(kind)) == []
     outcomes.append(Outcome(kind, f"equal, {lm.verdict.path}", lm.plain_because or ""))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind not in NOT_LOADED])
+def test_the_plan_refuses_no_weights_of_a_type(kind: str, tmp_path: Path) -> None:
+    tiny_of(kind).save_pretrained(tmp_path)
+    check_fit(source_of(f"dir:{tmp_path}"), tmp_path)
 
 
 def write_table(found: list[Outcome]) -> None:
