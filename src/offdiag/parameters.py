@@ -251,11 +251,37 @@ def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, val
         raise UserError(f"--set {name}: unknown parameter {head!r}; {hint}there are {', '.join(known)}")
     inner = getattr(model, head)
     if not rest:
-        data[head] = _fitting(value, inner)
+        data[head] = _as_loaded(_fitting(value, inner), inner)
         return
     if not isinstance(inner, BaseModel):
         raise UserError(f"--set {name}: {head} has no parts; type --set {head}={text_of(value)}")
     _set(data[head], inner, rest, name, value)
+
+
+def _as_loaded(value: object, current: object) -> object:
+    """Return names of models with the number format that all models of the parameter have, where it has any.
+
+    ``hub:org/name`` instead of models in bfloat16 is one in bfloat16; a model with settings of its own has its own.
+    """
+    models = current if isinstance(current, tuple) else (current,)
+    formats = {model.dtype if isinstance(model, ModelSpec) else None for model in models}
+    if len(formats) != 1 or not formats - {None, "float32"}:
+        return value
+    named = [value] if isinstance(value, str) else value
+    if not isinstance(named, list):
+        return value
+    (dtype,) = formats
+    made = [{"source": one, "dtype": dtype} if isinstance(one, str) and _is_loaded(one) else one for one in named]
+    return made[0] if isinstance(value, str) else made
+
+
+def _is_loaded(name: str) -> bool:
+    """Return whether a model's weights are loaded here: it is behind no server and learns from nothing."""
+    try:
+        origin = ModelSpec(source=name).origin
+    except (UserError, ValidationError):
+        return False  # it is told when the parameter is made
+    return not origin.served and not origin.from_scratch
 
 
 def _fitting(value: object, current: object) -> object:

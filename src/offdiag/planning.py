@@ -207,7 +207,7 @@ class Plan:
         Results that will be read are looked at closely, see :meth:`Store.damage`: those that an unfinished step needs,
         and with ``closely`` those that frames are made of.
         """
-        states = store.states(self.steps)
+        states = store.states(self.steps, self.origin)
         ours = frozenset(states)
         needed: set[str] = set()
 

@@ -106,7 +106,7 @@ def test_plans_by_text_and_by_value_have_equal_identities(model_stub):
         return [step.fingerprint for step in plan.steps]
 
     recipe = Recipe(rank=3, batch_size=2, warmup_updates=0)
-    stub = ModelSpec(source=f"dir:{model_stub}")
+    stub = ModelSpec(source=f"dir:{model_stub}", dtype=HUB.dtype)  # a bare name has that of what it stands for
     by_value = steps({"model": stub, "shots": np.array([1, 4]), "seeds": range(2), "recipe": recipe, "n_eval": 5})
     texts = [f"model=dir:{model_stub}", "shots=1,4", "seeds=0,1", "n_eval=5", f"recipe={recipe.model_dump_json()}"]
     assert by_value == steps(parse_sets(texts))
@@ -128,3 +128,26 @@ def test_a_parameter_as_a_whole_and_a_part_of_it_are_not_both_set(names):
     values = {"recipe": Recipe(rank=3), "recipe.rank": 4}
     with pytest.raises(UserError, match=r"--set recipe\.rank: recipe is set as a whole, too"):
         override(Params(), {name: values[name] for name in names})
+
+
+def test_a_bare_name_of_a_model_has_the_number_format_of_those_that_it_stands_for():
+    class Asked(StudyParams):
+        model: ModelSpec = ModelSpec(source="hub:org/m", dtype="bfloat16")
+        models: tuple[ModelSpec, ...] = (model, ModelSpec(source="hub:org/n", dtype="bfloat16", quantization="nf4"))
+        plain: tuple[ModelSpec, ...] = (ModelSpec(source="hub:org/m"),)
+
+    def dtypes(name, value):
+        found = getattr(override(Asked(), {name: value}), name)
+        return [m.dtype for m in (found if isinstance(found, tuple) else (found,))]
+
+    assert dtypes("model", "hub:org/other") == dtypes("model", "org/other") == ["bfloat16"]
+    assert dtypes("models", "hub:org/a,wheel:b") == dtypes("models", ["hub:org/a", "wheel:b"]) == ["bfloat16"] * 2
+    assert dtypes("models", "api:NAME@http://localhost:1") == ["float32"]  # its server decides
+    assert dtypes("models", [{"source": "hub:org/a"}, {"source": "hub:org/b", "dtype": "float16"}]) == [
+        "float32", "float16"
+    ]  # fmt: skip
+    assert dtypes("plain", "hub:org/a") == ["float32"]
+    mixed = override(Asked(), {"models": [{"source": "hub:org/a"}, {"source": "hub:org/b", "dtype": "float16"}]})
+    assert [m.dtype for m in override(mixed, {"models": "hub:org/c"}).models] == ["float32"]
+    with pytest.raises(UserError):
+        override(Asked(), {"models": "nowhere:m"})

@@ -383,3 +383,13 @@ def test_names_that_would_leave_the_reports_folder_are_refused(name: object) -> 
         Design(figures=(KShot.model_construct(name=name),)).check_names()
     with pytest.raises(UserError):
         file_in(Path("out"), name)
+
+
+def test_results_of_another_scale_are_no_older_form_of_this_one(plan, store, model_stub):
+    """What a scale names alike and does otherwise is missing there, and stale at its own scale."""
+    fill(store, plan)
+    changed = tiny_plan(model_stub, max_new_tokens=9)
+    other = replace(changed, scale="another")
+    for made, state in ((changed, State.STALE), (other, State.MISSING)):
+        assert {s.state for s in made.survey(store) if s.step.kind == "cells"} == {state}
+    assert plan.origin["scale"] != other.origin["scale"]

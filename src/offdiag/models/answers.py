@@ -75,6 +75,7 @@ class AnsweringModel(Protocol):
         prompts: Sequence[str],
         *,
         max_new_tokens: int,
+        stop: Sequence[str] = (),
         skip: Container[int] = (),
         response_prefix: str,
         settings: ChatSettings,

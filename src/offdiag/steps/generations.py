@@ -15,6 +15,7 @@ from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, ideal_responses
 from offdiag.steps.step import Finished, Unanswered, Work
+from offdiag.tasks import get_task
 
 if TYPE_CHECKING:
     from offdiag.models.answers import Completion
@@ -77,6 +78,7 @@ class Generations(ModelOutputs):
             return work.answering(self.weights).generate(
                 [prompts[i] for i in asked],
                 max_new_tokens=self.max_new_tokens,
+                stop=get_task(self.examples.domain.task).stops(self.examples.domain, self.style),
                 skip=skip,
                 response_prefix=self.response_prefix,
                 settings=self.settings,

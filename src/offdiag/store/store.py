@@ -78,13 +78,20 @@ class Store:
         own = self.root / step.kind / step.folder_name
         return own if own.exists() else self._earlier(step) or own
 
-    def state(self, step: Step, besides: Collection[str] = (), care: Care = "sizes") -> State:
+    def state(
+        self,
+        step: Step,
+        besides: Collection[str] = (),
+        care: Care = "sizes",
+        origin: Mapping[str, Json] | None = None,
+    ) -> State:
         """Return whether the step is done, busy, failed, damaged, stale or missing.
 
         ``besides`` are fingerprints of other steps of the plan: one of the same name, as in a sweep over a
-        hyper-parameter, does not make this one stale. ``care`` is that of :meth:`damage`.
+        hyper-parameter, does not make this one stale. ``care`` is that of :meth:`damage`, ``origin`` that of
+        :meth:`states`.
         """
-        return self.own_state(step, care) or self._undone(step, besides)
+        return self.own_state(step, care) or self._undone(step, besides, origin)
 
     def own_state(self, step: Step, care: Care = "sizes") -> State | None:
         """Return what the step's folder alone says: done, busy, failed or damaged; None if nobody has been there."""
@@ -100,17 +107,22 @@ class Store:
             return State.DAMAGED
         return State.FAILED if (folder / ERROR).exists() else None
 
-    def states(self, steps: Sequence[Step]) -> dict[str, State]:
-        """Return the states of many steps by fingerprint, listing the folders once."""
+    def states(self, steps: Sequence[Step], origin: Mapping[str, Json] | None = None) -> dict[str, State]:
+        """Return the states of many steps by fingerprint, listing the folders once.
+
+        Args:
+            origin: of the plan. Results of another scale of its study are no older form of its steps: they make none
+                of them stale.
+        """
         self.refresh()
         ours = frozenset(step.fingerprint for step in steps)
         there = {(path.parent.name, path.name) for path in self.root.glob("*/*")}
         if not there:
             return {step.fingerprint: State.MISSING for step in steps}
         states = {
-            step.fingerprint: self.state(step, ours)
+            step.fingerprint: self.state(step, ours, origin=origin)
             if (step.kind, step.folder_name) in there
-            else self._undone(step, ours)
+            else self._undone(step, ours, origin)
             for step in steps
         }
         if self.versions == "stale":
@@ -180,10 +192,11 @@ class Store:
         folders = {(path.parts[-3], path.parts[-2]) for path in self.root.glob("*/*/result.json")}
         return (step for step in steps if folders and (step.kind, step.folder_name) in folders)
 
-    def _undone(self, step: Step, besides: Collection[str]) -> State:
+    def _undone(self, step: Step, besides: Collection[str], origin: Mapping[str, Json] | None) -> State:
         if self._earlier(step) is not None:
             return State.DONE
-        return State.STALE if self.namesakes(step, besides) else State.MISSING
+        made = (cell for cell in self.namesakes(step, besides) if not _is_of_another_scale(cell, origin or {}))
+        return State.MISSING if next(made, None) is None else State.STALE
 
     def _earlier(self, step: Step) -> Path | None:
         """Return the folder of a finished step that is this one under another name, or an earlier form of its identity.
@@ -375,3 +388,9 @@ def _strangers(root: Path) -> bool:
     """Return whether the folder holds files that no store would have; one with steps has lost its marker alone."""
     known = any(root.glob("*/*/cell.json")) or (root / "store.json").exists()
     return not known and any(not path.name.startswith("store.json") for path in root.iterdir())
+
+
+def _is_of_another_scale(cell: Mapping[str, Any], origin: Mapping[str, Json]) -> bool:
+    """Return whether a ``cell.json`` is of the study that a plan is of, at another scale."""
+    made = cell.get("origin") or {}
+    return bool(origin) and made.get("study") == origin["study"] and made.get("scale") not in (None, origin["scale"])

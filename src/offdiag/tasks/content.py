@@ -72,7 +72,7 @@ def drawn_identity(domain: Domain, split: str, n: int, seed: int) -> dict[str, J
         UserError: as :func:`rows_of` does.
     """
     task = get_task(domain.task)
-    version: dict[str, Json] = {"data_version": task.data_version}
+    version: dict[str, Json] = {"data_version": task.data_version, **task.redrawn(domain, split, seed)}
     if not hashes_rows(task):
         return version
     key = ("rows hash", type(task), domain, split, n, seed)

@@ -143,6 +143,20 @@ class Task(ABC, Generic[D]):
                 f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; {advice}"
             )
 
+    def redrawn(self, domain: D, split: str, seed: int) -> dict[str, Json]:
+        """Return what the identity of a split says beside its data version, where only some draws have changed since.
+
+        Results of all other draws stay valid, which a higher version would make stale.
+        """
+        return {}
+
+    def stops(self, domain: D, style: PromptStyle) -> tuple[str, ...]:
+        """Return texts from which on a completion says nothing that is graded, such as a further question.
+
+        A model that is loaded here stops there, instead of writing on to ``max_new_tokens``.
+        """
+        return ()
+
     def vets_choices(self, domain: D) -> bool:
         """Whether reading the data refuses items that lack two choices, have an empty one, or not the right one once.
 

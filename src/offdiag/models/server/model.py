@@ -73,12 +73,15 @@ class ServedModel:
         prompts: Sequence[str],
         *,
         max_new_tokens: int,
+        stop: Sequence[str] = (),
         skip: Container[int] = (),
         response_prefix: str,
         settings: ChatSettings,
         draws: Draws | None = None,
     ) -> Iterator[list[Completion]]:
         """Answer user turns, each as soon as it comes; every sampled answer is a request with a seed of its own.
+
+        No ``stop`` is sent: not every server takes one, and the grader leaves out what follows it.
 
         Raises:
             UserError: the server refuses a question, does not answer, or answers as another model.

@@ -9,8 +9,8 @@ from offdiag.methods import FineTuning, InContext, LinearProbe, Method, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.steps import ProbeGrid
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
-from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName, measures_of
-from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
+from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName, measures_of, methods_of
+from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain, library
 from offdiag.studies.easy_to_hard.task.draws import pool_of
 from offdiag.studies.easy_to_hard.task.items import SPECS
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE
@@ -100,7 +100,7 @@ def measurements(p: HardnessParams) -> tuple[ItemHardness, ...]:
 
 
 def _measures(p: HardnessParams, dataset: str) -> tuple[str, ...]:
-    model_free = (*SPECS[dataset].human, *SPECS[dataset].surface)
+    model_free = (*library.dataset(dataset).human, *SPECS[dataset].surface)
     names = dict.fromkeys((*model_free, *measures_of(p.hardness, dataset)))
     return tuple(name for name in names if name != NO_MEASURE)
 
@@ -123,10 +123,12 @@ class _Grid:
 
     def cells(self, model: ModelSpec) -> Iterator[Cell]:
         """Yield the cells of one model, those of the untrained one first."""
+        start = self.p.start(model)
         for evaluation in self._untrained:
-            yield Cell(arm=Arm(model=model, method=ZeroShot()), evaluation=evaluation)
+            yield Cell(arm=Arm(model=model, method=ZeroShot(), init_from=start), evaluation=evaluation)
         for method, train, seed, evaluation in self._taught:
-            yield Cell(arm=Arm(model=model, method=method, train=train, seed=seed), evaluation=evaluation)
+            arm = Arm(model=model, method=method, train=train, seed=seed, init_from=start)
+            yield Cell(arm=arm, evaluation=evaluation)
 
     @cached_property
     def _untrained(self) -> list[Evaluation]:
@@ -208,10 +210,8 @@ def _seed(name: MethodName, train: HardnessDomain) -> int:
 
 
 def methods_for(p: HardnessParams, dataset: str) -> tuple[MethodName, ...]:
-    """Return the methods that a data set allows: some need a rationale, the others choices."""
-    spec = SPECS[dataset]
-    fits = {True: spec.reasoning, False: "choices" in spec.forms}
-    return tuple(name for name in p.methods if fits[_reasoned(name)])
+    """Return the methods of the study that a data set allows."""
+    return methods_of(dataset, p.methods)
 
 
 def noises(p: HardnessParams, stratum: Stratum) -> tuple[float, ...]:

@@ -9,10 +9,10 @@ from offdiag.errors import UserError, did_you_mean
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.parameters import check_each_once
-from offdiag.studies.easy_to_hard.task.items import SPECS, dataset_named
+from offdiag.studies.easy_to_hard.task.items import BUILT_IN, SPECS, dataset_named
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, checked_name
 from offdiag.studies.easy_to_hard.task.strata import Stratum
-from offdiag.study import StudyParams
+from offdiag.study import Arm, StudyParams
 
 MethodName: TypeAlias = Literal[
     "in-context", "in-context+rationale", "linear-probe", "fine-tuning", "fine-tuning+rationale"
@@ -36,6 +36,7 @@ class DatasetSizes(NamedTuple):
 # Hase et al. (2024, arXiv 2401.06751), as released; the built-in data set goes with GSM8K.
 PUBLISHED: Mapping[str, DatasetSizes] = {
     "synthetic": DatasetSizes((8,), 0, 300),
+    "chains": DatasetSizes((4,), 0, 8),
     "arc": DatasetSizes((10,), 0, 300),
     "arc_easy": DatasetSizes((10,), 0, 300),
     "arc_challenge": DatasetSizes((10,), 0, 300),
@@ -46,7 +47,7 @@ PUBLISHED: Mapping[str, DatasetSizes] = {
 _WORDS, _CHARS, _REASONING, _ZERO_SHOT = "question_words", "answer_chars", "reasoning_words", "zero_shot_mdl@average"
 LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "unique": {
-        "synthetic": ("num_steps",),
+        **dict.fromkeys(BUILT_IN, ("num_steps",)),
         "arc": ("grade", "difficulty", "bloom"),
         "mmlu": ("school",),
         "strategyqa": ("num_steps",),
@@ -54,6 +55,7 @@ LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "human": {
         "synthetic": ("num_steps", _WORDS),
+        "chains": ("num_steps",),
         "arc": ("grade", "difficulty", "bloom", _WORDS, "answer_words"),
         "mmlu": ("school", _WORDS, _CHARS),
         "strategyqa": ("num_steps", _WORDS, _REASONING),
@@ -61,6 +63,7 @@ LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "stratify": {
         "synthetic": ("num_steps", _WORDS),
+        "chains": ("num_steps",),
         "arc": (
             *("grade", "difficulty", "bloom", _WORDS, _CHARS),
             *("probe_mdl@average", "finetuned_mdl@average", _ZERO_SHOT),
@@ -78,7 +81,8 @@ class HardnessParams(StudyParams):
     Attributes:
         models: every model is trained and tested in every way.
         methods: ways to train; zero-shot is always there, too.
-        datasets: ``synthetic`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``; published names work too.
+        datasets: ``synthetic`` and ``chains`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``; published names
+            work too.
         data_dir: where the data sets that are not built in lie: a folder, ``hub`` or ``hub:FOLDER``; if empty, where
             ``OFFDIAG_DATA`` says.
         hardness: measures, each for the data sets that have it (``arc:bloom`` for ARC alone); ``human``, ``unique`` and
@@ -134,6 +138,7 @@ class HardnessParams(StudyParams):
         lists = ("models", "methods", "datasets", "hardness", "train_on", "sizes", "noises", "shots")
         check_each_once({name: getattr(self, name) for name in lists})
         check_hardness(self.hardness, self.datasets)
+        self._check_methods()
         used = dict.fromkeys(name for dataset in self.datasets for name in measures_of(self.hardness, dataset))
         for name in self.cutoffs:
             if name not in used:
@@ -146,6 +151,19 @@ class HardnessParams(StudyParams):
             raise UserError(f"noises={','.join(map(str, self.noises))}: expected shares from 0 to 1")
         return self
 
+    def _check_methods(self) -> None:
+        """Check that each method is one of some data set, and that each data set has a method, if there are any."""
+        allowed = {dataset: methods_of(dataset, self.methods) for dataset in self.datasets}
+        for dataset, found in allowed.items():
+            strange = [name for name in self.methods if not any(name in own for own in allowed.values())]
+            strange = [] if self.methods == get_args(MethodName) else strange  # all that a data set allows
+            if strange or (self.methods and not found):
+                why = "has no choices to compare" if "choices" not in SPECS[dataset].forms else "has no reasoning"
+                raise UserError(
+                    f"methods={','.join(strange or self.methods)}: {dataset} {why}; it allows "
+                    f"{', '.join(methods_of(dataset, get_args(MethodName)))}"
+                )
+
     def of(self, dataset: str) -> DatasetSizes:
         """Return the sizes for a data set: those that are given, else the published ones."""
         published = PUBLISHED[dataset]
@@ -155,9 +173,20 @@ class HardnessParams(StudyParams):
             max_new_tokens=_given(self.max_new_tokens, published.max_new_tokens),
         )
 
+    def start(self, model: ModelSpec) -> Arm | None:
+        """Return the arm whose weights all learners of a model start from; None where the model has its own."""
+        return None
+
     def kept(self, dataset: str) -> int:
         """Return the number of items of a training draw: the largest training set of any method."""
         return max(*self.sizes, *self.of(dataset).shots)
+
+
+def methods_of(dataset: str, names: Sequence[MethodName]) -> tuple[MethodName, ...]:
+    """Return the methods that a data set allows: some need a rationale, the others choices."""
+    spec = SPECS[dataset]
+    fits = {True: spec.reasoning, False: "choices" in spec.forms}
+    return tuple(name for name in names if fits[name.endswith("+rationale")])
 
 
 def measures_of(hardness: Sequence[str], dataset: str) -> tuple[str, ...]:

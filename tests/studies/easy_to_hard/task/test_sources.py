@@ -1,5 +1,6 @@
 """Reading hand-made files in the official formats, the hub's rows, and what is wrong with either."""
 
+import json
 import sys
 from types import SimpleNamespace
 
@@ -133,6 +134,22 @@ WRONG = [
     ("arc", "arc/arc-challenge-easy-annotations.json", lambda text: "{}", r"none of the 18 items is annotated"),
     ("arc", "arc/arc-challenge-easy-annotations.json", lambda text: text.replace("Low", "Lo"), r"difficulty is 'Lo'"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("there", [("grade",), ("difficulty",), ("grade", "bloom"), ("depth_of_knowledge", "bloom")])
+def test_annotations_may_have_some_of_the_measures_alone(raw, there):
+    path = raw / "arc" / "arc-challenge-easy-annotations.json"
+    entries = json.loads(path.read_text())
+    path.write_text(json.dumps({key: {name: own[name] for name in there} for key, own in entries.items()}))
+    data = library.dataset("arc")
+    assert {*data.human} == {*there}
+    # of three items one has a subject for a grade, and one of the 18 has no entry at all
+    assert len(data.items) == (11 if "grade" in there else 17)
+    assert set(data.remarks[-1].removeprefix("the annotations have no ").split(", ")) == {*data.spec.human} - {*there}
+    assert {*summary(data, "whole", {})["measures"]} == {*there, "question_words", "answer_words", "answer_chars"}
+    lacking = "bloom" if "bloom" not in there else "difficulty"
+    with pytest.raises(UserError, match=f"arc here has no {lacking}: it has .*answer_chars; take one"):
+        library.table(data, lacking)
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("arc_easy", "ARCEZ_easy"), ("arc_challenge", "ARCCH_challenge")])

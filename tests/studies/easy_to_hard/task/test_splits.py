@@ -74,6 +74,15 @@ def test_copies_of_trained_items_are_not_tested_and_not_trained_twice():
         made(train_on="easy", keys=keys, n_train=160)
 
 
+def test_near_copies_may_train_together_and_are_not_tested_after_one_another():
+    levels, places = np.array(["easy"] * 6 + ["hard"] * 6), np.arange(12)
+    wanted = Request(scheme="rest", train_on="easy", test_on="all", n_train=3)
+    near = np.where(places >= 6, places - 6, places)  # each hard item asks what an easy one asks
+    near[1] = 0
+    found = split(levels, places, wanted, places, places, near)
+    assert (found.train.tolist(), found.test.tolist()) == ([0, 1, 2], [3, 4, 5, 7, 9, 10, 11])
+
+
 @pytest.mark.parametrize(
     ("n_test", "balanced"),
     [(90, {"easy": 30, "medium": 30, "hard": 30}), (500, {"easy": 167, "medium": 166, "hard": 167}),

@@ -7,7 +7,7 @@ import pytest
 from offdiag.cli import main
 from offdiag.errors import UserError
 from offdiag.identity import fingerprint
-from offdiag.studies.easy_to_hard.task import library
+from offdiag.studies.easy_to_hard.task import HardnessDomain, Template, library
 from offdiag.tasks import check_disjoint, get_task, parse_domain
 from offdiag.tasks.data import ENV
 
@@ -174,3 +174,21 @@ def test_the_command_line_says_mistakes_in_one_line(raw, capsys):
     assert code == 2
     assert err.count("\n") == 1
     assert "no folder" in err
+
+
+def test_a_further_question_ends_an_answer_and_changes_no_grade(raw):
+    """A model without a chat template writes on as its examples do; what follows is graded by nobody."""
+    task = get_task("easy_to_hard")
+    domain = HardnessDomain(dataset="gsm8k")
+    example = task.examples(domain.model_copy(update={"n_train": 0}), "eval", 1, 0)[0]
+    (stop,) = task.stops(domain, "step-by-step")
+    assert stop == "\nQ:"
+    whole = f" 2 + 3 = 5.\nSo the answer is {example.target}\n\nQ: What is 6 + 1?\nA: So the answer is 7"
+    until = whole[: whole.index(stop) + len(stop)]
+    assert task.grade(domain, example, until) == task.grade(domain, example, whole)
+    assert task.grade(domain, example, until).correct
+    assert task.stops(HardnessDomain(dataset="arc"), "direct") == ("\nQuestion:",)
+    assert task.stops(HardnessDomain(dataset="gsm8k", prompt="0101"), "direct") == ()
+    assert [Template(f"0{digit}00").next_question for digit in range(7)] == [
+        "\nQuestion:", "", "\nProblem:", "\nQ:", "", "", ""
+    ]  # fmt: skip

@@ -12,7 +12,7 @@ from offdiag.studies.easy_to_hard.measurements.average_hardness import AverageHa
 from offdiag.studies.easy_to_hard.measurements.choice_hardness import ChoiceHardness
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
 from offdiag.studies.easy_to_hard.measurements.text_hardness import TextHardness, TextMeasure
-from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain
+from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain, library
 from offdiag.studies.easy_to_hard.task.items import SPECS
 from offdiag.studies.easy_to_hard.task.strata import Pool
 from offdiag.study import Arm, Cell, Evaluation
@@ -37,7 +37,7 @@ def measurements(p: ItemHardnessParams, planned: Sequence[Cell]) -> tuple[Measur
 
 def _measurements(p: ItemHardnessParams, dataset: str, planned: Sequence[Cell]) -> Iterator[Measurement]:
     items = _items(dataset, p.pool)
-    for name in (*SPECS[dataset].human, *SPECS[dataset].surface):
+    for name in (*library.dataset(dataset).human, *SPECS[dataset].surface):
         yield ItemHardness(domain=items.model_copy(update={"hardness": name}))
     for measure in p.of(dataset):
         parts = tuple(_by_model(measure, model, items, planned) for model in p.models)

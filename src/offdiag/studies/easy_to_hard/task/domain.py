@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from offdiag.identity import Json, fingerprint, kept
 from offdiag.studies.easy_to_hard.task import library
-from offdiag.studies.easy_to_hard.task.items import NAMES, SPECS, DatasetSpec, Form
+from offdiag.studies.easy_to_hard.task.items import BUILT_IN, NAMES, SPECS, DatasetSpec, Form
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, checked_name, split_name
 from offdiag.studies.easy_to_hard.task.prompts import Template
 from offdiag.studies.easy_to_hard.task.splits import Request, Scheme
@@ -23,8 +23,8 @@ class HardnessDomain(Domain):
     """Items of a data set on one level of a hardness measure.
 
     Attributes:
-        dataset: ``synthetic`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``, or the test items of half of
-            ARC, ``arc_easy`` or ``arc_challenge``; published names work too.
+        dataset: ``synthetic`` and ``chains`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``, or the test
+            items of half of ARC, ``arc_easy`` or ``arc_challenge``; published names work too.
         form: ``choices`` or ``free``; by default the data set's first.
         hardness: a measure of the data set, or ``none``. level: the level to test, or to train on.
         train_on: the level that the training set is drawn from; by default ``level``. An evaluation names it to leave
@@ -123,8 +123,8 @@ class HardnessDomain(Domain):
         Raises:
             UserError: the data are not there.
         """
-        if self.dataset == "synthetic" and split_name(self.hardness)[1] is None:
-            return {}  # its generator is part of the data version
+        if self.dataset in BUILT_IN and split_name(self.hardness)[1] is None:
+            return {}
         return dict(once(self._contents, "contents", self.dataset, self.hardness))
 
     def _contents(self) -> dict[str, Json]:

@@ -1,7 +1,7 @@
 """Items of a domain for a seed: its pool with levels, its split, and examples."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from offdiag.identity import canonical_json
 from offdiag.seeds import stream
 from offdiag.studies.easy_to_hard.task import library
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
-from offdiag.studies.easy_to_hard.task.items import Item, item_key
+from offdiag.studies.easy_to_hard.task.items import Item, copy_key, item_key
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE
 from offdiag.studies.easy_to_hard.task.splits import Indices, Split, check_left_over, permutation, split
 from offdiag.studies.easy_to_hard.task.strata import Level, Pool, Strata, pool_items, stratify
@@ -26,7 +26,8 @@ class PoolView(NamedTuple):
 
     Attributes:
         items: in their order. keys: one per item; copies share it.
-        originals: the place of each item's first copy, ``[items]``. strata: levels, where there is a measure.
+        originals, copied: the place of each item's first copy, and of its first near copy, ``[items]``.
+        strata: levels, where there is a measure.
         levels: the level of each item, ``[items]``; without a measure all are the same, since only ``all`` is split.
         counts: number of items per level that has any.
     """
@@ -34,6 +35,7 @@ class PoolView(NamedTuple):
     items: tuple[Item, ...]
     keys: tuple[str, ...]
     originals: NDArray[np.intp]
+    copied: NDArray[np.intp]
     strata: Strata | None
     levels: NDArray[np.str_]
     counts: Mapping[Level, int]
@@ -68,6 +70,16 @@ def tested_of(domain: HardnessDomain, seed: int) -> Indices:
     contents = canonical_json(domain.contents())
     check_left_over(_pool(_setting(domain), contents).counts, domain.request)
     return _split(domain, seed, contents).test
+
+
+def tests_near_copies(domain: HardnessDomain, seed: int) -> bool:
+    """Return whether the test items would be others if near copies of training items were among them."""
+    contents = canonical_json(domain.contents())
+    pool = _pool(_setting(domain), contents)
+    if not domain.n_train or np.array_equal(pool.originals, pool.copied):
+        return False
+    exact, near = (_split(domain, seed, contents, near).test for near in (False, True))
+    return not np.array_equal(exact, near)
 
 
 def examples_of(domain: HardnessDomain, indices: Iterable[int]) -> list[Example]:
@@ -128,11 +140,12 @@ def _pool(domain: HardnessDomain, contents: str) -> PoolView:
 
 
 class _Known(NamedTuple):
-    """What a pool has whatever its measure: the first three of a :class:`PoolView`."""
+    """What a pool has whatever its measure: the first four of a :class:`PoolView`."""
 
     items: tuple[Item, ...]
     keys: tuple[str, ...]
     originals: NDArray[np.intp]
+    copied: NDArray[np.intp]
 
 
 @lru_cache(maxsize=16)
@@ -140,18 +153,24 @@ def _known(name: str, pool: Pool, content: str) -> _Known:
     data = library.dataset(name)
     items = pool_items(data, pool)
     keys = tuple([item_key(data.spec, item.question, item.choices) for item in items])
-    first: dict[str, int] = {}
-    return _Known(items, keys, np.array([first.setdefault(key, i) for i, key in enumerate(keys)], dtype=np.intp))
+    return _Known(items, keys, _first_places(keys), _first_places([copy_key(data.spec, item) for item in items]))
+
+
+def _first_places(keys: Sequence[Hashable]) -> NDArray[np.intp]:
+    """Return the place at which each key stands first."""
+    first: dict[Hashable, int] = {}
+    return np.array([first.setdefault(key, i) for i, key in enumerate(keys)], dtype=np.intp)
 
 
 @lru_cache(maxsize=1024)  # a plan asks for each three times: its size, its keys and some of its items
-def _split(domain: HardnessDomain, seed: int, contents: str) -> Split:
+def _split(domain: HardnessDomain, seed: int, contents: str, near: bool = True) -> Split:
     pool = _pool(_setting(domain), contents)
     place = (domain.task, domain.dataset, domain.pool)
     drawn = stream(seed, *place, domain.hardness, domain.train_on, domain.bootstrap, "train")
     size = len(pool.items)
     asked = _order_of_tests(seed, place, size)
-    return split(pool.levels, pool.originals, domain.request, permutation(drawn, size), asked)
+    copied = pool.copied if near else pool.originals
+    return split(pool.levels, pool.originals, domain.request, permutation(drawn, size), asked, copied)
 
 
 @lru_cache(maxsize=16)

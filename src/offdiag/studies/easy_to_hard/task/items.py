@@ -5,6 +5,7 @@ Each data set has a specification: its names, forms, measures, sizes and prompts
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -63,6 +64,10 @@ SPECS: Mapping[str, DatasetSpec] = {
             prompts={"choices": _WITH_CHOICES, "free": _WITHOUT_CHOICES},
         ),
         DatasetSpec(
+            name="chains", aliases=(), forms=("choices",), answers="number", human=("num_steps",), surface=(),
+            official=1337, held_out=0, prompts={"choices": ("0101", "0101")},
+        ),
+        DatasetSpec(
             name="arc", aliases=("ai2_arc", "ai2_arc_all"), forms=("choices",), answers="choice",
             human=("grade", "difficulty", "bloom", "depth_of_knowledge"), surface=_ALWAYS, official=4521,
             held_out=1000, prompts={"choices": _WITH_CHOICES},
@@ -90,6 +95,7 @@ SPECS: Mapping[str, DatasetSpec] = {
     )
 }  # fmt: skip
 
+BUILT_IN = ("synthetic", "chains")  # made by generators whose versions are part of the data version
 NAMES: Mapping[str, str] = {alias: spec.name for spec in SPECS.values() for alias in (spec.name, *spec.aliases)}
 
 
@@ -154,6 +160,19 @@ class Dataset:
     def by_id(self) -> Mapping[str, Item]:
         """The items by their id."""
         return {item.id: item for item in self.items}
+
+
+def copy_key(spec: DatasetSpec, item: Item) -> tuple[str, str]:
+    """Return a key that is equal for items of which one gives the other away: the same question and right answer.
+
+    Case and white space do not count, nor do the wrong choices: 18 pairs of MMLU differ in these alone.
+    """
+    answer = item.answer if spec.answers == "choice" else ""
+    return _bare(item.question), _bare(answer)
+
+
+def _bare(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def item_key(spec: DatasetSpec, question: str, choices: tuple[str, ...]) -> str:

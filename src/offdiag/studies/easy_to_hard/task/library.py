@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from offdiag.errors import NoDataError, UserError
-from offdiag.studies.easy_to_hard.task.items import SPECS, Dataset
+from offdiag.studies.easy_to_hard.task.items import BUILT_IN, SPECS, Dataset
 from offdiag.studies.easy_to_hard.task.measures import AVERAGE, model_measures, split_name, surface
-from offdiag.studies.easy_to_hard.task.sources import arc, gsm8k, mmlu, strategyqa, synthetic
+from offdiag.studies.easy_to_hard.task.sources import arc, chains, gsm8k, mmlu, strategyqa, synthetic
 from offdiag.studies.easy_to_hard.task.tables import ByModel, Table, of_model, read_table, table_path
 from offdiag.tasks.data import ENV, DataPlace, data_dir, once
 
+_BUILT_IN: Mapping[str, Callable[[], Dataset]] = {"synthetic": synthetic.load, "chains": chains.load}
 _HALVES = ("arc_easy", "arc_challenge")
 _FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5"), **dict.fromkeys(_HALVES, ("arc",))}
 _FROM_FILES: Mapping[str, Callable[[Path], Dataset]] = {
@@ -48,8 +49,8 @@ def dataset(name: str) -> Dataset:
     Raises:
         UserError: no place is given for it, or the files there are not as released.
     """
-    if name == "synthetic":
-        return synthetic.load()
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]()
     return once(lambda: _dataset(name), "dataset", name)
 
 
@@ -71,6 +72,11 @@ def table(data: Dataset, measure: str) -> Table:
     if model is None:
         if name in data.human:
             return data.human[name]
+        if name in data.spec.human:
+            raise UserError(
+                f"{data.spec.name} here has no {name}: it has {', '.join([*data.human, *data.spec.surface])}; take one "
+                "of these, or a file that has it"
+            )
         return once(lambda: surface(data.items, name), "surface", data.spec.name, data.content, name)
     folder = _data_folder()
     if folder is None:
@@ -146,4 +152,5 @@ def _read_table(content: str, name: str, path: Path, stamps: tuple[_Stamp, ...])
     return read_table(path, dataset(name).by_id)
 
 
-assert set(SPECS) == {"synthetic", *_FROM_FILES}
+assert set(SPECS) == {*_BUILT_IN, *_FROM_FILES}
+assert set(_BUILT_IN) == set(BUILT_IN)

@@ -43,6 +43,7 @@ CUTOFFS: Mapping[tuple[str, str], Bounds] = {
     ("strategyqa", "num_steps"): Bounds(2, 4),
     ("gsm8k", "num_steps"): Bounds(4, 7),
     ("synthetic", "num_steps"): Bounds(2, 5),
+    ("chains", "num_steps"): Bounds(2, 5),
 }
 QUANTILES = Bounds(0.3, 0.7)
 

@@ -46,6 +46,7 @@ _QUESTIONS = (
     "Welcome back to our quiz! The next question is: {}",
     "Let's see what you know.\n{}",
 )
+_NAMED = ("Question:", "Problem:", "Q:")  # beginnings at which the readers of answers know a further question
 _LABELS = (
     "\nAnswer: {}",
     "{}",
@@ -98,6 +99,12 @@ class Template:
         """Return a solved example: query and continuation."""
         query = self.query(question, choices, reasoned=reasoning is not None)
         return query + self.continuation(answer, reasoning)
+
+    @property
+    def next_question(self) -> str:
+        """How a further question begins, from its line break on; empty where it begins with its own words."""
+        word = _QUESTIONS[int(self.id[1])].partition("{}")[0].rstrip()
+        return f"\n{word}" if word in _NAMED else ""
 
     @property
     def instruction(self) -> str:

@@ -65,12 +65,15 @@ def split(
     wanted: Request,
     train_order: Sequence[int] | Indices,
     test_order: Sequence[int] | Indices,
+    copied: ArrayLike | None = None,
 ) -> Split:
     """Return the split of a pool.
 
     Args:
         levels: the level of each item. originals: the place of each item's first copy, which may be its own.
         wanted: how to split. train_order, test_order: two permutations of the pool; items are taken in this order.
+        copied: as ``originals``, of near copies too, which may train together but are not tested after one another; by
+            default ``originals``.
 
     Raises:
         UserError: a level has too few items, or the scheme does not go with the levels.
@@ -86,9 +89,10 @@ def split(
     else:
         train, test, dev = _equal(strata, wanted)
     train = _distinct(train, originals)[: wanted.n_train]
-    trained = np.zeros(len(originals), dtype=bool)
-    trained[originals[train]] = True
-    untrained = ~trained[originals]  # a copy of a training item would be answered from memory
+    copied = originals if copied is None else np.asarray(copied)
+    trained = np.zeros(len(copied), dtype=bool)
+    trained[copied[train]] = True
+    untrained = ~trained[copied]  # a copy of a training item would be answered from memory
     test, dev = test[untrained[test]], dev[untrained[dev]]
     if wanted.n_test:
         test = _balanced(levels, test, wanted.n_test)

@@ -7,7 +7,7 @@ import numpy as np
 
 from offdiag.identity import Json
 from offdiag.studies.easy_to_hard.task import library
-from offdiag.studies.easy_to_hard.task.items import Dataset, Item, item_key
+from offdiag.studies.easy_to_hard.task.items import Dataset, Item, copy_key
 from offdiag.studies.easy_to_hard.task.measures import CUTOFFS
 from offdiag.studies.easy_to_hard.task.strata import Pool, pool_items, stratify
 
@@ -23,7 +23,7 @@ def summary(data: Dataset, pool: Pool, overridden: Mapping[str, tuple[float | No
             where all items of the pool have a value.
     """
     items = pool_items(data, pool)
-    named = [*data.spec.human, *data.spec.surface, *library.measured(data)]
+    named = [*data.human, *data.spec.surface, *library.measured(data)]
     tables = {name: library.table(data, name) for name in named}
     covering = {name: table for name, table in tables.items() if all(item.id in table for item in items)}
     remarks = [*data.remarks, *_remarks(data, items)]
@@ -78,7 +78,7 @@ def _remarks(data: Dataset, items: Sequence[Item]) -> list[str]:
     found: list[str] = []
     if len(data.items) != data.spec.official:
         found.append(f"{len(data.items)} items, where the official release gives {data.spec.official}")
-    copies = len(items) - len({item_key(data.spec, item.question, item.choices) for item in items})
+    copies = len(items) - len({copy_key(data.spec, item) for item in items})
     if copies:
-        found.append(f"copies of other items: {copies}; no copy of a trained item is tested")
+        found.append(f"items with question and answer of another one: {copies}; none is tested after the other trained")
     return found

@@ -8,9 +8,10 @@ from offdiag.identity import Json
 from offdiag.seeds import stream
 from offdiag.studies.easy_to_hard.task import library
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
-from offdiag.studies.easy_to_hard.task.draws import examples_of, pool_of, tested_of, train_of
+from offdiag.studies.easy_to_hard.task.draws import examples_of, pool_of, tested_of, tests_near_copies, train_of
 from offdiag.studies.easy_to_hard.task.items import item_key
 from offdiag.studies.easy_to_hard.task.prompts import PROMPT_VERSION
+from offdiag.studies.easy_to_hard.task.sources.chains import ChainStream
 from offdiag.studies.easy_to_hard.task.splits import Indices, permutation
 from offdiag.studies.easy_to_hard.task.summary import summary
 from offdiag.tasks.domain import Domain
@@ -23,6 +24,7 @@ from offdiag.tasks.extraction import (
     choice_answer,
     number_answer,
 )
+from offdiag.tasks.stream import Loss, StreamPart
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 DATA_VERSION = 1
@@ -79,6 +81,14 @@ class EasyToHard(Task[HardnessDomain]):
         """
         return examples_of(domain, self._first(domain, split, n, seed))
 
+    def redrawn(self, domain: HardnessDomain, split: str, seed: int) -> dict[str, Json]:
+        """Say of test items that they leave out near copies of training items, where data version 1 had some of them.
+
+        Raises:
+            UserError: as for :meth:`examples`.
+        """
+        return {"near_copies": "left out"} if split != "train" and tests_near_copies(domain, seed) else {}
+
     def keys(self, domain: HardnessDomain, split: str, n: int, seed: int) -> frozenset[str]:
         """Return the keys of the first ``n`` items of a split, without making examples of them."""
         keys = pool_of(domain).keys
@@ -109,6 +119,10 @@ class EasyToHard(Task[HardnessDomain]):
         reasoned = style == "step-by-step"
         template = domain.template(reasoned=reasoned)
         return template.prompt(template.query(example.problem, example.choices, reasoned=reasoned))
+
+    def stops(self, domain: HardnessDomain, style: PromptStyle) -> tuple[str, ...]:
+        """Return how a further question begins: models without a chat template write on, as their examples do."""
+        return tuple(filter(None, [domain.template(reasoned=style == "step-by-step").next_question]))
 
     def response(self, domain: HardnessDomain, example: Example, *, rationale: bool) -> str:
         """Return the answer, after the reasoning and "So the answer is" where the item has a rationale."""
@@ -144,6 +158,17 @@ class EasyToHard(Task[HardnessDomain]):
             )
             raise UserError(f"problem {problem[:60]!r}: {found}; give a question of the data set, or an item's id")
         return examples_of(domain, asking[:1])[0]
+
+    def stream(self, parts: Sequence[StreamPart], *, loss: Loss, data_seed: int) -> ChainStream:
+        """Return training batches of solved chains; the other data sets are too small to learn from nothing.
+
+        Raises:
+            UserError: a part is of another data set, or names rows: every row is drawn anew.
+        """
+        for part in parts:
+            if not isinstance(part.domain, HardnessDomain) or part.domain.dataset != "chains" or part.rows is not None:
+                raise UserError(f"pre-training on {part.domain}: expected dataset=chains, all of it, without rows")
+        return ChainStream()
 
     def key(self, domain: HardnessDomain, example: Example) -> str:
         """Return the question (with its choices, where they belong to it), whatever its id."""

@@ -5,7 +5,8 @@ Clark et al. (2018, arXiv 1803.05457). The annotations are one JSON object, keye
     {"ARCCH_Mercury_SC_407695": {"grade": "Grade 04", "bloom": "Applying", "depth_of_knowledge": "II",
                                  "difficulty": "Medium"}}
 
-Items that lack an annotation, or whose grade is a subject ("Biology"), are left out.
+Items that lack an annotation, or whose grade is a subject ("Biology"), are left out. A file of one's own may have some
+of the four measures alone: an item needs those that any entry has.
 
 The test split of one half alone, as others report it, is a data set of its own, annotated or not: ``arc_easy`` and
 ``arc_challenge``.
@@ -139,30 +140,31 @@ def _annotated(items: tuple[Item, ...], path: Path) -> Dataset:
     annotations = json_value(file_of(path).read(), str(path))
     if not isinstance(annotations, dict):
         raise UserError(f"{path}: found a JSON {type(annotations).__name__}, expected an object of items")
-    human: dict[str, dict[str, float]] = {name: {} for name in SPECS["arc"].human}
-    kept: list[Item] = []
-    for item in items:
-        values = _values(annotations.get(item.id, {}), f"{path}, entry {item.id}")
-        if values is not None:
-            kept.append(item)
-            for name, value in values.items():
-                human[name][item.id] = value
+    values = {item.id: _values(annotations.get(item.id, {}), f"{path}, entry {item.id}") for item in items}
+    measured = [name for name in SPECS["arc"].human if any(name in own for own in values.values())]
+    kept = tuple(item for item in items if values[item.id] and all(name in values[item.id] for name in measured))
     if not kept:
-        raise UserError(f"{path}: none of the {len(items)} items is annotated; its keys are ARCEZ_ID and ARCCH_ID")
+        raise UserError(
+            f"{path}: none of the {len(items)} items is annotated; its keys are ARCEZ_ID and ARCCH_ID, and of "
+            f"{', '.join(SPECS['arc'].human)} it has {', '.join(measured) or 'none'}"
+        )
     left_out = len(items) - len(kept)
     remarks = (f"{left_out} of {len(items)} items are left out: not annotated, or without a grade",) if left_out else ()
-    return Dataset(spec=SPECS["arc"], items=tuple(kept), human=human, remarks=remarks)
+    if lacking := [name for name in SPECS["arc"].human if name not in measured]:
+        remarks = (*remarks, f"the annotations have no {', '.join(lacking)}")
+    human = {name: {item.id: values[item.id][name] for item in kept} for name in measured}
+    return Dataset(spec=SPECS["arc"], items=kept, human=human, remarks=remarks)
 
 
-def _values(entry: Any, where: str) -> dict[str, float] | None:
-    """Return the measures of one entry; None where one is missing."""
+def _values(entry: Any, where: str) -> dict[str, float]:
+    """Return the measures that an entry has."""
     if not isinstance(entry, dict):
         raise UserError(f"{where}: found {type(entry).__name__}, expected an object with grade and others")
     grade = _GRADE.fullmatch(str(entry.get("grade")))
-    if grade is None or not all(entry.get(name) for name in _SCALES):
-        return None
-    values = {"grade": float(grade[1])}
+    values = {} if grade is None else {"grade": float(grade[1])}
     for name, scale in _SCALES.items():
+        if not entry.get(name):
+            continue
         if entry[name] not in scale:
             raise UserError(f"{where}: {name} is {entry[name]!r}, expected one of {', '.join(scale)}")
         values[name] = float(scale.index(entry[name]) + 1)
