@@ -1,7 +1,7 @@
 """Errors for people: one line that says what, where, what was expected and what to type next."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,18 @@ class UserError(OffdiagError):
     """
 
     exit_code = 2
+
+
+class TooLongError(UserError):
+    """Prompts, with their answers, are longer than a model's context.
+
+    Attributes:
+        places: of these prompts among all that were asked.
+    """
+
+    def __init__(self, message: str, places: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.places = tuple(places)
 
 
 class NoDataError(UserError):

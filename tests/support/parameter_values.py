@@ -146,11 +146,24 @@ MAP = Tried(
         "snapshots": ["1", "3"], "layers": ["1,2", "0,1,2"],
     },
 )  # fmt: skip
+CHAINS = Tried(
+    base={
+        "sizes": "6", "shots": "2", "n_test": "9", "bootstraps": "1", "decoder": _DECODER,
+        "pretraining": '{"updates": 2, "batch_size": 2}',
+    },
+    values={
+        **HARDNESS.values, "models": ["scratch:a,scratch:b"], "datasets": ["chains"], "asked": ["chains"],
+        "methods": ["", "in-context,fine-tuning"], "hardness": ["none", "human"],
+        "decoder": ['{"architecture": "llama", "width": 16, "depth": 3, "heads": 2}'],
+        "pretraining": ['{"updates": 3, "batch_size": 2}'],
+    },
+)  # fmt: skip
 TRIED: Mapping[str, Tried] = {
     "base-addition": ADDITION,
     "base-thresholds": THRESHOLDS,
     "trigger-2d": TRIGGERS,
     "easy-to-hard": HARDNESS,
+    "easy-to-hard-chains": CHAINS,
     "item-hardness": ITEMS,
     "hidden-states": STATES,
     "width-ablation": MAP,

@@ -102,6 +102,17 @@ class Demonstrations(Context):
             for draw, query, prompt in zip(draws, queries, bare, strict=True)
         ]
 
+    def shortened(self, work: Work, domain: Domain, query: Example, bare: str, dropped: int) -> str | None:
+        if dropped > self.k:
+            return None
+        task = get_task(self.domain.task)
+        drawn = (
+            self._rendered(load_examples(work.output(self.fixed)))
+            if self.fixed is not None
+            else self._rendered(task.demonstrations(self.domain, query, self.k, self.seed), query.id)
+        )
+        return self._before(drawn[: self.k - dropped], bare)
+
     def _before(self, shown: Sequence[Shown], prompt: str) -> str:
         """Return the prompt with the demonstrations: turns before its own, or text at the beginning of its last one."""
         if self.turns:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from offdiag.errors import UserError
+from offdiag.errors import TooLongError, UserError
 from offdiag.models.answers import Completion, Score
 from offdiag.models.batches import PromptBatch, in_runs
 from offdiag.models.chat import RESPONSE_PREFIX, chat_of, plain_ids
@@ -381,12 +381,15 @@ class LM:
     def _check_lengths(self, ids: Sequence[Sequence[int]], extras: Sequence[int]) -> None:
         check_ids(self.model, self.tokenizer, ids)
         longest = context_length(self.model)
-        for i, (row, extra) in enumerate(zip(ids, extras, strict=True)):
-            if longest is not None and len(row) + extra > longest:
-                raise UserError(
-                    f"prompt {i} has {len(row)} tokens and its answer up to {extra}, but the model's context is "
-                    f"{longest}: use fewer demonstrations, a smaller max_new_tokens or another model"
-                )
+        if longest is None:
+            return
+        if places := [i for i, row in enumerate(ids) if len(row) + extras[i] > longest]:
+            i = places[0]
+            raise TooLongError(
+                f"prompt {i} has {len(ids[i])} tokens and its answer up to {extras[i]}, but the model's context is "
+                f"{longest}: use fewer demonstrations, a smaller max_new_tokens or another model",
+                places,
+            )
 
     def _end_ids(self) -> frozenset[int]:
         declared = self.model.generation_config.eos_token_id

@@ -13,7 +13,7 @@ from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.earlier_answers import NOTHING_TAKEN, Taken, forget, take_answers, unanswered
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
-from offdiag.steps.model_outputs import ModelOutputs, ideal_responses
+from offdiag.steps.model_outputs import ModelOutputs, ideal_responses, shortened_prompts
 from offdiag.steps.step import Finished, Unanswered, Work
 from offdiag.tasks import get_task
 
@@ -69,20 +69,18 @@ class Generations(ModelOutputs):
 
         What a finished step was answered to the same prompt is taken, see :mod:`offdiag.steps.earlier_answers`.
         """
-        examples = load_examples(work.output(self.examples))
+        examples, domain = load_examples(work.output(self.examples)), self.examples.domain
         prompts = self.prompts(work, examples)
+        fitting = self.fitting(work, examples, prompts)
         sampled = [{}] if self.sampling is None else [{"sample": sample} for sample in range(self.samples)]
 
         def ask(asked: Sequence[int], skip: Container[int]) -> "Iterator[list[Completion]]":
             draws = {} if self.sampling is None else {"draws": Draws(self.sampling, [examples[i].id for i in asked])}
-            return work.answering(self.weights).generate(
-                [prompts[i] for i in asked],
-                max_new_tokens=self.max_new_tokens,
-                stop=get_task(self.examples.domain.task).stops(self.examples.domain, self.style),
-                skip=skip,
-                response_prefix=self.response_prefix,
-                settings=self.settings,
-                **draws,
+            model, stop = work.answering(self.weights), get_task(domain.task).stops(domain, self.style)
+            how: dict[str, Any] = {"response_prefix": self.response_prefix, "settings": self.settings, **draws}
+            return fitting.asked(
+                asked,
+                lambda texts: model.generate(texts, max_new_tokens=self.max_new_tokens, stop=stop, skip=skip, **how),
             )
 
         return write_answers(
@@ -91,6 +89,7 @@ class Generations(ModelOutputs):
             prompts,
             ask,
             take_answers(self, work, examples, prompts, work.folder / PARTIAL),
+            fitting.noted,
         )
 
 
@@ -100,6 +99,7 @@ def write_answers(
     prompts: Sequence[str],
     ask: "Callable[[Sequence[int], Container[int]], Iterator[list[Completion]]]",
     taken: Taken = NOTHING_TAKEN,
+    noted: Callable[[int], Mapping[str, Json]] = lambda place: {},
 ) -> dict[str, Json]:
     """Let a model answer prompts, write ``answers.jsonl``, and return the summary of the step.
 
@@ -109,6 +109,7 @@ def write_answers(
         work: of the step. named: fields that name each answer, as many for each prompt, in the order of the prompts.
         prompts: the user turns. ask: from the indices of prompts, and the answers to these that are not needed, to
             their completions by batch. taken: answers that are known, by their index.
+        noted: what a record says besides, from the place of its prompt.
     """
     started = time.monotonic()
     each = len(named) // max(1, len(prompts))
@@ -122,7 +123,9 @@ def write_answers(
         places = [i * each + k for i in asked for k in range(each)]  # of the answers that are asked for
         for batch in ask(asked, frozenset(at for at, place in enumerate(places) if place in records)):
             new = [
-                _record(place, named[place], prompts[place // each], c) for c in batch for place in [places[c.index]]
+                {**_record(place, named[place], prompts[place // each], c), **noted(place // each)}
+                for c in batch
+                for place in [places[c.index]]
             ]
             append_jsonl(partial, new)
             records.update({record["index"]: record for record in new})
@@ -135,6 +138,7 @@ def write_answers(
         "prompt_tokens": _sum(ordered, "n_prompt"),
         "new_tokens": _sum(ordered, "n_tokens"),
         **_systems(ordered),
+        **shortened_prompts(ordered),
         "seconds": round(time.monotonic() - started + taken.seconds, 3),
     }
 

@@ -17,7 +17,7 @@ from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.earlier_answers import forget, take_answers, unanswered
 from offdiag.steps.examples import check_choices, load_examples, require_choices
 from offdiag.steps.jsonl import append_jsonl, in_chunks, recover_jsonl, write_jsonl
-from offdiag.steps.model_outputs import ModelOutputs
+from offdiag.steps.model_outputs import ModelOutputs, shortened_prompts
 from offdiag.steps.step import Finished, Unanswered, Work
 from offdiag.tasks import Example, get_task
 from offdiag.tasks.data import once
@@ -105,16 +105,18 @@ class LoglikelihoodChoices(ModelOutputs):
         taken = take_answers(self, work, examples, prompts, partial)
         left = [i for i in range(len(examples)) if i not in taken.records]
         alone: dict[tuple[str, ...], list[Score]] = {}
+        fitting = self.fitting(work, examples, prompts)
 
         def choose(chunk: range) -> list[dict[str, Any]]:
             model, places = work.answering(self.weights), [left[place] for place in chunk]
-            asked, options = [prompts[i] for i in places], [examples[i].choices for i in places]
-            scored = model.score(asked, options, self.response_prefix, self.settings)
+            options = [examples[i].choices for i in places]
+            prefix, settings = self.response_prefix, self.settings
+            scored = fitting.asked(places, lambda asked: model.score(asked, options, prefix, settings))
             if self.per == "unconditional":
                 new = [own for own in dict.fromkeys(options) if own not in alone]
                 alone.update(zip(new, model.score_unasked(new, self.response_prefix, self.settings), strict=True))
             return [
-                self._record(i, examples[i], prompts[i], scores, alone.get(examples[i].choices, ()))
+                self._record(i, examples[i], prompts[i], scores, alone.get(examples[i].choices, ())) | fitting.noted(i)
                 for i, scores in zip(places, scored, strict=True)
             ]
 
@@ -135,7 +137,8 @@ class LoglikelihoodChoices(ModelOutputs):
             )
         write_jsonl(work.folder / "answers.jsonl", records)
         forget(work.folder, partial)
-        return {"n": len(records), "seconds": round(time.monotonic() - started + taken.seconds, 3)}
+        seconds = round(time.monotonic() - started + taken.seconds, 3)
+        return {"n": len(records), **shortened_prompts(records), "seconds": seconds}
 
     def _one_by_one(
         self,

@@ -1,13 +1,14 @@
 """Base of the steps that query a model: weights, context, examples, and the wording of the prompts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from offdiag.conversation import with_system
-from offdiag.errors import StoreError, UserError
+from offdiag.errors import StoreError, TooLongError, UserError
 from offdiag.identity import Identity, Json
 from offdiag.models import ModelSpec
 from offdiag.models.answers import TrialQuestion
@@ -20,6 +21,8 @@ from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
 from offdiag.tasks import Domain, Example, PromptStyle, get_task
 from offdiag.tasks.content import own_code
+
+T = TypeVar("T")
 
 
 class Context(Identity, ABC):
@@ -41,6 +44,10 @@ class Context(Identity, ABC):
     @abstractmethod
     def prompts(self, work: Work, domain: Domain, queries: Sequence[Example], bare: Sequence[str]) -> list[str]:
         """Return one prompt per query, given the prompts without context."""
+
+    def shortened(self, work: Work, domain: Domain, query: Example, bare: str, dropped: int) -> str | None:
+        """Return the prompt of a query without so many of its demonstrations, the last ones; None if it has no more."""
+        return None
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), **own_code(type(self), "context", "prompts")}
@@ -111,6 +118,10 @@ class ModelOutputs(Step):
         asked = bare if self.context is None else self.context.prompts(work, domain, examples, bare)
         return [with_system(prompt, self.system) for prompt in asked]
 
+    def fitting(self, work: Work, examples: Sequence[Example], prompts: list[str]) -> "Fitting":
+        """Return what asks the prompts, in which those that are too long lose demonstrations."""
+        return Fitting(self, work, examples, prompts)
+
     @property
     def settings(self) -> ChatSettings:
         """The settings of the chat template: those of the step, or else those of the model."""
@@ -151,6 +162,57 @@ class ModelOutputs(Step):
         for step in self.walk():
             if isinstance(step, Examples) and step.fingerprint != self.examples.fingerprint:
                 yield step
+
+
+class Fitting:
+    """Asks prompts of which those that are too long for the model lose demonstrations, the last ones, until they fit.
+
+    Args:
+        outputs: the step. examples: of the prompts. prompts: changed in place.
+
+    Attributes:
+        dropped: demonstrations that a prompt has lost, by its place.
+    """
+
+    def __init__(self, outputs: ModelOutputs, work: Work, examples: Sequence[Example], prompts: list[str]) -> None:
+        self._outputs, self._work, self._examples, self._prompts = outputs, work, examples, prompts
+        self.dropped: Counter[int] = Counter()
+
+    def asked(self, places: Sequence[int], ask: Callable[[list[str]], T]) -> T:
+        """Return what ``ask`` says to the prompts at these places.
+
+        Raises:
+            UserError: one does not fit without any demonstration either: nothing else is cut off.
+        """
+        while True:
+            try:
+                return ask([self._prompts[place] for place in places])
+            except TooLongError as error:
+                for place in [places[i] for i in error.places]:
+                    self._shorten(place, error)
+
+    def _shorten(self, place: int, error: TooLongError) -> None:
+        outputs, example = self._outputs, self._examples[place]
+        self.dropped[place] += 1
+        domain = outputs.examples.domain
+        bare = get_task(domain.task).prompt(domain, example, outputs.style)
+        context = outputs.context
+        if context is None:
+            raise error
+        shorter = context.shortened(self._work, domain, example, bare, self.dropped[place])
+        if shorter is None:
+            raise error
+        self._prompts[place] = with_system(shorter, outputs.system)
+
+    def noted(self, place: int) -> dict[str, Json]:
+        """Return what the record of an answer says of its prompt."""
+        return {"dropped": self.dropped[place]} if place in self.dropped else {}
+
+
+def shortened_prompts(records: Sequence[Mapping[str, Any]]) -> dict[str, Json]:
+    """Return how many answers are to prompts that lost demonstrations; nothing where none did."""
+    shorter = sum("dropped" in record for record in records)
+    return {"n_shortened": shorter} if shorter else {}
 
 
 def load_answers(folder: Path) -> list[dict[str, Any]]:

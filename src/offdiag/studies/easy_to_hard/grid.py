@@ -95,11 +95,12 @@ def measurements(p: HardnessParams) -> tuple[ItemHardness, ...]:
     return tuple(
         ItemHardness(domain=Setting(p, dataset, measure).domain(n_train=0))
         for dataset in p.datasets
-        for measure in _measures(p, dataset)
+        for measure in measured(p, dataset)
     )
 
 
-def _measures(p: HardnessParams, dataset: str) -> tuple[str, ...]:
+def measured(p: HardnessParams, dataset: str) -> tuple[str, ...]:
+    """Return the measures of a data set that are measured: those that need no model, and those that cut its levels."""
     model_free = (*library.dataset(dataset).human, *SPECS[dataset].surface)
     names = dict.fromkeys((*model_free, *measures_of(p.hardness, dataset)))
     return tuple(name for name in names if name != NO_MEASURE)

@@ -19,7 +19,7 @@ from offdiag.studies.easy_to_hard.figures.hardness_histograms import HardnessHis
 from offdiag.studies.easy_to_hard.figures.over_draws import OverDraws
 from offdiag.studies.easy_to_hard.figures.supervision_gap import SupervisionGapFigure
 from offdiag.studies.easy_to_hard.figures.training_bars import TrainingBars
-from offdiag.studies.easy_to_hard.grid import Setting, common_test, methods_for, noises, settings
+from offdiag.studies.easy_to_hard.grid import Setting, common_test, measured, methods_for, noises, settings
 from offdiag.studies.easy_to_hard.params import HardnessParams
 from offdiag.studies.easy_to_hard.row_filters import (
     HARD,
@@ -63,7 +63,7 @@ def analyses(p: HardnessParams) -> tuple[StudyAnalysis, ...]:
         caption = "Accuracy by method and data set, in per cent with 95 % intervals."
         rows = ("model", "learner", *varying(p))
         tables.append(AccuracyGrid(name="all-to-all", of=_accuracies(p), rows=rows, caption=caption))
-    return (*tables, CORRELATIONS)
+    return (*tables, CORRELATIONS) if any(len(measured(p, dataset)) > 1 for dataset in p.datasets) else tuple(tables)
 
 
 def figures(p: HardnessParams) -> tuple[StudyFigure, ...]:
@@ -249,10 +249,11 @@ def _arms(p: HardnessParams, dataset: str) -> dict[str, Where]:
 def _of_items(p: HardnessParams) -> Iterator[StudyFigure]:
     """Yield the heat map and the histograms of the measures of each data set; they need no model."""
     for dataset in p.datasets:
-        yield CorrelationHeatMap(
-            name=f"correlations-{dataset}", of=CORRELATIONS, dataset=dataset,
-            caption=f"Rank correlations of the measures of hardness of {dataset}; no model is needed for them.",
-        )  # fmt: skip
+        if len(measured(p, dataset)) > 1:
+            yield CorrelationHeatMap(
+                name=f"correlations-{dataset}", of=CORRELATIONS, dataset=dataset,
+                caption=f"Rank correlations of the measures of hardness of {dataset}; no model is needed for them.",
+            )  # fmt: skip
         yield HardnessHistograms(
             name=f"histograms-{dataset}", dataset=dataset,
             caption=f"Number of items of {dataset} by each measure of hardness, and where these are cut into levels.",

@@ -3,9 +3,9 @@
     3142=   by the rule "even", step by step: 3 of 3 and 1, 4 of 3 and 4, 4 of 4 and 2
 
 A rule is an order: of the digit so far and the next one a step keeps the one that ranks higher. A small decoder that
-is pre-trained on rows of solved chains, a row by one of eight rules, can find the rule of a row from its examples. What
-a study teaches is one of the rules (``RULE``); a chain of one step is answered alike by half of the others, a chain of
-six by hardly any, so short chains teach less of the rule than long ones.
+is pre-trained on rows of solved chains, a row by one of eight rules, can find the rule of a row from its examples.
+What a study teaches is one of the rules (``RULE``). A chain of one step has the same answer by 3.4 of the seven others
+in the mean, one of six steps by 1.0, so short chains tell less of the rule than long ones.
 """
 
 from functools import lru_cache
