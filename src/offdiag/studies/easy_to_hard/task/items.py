@@ -64,10 +64,6 @@ SPECS: Mapping[str, DatasetSpec] = {
             prompts={"choices": _WITH_CHOICES, "free": _WITHOUT_CHOICES},
         ),
         DatasetSpec(
-            name="chains", aliases=(), forms=("choices",), answers="number", human=("num_steps",), surface=(),
-            official=1337, held_out=0, prompts={"choices": ("0101", "0101")},
-        ),
-        DatasetSpec(
             name="arc", aliases=("ai2_arc", "ai2_arc_all"), forms=("choices",), answers="choice",
             human=("grade", "difficulty", "bloom", "depth_of_knowledge"), surface=_ALWAYS, official=4521,
             held_out=1000, prompts={"choices": _WITH_CHOICES},
@@ -91,6 +87,10 @@ SPECS: Mapping[str, DatasetSpec] = {
         DatasetSpec(
             name="gsm8k", aliases=("gsm8k_main",), forms=("free",), answers="number", human=("num_steps",),
             surface=(*_ALWAYS, REASONING_WORDS), official=8792, held_out=1000, prompts={"free": _WITHOUT_CHOICES},
+        ),
+        DatasetSpec(
+            name="chains", aliases=(), forms=("choices",), answers="number", human=("num_steps",), surface=(),
+            official=1337, held_out=0, prompts={"choices": ("0101", "0101")},
         ),
     )
 }  # fmt: skip
