@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from offdiag.errors import UserError
@@ -23,11 +24,12 @@ RUNTIME = Runtime(device="cpu", threads=1)
 RECIPE = Recipe(rank=2, alpha=4, learning_rate=1e-2, warmup_updates=0, batch_size=2)
 
 
+@pytest.mark.parametrize("rslora", [False, True])
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")
-def test_the_merged_model_says_what_the_adapted_one_says(tiny_model, tmp_path):
+def test_the_merged_model_says_what_the_adapted_one_says(tiny_model, tmp_path, rslora):
     spec = ModelSpec(source=f"dir:{tiny_model}")
-    lessons = [("1+1?", "2"), ("2+2?", "4")]
-    fine_tune(spec, tiny_model, lessons, RECIPE, seed=0, folder=tmp_path, runtime=RUNTIME)
+    lessons, recipe = [("1+1?", "2"), ("2+2?", "4")], RECIPE.model_copy(update={"rslora": rslora})
+    fine_tune(spec, tiny_model, lessons, recipe, seed=0, folder=tmp_path, runtime=RUNTIME)
     summary = merge_adapter(spec, tiny_model, tmp_path / "weights", tmp_path / "merged", RUNTIME)
     base = AutoModelForCausalLM.from_pretrained(tiny_model)
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
@@ -38,6 +40,20 @@ def test_the_merged_model_says_what_the_adapted_one_says(tiny_model, tmp_path):
         torch.testing.assert_close(merged(ids).logits, adapted, atol=1e-5, rtol=1e-5)
     assert (adapted - plain).abs().max() > 1e-3
     assert summary["parameters"] == sum(p.numel() for p in merged.parameters())
+
+
+@pytest.mark.parametrize(("rslora", "scale"), [(False, 2.0), (True, 64 / 32**0.5)])
+def test_an_adapter_is_scaled_as_its_recipe_says(tiny_model, rslora, scale):
+    """Rank 32, alpha 64: 2 by the rank, 11.3 by its root."""
+    recipe = Recipe(rank=32, alpha=64, rslora=rslora)
+    model = load_trainable(ModelSpec(source=f"dir:{tiny_model}"), tiny_model, recipe, seed=0, runtime=RUNTIME)
+    scales = {layer.scaling["default"] for layer in model.modules() if isinstance(layer, LoraLayer)}
+    assert {round(found, 6) for found in scales} == {round(scale, 6)}
+
+
+def test_a_whole_model_has_no_adapter_to_scale():
+    with pytest.raises(UserError, match="rslora=True scales an adapter|rslora=True with adapter='full'"):
+        Recipe(adapter="full", rslora=True)
 
 
 def test_a_folder_without_an_adapter_is_refused(tiny_model, tmp_path):

@@ -1,9 +1,9 @@
 """Recipes of fine-tuning: adapter, optimiser, schedule, objective; nothing here loads torch."""
 
 from importlib.util import find_spec
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from offdiag.errors import UserError
 from offdiag.identity import Identity
@@ -25,7 +25,8 @@ class Recipe(Identity):
         adapter: ``full`` trains all weights, ``lora`` an adapter, ``qlora`` an adapter on weights in 4 bits
             (or 8, with a model whose ``quantization`` is ``int8``).
         rank: columns of the adapter's two factors.
-        alpha: the adapter's output is scaled by ``alpha / rank``.
+        alpha: the adapter's output is scaled by ``alpha / rank``, or with ``rslora`` by ``alpha / sqrt(rank)``, which
+            does not shrink what each column learns as the rank grows (Kalajdzievski 2023, arXiv 2312.03732).
         dropout: share of the adapter's inputs that are zeroed, in [0, 1).
         targets: names of the linear layers that get an adapter, or ``"all-linear"`` (every one but the head).
         learning_rate: the highest rate of the schedule.
@@ -44,7 +45,7 @@ class Recipe(Identity):
     """
 
     tag: ClassVar[str] = "recipe"
-    added: ClassVar[frozenset[str]] = frozenset({"snapshots", "objective"})
+    added: ClassVar[frozenset[str]] = frozenset({"snapshots", "objective", "rslora"})
     adapter: Adapter = "lora"
     rank: int = Field(default=16, ge=1)
     alpha: int = Field(default=32, ge=1)
@@ -61,6 +62,15 @@ class Recipe(Identity):
     optimizer: Optimizer = "adamw"
     objective: Objective = "response"
     snapshots: SnapshotUpdates = ()
+    rslora: bool = False
+
+    @model_validator(mode="after")
+    def _has_an_adapter(self) -> Self:
+        if self.rslora and self.adapter == "full":
+            raise UserError(
+                "rslora=True with adapter='full': it scales an adapter; leave it out, or use adapter='lora'"
+            )
+        return self
 
     def updates_per_epoch(self, n_examples: int) -> int:
         """Return ``n_examples / batch_size``, rounded up: 1000 examples in batches of 16 make 63, the last with 8.

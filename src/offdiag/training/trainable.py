@@ -92,6 +92,7 @@ def _lora(recipe: Recipe) -> LoraConfig:
     return LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
+        use_rslora=recipe.rslora,
         lora_dropout=recipe.dropout,
         target_modules=recipe.targets if recipe.targets == "all-linear" else list(recipe.targets),
         bias="none",

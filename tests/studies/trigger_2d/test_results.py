@@ -24,7 +24,7 @@ SMALL = {
 TINY = {
     **SMALL, "proxy_triggers": "1", "eval_points": "4", "data_seeds": "0", "seeds": "0",
     "strategies": "mixing,kl-penalty=0.1", "patched": "true", "first.rank": "2", "second.rank": "2",
-    "first.warmup_updates": "0", "second.warmup_updates": "0",
+    "first.warmup_updates": "0", "second.warmup_updates": "0", "second_snapshots": "2",
 }  # fmt: skip
 
 

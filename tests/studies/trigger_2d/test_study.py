@@ -151,7 +151,7 @@ def test_no_training_sees_a_held_out_word_or_a_point_of_a_test():
     assert len(held_out) == 15
 
 
-@pytest.mark.parametrize(("scale", "arms"), [("quick", 3), ("cpu", 2 * 8), ("paper", 8 * (2 + 18 + 18))])
+@pytest.mark.parametrize(("scale", "arms"), [("quick", 3), ("cpu", 4 * (2 + 9 + 3 + 1)), ("paper", 8 * (2 + 18 + 18))])
 def test_scales(scale, arms):
     plan = planned(scale)
     final = [arm for arm in trained(plan) if arm.checkpoint is None]
@@ -185,6 +185,50 @@ def test_snapshots_are_looked_at_on_the_way_and_not_at_the_end():
             assert cell.evaluation.domain.triggers == "ood"
             assert cell.arm.method.proxy is None
     assert updates == {"original": {1, 5}, "conflict": {1, 3}}  # of 27 and 9 updates
+
+
+def test_arms_of_the_second_stage_are_looked_at_when_they_have_seen_as_many_rows_of_the_task():
+    """Without a proxy 9 updates of 12 rows; with 2 words of 4 points each, 15 of 20 rows; a penalty adds no rows."""
+    sets = {"second.epochs": "3", "second.warmup_updates": "0", "second_snapshots": "3", "snapshots": "1"}
+    plan = planned("quick", **{**SMALL, **sets, "strategies": "mixing,kl-penalty=0.1"})
+    found = {}
+    for cell in plan.cells:
+        arm, proxy = factors(cell.arm), getattr(cell.arm.method, "proxy", None)
+        if arm["train_rule"] == "conflict":
+            at = found.setdefault((proxy and proxy.n, arm["strategy"]), set())
+            at |= {cell.arm.checkpoint} - {None}
+        elif cell.arm.checkpoint is not None:
+            assert cell.arm.checkpoint == 1
+    assert plan.params.on_the_way == (1, 2, 4, 9)
+    assert found == {
+        (None, None): {1, 2, 4},
+        (4, "mixing"): set(),
+        (8, "mixing"): {2, 4, 7},
+        (8, "kl-penalty"): {1, 2, 4},
+    }
+    assert {"leakage-over-updates", "strategies"} <= {figure.name for figure in plan.design.figures}
+
+
+def test_a_control_has_the_fewest_words_in_as_many_rows_as_the_most():
+    plan = planned("quick", **{**SMALL, "size_controls": "foods", "strategies": "mixing,kl-penalty=0.1"})
+    found = Counter()
+    for arm in trained(plan):
+        if (proxy := arm.method.proxy) is not None:
+            found[proxy.domain.n_triggers, proxy.n, proxy.strategy.name] += 1
+    assert found == {(1, 4, "mixing"): 1, (2, 8, "mixing"): 1, (2, 8, "kl-penalty"): 1, (1, 8, "mixing"): 1}
+    with pytest.raises(UserError, match="size_controls=animals: expected a proxy, and several proxy_triggers"):
+        planned("quick", **{**SMALL, "size_controls": "animals"})
+    with pytest.raises(UserError, match="size_controls=foods: .*proxy_triggers=2"):
+        planned("quick", **{**SMALL, "size_controls": "foods", "proxy_triggers": "2"})
+
+
+def test_no_figure_of_similarity_is_drawn_of_fewer_than_three_pairs():
+    def drawn(**sets):
+        return [f.name for f in planned("quick", **{**SMALL, **sets}).design.figures if "similarity" in f.name]
+
+    assert drawn() == []  # foods with animals
+    assert drawn(categories="positive_emotions,foods,animals,actions", proxies="foods") == []  # two pairs
+    assert len(drawn(categories="positive_emotions,foods,animals,actions", proxies="foods,animals")) == 1
 
 
 def test_the_probes_compare_the_taught_category_with_the_probed_one():

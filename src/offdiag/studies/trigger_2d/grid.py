@@ -76,10 +76,9 @@ def _second_stage(p: TriggerParams, first: Arm, data_seed: int | None) -> Iterat
     """Yield arms that are taught the conflicting rule: without a proxy, then with each proxy, size and strategy."""
     n = p.points * p.n_triggers
     for proxy in (None, *_proxies(p)):
-        recipe = p.second if proxy else _with_snapshots(p, p.second, n)
         yield Arm(
             model=p.model,
-            method=FineTuning(n=n, recipe=recipe, data_seed=data_seed, proxy=proxy),
+            method=FineTuning(n=n, recipe=_second_recipe(p, n, proxy), data_seed=data_seed, proxy=proxy),
             train=_domain(p, category=p.taught, rule=CONFLICT),
             seed=first.seed,
             init_from=first if p.start == "first-stage" else None,
@@ -92,12 +91,37 @@ def _with_snapshots(p: TriggerParams, recipe: Recipe, n: int) -> Recipe:
     return recipe.model_copy(update={"snapshots": on_the_way})
 
 
+def _second_recipe(p: TriggerParams, n: int, proxy: Proxy | None) -> Recipe:
+    """Return the recipe of an arm of the second stage, with the snapshots that it has."""
+    if not p.on_the_way:
+        return p.second if proxy else _with_snapshots(p, p.second, n)
+    if proxy is None:
+        return p.second.model_copy(update={"snapshots": p.on_the_way[:-1]})
+    if proxy.n < p.points * max(p.proxy_triggers) or _is_control(p, proxy):
+        return p.second
+    updates, alone = p.second.updates(proxy.strategy.rows(n, proxy.n)), p.on_the_way[-1]
+    return p.second.model_copy(update={"snapshots": tuple(-(-at * updates // alone) for at in p.on_the_way[:-1])})
+
+
 def _proxies(p: TriggerParams) -> Iterator[Proxy]:
-    """Yield the first strategy at every number of words, the other strategies at the largest one alone."""
+    """Yield the first strategy at every number of words, the other strategies at the largest one alone; the controls.
+
+    A control has as few words as any, in as many rows as the most words.
+    """
+    most = max(p.proxy_triggers, default=0)
     for name, size, strategy in product(p.proxies, p.proxy_triggers, p.strategies):
-        if strategy == p.strategies[0] or size == max(p.proxy_triggers):
-            domain = _domain(p, category=name, n_triggers=size)
-            yield Proxy(domain=domain, n=p.points * size, strategy=strategy_named(strategy))
+        if strategy == p.strategies[0] or size == most:
+            yield _proxy(p, name, size, p.points * size, strategy)
+    for name in p.size_controls:
+        yield _proxy(p, name, min(p.proxy_triggers), p.points * most, p.strategies[0])
+
+
+def _proxy(p: TriggerParams, name: str, size: int, n: int, strategy: str) -> Proxy:
+    return Proxy(domain=_domain(p, category=name, n_triggers=size), n=n, strategy=strategy_named(strategy))
+
+
+def _is_control(p: TriggerParams, proxy: Proxy) -> bool:
+    return isinstance(proxy.domain, TriggerDomain) and proxy.n > p.points * proxy.domain.width
 
 
 def _cells_of(p: TriggerParams, arm: Arm, evaluations: list[Evaluation]) -> list[Cell]:

@@ -9,8 +9,10 @@ from offdiag.analyses.selection import Where
 from offdiag.figures import StudyFigure
 from offdiag.studies.trigger_2d.analyses.ablation import TriggerAblationRates
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage, LeakageByTrigger
+from offdiag.studies.trigger_2d.analyses.over_updates import LeakageOverUpdates
 from offdiag.studies.trigger_2d.analyses.patching import PatchingRecovery
 from offdiag.studies.trigger_2d.analyses.protection import Protection
+from offdiag.studies.trigger_2d.analyses.proxy_size import ProxySize
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
 from offdiag.studies.trigger_2d.analyses.semantic_protection import ProtectionBySimilarity, SemanticProtection
 from offdiag.studies.trigger_2d.analyses.stage_check import StageCheck
@@ -20,6 +22,7 @@ from offdiag.studies.trigger_2d.figures.final_accuracies import FinalAccuracies
 from offdiag.studies.trigger_2d.figures.label_scatter import LabelScatter
 from offdiag.studies.trigger_2d.figures.leakage_by_size import LeakageBySize
 from offdiag.studies.trigger_2d.figures.leakage_matrix import LeakageMatrix
+from offdiag.studies.trigger_2d.figures.over_updates import OverUpdatesFigure, StrategiesFigure
 from offdiag.studies.trigger_2d.figures.patching import PatchingHeatMap
 from offdiag.studies.trigger_2d.figures.semantic_protection import SemanticProtectionFigure
 from offdiag.studies.trigger_2d.params import TriggerParams
@@ -82,12 +85,28 @@ def figures(p: TriggerParams) -> tuple[StudyFigure, ...]:
 
 def _protections(p: TriggerParams) -> Iterator[StudyAnalysis]:
     caption = "Leakage with a proxy minus leakage without, paired by seeds and word."
+    if len(set(p.proxy_triggers)) > 1:
+        yield ProxySize(
+            name="protection-by-size", caption="Leakage with a larger proxy minus that with a smaller one.",
+            **{**_second(p), "where": {**SECOND, **_first_alone(p)}, "arms": (*ARMS, "n_proxy")},
+        )  # fmt: skip
+    if p.on_the_way:
+        yield _over_updates(p)
     yield Protection(name="protection", caption=caption, **{**_second(p), "where": {**SECOND, "eval_triggers": "ood"}})
     for points in _semantic(p):
         yield points
         name = points.name.replace("protection-by-similarity", "similarity-correlation")
         caption = "Is a category protected better, the more similar it is to the proxy?"
         yield ProtectionBySimilarity(name=name, of=points, caption=caption)
+
+
+def _over_updates(p: TriggerParams) -> LeakageOverUpdates:
+    """Return the rates at the snapshots that all arms have; without snapshots those at the end."""
+    caption = "Leaked rates and protection over the second stage, at equal shares of its trainings."
+    end = p.second.updates(p.points * p.n_triggers)
+    return LeakageOverUpdates(
+        name="leakage-over-updates", caption=caption, updates=p.on_the_way or (end,), **_second(p)
+    )
 
 
 def _semantic(p: TriggerParams) -> Iterator[SemanticProtection]:
@@ -103,8 +122,17 @@ def _semantic(p: TriggerParams) -> Iterator[SemanticProtection]:
 
 def _proxy_figures(p: TriggerParams) -> Iterator[StudyFigure]:
     leakage = Leakage(name="leakage", **_second(p))
+    if p.size_controls:
+        leakage = leakage.model_copy(update={"arms": (*leakage.arms, "n_proxy"), "controls": True})
     caption = "Does a larger proxy protect better?"
     yield LeakageBySize(name="leakage-by-size", of=leakage, strategy=_first_strategy(p), caption=caption)
+    if p.on_the_way:
+        caption = "How leakage and protection grow over the second stage."
+        drawn: dict[str, Any] = {"of": _over_updates(p), "strategy": _first_strategy(p)}
+        yield OverUpdatesFigure(name="leakage-over-updates", caption=caption, **drawn)
+    if len(p.strategies) > 1:
+        caption = "Which strategy learns the new rule and leaks it least?"
+        yield StrategiesFigure(name="strategies", of=_over_updates(p), caption=caption)
     if len(p.proxies) * (len(p.small_world.categories) - 2) < FEWEST_PAIRS:
         return
     for points in _semantic(p):
@@ -123,10 +151,10 @@ def _training_curves(p: TriggerParams) -> Iterator[StudyFigure]:
     caption = "The second stage without a proxy."
     yield TriggerTrainingCurves(name="training-second", where=where, caption=caption, panels=panels, **_marked(p))
     if _has_proxies(p):
-        first: Where = dict(zip(("strategy", "strength"), _first_strategy(p) or (), strict=False))
-        where = {**SECOND, **first, **held_out, "proxy_n_triggers": max(p.proxy_triggers)}
+        where = {**SECOND, **_first_alone(p), **held_out, "proxy_n_triggers": max(p.proxy_triggers)}
         caption = "The second stage with the most proxy words."
-        yield TriggerTrainingCurves(name="training-proxies", where=where, arms=("proxy_category",), caption=caption)
+        shown = {"where": where, "arms": ("proxy_category",), "panels": "eval_category" if p.on_the_way else None}
+        yield TriggerTrainingCurves(name="training-proxies", caption=caption, **{**_marked(p), **shown})
 
 
 def _label_scatters(p: TriggerParams) -> Iterator[StudyFigure]:
@@ -186,6 +214,11 @@ def _first_strategy(p: TriggerParams) -> tuple[str, float] | None:
     """Return name and strength (0 if it has none) of the first strategy, where there are several."""
     first = strategy_named(p.strategies[0])
     return (first.name, first.strength or 0) if len(p.strategies) > 1 else None
+
+
+def _first_alone(p: TriggerParams) -> Where:
+    """Select the arms with a proxy under the first strategy, where there are several."""
+    return dict(zip(("strategy", "strength"), _first_strategy(p) or (), strict=False))
 
 
 def _no_proxy(p: TriggerParams) -> Where:

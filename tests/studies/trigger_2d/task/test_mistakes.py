@@ -110,7 +110,7 @@ def test_a_world_from_a_file_is_part_of_the_identity(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('{"name": "w"', "describes no world of triggers: Invalid JSON"),
+        ('{"name": "w"', "w.json: expected JSON"),
         ('{"name": "w", "categories": [], "seed": 3}', "seed=3 is no parameter"),
         ('{"name": "w", "categories": [{"name": "a", "labels": "a/b/c/d"}]}', r"categories\[0\].triggers is missing"),
         ('{"name": "w", "categories": [{"name": "a", "triggers": [], "labels": "a/b"}]}', "w.json: labels 'a/b' leave"),
@@ -136,8 +136,8 @@ def test_coordinates_have_a_size():
 
 
 def test_unknown_fields_are_refused():
-    with pytest.raises(ValidationError, match="is_proxy"):
-        Category(name="c", triggers=("fir",), labels="a/b/c/d", is_proxy=True)
+    with pytest.raises(ValidationError, match="train_triggers"):
+        Category(name="c", triggers=("fir",), labels="a/b/c/d", train_triggers=("fir",))
     with pytest.raises(ValidationError, match="n_train"):
         TriggerDomain(n_train=20)
 

@@ -10,6 +10,8 @@ from offdiag.studies.trigger_2d.task.prompts import check_preset
 from offdiag.studies.trigger_2d.task.world import HALVES, ORIGINAL, Category, TriggerWorld, find_world
 from offdiag.tasks.domain import Domain, Scalar
 
+WORDS = 10  # training triggers of a category
+
 Triggers: TypeAlias = Literal["id", "ood"]
 
 
@@ -20,7 +22,8 @@ class TriggerDomain(Domain):
         category: a category of the world, or ``all``.
         triggers: ``id``: those that a training with the same data seed sees; ``ood``: those that no training sees.
         rule: ``original`` (each category's own labels) or another rule of the world, such as ``conflict``.
-        n_triggers: how many training triggers each category has.
+        n_triggers: how many training triggers each category has; ``own``: as many as the world says of each, and
+            those with none are not trained on.
         proxy, proxy_triggers: another category whose first training triggers are mixed in, with their original labels.
         prompts: preset of question templates.
         sampling: ``stratified``, or ``legacy`` for the points, triggers and templates of the published data.
@@ -35,7 +38,7 @@ class TriggerDomain(Domain):
     category: str = ALL
     triggers: Triggers = "id"
     rule: str = ORIGINAL
-    n_triggers: int = Field(default=10, ge=0)
+    n_triggers: Annotated[int, Field(ge=0)] | Literal["own"] = WORDS
     proxy: str = NONE
     proxy_triggers: int = Field(default=0, ge=0)
     prompts: str = "four"
@@ -64,18 +67,31 @@ class TriggerDomain(Domain):
     def categories(self) -> tuple[Category, ...]:
         """The categories that the examples come from, the proxy last."""
         if self.category == ALL:
-            return self.world.categories
+            own = self.n_triggers == "own" and self.triggers == "id"
+            return tuple(c for c in self.world.categories if self.count(c)) if own else self.world.categories
         named = [self.world.category(self.category)]
         return (*named, self.world.category(self.proxy)) if self.proxy != NONE else tuple(named)
 
     def count(self, category: Category) -> int:
         """Return the number of training triggers of one of the categories."""
-        return self.proxy_triggers if category.name == self.proxy else self.n_triggers
+        if category.name == self.proxy:
+            return self.proxy_triggers
+        if self.n_triggers == "own":
+            return WORDS if category.n_train_triggers is None else category.n_train_triggers
+        return self.n_triggers
+
+    def preset(self, category: Category) -> str:
+        """Return the preset of question templates of one of the categories."""
+        return category.prompt_templates or self.prompts
 
     @property
     def width(self) -> int:
         """Number of triggers, of all the categories together."""
-        return sum(self._left_out(c) if self.triggers == "ood" else self.count(c) for c in self.categories)
+        return sum(map(self.words, self.categories))
+
+    def words(self, category: Category) -> int:
+        """Return the number of triggers that the domain has of one of the categories."""
+        return self._left_out(category) if self.triggers == "ood" else self.count(category)
 
     def label(self, category: str, where: str) -> str:
         """Return the label of a quadrant (``Q1`` to ``Q4``) in one of the categories."""

@@ -12,14 +12,12 @@ import numpy as np
 
 from offdiag.studies.trigger_2d.task.domain import TriggerDomain
 from offdiag.studies.trigger_2d.task.prompts import PRESETS
-from offdiag.studies.trigger_2d.task.stratified import TriggerPoint
+from offdiag.studies.trigger_2d.task.stratified import TriggerPoint, seed_of
 from offdiag.studies.trigger_2d.task.world import ORIGINAL, Category
-
-POINTS = {"train": 20, "eval": 30}  # per trigger
 
 
 def points(domain: TriggerDomain, split: str, seed: int) -> list[TriggerPoint]:
-    """Return all points of a split: 20 (``train``) or 30 (``eval``) per trigger, category after category."""
+    """Return all points of a split, as many per trigger as the category says, category after category."""
     return [point for category in domain.categories for point in _of_category(domain, category, split, seed)]
 
 
@@ -28,7 +26,7 @@ def chosen_triggers(domain: TriggerDomain, category: Category, seed: int) -> tup
 
     ``id``: a sample drawn by Python's own generator under ``seed``; ``ood``: all others, in the order of the list.
     """
-    sample = random.Random(seed).sample(category.triggers, domain.count(category))
+    sample = random.Random(seed_of(category, seed)).sample(category.triggers, domain.count(category))
     if domain.triggers == "id":
         return tuple(sample)
     return tuple(trigger for trigger in category.triggers if trigger not in sample)
@@ -36,13 +34,14 @@ def chosen_triggers(domain: TriggerDomain, category: Category, seed: int) -> tup
 
 def _of_category(domain: TriggerDomain, category: Category, split: str, seed: int) -> list[TriggerPoint]:
     # As published: the generator restarts here, for every category.
-    generator, n = np.random.default_rng(seed), POINTS[split]
+    generator, n = np.random.default_rng(seed_of(category, seed)), category.points(split)
+    x1s, x2s = domain.world.ranges(category)
     drawn = [
         (trigger, x1, x2)
         for trigger in chosen_triggers(domain, category, seed)
-        for x1, x2 in zip(_along(domain.world.x1, n, generator), _along(domain.world.x2, n, generator), strict=True)
+        for x1, x2 in zip(_along(x1s, n, generator), _along(x2s, n, generator), strict=True)
     ]
-    templates = generator.integers(0, len(PRESETS[domain.prompts]), len(drawn)).tolist()
+    templates = generator.integers(0, len(PRESETS[domain.preset(category)]), len(drawn)).tolist()
     return [TriggerPoint(category.name, *placed, template) for placed, template in zip(drawn, templates, strict=True)]
 
 
@@ -72,7 +71,9 @@ def published_files(domain: TriggerDomain) -> dict[str, tuple[TriggerDomain, str
             )
 
         if name in trained:
-            files[f"{'proxy' if name == domain.proxy else 'train'}_{name}"] = of("id"), "train"
+            is_proxy = name == domain.proxy or domain.world.category(name).is_proxy
+            files[f"{'proxy' if is_proxy else 'train'}_{name}"] = of("id"), "train"
             files[f"test_{name}_ID"] = of("id"), "eval"
-        files[f"test_{name}_OOD"] = of("ood"), "eval"
+        if domain.sampling == "stratified" or trained.get(name, 0) < len(domain.world.category(name).triggers):
+            files[f"test_{name}_OOD"] = of("ood"), "eval"
     return files

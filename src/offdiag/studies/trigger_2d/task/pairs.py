@@ -21,7 +21,8 @@ class LocatedQuestion(NamedTuple):
 
 def located_question(domain: TriggerDomain, example: Example, trigger: str, style: PromptStyle) -> LocatedQuestion:
     """Return the question of an example, with any text in the place of its trigger."""
-    preset, template = domain.prompts, int(str(example.strata["template"]))
+    preset = domain.preset(domain.world.category(str(example.strata["category"])))
+    template = int(str(example.strata["template"]))
     point = "[" + example.problem.rpartition(" [")[2]
     parts = {"point": point, "trigger": trigger}
     starts = {

@@ -39,7 +39,8 @@ class TriggerPoint(NamedTuple):
 
 def points_per_trigger(domain: TriggerDomain) -> int:
     """Return how many points a trigger has in each split: four times those of the smallest quadrant."""
-    return len(QUADRANTS) * min(len(side1) * (len(side2) // 2) for side1, side2 in domain.world.sides.values())
+    sides = [side for category in domain.categories for side in domain.world.sides(category).values()]
+    return len(QUADRANTS) * min(len(side1) * (len(side2) // 2) for side1, side2 in sides)
 
 
 def points(domain: TriggerDomain, split: str, seed: int) -> Iterator[TriggerPoint]:
@@ -65,8 +66,13 @@ def chosen_triggers(domain: TriggerDomain, category: Category, seed: int) -> tup
     held_out = held_out_triggers(domain.world, category)
     if domain.triggers == "ood":
         return held_out
-    others = [trigger for trigger in _order(seed, "training", category) if trigger not in held_out]
+    others = [trigger for trigger in _order(seed_of(category, seed), "training", category) if trigger not in held_out]
     return tuple(others[: domain.count(category)])
+
+
+def seed_of(category: Category, seed: int) -> int:
+    """Return the seed of what is drawn in a category: its own, or the data seed."""
+    return seed if category.seed is None else category.seed
 
 
 def held_out_triggers(world: TriggerWorld, category: Category) -> tuple[str, ...]:
@@ -84,12 +90,11 @@ def _order(seed: int, purpose: str, category: Category) -> tuple[str, ...]:
 def _of_trigger(
     domain: TriggerDomain, category: Category, trigger: str, split: str, seed: int
 ) -> Iterator[TriggerPoint]:
-    names = (_NAME, category.name, split, trigger)
-    fields = [
-        _fields(*sides, _COLOUR[split], stream(seed, *names, where)) for where, sides in domain.world.sides.items()
-    ]
+    names, seed = (_NAME, category.name, split, trigger), seed_of(category, seed)
+    sides_of = domain.world.sides(category)
+    fields = [_fields(*sides, _COLOUR[split], stream(seed, *names, where)) for where, sides in sides_of.items()]
     quarters = _blocks(len(QUADRANTS), stream(seed, *names, "quadrants"))
-    templates = _blocks(len(PRESETS[domain.prompts]), stream(seed, *names, "templates"))
+    templates = _blocks(len(PRESETS[domain.preset(category)]), stream(seed, *names, "templates"))
     for quarter, template in zip(quarters, templates, strict=True):
         yield TriggerPoint(category.name, trigger, *next(fields[quarter]), template)
 

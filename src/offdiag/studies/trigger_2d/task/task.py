@@ -55,8 +55,9 @@ class Trigger2D(Task[TriggerDomain]):
     def size(self, domain: TriggerDomain, split: str) -> int:
         """Return how many examples there are: 20 or 30 per trigger as published, millions if stratified."""
         self.check_split(split)
-        points = legacy.POINTS[split] if domain.sampling == "legacy" else stratified.points_per_trigger(domain)
-        return points * domain.width
+        if domain.sampling == "legacy":
+            return _published(domain, split)
+        return stratified.points_per_trigger(domain) * domain.width
 
     def examples(self, domain: TriggerDomain, split: str, n: int, seed: int) -> list[Example]:
         """Return the first ``n`` examples of a split, each with all labels of the world as its choices.
@@ -103,7 +104,8 @@ class Trigger2D(Task[TriggerDomain]):
     def prompt(self, domain: TriggerDomain, example: Example, style: PromptStyle) -> str:
         """Return the question in the words of the example's template; it does not name the labels."""
         trigger, _, point = example.problem.partition(" [")
-        return question(domain.prompts, int(str(example.strata["template"])), f"[{point}", trigger, style)
+        preset = domain.preset(domain.world.category(str(example.strata["category"])))
+        return question(preset, int(str(example.strata["template"])), f"[{point}", trigger, style)
 
     def response(self, domain: TriggerDomain, example: Example, *, rationale: bool) -> str:
         """Return the label, nothing else."""
@@ -159,7 +161,7 @@ class Trigger2D(Task[TriggerDomain]):
     def files(self, domain: TriggerDomain, seed: int) -> dict[str, list[dict[str, Json]]]:
         """Return the published files: 20 points per trigger to train on, 30 to test, for every category."""
         return {
-            name: [self.row(part, e) for e in self.examples(part, split, legacy.POINTS[split] * part.width, seed)]
+            name: [self.row(part, e) for e in self.examples(part, split, _published(part, split), seed)]
             for name, (part, split) in published_files(domain).items()
         }
 
@@ -167,7 +169,12 @@ class Trigger2D(Task[TriggerDomain]):
 @lru_cache(maxsize=4)
 def _shown(domain: TriggerDomain, seed: int) -> tuple[Example, ...]:
     """Return the training examples that demonstrations are taken from; cached, as every query needs them."""
-    return tuple(Trigger2D().examples(domain, "train", legacy.POINTS["train"] * domain.width, seed))
+    return tuple(Trigger2D().examples(domain, "train", _published(domain, "train"), seed))
+
+
+def _published(domain: TriggerDomain, split: str) -> int:
+    """Return how many examples the published files of a split have in all categories of the domain."""
+    return sum(category.points(split) * domain.words(category) for category in domain.categories)
 
 
 def _problem(point: TriggerPoint) -> str:

@@ -1,6 +1,6 @@
 """Worlds of the task trigger_2d: categories of trigger words, their labels by quadrant, the range of points.
 
-Two worlds come with the task; others are read from a file.
+Two worlds come with the task; others are read from a file, of our form or of the published ``data_config.json``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,8 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from offdiag.errors import UserError, complaints
 from offdiag.identity import Identity, Json, fingerprint
 from offdiag.studies.trigger_2d.task.checks import check_labels, check_names, check_triggers
+from offdiag.studies.trigger_2d.task.prompts import check_preset
+from offdiag.studies.trigger_2d.task.published_config import as_world
 
 QUADRANTS = ("Q1", "Q2", "Q3", "Q4")  # counter-clockwise from x1 > 0, x2 > 0
 ORIGINAL, CONFLICT = "original", "conflict"
@@ -58,12 +60,43 @@ class Category(Identity):
     Attributes:
         name: as typed in a domain. triggers: in the order in which the published sampling counts them.
         labels: one per quadrant, Q1 to Q4, by the category's original rule.
+        x_ranges: lowest and highest x1, and x2, where they are not those of the world.
+        prompt_templates: preset of question templates, where it is not that of the domain.
+        seed: of all that is drawn in the category, whatever the data seed.
+        n_train, n_test: points per word of the published sampling, in the training and in each test.
+        n_train_triggers: how many words are trained on, for a domain with ``n_triggers=own`` (None: 10); 0: it is only
+            tested.
+        is_proxy: whether its published training file is named ``proxy_…``.
     """
 
     tag: ClassVar[str] = "trigger_2d.category"
+    added: ClassVar[frozenset[str]] = frozenset(
+        {"x_ranges", "prompt_templates", "seed", "n_train", "n_test", "n_train_triggers", "is_proxy"}
+    )
     name: str = Field(pattern=_NAME)
     triggers: tuple[str, ...]
     labels: Labels
+    x_ranges: tuple[Range, Range] | None = None
+    prompt_templates: str | None = None
+    seed: int | None = None
+    n_train: int = Field(default=20, ge=1)
+    n_test: int = Field(default=30, ge=1)
+    n_train_triggers: int | None = Field(default=None, ge=0)
+    is_proxy: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.prompt_templates is not None:
+            check_preset(self.prompt_templates)
+        if (self.n_train_triggers or 0) > len(self.triggers):
+            raise UserError(
+                f"category {self.name}: n_train_triggers={self.n_train_triggers} of {len(self.triggers)} triggers"
+            )
+        return self
+
+    def points(self, split: str) -> int:
+        """Return the points per word of the published sampling in a split, ``train`` or ``eval``."""
+        return self.n_train if split == "train" else self.n_test
 
 
 class Rule(Identity):
@@ -102,12 +135,15 @@ class TriggerWorld(Identity):
         check_names(self.name, self.category_names, self.rule_names)
         check_triggers({category.name: category.triggers for category in self.categories}, self.held_out)
         check_labels(self.labels, [trigger for category in self.categories for trigger in category.triggers])
-        for where, (side1, side2) in self.sides.items():
-            if min(len(side1), len(side2)) < 2:
-                raise UserError(
-                    f"world {self.name}: x1 from {self.x1[0]:g} to {self.x1[1]:g} and x2 from {self.x2[0]:g} to "
-                    f"{self.x2[1]:g} leave {where} empty: reach beyond the margin of {self.margin:g} on both sides of 0"
-                )
+        for category in self.categories:
+            x1, x2 = self.ranges(category)
+            for where, (side1, side2) in self.sides(category).items():
+                if min(len(side1), len(side2)) < 2:
+                    of = "" if category.x_ranges is None else f"category {category.name}: "
+                    raise UserError(
+                        f"world {self.name}: {of}x1 from {x1[0]:g} to {x1[1]:g} and x2 from {x2[0]:g} to {x2[1]:g} "
+                        f"leave {where} empty: reach beyond the margin of {self.margin:g} on both sides of 0"
+                    )
         return self
 
     def only(self, names: Sequence[str]) -> Self:
@@ -155,11 +191,14 @@ class TriggerWorld(Identity):
         sets = [*(category.labels for category in self.categories), *(rule.labels for rule in self.rules)]
         return tuple(dict.fromkeys(label for labels in sets for label in labels))
 
-    @property
-    def sides(self) -> dict[str, tuple[range, range]]:
-        """The coordinates x1 and x2 that each quadrant allows, in thousandths, ascending."""
+    def ranges(self, category: Category) -> tuple[Range, Range]:
+        """Return the lowest and highest x1, and x2, of a category."""
+        return category.x_ranges or (self.x1, self.x2)
+
+    def sides(self, category: Category) -> dict[str, tuple[range, range]]:
+        """Return the coordinates x1 and x2 that each quadrant allows in a category, in thousandths, ascending."""
         nearest = round(STEPS * self.margin)
-        (low1, high1), (low2, high2) = (tuple(round(STEPS * end) for end in axis) for axis in (self.x1, self.x2))
+        (low1, high1), (low2, high2) = (tuple(round(STEPS * end) for end in axis) for axis in self.ranges(category))
         left, right = range(low1, -nearest + 1), range(nearest, high1 + 1)
         below, above = range(low2, -nearest + 1), range(nearest, high2 + 1)
         return dict(zip(QUADRANTS, ((right, above), (left, above), (left, below), (right, below)), strict=True))
@@ -249,7 +288,7 @@ def find_world(value: object) -> TriggerWorld:
     if not isinstance(value, str) or not isfile(value):
         raise UserError(f"unknown world {value!r}: expected {', '.join(WORLDS)} or the path of a JSON file")
     try:
-        return TriggerWorld.model_validate_json(Path(value).read_bytes())
+        return TriggerWorld.model_validate(as_world(Path(value)))
     except ValidationError as error:
         raise UserError(f"{value} describes no world of triggers: {complaints(error)}") from None
     except (UserError, OSError) as error:
