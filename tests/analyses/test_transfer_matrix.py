@@ -149,8 +149,8 @@ def test_missing_values_are_counted_and_hide_nothing():
     ("rows", "settings", "said"),
     [
         ((*SMALL, ("a+b", "a", "1")), {}, r"line 8: a\+b on a is there twice"),
-        ((("a+a", "a", "1"),), {}, r"line 2: trained is 'a\+a', expected one task or two different ones"),
-        ((("a+b+c", "a", "1"),), {}, "expected one task or two"),
+        ((("a+a", "a", "1"),), {}, r"line 2: trained is 'a\+a', expected one to three different tasks"),
+        ((("a+b+c+d", "a", "1"),), {}, "expected one to three"),
         ((("a", None, "1"),), {}, "line 2: evaluated is empty"),
         ((("a", "a", "high"),), {}, "line 2: value is 'high'"),
         (SMALL, {"split_by": "c"}, "no pair was trained on 'c': expected one of a, b"),
@@ -175,7 +175,7 @@ def test_it_is_a_table_analysis():
 
 def test_the_gap_is_taken_row_by_row_and_seed_by_seed():
     by_seed = np.array([[[0.9, 0.1, 0.2], [0.3, 0.8, np.nan]], [[0.7, 0.2, 0.2], [0.1, 0.9, 0.3]]])
-    matrix = Matrix((("a",), ("b",)), ("a", "b", "c"), by_seed)
+    matrix = Matrix((("a",), ("b",)), ("a", "b", "c"), by_seed, np.zeros((2, 3), bool))
     gaps = np.array([[0.9 - 0.15, 0.8 - 0.3], [0.7 - 0.2, 0.9 - 0.2]])
     found, expected = gap(matrix), crossed_mean(gaps)
     assert found.mean == pytest.approx(gaps.mean())
@@ -187,6 +187,6 @@ def test_the_gap_is_taken_row_by_row_and_seed_by_seed():
 
 
 def test_without_any_value_there_is_no_gap():
-    empty = gap(Matrix((("a",), ("b",)), ("a", "b"), np.full((2, 2, 2), np.nan)))
+    empty = gap(Matrix((("a",), ("b",)), ("a", "b"), np.full((2, 2, 2), np.nan), np.zeros((2, 2), bool)))
     assert np.isnan([empty.mean, empty.low, empty.high]).all()
     assert (empty.n_cells, empty.n_missing) == (0, 2)

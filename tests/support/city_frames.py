@@ -20,6 +20,7 @@ def frames_of(**tables: list[dict[str, object]]) -> Frames:
 def probe_row(trained, seed, group, *, r2=0.5, error=10.0, layer=2, **factors):
     row = {"model": "base", "train_geometry": trained, "seed": seed, "layer": layer, "group": group, **factors}
     row |= {"n": 40 if group == "ordinary" else 8, "blind": 70.0 if group == "ordinary" else 60.0, "state": "done"}
+    row |= {f"train_{name}": value for name, value in WORLD.model_dump().items()}
     row |= {"measurement": f"{trained}-{seed}-{factors.get('update')}"}
     for name in MEASURES:
         value = r2 if name.startswith("r2") else error

@@ -12,6 +12,9 @@ from offdiag.stats.means import mean_interval
 if TYPE_CHECKING:
     import pandas as pd
 
+ALWAYS = ("single", "pair", "difference")
+LEVELS = ("single", "pair", "triple")  # matrices that are no differences
+
 
 class Spread(NamedTuple):
     """A mean over cells.
@@ -20,6 +23,7 @@ class Spread(NamedTuple):
         mean, std: over the cells that have a value; the population's standard deviation. NaN without any.
         low, high: t-interval of the mean over seeds, of the cells that all of them have; NaN with fewer than two seeds.
         n_cells, n_missing: cells with and without a value. n_seeds: seeds behind the interval.
+        n_undefined: cells that were measured and have no value, since what was measured gives none.
     """
 
     mean: float
@@ -29,20 +33,22 @@ class Spread(NamedTuple):
     n_cells: int
     n_missing: int
     n_seeds: int
+    n_undefined: int = 0
 
 
 def spread(matrix: Matrix, chosen: NDArray[np.bool_], level: float = 0.95) -> Spread:
     """Return mean and spread over the ``chosen`` cells (``[rows, columns]``), each averaged over seeds first."""
     values = matrix.mean[chosen]
     known = values[~np.isnan(values)]
-    n_missing = len(values) - len(known)
+    n_undefined = int(matrix.undefined[chosen].sum())
+    n_missing = len(values) - len(known) - n_undefined
     if not len(known):
-        return Spread(np.nan, np.nan, np.nan, np.nan, 0, n_missing, 0)
+        return Spread(np.nan, np.nan, np.nan, np.nan, 0, n_missing, 0, n_undefined)
     mean = float(known.mean())
     of_seeds = means_of_seeds(matrix, chosen)
     over_seeds = mean_interval(of_seeds, level)
     half = float(over_seeds.high - over_seeds.mean)
-    return Spread(mean, float(known.std()), mean - half, mean + half, len(known), n_missing, len(of_seeds))
+    return Spread(mean, float(known.std()), mean - half, mean + half, len(known), n_missing, len(of_seeds), n_undefined)
 
 
 def means_of_seeds(matrix: Matrix, chosen: NDArray[np.bool_]) -> FloatArray:
@@ -72,17 +78,22 @@ def gap(matrix: Matrix, rows: NDArray[np.bool_] | bool = True, level: float = 0.
 
 
 def statistics(found: TransferMatrices, split_by: str = "", level: float = 0.95) -> "pd.DataFrame":
-    """Return one row per statistic of the three matrices.
+    """Return one row per statistic of the matrices.
 
-    ``matrix`` is single, pair or difference, ``rows`` is all, or, for pairs, with and without the task ``split_by``,
-    ``cells`` is trained, transfer or overall, and for the first two matrices the gap between trained and transfer cells
+    ``matrix`` is single, pair or difference, and held-out, triple, triple-difference or triple-held-out where there are
+    such; ``rows`` is all, or, for several tasks, with and without the task ``split_by``, ``cells`` is trained, transfer
+    or overall, and for matrices that are no differences the gap between trained and transfer cells
     (:func:`gap`). ``mean`` has the ends ``mean_low`` and ``mean_high``, the rest is that of :class:`Spread`.
     """
     import pandas as pd
 
-    rows = [row for name, matrix in found._asdict().items() for row in _of_matrix(name, "all", matrix, True, level)]
+    matrices = {name.replace("_", "-"): matrix for name, matrix in found._asdict().items()}
+    chosen = {name: of for name, of in matrices.items() if name in ALWAYS or not np.isnan(of.by_seed).all()}
+    rows = [row for name, matrix in chosen.items() for row in _of_matrix(name, "all", matrix, True, level)]
     if split_by:
-        for name, matrix in (("pair", found.pair), ("difference", found.difference)):
+        for name, matrix in chosen.items():
+            if name == "single":
+                continue
             having = matrix.having(split_by)
             rows += _of_matrix(name, "with", matrix, having, level) + _of_matrix(
                 name, "without", matrix, ~having, level
@@ -96,10 +107,11 @@ def _of_matrix(
     chosen = np.broadcast_to(rows, matrix.trained.shape)
     parts = {"trained": matrix.trained & chosen, "transfer": ~matrix.trained & chosen, "overall": chosen}
     found = {cells: spread(matrix, mask, level) for cells, mask in parts.items()}
-    if name != "difference":
+    if name in LEVELS:
         found["gap"] = gap(matrix, rows, level)
     return [
         {"matrix": name, "rows": which, "cells": cells, "mean": of.mean, "mean_low": of.low, "mean_high": of.high,
-         "std": of.std, "n_cells": of.n_cells, "n_missing": of.n_missing, "n_seeds": of.n_seeds}
+         "std": of.std, "n_cells": of.n_cells, "n_missing": of.n_missing, "n_undefined": of.n_undefined,
+         "n_seeds": of.n_seeds}
         for cells, of in found.items()
     ]  # fmt: skip

@@ -119,6 +119,28 @@ def test_flop_matched_widths_train_for_as_many_operations():
     assert updates == {"narrow": 18_000, "base": 4500}
 
 
+def test_widths_may_train_for_the_epochs_of_the_original():
+    plan = offdiag.plan("width-ablation", "paper", published_epochs=True, singles=[], pairs=[], seeds=[0])
+    updates = {arm.model.short_name: arm.method.recipe.updates for arm in arms_of(plan)}
+    assert updates == {"narrow": 656_256, "base": 328_128, "wide": 164_064, "wider": 164_064}
+    with pytest.raises(UserError, match="set one of them"):
+        offdiag.plan("width-ablation", "quick", published_epochs=True, flop_matched=True)
+
+
+def test_an_upper_bound_is_pretrained_on_all_cities():
+    without, plan = offdiag.plan("width-ablation", "quick"), offdiag.plan("width-ablation", "quick", upper_bound=True)
+    (bound,) = set(arms_of(plan)) - set(arms_of(without))
+    assert (bound.train.cities, bound.train.geometries, bound.init_from) == ("mixed", NAMES, None)
+    assert bound.method.recipe.snapshots == ()
+    assert len(plan.cells) == len(without.cells) + 15
+    assert set(without.cells) < set(plan.cells)
+    assert len([m for m in plan.measurements if m.table == "city_probes"]) == 1 + len(
+        [m for m in without.measurements if m.table == "city_probes"]
+    )
+    with pytest.raises(UserError, match="needs a model of taught=all"):
+        offdiag.plan("width-ablation", "quick", upper_bound=True, taught=["angle"])
+
+
 def test_each_width_has_a_map_of_its_own(paper):
     maps = [m for m in paper.measurements if m.table == "city_maps"]
     assert [dict(m.states.factors)["model"] for m in maps] == ["narrow", "base", "wide", "wider"]

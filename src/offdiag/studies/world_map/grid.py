@@ -12,7 +12,7 @@ from offdiag.studies.world_map.measurements.alignment import CityAlignment
 from offdiag.studies.world_map.measurements.coordinate_map import CityMap
 from offdiag.studies.world_map.measurements.coordinate_probe import CityProbe
 from offdiag.studies.world_map.measurements.representations import LabelledStates
-from offdiag.studies.world_map.params import FACTORS, MapParams, Width
+from offdiag.studies.world_map.params import EPOCHS, FACTORS, MapParams, Width
 from offdiag.studies.world_map.task import NAMES, World, WorldMapDomain, available
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.tasks import StreamPart
@@ -29,13 +29,20 @@ def starts(p: MapParams) -> list[Arm]:
     return [pretrained(p, width, group, taught, seed) for width, group, taught, seed in chosen]
 
 
-def pretrained(p: MapParams, width: Width, group: str, taught: str, seed: int) -> Arm:
-    """Return a model of one width, pre-trained on questions about the ordinary cities of a world."""
+def bounds(p: MapParams) -> list[Arm]:
+    """Return the models that met the new cities in pre-training: what fine-tuning could reach at best."""
+    chosen = product(p.widths, p.groups, p.seeds) if p.upper_bound else ()
+    found = [pretrained(p, width, group, "all", seed, cities="mixed") for width, group, seed in chosen]
+    return [arm.model_copy(update={"method": _without_snapshots(arm)}) for arm in found]
+
+
+def pretrained(p: MapParams, width: Width, group: str, taught: str, seed: int, cities: str = "real") -> Arm:
+    """Return a model of one width, pre-trained on questions about the ordinary cities of a world, or about all."""
     world = p.world.model_copy(update={"new": group})
     return Arm(
         model=ModelSpec(source=f"scratch:{width}"),
         method=PreTraining(decoder=decoder(p, width), recipe=_pretraining(p, width)),
-        train=domain(world, taught, "real"),
+        train=domain(world, taught, cities),
         seed=seed,
     )
 
@@ -68,9 +75,9 @@ def transfer_cells(p: MapParams) -> tuple[Cell, ...]:
     """Return fifteen evaluations per model: each geometry with and without new cities, and all of them mixed."""
     return tuple(
         Cell(arm=arm, evaluation=asked)
-        for start in starts(p)
+        for start in (*starts(p), *bounds(p))
         for asked_of_all in [evaluations(p, world_of(start))]
-        for arm in (start, *fine_tuned(p, start))
+        for arm in (start, *(fine_tuned(p, start) if _taught(start).cities == "real" else ()))
         for asked in asked_of_all
     )
 
@@ -93,6 +100,7 @@ def pretrained_cells(p: MapParams) -> tuple[Cell, ...]:
 def probes(p: MapParams) -> tuple[Measurement, ...]:
     """Return linear probes of all pre-trained models, their snapshots and fine-tuned models."""
     arms = [arm for start in starts(p) for arm in (*snapshots(start), start, *fine_tuned(p, start))]
+    arms += bounds(p)
     return tuple(CityProbe(states=city_states(p, arm)) for arm in arms)
 
 
@@ -169,8 +177,15 @@ def _pretraining(p: MapParams, width: Width) -> PretrainingRecipe:
     updates = p.pretraining.updates
     if p.flop_matched:
         updates = decoder(p, width).updates_as_costly_as(p.decoder, updates)
+    if p.published_epochs:
+        updates = max(1, updates * EPOCHS[width] // EPOCHS["base"])
     kept = log_spaced(updates, p.snapshots) if p.snapshots else ()
     return p.pretraining.model_copy(update={"updates": updates, "snapshots": kept})
+
+
+def _without_snapshots(arm: Arm) -> PreTraining:
+    assert isinstance(arm.method, PreTraining)
+    return arm.method.model_copy(update={"recipe": arm.method.recipe.model_copy(update={"snapshots": ()})})
 
 
 def _asked(p: MapParams, asked: WorldMapDomain) -> Evaluation:

@@ -7,6 +7,7 @@ from offdiag.analyses.selection import Where
 from offdiag.figures import StudyFigure
 from offdiag.studies.world_map.analyses.alignment import Convergence
 from offdiag.studies.world_map.analyses.alignment_transfer import AlignmentTransfer
+from offdiag.studies.world_map.analyses.city_cells import START
 from offdiag.studies.world_map.analyses.forgetting import Forgetting
 from offdiag.studies.world_map.analyses.pair_differences import PairDifferences
 from offdiag.studies.world_map.analyses.probe_generalisation import ProbeGeneralisation
@@ -14,6 +15,7 @@ from offdiag.studies.world_map.analyses.task_learning import TaskLearning
 from offdiag.studies.world_map.analyses.transfer_improvement import TransferImprovement
 from offdiag.studies.world_map.analyses.transfer_statistics import TransferStatistics
 from offdiag.studies.world_map.analyses.transfer_to_untrained import TransferToUntrained
+from offdiag.studies.world_map.analyses.upper_bound import UpperBound
 from offdiag.studies.world_map.figures.alignment_matrix import AlignmentMatrix
 from offdiag.studies.world_map.figures.alignment_transfer import AlignmentTransferFigure
 from offdiag.studies.world_map.figures.city_map import WorldMapFigure
@@ -24,6 +26,7 @@ from offdiag.studies.world_map.figures.emergence import Emergence
 from offdiag.studies.world_map.figures.geometry_learning import GeometryLearning
 from offdiag.studies.world_map.figures.probe_errors import ProbeErrors
 from offdiag.studies.world_map.figures.transfer_by_arm import TransferByArm
+from offdiag.studies.world_map.figures.transfer_cells import SIZES
 from offdiag.studies.world_map.figures.transfer_matrices import TransferMatrixFigure
 from offdiag.studies.world_map.params import MapParams
 
@@ -46,7 +49,7 @@ class Outputs(NamedTuple):
 def learning(p: MapParams) -> Outputs:
     """Return maps of the worlds, and accuracy, probes and decoded maps of the models over pre-training."""
     middle: Where = {"layer": p.layers[-2]}
-    trainings = (*arms(p), "train_geometry") if len(p.taught) > 1 else arms(p)
+    trainings = tuple("train_geometry" if name == START else name for name in arms(p))
     worlds = tuple(
         WorldMapFigure(
             name="world" if len(p.groups) == 1 else f"world-{group}",
@@ -61,7 +64,12 @@ def learning(p: MapParams) -> Outputs:
             arms=trainings,
             caption="Accuracy or error of pre-trained models on each geometry, by update.",
         ),
-        Emergence(name="emergence", where=middle, caption="How well linear probes decode coordinates, by update."),
+        Emergence(
+            name="emergence",
+            where=middle,
+            series=tuple(dict.fromkeys((*trainings, "train_geometry"))),
+            caption="How well linear probes decode coordinates, by update.",
+        ),
     )
     maps = CityMaps(name="maps", caption="True places, and where a probe and principal components put the cities.")
     caption = "Accuracy or error of pre-trained models on each geometry, beside guessing."
@@ -91,23 +99,30 @@ def transfer(p: MapParams) -> Outputs:
             name="forgetting", arms=arms(p), where=published, caption="Ordinary cities before and after fine-tuning."
         ),
     ]  # fmt: skip
+    if p.upper_bound:
+        caption = "Models that met the new cities in pre-training: what fine-tuning could reach."
+        analyses.append(UpperBound(name="upper-bound", arms=arms(p), caption=caption))
     if p.step_matched and p.pairs:
         caption = "The same where pairs have half the rows of each geometry, so that all models have as many updates."
         analyses.append(TransferStatistics(name="transfer-matched", arms=arms(p), where=matched, caption=caption))
     captions = {
         "single": "Improvement on new cities, by the geometry that was trained on (T: trained).",
         "pair": "The same after training on two geometries.",
-        "difference": "Two geometries minus the better specialist: red is interference, blue is synergy.",
+        "difference": "Two geometries minus the better specialist, chosen by its own scores, as published.",
+        "held-out": "Two geometries minus the better specialist, chosen by other answers: red is interference.",
+        "triple": "The same after training on three geometries.",
+        "triple-held-out": "Three geometries minus the best specialist, chosen by other answers.",
     }
+    sizes = {len(taught.split("+")) for taught in (*p.singles, *p.pairs)}
     figures: list[StudyFigure] = [
         TransferMatrixFigure(name=name, matrix=name, arms=arms(p), where=published, caption=caption)
         for name, caption in captions.items()
-        if p.pairs or name == "single"
+        if SIZES[name] in sizes
     ]
-    if p.pairs:
+    if 2 in sizes:
         caption = "Every cell of the difference matrix, for pairs with distance and without."
         figures.append(DifferenceSplit(name="split", arms=arms(p), where=published, caption=caption))
-    if len(p.widths) * len(p.groups) > 1:
+    if len(p.widths) * len(p.groups) * len(p.taught) > 1 and sizes & {1, 2}:
         caption = "Means of trained and transfer cells and of the difference, per model."
         figures.append(TransferByArm(name="by-model", arms=arms(p), where=published, caption=caption))
     return Outputs(tuple(analyses), tuple(figures))
@@ -155,5 +170,6 @@ def aligned(p: MapParams) -> Outputs:
 
 
 def arms(p: MapParams) -> tuple[str, ...]:
-    """Return the columns that tell models apart: width, and new cities if they are several groups."""
-    return ("model",) if len(p.groups) == 1 else ("model", "train_new")
+    """Return the columns that tell models apart: width, and new cities and pre-training if they are several."""
+    varying = {"train_new": len(p.groups), START: len(p.taught)}
+    return ("model", *(name for name, n in varying.items() if n > 1))

@@ -11,6 +11,7 @@ from offdiag.study import StudyParams
 from offdiag.training import Decoder, PretrainingRecipe
 
 Width: TypeAlias = Literal["narrow", "base", "wide", "wider"]
+EPOCHS: dict[Width, int] = {"narrow": 12, "base": 6, "wide": 3, "wider": 3}  # of the original's pre-trainings
 FACTORS: dict[Width, float] = {"narrow": 0.5, "base": 1, "wide": 2, "wider": 4}
 PAPER_PAIRS = (
     "distance+crossing", "distance+perimeter", "distance+compass",
@@ -29,6 +30,9 @@ class MapParams(StudyParams):
         taught: geometries of each pre-training, one model per set (names joined by ``+``, or ``all``).
         alone: geometries on each of which one more model is pre-trained, to compare alignment (CKA) with transfer.
         pretraining: recipe of the base width. flop_matched: other widths take as many operations, not updates.
+        published_epochs: other widths take updates in the proportion of the original's epochs: narrow 12, base 6, wide
+            and wider 3.
+        upper_bound: pre-train one more model of each width, group and seed on all cities, new ones among them.
         tuning: recipe of a fine-tuning on one geometry; one on two geometries takes twice as many updates.
         singles, pairs: geometries that fine-tuning on new cities takes, one model each.
         rows: fine-tuning rows with a new city, per geometry. replay: rows with ordinary cities only, per geometry.
@@ -51,6 +55,8 @@ class MapParams(StudyParams):
         updates=328_128, batch_size=128, learning_rate=3e-4, schedule="linear", warmup_updates=50, beta2=0.999
     )
     flop_matched: bool = False
+    published_epochs: bool = False
+    upper_bound: bool = False
     tuning: PretrainingRecipe = PretrainingRecipe(
         updates=28_560, batch_size=128, learning_rate=1e-5, schedule="linear", warmup_updates=50, beta2=0.999
     )
@@ -72,6 +78,10 @@ class MapParams(StudyParams):
         check_lists(self)
         if unknown := [name for name in self.alone if name not in NAMES]:
             raise UserError(f"alone={unknown[0]}: {did_you_mean(unknown[0], NAMES)}expected some of {', '.join(NAMES)}")
+        if self.flop_matched and self.published_epochs:
+            raise ValueError("flop_matched and published_epochs are two lengths of one pre-training: set one of them")
+        if self.upper_bound and "all" not in self.taught:
+            raise ValueError(f"upper_bound=true needs a model of taught=all, found {self.taught}")
         depth, layers = self.decoder.depth, self.layers
         if len(layers) < 2 or list(layers) != sorted({*layers} & {*range(depth + 1)}):
             raise ValueError(f"layers={layers}: expected two or more increasing numbers from 0 to depth={depth}")

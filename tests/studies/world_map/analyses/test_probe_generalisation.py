@@ -28,6 +28,17 @@ def test_the_interval_is_over_trainings_and_seeds():
     assert row["blind"] == 70
 
 
+def test_models_whose_probes_know_no_city_are_in_no_number():
+    rows = [probe_row(t, 0, g, error=20.0, r2=r2, after="b") for t, r2 in (("angle", -0.15), ("compass", 0.4),
+            ("distance", -0.01)) for g in ("ordinary", "new")]  # fmt: skip
+    table = TABLE.table(frames_of(city_probes=rows)).set_index(["cities", "trained"])
+    counts = ["n_models", "n_without_map"]
+    assert table.loc[("new", "without distance"), counts].tolist() == [1, 1]
+    assert table.loc[("new", "with distance"), counts].tolist() == [0, 1]
+    assert np.isnan(table.loc[("new", "with distance"), "value"])
+    assert ("new", "difference") not in table.index
+
+
 def test_the_pretrained_model_is_no_fine_tuned_one():
     table = TABLE.table(tuned_probes(["angle"]))
     assert table["trained"].tolist() == ["without distance"] * 2

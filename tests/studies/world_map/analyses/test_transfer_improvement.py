@@ -80,7 +80,20 @@ def test_an_unparsed_word_is_wrong():
 
 def test_a_reference_that_is_no_better_is_counted():
     row = only(study([1, 0], [1, 0], [1, 0], geometry="crossing").frames())
-    assert (row["improvement"], row["n_undefined"]) == (0.0, 1)
+    assert (row["state"], row["n_seeds"], row["n_undefined"], row["before"]) == ("no scale", 0, 1, 0.5)
+    assert np.isnan(row["improvement"])
+    assert np.isnan(row["clipped"])
+
+
+def test_a_reference_that_is_better_by_chance_is_no_scale():
+    """Areas of 840 and 808 on average made an improvement of 1.50 of them."""
+    generator = np.random.default_rng(1)
+    before, reference, value = (generator.exponential(size, 100) for size in (840, 808, 750))
+    row = only(study(*(part.tolist() for part in (value, before, reference))).frames())
+    assert (row["state"], row["n_undefined"]) == ("no scale", 1)
+    assert row["value"] == pytest.approx(value.mean())
+    known = only(study(*(part.tolist() for part in (value, before * 3, reference))).frames())
+    assert (known["state"], known["n_undefined"]) == ("done", 0)
 
 
 def test_the_interval_of_one_seed_pairs_the_items():

@@ -101,10 +101,28 @@ def test_a_seed_that_has_not_run_hides_nothing():
     assert trained["mean_low"] < trained["mean"] < trained["mean_high"]
 
 
-def test_more_than_two_geometries_are_left_out():
-    found = {("base", 1, "distance"): {"distance": 1.0}, ("base", 1, "distance+angle+compass"): {"distance": 0.1}}
-    table = statistics(found)
+def test_more_than_three_geometries_are_left_out():
+    four = "distance+angle+compass+inside"
+    table = statistics({("base", 1, "distance"): {"distance": 1.0}, ("base", 1, four): {"distance": 0.1}})
     assert set(table.index.get_level_values("matrix")) == {"single"}
+
+
+def test_triples_have_rows_of_their_own():
+    found = {("base", 1, name): {"distance": value, "angle": 0.2} for name, value in
+             (("distance", 1.0), ("angle", 0.3), ("compass", 0.4), ("distance+angle+compass", 0.8))}  # fmt: skip
+    table = statistics(found)["mean"]
+    assert table["base", "triple", "all", "trained"] == pytest.approx(0.5)
+    assert table["base", "triple-difference", "with", "overall"] == pytest.approx((-0.2 + 0.0) / 2)
+
+
+def test_squares_without_a_scale_are_counted_and_in_no_mean():
+    study = improved({("base", 1, "distance"): {"distance": 0.5, "compass": 0.9}})
+    study.add("base", 2, None, "inside", "atlantis", [True] * 30 + [False] * 10)
+    study.add("base", 2, None, "inside", "real", [True] * 31 + [False] * 9)
+    study.add("base", 2, "distance", "inside", "atlantis", [True] * 40)
+    row = TransferStatistics(name="s").table(study.frames()).set_index("cells").loc["overall"]
+    assert (row["n_cells"], row["n_undefined"], row["n_missing"]) == (2, 1, 0)
+    assert row["mean"] == pytest.approx(0.7)
 
 
 def test_medians_instead_of_means():

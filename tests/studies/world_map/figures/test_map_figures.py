@@ -78,7 +78,21 @@ def test_probe_errors_put_trainings_with_the_task_last():
     names = [tick.get_text().replace(" +\n", "+") for tick in axes.get_xticklabels()]
     assert {*names[:2]} == {"angle", "inside"}
     assert {*names[2:]} == {"distance", "distance+compass"}
-    assert [line.get_ydata()[0] for line in found(axes, "blind")] == [70, 60]
+    cities = WORLD.build()
+    places = np.column_stack([cities.x, cities.y]).astype(float)
+    apart = np.hypot(*(places - places[~cities.new].mean(0)).T)
+    medians = [np.median(apart[~cities.new]), np.median(apart[cities.new])]
+    assert [line.get_ydata()[0] for line in found(axes, "blind")] == pytest.approx(medians)
+    means = ProbeErrors(name="p", error="error").plot(tuned_probes(["angle"]))
+    assert [line.get_ydata()[0] for line in found(means.axes[0], "blind")] == [70, 60]
+
+
+def test_models_without_a_map_are_not_drawn_and_counted():
+    rows = tuned_probes(["distance", "angle"]).measured("city_probes")
+    rows.loc[rows["train_geometry"] == "angle", "r2"] = -0.15
+    drawn = ProbeErrors(name="p").plot(frames_of(city_probes=rows.to_dict("records")))
+    assert [tick.get_text() for tick in drawn.axes[0].get_xticklabels()] == ["distance"]
+    assert "2 of 4 models left out" in " ".join(text.get_text() for text in drawn.texts)
 
 
 def test_probe_errors_have_a_panel_a_model():

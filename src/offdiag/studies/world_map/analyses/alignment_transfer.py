@@ -96,7 +96,7 @@ class AlignmentTransfer(StudyAnalysis):
         """Return the mean improvement of each (trained, evaluated) pair of geometries, over all arms."""
         settings = TransferStatistics(name=self.name, where=self.where, match_on=self.match_on)
         by_pair: dict[tuple[str, str], list[float]] = {}
-        for matrices in matrices_by_arm(frames.cells, settings).values():
+        for matrices in matrices_by_arm(frames, settings).values():
             single = matrices.single
             for i, (taught,) in enumerate(single.rows):
                 for j, evaluated in enumerate(single.columns):

@@ -21,9 +21,11 @@ Cities: TypeAlias = Literal["real", "atlantis"]
 Centre: TypeAlias = Literal["mean", "median"]
 REAL: Cities = "real"
 NEW: Cities = "atlantis"
+MIXED = "mixed"
 RESULTS = ("state", "n", "n_unparsed", "accuracy", "mean_error", "median_error")
 OPTIONAL = ("after", "update", "updates")  # factors that no cell of a study may have
 ARMS = ("model",)
+START = "start"  # column of the geometries that a model was pre-trained on
 NO_BASELINE = "no baseline"
 ADVICE = "arms= or where="
 
@@ -39,6 +41,23 @@ class CityAnalysis(StudyAnalysis, ABC):
     arms: tuple[str, ...] = Field(default=ARMS, min_length=1)
     n_resamples: int = Field(default=1000, ge=100, le=MOST_RESAMPLES)
     seed: int = 0
+
+
+class TransferAnalysis(CityAnalysis, ABC):
+    """Base class of the analyses of transfer matrices, whose values are normalised improvements.
+
+    Attributes:
+        centre: errors by their mean, as published, or their median.
+        clipped: improvements count from 0 to 1.5, as published; otherwise as they are.
+    """
+
+    centre: Centre = "mean"
+    clipped: bool = True
+
+    @property
+    def column(self) -> str:
+        """The column of the scores that holds the values of the matrices."""
+        return "clipped" if self.clipped else "unclipped"
 
 
 def measure_of(geometry: str) -> Literal["accuracy", "error"]:
@@ -76,7 +95,7 @@ def pretrained(cells: "pd.DataFrame", settings: CityAnalysis, *, snapshots: bool
         UserError: a column is missing, nothing is selected, or two cells are alike.
     """
     single = _one_geometry(cells)
-    single = single[single["after"].isna()]
+    single = single[single["after"].isna() & ~met_new_cities(single)]
     at_end = single["update"].isna()
     if snapshots:
         single = single.assign(update=single["update"].fillna(single["updates"]))
@@ -124,6 +143,23 @@ def fine_tuned(
     return tuned
 
 
+def with_start(rows: "pd.DataFrame", cells: "pd.DataFrame") -> "pd.DataFrame":
+    """Return rows of cells or measurements with ``start``: the geometries that their model was pre-trained on."""
+    if "after" not in rows or "train_geometry" not in rows or "arm" not in cells:
+        return rows
+    taught = cells.drop_duplicates("arm").set_index("arm")["train_geometry"]
+    return rows.assign(**{START: rows["after"].map(taught).fillna(rows["train_geometry"]).astype("string")})
+
+
+def met_new_cities(cells: "pd.DataFrame") -> "pd.Series[bool]":
+    """Return which cells are of models that met the new cities in pre-training."""
+    import pandas as pd
+
+    if "train_cities" not in cells:
+        return pd.Series(False, index=cells.index)
+    return (cells["train_cities"] == MIXED).fillna(False).astype(bool)
+
+
 def state_of_rows(rows: Sequence[Mapping[Hashable, Any]], columns: Sequence[str] = ("state",)) -> str:
     """Return ``done`` if all ``columns`` of some row are, else why there is no result."""
     states = [[str(row[column]) for column in columns] for row in rows]
@@ -137,6 +173,7 @@ def _one_geometry(cells: "pd.DataFrame") -> "pd.DataFrame":
     complete = cells.reindex(columns=[*cells.columns, *(name for name in OPTIONAL if name not in cells)])
     if cells.empty:
         return complete
+    complete = with_start(complete, cells)
     for column in ("cell", "arm", "seed", "train_geometry", "eval_geometry", "eval_cities", *RESULTS):
         require(cells, column)
     return complete[complete["eval_geometry"].isin(NAMES)]

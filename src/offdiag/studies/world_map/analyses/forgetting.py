@@ -20,8 +20,9 @@ from offdiag.studies.world_map.analyses.city_cells import (
     measure_of,
     state_of_rows,
 )
-from offdiag.studies.world_map.analyses.improvement import SMALLEST_ERROR, is_taught
+from offdiag.studies.world_map.analyses.improvement import is_taught
 from offdiag.studies.world_map.analyses.resamples import CityResamples
+from offdiag.studies.world_map.analyses.scale import SMALLEST_ERROR
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,12 +25,13 @@ from offdiag.studies.world_map.analyses.city_cells import (
     state_of_rows,
 )
 from offdiag.studies.world_map.analyses.resamples import CityResamples
+from offdiag.studies.world_map.analyses.scale import SMALLEST_ERROR, has_scale
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOWEST, HIGHEST = 0.0, 1.5  # a published score is clipped to this range
-SMALLEST_ERROR = 0.5  # half a unit: the answers are whole numbers, so nothing smaller can be told from 0
+NO_SCALE = "no scale"  # state of a square whose reference is not credibly better than its start
 BASELINES = (("before", NEW), ("reference", REAL))
 CELLS = ("cell", "before_cell", "reference_cell")
 STATES = ("state", "before_state", "reference_state")
@@ -112,11 +113,18 @@ class ArmScores:
         """Whether the model was fine-tuned on the geometry that it is asked about."""
         return is_taught(self.trained, self.evaluated)
 
+    @cached_property
+    def answered(self) -> Sequence[Mapping[Hashable, Any]]:
+        """The rows that have the three numbers of an improvement, on a scale or not."""
+        return [row for row in self.rows if not math.isnan(row["value"] + row["before"] + row["reference"])]
+
     @property
     def state(self) -> str:
         """``done``, or why there is no improvement."""
         if self.done:
             return DONE
+        if self.answered:
+            return NO_SCALE
         state = state_of_rows(self.rows, STATES)
         return "no answers" if state == DONE else state
 
@@ -125,17 +133,21 @@ class ArmScores:
         return np.array([row[column] for row in self.done.values()], np.float64)
 
     def mean(self, column: str) -> float:
-        """Return the mean of a column over seeds; NaN if none has an improvement."""
+        """Return the mean of a column over the seeds that have an improvement; NaN if none has."""
         return float(self.values(column).mean()) if self.done else np.nan
 
 
-def arm_scores(cells: "pd.DataFrame", settings: CityAnalysis, centre: Centre = "mean") -> list[ArmScores]:
+def arm_scores(frames: Frames, settings: CityAnalysis, centre: Centre = "mean") -> list[ArmScores]:
     """Return the improvements of all fine-tuned arms on all geometries of new cities, in the order of the cells.
 
     Raises:
         UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`.
     """
-    table = cell_scores(cells, settings, centre)
+    return scores_of_arms(cell_scores(frames, settings, centre), settings)
+
+
+def scores_of_arms(table: "pd.DataFrame", settings: CityAnalysis) -> list[ArmScores]:
+    """Return the rows of :func:`cell_scores` by arm and geometry, in their order."""
     columns = [*settings.arms, "train_geometry", "eval_geometry"]
     if table.empty:
         return []
@@ -145,20 +157,23 @@ def arm_scores(cells: "pd.DataFrame", settings: CityAnalysis, centre: Centre = "
     return [ArmScores(key[:-2], str(key[-2]), str(key[-1]), rows) for key, rows in groups.items()]
 
 
-def cell_scores(cells: "pd.DataFrame", settings: CityAnalysis, centre: Centre = "mean") -> "pd.DataFrame":
-    """Return the fine-tuned cells with ``value, before, reference`` and ``unclipped, clipped, defined``.
+def cell_scores(frames: Frames, settings: CityAnalysis, centre: Centre = "mean") -> "pd.DataFrame":
+    """Return the fine-tuned cells with ``value, before, reference`` and ``unclipped, clipped, undefined``.
 
-    These are NaN where the cell or one of its baselines is not done.
+    The numbers are NaN where the cell or one of its baselines is not done, and the improvements also where the
+    reference is not credibly better than the start (``undefined``): 0 and 1 of the scale are then one place.
 
     Raises:
-        UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`.
+        UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`, or a finished baseline has no
+            records.
     """
     import pandas as pd
 
-    table = fine_tuned(cells, settings, NEW, BASELINES)
+    table = fine_tuned(frames.cells, settings, NEW, BASELINES)
     if table.empty:
         return table
-    parts = [_with_scores(rows, str(geometry), centre) for geometry, rows in table.groupby("eval_geometry", sort=False)]
+    groups = table.groupby("eval_geometry", sort=False)
+    parts = [_with_scores(rows, str(geometry), centre, frames) for geometry, rows in groups]
     return pd.concat(parts).sort_index()
 
 
@@ -174,7 +189,7 @@ def replicates(
     """Return the improvement of one cell in each resample of the items, ``[n_resamples]``."""
     value, before, reference = (resamples.of(str(row[name]), centre) for name in CELLS)
     geometry = str(row["eval_geometry"])
-    score = normalised_improvement(value, before, reference, measure=measure_of(geometry), floor=_floor(geometry))
+    score = normalised_improvement(value, before, reference, measure=measure_of(geometry), floor=floor_of(geometry))
     return score.clipped if clipped else score.unclipped
 
 
@@ -183,17 +198,23 @@ def is_taught(trained: str, evaluated: str) -> bool:
     return evaluated in trained.split("+")
 
 
-def _floor(geometry: str) -> float:
+def floor_of(geometry: str) -> float:
+    """Return the smallest score of a geometry that can be told from 0."""
     return SMALLEST_ERROR if measure_of(geometry) == "error" else 0.0
 
 
-def _with_scores(rows: "pd.DataFrame", geometry: str, centre: Centre) -> "pd.DataFrame":
+def _with_scores(rows: "pd.DataFrame", geometry: str, centre: Centre, frames: Frames) -> "pd.DataFrame":
     done = (rows[list(STATES)] == DONE).all(axis=1)
     column = result_column(geometry, centre)
     sources = {"value": column, "before": f"before_{column}", "reference": f"reference_{column}"}
     numbers = {name: floats(rows[source].where(done)) for name, source in sources.items()}
-    score = normalised_improvement(*numbers.values(), measure=measure_of(geometry), floor=_floor(geometry))
-    return rows.assign(**numbers, unclipped=score.unclipped, clipped=score.clipped, defined=score.defined)
+    score = normalised_improvement(*numbers.values(), measure=measure_of(geometry), floor=floor_of(geometry))
+    known = ~np.isnan(score.unclipped)
+    pairs = rows[["before_cell", "reference_cell"]].itertuples(index=False, name=None)
+    scaled = [there and has_scale(frames, str(one), str(other), geometry, centre)
+              for there, (one, other) in zip(known, pairs, strict=True)]  # fmt: skip
+    kept = {name: np.where(scaled, getattr(score, name), np.nan) for name in ("unclipped", "clipped")}
+    return rows.assign(**numbers, **kept, undefined=known & ~np.array(scaled, np.bool_))
 
 
 def _by_ratio(v: FloatArray, a: FloatArray, s: FloatArray) -> FloatArray:

@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.analyses.frames import Frames
+from offdiag.seeds import stream
 from offdiag.stats import FloatArray, item_counts
 from offdiag.studies.world_map.analyses.answers import require_answers
 from offdiag.studies.world_map.analyses.city_cells import Centre, floats, measure_of
+
+N_SPLITS = 4  # random splits of the items into halves
 
 
 class CityResamples:
@@ -30,6 +33,8 @@ class CityResamples:
         self._frames = frames
         self._results: dict[tuple[str, Centre], FloatArray] = {}
         self._item_counts: dict[tuple[str, str], NDArray[np.uint16]] = {}
+        self._of_halves: dict[tuple[str, Centre, bool], FloatArray] = {}
+        self._masks: dict[tuple[str, str], NDArray[np.float32]] = {}
         self._items: dict[tuple[str, str], Mapping[str, int]] = {}
         self._evaluations: dict[str, tuple[str, str]] = {}
         if names := [*cells]:
@@ -46,6 +51,38 @@ class CityResamples:
             summary = _medians if median else _means
             self._results[cell, centre] = summary(values[known], self._counts(cell)[:, known].astype(np.float32))
         return self._results[cell, centre]
+
+    def halves(self, cell: str, centre: Centre = "mean", *, resampled: bool = True) -> FloatArray:
+        """Return the result of each half of the items, in several random splits that all cells of an evaluation share.
+
+        Returns:
+            ``[N_SPLITS, 2, 1 + n_resamples]``: of the items as they are, then of each resample, in which every item
+            stays in its half; without ``resampled`` only the former. NaN where a half has no answer.
+        """
+        key = (cell, centre, resampled)
+        if key not in self._of_halves:
+            values = self._values(cell)
+            known = ~np.isnan(values)
+            values, halves = values[known], self._halves_of(self._evaluations[cell])[:, known]
+            counts = np.ones((1, len(values)), np.float32)
+            if resampled:
+                counts = np.concatenate([counts, self._counts(cell)[:, known].astype(np.float32)])
+            if centre == "median" and measure_of(self._evaluations[cell][0]) == "error":
+                found = np.stack([_medians(values, counts * half) for half in halves])
+            else:
+                with np.errstate(invalid="ignore"):
+                    found = ((counts @ (halves * values).T) / (counts @ halves.T)).T
+            self._of_halves[key] = np.asarray(found, np.float64).reshape(N_SPLITS, 2, -1)
+        return self._of_halves[key]
+
+    def _halves_of(self, asked: tuple[str, str]) -> NDArray[np.float32]:
+        """Return which items are in each half of each split, ``[2 N_SPLITS, items]`` of 0 and 1."""
+        if asked not in self._masks:
+            n = len(self._items_of(asked))
+            orders = [stream(self.seed, "halves", *asked, split).permutation(n) for split in range(N_SPLITS)]
+            first = np.stack(orders) < n // 2
+            self._masks[asked] = np.stack([first, ~first], axis=1).reshape(2 * N_SPLITS, n).astype(np.float32)
+        return self._masks[asked]
 
     def _values(self, cell: str) -> FloatArray:
         """Return the verdicts or errors of a cell ``[items]``, NaN for items that it has none of."""

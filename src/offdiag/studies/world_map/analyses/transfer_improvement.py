@@ -32,8 +32,10 @@ class TransferImprovement(CityAnalysis):
         reference_unparsed`` the shares of answers that could not be read. ``improvement`` is not clipped and has the
         95 % interval ``low, high`` over items (the same for all three, where they are the same) and seeds; ``clipped``
         is the mean over seeds of the improvement clipped to 0 … 1.5. ``by_median`` and its ends are the same from
-        median errors; empty for words. ``n_undefined`` counts seeds whose model before was no better on ordinary
-        cities. What is not done is a row without numbers, with its ``state``.
+        median errors; empty for words. ``n_undefined`` counts seeds without a scale, since the model before was not
+        credibly better on ordinary cities (:func:`offdiag.studies.world_map.analyses.scale.has_scale`); they are in no
+        improvement, and a row that has no other is ``no scale``. What is not done is a row without numbers, with its
+        ``state``.
 
         Raises:
             UserError: as :func:`offdiag.studies.world_map.analyses.city_cells.fine_tuned`, or a finished cell has no
@@ -41,11 +43,11 @@ class TransferImprovement(CityAnalysis):
         """
         import pandas as pd
 
-        scores = arm_scores(frames.cells, self)
+        scores = arm_scores(frames, self)
         if not scores:
             return pd.DataFrame()
-        resamples = score_resamples(scores, frames, self)
-        medians = {_place(score): score for score in arm_scores(frames.cells, self, "median")}
+        medians = {_place(score): score for score in arm_scores(frames, self, "median")}
+        resamples = score_resamples([*scores, *medians.values()], frames, self)  # either may lack a scale
         return pd.DataFrame([self._row(score, medians[_place(score)], resamples) for score in scores])
 
     def _row(self, mean: ArmScores, median: ArmScores, resamples: CityResamples) -> dict[str, Any]:
@@ -59,15 +61,20 @@ class TransferImprovement(CityAnalysis):
         row |= {"clipped": mean.mean("clipped")}
         row |= {"by_median": median.mean("unclipped") if numbers else np.nan}
         row |= {"by_median_low": median_low, "by_median_high": median_high}
-        row |= {name: mean.mean(name) for name in ("value", "before", "reference")}
+        row |= {name: _mean(mean, name) for name in ("value", "before", "reference")}
         row |= {f"{name}unparsed": _unparsed(mean, name) for name in ("", "before_", "reference_")}
-        row |= {"n_items": int(max(mean.values("n"), default=0)), "n_seeds": len(mean.done)}
-        return row | {"n_planned_seeds": len(mean.rows), "n_undefined": int((mean.values("defined") == 0).sum())}
+        row |= {"n_items": max((int(one["n"]) for one in mean.answered), default=0), "n_seeds": len(mean.done)}
+        return row | {"n_planned_seeds": len(mean.rows), "n_undefined": len(mean.answered) - len(mean.done)}
 
 
 def _interval(scores: ArmScores, resamples: CityResamples, centre: Centre) -> tuple[float, float]:
     by_seed = [replicates(row, resamples, centre) for row in scores.done.values()]
     return seeds_and_items_ends(scores.values("unclipped"), by_seed)
+
+
+def _mean(scores: ArmScores, name: str) -> float:
+    values = [float(row[name]) for row in scores.answered]
+    return float(np.mean(values)) if values else np.nan
 
 
 def _place(scores: ArmScores) -> tuple[Any, ...]:

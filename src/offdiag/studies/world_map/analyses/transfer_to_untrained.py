@@ -7,14 +7,15 @@ import numpy as np
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.transfer_matrix import SEPARATOR
 from offdiag.stats import crossed_mean
-from offdiag.studies.world_map.analyses.transfer_statistics import TransferAnalysis, matrices_by_arm
+from offdiag.studies.world_map.analyses.city_cells import TransferAnalysis
+from offdiag.studies.world_map.analyses.transfer_statistics import matrices_by_arm
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class TransferToUntrained(TransferAnalysis):
-    """Mean improvement on the geometries that were not trained, for each fine-tuning on one or two of them."""
+    """Mean improvement on the geometries that were not trained, for each fine-tuning on one to three of them."""
 
     tag: ClassVar[str] = "handed-on"
     terminal_columns: ClassVar[tuple[str, ...]] = ("model", "trained", "mean", "low", "high", "n_asked", "n_seeds")
@@ -27,8 +28,8 @@ class TransferToUntrained(TransferAnalysis):
         import pandas as pd
 
         rows = []
-        for key, matrices in matrices_by_arm(frames.cells, self).items():
-            for matrix in (matrices.single, matrices.pair):
+        for key, matrices in matrices_by_arm(frames, self).items():
+            for matrix in (matrices.single, matrices.pair, matrices.triple):
                 for row, taught, values in zip(matrix.rows, matrix.trained, matrix.by_seed.swapaxes(0, 1), strict=True):
                     untrained = values[:, ~taught]  # [seeds, geometries]
                     mean, known = crossed_mean(untrained), ~np.isnan(untrained)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TOO_LOW = "as published, so too low: the better of two noisy scores is too high (figure held-out is not)"
 BIN = 0.05  # of the differences, for the dots that pile up
 
 
@@ -31,9 +32,9 @@ class DifferenceSplit(TransferFigure):
         """Draw cells as dots (hollow: transfer, full: trained), their means as diamonds with 95 % whiskers over seeds.
 
         Raises:
-            UserError: no fine-tuning on two geometries is planned.
+            NotPlannedError: no fine-tuning on two geometries is planned.
         """
-        by_arm = matrices_by_arm(frames.cells, self.settings)
+        by_arm = matrices_by_arm(frames, self.settings)
         by_arm = {key: matrices for key, matrices in by_arm.items() if matrices.difference.rows}
         if not by_arm:
             raise NotPlannedError(f"figure {self.name}: no arm is planned that was fine-tuned on two geometries")
@@ -87,7 +88,8 @@ def _frame(axes: "Axes", groups: Sequence[CellGroup], name: str, reach: float) -
 def _label(group: CellGroup) -> str:
     mean = group.spread
     if not mean.n_cells:
-        return f"{group.name}\n{'no result' if mean.n_missing else 'none planned'}"
+        why = "no result" if mean.n_missing else "no scale" if mean.n_undefined else "none planned"
+        return f"{group.name}\n{why}"
     ends = "" if np.isnan(mean.low) else f"\n[{mean.low:+.2f}, {mean.high:+.2f}]"
     return f"{group.name}\n{mean.mean:+.2f}{ends}"
 
@@ -95,10 +97,13 @@ def _label(group: CellGroup) -> str:
 def _footnote(groups: Sequence[CellGroup]) -> str:
     seeds = max(group.spread.n_seeds for group in groups)
     missing = sum(group.spread.n_missing for group in groups)
+    undefined = sum(group.spread.n_undefined for group in groups)
     return footnote(
         "means over seeds" if seeds > 1 else "",
         "whiskers and [ ]: 95 % interval over seeds" if seeds > 1 else "one seed: no interval over seeds",
         f"{missing} cells have no result" if missing else "",
+        f"{undefined} cells have no scale" if undefined else "",
+        TOO_LOW,
         per_line=3,
     )
 

@@ -10,7 +10,7 @@ from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, label, legend, new_figure, styled
 from offdiag.stats import Estimate
 from offdiag.studies.world_map.analyses.city_measurements import TRAINED, mean_over_seeds, tasks_of
-from offdiag.studies.world_map.analyses.probe_generalisation import GROUPS, probe_rows
+from offdiag.studies.world_map.analyses.probe_generalisation import GROUPS, MAPPED, blind_errors, probe_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,8 @@ class ProbeErrors(StudyFigure):
         Raises:
             UserError: see :func:`offdiag.studies.world_map.analyses.probe_generalisation.probe_rows`.
         """
-        rows = probe_rows(frames, self.where, self.arms, f"figure {self.name}")
+        every = probe_rows(frames, self.where, self.arms, f"figure {self.name}")
+        rows = every[every[MAPPED]] if len(every) else every
         panels = list(rows.groupby(list(self.arms), sort=False)) if len(rows) else [(("",) * len(self.arms), rows)]
         order = self._order(rows)
         what = "Median" if self.error == "median" else "Mean"
@@ -55,7 +56,7 @@ class ProbeErrors(StudyFigure):
                 name = ", ".join(label(*each) for each in zip(self.arms, key, strict=True))
                 axes.set_ylabel((f"{name}\n" if len(panels) > 1 else "") + f"{what.lower()} error (units)")
             column[-1].set_xlabel("fine-tuned on")
-            heading(figure, f"{what} distance between true and decoded place", _footnote(rows))
+            heading(figure, f"{what} distance between true and decoded place", _footnote(every, rows))
             style = {GROUP_LABELS[group]: look for group, look in LOOKS.items()}
             legend(figure, style, _blind_entry(), ls="", mec="black", mew=0.5)
         return figure
@@ -93,7 +94,7 @@ class ProbeErrors(StudyFigure):
                 side = "left" if x < 0.5 else "right"
                 axes.text(x, 1.02, text, transform=axes.transAxes, ha=side, va="bottom", fontsize=9.5, color=GREY)
         for group in GROUPS:
-            blind = float(rows.loc[rows["group"] == group, "blind"].mean())
+            blind = float(blind_errors(rows[rows["group"] == group], self.error).mean())
             axes.axhline(blind, color=LOOKS[group].colour, lw=1, ls=":", gid="blind")
 
 
@@ -119,16 +120,21 @@ def _draw_error(axes: "Axes", error: _ProbeError, position: int) -> None:
         axes.plot([x + 0.1] * len(error.by_seed), error.by_seed, gid="seeds", **dots)
 
 
-def _footnote(rows: "pd.DataFrame") -> str:
-    if rows.empty:
+def _footnote(every: "pd.DataFrame", rows: "pd.DataFrame") -> str:
+    if every.empty:
         return "nothing is measured yet"
+    n_without, n_models = (len(part[part["group"] == "ordinary"]) for part in (every[~every[MAPPED]], every))
+    left_out = f"{n_without} of {n_models} models left out: their probes do not decode ordinary cities (R² not above 0)"
+    if rows.empty:
+        return left_out
     n = {group: int(rows.loc[rows["group"] == group, "n"].max()) for group in GROUPS}
     seeds = rows["seed"].nunique()
     dots, over = (f"{counted([seeds], 'seed')} (dots), ", "seeds and cities") if seeds > 1 else ("", "cities")
     return footnote(
         f"probes are fitted to ordinary cities only; {n['ordinary']} ordinary and {n['new']} new cities",
         f"{dots}whiskers: 95 % over {over}",
-        "dotted: the mean error of placing every city at the centre of the ordinary ones",
+        "dotted: the same of placing every city at the centre of the ordinary ones",
+        left_out if n_without else "",
         per_line=1,
     )
 

@@ -30,9 +30,9 @@ class TransferByArm(TransferFigure):
         """Draw means with 95 % whiskers over seeds, and each seed; a mean of one seed has no whisker.
 
         Raises:
-            UserError: no fine-tuned arm is planned.
+            NotPlannedError: no fine-tuned arm is planned.
         """
-        by_arm = matrices_by_arm(frames.cells, self.settings)
+        by_arm = matrices_by_arm(frames, self.settings)
         if not by_arm:
             raise NotPlannedError(f"figure {self.name}: no fine-tuned arm is planned")
         panels = {
@@ -89,17 +89,19 @@ def _names(groups: Iterable[CellGroup]) -> list[str]:
 
 
 def _planned(group: CellGroup) -> bool:
-    return group.spread.n_cells + group.spread.n_missing > 0
+    return group.spread.n_cells + group.spread.n_missing + group.spread.n_undefined > 0
 
 
 def _footnote(groups: Sequence[CellGroup]) -> str:
     seeds = {group.spread.n_seeds for group in groups if group.spread.n_cells}
     several = seeds - {0, 1}
     missing = sum(group.spread.n_missing for group in groups)
+    undefined = sum(group.spread.n_undefined for group in groups)
     said = footnote(
         f"whiskers: 95 % interval over {counted(several, 'seed')} (small dots)" if several else "",
         "a mean of one seed has no whisker" if 1 in seeds else "",
         f"{missing} cells have no result" if missing else "",
+        f"{undefined} cells have no scale" if undefined else "",
         per_line=3,
     )
     return said or "no cell is done"

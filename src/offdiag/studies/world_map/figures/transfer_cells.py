@@ -10,17 +10,18 @@ from offdiag.analyses.selection import DONE
 from offdiag.analyses.transfer_matrix import SEPARATOR
 from offdiag.figures.style import GREY, PALE
 from offdiag.stats.paired import CLEAR
+from offdiag.studies.world_map.analyses.city_cells import TransferAnalysis
 from offdiag.studies.world_map.analyses.improvement import HIGHEST, LOWEST, arm_scores, is_taught
 from offdiag.studies.world_map.analyses.pair_differences import PairDifferences
-from offdiag.studies.world_map.analyses.transfer_statistics import TransferAnalysis
 from offdiag.studies.world_map.task import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Which: TypeAlias = Literal["single", "pair", "difference"]
-COLOURS = {"single": ("YlGnBu", 0.0, 1.0), "pair": ("YlGnBu", 0.0, 1.0), "difference": ("RdBu", -0.5, 0.5)}
-SIZES = {"single": 1, "pair": 2, "difference": 2}
+Which: TypeAlias = Literal["single", "pair", "difference", "held-out", "triple", "triple-held-out"]
+SIZES = {"single": 1, "pair": 2, "difference": 2, "held-out": 2, "triple": 3, "triple-held-out": 3}
+DIFFERENCES = ("difference", "held-out", "triple-held-out")
+COLOURS = {which: ("RdBu", -0.5, 0.5) if which in DIFFERENCES else ("YlGnBu", 0.0, 1.0) for which in SIZES}
 LIGHT = 0.45  # luminance below which text is white
 
 
@@ -48,12 +49,13 @@ class MatrixCell(NamedTuple):
 
 def matrix_cells(frames: Frames, settings: TransferAnalysis, which: Which) -> list[MatrixCell]:
     """Return all planned cells of a matrix."""
-    if which == "difference":
+    if which in DIFFERENCES:
         shared = {name: getattr(settings, name) for name in TransferAnalysis.model_fields}
-        table = frames.table(PairDifferences(**shared))
-        return [_of_difference(row, settings.arms) for row in table.to_dict("records")]
+        rows = frames.table(PairDifferences(**shared)).to_dict("records")
+        rows = [row for row in rows if len(row["trained"].split(SEPARATOR)) == SIZES[which]]
+        return [_of_difference(row, settings.arms, held_out="held-out" in which) for row in rows]
     cells = []
-    for score in arm_scores(frames.cells, settings, settings.centre):
+    for score in arm_scores(frames, settings, settings.centre):
         if len(score.trained.split(SEPARATOR)) == SIZES[which]:
             values, unclipped = score.values(settings.column), score.values("unclipped")
             cut = bool(settings.clipped and ((unclipped < LOWEST) | (unclipped > HIGHEST)).any())
@@ -101,7 +103,7 @@ def draw_cell(axes: "Axes", x: float, y: float, cell: MatrixCell, which: Which) 
     colour = colormaps[name](float(np.clip((cell.value - low) / (high - low), 0, 1)))
     axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", lw=1.2, gid="value"))
     ink = "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < LIGHT else "black"  # luminance after ITU-R BT.601
-    text = f"{cell.value:+.2f}" if which == "difference" else f"{cell.value:.2f}"
+    text = f"{cell.value:+.2f}" if which in DIFFERENCES else f"{cell.value:.2f}"
     weight = "bold" if cell.certain else "normal"
     axes.text(x, y, text + "*" * cell.cut, ha="center", va="center", fontsize=9, color=ink, weight=weight)
     if is_taught(cell.trained, cell.evaluated):
@@ -111,11 +113,13 @@ def draw_cell(axes: "Axes", x: float, y: float, cell: MatrixCell, which: Which) 
         axes.text(x - 0.45, y + 0.44, seeds, ha="left", va="bottom", fontsize=6, color=ink, gid="few")
 
 
-def _of_difference(row: dict[Hashable, Any], arms: tuple[str, ...]) -> MatrixCell:
+def _of_difference(row: dict[Hashable, Any], arms: tuple[str, ...], *, held_out: bool) -> MatrixCell:
     """Return the cell of a row of the table of pair differences."""
-    certain = bool(row["p_holm"] < CLEAR)
+    value, p_value = ("held_out", "held_out_p_holm") if held_out else ("difference", "p_holm")
+    certain = bool(row[p_value] < CLEAR)
+    state = "too few items" if row["state"] == DONE and np.isnan(row[value]) else row["state"]
     place = (tuple(row[name] for name in arms), row["trained"], row["evaluated"])
-    return MatrixCell(*place, row["difference"], row["state"], certain, False, row["n_seeds"], row["n_planned_seeds"])
+    return MatrixCell(*place, row[value], state, certain, False, row["n_seeds"], row["n_planned_seeds"])
 
 
 def _position(name: str) -> int:

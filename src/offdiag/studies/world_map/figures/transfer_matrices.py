@@ -10,8 +10,10 @@ from offdiag.analyses import Frames
 from offdiag.errors import NotPlannedError
 from offdiag.figures.style import counted, footnote, heading, new_figure, styled
 from offdiag.stats.paired import CLEAR
+from offdiag.studies.world_map.analyses.improvement import NO_SCALE
 from offdiag.studies.world_map.figures.transfer_cells import (
     COLOURS,
+    DIFFERENCES,
     MatrixCell,
     Which,
     draw_cell,
@@ -31,13 +33,13 @@ if TYPE_CHECKING:
 TITLES = {
     "single": "New cities learnt through one geometry",
     "pair": "New cities learnt through two geometries",
-    "difference": "Two geometries minus the better specialist",
+    "difference": "Two geometries minus the better specialist, by its own scores",
+    "held-out": "Two geometries minus the better specialist, chosen by other answers",
+    "triple": "New cities learnt through three geometries",
+    "triple-held-out": "Three geometries minus the best specialist, chosen by other answers",
 }
-BARS = {
-    "single": "normalised improvement",
-    "pair": "normalised improvement",
-    "difference": "difference (red: interference, blue: synergy)",
-}
+LEVEL, APART = "normalised improvement", "difference (red: interference, blue: synergy)"
+NO_SCALE_NOTE = "no scale: ordinary cities not credibly better than new ones before; in no mean"
 GAP = 0.3  # between pairs with and without the geometry that splits them
 
 
@@ -45,7 +47,8 @@ class TransferMatrixFigure(TransferFigure):
     """One panel per arm, such as a width: rows are trained geometries, columns evaluated ones, statistics above.
 
     Attributes:
-        matrix: ``single``, ``pair``, or their ``difference``.
+        matrix: ``single``, ``pair``, ``triple``; several minus the best specialist: ``difference`` by its own scores,
+            as published, ``held-out`` and ``triple-held-out`` by one that other answers chose.
     """
 
     tag: ClassVar[str] = "transfer-matrix"
@@ -55,7 +58,7 @@ class TransferMatrixFigure(TransferFigure):
         """Draw every planned cell; trained ones have a ``T``, what is not done is hatched and says why.
 
         Raises:
-            UserError: no fine-tuned arm is planned for this matrix.
+            NotPlannedError: no fine-tuned arm is planned for this matrix.
         """
         settings = self.settings
         cells = matrix_cells(frames, settings, self.matrix)
@@ -121,9 +124,9 @@ def _statistics(table: "pd.DataFrame", split_by: str, which: Which) -> str:
     """Return the means of the matrix in words, a line each."""
     by = table.set_index(["rows", "cells"]).to_dict("index")
     lines = {"trained": ("all", "trained"), "transfer": ("all", "transfer")}
-    if which == "difference":
+    if which in DIFFERENCES:
         lines |= {f"with {split_by}": ("with", "overall"), "without": ("without", "overall")}
-    elif which == "pair":
+    elif which != "single":
         lines |= {f"transfer with {split_by}": ("with", "transfer"), "transfer without": ("without", "transfer")}
     return "\n".join(f"{name} {_number(by[place], which)}" for name, place in lines.items() if place in by)
 
@@ -131,7 +134,7 @@ def _statistics(table: "pd.DataFrame", split_by: str, which: Which) -> str:
 def _number(row: dict[Hashable, Any], which: Which) -> str:
     if not row["n_cells"]:
         return "—"
-    sign = "+" if which == "difference" else ""
+    sign = "+" if which in DIFFERENCES else ""
     text = f"{row['mean']:{sign}.2f} ± {row['std']:.2f}"
     return text if np.isnan(row["mean_low"]) else f"{text} [{row['mean_low']:{sign}.2f}, {row['mean_high']:{sign}.2f}]"
 
@@ -143,7 +146,7 @@ def _colour_bar(figure: "Figure", panels: "Sequence[Axes]", which: Which) -> Non
     name, low, high = COLOURS[which]
     mapped = ScalarMappable(Normalize(low, high), name)
     bar = figure.colorbar(mapped, ax=list(panels), shrink=0.7, pad=0.015, aspect=35, extend="both")
-    bar.set_label(BARS[which], fontsize=9)
+    bar.set_label(APART if which in DIFFERENCES else LEVEL, fontsize=9)
     bar.outline.set_visible(False)
 
 
@@ -157,10 +160,15 @@ def _footnote(cells: Sequence[MatrixCell], which: Which) -> str:
         "T: trained",
         "±: spread over cells",
         "[ ]: 95 % interval over seeds" if max(cell.n_seeds for cell in cells) > 1 else "",
-        f"bold: p < {CLEAR} for items and seeds, after Holm over all cells" if which == "difference" else "",
+        f"bold: p < {CLEAR} for items and seeds, after Holm over all cells" if which in DIFFERENCES else "",
         "*: clipped to 0 or 1.5 in a seed" if any(cell.cut for cell in cells) else "",
-        per_line=4,
+        per_line=2,
     )
-    if which == "difference":
-        return marks
-    return f"{footnote('0: before fine-tuning, new cities', '1: before fine-tuning, ordinary cities')}\n{marks}"
+    scale = footnote("0: before fine-tuning, new cities", "1: before fine-tuning, ordinary cities")
+    lines = [
+        "" if which in DIFFERENCES else scale,
+        marks,
+        "the better of two noisy scores is too high, so these are too low" if which == "difference" else "",
+        NO_SCALE_NOTE if any(cell.state == NO_SCALE for cell in cells) else "",
+    ]
+    return "\n".join(filter(None, lines))
