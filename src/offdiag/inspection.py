@@ -16,6 +16,7 @@ from offdiag.planning import Plan, make_plan, summarise
 from offdiag.python_files import only_files
 from offdiag.steps import Step
 from offdiag.store import State, Store, read_json
+from offdiag.store.finished import look_at
 from offdiag.store.housekeeping import find, folders
 from offdiag.study_files import STUDIES, load_study
 from offdiag.tasks.changes import in_words
@@ -158,10 +159,12 @@ class Unwanted(NamedTuple):
 
     Attributes:
         steps: their folders, and why. kept: by a study whose plan cannot be made, why; its steps are kept.
+        unread: folders that are kept because they are damaged or cannot be read, and what is wrong with them.
     """
 
     steps: list[tuple[Path, str]]
     kept: dict[str, str]
+    unread: dict[Path, str]
 
 
 def unwanted(store: Store, typed: Sequence[str] = ()) -> Unwanted:
@@ -172,9 +175,14 @@ def unwanted(store: Store, typed: Sequence[str] = ()) -> Unwanted:
     a person named, see :meth:`Origin.plan`.
     """
     found: dict[Path, Description] = {}
+    unread: dict[Path, str] = {}
     for folder in folders(store):
-        with suppress(StoreError):
+        if damage := look_at(folder, "sizes").damage:
+            unread[folder] = "; ".join(damage)
+        try:
             found[folder] = Description.of(folder)
+        except StoreError as error:
+            unread[folder] = str(error)
     plans: dict[str, Plan] = {}
     kept: dict[str, str] = {}
     for origin in {_asked(each): each.origin for each in found.values()}.values():
@@ -189,7 +197,7 @@ def unwanted(store: Store, typed: Sequence[str] = ()) -> Unwanted:
         for folder, each in found.items()
         if _asked(each) in plans and folder not in wanted and each.fingerprint not in inputs
     ]
-    return Unwanted(steps, kept)
+    return Unwanted(steps, kept, {folder: why for folder, why in unread.items() if folder not in dict(steps)})
 
 
 def _asked(found: Description) -> str:

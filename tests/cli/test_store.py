@@ -68,6 +68,20 @@ def test_gc_deletes_what_no_study_asks_for_and_nothing_else(
     assert offdiag("store", "gc", "--store", changed.store).out == "Nothing is stale.\n"
 
 
+def test_gc_keeps_and_tells_what_is_damaged_or_cannot_be_read(offdiag: Offdiag, copied: Finished) -> None:
+    damaged, torn, *_ = cells(copied.store)
+    (damaged / "result.json").write_text('{"fing')
+    (torn / "cell.json").write_text("")
+    before = names(copied.store)
+    said = offdiag("store", "gc", "--yes", "--store", copied.store)
+    assert said.code == 1
+    kept = {line.split(" (")[0].removeprefix("kept: "): line for line in said.out.splitlines() if "kept: " in line}
+    assert set(kept) == {f"cells/{damaged.name}", f"cells/{torn.name}"}
+    assert "result.json is empty, cut off or no JSON" in kept[f"cells/{damaged.name}"]
+    assert said.out.endswith("Nothing is stale.\n")
+    assert names(copied.store) == before
+
+
 def test_gc_keeps_the_steps_of_a_study_that_is_not_named(offdiag: Offdiag, own_study: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     assert offdiag("run", own_study, "--store", store).code == 0

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import socket
@@ -51,6 +52,23 @@ def test_too_many_threads(tmp_path: Path) -> None:
     found = examined(tmp_path, runtime=Runtime(device="cpu", threads=available_cores() + 1))
     assert found["threads"].ok is False
     assert str(available_cores()) in found["threads"].remedy
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_folder_that_this_person_may_not_read(model_stub: Path, tmp_path: Path, monkeypatch) -> None:
+    plan, store = tiny_plan(model_stub), Store(tmp_path / "store")
+    answer_by_hand(store, steps_of(plan, "answers")[0], lambda i: True)
+    listed = Path.iterdir
+
+    def refuse(path: Path):
+        if path.name == "answers":  # as the system does for others than root
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    found = examined(store.root)["store"]
+    assert (found.ok, found.detail) == (False, f"cannot read {store.root / 'answers'}")
+    assert "chmod" in found.remedy
 
 
 @pytest.mark.usefixtures("no_model")

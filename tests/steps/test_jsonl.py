@@ -7,7 +7,7 @@ import pytest
 
 from offdiag.errors import StoreError, UserError
 from offdiag.steps import load_rows
-from offdiag.steps.jsonl import CHUNK, append_jsonl, in_chunks, read_jsonl, recover_jsonl, write_jsonl
+from offdiag.steps.jsonl import CHUNK, append_jsonl, each_of_jsonl, in_chunks, read_jsonl, recover_jsonl, write_jsonl
 
 ODD = ["\u2028 \u2029 \x85 \x1c \x0b", "\0\0", "lone \ud83d surrogate", "\r\n\r", "模型 🙂", '"\\', "\x7f\x1b[31m"]
 RECORDS = [{"index": i, "completion": text} for i, text in enumerate(ODD)]
@@ -173,3 +173,29 @@ def test_rows_that_are_none_are_told(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("")
     with pytest.raises(StoreError, match="has no rows: delete its folder and run again"):
         load_rows(tmp_path)
+
+
+def test_records_are_read_one_by_one_and_the_first_before_a_later_line_that_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": 2}\n{"a": \n')
+    rows = each_of_jsonl(path)
+    assert [next(rows), next(rows)] == [{"a": 1}, {"a": 2}]
+    with pytest.raises(StoreError, match=r"rows.jsonl:3 is not JSON .*: delete its folder and run again"):
+        next(rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[1]\n", "is no JSON object"),
+        (b'{"a": "\xff"}\n', "cannot read"),
+        (b"\n", "is not JSON"),
+        (None, "cannot read"),
+    ],
+)
+def test_what_is_no_record_is_told_by_its_place(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StoreError, match=f"rows.jsonl.*{said}|{said}.*rows.jsonl"):
+        list(each_of_jsonl(path))

@@ -116,7 +116,18 @@ def storage(store: Store) -> list[Finding]:
     findings = [_disk(store.root)]
     if not (store.root / "store.json").exists():
         return [*findings, Finding("store", True, f"{store.root} does not exist yet; the first run makes it")]
-    folders = sorted(path for path in store.root.glob("*/*") if path.is_dir())
+    try:
+        folders = [path for kind in sorted(store.root.iterdir()) if kind.is_dir() for path in sorted(kind.iterdir())]
+        return [*findings, *_steps(store, [path for path in folders if path.is_dir()])]
+    except PermissionError as error:
+        return [
+            *findings,
+            Finding("store", False, f"cannot read {error.filename}", "make it readable, with chmod"),
+        ]
+
+
+def _steps(store: Store, folders: Sequence[Path]) -> list[Finding]:
+    """Return findings on the steps of a store."""
     finished = [folder for folder in folders if (folder / "result.json").exists()]
     damaged = {folder: reason for folder in folders if (reason := "; ".join(look_at(folder, "sizes").damage))}
     broken = [f"{folder}: {reason}" for folder, reason in damaged.items()]
@@ -127,7 +138,6 @@ def storage(store: Store) -> list[Finding]:
     half = [folder for folder in rest if folder not in failed]
     detail = f"{store.root}: format {FORMAT}, {len(finished)} finished steps, {len(leases) - len(dead)} at work"
     return [
-        *findings,
         Finding("store", True, detail),
         _list(
             "finished steps",

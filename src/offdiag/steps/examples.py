@@ -18,6 +18,13 @@ from offdiag.tasks import Domain, Example, PromptStyle, get_task, graded
 from offdiag.tasks.content import drawn_identity, hashes_rows, rows_hash, rows_of, worded_identity
 from offdiag.tasks.data import once
 
+# Columns that records have of every study; a property of an example of that name would hide one.
+OF_RECORDS = frozenset(
+    {"study", "scale", "cell", "arm", "first_draw", "task", "model", "method", "seed", "train", "eval", "split",
+     "prompt", "matched", "k", "n_train", "item", "example", "problem", "target", "parsed", "status", "flags",
+     "correct", "score", "n_tokens", "finish", "confidence", "cluster"}
+)  # fmt: skip
+
 
 class Examples(Step):
     """The first ``n`` examples of a split of a domain, under a data seed."""
@@ -46,7 +53,20 @@ class Examples(Step):
 
     def check(self) -> None:
         super().check()
-        get_task(self.domain.task).check_data(self.domain, self.split)
+        task = get_task(self.domain.task)
+        task.check_data(self.domain, self.split)
+        if hashes_rows(task):  # those of the tasks of offdiag are known
+            self._check_strata()
+
+    def _check_strata(self) -> None:
+        """Check that no property of the first examples would hide a column of the records."""
+        first = self.model_copy(update={"n": min(self.n, _OF_OURS)}).sample()
+        strata = {name for example in first for name in example.strata}
+        if hidden := sorted(strata & OF_RECORDS):
+            raise UserError(
+                f"{self.domain}: a property of its examples is called {hidden[0]!r}, as a column of all records is: "
+                f"call it another name, such as item_{hidden[0]}"
+            )
 
     def worded(self, style: PromptStyle | None = None, rationale: bool | None = None) -> dict[str, Json]:
         """Return what the identity of a step says of the wording of these examples.

@@ -70,24 +70,28 @@ def du(store: StoreFolder = None, as_json: AsJson = False) -> None:
 def gc(files: TrustedFiles = None, yes: Yes = False, store: StoreFolder = None) -> int:
     """Delete the steps that no study asks for any more, after showing them.
 
+    What is damaged or cannot be read is kept and told, and then the exit code is 1.
+
     Each study that asked for a step of this store is planned again, with the settings of then; what none of them asks
     for today is stale. A study that is a file must be named, with --study my_study.py: otherwise its steps are kept.
     """
     from offdiag.api import open_store
     from offdiag.inspection import unwanted
-    from offdiag.store.housekeeping import entry
+    from offdiag.store.housekeeping import entry, name_of
 
     place = open_store(store)
     found = unwanted(place, files or ())
+    for folder, why in found.unread.items():
+        say(f"kept: {name_of(folder)} ({why}): offdiag run makes it anew, or offdiag store rm deletes it")
     for study, why in found.kept.items():
         say(f"kept: the steps of {study} ({why})")
     if not found.steps:
         say("Nothing is stale.")
-        return 0
+        return int(bool(found.unread))
     found_entries = [(entry(folder), why) for folder, why in found.steps]
     rows = [[each.state, each.name, _size(each.n_bytes), why] for each, why in found_entries]
     show_table("Stale", ["state", "step", "size", "why"], rows, right=["size"], prose=["why"])
-    return _delete([each for each, _ in found_entries], yes=yes)
+    return _delete([each for each, _ in found_entries], yes=yes) or int(bool(found.unread))
 
 
 def rm(names: Names, yes: Yes = False, store: StoreFolder = None) -> int:
