@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from offdiag.analyses.estimates import estimate
+from offdiag.analyses.selection import MISSING
+from offdiag.analyses.transition import NOTHING_DONE
 from offdiag.errors import UserError
 from offdiag.published import CELLS, Published
 from offdiag.results import Results
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COUNTS = ("published_n", "measured_n", "measured_seeds")
-NOT_MEASURED, NO_COUNTERPART = "not measured", "no counterpart"
+NOT_MEASURED, NO_COUNTERPART, NOT_RUN = "not measured", "no counterpart", "not run"
 
 
 class _Measured(NamedTuple):
@@ -38,9 +40,10 @@ def comparison(design: Design, results: Results) -> "pd.DataFrame":
         ``quantity, called, of, scale``; ``published_model, published, published_low, published_high, published_n,
         published_interval`` (``Wilson 95 %``: computed here from n; ``as stated``; or nothing); ``measured_model,
         measured, measured_low, measured_high, measured_n, measured_seeds, measured_state`` (that of the cell, or
-        ``not measured``: nothing here has these factors, or ``no counterpart``); ``difference, difference_low,
-        difference_high`` (only where the published interval was computed: what others mean by theirs is not always
-        said); ``provenance, source, note``. Fractions stay fractions; what is not known is NaN.
+        ``not run``: it is planned and no more, ``not measured``: nothing here has these factors, ``no counterpart``);
+        ``difference, difference_low, difference_high`` (only where the published interval was computed: what others
+        mean by theirs is not always said); ``provenance, source, note``. Fractions stay fractions; what is not known is
+        NaN.
 
     Raises:
         UserError: the study has no published numbers, one of them fits two cells or rows, or names an analysis that
@@ -100,7 +103,8 @@ def _of_cells(number: Published, model: str, cells: "pd.DataFrame", results: Res
         found = estimate(cells, records, cast(Literal["accuracy", "difference"], quantity))
     except UserError as error:
         raise UserError(f"{number.label}: {error}") from None
-    return _Measured(model, Estimate(found.value, found.low, found.high), found.n_items, found.n_done, found.state)
+    state = NOT_RUN if found.state == MISSING else found.state
+    return _Measured(model, Estimate(found.value, found.low, found.high), found.n_items, found.n_done, state)
 
 
 def _of_row(number: Published, chosen: "pd.DataFrame", model: str) -> _Measured:
@@ -112,7 +116,7 @@ def _of_row(number: Published, chosen: "pd.DataFrame", model: str) -> _Measured:
     names = (number.quantity, f"{number.quantity}_low", f"{number.quantity}_high")
     value, low, high = (math.nan if row.get(name) is None else float(row[name]) for name in names)
     said = str(row.get("note") or "")
-    state = said or "not identified" if math.isnan(value) else "done"
+    state = "done" if not math.isnan(value) else NOT_RUN if said == NOTHING_DONE else said or "not identified"
     return _Measured(model, Estimate(value, low, high), row.get("n_items"), None, state)
 
 

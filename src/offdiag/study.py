@@ -245,7 +245,8 @@ class Design:
     Attributes:
         cells: the squares of the matrix, in the order of the tables.
         measurements: what else is measured, each kind in a table of its own.
-        baseline: each cell is compared, paired by item, with the same evaluation under this method and the same model.
+        baseline: each cell is compared, paired by item, with the same evaluation under this method and the same model;
+            where an arm starts from one of this method (``init_from``), with that one.
         analyses, figures: what is made of the results.
         published: what others have measured, for ``offdiag compare``.
         exports: files that others read, for ``offdiag export``.
@@ -309,7 +310,11 @@ class Design:
         """Return the cell that ``cell`` is compared with; None for the baseline itself."""
         if self.baseline is None or cell.arm.method == self.baseline:
             return None
-        return Cell(arm=Arm(model=cell.arm.model, method=self.baseline), evaluation=cell.evaluation)
+        before = cell.arm.init_from
+        while before is not None and before.method != self.baseline:
+            before = before.init_from
+        arm = before or Arm(model=cell.arm.model, method=self.baseline)
+        return Cell(arm=arm, evaluation=cell.evaluation)
 
 
 _LISTS: Mapping[str, type] = {

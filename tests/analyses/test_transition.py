@@ -7,7 +7,7 @@ import pytest
 
 from offdiag.analyses import Transition, fit_transition, transition, transition_from_accuracies
 from offdiag.analyses.logistic import logistic
-from offdiag.analyses.transition_fit import transition_row
+from offdiag.analyses.transition_row import transition_row
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from support.framed import framed
@@ -197,6 +197,59 @@ def test_failed_refits_are_counted_and_more_than_the_tails_hold_leave_no_interva
     row = transition_row(8, fit_transition(K, rising), K, resampled, 0.95, 250, "")
     assert row["n_failed_refits"] == n_failing
     assert math.isnan(row["midpoint_low"]) != known
+    said = f"{n_failing} of 100 refits failed, more than 5%: no interval"
+    assert (said in row["note"]) != known
+
+
+NUMBERS = ("plateau", "slope", "midpoint", "width_10_90", "fwhm", "k50", "floor_4p", "midpoint_4p", "k50_4p")
+
+
+def test_no_estimate_lies_outside_its_own_interval_whatever_the_curve():
+    """Steps, slow rises, noise, saturated and falling curves, from few and many items."""
+    draw = np.random.default_rng(0)
+    told = dict.fromkeys(NUMBERS, 0)
+    for n in (10, 40, 250):
+        for _ in range(8):
+            truth = (draw.uniform(0.3, 1), draw.choice([0.3, 1, 5, 40]), draw.uniform(-1, 13))
+            right = logistic(K, np.array([draw.choice([0, 0.3]), *truth])).clip(0, 1)
+            table = pd.DataFrame({"eval": 8, "k": K, "accuracy": draw.binomial(n, right) / n, "n": n})
+            row = transition_from_accuracies(table, n_resamples=40).iloc[0]
+            for name in NUMBERS:
+                if not math.isnan(row[f"{name}_low"]):
+                    assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"], (name, row.to_dict())
+                    told[name] += 1
+            for name in ("midpoint", "k50"):
+                if row["midpoint_from"] >= 0 and not math.isnan(row[f"{name}_low"]):
+                    assert row[f"{name}_low"] <= row[f"{name}_from"] <= row[name] <= row[f"{name}_to"]
+                    assert row[f"{name}_to"] <= row[f"{name}_high"]
+    assert min(told.values()) > 2
+
+
+def test_a_step_has_its_bracket_as_interval_and_no_bound_of_its_slope():
+    table = pd.DataFrame({"eval": 8, "k": K, "accuracy": [0, 0, 0, 0, 1, 1, 1, 1.0], "n": 250})
+    row = transition_from_accuracies(table, n_resamples=100).iloc[0]
+    for name in ("midpoint", "k50"):
+        assert (row[f"{name}_low"], row[f"{name}_high"]) == (3, 4)
+    assert row["slope_low"] == pytest.approx(math.log(81))
+    assert row["slope_high"] == math.inf
+    assert (row["width_10_90_low"], row["width_10_90_high"]) == pytest.approx((0, 1))
+
+
+@pytest.mark.parametrize("accuracy", [[1.0] * 8, [0.5, *[1.0] * 7], [0, 0, *[1.0] * 6]])
+def test_a_plateau_without_a_wrong_answer_may_yet_have_some(accuracy):
+    table = pd.DataFrame({"eval": 8, "k": K, "accuracy": accuracy, "n": 40})
+    row = transition_from_accuracies(table, n_resamples=100).iloc[0]
+    assert row["plateau_low"] <= 40 / (40 + 1.96**2) + 1e-4  # Wilson's for 40 of 40
+    assert row["plateau_high"] >= 1
+
+
+def test_k50_of_the_isotonic_curve_has_an_interval_of_measured_k():
+    table = pd.DataFrame({"eval": 8, "k": K, "n": 100, "accuracy": [0.45, 0.47, 0.6, 0.7, 0.7, 0.7, 0.7, 0.7]})
+    row = transition_from_accuracies(table, n_resamples=200).iloc[0]
+    assert row["k50_by"] == "isotonic"
+    assert row["k50_low"] in K
+    assert row["k50_high"] in K
+    assert row["k50_low"] <= 1 < row["k50"] < 2 <= row["k50_high"]
 
 
 def cells(table, states):

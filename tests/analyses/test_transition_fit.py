@@ -92,6 +92,8 @@ def test_a_few_lucky_answers_are_no_transition():
 def test_a_falling_curve_has_no_transition():
     fit = fit_transition(K, np.linspace(0.9, 0.0, 10), 250)
     assert fit.note == "accuracy does not rise with k"
+    assert math.isnan(fit.k50)
+    assert math.isnan(fit.k50_from)
     assert math.isnan(fit.midpoint)
 
 
@@ -99,12 +101,44 @@ def test_a_curve_that_rises_and_falls_is_flagged():
     fit = fit_transition(K, [0.1, 0.3, 0.5, 0.7, 0.9, 0.9, 0.6, 0.4, 0.2, 0.0], 250)
     assert fit.r_squared < 0.5
     assert "describes little" in fit.note
+    assert "not monotone: accuracy falls from 0.9 at k = 5 to 0 at k = 16" in fit.note
+    assert fit_transition(K, [0.1, 0.3, 0.5, 0.7, 0.9, 0.9, 0.6, 0.4, 0.2, 0.0]).note.endswith("to 0 at k = 16")
+    dip = [0.1, 0.3, 0.5, 0.7, 0.88, 0.9, 0.86, 0.9, 0.9, 0.9]  # no more than chance among 250
+    assert "monotone" not in fit_transition(K, dip, 250).note
 
 
 def test_a_step_is_flagged():
     fit = fit_transition(K, [0.0] * 5 + [0.9] * 5, 250)
-    assert 5 <= fit.midpoint <= 6
+    assert fit.midpoint_from == 5 < fit.midpoint < 6 == fit.midpoint_to
+    assert fit.k50_from == 5 < fit.k50 < 6 == fit.k50_to
+    assert fit.bracketed
     assert "between k = 5 and 6" in fit.note
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "gap"),
+    [([0.1] + [0.93] * 11, (0, 1)), ([0, 0.02] + [1] * 10, (1, 2)), ([0] * 11 + [1], (16, 32))],
+)
+def test_a_curve_that_fits_perfectly_has_a_fit(accuracy, gap):
+    fit = fit_transition([0, *K, 32], accuracy, 250)
+    assert fit.identified
+    assert (fit.midpoint_from, fit.midpoint_to) == gap == (fit.k50_from, fit.k50_to)
+    assert "converge" not in fit.note
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "k50", "by", "ends"),
+    [
+        ([0.49, 0.55, 0.6, 0.65, 0.68, 0.7, 0.7, 0.7, 0.7, 0.7], 1 + 1 / 6, "isotonic", (1, 2)),
+        ([0.72, 0.85, 0.9, 0.92, 0.93, 0.93, 0.94, 0.93, 0.94, 0.94], math.nan, "", (0, 1)),
+        ([0.02] * 10, math.nan, "", (16, math.inf)),
+        ([1.0] * 10, math.nan, "", (0, 1)),
+    ],
+)
+def test_k50_comes_from_the_isotonic_curve_where_no_logistic_describes_it(accuracy, k50, by, ends):
+    fit = fit_transition(K, accuracy, 250)
+    assert fit.k50 == pytest.approx(k50, nan_ok=True)
+    assert (fit.k50_by, fit.k50_from, fit.k50_to) == (by, *ends)
 
 
 def test_an_unfinished_rise_is_flagged():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from offdiag.analyses import TransitionOfTable, read_table, transition
+from offdiag.analyses import TransitionOfTable, read_table, select, transition
 from offdiag.analyses.logistic import logistic
 from offdiag.errors import UserError
 
@@ -71,6 +71,13 @@ def test_lines_of_results_and_their_common_start():
     assert found["plateau"].max() > 0.85 > 0.6 > found["plateau"].min()
     alone = QUICK.analyse(read_table("\n".join(lines)))
     assert (alone["aic3"].to_numpy() != found["aic3"].to_numpy()).all()  # the start took part in both
+
+
+def test_narrowed_to_one_kind_of_demonstrations_their_common_start_stays():
+    lines = [f"m 8 True 2 {k} {icl}: {0.1 * (k + 1)}" for icl in ("True", "False") for k in (1, 2, 4, 8)]
+    table = read_table("\n".join(["m 8 True 2 0 False: 0.05", *lines]))
+    assert select(table, {"icl_cot": "True"})["k"].tolist() == ["0", "1", "2", "4", "8"]
+    assert select(table.drop(columns="k"), {"icl_cot": "True"}).shape[0] == 4
 
 
 REPORT = "study,cell,arm,method,seed,prompt,k,rationale,train_base,eval_base,accuracy,n,state"

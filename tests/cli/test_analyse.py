@@ -142,7 +142,7 @@ def test_width_scaling(offdiag: Offdiag, tmp_path: Path) -> None:
             "noise.csv is in UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8, if it is UTF-16)",
         ),
         ("transition bad.csv", "bad.csv: line 2: accuracy is '47', expected a number from 0 to 1"),
-        ("transition bad.csv --where k=7", "bad.csv: no cell with k = '7': the table has '1'"),
+        ("transition bad.csv --where k=7", "--where k=7: no row has that, column 'k' has 1"),
         ("transition bad.csv --where k", "--where 'k': expected column=value"),
         ("transition bad.csv --set resample=3", "unknown parameter 'resample'; did you mean resamples?"),
         ("transition bad.csv --n -3", "n=-3 should be greater than or equal to 0"),

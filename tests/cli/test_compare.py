@@ -49,7 +49,7 @@ def test_numbers_stand_side_by_side(
     assert "-50.0 points [" in zero
     assert zero.endswith("Roe 2031 (second hand)")
     assert "10.0 %" in shown
-    assert " missing " in shown
+    assert " not run " in shown
     assert shown.endswith("Roe 2031, table 2; by eye")
     assert "not measured" in lost
     assert lost.endswith("Roe 2031: not found in any source that could be reached")
@@ -71,7 +71,7 @@ def test_json_has_every_column_and_null_for_what_is_not_known(offdiag: Offdiag, 
     rows = json.loads(offdiag("compare", compared, "--store", tmp_path / "store", "--json").out)
     assert [row["published"] for row in rows] == [0.5, 0.1, None]
     assert {row["measured"] for row in rows} == {None}
-    assert rows[0] | {"measured_state": "missing", "published_model": "GPT-9", "provenance": "secondary"} == rows[0]
+    assert rows[0] | {"measured_state": "not run", "published_model": "GPT-9", "provenance": "secondary"} == rows[0]
 
 
 def test_a_study_without_published_numbers(mistake: Callable[..., str], own_study: Path, tmp_path: Path) -> None:
@@ -89,4 +89,4 @@ def test_a_narrow_terminal_gets_who_is_compared_as_headings(compared: Path, tmp_
     assert code == 0
     lines = [line.rstrip() for line in shown.splitlines()]
     assert "GPT-9 beside tiny | Roe 2031 (second hand)" in lines
-    assert any(re.match(r"  accuracy +50\.0 % \[23\.7, 76\.3\] n=10 +missing +zero-shot$", line) for line in lines)
+    assert any(re.match(r"  accuracy +50\.0 % \[23\.7, 76\.3\] n=10 +not run +zero-shot$", line) for line in lines)

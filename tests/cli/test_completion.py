@@ -32,7 +32,7 @@ def completed(line: str, shell: str = "bash") -> list[str]:
         ("offdiag stu", ["studies"]),
         ("offdiag store ve", ["verify"]),
         ("offdiag plan --sca", ["--scale"]),
-        ("offdiag plan base", ["base-addition", "base-thresholds"]),
+        ("offdiag plan base", ["base-addition", "base-thresholds", "base-transfer"]),
         ("offdiag plan trigger-2d --scale ", ["quick", "cpu", "paper"]),
         ("offdiag plan my_study.py --scale ", []),
         ("offdiag data count", ["counting"]),
@@ -45,5 +45,5 @@ def test_the_shell_is_offered(line: str, offered: list[str]):
 
 
 def test_every_shell_is_told_how():
-    assert completed("offdiag plan base-t", "fish") == ["base-thresholds"]
-    assert '"base-thresholds"' in "".join(completed("offdiag plan base-t", "zsh"))
+    assert completed("offdiag plan base-th", "fish") == ["base-thresholds"]
+    assert '"base-thresholds"' in "".join(completed("offdiag plan base-th", "zsh"))

@@ -104,7 +104,7 @@ def test_what_is_not_there_stays_empty_and_says_why(plan, store):
         number(value=None, provenance="not found"),
         number(),
     )
-    states = ["done", "done", "missing", "not measured", "not measured", "no counterpart"]
+    states = ["done", "done", "not run", "not measured", "not measured", "no counterpart"]
     assert found["measured_state"].tolist() == states  # what both have stands first, then what only we have
     assert found["published"].isna().tolist() == [False, True, False, False, False, False]
     assert found["measured"].isna().tolist() == [False, False, True, True, True, True]

@@ -22,6 +22,7 @@ def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) ->
     Args:
         frame: cells or records.
         where: column -> value. A zero-shot row that lacks a column's factor (NA) passes: nothing was trained or shown.
+            So does a row with ``k`` = 0 of a table without methods.
         match_on: domain parameters on which training and evaluation must agree, e.g. ``("base",)``.
 
     Raises:
@@ -32,8 +33,7 @@ def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) ->
     chosen = frame
     for column, wanted in where.items():
         found = _equal(chosen[column], wanted)
-        if "method" in chosen:
-            found |= _equal(chosen["method"], ZERO_SHOT) & chosen[column].isna()
+        found |= _untaught(chosen) & chosen[column].isna()
         if not found.any():
             values = ", ".join(sorted({repr(value) for value in chosen[column].dropna().tolist()}))
             raise NotPlannedError(f"no cell with {column} = {wanted!r}: the table has {values or 'no value'} there")
@@ -45,6 +45,25 @@ def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) ->
     if chosen.empty:
         raise NotPlannedError(f"no cell is left with {dict(where)} and the same {', '.join(match_on) or 'factors'}")
     return chosen
+
+
+def is_planned(cells: Iterable[Mapping[str, object]], where: Where, match_on: Sequence[str] = ()) -> bool:
+    """Return whether a cell has all values of ``where``, and agrees with its training in ``match_on``.
+
+    Args:
+        cells: their factors (:meth:`offdiag.study.Cell.factors`).
+        where, match_on: as of :func:`select`; but what a cell lacks fits no value, so that an untrained cell is not
+            taken for one of a training.
+    """
+
+    def fits(cell: Mapping[str, object], name: str, wanted: object) -> bool:
+        return name in cell and isinstance(cell[name], bool) is isinstance(wanted, bool) and cell[name] == wanted
+
+    return any(
+        all(fits(cell, name, wanted) for name, wanted in where.items())
+        and all(cell.get(f"train_{name}") in (None, cell.get(f"eval_{name}")) for name in match_on)
+        for cell in cells
+    )
 
 
 def with_shots(frame: "pd.DataFrame", k: str = "k") -> "pd.DataFrame":
@@ -65,6 +84,29 @@ def with_shots(frame: "pd.DataFrame", k: str = "k") -> "pd.DataFrame":
     if shots.isna().any():
         raise UserError(f"column {k!r}: {int(shots.isna().sum())} rows have no number of demonstrations")
     return frame.assign(**{k: shots})
+
+
+def _untaught(frame: "pd.DataFrame") -> "pd.Series[bool]":
+    """Return which rows were neither taught nor shown anything: zero-shot ones, or k = 0 where there are no methods."""
+    import pandas as pd
+
+    if "method" in frame:
+        return _equal(frame["method"], ZERO_SHOT)
+    if "k" in frame:
+        return pd.to_numeric(frame["k"], errors="coerce").eq(0).fillna(False).astype(bool)
+    return pd.Series(False, index=frame.index)
+
+
+def select_shots(cells: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) -> "pd.DataFrame":
+    """Return the zero-shot and in-context cells that have all the values of ``where``, with ``k`` as numbers.
+
+    Raises:
+        NotPlannedError: as :func:`select`, and where none of them has demonstrations: a start is no curve.
+    """
+    chosen = with_shots(select(cells, where, match_on))
+    if "method" in chosen and not _equal(chosen["method"], IN_CONTEXT).any():
+        raise NotPlannedError(f"no cell with demonstrations has {dict(where)}")
+    return chosen
 
 
 def one_per(rows: "pd.DataFrame", columns: Sequence[str], who: str, advice: str = "where=") -> None:

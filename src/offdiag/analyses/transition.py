@@ -10,8 +10,9 @@ from pydantic import Field
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.seed_variance import CLUSTER
-from offdiag.analyses.selection import require, select, with_shots
-from offdiag.analyses.transition_fit import fit_transition, transition_row, transition_table
+from offdiag.analyses.selection import require, select_shots, with_shots
+from offdiag.analyses.transition_fit import fit_transition
+from offdiag.analyses.transition_row import transition_row, transition_table
 from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.stats import FloatArray, item_counts
@@ -19,6 +20,9 @@ from offdiag.stats.bootstrap import MOST_RESAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+NOTHING_DONE = "no cell is done"
 
 
 class Transition(StudyAnalysis):
@@ -35,7 +39,7 @@ class Transition(StudyAnalysis):
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """Return one row per planned series; where no cell is done, ``note`` says so."""
-        planned = with_shots(select(frames.cells, self.where, self.match_on))
+        planned = select_shots(frames.cells, self.where, self.match_on)
         require(planned, self.series)
         done = planned.loc[planned["state"] == "done", "cell"]
         answers = frames.answers(done)
@@ -48,7 +52,7 @@ class Transition(StudyAnalysis):
         )
         names = planned[self.series].drop_duplicates().sort_values()
         table = found.set_index(self.series).reindex(names.tolist()).rename_axis(self.series).reset_index()
-        return table.assign(note=table["note"].fillna("no cell is done"))
+        return table.assign(note=table["note"].fillna(NOTHING_DONE))
 
 
 class _Curve(NamedTuple):

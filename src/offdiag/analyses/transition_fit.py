@@ -1,24 +1,23 @@
 """Logistic fit of one curve of accuracy over k, and what the data can and cannot tell of it."""
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from offdiag.analyses.logistic import WIDTH, Fits, fit_logistic, logistic, shape, shape_4p, usable
 from offdiag.errors import UserError
-from offdiag.stats import FloatArray, percentile_ends
-
-if TYPE_CHECKING:
-    import pandas as pd
+from offdiag.stats import FloatArray
+from offdiag.stats.isotonic import bracket, half_crossing
 
 MIN_POINTS = 4
 MIN_POINTS_4P = 5
 POOR_FIT = 0.5
 SEEN_FLOOR = 0.01
+SEEN_FALL = 0.1
+FALLING = "accuracy does not rise with k"
 BETTER = 2  # of Akaike's criterion; less is no reason to prefer a fit (Burnham and Anderson 2002, section 2.6)
 
 
@@ -31,7 +30,13 @@ class TransitionFit:
         width_10_90: demonstrations from 10 % to 90 % of the plateau, ln 81 / alpha.
         fwhm: full width at half maximum of the curve's derivative, 2 ln(3 + 2 sqrt 2) / alpha.
         fw2_3m: full width at two thirds of that maximum, 2 ln(2 + sqrt 3) / alpha; some call this one FWHM.
-        k50: where the fitted accuracy is one half; NaN if that is never, or before k = 0.
+        k50: where the accuracy reaches one half: by the logistic, or, where none describes the curve, by the isotonic
+            fit, the best curve that never falls (``k50_by``). NaN where only a bound is known, and where neither
+            describes a curve that falls.
+        k50_from, k50_to: the measured k between which one half is reached, where the data tell no more than that: 0 and
+            the least k if it is reached there already, the largest k and infinity if it never is.
+        midpoint_from, midpoint_to: the neighbouring k between which the whole rise (10 % to 90 % of the plateau) fits:
+            then the data tell these two, and not where between them the midpoint lies or how steep the rise is.
         r_squared: 1 - SS_res / SS_tot; NaN for a constant curve, where it has no meaning.
         saturated: the least accuracy is above half of the plateau (or of 1, where the plateau is an extrapolation
             beyond it), so the rise lies before the first k that was measured: then ``midpoint_upper`` bounds the
@@ -53,6 +58,11 @@ class TransitionFit:
     fwhm: float = math.nan
     fw2_3m: float = math.nan
     k50: float = math.nan
+    k50_by: str = ""
+    k50_from: float = math.nan
+    k50_to: float = math.nan
+    midpoint_from: float = math.nan
+    midpoint_to: float = math.nan
     r_squared: float = math.nan
     saturated: bool = False
     midpoint_upper: float = math.nan
@@ -73,6 +83,11 @@ class TransitionFit:
         """Whether there is a curve to draw."""
         return math.isfinite(self.midpoint)
 
+    @property
+    def bracketed(self) -> bool:
+        """Whether the midpoint is known to lie between two neighbouring k, and no better."""
+        return math.isfinite(self.midpoint_from)
+
     def curve(self, k: ArrayLike) -> FloatArray:
         """Return the fitted accuracies at ``k``; NaN unless :attr:`identified`."""
         return logistic(np.asarray(k, np.float64), np.array([0.0, self.plateau, self.slope, self.midpoint]))
@@ -92,16 +107,16 @@ def fit_transition(k: ArrayLike, accuracy: ArrayLike, n_items: int | None = None
     """
     x, y = _checked(k, accuracy)
     if x.size < MIN_POINTS:
-        return TransitionFit(note=f"{x.size} values of k measured: a fit needs {MIN_POINTS}")
+        return TransitionFit(note=f"{x.size} values of k measured: a fit needs {MIN_POINTS}", **_isotonic_k50(x, y))
     if _flat(y, n_items):
         level = float(y.mean())
+        bound = _isotonic_k50(x, np.full_like(y, level))
         if y.min() <= level / 2:
-            return TransitionFit(note=f"flat at {level:.3g}: no transition")
-        return TransitionFit(
-            plateau=level, saturated=True, midpoint_upper=float(x[0]), note=f"flat at {level:.3g}: no transition seen"
-        )
+            return TransitionFit(note=f"flat at {level:.3g}: no transition", **bound)
+        note = f"flat at {level:.3g}: no transition seen"
+        return TransitionFit(plateau=level, saturated=True, midpoint_upper=float(x[0]), note=note, **bound)
     three, four = fit_logistic(x, y[None], floor=False), fit_logistic(x, y[None], floor=True)
-    return _summary(x, y, three, four)
+    return _summary(x, y, three, four, _fall(x, y, n_items))
 
 
 def _checked(k: ArrayLike, accuracy: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -129,7 +144,7 @@ def _flat(y: FloatArray, n_items: int | None) -> bool:
     return bool(chdtrc(y.size - 1, statistic) > 0.05)
 
 
-def _summary(x: FloatArray, y: FloatArray, three: Fits, four: Fits) -> TransitionFit:
+def _summary(x: FloatArray, y: FloatArray, three: Fits, four: Fits, fall: str) -> TransitionFit:
     numbers: dict[str, Any] = {name: float(value[0]) for name, value in shape(three.parameters).items()}
     r_squared, r_squared_4p = (float(1 - fit.residual[0] / np.sum((y - y.mean()) ** 2)) for fit in (three, four))
     saturated = bool(y.min() > min(numbers["plateau"], 1.0) / 2)
@@ -138,11 +153,15 @@ def _summary(x: FloatArray, y: FloatArray, three: Fits, four: Fits) -> Transitio
         numbers = {"plateau": numbers["plateau"]} if numbers["plateau"] <= 1 else {}
     elif fault:
         numbers = {}
-    elif not 0 <= numbers["k50"] < math.inf:
-        numbers["k50"] = math.nan
+    if not (saturated or fault or r_squared < POOR_FIT):
+        numbers |= _logistic_k50(x, three)
+    else:
+        within = _midpoint_gap(x, three) if "midpoint" in numbers else {}
+        numbers |= {"k50": math.nan} | ({} if fall else _isotonic_k50(x, y)) | within
     enough = y.size >= MIN_POINTS_4P
     with_floor = _with_floor(y, four, r_squared_4p) if enough and usable(four, x)[0] else {}
     about = fault or _note(x, three, r_squared, saturated=saturated)
+    told_fall = "" if fault == FALLING else fall
     return TransitionFit(
         **numbers,
         r_squared=r_squared,
@@ -151,8 +170,69 @@ def _summary(x: FloatArray, y: FloatArray, three: Fits, four: Fits) -> Transitio
         aic3=_aic(three, y.size, 3),
         aic4=_aic(four, y.size, 4) if enough else math.nan,
         **with_floor,
-        note="; ".join(filter(None, [about, _note_on_floor(y.size, three, four, with_floor)])),
+        note="; ".join(filter(None, [about, told_fall, _note_on_floor(y.size, three, four, with_floor)])),
     )
+
+
+def _logistic_k50(x: FloatArray, fit: Fits) -> dict[str, Any]:
+    """Return k50 of a logistic, and what is bracketed where its rise fits between two neighbouring k."""
+    k50 = shape(fit.parameters)["k50"]
+    known = bool(0 <= k50[0] < math.inf)
+    found: dict[str, Any] = {"k50": float(k50[0]), "k50_by": "logistic"} if known else {"k50": math.nan}
+    within = _midpoint_gap(x, fit)
+    if within or not known:
+        low, high = bracket(x, k50)
+        found |= {"k50_from": float(low[0]), "k50_to": float(high[0])}
+    return found | within
+
+
+def _midpoint_gap(x: FloatArray, fit: Fits) -> dict[str, float]:
+    """Return the neighbouring k between which the whole rise lies, if there are two."""
+    rise = gap(x, fit.parameters)
+    if not rise.bracketed[0]:
+        return {}
+    return {"midpoint_from": float(rise.low[0]), "midpoint_to": float(rise.high[0])}
+
+
+def _isotonic_k50(x: FloatArray, y: FloatArray) -> dict[str, Any]:
+    """Return k50 of the best curve that never falls, with the measured k on both sides of it."""
+    k50 = half_crossing(x, y[None]) if x.size else np.array([math.nan])
+    if math.isnan(k50[0]):
+        return {}
+    low, high = bracket(x, k50)
+    found: dict[str, Any] = {"k50_from": float(low[0]), "k50_to": float(high[0])}
+    return found | ({"k50": float(k50[0]), "k50_by": "isotonic"} if x[0] < k50[0] < math.inf else {})
+
+
+class Gap(NamedTuple):
+    """Of n fits: the neighbouring k around the midpoint, and whether the whole rise fits between them."""
+
+    low: FloatArray
+    high: FloatArray
+    bracketed: NDArray[np.bool_]
+
+
+def gap(k: FloatArray, parameters: FloatArray) -> Gap:
+    """Return the gap of each of the fits ``[n, 4]``; one whose midpoint is beyond the largest k is not bracketed."""
+    low, high = bracket(k, parameters[:, 3])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Gap(low, high, np.isfinite(high) & (WIDTH / parameters[:, 2] < high - low))
+
+
+def _fall(x: FloatArray, y: FloatArray, n_items: int | None) -> str:
+    """Return a note on the largest fall of the accuracy, if it is more than chance allows.
+
+    With ``n_items`` a fall counts from z = 3 on, as of independent items, and conservatively of shared ones; without,
+    from :data:`SEEN_FALL` on.
+    """
+    highest = np.maximum.accumulate(y)
+    last = int(np.argmax(highest - y))
+    first = int(np.argmax(y[: last + 1]))
+    fall, mean = float(y[first] - y[last]), float(y[first] + y[last]) / 2
+    allowed = SEEN_FALL if not n_items else 3 * math.sqrt(2 * mean * (1 - mean) / n_items)
+    if fall <= allowed:
+        return ""
+    return f"not monotone: accuracy falls from {y[first]:.3g} at k = {x[first]:g} to {y[last]:.3g} at k = {x[last]:g}"
 
 
 def _fault(x: FloatArray, fit: Fits, r_squared: float) -> str:
@@ -160,7 +240,7 @@ def _fault(x: FloatArray, fit: Fits, r_squared: float) -> str:
     if not fit.converged[0]:
         return "the fit did not converge"
     if not usable(fit, x)[0]:
-        return "accuracy does not rise with k"
+        return FALLING
     if r_squared < 0 or fit.parameters[0, 3] <= 0:
         return "a curve that rises from 0 does not describe it"
     return ""
@@ -191,90 +271,19 @@ def _note_on_floor(n: int, three: Fits, four: Fits, with_floor: dict[str, Any]) 
 
 
 def _note(x: FloatArray, fit: Fits, r_squared: float, *, saturated: bool) -> str:
-    plateau, slope, midpoint = map(float, fit.parameters[0, 1:])
+    plateau, _, midpoint = map(float, fit.parameters[0, 1:])
     if saturated:
         text = f"saturated: above half of its plateau at k = {x[0]:g} already"
         return text if plateau <= 1 else f"{text}; a curve that rises from 0 does not describe it"
     notes = []
     if midpoint >= x[-1]:
         notes.append(f"the midpoint is beyond the largest k ({x[-1]:g})")
-    below, above = x[x <= midpoint].max(initial=x[0]), x[x > midpoint].min(initial=x[-1])
-    if WIDTH / slope < above - below:
-        notes.append(f"the rise falls between k = {below:g} and {above:g}: slope and width are poorly known")
+    rise = gap(x, fit.parameters)
+    if rise.bracketed[0]:
+        where = f"between k = {rise.low[0]:g} and {rise.high[0]:g}"
+        notes.append(f"the rise falls {where}: that is all that is known of its midpoint, slope and width")
     if r_squared < POOR_FIT:
         notes.append("a logistic describes little of this curve")
-    if plateau > 1:
+    if plateau > 1 + 1e-6:
         notes.append("the curve has not levelled off: its plateau is an extrapolation")
     return "; ".join(notes)
-
-
-INTERVALS = ("plateau", "slope", "midpoint", "width_10_90", "fwhm", "fw2_3m", "k50")
-INTERVALS_4P = ("floor_4p", "plateau_4p", "slope_4p", "midpoint_4p", "width_10_90_4p", "k50_4p")
-
-
-def transition_row(
-    value: Hashable, fit: TransitionFit, k: FloatArray, resampled: FloatArray, level: float, n_items: float, note: str
-) -> dict[str, Any]:
-    """Return one row: the fit with its intervals from the resampled accuracies ``[B, K]``, B = 0 for none."""
-    point = asdict(fit) | {"note": "; ".join(filter(None, [fit.note, note]))}
-    found = {"value": value, **point, **_no_ends(), "n_failed_refits": 0, "n_failed_refits_4p": 0, "n_items": n_items}
-    if not len(resampled):
-        return found
-    if fit.identified:
-        start = (0.0, fit.plateau, fit.slope, fit.midpoint)
-        ends, failed = _refitted(k, resampled, start, point, shape, level, floor=False)
-        found |= {**ends, "n_failed_refits": failed}
-    elif not math.isnan(fit.plateau):
-        flat = math.isnan(fit.r_squared)
-        plateaus = resampled.mean(axis=1) if flat else fit_logistic(k, resampled, floor=False).parameters[:, 1]
-        found |= _ends("plateau", plateaus, level)
-    if not math.isnan(fit.floor_4p):
-        start = (fit.floor_4p, fit.plateau_4p - fit.floor_4p, fit.slope_4p, fit.midpoint_4p)
-        ends, failed = _refitted(k, resampled, start, point, shape_4p, level, floor=True)
-        found |= {**ends, "n_failed_refits_4p": failed}
-    return found
-
-
-def transition_table(rows: Iterable[dict[str, Any]], series: str) -> "pd.DataFrame":
-    """Return the rows as a frame: the series, each number with the ends of its interval, counts and the note."""
-    import pandas as pd
-
-    names = []
-    for name in asdict(TransitionFit()):
-        names += [name, f"{name}_low", f"{name}_high"] if name in (*INTERVALS, *INTERVALS_4P) else [name]
-    names.remove("note")
-    columns = ["value", *names, "n_items", "n_failed_refits", "n_failed_refits_4p", "note"]
-    table = pd.DataFrame(list(rows), columns=columns).astype({"n_items": "Int64"})
-    return table.rename(columns={"value": series})
-
-
-def _no_ends() -> dict[str, float]:
-    return {f"{name}_{end}": math.nan for name in (*INTERVALS, *INTERVALS_4P) for end in ("low", "high")}
-
-
-def _ends(name: str, replicates: FloatArray, level: float) -> dict[str, float]:
-    low, high = percentile_ends(replicates, level)
-    return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _refitted(
-    k: FloatArray,
-    resampled: FloatArray,
-    start: tuple[float, ...],
-    point: Mapping[str, Any],
-    numbers: Callable[[FloatArray], dict[str, FloatArray]],
-    level: float,
-    *,
-    floor: bool,
-) -> tuple[dict[str, float], int]:
-    """Return the ends for each number in ``point``, and the count of failed refits; no ends if too many failed."""
-    refits = fit_logistic(k, resampled, floor=floor, starts=np.array([start]))
-    good = usable(refits, k)
-    failed = int(np.sum(~good))
-    if failed > (1 - level) * len(resampled):
-        return {}, failed
-    ends: dict[str, float] = {}
-    for name, values in numbers(refits.parameters[good]).items():
-        if not math.isnan(point[name]):
-            ends |= _ends(name, values, level)
-    return ends, failed

@@ -37,7 +37,8 @@ class TransitionOfTable(TableAnalysis):
     name: ClassVar[str] = "transition"
     about: ClassVar[str] = "columns series,k,accuracy and optionally n; or series,k,correct,item"
     terminal_columns: ClassVar[tuple[str, ...]] = (
-        "series", "plateau", "slope", "midpoint", "midpoint_upper", "width_10_90", "fwhm", "k50", "r_squared",
+        "series", "plateau", "slope", "midpoint", "midpoint_upper", "width_10_90", "fwhm", "k50", "k50_from", "k50_to",
+        "r_squared",
         "saturated", "aic3", "aic4", "floor_4p", "midpoint_4p", "n_items", "note",
     )  # fmt: skip
     series: tuple[str, ...] = ()

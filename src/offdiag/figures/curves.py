@@ -189,7 +189,11 @@ def entry(curve: ShotCurve) -> str:
     """Return a curve's text in a legend: its name, and its midpoint or why there is none."""
     if curve.fit.identified:
         poor = f", R² {curve.fit.r_squared:.2f}" if curve.fit.r_squared < 0.9 else ""
-        return f"{curve.name} (midpoint {curve.fit.midpoint:.1f}{poor})"
+        fit = curve.fit
+        where = f"{fit.midpoint:.1f}"
+        if fit.bracketed:
+            where = f"between {fit.midpoint_from:g} and {fit.midpoint_to:g}"
+        return f"{curve.name} (midpoint {where}{poor})"
     states = [spot.state for spot in curve.estimates if spot.state != "done"]
     if len(states) == len(curve.estimates):
         return f"{curve.name} ({states[0]})"

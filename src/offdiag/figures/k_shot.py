@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from offdiag.analyses import Frames, select, with_shots
-from offdiag.analyses.selection import require
+from offdiag.analyses import Frames
+from offdiag.analyses.selection import require, select_shots
 from offdiag.errors import NotPlannedError
 from offdiag.figures.curves import (
     DODGE,
@@ -44,7 +44,7 @@ class KShot(StudyFigure):
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw the curves of the selected zero-shot and in-context cells; dashed: the fits, where there is one."""
-        chosen = with_shots(select(frames.cells, self.where, self.match_on))
+        chosen = select_shots(frames.cells, self.where, self.match_on)
         panels = _panels(chosen, self.panels)
         drawn = [self._curves(rows, chosen, frames.records) for rows in panels.values()]
         every = [one for curves in drawn for one in curves]

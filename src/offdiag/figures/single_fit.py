@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from offdiag.analyses import Frames, select, transition, with_shots
+from offdiag.analyses import Frames, transition
 from offdiag.analyses.logistic import logistic
+from offdiag.analyses.selection import select_shots
 from offdiag.figures.curves import ShotCurve, k_axis, read_curve, whisker_note
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, heading, looks, new_figure, styled
@@ -35,7 +36,7 @@ class SingleFit(StudyFigure):
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw the curve with its fit; where there is none the figure says why."""
-        rows = with_shots(select(frames.cells, self.where, self.match_on))
+        rows = select_shots(frames.cells, self.where, self.match_on)
         (look,) = looks(1)
         curve = read_curve(rows, frames.records, self.title, look)
         fit = self._fit(rows, frames)
@@ -75,6 +76,9 @@ def _draw_fit(axes: "Axes", curve: ShotCurve, fit: dict[Any, Any]) -> None:
     dense = np.linspace(low, high, 600)
     parameters = np.array([0.0, plateau, fit["slope"], middle])
     axes.plot(dense, logistic(dense, parameters), color=ORANGE, lw=1.8, zorder=3, gid="fit")
+    if not math.isnan(fit["midpoint_from"]):
+        axes.axvspan(fit["midpoint_from"], fit["midpoint_to"], color=ORANGE, alpha=0.12, lw=0, zorder=1, gid="bracket")
+        return
     dashed: dict[str, Any] = {"color": GREY, "ls": "--", "lw": 0.9, "zorder": 2}
     ends = middle - width / 2, middle + width / 2
     for share, place in zip((0.1, 0.9), ends, strict=True):
@@ -93,10 +97,13 @@ def _draw_fit(axes: "Axes", curve: ShotCurve, fit: dict[Any, Any]) -> None:
 
 def _legend(figure: "Figure", fit: dict[Any, Any]) -> None:
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     names = {"width_10_90": "width, 10 to 90 %", "fwhm": "FWHM of the slope", "midpoint": "midpoint", "k50": "k50"}
     names["plateau"] = "plateau"
-    entries = [Line2D([], [], color=ORANGE, lw=1.8, label="fitted logistic")]
+    entries: list[Any] = [Line2D([], [], color=ORANGE, lw=1.8, label="fitted logistic")]
+    if not math.isnan(fit["midpoint_from"]):
+        entries.append(Patch(color=ORANGE, alpha=0.12, label="where the rise lies:\nno better is known"))
     for key, name in names.items():
         if not math.isnan(fit[key]):
             entries.append(Line2D([], [], ls="", label=f"{name}:\n{_valued(fit, key)}"))

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 import offdiag
 from offdiag.analyses import Frames, fit_transition
 from offdiag.analyses.logistic import logistic
+from offdiag.figures import drawn
 from offdiag.methods import FineTuning, InContext, ZeroShot
 from offdiag.parameters import parse_sets
 from offdiag.planning import Plan
@@ -39,7 +40,9 @@ recipe.adapter=lora recipe.warmup_updates=0 recipe.batch_size=4 recipe.rank=2
 
 def planned(model: Path, *sets: str) -> Plan:
     """The published grid made small, as the command line expands it from the words after ``--set``."""
-    return offdiag.plan("base-addition", "paper", **parse_sets([*SMALL.split(), *sets]), model=f"dir:{model}")
+    given = parse_sets(sets)
+    small = {name: value for name, value in parse_sets(SMALL.split()).items() if name not in given}
+    return offdiag.plan("base-addition", "paper", **small, **given, model=f"dir:{model}")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,34 @@ def prompts(results: Results, **factors: object) -> list[str]:
 
 def sums(cell: Cell) -> bool:
     return cell.evaluation.domain.task == "base_addition"
+
+
+# Whatever a plan takes is reported (the cells of these plans are among those of the run).
+
+
+@pytest.mark.parametrize(
+    ("sets", "not_planned", "not_drawn"),
+    [
+        (["prompts=step-by-step"], {"transition-answer-only"}, {"k-shot-answer-only", "transfer-bases"}),
+        (["prompts=step-by-step", "bases=18", "shots=2"], {"transition-answer-only"}, {"k-shot-answer-only"}),
+        (["shots=[]", "per_query_shots=[]"], {"transition", "transition-answer-only"}, {"k-shot", "fit-base-8"}),
+        (["shown_rationales=false", "tuned_bases=[]"], {"transition"}, {"k-shot", "transfer-bases"}),
+        (["bases=18"], set(), {"fit-base-8"}),
+    ],
+)
+def test_a_report_has_what_is_planned_and_says_what_is_not(tiny_model, store, sets, not_planned, not_drawn):
+    plan = planned(tiny_model, "tuned_rationales=False", *sets)
+    found = offdiag.load(plan, store=store)
+    assert (found.cells["state"] == "done").all()
+    tables = found.report_tables
+    says = {name for name, table in tables.items() if list(table) == ["note"]}
+    assert says == not_planned
+    for name in says:
+        assert tables[name]["note"].item().startswith("not planned: ")
+    figures = {figure.name: drawn(figure, found.frames)[0].get_suptitle() for figure in plan.design.figures}
+    absent = {name for name, title in figures.items() if title.startswith(f"{name}: not planned")}
+    assert not_drawn <= absent | ({"k-shot", "fit-base-8", "transfer-bases"} - set(figures))
+    assert "carries" in set(figures) - absent
 
 
 # 1, 2: booleans that are true whatever they say

@@ -77,8 +77,8 @@ def test_the_paper_scale_has_a_spot_for_every_published_number_of_its_grid(unrun
     sums = unrun[unrun["of"].str.startswith("base_addition ")]
     outside = sums["of"].str.contains(r"eval_base=(?:11|16) eval_digits=[34]|in-context .*eval_base=(?:11|16)")
     assert outside.sum() == 2 * 2 * 2 + 2 * 3 * 2  # longer numbers and demonstrations in bases 11 and 16
-    assert set(sums.loc[~outside, "measured_state"]) == {"missing"}
+    assert set(sums.loc[~outside, "measured_state"]) == {"not run"}
     assert set(sums.loc[outside, "measured_state"]) == {"not measured"}
     fits = unrun[unrun["quantity"].isin(["midpoint", "plateau", "width_10_90"])]
-    assert set(fits["measured_state"]) == {"no cell is done"}
+    assert set(fits["measured_state"]) == {"not run"}
     assert unrun["difference"].isna().all()

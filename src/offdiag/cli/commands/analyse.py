@@ -124,7 +124,11 @@ def _plain(value: Any) -> Any:
 
 
 def _narrowed(table: "pd.DataFrame", where: list[str]) -> "pd.DataFrame":
-    """Return the rows that have the texts of ``--where``; a zero-shot row that lacks such a column passes."""
+    """Return the rows that have the texts of ``--where``; a zero-shot row that lacks such a column passes.
+
+    Raises:
+        UserError: no column of that name, or none of its rows has that text.
+    """
     from offdiag.analyses import select
 
     wanted = {}
@@ -133,6 +137,10 @@ def _narrowed(table: "pd.DataFrame", where: list[str]) -> "pd.DataFrame":
         if not equals:
             raise UserError(f"--where {pair!r}: expected column=value, for example --where prompt=direct")
         wanted[name.strip()] = value.strip()
+    for column, text in wanted.items():
+        if column in table and not (table[column] == text).any():
+            there = ", ".join(sorted(set(table[column].dropna().astype(str)))) or "nothing"
+            raise UserError(f"--where {column}={text}: no row has that, column {column!r} has {there}")
     return select(table, wanted) if wanted else table
 
 

@@ -36,7 +36,7 @@ def _in_context(p: AdditionParams) -> Iterator[Cell]:
 def _tuned(p: AdditionParams) -> Iterator[Cell]:
     """Yield cells of each trained model: all bases with two digits, its own base with more, and counting."""
     for base in dict.fromkeys((*p.tuned_bases, *p.policy_bases)):
-        domains = [Sums(base=b) for b in (*p.bases, *p.other_bases)]
+        domains = [Sums(base=b) for b in _asked_bases(p)]
         domains += [Sums(base=base, digits=digits) for digits in p.digits if digits != 2]
         for method, seed in product(_trainings(p, base), p.seeds):
             arm = Arm(model=p.model, method=method, train=Sums(base=base), seed=seed)
@@ -60,7 +60,7 @@ def _untuned_evaluations(p: AdditionParams) -> Iterator[Evaluation]:
 
     With matched prompts alone it is asked about longer numbers only where a tuned model is.
     """
-    yield from (_ask(p, Sums(base=base), "step-by-step") for base in (*p.bases, *p.other_bases))
+    yield from (_ask(p, Sums(base=base), "step-by-step") for base in _asked_bases(p))
     yield from _counting(p)
     if "step-by-step" in p.prompts:
         yield from (_ask(p, Sums(base=b, digits=d), "step-by-step") for b in p.bases for d in p.digits if d != 2)
@@ -68,10 +68,17 @@ def _untuned_evaluations(p: AdditionParams) -> Iterator[Evaluation]:
 
 def _counting(p: AdditionParams) -> Iterator[Evaluation]:
     """Yield the counting control in every base."""
-    for base in (*p.bases, *p.other_bases) if p.n_counting else ():
+    for base in _asked_bases(p) if p.n_counting else ():
         yield Evaluation(
             domain=CountingDomain(base=base), n=p.n_counting, style="step-by-step", max_new_tokens=p.max_new_tokens
         )
+
+
+def _asked_bases(p: AdditionParams) -> tuple[int, ...]:
+    """Return the bases that all learners but those of demonstrations are asked; a taught one is always among them."""
+    named = [*p.bases, *p.other_bases]
+    taught = [base for base in (*p.tuned_bases, *p.policy_bases) if base not in named]
+    return (*p.bases, *taught, *(base for base in p.other_bases if base not in p.bases))
 
 
 def _ask(p: AdditionParams, domain: Domain, style: PromptStyle) -> Evaluation:

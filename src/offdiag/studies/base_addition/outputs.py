@@ -1,9 +1,11 @@
 """Tables and figures of the study base-addition."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, TypeAlias
 
 from offdiag.analyses import AccuracyByStratum, StudyAnalysis, Transition
-from offdiag.analyses.selection import Where
+from offdiag.analyses.selection import Where, is_planned
 from offdiag.figures import ByStratum, KShot, SingleFit, StudyFigure, Transfer
 from offdiag.studies.base_addition.analyses.anchoring import AnchoringScores
 from offdiag.studies.base_addition.analyses.anchoring_correlation import AnchoringCorrelation
@@ -11,27 +13,39 @@ from offdiag.studies.base_addition.figures.accuracy_by_anchoring import Accuracy
 from offdiag.studies.base_addition.figures.layerwise_anchoring import LayerwiseAnchoring
 from offdiag.studies.base_addition.grid import measurements
 from offdiag.studies.base_addition.params import AdditionParams
+from offdiag.study import Cell
+
+Planned: TypeAlias = Callable[..., bool]  # whether a planned cell has the factors of a ``where``
 
 SUMS: Where = {"task": "base_addition", "eval_digits": 2}
 FIXED: Where = {**SUMS, "demonstrations": "fixed"}
 WORKED: Where = {**FIXED, "prompt": "step-by-step", "rationale": True}
 BARE: Where = {**FIXED, "prompt": "direct", "rationale": False}
+BARE_BY_STEPS: Where = {**BARE, "prompt": "step-by-step"}
+# The original asked everyone so; matched prompts are the clean comparison.
+BY_STEPS: Where = {"task": "base_addition", "prompt": "step-by-step"}
 MATCHED: Where = {"task": "base_addition", "matched": True}
 
 CHANGE = "Change against the untuned model on the same items"
+AS_THE_ORIGINAL = "everyone asked to work step by step as in the original"
+UNTUNED = "untuned"
 _transition = partial(Transition, series="eval_base")
 _k_shot = partial(KShot, series="eval_base")
 _transfer = partial(Transfer, panels="train_base")
 
 
-def analyses(p: AdditionParams) -> tuple[StudyAnalysis, ...]:
+def analyses(p: AdditionParams, cells: Sequence[Cell]) -> tuple[StudyAnalysis, ...]:
     """Return the tables: transitions, accuracy by carries, the anchoring score and its correlation with accuracy."""
+    planned = _planned(cells)
+    by_steps = _transition(
+        name="transition-answer-only-step-by-step", where=BARE_BY_STEPS,
+        caption=f"Logistic fits over k, answer-only ones, {AS_THE_ORIGINAL}.",
+    )  # fmt: skip
     tables: list[StudyAnalysis] = [
         _transition(name="transition", where=WORKED, caption="Logistic fits over k, worked demonstrations."),
         _transition(name="transition-answer-only", where=BARE, caption="Logistic fits over k, answer-only ones."),
-        AccuracyByStratum(
-            name="by-carries", stratum="carries", by="eval_base", where=SUMS, match_on=("base",), arms=_arms(p)
-        ),
+        *([by_steps] if planned(BARE_BY_STEPS) else []),
+        AccuracyByStratum(name="by-carries", by="eval_base", **_carries(p, planned)),
     ]
     if measurements(p):
         tables += [
@@ -43,15 +57,20 @@ def analyses(p: AdditionParams) -> tuple[StudyAnalysis, ...]:
     return tuple(tables)
 
 
-def figures(p: AdditionParams) -> tuple[StudyFigure, ...]:
+def figures(p: AdditionParams, cells: Sequence[Cell]) -> tuple[StudyFigure, ...]:
     """Return the figures: accuracy over k and its fits, transfer, carries, and the anchoring score over layers."""
+    planned = _planned(cells)
+    by_steps = _k_shot(
+        name="k-shot-answer-only-step-by-step", where=BARE_BY_STEPS,
+        caption=f"Bare answers as demonstrations, {AS_THE_ORIGINAL}.",
+    )  # fmt: skip
     return (
         _k_shot(name="k-shot", where=WORKED, caption="Accuracy over the number k of worked demonstrations."),
         _k_shot(name="k-shot-answer-only", where=BARE, caption="The same with bare answers as demonstrations."),
-        *_transfers(p),
+        *([by_steps] if planned(BARE_BY_STEPS) else []),
+        *(f for f in _transfers(p) if planned({"method": f.method, **f.where}, f.match_on)),
         ByStratum(
-            name="carries", stratum="carries", panels="eval_base", where=SUMS, match_on=("base",), arms=_arms(p),
-            caption="Accuracy by number of carries.",
+            name="carries", panels="eval_base", caption="Accuracy by number of carries.", **_carries(p, planned)
         ),
         *(_anchoring(p) if measurements(p) else ()),
         *(
@@ -65,23 +84,27 @@ def figures(p: AdditionParams) -> tuple[StudyFigure, ...]:
     )  # fmt: skip
 
 
-def _transfers(p: AdditionParams) -> list[StudyFigure]:
-    """Return what fine-tuning changes: by base and by length with matched prompts, and as the original asked."""
-    if not p.tuned_bases:
-        return []
-    caption = f"{CHANGE}, by evaluated base (2 digits)."
-    transfers = [_transfer(name="transfer-bases", x="eval_base", where={**MATCHED, **SUMS}, caption=caption)]
-    if "step-by-step" in p.prompts:
-        # The original asked everyone so; matched prompts are the clean comparison.
-        where = {**SUMS, "prompt": "step-by-step"}
-        caption = f"{CHANGE}, by evaluated base, everyone asked to work step by step as in the original."
-        transfers.append(_transfer(name="transfer-bases-step-by-step", x="eval_base", where=where, caption=caption))
-    if len(p.digits) > 1:
-        caption = f"{CHANGE}, by length in the base of the training."
+def _planned(cells: Sequence[Cell]) -> Planned:
+    """Return what tells whether a planned cell has all values of a ``where``."""
+    return partial(is_planned, [cell.factors() for cell in cells])
+
+
+def _transfers(p: AdditionParams) -> list[Transfer]:
+    """Return what fine-tuning changes, by base and by length: with matched prompts, and as the original asked."""
+    transfers = []
+    for name, where, how in (("", MATCHED, ""), ("-step-by-step", BY_STEPS, f", {AS_THE_ORIGINAL}")):
+        caption = f"{CHANGE}, by evaluated base (2 digits){how}."
         transfers.append(
-            _transfer(name="transfer-digits", x="eval_digits", match_on=("base",), where=MATCHED, caption=caption)
+            _transfer(name=f"transfer-bases{name}", x="eval_base", where={**where, **SUMS}, caption=caption)
         )
-    return list(transfers)
+        if {*p.digits} - {2}:
+            caption = f"{CHANGE}, by length in the base of the training{how}."
+            transfers.append(
+                _transfer(
+                    name=f"transfer-digits{name}", x="eval_digits", match_on=("base",), where=where, caption=caption
+                )
+            )
+    return transfers
 
 
 def _anchoring(p: AdditionParams) -> tuple[StudyFigure, ...]:
@@ -99,12 +122,19 @@ def _anchoring(p: AdditionParams) -> tuple[StudyFigure, ...]:
     )
 
 
-def _arms(p: AdditionParams) -> dict[str, Where]:
+def _carries(p: AdditionParams, planned: Planned) -> dict[str, Any]:
+    """Return what table and figure of accuracy by carries are about: each learner on the base that it was taught."""
+    arms = _arms(p, planned)
+    return {"stratum": "carries", "where": SUMS, "match_on": ("base",) if {*arms} - {UNTUNED} else (), "arms": arms}
+
+
+def _arms(p: AdditionParams, planned: Planned) -> dict[str, Where]:
     """Return the learners that are compared by carries: the untuned model, the largest k, and the fine-tuned one."""
-    arms: dict[str, Where] = {"untuned": {"method": "zero-shot", "prompt": "step-by-step"}}
-    if p.shots and True in p.shown_rationales:
+    arms: dict[str, Where] = {UNTUNED: {"method": "zero-shot", "prompt": "step-by-step"}}
+    if p.shots:
         k = max(p.shots)  # chosen before any result is known; the best k would be chosen by its own luck
         arms[f"k = {k}"] = {"method": "in-context", **WORKED, "k": k}
-    if p.tuned_bases and False in p.tuned_rationales:
-        arms["fine-tuned"] = {"method": "fine-tuning", "matched": True, "rationale": False}
-    return arms
+    tuned: Where = {"method": "fine-tuning", "rationale": False}
+    asked: Where = {"matched": True} if planned({**SUMS, **tuned, "matched": True}) else {"prompt": "step-by-step"}
+    arms["fine-tuned"] = {**tuned, **asked}
+    return {name: where for name, where in arms.items() if planned({**SUMS, **where}, ("base",))}

@@ -26,11 +26,12 @@ def base_addition(p: AdditionParams) -> Design:
     numbers gain less or lose. Figures transfer-bases and transfer-digits test it, against the untuned model on the
     same items and prompts; the counting control tells whether a tuned model forgot the numerals themselves.
     """
+    asked = cells(p)
     return Design(
-        cells=cells(p),
+        cells=asked,
         measurements=measurements(p),
         baseline=ZeroShot(),
-        analyses=analyses(p),
-        figures=figures(p),
+        analyses=analyses(p, asked),
+        figures=figures(p, asked),
         published=PUBLISHED,
     )

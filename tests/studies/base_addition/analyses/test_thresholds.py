@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from offdiag.errors import UserError
+from offdiag.stats.isotonic import half_crossing, isotonic
 from offdiag.studies.base_addition.analyses.episode_curves import (
     EpisodeCurve,
     half_bracket,
-    half_crossing,
-    isotonic,
     threshold,
 )
 from offdiag.studies.base_addition.analyses.thresholds import Thresholds, ThresholdSlopes

@@ -11,11 +11,11 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.transition_fit import fit_transition
 from offdiag.stats import UNKNOWN, Estimate, FloatArray, replicate_ends
 from offdiag.stats.bootstrap import MOST_RESAMPLES
+from offdiag.stats.isotonic import half_crossing
 from offdiag.studies.base_addition.analyses.episode_curves import (
     EpisodeCurve,
     Replicates,
     Side,
-    half_crossing,
     read_curves,
     threshold,
     within,

@@ -1,0 +1,56 @@
+"""Table of what a training changes: accuracy before and after it, and the paired change, by columns of the cells."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from offdiag.analyses.analysis import StudyAnalysis
+from offdiag.analyses.estimates import estimate
+from offdiag.analyses.frames import Frames
+from offdiag.analyses.selection import require, select
+from offdiag.stats import UNKNOWN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NUMBERS = ("before", "before_low", "before_high", "after", "after_low", "after_high", "change", "change_low",
+           "change_high")  # fmt: skip
+
+
+class Changes(StudyAnalysis):
+    """Accuracy of trained cells, that of their baselines, and the difference on the same items, averaged over seeds.
+
+    Accuracies are fractions, the change is ``after`` minus ``before``; intervals are 95 %, see
+    :func:`offdiag.analyses.estimates.estimate`.
+
+    Attributes:
+        method: of the cells. by: columns that tell rows apart; each row is one cell, or one per seed.
+    """
+
+    tag: ClassVar[str] = "changes"
+    takes_scores: ClassVar[bool] = True
+    terminal_columns: ClassVar[tuple[str, ...]] = ()
+    method: str = "fine-tuning"
+    by: tuple[str, ...] = ("train", "eval")
+
+    def table(self, frames: Frames) -> "pd.DataFrame":
+        """Return one row per value of the columns ``by``; ``state`` says why a number is missing."""
+        import pandas as pd
+
+        if frames.cells.empty:
+            return pd.DataFrame(columns=[*self.by, *NUMBERS, "n_items", "n_seeds", "state"])
+        chosen = select(frames.cells, {"method": self.method, **self.where}, self.match_on)
+        for column in self.by:
+            require(chosen, column)
+        rows = [
+            {**dict(zip(self.by, values, strict=True)), **self._row(group, frames)}
+            for values, group in chosen.groupby(list(self.by), dropna=False, sort=True)
+        ]
+        return pd.DataFrame(rows, columns=[*self.by, *NUMBERS, "n_items", "n_seeds", "state"])
+
+    def _row(self, cells: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
+        after, change = estimate(cells, frames.records), estimate(cells, frames.records, "difference")
+        named = cells["baseline"].dropna()
+        first = frames.cells[frames.cells["cell"].isin(named)]
+        before = estimate(first, frames.records) if len(first) else UNKNOWN
+        numbers = (number for one in (before, after, change) for number in one[:3])
+        counts = {"n_items": after.n_items, "n_seeds": after.n_done}
+        return {**dict(zip(NUMBERS, numbers, strict=True)), **counts, "state": change.state}
