@@ -1,6 +1,7 @@
 """Errors for people: one line that says what, where, what was expected and what to type next."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -84,6 +85,16 @@ def unfit(name: object) -> str | None:
         return f"it begins with {name[0]!r}"
     wrong = next((c for c in name if c in "/\\:" or not c.isprintable()), None)
     return None if wrong is None else f"it has {wrong!r}"
+
+
+def check_report_name(kind: str, name: object) -> None:
+    """Check that a table or figure has a name that can be a file of the report.
+
+    Raises:
+        UserError: it holds something else than letters, digits, ``_``, ``-`` and inner dots.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name) or unfit(name):
+        raise UserError(f"name {name!r} of a {kind} cannot name a file: use letters, digits, '_', '-' and '.'")
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,5 @@
 """Studies: a function from parameters to arms, evaluations, analyses and figures. Pure data, nothing runs here."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 from pydantic import BaseModel, Field, model_validator
 
 from offdiag.analyses import StudyAnalysis
-from offdiag.errors import UserError, unfit
+from offdiag.errors import UserError, check_report_name, unfit
 from offdiag.exports import StudyExport
 from offdiag.figures import StudyFigure
 from offdiag.identity import Identity
@@ -226,16 +225,6 @@ class Cell(Identity):
 
 
 REPORTED = ("cells", "records", "steps")  # tables of every report
-
-
-def check_report_name(kind: str, name: object) -> None:
-    """Check that a table or figure has a name that can be a file of the report.
-
-    Raises:
-        UserError: it holds something else than letters, digits, ``_``, ``-`` and inner dots.
-    """
-    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", name) or unfit(name):
-        raise UserError(f"name {name!r} of a {kind} cannot name a file: use letters, digits, '_', '-' and '.'")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, check_report_name
 from offdiag.markup import visible
 from offdiag.reporting.cell_texts import CellText
 from offdiag.results import Results
-from offdiag.study import check_report_name
 
 PAGE, LONGEST = 40, 200  # rows of a page, and of a table that is written as LaTeX
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from offdiag.analyses.sanity import confusion
+from offdiag.errors import check_report_name
 from offdiag.figures.scatter_3d import Scatter3D
 from offdiag.parameters import placeless, placeless_text
 from offdiag.reporting.matrix import build_matrix
@@ -17,7 +18,6 @@ from offdiag.reporting.scatter_3d import render_scatter_3d
 from offdiag.reporting.tables import write_tables
 from offdiag.reporting.wording import literal
 from offdiag.results import Results
-from offdiag.study import check_report_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ from offdiag.analyses.selection import Where, is_planned
 from offdiag.figures import ByStratum, KShot, SingleFit, StudyFigure, Transfer
 from offdiag.studies.base_addition.analyses.anchoring import AnchoringScores
 from offdiag.studies.base_addition.analyses.anchoring_correlation import AnchoringCorrelation
+from offdiag.studies.base_addition.analyses.demonstration_kinds import DemonstrationKinds
 from offdiag.studies.base_addition.figures.accuracy_by_anchoring import AccuracyByAnchoring
 from offdiag.studies.base_addition.figures.layerwise_anchoring import LayerwiseAnchoring
 from offdiag.studies.base_addition.grid import measurements
@@ -21,6 +22,7 @@ SUMS: Where = {"task": "base_addition", "eval_digits": 2}
 FIXED: Where = {**SUMS, "demonstrations": "fixed"}
 WORKED: Where = {**FIXED, "prompt": "step-by-step", "rationale": True}
 BARE: Where = {**FIXED, "prompt": "direct", "rationale": False}
+SHOWN_WORKED: Where = {**SUMS, "prompt": "step-by-step", "rationale": True}
 BARE_BY_STEPS: Where = {**BARE, "prompt": "step-by-step"}
 # The original asked everyone so; matched prompts are the clean comparison.
 BY_STEPS: Where = {"task": "base_addition", "prompt": "step-by-step"}
@@ -41,10 +43,15 @@ def analyses(p: AdditionParams, cells: Sequence[Cell]) -> tuple[StudyAnalysis, .
         name="transition-answer-only-step-by-step", where=BARE_BY_STEPS,
         caption=f"Logistic fits over k, answer-only ones, {AS_THE_ORIGINAL}.",
     )  # fmt: skip
+    kinds = DemonstrationKinds(
+        name="demonstrations", where=SHOWN_WORKED,
+        caption="Worked demonstrations that are drawn for each query, against those that all queries share.",
+    )  # fmt: skip
     tables: list[StudyAnalysis] = [
         _transition(name="transition", where=WORKED, caption="Logistic fits over k, worked demonstrations."),
         _transition(name="transition-answer-only", where=BARE, caption="Logistic fits over k, answer-only ones."),
         *([by_steps] if planned(BARE_BY_STEPS) else []),
+        *([kinds] if planned({**SHOWN_WORKED, "demonstrations": "per-query"}) else []),
         AccuracyByStratum(name="by-carries", by="eval_base", **_carries(p, planned)),
     ]
     if measurements(p):
@@ -64,10 +71,15 @@ def figures(p: AdditionParams, cells: Sequence[Cell]) -> tuple[StudyFigure, ...]
         name="k-shot-answer-only-step-by-step", where=BARE_BY_STEPS,
         caption=f"Bare answers as demonstrations, {AS_THE_ORIGINAL}.",
     )  # fmt: skip
+    by_demonstrations = KShot(
+        name="k-shot-demonstrations", series="demonstrations", panels="eval_base", where=SHOWN_WORKED,
+        caption="Worked demonstrations that all queries share, and those drawn for each query.",
+    )  # fmt: skip
     return (
         _k_shot(name="k-shot", where=WORKED, caption="Accuracy over the number k of worked demonstrations."),
         _k_shot(name="k-shot-answer-only", where=BARE, caption="The same with bare answers as demonstrations."),
         *([by_steps] if planned(BARE_BY_STEPS) else []),
+        *([by_demonstrations] if planned({**SHOWN_WORKED, "demonstrations": "per-query"}) else []),
         *(f for f in _transfers(p) if planned({"method": f.method, **f.where}, f.match_on)),
         ByStratum(
             name="carries", panels="eval_base", caption="Accuracy by number of carries.", **_carries(p, planned)

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from offdiag.methods import ZeroShot
 from offdiag.published import read_published
+from offdiag.studies.base_addition.exports.result_lines import ResultLines
 from offdiag.studies.base_addition.grid import cells, measurements
 from offdiag.studies.base_addition.outputs import analyses, figures
 from offdiag.studies.base_addition.params import CPU, PAPER, QUICK, AdditionParams
@@ -34,4 +35,5 @@ def base_addition(p: AdditionParams) -> Design:
         analyses=analyses(p, asked),
         figures=figures(p, asked),
         published=PUBLISHED,
+        exports=(ResultLines(),),
     )

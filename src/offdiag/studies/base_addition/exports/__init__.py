@@ -1,0 +1,1 @@
+"""Exports of the study family base addition: files that other programs read."""
