@@ -32,7 +32,7 @@ class KShot(StudyFigure):
     """One curve per series over k; measured zero-shot cells are k = 0. A strip below shows the unparsed answers.
 
     Attributes:
-        series: column whose values are the curves.
+        series: column whose values are the curves; zero-shot cells that lack it begin all of them.
         panels: column with one panel per value, such as ``rationale``, side by side with one axis of accuracy; None for
             a single panel. Zero-shot cells stand in all panels, as nothing was shown.
     """
@@ -80,10 +80,12 @@ class KShot(StudyFigure):
         """Return the curves of one panel; a series has the same look in all panels."""
         names = values_of(chosen[self.series])
         shifts = DODGE * min(float(np.ptp(chosen["k"])), 16) * (np.arange(len(names)) - (len(names) - 1) / 2)
+        start = rows[self.series].isna() & (rows["k"] == 0)
+        of_series = {name: (rows[self.series] == name).fillna(False).astype(bool) for name in names}
         return [
-            read_curve(rows[rows[self.series] == name], records, label(self.series, name), look, shift)
+            read_curve(rows[of_series[name] | start], records, label(self.series, name), look, shift)
             for name, look, shift in zip(names, looks(len(names)), shifts, strict=True)
-            if (rows[self.series] == name).any()
+            if of_series[name].any()
         ]
 
 

@@ -164,6 +164,8 @@ def noun(column: str) -> str:
     """Return a column's name in words, without its side: ``base`` for ``train_base``."""
     if column in ("train", "eval"):
         return "domain"
+    if column == "demonstrations":
+        return "kind of demonstrations"
     return column.removeprefix("train_").removeprefix("eval_").replace("_", " ")
 
 

@@ -48,6 +48,17 @@ def test_a_taught_base_is_asked_whether_it_is_named_or_not(model_stub):
     assert {base for method, base in asked if method == "in-context"} == {10}
 
 
+def test_a_model_is_taught_each_length_and_each_has_figures_of_its_own(model_stub):
+    plan = planned(model_stub, "tuned_digits=2,3 digits=2,3")
+    taught = {cell.arm.train.digits for cell in plan.cells if cell.arm.method.method == "fine-tuning"}
+    assert taught == {2, 3}
+    own = {(c.arm.train.digits, c.evaluation.domain.digits) for c in plan.cells if c.arm.method.method == "fine-tuning"
+           and c.evaluation.domain.task == "base_addition" and c.evaluation.domain.base == 8}  # fmt: skip
+    assert own == {(2, 2), (2, 3), (3, 2), (3, 3)}
+    names = [figure.name for figure in plan.design.figures if figure.name.startswith("transfer")]
+    assert names == [f"transfer-{x}-taught-{digits}" for digits in (2, 3) for x in ("bases", "digits")]
+
+
 def test_the_cells_of_the_original_are_all_drawn(model_stub):
     """Its 99 cells: everyone was asked to work step by step, answer-only learners too."""
     names = [figure.name for figure in planned(model_stub, "prompts=step-by-step").design.figures]

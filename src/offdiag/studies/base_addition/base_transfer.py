@@ -26,9 +26,10 @@ class TransferParams(StudyParams):
         first: what pre-training draws from: bases, lengths and kinds of lines, each with its share.
         decoder, pretraining: the model, and the recipe of its pre-training.
         tuning, n_train: recipe and number of sums of a fine-tuning.
-        tuned_bases: one fine-tuning each. lines: bare sums or worked columns, one fine-tuning each.
+        tuned_bases: one fine-tuning each (mixed: ``8x1+9x1``).
+        lines: bare sums or worked columns, one fine-tuning each.
         tuned_digits: lengths of the taught operands, one fine-tuning each (mixed: ``2x1+3x1``).
-        bases, digits: what is asked: every base with two digits, and the taught one with each length.
+        bases, digits: what is asked: every base with two digits, and the taught ones with each length.
         seeds: of trainings and of the sums that they are taught. n_eval: sums asked of each kind.
     """
 
@@ -37,7 +38,7 @@ class TransferParams(StudyParams):
     pretraining: PretrainingRecipe = PretrainingRecipe(updates=900, batch_size=64)
     tuning: PretrainingRecipe = PretrainingRecipe(updates=63, batch_size=16, learning_rate=1e-3, schedule="linear")
     n_train: int = Field(default=1000, ge=1)
-    tuned_bases: tuple[int, ...] = (8, 9, 10)
+    tuned_bases: tuple[int | str, ...] = (8, 9, 10)
     tuned_digits: tuple[int | str, ...] = (2,)
     lines: tuple[Literal["bare", "worked"], ...] = ("bare", "worked")
     bases: tuple[int, ...] = (8, 9, 10)
@@ -100,7 +101,8 @@ def _tuned(p: TransferParams) -> Iterator[Arm]:
 def _asked(p: TransferParams, taught: object) -> Iterator[Evaluation]:
     """Yield what a fine-tuned model is asked, in the kind of line that it was taught."""
     assert isinstance(taught, WrittenDomain)
-    kinds = [(base, 2) for base in dict.fromkeys((*p.bases, *p.tuned_bases))]
+    bases = [part.sums.base for base in p.tuned_bases for part, _ in WrittenDomain(base=base).parts]
+    kinds = [(base, 2) for base in (*p.bases, *bases)]
     kinds += [(part.sums.base, digits) for part, _ in taught.parts for digits in p.digits if digits != 2]
     for base, digits in dict.fromkeys(kinds):
         domain = WrittenDomain(base=base, digits=digits, lines=taught.lines)

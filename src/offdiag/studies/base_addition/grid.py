@@ -35,11 +35,12 @@ def _in_context(p: AdditionParams) -> Iterator[Cell]:
 
 def _tuned(p: AdditionParams) -> Iterator[Cell]:
     """Yield cells of each trained model: all bases with two digits, its own base with more, and counting."""
-    for base in dict.fromkeys((*p.tuned_bases, *p.policy_bases)):
+    for base, taught in product(dict.fromkeys((*p.tuned_bases, *p.policy_bases)), p.tuned_digits):
         domains = [Sums(base=b) for b in _asked_bases(p)]
-        domains += [Sums(base=base, digits=digits) for digits in p.digits if digits != 2]
+        lengths = [*p.digits, *(digits for digits in p.tuned_digits if digits not in p.digits)]
+        domains += [Sums(base=base, digits=digits) for digits in lengths if digits != 2]
         for method, seed in product(_trainings(p, base), p.seeds):
-            arm = Arm(model=p.model, method=method, train=Sums(base=base), seed=seed)
+            arm = Arm(model=p.model, method=method, train=Sums(base=base, digits=taught), seed=seed)
             for style in _styles(p, method):
                 yield from (Cell(arm=arm, evaluation=_ask(p, domain, style)) for domain in domains)
             yield from (Cell(arm=arm, evaluation=evaluation) for evaluation in _counting(p))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 from typing import Any, TypeAlias
 
 from offdiag.analyses import AccuracyByStratum, StudyAnalysis, Transition
@@ -104,12 +105,16 @@ def _planned(cells: Sequence[Cell]) -> Planned:
 def _transfers(p: AdditionParams) -> list[Transfer]:
     """Return what fine-tuning changes, by base and by length: with matched prompts, and as the original asked."""
     transfers = []
-    for name, where, how in (("", MATCHED, ""), ("-step-by-step", BY_STEPS, f", {AS_THE_ORIGINAL}")):
+    asked = (("", MATCHED, ""), ("-step-by-step", BY_STEPS, f", {AS_THE_ORIGINAL}"))
+    for (name, wording, how), taught in product(asked, p.tuned_digits):
+        where = {**wording, "train_digits": taught}
+        if len(p.tuned_digits) > 1:
+            name, how = f"{name}-taught-{taught}", f"{how}; taught with {taught} digits"
         caption = f"{CHANGE}, by evaluated base (2 digits){how}."
         transfers.append(
             _transfer(name=f"transfer-bases{name}", x="eval_base", where={**where, **SUMS}, caption=caption)
         )
-        if {*p.digits} - {2}:
+        if {*p.digits, *p.tuned_digits} - {2}:
             caption = f"{CHANGE}, by length in the base of the training{how}."
             transfers.append(
                 _transfer(
@@ -146,7 +151,8 @@ def _arms(p: AdditionParams, planned: Planned) -> dict[str, Where]:
     if p.shots:
         k = max(p.shots)  # chosen before any result is known; the best k would be chosen by its own luck
         arms[f"k = {k}"] = {"method": "in-context", **WORKED, "k": k}
-    tuned: Where = {"method": "fine-tuning", "rationale": False}
+    taught = 2 if 2 in p.tuned_digits else min(p.tuned_digits, default=2)
+    tuned: Where = {"method": "fine-tuning", "rationale": False, "train_digits": taught}
     asked: Where = {"matched": True} if planned({**SUMS, **tuned, "matched": True}) else {"prompt": "step-by-step"}
     arms["fine-tuned"] = {**tuned, **asked}
     return {name: where for name, where in arms.items() if planned({**SUMS, **where}, ("base",))}

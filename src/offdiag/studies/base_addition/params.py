@@ -22,9 +22,10 @@ class AdditionParams(StudyParams):
     Attributes:
         model: that is shown demonstrations and fine-tuned. recipe: of fine-tuning.
         bases: demonstrated and evaluated. other_bases: evaluated only, out of distribution for every learner.
-        digits: lengths of the evaluated operands; training examples and demonstrations have 2.
+        digits: lengths of the evaluated operands; demonstrations have 2.
         shots: k of the demonstrations that all queries share. per_query_shots: k of those drawn for each query.
-        tuned_bases: one fine-tuned model each. policy_bases: one model each by policy optimisation (extra ``rl``).
+        tuned_bases: one fine-tuned model each. tuned_digits: length of the taught operands, one fine-tuned model each.
+        policy_bases: one model each by policy optimisation (extra ``rl``).
         shown_rationales: whether demonstrations show the worked solution. tuned_rationales: whether training does.
         prompts: the prompt at evaluation: ``matched`` (that of training) or step by step for all, as in the original.
         policy_style, policy_recipe, reinforcement: prompt and settings of policy optimisation.
@@ -43,6 +44,7 @@ class AdditionParams(StudyParams):
     shots: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32)
     per_query_shots: tuple[int, ...] = (1, 2, 4, 8, 16)
     tuned_bases: tuple[int, ...] = (8, 9, 10)
+    tuned_digits: tuple[int, ...] = (2,)
     policy_bases: tuple[int, ...] = ()
     shown_rationales: tuple[bool, ...] = (False, True)
     tuned_rationales: tuple[bool, ...] = (False, True)
