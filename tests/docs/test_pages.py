@@ -16,6 +16,7 @@ from offdiag.cli.app import COMMANDS, app, command_named, each_named
 from offdiag.parameters import override, parse_sets
 from offdiag.study_files import STUDIES, load_study
 from support.documented import ROOT
+from support.published_config import config, section
 
 PAGES = sorted(
     {
@@ -105,7 +106,10 @@ def parsed(line: str, whole: bool) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("line", "whole"), [shown[1:] for shown in SHOWN], ids=[f"{named(page)}: {line}" for page, line, _ in SHOWN]
 )
-def test_commands_are_understood(line: str, whole: bool):
+def test_commands_are_understood(line: str, whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    if "data_config.json" in line:
+        config(tmp_path, positive_emotions={"quadrant_labels": section("foods")["quadrant_labels"]})  # an old rule
+        monkeypatch.chdir(tmp_path)
     said = parsed(line, whole)
     if (name := said.get("study")) in STUDIES:  # its scale and its parameters, too
         scale = said.get("scale") or "quick"

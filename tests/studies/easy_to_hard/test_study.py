@@ -227,6 +227,8 @@ def test_learning_curves_are_nested_and_share_their_test():
     assert cost.paired == {"n_train": ((20, 10), (40, 20), (80, 40), (160, 80), (320, 160))}
     dear = planned(methods="linear-probe", sizes="10,20,40", hard_cost=4).design.analyses
     assert next(a for a in dear if a.name == "recovered-at-cost").paired == {"n_train": ((40, 10),)}
+    odd = planned(methods="linear-probe", sizes="50,55", hard_cost=1.1).design.analyses  # 1.1 * 50 > 55
+    assert next(a for a in odd if a.name == "tests-at-cost").paired == {"n_train": ((55, 50),)}
     assert not [a for a in planned(methods="linear-probe", sizes="10,15").design.analyses if "cost" in a.name]
 
 

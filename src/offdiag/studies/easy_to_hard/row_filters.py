@@ -1,5 +1,6 @@
 """Row filters of the study easy-to-hard: which rows of the results each table and figure selects."""
 
+import math
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
@@ -66,21 +67,23 @@ def compared(p: HardnessParams, *, at_cost: bool = False) -> dict[str, Any]:
     paired: dict[str, tuple[tuple[float, float], ...]] = {}
     if "noise" in varying(p):
         paired["noise"] = tuple((noise_of(p, "easy", share), noise_of(p, "hard", share)) for share in p.noises)
-    if at_cost:
-        paired |= cost_pairs(p)
+    sizes = cost_pairs(p) if at_cost else {}
+    paired |= sizes
     learners: dict[str, Any] = {"by": (*LEARNER, *sources(p), *varying(p)), "unsupervised": UNTRAINED, "items": HARD}
     common = common_test(p)
     if common is not None:
         oracle = {"train_dataset": common.dataset, "train_hardness": common.measure, "train_level": "hard"}
         learners |= {"by": (*LEARNER, *sources(p), "train_level", *varying(p)), "easy": {}, "hard": oracle}
-    return {**learners, "paired": paired}
+    return {**learners, "paired": paired, **({"sizes": tuple(sizes)} if sizes else {})}
 
 
 def cost_pairs(p: HardnessParams) -> dict[str, tuple[tuple[float, float], ...]]:
     """Return the pairs of sizes, of easy and of hard training data, that cost the same."""
     sizes = {"k": p.shots, "n_train": p.sizes}
     pairs = {
-        name: tuple((easy, hard) for easy, hard in product(sorted(given), repeat=2) if easy == p.hard_cost * hard)
+        name: tuple(
+            (easy, hard) for easy, hard in product(sorted(given), repeat=2) if math.isclose(easy, p.hard_cost * hard)
+        )
         for name, given in sizes.items()
         if name in varying(p)
     }

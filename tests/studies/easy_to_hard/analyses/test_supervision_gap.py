@@ -126,6 +126,11 @@ def test_noise_and_cost_pair_values_of_easy_with_others_of_hard_data():
     sizes = varied("n_train", {(level, n): 0.6 for level in ("easy", "hard") for n in (10, 20)})
     cost = GAP.model_copy(update={"by": (*by[:-1], "n_train"), "paired": {"n_train": ((20, 10),)}})
     assert cost.table(sizes)[["n_train", "hard_n_train"]].to_numpy().tolist() == [[20, 10]]
+    # two easy demonstrations do not cost what two hard ones do: their number is not paired
+    both = joined(sizes, hardness_frames({k: v for k, v in ACCURACIES.items() if k[0] == "in-context"}))
+    assert set(cost.table(both)["method"]) == {"linear-probe", "in-context"}
+    cost = cost.model_copy(update={"sizes": ("n_train",)})
+    assert cost.table(both)["method"].tolist() == ["linear-probe"]
 
 
 def test_the_oracle_may_be_hard_items_of_another_data_set():

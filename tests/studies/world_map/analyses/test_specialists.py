@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from offdiag.studies.world_map.analyses.improvement import ArmScores
 from offdiag.studies.world_map.analyses.pair_differences import PairDifferences
+from offdiag.studies.world_map.analyses.specialists import held_out_differences
 from offdiag.studies.world_map.analyses.transfer_statistics import TransferStatistics, matrices_by_arm
 from support.city_study import CityStudy
 
@@ -76,3 +78,21 @@ def test_one_item_has_no_halves():
     row = SETTINGS.table(study.frames()).iloc[0]
     assert np.isnan(row["held_out"])
     assert row["difference"] == 0
+
+
+@pytest.mark.parametrize(("n_splits", "expected"), [(2, np.nan), (1, 0.0)])
+def test_a_split_whose_specialists_cannot_be_compared_has_no_difference(n_splits, expected):
+    """A specialist without an answer in the half that chooses was the one that was chosen, 100 better in the other."""
+    answered = {"several": [[10, 10], [10, 10]], "good": [[10, 10], [10, 10]], "blind": [[np.nan, 1], [100, 100]]}
+
+    class Halves:
+        def halves(self, cell, centre, *, resampled):
+            return np.array(answered[cell][-n_splits:], float)[..., None]  # [splits, halves, resamples]
+
+    def scores(cell):
+        row = {"cell": cell, "seed": 0, "unclipped": 0.5, "value": 1.0, "before": 1000.0, "reference": 1.0}
+        return ArmScores((), cell, "distance", [row])
+
+    several, *singles = map(scores, answered)
+    value = held_out_differences(several, singles, [0], Halves(), SETTINGS, resampled=False)
+    assert value[0, 0] == pytest.approx(expected, nan_ok=True)

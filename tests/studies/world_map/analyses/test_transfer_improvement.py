@@ -85,6 +85,14 @@ def test_a_reference_that_is_no_better_is_counted():
     assert np.isnan(row["clipped"])
 
 
+def test_a_seed_without_a_scale_is_in_none_of_the_means():
+    both = study([10.0] * 3, [1000.0] * 3, [1.0] * 3, seed=1)
+    row = only(study([500.0] * 3, [700.0] * 3, [700.0] * 3, study=both, seed=2).frames())
+    assert (row["n_seeds"], row["n_undefined"]) == (1, 1)
+    assert (row["value"], row["before"], row["reference"]) == (10, 1000, 1)
+    assert row["improvement"] == pytest.approx(math.log(100) / math.log(1000))
+
+
 def test_a_reference_that_is_better_by_chance_is_no_scale():
     """Areas of 840 and 808 on average made an improvement of 1.50 of them."""
     generator = np.random.default_rng(1)

@@ -91,8 +91,21 @@ def test_models_without_a_map_are_not_drawn_and_counted():
     rows = tuned_probes(["distance", "angle"]).measured("city_probes")
     rows.loc[rows["train_geometry"] == "angle", "r2"] = -0.15
     drawn = ProbeErrors(name="p").plot(frames_of(city_probes=rows.to_dict("records")))
-    assert [tick.get_text() for tick in drawn.axes[0].get_xticklabels()] == ["distance"]
+    (axes,) = drawn.axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["angle", "distance"]
+    assert [text.get_position()[0] for text in found(axes, "empty")] == [0]
     assert "2 of 4 models left out" in " ".join(text.get_text() for text in drawn.texts)
+
+
+def test_a_model_without_any_map_keeps_its_panel():
+    rows = tuned_probes(["distance", "angle"]).measured("city_probes").to_dict("records")
+    both = [
+        {**row, "model": model, **({"r2": -0.1} if model == "wide" else {})}
+        for model in ("narrow", "wide")
+        for row in rows
+    ]
+    drawn = ProbeErrors(name="p").plot(frames_of(city_probes=both))
+    assert [len(found(axes, "empty")) for axes in drawn.axes] == [0, 2]
 
 
 def test_probe_errors_have_a_panel_a_model():

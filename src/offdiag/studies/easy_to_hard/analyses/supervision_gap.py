@@ -46,6 +46,7 @@ class SupervisionAnalysis(StudyAnalysis):
             that are not ``hard`` where it is empty.
         paired: column of ``by`` -> pairs of its values, of easy and of hard training data, that are compared, such as
             label noise of 5 % with 10 %; a value without a pair is not compared.
+        sizes: columns of ``paired``; learners that have none of them, whose sizes are not paired, are not compared.
         draws: columns that tell apart the draws of training data within a combination.
         items: column -> value, of the records that count: the hard items.
     """
@@ -55,6 +56,7 @@ class SupervisionAnalysis(StudyAnalysis):
     easy: Where = Field(default={"train_level": "easy"})
     hard: Where = Field(default={"train_level": "hard"})
     paired: Mapping[str, tuple[tuple[float, float], ...]] = {}
+    sizes: tuple[str, ...] = ()
     draws: tuple[str, ...] = DRAWS
     items: Where = Field(default={"level": "hard"})
 
@@ -76,6 +78,8 @@ class SupervisionAnalysis(StudyAnalysis):
         on_easy = ~untrained & ~on_hard & matching(cells, self.easy)
         for key, easy in cells[on_easy].groupby(list(self.by), sort=False, dropna=False):
             named = dict(zip(self.by, key, strict=True))
+            if self.sizes and easy[list(self.sizes)].isna().all(axis=None):
+                continue
             partner = self._partner(named)
             hard = _alike(cells[on_hard], {**named, **partner}, self.hard)
             if not hard.empty:

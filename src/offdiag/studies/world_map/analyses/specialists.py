@@ -52,7 +52,7 @@ def held_out_differences(
     Returns:
         ``[seeds, 1 + n_resamples]``: of the items as they are, then of each resample of them; without ``resampled``
         only the former. It is the mean over random halves of the items, each of which chooses once and scores once.
-        NaN where a half has no answer.
+        NaN where a model has no answer in a half that chooses or scores.
     """
     scores = [
         np.stack([_of_halves(of, seed, resamples, settings, resampled=resampled) for seed in seeds])
@@ -61,8 +61,10 @@ def held_out_differences(
     ours, theirs = scores[0], np.stack(scores[1:])
     n = len(seeds)
     deciding = theirs if n < 2 else (theirs.sum(axis=1, keepdims=True) - theirs) / (n - 1)
-    chosen = deciding[:, :, :, ::-1].argmax(axis=0)  # by the other half
-    return np.asarray((ours - np.take_along_axis(theirs, chosen[None], axis=0)[0]).mean(axis=(1, 2)))
+    other_half = deciding[:, :, :, ::-1]
+    by_chosen = np.take_along_axis(theirs, other_half.argmax(axis=0)[None], axis=0)[0]
+    undecided = np.isnan(other_half).any(axis=0)  # argmax would choose the specialist without an answer
+    return np.asarray(np.where(undecided, np.nan, ours - by_chosen).mean(axis=(1, 2)))
 
 
 def held_out_by_cell(

@@ -28,7 +28,8 @@ class TransferImprovement(CityAnalysis):
     def table(self, frames: Frames) -> "pd.DataFrame":
         """Return one row per arm and geometry, averaged over seeds.
 
-        ``value, before, reference`` are accuracies or mean errors of the parsed answers, ``unparsed, before_unparsed,
+        ``value, before, reference`` are accuracies or mean errors of the parsed answers, over the seeds that are in the
+        improvement (over all that answered, where the row has ``no scale``), ``unparsed, before_unparsed,
         reference_unparsed`` the shares of answers that could not be read. ``improvement`` is not clipped and has the
         95 % interval ``low, high`` over items (the same for all three, where they are the same) and seeds; ``clipped``
         is the mean over seeds of the improvement clipped to 0 … 1.5. ``by_median`` and its ends are the same from
@@ -73,7 +74,7 @@ def _interval(scores: ArmScores, resamples: CityResamples, centre: Centre) -> tu
 
 
 def _mean(scores: ArmScores, name: str) -> float:
-    values = [float(row[name]) for row in scores.answered]
+    values = [float(row[name]) for row in scores.done.values() or scores.answered]
     return float(np.mean(values)) if values else np.nan
 
 

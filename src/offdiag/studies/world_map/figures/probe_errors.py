@@ -1,5 +1,6 @@
 """Figure of the errors of linear probes on ordinary and new cities, per training."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -43,13 +44,14 @@ class ProbeErrors(StudyFigure):
         """
         every = probe_rows(frames, self.where, self.arms, f"figure {self.name}")
         rows = every[every[MAPPED]] if len(every) else every
-        panels = list(rows.groupby(list(self.arms), sort=False)) if len(rows) else [(("",) * len(self.arms), rows)]
-        order = self._order(rows)
+        panels = list(every.groupby(list(self.arms), sort=False)) if len(every) else [(("",) * len(self.arms), every)]
+        order = self._order(every)
         what = "Median" if self.error == "median" else "Mean"
         with styled():
             figure = new_figure(max(6.8, 3.4 + 0.42 * len(order)), 1.7 + 3.0 * len(panels))
             column = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-            for axes, (key, of_arm) in zip(column, panels, strict=True):
+            for axes, (key, planned) in zip(column, panels, strict=True):
+                of_arm = planned[planned[MAPPED]] if len(planned) else planned
                 for error in self._errors(of_arm):
                     _draw_error(axes, error, order.index(error.trained))
                 self._finish(axes, of_arm, order)
@@ -62,10 +64,11 @@ class ProbeErrors(StudyFigure):
         return figure
 
     def _order(self, rows: "pd.DataFrame") -> list[str]:
-        """Return the trainings: those without the task first, then by the error on new cities."""
-        new = rows[rows["group"] == "new"] if len(rows) else rows
+        """Return all trainings: those without the task first, then by the error on new cities of models with a map."""
+        new = rows[(rows["group"] == "new") & rows[MAPPED]] if len(rows) else rows
         at = new.groupby(TRAINED)[self.error].mean().to_dict() if len(new) else {}
-        return sorted(map(str, at), key=lambda trained: (self._has(trained), float(at[trained])))
+        every = dict.fromkeys(map(str, rows[TRAINED])) if len(rows) else {}
+        return sorted(every, key=lambda trained: (self._has(trained), float(at.get(trained, math.inf))))
 
     def _errors(self, rows: "pd.DataFrame") -> "Iterator[_ProbeError]":
         for group in GROUPS if len(rows) else ():
@@ -83,6 +86,10 @@ class ProbeErrors(StudyFigure):
         axes.set_xticks(range(len(order)), [name.replace("+", " +\n") for name in order], rotation=60, ha="right")
         axes.tick_params(axis="x", labelsize=8.5)
         axes.set_xlim(-0.6, max(len(order), 1) - 0.4)
+        shown = set(map(str, rows[TRAINED])) if len(rows) else set()
+        for place in (i for i, name in enumerate(order) if name not in shown):
+            style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8, "color": GREY, "gid": "empty"}
+            axes.text(place, 0.02, "no map", transform=axes.get_xaxis_transform(), rotation=90, **style)
         if rows.empty:
             return
         axes.set_yscale("log")
