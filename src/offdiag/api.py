@@ -148,6 +148,9 @@ def load(
     if (others := results_at(study)) is not None:
         if unknown := [name for name in overrides if name not in OF_OTHERS]:
             raise UserError(f"{unknown[0]}: results of others are read with {', '.join(OF_OTHERS)}: leave it out")
+        ours = {"scale": scale != "quick", "store": store is not None}
+        if wrong := [name for name, given in ours.items() if given]:
+            raise UserError(f"{wrong[0]} is for a study: leave it out of {others}")
         return load_foreign([others], **overrides)
     if isinstance(study, Store) or _is_folder(study):
         store = open_store(cast("str | Path | Store", study))

@@ -51,5 +51,5 @@ def test_measured_hardness_is_put_beside_the_data_and_described(
 
 
 def test_a_study_that_leaves_nothing_says_so(mistake: Callable[..., str], tmp_path: Path) -> None:
-    told = mistake("export", "base-addition", "--to", tmp_path)
-    assert told == "study base-addition names no files of its own: give a format, such as --as parquet"
+    told = mistake("export", "trigger-2d", "--to", tmp_path)
+    assert told == "study trigger-2d names no files of its own: give a format, such as --as parquet"

@@ -201,3 +201,24 @@ def test_names_that_a_terminal_would_obey_are_shown_and_not_obeyed(tmp_path, cap
 def test_a_baseline_that_is_none_is_one_line(capsys, tmp_path):
     (tmp_path / "x.eval").write_bytes(BASE.read_bytes())
     assert "the arms are mockllm/base" in refused(tmp_path / "x.eval", capsys, "--baseline", "tuned")
+
+
+@pytest.mark.parametrize(
+    ("status", "epochs", "samples", "planned", "notice"),
+    [
+        ("cancelled", 1, 10, 10, "the run has the status 'cancelled'; 5 of 10 planned answers are in the log"),
+        ("success", 1, 10, 10, "log.eval: 5 of 10 planned answers"),
+        ("success", 2, 5, 5, "log.eval: 5 of 10 planned answers"),
+        ("error", 1, 5, 5, "the run has the status 'error'; 5 of 5"),
+        ("success", 1, 5, 5, ""),
+        ("success", "x", -3, 5, ""),
+    ],
+)
+def test_a_run_that_was_cut_short_says_so(tmp_path, status, epochs, samples, planned, notice):
+    about = {"task": "t", "model": "m", "dataset": {"samples": samples}, "config": {"epochs": epochs}}
+    parts = {f"samples/{i}_epoch_1.json": {**SAMPLE, "id": i} for i in range(5)}
+    results = read_results([log(tmp_path / "log.eval", parts, {"status": status, "eval": about})])
+    assert results.cells[["n", "n_planned"]].iloc[0].tolist() == [5, planned]
+    said = [line for line in results.notices if "planned answers" in line]
+    assert len(said) == bool(notice)
+    assert notice in "".join(said)

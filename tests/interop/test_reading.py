@@ -278,3 +278,69 @@ def test_scores_and_drawn_answers_are_a_square_and_are_paired_and_the_legend_nam
     for name, legend in zip(("f1", "mean", "Accuracy"), legends, strict=True):
         assert f">{name} in %, with its 95 % interval" in legend
     assert "Difference to the baseline in points (Accuracy in %)" in whole.matrix("difference")._repr_html_()
+
+
+def loaded(path, rows, **options):
+    """Results of a table with these rows."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return offdiag.load(path, **options)
+
+
+def test_of_several_cells_of_the_baseline_the_one_that_was_asked_alike_is_compared(tmp_path):
+    right = {("q", 0): 2, ("q", 4): 8, ("z", 0): 5, ("z", 4): 9}
+    rows = [{"arm": arm, "eval": "e", "example": i, "k": k, "correct": int(i < n)}
+            for (arm, k), n in right.items() for i in range(10)]  # fmt: skip
+    cells = loaded(tmp_path / "k.jsonl", rows, baseline="q").cells.set_index(["arm", "k"])
+    assert cells.loc[("z", 0), "difference"] == pytest.approx(0.3)
+    assert cells.loc[("z", 4), "difference"] == pytest.approx(0.1)
+    assert cells.loc["q", "baseline"].isna().all()
+    with pytest.raises(UserError, match="baseline 'q' has 2 cells for z--e.*differ in k"):
+        loaded(tmp_path / "k.jsonl", [row | {"k": 2} if row["arm"] == "z" else row for row in rows[:30]], baseline="q")
+    asked = [row | {"eval_digits": row.pop("k")} for row in rows]
+    cells = loaded(tmp_path / "d.jsonl", asked, baseline="q").cells.set_index(["arm", "eval_digits"])
+    assert cells.loc[("z", 0), "difference"] == pytest.approx(0.3)
+    assert cells.loc[("z", 4), "difference"] == pytest.approx(0.1)
+
+
+def test_columns_that_differ_by_record_split_no_cell(tmp_path):
+    rows = [{"arm": arm, "eval": "e", "example": i, "correct": i % 2, "eval_time": i / 7, "train_loss": i * 0.5,
+             "eval_date": f"2026-11-{i + 1:02}", "eval_base": 8} for arm in "ab" for i in range(10)]  # fmt: skip
+    results = loaded(tmp_path / "t.jsonl", rows, baseline="a")
+    assert results.cells["n"].tolist() == [10, 10]
+    assert results.cells["eval_base"].tolist() == [8, 8]
+    assert results.cells["n_paired"].tolist() == [0, 10]
+    assert results.records["eval_time"].tolist()[:10] == pytest.approx([i / 7 for i in range(10)])
+
+
+def test_a_class_beside_a_prediction_is_no_verdict(tmp_path):
+    rows = [{"arm": "a", "eval": "e", "example": i, "label": label, "given": given, "right": int(label == given)}
+            for i, (label, given) in enumerate([(1, 0), (1, 1), (0, 1)])]  # fmt: skip
+    for name in ("given", "prediction", "predicted"):
+        named = [{name if key == "given" else key: value for key, value in row.items()} for row in rows]
+        with pytest.raises(UserError, match=f"label beside {name} may be the right answer"):
+            loaded(tmp_path / "t.jsonl", named)
+        found = loaded(tmp_path / "t.jsonl", named, metric="right").cells.iloc[0]
+        assert found["accuracy"] == pytest.approx(1 / 3)
+
+
+def test_integers_are_read_to_the_last_digit(tmp_path):
+    (tmp_path / "t.csv").write_text(f"arm,eval,example,correct,seed,eval_n\na,e,1,1,{2**53 + 1},{2**53 + 3}\n")
+    found = offdiag.load(tmp_path / "t.csv").cells.iloc[0]
+    assert (found["seed"], found["eval_n"]) == (2**53 + 1, 2**53 + 3)
+
+
+def test_a_column_cluster_says_what_counts_as_one(tmp_path):
+    rows = [{"arm": "a", "eval": "e", "example": i, "correct": int(i < 6), "passage": f"p{i // 2}"} for i in range(12)]
+    named = loaded(tmp_path / "p.jsonl", rows, cluster_by="passage")
+    told = [row | {"cluster": f"passage={row['passage']}"} for row in rows]
+    for options in ({}, {"cluster_by": "cluster"}, {"cluster_by": "passage"}):
+        found = loaded(tmp_path / "c.jsonl", told, **options)
+        assert found.records["cluster"].tolist() == named.records["cluster"].tolist()
+        assert found.cells["ci_low"].tolist() == named.cells["ci_low"].tolist()
+
+
+@pytest.mark.parametrize("given", [{"scale": "paper"}, {"store": "x"}])
+def test_what_is_for_a_study_is_refused_for_results_of_others(tmp_path, given):
+    (tmp_path / "t.csv").write_text("arm,eval,example,correct\na,e,1,1\n")
+    with pytest.raises(UserError, match=f"{next(iter(given))} is for a study: leave it out of .*t.csv"):
+        offdiag.load(tmp_path / "t.csv", **given)

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,9 @@ import pytest
 
 import offdiag
 from offdiag.engine import run_plan
+from offdiag.exports import StudyExport
+from offdiag.interop.exports import ArrowTables, ColumnTables, InspectLogs, TrainerLines
+from offdiag.interop.frames import read_results
 from offdiag.methods import ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import make_plan
@@ -47,6 +51,24 @@ def differing(ours: pd.DataFrame, theirs: pd.DataFrame, by: list[str]) -> set[st
         except AssertionError:
             found.add(name)
     return found - ELSEWHERE
+
+
+def test_clusters_are_read_back_and_count_as_they_did(tiny_model, tmp_path):
+    plan = tiny_plan(tiny_model, n_eval=12)
+    store = Store(tmp_path / "store")
+    for step in steps_of(plan, "answers"):
+        answer_by_hand(store, step, lambda i: i % 4 < 2)
+    assert run_plan(plan, store, RUNTIME).complete
+    alone = offdiag.load(plan, store=store)
+    plan = replace(plan, design=replace(plan.design, clusters="carries"))
+    ours = offdiag.load(plan, store=store)
+    assert 1 < ours.records["cluster"].nunique() < 12
+    assert ours.cells["ci_low"].iloc[0] != alone.cells["ci_low"].iloc[0]
+    offdiag.export(plan, to=tmp_path, store=store, formats=["inspect", "parquet", "arrow", "trainer"])
+    for file in ("inspect", "records.parquet", "records.arrow", "records.jsonl"):
+        theirs = offdiag.load(tmp_path / file, baseline=str(ours.cells["arm"].iloc[0]))
+        assert differing(ours.cells, theirs.cells, ["cell"]) == set()
+        assert differing(ours.records, theirs.records, ["cell", "example"]) == set()
 
 
 @pytest.mark.parametrize("file", ["inspect", "records.parquet", "records.arrow", "records.jsonl"])
@@ -122,3 +144,52 @@ def test_a_cell_that_is_not_done_is_named_and_not_written(tiny_model, tmp_path):
     written = offdiag.export(plan, to=tmp_path, store=Store(tmp_path / "store"), formats=["inspect", "trainer"])
     assert [path for path, _ in written] == [None] * len(plan.cells) + [tmp_path / "records.jsonl"]
     assert not list(Path(tmp_path).rglob("*.eval"))
+
+
+def lines(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def exported(path: Path, to: Path, *exports: StudyExport) -> list[Path]:
+    """Files of results of others, which may be called anything."""
+    results = read_results([path])
+    return [Path(str(file)) for one in exports for file, _ in one.write(results, lambda step: None, to)]
+
+
+def test_unfit_ids_and_names_that_become_one_are_kept_apart(tmp_path):
+    rows = [{"arm": arm, "eval": "e", "example": example, "correct": i % 2}
+            for arm in ("a/b", "a_b") for i, example in enumerate(("2", "a", "x/y"))]  # fmt: skip
+    written = exported(lines(tmp_path / "t.jsonl", rows), tmp_path, InspectLogs())
+    assert len(set(written)) == 2
+    assert tmp_path / "inspect" / "a_b--e.eval" in written
+    for path in written:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            ids = json.loads(archive.read("header.json"))["eval"]["dataset"]["sample_ids"]
+        assert ids == ["0", "1", "2"]
+        assert len(names) == len(set(names))
+    back = offdiag.load(tmp_path / "inspect")
+    assert set(back.cells["arm"]) == {"a/b", "a_b"}
+    assert set(back.records["example"]) == {"2", "a", "x/y"}
+    assert back.cells["n_correct"].tolist() == [1, 1]
+
+
+def test_a_property_of_the_name_of_a_verdict_replaces_none(tmp_path):
+    rows = [{"arm": "a", "eval": "e", "example": i, "correct": i % 2, "label": 1 - i % 2, "acc": "x", "note": i}
+            for i in range(4)]  # fmt: skip
+    (written,) = exported(lines(tmp_path / "t.jsonl", rows), tmp_path, TrainerLines())
+    found = read_jsonl(written)
+    assert [line["label"] for line in found] == [False, True, False, True]
+    assert [line["metadata_label"] for line in found] == [1, 0, 1, 0]
+    assert [line["note"] for line in found] == [0, 1, 2, 3]
+    assert offdiag.load(written).cells["n_correct"].tolist() == [2]
+
+
+def test_a_column_of_several_types_is_written_as_texts(tmp_path):
+    rows = [{"arm": "a", "eval": "e", "example": i, "correct": 1, "note": note}
+            for i, note in enumerate((3, "x", None, 2.5))]  # fmt: skip
+    for path in exported(lines(tmp_path / "t.jsonl", rows), tmp_path, ColumnTables(), ArrowTables()):
+        frame = pd.read_feather(path) if path.suffix == ".arrow" else pd.read_parquet(path)
+        if path.stem == "records":
+            assert frame["note"].fillna("none").tolist() == ["3", "x", "none", "2.5"]

@@ -1,5 +1,7 @@
 """Rows that differ in one number are one row of curves; pairs of rows have the numbers of the tables."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ def test_a_curve_has_the_line_of_chance_and_the_flags_of_its_points():
     results = synthetic.build(40, {})
     cells = results.cells.assign(chance=0.25, one_answer=results.cells["arm"] == "in-context-8-k2")
     cells = cells.assign(top_answer="yes", top_rate=1.0, unparsed_rate=[0.0, 0.3] * 11)
-    matrix = build_matrix(results.__class__(**{**vars(results), "cells": cells}), results.steps)
+    matrix = build_matrix(replace(results, cells=cells), results.steps)
     curve = curve_of(families_of(dict(matrix.groups)["in-context"])[0].curves[1])
     assert curve.chance == f"M0 {41 - 38 * 0.25:.1f}H120"
     assert (curve.one_answer, curve.unparsed) == (1, "30.0 %")
@@ -88,7 +90,7 @@ def test_columns_that_are_asked_alike_stand_together_under_one_heading():
     cells = results.cells.assign(prompt=styles)
     crossed = cells.assign(prompt=styles[::-1], cell=cells["cell"] + "2")
     both = synthetic.pd.concat([cells.iloc[:2], crossed.iloc[:2]], ignore_index=True)
-    matrix = build_matrix(results.__class__(**{**vars(results), "cells": both}), results.steps)
+    matrix = build_matrix(replace(results, cells=both), results.steps)
     assert [span.size for span in spans(matrix.evaluations)] == [2, 2]
 
 
@@ -174,7 +176,7 @@ def test_of_too_many_differences_those_of_rows_close_to_each_other_are_there():
 
 def test_rows_that_share_a_place_or_have_no_records_are_not_compared():
     results = synthetic.build(8, {})
-    bare = results.__class__(**{**vars(results), "records": results.records.head(0)})
+    bare = replace(results, records=results.records.head(0))
     assert differences(bare)[1] == {}
     assert pairs([], results) == {}
     assert GridCell(cells=(), replicated=False, mean=None).cells == ()

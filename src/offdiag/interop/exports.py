@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from offdiag import strict_json
 from offdiag.analyses import Frames
-from offdiag.columns import TEXTS, names
+from offdiag.columns import CLUSTER, TEXTS, names
 from offdiag.conversation import turns_of
 from offdiag.durable import beside, move
 from offdiag.errors import UserError
 from offdiag.exports import Exported, Finished, StudyExport, file_in
 from offdiag.interop.inspect_logs import GENERATION, HEADER, OURS, SAMPLES, STOPS
 from offdiag.interop.items import ItemVerdict
+from offdiag.interop.record_table import VERDICTS
 from offdiag.markup import visible
 from offdiag.results import Results
 from offdiag.tasks.task import UNRATED
@@ -42,7 +43,7 @@ class InspectLogs(StudyExport):
             if not records:
                 yield Exported(None, f"{cell} is {row['state']}")
                 continue
-            path = file_in(folder / "inspect", f"{re.sub('[^A-Za-z0-9.,=+-]', '_', cell)[:180].lstrip('.-')}.eval")
+            path = file_in(folder / "inspect", f"{_file_name(cell)}.eval")
             yield _written(
                 path, partial(_write_log, row=row, records=records, options=options(cell)), f"{len(records)} samples"
             )
@@ -68,7 +69,30 @@ class ColumnTables(StudyExport):
             import pyarrow  # noqa: F401
         except ImportError:
             raise UserError(f"{path.name} is written by pyarrow: type: pip install 'offdiag[data]'") from None
+        frame = frame.apply(_of_one_type)
         (frame.to_feather if self.suffix == "arrow" else frame.to_parquet)(path)
+
+
+def _file_name(cell: str) -> str:
+    """Return a name of a file for a cell; where it is not that of the cell, no other cell has it either."""
+    name = re.sub("[^A-Za-z0-9.,=+-]", "_", cell)[:180].lstrip(".-")
+    return name if name == cell else f"{name}-{sha256(cell.encode()).hexdigest()[:8]}"
+
+
+def _of_one_type(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column as it is, or as texts where its values are of several types, which no such file can hold."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if column.dtype != object:
+        return column
+    try:
+        pa.array(column, from_pandas=True)
+    except (pa.ArrowException, UnicodeEncodeError):
+        return column.map(
+            lambda value: None if value is None or value is pd.NA or value != value else _whole(str(value))
+        )
+    return column
 
 
 class ArrowTables(ColumnTables):
@@ -99,7 +123,7 @@ class TrainerLines(StudyExport):
 def _lines(row: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield a line for each judged answer to an item; ``label`` where it is right or wrong, else ``score``."""
     strata = {name: _scalar(value) for name, value in record["strata"].items()}
-    told = {name: record.get(name) for name in ("example", "problem", "target")}
+    told = {name: record.get(name) for name in ("example", "problem", "target", CLUSTER.name)}
     about = {name: _scalar(value) for name, value in _of_cell(row).items() if name != "prompt"}
     for i, answer in enumerate(draws_of(record)):
         if answer["status"] in UNRATED:
@@ -107,8 +131,9 @@ def _lines(row: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[dict[s
         verdict = {"score": answer["score"]} if answer["correct"] is None else {"label": bool(answer["correct"])}
         draw = {"sample": i} if "samples" in record else {}
         line = {"prompt": record.get("prompt"), "completion": answer.get("completion"), **verdict, **told,
-                **{name: answer.get(name) for name in ("parsed", "status", "n_tokens", "finish")}, **draw, **strata,
+                **{name: answer.get(name) for name in ("parsed", "status", "n_tokens", "finish")}, **draw,
                 **about, "style": row["prompt"]}  # fmt: skip
+        line |= {f"metadata_{name}" if name in {*line, *VERDICTS} else name: value for name, value in strata.items()}
         yield {name: value for name, value in line.items() if value is not None}
 
 
@@ -127,11 +152,18 @@ def _of_cell(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cells(frames: Frames) -> Iterator[tuple[Mapping[str, Any], list[dict[str, Any]]]]:
-    """Yield each cell with its full records; none of one that is not done."""
+    """Yield each cell with its full records, and their clusters where examples share any; none of one not done."""
     read = cast(Results, frames).read_records
+    clustered = CLUSTER.name in frames.held.columns
     plain = frames.cells.astype(object).where(frames.cells.notna(), None)
     for row in plain.to_dict(orient="records"):
-        yield {str(k): v for k, v in row.items()}, read(str(row["cell"])) if row["state"] == "done" else []
+        cell = str(row["cell"])
+        records = read(cell) if row["state"] == "done" else []
+        if records and clustered:
+            held = frames.held.of([cell], ["example", CLUSTER.name])
+            clusters = dict(zip(held["example"], held[CLUSTER.name], strict=True))
+            records = [{**record, CLUSTER.name: clusters.get(record["example"])} for record in records]
+        yield {str(k): v for k, v in row.items()}, records
 
 
 def _with_texts(frames: Frames) -> "pd.DataFrame":
@@ -163,9 +195,12 @@ def _written(path: Path, write: Callable[[Path], None], about: str) -> Exported:
 def _write_log(path: Path, row: Mapping[str, Any], records: Sequence[Mapping[str, Any]], options: Options) -> None:
     """Write a log of Inspect (version 2 of its format); each sampled answer to an item is an epoch."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    ids = [str(record["example"]) for record in records]
+    if not all(re.fullmatch(r"[\w.,=+ -]{1,100}", one) for one in ids):
+        ids = [str(i) for i in range(len(ids))]  # of all, so that no number is the id of another
     shown = [
-        _sample(row, i, record, epoch, answer, options.get(str(record["example"]), ()))
-        for i, record in enumerate(records)
+        _sample(row, name, record, epoch, answer, options.get(str(record["example"]), ()))
+        for name, record in zip(ids, records, strict=True)
         for epoch, answer in enumerate(draws_of(record), start=1)
     ]
     header = _header(row, records, shown, now)
@@ -213,7 +248,7 @@ def _header(
 
 def _sample(
     row: Mapping[str, Any],
-    i: int,
+    called: str,
     record: Mapping[str, Any],
     epoch: int,
     answer: Mapping[str, Any],
@@ -233,11 +268,12 @@ def _sample(
     name = str(record["example"])
     own = {name: answer.get(name) for name in ("status", "error", "finish")}
     own |= {"flags": ",".join(answer["flags"]), "example": name, "problem": record["problem"], "prompt": prompt,
+            CLUSTER.name: record.get(CLUSTER.name),
             "strata": {n: _scalar(v) for n, v in record["strata"].items()}, "binary": answer["correct"] is not None,
             "choices": list(choices), "scores": record.get("scores"),
             "item": {n: record[n] for n in ItemVerdict.model_fields} if "samples" in record else None}  # fmt: skip
     return {
-        "id": name if re.fullmatch(r"[\w.,=+ -]{1,100}", name) else f"{i}", "epoch": epoch,
+        "id": called, "epoch": epoch,
         "input": prompt if len(turns) < 2 else turns, "choices": list(choices) or None, "target": str(record["target"]),
         "messages": [*turns, message], "output": output,
         "scores": {} if answer["status"] in UNRATED else {SCORER: score}, "store": {}, "events": [],

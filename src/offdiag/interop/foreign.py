@@ -28,10 +28,12 @@ class ForeignRun:
             nothing was found), and ``score``, from 0 to 1, None where it has no verdict. It may have ``sample``, which
             draw of several it is, ``status``, ``flags``, ``n_prompt``, ``n_tokens``, ``finish``, ``error``, ``scores``,
             ``choices``; ``binary``, whether the verdict is right or wrong (else it is where all verdicts of the run are
-            0 or 1); ``content``, what makes two examples the same question (problem and target else); ``item``, the
-            verdict on all draws together; and ``more``: other columns.
+            0 or 1); ``cluster``, whose examples count as one; ``content``, what makes two examples the same question
+            (problem and target else); ``item``, the verdict on all draws together; and ``more``: other columns.
         stated: the accuracy that the file itself gives, from 0 to 1; None for none.
         lacking: fields of our records that the file has not.
+        planned: number of examples that the run was to ask; None where the file does not say. unfinished: a line that
+            says that it did not end well, or has other answers than were asked for; empty where it did.
     """
 
     source: str
@@ -46,6 +48,8 @@ class ForeignRun:
     factors: Mapping[str, Any] = field(default_factory=dict)
     stated: float | None = None
     lacking: tuple[str, ...] = ()
+    planned: int | None = None
+    unfinished: str = ""
 
 
 class ResultFormat(ABC):

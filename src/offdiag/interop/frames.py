@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from offdiag.cell_records import CellRecords, Clusters, RecordColumns
-from offdiag.columns import IMPORTED, RECORD_ERROR, RECORDS, STEPS, names
+from offdiag.columns import CLUSTER, IMPORTED, RECORD_ERROR, RECORDS, STEPS, names
 from offdiag.errors import UserError, did_you_mean
 from offdiag.gather import cells_frame
 from offdiag.interop.foreign import ForeignRun, found_in
@@ -56,29 +56,29 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
         cell: {item["example"]: item["choices"] for item in own if item["choices"]} for cell, own in whole.items()
     }
     by_error = any(item["error"] is not None for own in items for item in own)
-    records, clusters = RecordColumns(), Clusters(cluster_by)
+    told = cluster_by == CLUSTER.name and all(item["cluster"] is not None for own in items for item in own)
+    records, clusters = RecordColumns(), Clusters("" if told else cluster_by)
     found = {
         str(row["cell"]): records.add(
             row,
             whole[row["cell"]],
-            partial(_cluster, clusters, row),
+            partial(_cluster, clusters, row, told or not cluster_by),
             options=options[row["cell"]],
             guessed=_guessed(row, whole[row["cell"]]),
             more=(RECORD_ERROR.name,) if by_error else (),
         )
         for row in factors
     }
-    bases = {_asked(row): str(row["cell"]) for row in factors if row["arm"] == baseline}
+    bases = _bases(factors, baseline)
     cells = []
-    for row in factors:
+    for run, row in zip(runs, factors, strict=True):
         own = found[row["cell"]]
-        base = bases.get(_asked(row))
-        base = None if base == row["cell"] else base
+        base = bases.get(row["cell"])
         cells.append(
             {
                 **row,
                 "state": "done",
-                "n_planned": len(whole[row["cell"]]),
+                "n_planned": max(run.planned or 0, len(whole[row["cell"]])),
                 **own.measures(clustered=clusters.shared),
                 **(own.error_measures() if by_error else {}),
                 **own.against(base, found[base] if base else CellRecords(), clustered=clusters.shared),
@@ -102,6 +102,7 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
         notices=(
             *_lacking(runs),
             *_stated(runs, list(found.values())),
+            *(run.unfinished for run in runs if run.unfinished),
             *_other_questions(factors, whole),
             *not_finite(found.values()),
             *_without_verdict(found.values()),
@@ -111,10 +112,13 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
 
 def _record(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item as a record of ours, without what only the reading needs."""
-    return {name: value for name, value in item.items() if name not in ("content", "choices")}
+    return {name: value for name, value in item.items() if name not in ("content", "choices", "cluster")}
 
 
-def _cluster(clusters: Clusters, row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+def _cluster(clusters: Clusters, row: Mapping[str, Any], as_told: bool, item: Mapping[str, Any]) -> str:
+    """Return the cluster of an item: where it is ``as_told``, the one that the file names."""
+    if as_told and (named := item["cluster"]) is not None:
+        return clusters.of(row["cell"], row["cell"], {**item, "example": named}, (CLUSTER.name, named))
     return clusters.of(row["cell"], row["cell"], item, (row["task"], *item["content"]))
 
 
@@ -177,10 +181,40 @@ def _named(runs: Sequence[ForeignRun], factors: Sequence[dict[str, Any]]) -> lis
     return rows
 
 
-def _asked(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what makes two cells comparable: what was asked, and how answers were drawn and scored."""
-    how = ("task", "eval", "split", "prompt", "answering", "per", "metric", "judge", "samples", "temperature")
-    return tuple(str(row.get(name)) for name in how)
+def _bases(factors: Sequence[Mapping[str, Any]], baseline: str) -> dict[str, str]:
+    """Return the cell of the baseline that each cell of another arm is compared with, by the names of both.
+
+    Raises:
+        UserError: the baseline has several cells that were asked the same, such as one for each k, and not exactly one
+            of them agrees with the other cell in what they differ in.
+    """
+    asked = _asked(factors)
+    by_asked = defaultdict[tuple[str, ...], list[Mapping[str, Any]]](list)
+    for row, key in zip(factors, asked, strict=True):
+        if row["arm"] == baseline:
+            by_asked[key].append(row)
+    found = {}
+    for row, key in zip(factors, asked, strict=True):
+        if row["arm"] == baseline or not (bases := by_asked.get(key)):
+            continue
+        every = dict.fromkeys(name for base in bases for name in base if name != "cell")
+        differ = [name for name in every if len({str(base.get(name)) for base in bases}) > 1]
+        differ = [name for name in differ if name != "method"] or differ  # which is told by the others
+        alike = [base for base in bases if all(str(base.get(name)) == str(row.get(name)) for name in differ)]
+        if len(alike) != 1:
+            raise UserError(
+                f"baseline {baseline!r} has {len(bases)} cells for {row['cell']}, and they differ in "
+                f"{', '.join(differ)}: give a baseline with one of them, or leave the others out of the file"[:400]
+            )
+        found[str(row["cell"])] = str(alike[0]["cell"])
+    return found
+
+
+def _asked(factors: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return what makes two cells comparable, for each: what was asked, and how answers were drawn and scored."""
+    how = ["task", "eval", "split", "prompt", "answering", "per", "metric", "judge", "samples", "temperature"]
+    how += dict.fromkeys(name for row in factors for name in row if name.startswith("eval_"))
+    return [tuple(str(row.get(name)) for name in how) for row in factors]
 
 
 def _check(runs: Sequence[ForeignRun], factors: Sequence[Mapping[str, Any]], baseline: str) -> None:

@@ -44,14 +44,39 @@ class InspectLog(ResultFormat):
         scorer = metric or _scorer(samples, str(path))
         records = [_record(sample, scorer, where) for where, sample in samples]
         absent = ("parsed", "n_tokens")
+        planned, epochs = _planned(told)
         yield ForeignRun(
             source=str(path),
             records=records,
             stated=_accuracy(header, scorer),
             metric=scorer,
             lacking=tuple(name for name in absent if all(record[name] is None for record in records)),
+            planned=planned,
+            unfinished=_unfinished(str(path), header.get("status"), len(records), (planned or 0) * epochs),
             **_run(path, told),
         )
+
+
+def _planned(told: Mapping[str, Any]) -> tuple[int | None, int]:
+    """Return how many samples were to be asked, and how often each; a log has the ids of those within its limit."""
+    parts = (told.get("dataset"), told.get("config"))
+    dataset, config = (found if isinstance(found, Mapping) else {} for found in parts)
+    ids = dataset.get("sample_ids")
+    samples = len(ids) if isinstance(ids, list) and ids else _count(dataset.get("samples"))
+    return samples, _count(config.get("epochs")) or 1
+
+
+def _count(found: object) -> int | None:
+    return found if type(found) is int and 0 < found <= MOST_SAMPLES else None
+
+
+def _unfinished(where: str, status: object, read: int, planned: int) -> str:
+    """Return a line about a log whose run did not end well, or that has more or fewer answers than were planned."""
+    ended = status in ("success", None)
+    if ended and planned in (0, read):
+        return ""
+    how = "" if ended else f"the run has the status {str(status)[:20]!r}; "
+    return f"{where}: {how}{read} of {planned or 'an unknown number of'} planned answers are in the log."
 
 
 def _scalars(found: object) -> dict[str, Any]:
@@ -235,6 +260,7 @@ def _known(own: Mapping[str, Any]) -> dict[str, Any]:
     for name, kinds in (("scores", numbers), ("choices", texts)):
         if isinstance(own.get(name), list) and all(isinstance(one, kinds) for one in own[name]):
             found[name] = own[name]
+    found |= {"cluster": own["cluster"]} if isinstance(own.get("cluster"), str) else {}
     found |= {"binary": own["binary"]} if isinstance(own.get("binary"), bool) else {}
     return found | {name: own[name] for name, kinds in (("error", numbers), ("finish", texts))
                     if isinstance(own.get(name), kinds)}  # fmt: skip

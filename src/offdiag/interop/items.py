@@ -68,6 +68,7 @@ def _item(run: ForeignRun, draws: Sequence[Mapping[str, Any]], several: bool, wh
         "target": first["target"],
         "choices": tuple(first.get("choices") or ()),
         "content": first.get("content") or _content(first),
+        "cluster": first.get("cluster"),
         "strata": dict(first.get("more") or {}),
         **({} if first.get("scores") is None else {"scores": first["scores"]}),
         **_together(run, first.get("item")),

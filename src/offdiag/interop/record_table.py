@@ -1,7 +1,7 @@
 """Plain tables of records: a row per answer, as CSV, TSV, JSON lines, Parquet or Arrow."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, get_args
@@ -29,12 +29,13 @@ from offdiag.files import LONGEST, Located, TextFile, json_lines, table_rows, te
 from offdiag.interop.foreign import ForeignRun, ResultFormat, worth
 from offdiag.tasks.task import Status
 
+VERDICTS = ("correct", "acc", "exact_match", "label", "score")
 # Ours first, then what others call it.
 _CALLED = {
     "arm": ("arm", "model"),
     "eval": ("eval", "task", "dataset"),
     "example": ("example", "id", "doc_id", "sample_id"),
-    "correct": ("correct", "acc", "exact_match", "label", "score"),
+    "correct": VERDICTS,
     "sample": ("sample", "epoch"),
     "problem": ("problem", "question", "input"),
     "prompt_text": ("prompt_text",),
@@ -50,6 +51,7 @@ _TRUTHS = {c.name for c in (*FACTORS, *SOME_FACTORS) if c.kind == "boolean"}
 _MEASURED = {*names((*COUNTS, *MEASURES, *SANITY, *RECORDS, *OPTIONS, *FACTORS, STATE, BASELINE, FOLDER, CLUSTER)),
              RECORD_ERROR.name, RECORD_CONFIDENCE.name}  # fmt: skip
 _FACTORS = {*names((*FACTORS, *SOME_FACTORS))} - {"study", "scale"}
+_OF_OUR_LINES = {"arm", "status", "style"}  # in which label is the verdict
 STYLES = ("direct", "step-by-step")
 _NEEDED = ("arm", "eval", "example", "correct")
 
@@ -77,20 +79,41 @@ class RecordTable(ResultFormat):
                 raise UserError(f"{row.where}: found {shown!r}, expected an object with {', '.join(_NEEDED)}")
             columns |= {str(n): v for n, v in row.value.items() if columns.get(str(n)) in (None, "")}
         called = _columns(columns, str(path), metric)
-        apart = [called["arm"], called["eval"], *(name for name in columns if _of_cell(name, called))]
-        groups: defaultdict[tuple[str, ...], list[Located]] = defaultdict(list)
         for row in rows:
             if lacking := [called[name] for name in _NEEDED[:-1] if row.value.get(called[name]) in (None, "")]:
                 raise UserError(f"{row.where}: {lacking[0]} is empty: every record has one")
-            groups[tuple(str(row.value.get(name)) for name in apart)].append(row)
-        for own in groups.values():
-            yield _run(path, own, columns, called)
+        of_cell = _of_cell(rows, columns, called)
+        for own in _groups(rows, [called["arm"], called["eval"], *of_cell]):
+            yield _run(path, own, columns, called, of_cell)
 
 
-def _of_cell(name: object, called: Mapping[str, str]) -> bool:
-    """Return whether a column says what a cell is, as opposed to what a record is."""
-    factor = name in _FACTORS or (isinstance(name, str) and name.startswith(("train_", "eval_", "proxy_")))
-    return factor and name not in called.values()
+def _groups(rows: Iterable[Located], names: Sequence[str]) -> list[list[Located]]:
+    """Return the rows that have the same values in these columns, together."""
+    groups: defaultdict[tuple[str, ...], list[Located]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(str(row.value.get(name)) for name in names)].append(row)
+    return list(groups.values())
+
+
+def _of_cell(rows: Sequence[Located], columns: Iterable[str], called: Mapping[str, str]) -> list[str]:
+    """Return the columns that say what a cell is, as opposed to what a record is.
+
+    One like ``eval_digits`` or ``train_loss`` does where all records of the cell share its value. Of the others, those
+    of fewest values first, as many do as it takes that no answer comes twice in a cell.
+    """
+    free = [name for name in columns if name not in called.values()]
+    known = [name for name in free if name in _FACTORS]
+    apart = [called["arm"], called["eval"], *known]
+    prefixed = [name for name in free if name not in known and name.startswith(("train_", "eval_", "proxy_"))]
+    values = {name: {str(row.value.get(name)) for row in rows} for name in prefixed}
+    groups = _groups(rows, apart)
+    found = [name for name in prefixed if all(len(_groups(group, [name])) == 1 for group in groups)]
+    answers = [called["example"], *([called["sample"]] if "sample" in called else [])]
+    for name in sorted((name for name in prefixed if name not in found), key=lambda name: len(values[name])):
+        if len(_groups(rows, [*apart, *found, *answers])) == len(rows):
+            break
+        found.append(name)
+    return [name for name in columns if name in {*known, *found}]
 
 
 def _rows(path: Path) -> Iterator[Located]:
@@ -120,9 +143,13 @@ def _columns(columns: Mapping[str, Any], where: str, metric: str) -> dict[str, s
     """Return what the table calls each of our columns, for those that it has."""
     called = {ours: next((name for name in theirs if name in columns), "") for ours, theirs in _CALLED.items()}
     called |= {"correct": metric} if metric else {}
-    if called["correct"] == "label" and "score" in columns and not metric and "status" not in columns:
-        raise UserError(f"{where}: label and score could both be the verdict (label may be the right answer): say "
-                        "which, with --metric NAME (in Python metric=NAME)")  # fmt: skip
+    if called["correct"] == "label" and not metric and not columns.keys() >= _OF_OUR_LINES:
+        if "score" in columns:
+            raise UserError(f"{where}: label and score could both be the verdict (label may be the right answer): say "
+                            "which, with --metric NAME (in Python metric=NAME)")  # fmt: skip
+        if guess := next((n for n in columns if n in _CALLED["parsed"] or n.startswith("pred")), None):
+            raise UserError(f"{where}: label beside {guess} may be the right answer and no verdict: name the verdict "
+                            "with --metric NAME (in Python metric=NAME), or add a column correct")  # fmt: skip
     if not called["prompt_text"] and columns.get("prompt") not in (None, "", *STYLES):  # the whole text, and no style
         called["prompt_text"] = "prompt"
     missing = [ours for ours in _NEEDED if called[ours] not in columns]
@@ -135,10 +162,11 @@ def _columns(columns: Mapping[str, Any], where: str, metric: str) -> dict[str, s
     return {ours: name for ours, name in called.items() if name in columns}
 
 
-def _run(path: Path, rows: list[Located], columns: Iterable[str], called: Mapping[str, str]) -> ForeignRun:
+def _run(
+    path: Path, rows: list[Located], columns: Iterable[str], called: Mapping[str, str], of_cell: Sequence[str]
+) -> ForeignRun:
     every = {name: _plain(name, rows[0].value.get(name)) for name in columns}
     arm, evaluation = str(rows[0].value[called["arm"]]), str(rows[0].value[called["eval"]])
-    of_cell = [name for name in every if _of_cell(name, called)]
     factors = {name: every[name] for name in of_cell if every[name] is not None}
     factors |= {"arm": arm, **({"prompt": every["style"]} if every.get("style") in STYLES else {})}
     others = [name for name in every if name not in {*_MEASURED, *called.values(), *of_cell, "style"}]
@@ -190,6 +218,7 @@ def _record(row: Located, called: Mapping[str, str], others: list[str]) -> dict[
         "n_tokens": number("n_tokens"),
         "finish": text_of(row.value.get("finish")),
         "error": number("error"),
+        CLUSTER.name: None if (cluster := _plain(CLUSTER.name, row.value.get(CLUSTER.name))) is None else str(cluster),
         "more": {name: _plain(name, row.value.get(name)) for name in others},
     }
 
@@ -216,9 +245,9 @@ def _plain(name: str, value: Any) -> Any:
     if name in _TRUTHS and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if name in _NUMBERS or name.startswith(("train_", "eval_")):
-        try:
+        with suppress(ValueError):  # an integer as it is: a float holds no more than 53 bits of it
+            return int(value)
+        with suppress(ValueError):
             number = float(value)
-        except ValueError:
-            return value
-        return int(number) if number.is_integer() else number
+            return int(number) if number.is_integer() else number
     return value
