@@ -302,6 +302,15 @@ def test_of_several_cells_of_the_baseline_the_one_that_was_asked_alike_is_compar
     assert cells.loc[("z", 4), "difference"] == pytest.approx(0.1)
 
 
+def test_cells_that_the_baseline_was_asked_otherwise_are_told(tmp_path):
+    rows = [{"arm": arm, "eval": "e", "example": i, "correct": i % 2, "eval_date": f"of {arm}"}
+            for arm in "ab" for i in range(4)]  # fmt: skip
+    results = loaded(tmp_path / "t.jsonl", rows, baseline="a")
+    assert results.cells["baseline"].isna().all()
+    assert results.notices[-1].startswith("1 cells, such as b--e, are not compared: a was asked the same evaluation")
+    assert not any("not compared" in line for line in loaded(tmp_path / "t.jsonl", rows).notices)
+
+
 def test_columns_that_differ_by_record_split_no_cell(tmp_path):
     rows = [{"arm": arm, "eval": "e", "example": i, "correct": i % 2, "eval_time": i / 7, "train_loss": i * 0.5,
              "eval_date": f"2026-11-{i + 1:02}", "eval_base": 8} for arm in "ab" for i in range(10)]  # fmt: skip

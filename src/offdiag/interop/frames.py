@@ -104,6 +104,7 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
             *_stated(runs, list(found.values())),
             *(run.unfinished for run in runs if run.unfinished),
             *_other_questions(factors, whole),
+            *_not_compared(factors, bases, baseline),
             *not_finite(found.values()),
             *_without_verdict(found.values()),
         ),
@@ -254,6 +255,17 @@ def _without_verdict(found: Collection[CellRecords]) -> Iterator[str]:
         yield (
             f"{sum(counts)} answers in {sum(map(bool, counts))} of {len(counts)} cells have no verdict: an error, or "
             "not scored. They are in no accuracy; column n_errors counts the items that have no other answer."
+        )
+
+
+def _not_compared(factors: Sequence[Mapping[str, Any]], bases: Mapping[str, str], baseline: str) -> Iterator[str]:
+    """Say how many cells have no cell of the baseline although it was asked that evaluation, in another way."""
+    asked = {row["eval"] for row in factors if row["arm"] == baseline}
+    alone = [row for row in factors if row["eval"] in asked and row["arm"] != baseline and row["cell"] not in bases]
+    if alone:
+        yield (
+            f"{len(alone)} cells, such as {alone[0]['cell']}, are not compared: {baseline} was asked the same "
+            "evaluation in another way (what was asked, drawn or scored stands in the columns of the cells)."
         )
 
 
