@@ -145,6 +145,28 @@ def test_missing_values_are_counted_and_hide_nothing():
     assert found["difference"]["trained"]["mean"] == pytest.approx(0.3)
 
 
+def test_mean_and_interval_are_of_the_cells_that_all_seeds_have():
+    nan = np.nan
+    by_seed = np.array([[[0.5, 1.4, nan, 0.2]], [[0.7, nan, 0.0, 0.4]]])
+    matrix = Matrix((("a",),), ("a", "b", "c", "d"), by_seed, np.zeros((1, 4), bool))
+    found = spread(matrix, np.ones((1, 4), bool))
+    assert found.mean == pytest.approx(0.45)  # of a and d, which both seeds have: 0.35 and 0.55
+    assert (found.low, found.high) == pytest.approx((0.45 - 12.7062 * 0.1, 0.45 + 12.7062 * 0.1), abs=1e-4)
+    assert (found.n_cells, found.n_missing, found.n_seeds) == (2, 2, 2)
+
+
+def test_seeds_that_do_not_differ_give_no_interval():
+    nan = np.nan
+    by_seed = np.array([[[0.5, 1.4, nan]], [[0.5, nan, 0.0]]])
+    matrix = Matrix((("a",),), ("a", "b", "c"), by_seed, np.zeros((1, 3), bool))
+    found = spread(matrix, np.ones((1, 3), bool))
+    assert (found.mean, found.n_cells, found.n_missing) == (0.5, 1, 2)
+    assert np.isnan([found.low, found.high]).all()
+    apart = spread(matrix, np.array([[False, True, True]]))  # no cell of both seeds
+    assert (apart.mean, apart.n_cells, apart.n_missing, apart.n_seeds) == (0.7, 2, 0, 0)
+    assert np.isnan([apart.low, apart.high]).all()
+
+
 @pytest.mark.parametrize(
     ("rows", "settings", "said"),
     [

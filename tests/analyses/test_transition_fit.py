@@ -141,6 +141,23 @@ def test_k50_comes_from_the_isotonic_curve_where_no_logistic_describes_it(accura
     assert (fit.k50_by, fit.k50_from, fit.k50_to) == (by, *ends)
 
 
+def test_a_rise_around_a_measured_k_is_not_said_to_lie_on_one_side_of_it():
+    """0.45 of a plateau of 0.9 at k = 2: the midpoint is there, half of the rise before it and half after."""
+    fit = fit_transition([0, 1, 2, 4, 8], [0, 0, 0.45, 0.9, 0.9], 1000)
+    assert fit.midpoint == pytest.approx(2, abs=0.01)
+    assert not fit.bracketed
+    assert 2 < fit.k50 < 4
+    assert math.isnan(fit.k50_from)
+    assert "the rise falls" not in fit.note
+
+
+@pytest.mark.parametrize(("level", "ends"), [(0.45, None), (0.55, None), (0.3, (16, math.inf)), (0.7, (0, 1))])
+def test_a_flat_level_bounds_k50_only_where_it_is_apart_from_one_half(level, ends):
+    """The 95 % interval of 45 of 100 is 0.36 to 0.55."""
+    fit = fit_transition(K, [level] * 10, 100)
+    assert (fit.k50_from, fit.k50_to) == pytest.approx(ends or (math.nan, math.nan), nan_ok=True)
+
+
 def test_an_unfinished_rise_is_flagged():
     fit = fit_transition(K, curve(3, 0.2, 16) / 2.0, 250)
     assert "levelled off" in fit.note or "beyond the largest k" in fit.note

@@ -32,6 +32,23 @@ def test_bars_are_differences_in_points(transfer):
     assert [label.get_text() for label in left.get_xticklabels()] == ["8", "9"]
 
 
+@pytest.mark.parametrize(
+    ("method", "against"),
+    [
+        ("zero-shot", "the untuned model, zero-shot"),
+        ("pre-training", "the same model before its fine-tuning"),
+        ("in-context", "method in-context"),
+    ],
+)
+def test_the_title_names_the_baseline_by_its_method(transfer, method, against):
+    cells, records = transfer([8], [8, 9], typical)
+    cells["method"] = cells["method"].replace("zero-shot", method)
+    figure = FIGURE.plot(framed(cells, records))
+    assert figure.get_suptitle() == f"Change in accuracy against {against}"
+    (note,) = [text.get_text() for text in figure.texts if "baseline of each bar" in text.get_text()]
+    assert f"baseline of each bar: {against}, on the same items" in note
+
+
 def test_variants_stand_side_by_side_in_their_colours(transfer):
     figure = FIGURE.plot(framed(*transfer([8], [8, 9], typical)))
     centres = [bar.get_x() + bar.get_width() / 2 for bar in bars(figure.axes[0])]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 NUMBERS = ("before", "before_low", "before_high", "after", "after_low", "after_high", "change", "change_low",
            "change_high")  # fmt: skip
 
+READ = ("cell", "example", "correct", "score", "cluster")  # of the records
+
 
 class Changes(StudyAnalysis):
     """Accuracy of trained cells, that of their baselines, and the difference on the same items, averaged over seeds.
@@ -47,10 +49,12 @@ class Changes(StudyAnalysis):
         return pd.DataFrame(rows, columns=[*self.by, *NUMBERS, "n_items", "n_seeds", "state"])
 
     def _row(self, cells: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
-        after, change = estimate(cells, frames.records), estimate(cells, frames.records, "difference")
         named = cells["baseline"].dropna()
         first = frames.cells[frames.cells["cell"].isin(named)]
-        before = estimate(first, frames.records) if len(first) else UNKNOWN
+        read = [name for name in READ if name in frames.held.columns]
+        records = frames.answers([*cells["cell"], *first["cell"]], read)
+        after, change = estimate(cells, records), estimate(cells, records, "difference")
+        before = estimate(first, records) if len(first) else UNKNOWN
         numbers = (number for one in (before, after, change) for number in one[:3])
         counts = {"n_items": after.n_items, "n_seeds": after.n_done}
         return {**dict(zip(NUMBERS, numbers, strict=True)), **counts, "state": change.state}

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.analyses.transfer_matrix import Matrix, TransferMatrices
-from offdiag.stats import FloatArray, crossed_mean
+from offdiag.stats import Estimate, FloatArray, crossed_mean
+from offdiag.stats.intervals import with_length
 from offdiag.stats.means import mean_interval
 
 if TYPE_CHECKING:
@@ -20,9 +21,12 @@ class Spread(NamedTuple):
     """A mean over cells.
 
     Attributes:
-        mean, std: over the cells that have a value; the population's standard deviation. NaN without any.
-        low, high: t-interval of the mean over seeds, of the cells that all of them have; NaN with fewer than two seeds.
-        n_cells, n_missing: cells with and without a value. n_seeds: seeds behind the interval.
+        mean, std: over the cells that all seeds have, or where there is none over those that some seed has; the
+            population's standard deviation. NaN without any.
+        low, high: t-interval of the mean over seeds; NaN with fewer than two seeds, without a cell that all of them
+            have, and where their means do not differ.
+        n_cells, n_missing: cells behind the mean, and those that lack the value of a seed.
+        n_seeds: behind the interval.
         n_undefined: cells that were measured and have no value, since what was measured gives none.
     """
 
@@ -39,24 +43,35 @@ class Spread(NamedTuple):
 def spread(matrix: Matrix, chosen: NDArray[np.bool_], level: float = 0.95) -> Spread:
     """Return mean and spread over the ``chosen`` cells (``[rows, columns]``), each averaged over seeds first."""
     values = matrix.mean[chosen]
-    known = values[~np.isnan(values)]
+    of_seeds = means_of_seeds(matrix, chosen)
+    known = values[_shared(matrix, chosen) if len(of_seeds) else ~np.isnan(values)]
     n_undefined = int(matrix.undefined[chosen].sum())
     n_missing = len(values) - len(known) - n_undefined
     if not len(known):
         return Spread(np.nan, np.nan, np.nan, np.nan, 0, n_missing, 0, n_undefined)
     mean = float(known.mean())
-    of_seeds = means_of_seeds(matrix, chosen)
     over_seeds = mean_interval(of_seeds, level)
     half = float(over_seeds.high - over_seeds.mean)
-    return Spread(mean, float(known.std()), mean - half, mean + half, len(known), n_missing, len(of_seeds), n_undefined)
+    _, low, high = with_length(Estimate(mean, mean - half, mean + half))[:3]
+    return Spread(mean, float(known.std()), low, high, len(known), n_missing, len(of_seeds), n_undefined)
 
 
 def means_of_seeds(matrix: Matrix, chosen: NDArray[np.bool_]) -> FloatArray:
     """Return each seed's mean over the ``chosen`` cells that all seeds have; seeds without any are left out."""
+    shared = _shared(matrix, chosen)
+    return _of_seeds(matrix, chosen)[:, shared].mean(axis=1) if shared.any() else np.empty(0)
+
+
+def _of_seeds(matrix: Matrix, chosen: NDArray[np.bool_]) -> FloatArray:
+    """Return the ``chosen`` cells ``[seeds, cells]`` of the seeds that have any."""
     of_seeds = matrix.by_seed[:, chosen]
-    of_seeds = of_seeds[~np.isnan(of_seeds).all(axis=1)]
-    shared = ~np.isnan(of_seeds).any(axis=0)
-    return of_seeds[:, shared].mean(axis=1) if shared.any() else np.empty(0)
+    return of_seeds[~np.isnan(of_seeds).all(axis=1)]
+
+
+def _shared(matrix: Matrix, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the ``chosen`` cells have a value in every seed that has any; none without such a seed."""
+    of_seeds = _of_seeds(matrix, chosen)
+    return np.asarray(~np.isnan(of_seeds).any(axis=0) & (len(of_seeds) > 0), np.bool_)
 
 
 def gap(matrix: Matrix, rows: NDArray[np.bool_] | bool = True, level: float = 0.95) -> Spread:

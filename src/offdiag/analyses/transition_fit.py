@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offdiag.analyses.logistic import WIDTH, Fits, fit_logistic, logistic, shape, shape_4p, usable
 from offdiag.errors import UserError
-from offdiag.stats import FloatArray
+from offdiag.stats import FloatArray, wilson
 from offdiag.stats.isotonic import bracket, half_crossing
 
 MIN_POINTS = 4
@@ -34,8 +34,9 @@ class TransitionFit:
             fit, the best curve that never falls (``k50_by``). NaN where only a bound is known, and where neither
             describes a curve that falls.
         k50_from, k50_to: the measured k between which one half is reached, where the data tell no more than that: 0 and
-            the least k if it is reached there already, the largest k and infinity if it never is.
-        midpoint_from, midpoint_to: the neighbouring k between which the whole rise (10 % to 90 % of the plateau) fits:
+            the least k if it is reached there already, the largest k and infinity if it never is; NaN of a flat curve
+            whose level may be one half itself (Wilson's 95 % interval).
+        midpoint_from, midpoint_to: the neighbouring k between which the whole rise (10 % to 90 % of the plateau) lies:
             then the data tell these two, and not where between them the midpoint lies or how steep the rise is.
         r_squared: 1 - SS_res / SS_tot; NaN for a constant curve, where it has no meaning.
         saturated: the least accuracy is above half of the plateau (or of 1, where the plateau is an extrapolation
@@ -110,7 +111,7 @@ def fit_transition(k: ArrayLike, accuracy: ArrayLike, n_items: int | None = None
         return TransitionFit(note=f"{x.size} values of k measured: a fit needs {MIN_POINTS}", **_isotonic_k50(x, y))
     if _flat(y, n_items):
         level = float(y.mean())
-        bound = _isotonic_k50(x, np.full_like(y, level))
+        bound = _isotonic_k50(x, np.full_like(y, level)) if _apart_from_half(level, n_items) else {}
         if y.min() <= level / 2:
             return TransitionFit(note=f"flat at {level:.3g}: no transition", **bound)
         note = f"flat at {level:.3g}: no transition seen"
@@ -144,6 +145,14 @@ def _flat(y: FloatArray, n_items: int | None) -> bool:
     return bool(chdtrc(y.size - 1, statistic) > 0.05)
 
 
+def _apart_from_half(level: float, n_items: int | None) -> bool:
+    """Return whether Wilson's 95 % interval of a flat level leaves out one half, so that its side of it is known."""
+    if n_items is None:
+        return True
+    low, high = wilson(level * n_items, n_items)
+    return not low <= 0.5 <= high
+
+
 def _summary(x: FloatArray, y: FloatArray, three: Fits, four: Fits, fall: str) -> TransitionFit:
     numbers: dict[str, Any] = {name: float(value[0]) for name, value in shape(three.parameters).items()}
     r_squared, r_squared_4p = (float(1 - fit.residual[0] / np.sum((y - y.mean()) ** 2)) for fit in (three, four))
@@ -175,7 +184,7 @@ def _summary(x: FloatArray, y: FloatArray, three: Fits, four: Fits, fall: str) -
 
 
 def _logistic_k50(x: FloatArray, fit: Fits) -> dict[str, Any]:
-    """Return k50 of a logistic, and what is bracketed where its rise fits between two neighbouring k."""
+    """Return k50 of a logistic, and what is bracketed where its rise lies between two neighbouring k."""
     k50 = shape(fit.parameters)["k50"]
     known = bool(0 <= k50[0] < math.inf)
     found: dict[str, Any] = {"k50": float(k50[0]), "k50_by": "logistic"} if known else {"k50": math.nan}
@@ -205,7 +214,7 @@ def _isotonic_k50(x: FloatArray, y: FloatArray) -> dict[str, Any]:
 
 
 class Gap(NamedTuple):
-    """Of n fits: the neighbouring k around the midpoint, and whether the whole rise fits between them."""
+    """Of n fits: the neighbouring k around the midpoint, and whether the whole rise lies between them."""
 
     low: FloatArray
     high: FloatArray
@@ -213,10 +222,16 @@ class Gap(NamedTuple):
 
 
 def gap(k: FloatArray, parameters: FloatArray) -> Gap:
-    """Return the gap of each of the fits ``[n, 4]``; one whose midpoint is beyond the largest k is not bracketed."""
-    low, high = bracket(k, parameters[:, 3])
+    """Return the gap of each of the fits ``[n, 4]``; one whose midpoint is beyond the largest k is not bracketed.
+
+    A rise around a measured k is in no gap. What lies before the least k, where nothing is measured, counts as inside.
+    """
+    slope, midpoint = parameters[:, 2], parameters[:, 3]
+    low, high = bracket(k, midpoint)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return Gap(low, high, np.isfinite(high) & (WIDTH / parameters[:, 2] < high - low))
+        half = WIDTH / slope / 2
+        begins = (low <= k[0]) | (low <= midpoint - half)
+        return Gap(low, high, np.isfinite(high) & begins & (midpoint + half <= high))
 
 
 def _fall(x: FloatArray, y: FloatArray, n_items: int | None) -> str:

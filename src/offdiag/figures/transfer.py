@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 WIDTH = 0.76
 TAUGHT = "#F3EBD3"
+BASELINES = {
+    "zero-shot": "the untuned model, zero-shot",
+    "pre-training": "the same model before its fine-tuning",
+}
 SEED_DOT: dict[str, Any] = {"marker": "o", "ms": 3.5, "mfc": "white", "mec": "black", "mew": 0.7}
 
 
@@ -60,7 +64,8 @@ class Transfer(StudyFigure):
             figure.supylabel("difference in accuracy (points)", fontsize=10)
             for bar in bars:
                 _draw_bar(row[bar.panel], bar)
-            heading(figure, "Change in accuracy against the untuned model, zero-shot", _footnote(bars))
+            against = _baseline(chosen, frames.cells)
+            heading(figure, f"Change in accuracy against {against}", _footnote(bars, against))
             _legend(figure, bars, [label(self.bars, value) for value in grid.variants] if self.bars else [])
         return figure
 
@@ -79,6 +84,12 @@ class Transfer(StudyFigure):
                 spot = estimate(rows, records, "difference")
                 bars.append(_Bar(panel, place, variant, centre, 0.9 * width, look.colour, _taught(rows), spot))
         return bars
+
+
+def _baseline(chosen: "pd.DataFrame", cells: "pd.DataFrame") -> str:
+    """Return in words what the chosen cells are compared with, by the method of their baselines."""
+    methods = cells.loc[cells["cell"].isin(chosen["baseline"].dropna()), "method"].unique()
+    return " or ".join(BASELINES.get(method, f"method {method}") for method in methods) or "the baseline"
 
 
 class _Grid(NamedTuple):
@@ -160,14 +171,14 @@ def _draw_absent(axes: "Axes", bar: _Bar) -> None:
     text.set(fontsize=8.5, color=GREY, zorder=6, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
 
 
-def _footnote(bars: list[_Bar]) -> str:
+def _footnote(bars: list[_Bar], against: str) -> str:
     items = counted((bar.spot.n_items for bar in bars), "paired item")
     seeds = max(bar.spot.n_planned for bar in bars)
     if seeds == 1:
         note = f"{items} per bar · whiskers: 95 % interval of the paired difference"
     else:
         note = f"{items} per bar, mean of {seeds} seeds (white dots) · whiskers: 95 % interval over seeds and items"
-    return f"{note}\nbaseline of each bar: the untuned model, zero-shot, on the same items with the same prompt"
+    return f"{note}\nbaseline of each bar: {against}, on the same items with the same prompt"
 
 
 def _legend(figure: "Figure", bars: list[_Bar], variants: list[str]) -> None:

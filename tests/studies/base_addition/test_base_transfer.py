@@ -61,6 +61,8 @@ def test_the_table_of_changes_has_a_row_for_what_was_taught_and_asked(done):
 def test_figures_draw_each_change_and_mark_what_was_taught(done):
     figures = {figure.name: figure.plot(done.frames) for figure in done.design.figures}
     assert set(figures) == {"transfer-bases", "transfer-digits"}
+    title = "Change in accuracy against the same model before its fine-tuning"
+    assert {figure.get_suptitle() for figure in figures.values()} == {title}
     (axes,) = figures["transfer-bases"].axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["8", "10"]
     assert sum(patch.get_gid() == "bar" for patch in axes.patches) == 4

@@ -146,9 +146,10 @@ def base_transfer(p: TransferParams) -> Design:
     """Transfer under control: small models that know three bases are fine-tuned on one, and asked all.
 
     The claim: fine-tuning on 1,000 sums of one base teaches that base and little else. A model that has learnt bases 8
-    and 9 rarely and base 10 often gains in the base that it is taught, and loses in the others; worked columns carry
-    over to longer numbers of the same base better than bare sums. Figure transfer-bases tests the first, figure
-    transfer-digits the second, both against the same model before its fine-tuning, on the same sums.
+    and 9 rarely and base 10 often gains in the base that it is taught, and loses in the others: figure transfer-bases
+    tests it, against the same model before its fine-tuning, on the same sums. Figure transfer-digits shows what becomes
+    of longer numbers of the taught base, which pre-training holds already: not whether columns carry over to lengths
+    that were never met.
     """
     return Design(
         cells=cells(p),

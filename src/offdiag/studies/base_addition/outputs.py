@@ -46,7 +46,8 @@ def analyses(p: AdditionParams, cells: Sequence[Cell]) -> tuple[StudyAnalysis, .
     )  # fmt: skip
     kinds = DemonstrationKinds(
         name="demonstrations", where=SHOWN_WORKED,
-        caption="Worked demonstrations that are drawn for each query, against those that all queries share.",
+        caption="Worked demonstrations that are drawn for each query, against those that all queries share: "
+        "for these demonstrations, and other items only.",
     )  # fmt: skip
     tables: list[StudyAnalysis] = [
         _transition(name="transition", where=WORKED, caption="Logistic fits over k, worked demonstrations."),

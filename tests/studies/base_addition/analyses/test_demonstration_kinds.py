@@ -12,9 +12,9 @@ TABLE = DemonstrationKinds(name="demonstrations", where={"rationale": True})
 RIGHT = {("fixed", 4): [1, 1, 0, 0, 0, 0, 1, 0], ("per-query", 4): [1, 1, 1, 1, 1, 0, 1, 0], ("fixed", 8): [1] * 8}
 
 
-def frames(absent=()):
+def frames(absent=(), right=RIGHT):
     rows, records = [], []
-    for (kind, k), verdicts in RIGHT.items():
+    for (kind, k), verdicts in right.items():
         name, done = f"{kind}-{k}", (kind, k) not in absent
         accuracy = np.mean(verdicts) if done else pd.NA
         factors = {"method": "in-context", "demonstrations": kind, "k": k, "rationale": True, "eval_base": 8}
@@ -31,6 +31,13 @@ def test_only_a_k_that_has_both_kinds_is_compared_and_item_by_item():
     assert row["per_query"] - row["fixed"] == pytest.approx(3 / 8)
     assert row["p_value"] == pytest.approx(0.125)  # three of three pairs: 2 * (1/8 - 1/16)
     assert row["difference_low"] < 3 / 8 < row["difference_high"]
+
+
+def test_p_values_are_adjusted_for_all_rows():
+    more = {("fixed", 2): [0] * 8, ("per-query", 2): [1, 1, 1, 1, 1, 0, 0, 0]}
+    table = TABLE.table(frames(right=RIGHT | more)).set_index("k")
+    assert table.loc[2, "p_value"] == pytest.approx(1 / 32)  # five of five pairs: 2 * (1/32 - 1/64)
+    assert table["p_holm"].to_dict() == pytest.approx({2: 2 / 32, 4: 0.125})
 
 
 def test_what_failed_has_no_difference_and_says_so():

@@ -7,7 +7,7 @@ from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.estimates import estimate
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import DONE, select_shots, state_of
-from offdiag.stats import UNKNOWN
+from offdiag.stats import UNKNOWN, holm
 from offdiag.stats.learner_difference import learner_difference
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ NUMBERS = ("fixed", "fixed_low", "fixed_high", "per_query", "per_query_low", "pe
 class DemonstrationKinds(StudyAnalysis):
     """Accuracy with either kind of demonstrations and their paired difference, one row per series and k that has both.
 
-    ``difference`` is per-query minus fixed, on the same items, with Tango's 95 % interval and the mid-p McNemar test.
+    ``difference`` is per-query minus fixed, on the same items, with Tango's 95 % interval and the mid-p McNemar test;
+    ``p_holm`` is its ``p_value`` adjusted for all rows. All of it is for these demonstrations and other items only: the
+    shared ones are a single draw, so how much another draw of them would change is not in interval or test, and a small
+    p value does not say that one kind is better than the other in general.
 
     Attributes:
         series: column with one row per value and k.
@@ -41,7 +44,8 @@ class DemonstrationKinds(StudyAnalysis):
             for (value, k), group in shown.groupby([self.series, "k"], sort=True)
             if set(group["demonstrations"]) == set(KINDS)
         ]
-        return pd.DataFrame(rows, columns=[self.series, "k", *NUMBERS, "n_items", "state"])
+        table = pd.DataFrame(rows, columns=[self.series, "k", *NUMBERS, "p_holm", "n_items", "state"])
+        return table.assign(p_holm=holm(table["p_value"])) if rows else table
 
 
 def _row(cells: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
