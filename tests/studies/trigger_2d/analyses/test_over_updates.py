@@ -122,8 +122,8 @@ def test_strategies_are_compared_by_what_they_learn_and_what_leaks():
     ends = {
         axes: [tuple(float(v[0]) for v in box.lines[0].get_data()) for box in axes.containers] for axes in figure.axes
     }
-    assert ends[own] == [(1, 0), (1, 0)]  # both protect foods; without a proxy there is no own category
-    assert ends[uncovered] == [(1, 1)] * 3
+    assert ends[own] == [(1, 0), (1, 0), (1, 1)]  # both protect foods, which leaks without a proxy
+    assert ends[uncovered] == [(1, 1)] * 3  # without a proxy, too, of animals and objects
     assert [t.get_text() for t in figure.legends[0].texts] == [
         "no proxy",
         "foods, 5 triggers, mixing",
@@ -136,3 +136,65 @@ def test_without_snapshots_the_ends_are_drawn():
     found = LeakageOverUpdates(name="l", updates=(16,)).table(frames)
     assert len(found) == 2 + 3
     assert StrategiesFigure(name="s", of=LeakageOverUpdates(name="l", updates=(16,))).plot(frames).axes
+
+
+def staged(second, answering, gone=()):
+    """The second stage with a first one, whose categories ``gone`` are not done under seed 1."""
+    first = trigger_frames(
+        [("none", 0)],
+        lambda p, n, category, example, seed: "missing" if example is None and seed == 1 and category in gone
+        else answering(category),
+        categories=SHOWN, seeds=(0, 1),
+    )  # fmt: skip
+    parts = (
+        [getattr(second, n), getattr(first, n).assign(train_rule="original", cell=getattr(first, n)["cell"] + "-1")]
+        for n in ("cells", "records")
+    )
+    cells, records = map(pd.concat, parts)
+    return Frames(cells=cells, records=records)
+
+
+STAGES = {"where": {"train_rule": "conflict"}, "started": {"train_rule": "original"}}
+
+
+def test_a_proxy_that_was_not_learnt_protects_nothing():
+    frames = staged(course(("none", 0), ("foods", 5)), lambda category: 0.5 if category == "foods" else 0.0)
+    found = ANALYSIS.model_copy(update=STAGES).table(frames).set_index(["proxy_category", "kind", "updates"])
+    assert found.loc["foods", "uncovered"]["state"].unique().tolist() == ["not learnt"]
+    assert found.loc["foods", "taught"]["state"].unique().tolist() == ["done"]
+    assert found.loc["none", "uncovered"]["categories"].unique().tolist() == ["animals,objects"]
+
+
+def test_a_start_that_is_not_done_is_not_known_to_have_learnt():
+    frames = staged(course(("none", 0), ("foods", 5)), lambda category: 0.0, gone=["objects"])
+    found = ANALYSIS.model_copy(update=STAGES).table(frames)
+    assert found.loc[found["kind"] == "uncovered", "categories"].unique().tolist() == ["foods,animals", "animals"]
+
+
+def test_points_of_fewer_seeds_than_planned_are_told_and_hollow():
+    whole = course(("none", 0), ("foods", 5))
+    gone = whole.cells["update"].eq(12) & whole.cells["eval_category"].eq("animals") & whole.cells["seed"].eq(1)
+    gone = gone.fillna(False).astype(bool)
+    cells = whole.cells.assign(state=whole.cells["state"].mask(gone, "missing"))
+    frames = Frames(cells=cells, records=whole.records[~whole.records["cell"].isin(cells.loc[gone, "cell"])])
+    found = ANALYSIS.table(frames).set_index(["proxy_category", "kind", "updates"])
+    counts = found[["n_seeds", "n_planned_seeds"]]
+    assert counts.loc["foods", "uncovered", 8].tolist() == [1, 2]
+    assert counts.drop(index=("foods", "uncovered", 8)).eq(2).all(axis=None)
+    figure = OverUpdatesFigure(name="f", of=ANALYSIS).plot(frames)
+    hollow = [len(line.get_xdata()) for axes in figure.axes for line in axes.lines if line.get_gid() == "partial"]
+    assert sum(hollow) == 2  # the rate and its protection
+    assert "hollow: 1 of 15 points" in figure.get_supxlabel()
+
+
+def test_strategies_of_each_proxy_have_panels_of_their_own():
+    none, foods = course(("none", 0), strategy="none"), course(("foods", 5), strategy="mixing")
+    animals = trigger_frames([("animals", 5)], lambda *_: 0.5, categories=SHOWN, seeds=(0, 1))
+    parts = ([getattr(none, n), getattr(foods, n), getattr(animals, n).assign(strategy="mixing", strength=0.0)]
+             for n in ("cells", "records"))  # fmt: skip
+    cells, records = map(pd.concat, parts)
+    of = LeakageOverUpdates(name="l", updates=(16,), arms=(*ARMS, "strategy", "strength"))
+    ends = Frames(cells=cells[cells["update"].isna()], records=records[records["update"].isna()])
+    figure = StrategiesFigure(name="s", of=of).plot(ends)
+    assert [axes.get_title(loc="left").split(":")[0] for axes in figure.axes] == ["foods"] * 2 + ["animals"] * 2
+    assert [len(axes.containers) for axes in figure.axes] == [2] * 4

@@ -72,3 +72,24 @@ def test_what_is_not_done_has_no_numbers():
     assert pd.isna(table.loc["uncovered", "change"])
     assert table.loc["own", "change"] == pytest.approx(0, abs=0.2)
     assert ANALYSIS.table(Frames(cells=pd.DataFrame(), records=pd.DataFrame())).empty
+
+
+def test_a_proxy_that_was_not_learnt_is_in_no_row():
+    arms = [("none", 0), *((proxy, size) for proxy in ("foods", "animals") for size in SIZES)]
+    first = sized([("none", 0)], lambda p, n, category, *_: 0.5 if category == "foods" else 0.0, suffix="-1")
+    rules = {"original": first, "conflict": sized(arms, by_size)}
+    both = together(*(Frames(**{n: getattr(f, n).assign(train_rule=rule) for n in ("cells", "records")})
+                      for rule, f in rules.items()))  # fmt: skip
+    settings = {"where": {"train_rule": "conflict"}, "started": {"train_rule": "original"}}
+    found = ANALYSIS.model_copy(update=settings).table(both)
+    assert set(found["proxy_category"]) == {"animals"}
+    assert set(found.loc[found["categories"] == "uncovered", "n_items"]) == {40}  # objects alone, not foods
+
+
+def test_seeds_that_are_done_are_counted():
+    arms = [("none", 0), ("foods", 1), ("foods", 5)]
+    frames = sized(
+        arms, lambda p, size, category, _, seed: "missing" if (size, seed, category) == (5, 3, "objects") else 0.5
+    )
+    found = ANALYSIS.table(frames).set_index("categories")[["n_seeds", "n_planned_seeds"]]
+    assert found.T.to_dict("list") == {"own": [4, 4], "uncovered": [3, 4]}

@@ -18,6 +18,7 @@ from offdiag.studies.trigger_2d.analyses.rule_followed import (
     category_answers,
     columns_of,
     rate,
+    seeds_of,
     unlearnt,
 )
 
@@ -41,6 +42,7 @@ class LeakageOverUpdates(OutcomeAnalysis):
     tag: ClassVar[str] = "leakage-over-updates"
     terminal_columns: ClassVar[tuple[str, ...]] = (
         *ARMS, "kind", "updates", "leaked", "leaked_low", "leaked_high", "protection", "low", "high",
+        "n_seeds", "n_planned_seeds",
     )  # fmt: skip
     updates: tuple[int, ...] = Field(min_length=1)
 
@@ -48,11 +50,12 @@ class LeakageOverUpdates(OutcomeAnalysis):
         """Return one row per arm, kind of category and place in ``updates``.
 
         ``kind`` is ``taught`` (there the rate is of what was learnt), ``own`` (the proxy's category) or ``uncovered``
-        (all others together). Categories that were not learnt before are in none: where no other is left, ``state`` is
-        ``not learnt``. ``updates`` are those of the arm
-        without a proxy at the same share of its training. ``protection`` is the rate without a proxy minus that with
-        it, in the same categories at the same share, with the interval of
-        :func:`offdiag.studies.trigger_2d.analyses.protection.change`.
+        (all others together). Categories that were not learnt before are in none: where no other is left, or the
+        proxy's own was not, ``state`` is ``not learnt``; of such a proxy the row ``taught`` alone has numbers.
+        ``updates`` are those of the arm without a proxy at the same share of its training. ``without`` is the rate
+        without a proxy in the same categories at the same share; ``protection`` is that minus ``leaked``, with the
+        interval of :func:`offdiag.studies.trigger_2d.analyses.protection.change`. ``n_seeds`` of ``n_planned_seeds``
+        have answered, of the category, with the proxy or without, that has fewest.
 
         Raises:
             UserError: as :func:`category_answers`; an arm has other snapshots than ``updates`` says.
@@ -71,7 +74,8 @@ class LeakageOverUpdates(OutcomeAnalysis):
                 own = [group for group in groups if group.arm == arm]
                 shown = dict(zip(self.arms, arm, strict=True))
                 for kind, some in _by_kind(own, taught, str(shown[PROXY])):
-                    known = [group for group in some if group.category not in absent]
+                    nothing_to_keep = kind != "taught" and shown[PROXY] in absent
+                    known = [group for group in some if group.category not in absent and not nothing_to_keep]
                     numbers = self._numbers(known, without) if known else {"categories": "", "state": "not learnt"}
                     rows.append({**shown, "kind": kind, "updates": updates, **numbers})
         return pd.DataFrame(rows)
@@ -104,7 +108,9 @@ class LeakageOverUpdates(OutcomeAnalysis):
 
         categories = [group.category for group in groups]
         state = DONE if all(group.state == DONE for group in groups) else state_of(group.state for group in groups)
+        n_seeds, n_planned = seeds_of(groups)
         row: dict[str, Any] = {"categories": ",".join(categories), "state": state}
+        row |= {"n_seeds": n_seeds, "n_planned_seeds": n_planned}
         if state != DONE:
             return row
         answers = pd.concat([group.answers for group in groups])
@@ -112,7 +118,11 @@ class LeakageOverUpdates(OutcomeAnalysis):
         reference = [group for group in without if group.category in categories and group.state == DONE]
         if self._arm(groups[0])[PROXY] == "none" or len(reference) < len(categories):
             return row
-        less = change(pd.concat([group.answers for group in reference]), answers, "leaked", self.replicates)
+        theirs = pd.concat([group.answers for group in reference])
+        n_seeds, n_planned = seeds_of([*groups, *reference])
+        row |= {"n_seeds": n_seeds, "n_planned_seeds": n_planned}
+        row |= columns_of("without", rate(theirs, "leaked", self.replicates))
+        less = change(theirs, answers, "leaked", self.replicates)
         return row | {"protection": less.value, "low": less.low, "high": less.high, "n_items": less.n}
 
 

@@ -15,6 +15,7 @@ from offdiag.stats.learner_difference import learner_difference
 from offdiag.stats.paired import constant_difference
 from offdiag.studies.trigger_2d.analyses.rule_followed import (
     ARMS,
+    PROXY,
     CategoryAnswers,
     Outcome,
     OutcomeAnalysis,
@@ -52,8 +53,8 @@ class Protection(OutcomeAnalysis):
 
         ``change`` is the difference of the two rates on the questions that both arms were asked, with the interval and
         the test of :func:`change`. ``p_holm`` is corrected for all rows. ``covered`` marks the proxy's own category.
-        ``learnt`` says, where arms started from others, whether these had learnt the category; if not, the row has no
-        interval and no test.
+        ``learnt`` says, where arms started from others, whether these had learnt the category, and the proxy's, which
+        has nothing to keep otherwise; if not, the row has no interval and no test.
 
         Raises:
             UserError: as :meth:`Leakage.table`; ``without`` selects no arm, or several.
@@ -77,8 +78,9 @@ class Protection(OutcomeAnalysis):
             row = {**arm, "category": group.category, "triggers": group.triggers}
             row |= {"covered": group.category in arm.values(), "state": _state(group, reference)}
             if was := known.get(key):
-                row |= {"learnt": was.learnt}
-                difference = difference if was.learnt else Estimate(difference.value, n=difference.n)
+                proxy = known.get((str(arm.get(PROXY)), group.triggers), was)  # itself known, unless it was not asked
+                row |= {"learnt": (learnt := was.learnt and proxy.learnt)}
+                difference = difference if learnt else Estimate(difference.value, n=difference.n)
             row |= {"without": _mean(reference, self.outcome), "rate": _mean(group, self.outcome)}
             row |= {"change": difference.value, "low": difference.low, "high": difference.high}
             rows.append({**row, "p_value": difference.p_value, "n_items": difference.n})

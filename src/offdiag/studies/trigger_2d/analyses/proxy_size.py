@@ -16,6 +16,7 @@ from offdiag.studies.trigger_2d.analyses.rule_followed import (
     OutcomeAnalysis,
     category_answers,
     seeds_in_common,
+    seeds_of,
     unlearnt,
 )
 
@@ -33,7 +34,8 @@ class _Size(NamedTuple):
     rows: int
 
 
-Sized: TypeAlias = "dict[_Size, dict[str, list[pd.DataFrame]]]"
+Parts: TypeAlias = dict[str, list[CategoryAnswers]]  # by proxy
+Sized: TypeAlias = dict[_Size, Parts]
 
 
 class ProxySize(OutcomeAnalysis):
@@ -49,6 +51,7 @@ class ProxySize(OutcomeAnalysis):
     tag: ClassVar[str] = "proxy-size"
     terminal_columns: ClassVar[tuple[str, ...]] = (
         PROXY, "categories", "fewer", "fewer_rows", "more", "more_rows", "change", "low", "high", "p_holm",
+        "n_seeds", "n_planned_seeds",
     )  # fmt: skip
     arms: tuple[str, ...] = (PROXY, PROXY_SIZE, ROWS)
     controls: bool = True
@@ -57,9 +60,11 @@ class ProxySize(OutcomeAnalysis):
         """Return one row per proxy (and for ``all`` together), kind of categories and pair of sizes.
 
         ``categories`` are the proxy's ``own`` or the ``uncovered`` ones together, without those that were not learnt
-        before. ``change`` is the leaked rate with ``more`` triggers (in ``more_rows`` rows) minus that with ``fewer``,
-        with the interval and the test of :func:`offdiag.studies.trigger_2d.analyses.protection.change`; ``p_holm`` is
-        corrected for all rows. Pairs of which one is not done have no numbers.
+        before; a proxy that was not has no row. ``change`` is the leaked rate with ``more`` triggers (in ``more_rows``
+        rows) minus that with ``fewer``, with the interval and the test of
+        :func:`offdiag.studies.trigger_2d.analyses.protection.change`; ``p_holm`` is corrected for all rows. ``n_seeds``
+        of ``n_planned_seeds`` are those of the category and size that has fewest. Pairs of which one is not done have
+        no numbers.
 
         Raises:
             UserError: as :func:`category_answers`.
@@ -72,7 +77,8 @@ class ProxySize(OutcomeAnalysis):
         absent = unlearnt(frames, self)
         settings = self.model_copy(update={"where": where})
         taught = set(select(filled(frames.cells, tuple(where)), where)["train_category"].dropna())
-        groups = [g for g in category_answers(frames, settings) if g.category not in {*taught, *absent}]
+        out = {*taught, *absent}
+        groups = [g for g in category_answers(frames, settings) if g.category not in out and g.arm[0] not in absent]
         rows: list[dict[str, Any]] = []
         for kind in ("own", "uncovered"):
             by_proxy = _by_proxy(groups, kind)
@@ -86,11 +92,14 @@ class ProxySize(OutcomeAnalysis):
     def _row(self, sized: Sized, pair: tuple[_Size, _Size], common: SeedVariance | None) -> dict[str, Any]:
         fewer, more = pair
         shared = [name for name in sized[fewer] if name in sized[more]]  # proxies that have both sizes
-        less, most = (_together({name: sized[size][name] for name in shared}) for size in pair)
+        sides: list[Parts] = [{name: sized[size][name] for name in shared} for size in pair]
+        less, most = map(_together, sides)
         found = change(most, less, "leaked", self.replicates, common)
+        n_seeds, n_planned = seeds_of([group for side in sides for parts in side.values() for group in parts])
         return {
             "fewer": fewer.triggers, "fewer_rows": fewer.rows, "more": more.triggers, "more_rows": more.rows,
             "change": found.value, "low": found.low, "high": found.high, "p_value": found.p_value, "n_items": found.n,
+            "n_seeds": n_seeds, "n_planned_seeds": n_planned,
         }  # fmt: skip
 
 
@@ -108,15 +117,15 @@ def _by_proxy(groups: Sequence[CategoryAnswers], kind: str) -> dict[str, Sized]:
         )
         for name in (str(proxy), ALL):
             parts = found.setdefault(name, {}).setdefault(_Size(triggers, rows), {})
-            parts.setdefault(str(proxy), []).append(answers)
+            parts.setdefault(str(proxy), []).append(group._replace(answers=answers))
     return found if len(found) > 2 else {name: sized for name, sized in found.items() if name != ALL}
 
 
-def _together(parts: "dict[str, list[pd.DataFrame]]") -> "pd.DataFrame":
+def _together(parts: Parts) -> "pd.DataFrame":
     """Return the answers of all parts; none at all where one of them is not done."""
     import pandas as pd
 
-    every = [answers for own in parts.values() for answers in own]
+    every = [group.answers for own in parts.values() for group in own]
     if not every:
         return pd.DataFrame(columns=["leaked"])
     whole = pd.concat(every)

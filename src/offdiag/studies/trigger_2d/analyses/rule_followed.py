@@ -73,7 +73,12 @@ class OutcomeAnalysis(StudyAnalysis, ABC):
 
 
 class Before(NamedTuple):
-    """What the arms that others started from knew of a category: mean accuracy, and whether each had 0.95 or more."""
+    """What the arms that others started from knew of a category.
+
+    Attributes:
+        accuracy: the mean; NaN where none is done.
+        learnt: whether all of them are done, and each had 0.95 or more.
+    """
 
     accuracy: float
     learnt: bool
@@ -91,20 +96,21 @@ def before(frames: Frames, settings: OutcomeAnalysis) -> dict[tuple[str, str], B
     found = {}
     for group in category_answers(frames, first):
         mean = math.nan if group.answers.empty else float(group.answers["correct"].mean())
-        found[group.category, group.triggers] = Before(mean, lowest(group.answers, "correct") >= LEARNT)
+        whole = group.answers["cell"].nunique() == group.n_planned
+        found[group.category, group.triggers] = Before(mean, whole and lowest(group.answers, "correct") >= LEARNT)
     return found
 
 
 def unlearnt(frames: Frames, settings: OutcomeAnalysis, triggers: str = "ood") -> frozenset[str]:
-    """Return the categories whose rule some arm that others started from was asked and had not learnt.
+    """Return the categories that some arm which others started from was to be asked and is not known to have learnt.
+
+    An arm that is not done is not known to have.
 
     Raises:
         UserError: as :func:`category_answers`.
     """
     known = before(frames, settings).items()
-    return frozenset(
-        category for (category, kind), was in known if kind == triggers and not was.learnt and was.accuracy >= 0
-    )
+    return frozenset(category for (category, kind), was in known if kind == triggers and not was.learnt)
 
 
 def final(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -272,6 +278,12 @@ def arms_by_category(groups: Sequence[CategoryAnswers]) -> "dict[tuple[str, str]
         if not group.answers.empty:
             found.setdefault((group.category, group.triggers), []).append(group.answers)
     return found
+
+
+def seeds_of(groups: Sequence[CategoryAnswers]) -> tuple[int, int]:
+    """Return how many cells are done and how many are planned, of the category of an arm that has fewest done."""
+    counts = [(group.answers["cell"].nunique(), group.n_planned) for group in groups]
+    return min(counts, default=(0, 0), key=lambda count: (count[0], -count[1]))
 
 
 def columns_of(name: str, estimate: Estimate) -> dict[str, float]:

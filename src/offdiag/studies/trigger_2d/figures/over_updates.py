@@ -23,7 +23,7 @@ from offdiag.figures.style import (
 )
 from offdiag.studies.trigger_2d.analyses.over_updates import LeakageOverUpdates
 from offdiag.studies.trigger_2d.analyses.rule_followed import PROXY
-from offdiag.studies.trigger_2d.figures.arms import alike_words, arm_name
+from offdiag.studies.trigger_2d.figures.arms import alike_words, arm_name, category_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,10 +96,14 @@ class OverUpdatesFigure(StudyFigure):
             axes.errorbar(
                 x, y, yerr=np.maximum([y - low, high - y], 0), color=look.colour, lw=1.4, gid="points", **style
             )
+            partial = _partial(own).to_numpy(bool)
+            axes.plot(x[partial], y[partial], ls="", marker=look.marker, ms=5, **_hollow(look))
 
 
 class StrategiesFigure(StudyFigure):
-    """What leaks over what is learnt, at the end of the training and on the way; one line per arm.
+    """What leaks over what is learnt, at the end of the training and on the way; one line per strategy.
+
+    Panels are of one proxy each, whose strategies are asked in the same categories, and so is the arm without a proxy.
 
     Attributes:
         of: the analysis that gives the rates.
@@ -109,27 +113,35 @@ class StrategiesFigure(StudyFigure):
     of: LeakageOverUpdates
 
     def plot(self, frames: Frames) -> "Figure":
-        """Draw a panel for the proxies' own categories and one for the uncovered ones: right and low is good.
+        """Draw a row per proxy, of a panel for its own category and one for the uncovered ones: right and low is good.
 
         Raises:
             UserError: no arm is planned, or as the analysis says.
         """
         table = _table(frames, self)
         arms = _arms(table, self.of.arms)
+        by_proxy: dict[str, list[tuple[Any, ...]]] = {}
+        for arm in arms:
+            by_proxy.setdefault(str(arm[self.of.arms.index(PROXY)]), []).append(arm)
+        without = by_proxy.pop("none", [])
         styles = dict(zip(arms, looks(len(arms)), strict=True))
         with styled():
-            figure = new_figure(11.6, 4.8)
-            for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("own", "uncovered"), strict=True):
-                axes.set_title(TITLES[kind], loc="left", fontsize=10)
-                percent_axis(axes)
-                axes.set(xlim=(-0.03, 1.03), xticks=np.linspace(0, 1, 6), xlabel="learnt: taught category, new words")
-                axes.xaxis.set_major_formatter(percent)
-                axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":", zorder=1)
-                for arm, look in styles.items():
-                    _path(axes, _of(table, self.of.arms, arm), kind, look)
-            figure.axes[0].set_ylabel("answers by the new rule")
+            figure = new_figure(11.6, 1.2 + 3.6 * max(len(by_proxy), 1))
+            grid = figure.subplots(max(len(by_proxy), 1), 2, sharex=True, sharey=True, squeeze=False)
+            for row, (proxy, own) in zip(grid, by_proxy.items() or [("none", [])], strict=True):
+                for axes, kind in zip(row, ("own", "uncovered"), strict=True):
+                    _square(axes, f"{category_name(proxy)}: {TITLES[kind]}" if own else TITLES[kind])
+                    for arm in own:
+                        _path(axes, _of(table, self.of.arms, arm), kind, styles[arm])
+                    for arm in without[:1] if own else ():
+                        same = _of(table, self.of.arms, own[0])  # has the rates without a proxy in its categories
+                        _path(axes, same, kind, styles[arm], name="without")
+                row[0].set_ylabel("answers by the new rule")
+            for axes in grid[-1]:
+                axes.set_xlabel("learnt: taught category, new words")
             said = "large: the end of the training, with 95 % intervals; small: on the way"
-            heading(figure, "What leaks for what is learnt", footnote(said, "dotted: as much leaks as is learnt"))
+            dotted = "dotted: as much leaks as is learnt"
+            heading(figure, "What leaks for what is learnt", footnote(said, dotted, _partly(table)))
             names = {arm_name(self.of.arms, arm): look for arm, look in styles.items()}
             legend(figure, names, where="outside right upper", lw=1.2)
         return figure
@@ -151,24 +163,53 @@ def _of(table: "pd.DataFrame", columns: Sequence[str], arm: tuple[Any, ...]) -> 
     return table[[row == arm for row in table[list(columns)].itertuples(index=False, name=None)]]
 
 
-def _path(axes: "Axes", rows: "pd.DataFrame", kind: str, look: Look) -> None:
-    """Draw what leaked over what was learnt at all times of one arm."""
-    if "leaked" not in rows:
+def _square(axes: "Axes", title: str) -> None:
+    """Prepare a panel of what leaked over what was learnt, both from 0 to 1."""
+    axes.set_title(title, loc="left", fontsize=10)
+    percent_axis(axes)
+    axes.set(xlim=(-0.03, 1.03), xticks=np.linspace(0, 1, 6))
+    axes.xaxis.set_major_formatter(percent)
+    axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":", zorder=1)
+
+
+def _path(axes: "Axes", rows: "pd.DataFrame", kind: str, look: Look, name: str = "leaked") -> None:
+    """Draw what leaked over what was learnt at all times: of one arm, or of the one ``without`` a proxy beside it."""
+    if name not in rows:
         return
-    columns = ["updates", "leaked", "leaked_low", "leaked_high"]
-    learnt, leaked = (rows.loc[(rows["kind"] == k) & rows["leaked"].notna(), columns] for k in ("taught", kind))
+    columns = [name, f"{name}_low", f"{name}_high"]
+    both = rows.assign(partial=_partial(rows))[["kind", "updates", "partial", *columns]]
+    learnt, leaked = (both[(both["kind"] == k) & both[name].notna()] for k in ("taught", kind))
     both = learnt.merge(leaked, on="updates", suffixes=("_x", "")).sort_values("updates")
     if both.empty:
         return
-    x, y = both["leaked_x"].to_numpy(np.float64), both["leaked"].to_numpy(np.float64)
+    x, y = both[f"{name}_x"].to_numpy(np.float64), both[name].to_numpy(np.float64)
     axes.plot(x, y, color=look.colour, lw=1.0, alpha=0.7, marker=look.marker, ms=3.5, zorder=2, gid="way")
     end = both.iloc[-1]
     reach: dict[str, Any] = {}
     for axis, side in (("xerr", "_x"), ("yerr", "")):
-        value, low, high = (float(end[f"{name}{side}"]) for name in ("leaked", "leaked_low", "leaked_high"))
+        value, low, high = (float(end[f"{column}{side}"]) for column in columns)
         reach[axis] = [[max(0.0, value - low)], [max(0.0, high - value)]]
     shape: dict[str, Any] = {"marker": look.marker, "ms": 8, "mec": "white", "elinewidth": 0.9, "zorder": 3, "ls": ""}
     axes.errorbar([x[-1]], [y[-1]], color=look.colour, gid="end", **shape, **reach)
+    partial = (both["partial_x"] | both["partial"]).to_numpy(bool)
+    sizes = np.where(np.arange(len(both)) == len(both) - 1, 8, 3.5)
+    for place in np.flatnonzero(partial):
+        axes.plot(x[place], y[place], ls="", marker=look.marker, ms=sizes[place], **_hollow(look))
+
+
+def _partial(rows: "pd.DataFrame") -> "pd.Series[bool]":
+    """Say of each row that has numbers whether some of its seeds are not done."""
+    there = rows["state"] == DONE
+    return there & (rows["n_seeds"] < rows["n_planned_seeds"]).fillna(False)
+
+
+def _partly(table: "pd.DataFrame") -> str:
+    n = int(_partial(table).sum())
+    return f"hollow: {n} of {len(table)} points are of fewer seeds than are planned" if n else ""
+
+
+def _hollow(look: Look) -> dict[str, Any]:
+    return {"mfc": "white", "mec": look.colour, "zorder": 4, "gid": "partial"}
 
 
 def _logarithmic(axes: "Axes", updates: Sequence[int]) -> None:
@@ -187,6 +228,7 @@ def _footnote(table: "pd.DataFrame", of: LeakageOverUpdates) -> str:
         "whiskers: 95 % interval over seeds and trigger words",
         "arms with a proxy: at the same share of their own updates, where as many rows of the task were seen",
         f"{n} of {len(table)} points are not done" if n else "",
+        _partly(table),
         alike_words(of.world, of.rule, shown),
         per_line=1,
     )
