@@ -3,6 +3,7 @@
 import pytest
 
 import offdiag
+from offdiag.errors import UserError
 from offdiag.study_files import load_study
 
 TINY = {
@@ -85,3 +86,25 @@ def test_mixed_lengths_and_bases_can_be_taught():
     names = {figure.name for figure in plan.design.figures}
     assert names == {"transfer-bases-taught-2x1+3x1".replace("+", "-"), "transfer-bases-taught-2",
                      "transfer-digits-taught-2x1-3x1", "transfer-digits-taught-2"}  # fmt: skip
+
+
+def test_what_is_taught_is_asked():
+    plan = offdiag.plan("base-transfer", "quick", **{**TINY, "tuned_digits": (3,), "digits": (2,), "n_train": 8})
+    for arm in {cell.arm for cell in plan.cells if cell.arm.init_from}:
+        asked = {str(cell.evaluation.domain) for cell in plan.cells if cell.arm == arm}
+        assert str(arm.train) in asked
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"digits": (2, 3, 4), "lines": ("worked",)}, "has lines of 53 tokens, pre-training at most 41"),
+        (
+            {"first": {"base": "8x2+10x96", "digits": "1x1+2x2", "lines": "both"}},
+            "base=8,digits=1 has no sums",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_or_drawn_is_refused_in_the_plan(options, said):
+    with pytest.raises(UserError, match=said):
+        offdiag.plan("base-transfer", "quick", **options)

@@ -1,6 +1,6 @@
 """The study base-transfer: small models learn sums from nothing, are fine-tuned on one base, and are asked all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from itertools import product
 from typing import Literal
@@ -8,12 +8,14 @@ from typing import Literal
 from pydantic import Field
 
 from offdiag.analyses.changes import Changes
+from offdiag.errors import UserError
 from offdiag.figures import StudyFigure, Transfer
 from offdiag.methods import MixtureTuning, PreTraining
 from offdiag.models import ModelSpec
 from offdiag.published import Published, read_published
-from offdiag.studies.base_addition.written_sums import WrittenDomain, longest
+from offdiag.studies.base_addition.written_sums import SumStream, WrittenDomain, longest
 from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
+from offdiag.tasks.stream import StreamPart
 from offdiag.training import Decoder, PretrainingRecipe
 
 MODEL = ModelSpec(source="scratch:decoder")
@@ -86,8 +88,19 @@ def cells(p: TransferParams) -> tuple[Cell, ...]:
     """Return the cells: each model with what it is asked, and the pre-trained one with all of that."""
     tuned = [Cell(arm=arm, evaluation=asked) for arm in _tuned(p) for asked in _asked(p, arm.train)]
     evaluations = dict.fromkeys(cell.evaluation for cell in tuned)
+    _check_lengths(p, [cell.evaluation.domain for cell in tuned])
     first = [Cell(arm=start(p, seed), evaluation=asked) for seed in p.seeds for asked in evaluations]
     return (*first, *tuned)
+
+
+def _check_lengths(p: TransferParams, asked: Iterable[object]) -> None:
+    """Refuse lines that are longer than what pre-training has, and with it the model's context."""
+    room = SumStream(parts=(StreamPart(domain=p.first),)).columns
+    for domain in asked:
+        assert isinstance(domain, WrittenDomain)
+        if 2 + sum(longest(domain)) > room:
+            raise UserError(f"{domain} has lines of {2 + sum(longest(domain))} tokens, pre-training at most {room}: "
+                            "ask shorter sums (digits=), or add their length to first.digits")  # fmt: skip
 
 
 def _tuned(p: TransferParams) -> Iterator[Arm]:
@@ -104,6 +117,7 @@ def _asked(p: TransferParams, taught: object) -> Iterator[Evaluation]:
     bases = [part.sums.base for base in p.tuned_bases for part, _ in WrittenDomain(base=base).parts]
     kinds = [(base, 2) for base in (*p.bases, *bases)]
     kinds += [(part.sums.base, digits) for part, _ in taught.parts for digits in p.digits if digits != 2]
+    kinds += [(part.sums.base, part.sums.digits) for part, _ in taught.parts]  # the diagonal, whatever else is asked
     for base, digits in dict.fromkeys(kinds):
         domain = WrittenDomain(base=base, digits=digits, lines=taught.lines)
         yield Evaluation(domain=domain, n=p.n_eval, max_new_tokens=longest(domain)[1] + 1)  # and the end

@@ -195,6 +195,11 @@ class SumStream(Stream):
             raise UserError("a stream of written sums: give one part or more, and rows to all of them or to none")
         if strange := [part.domain.task for part in self.parts if not isinstance(part.domain, WrittenDomain)]:
             raise UserError(f"a part of task {strange[0]} in a stream of written_sums: give all parts of one task")
+        for part in (part.sums for domain in self._asked for part, _ in domain.parts):
+            if not _SUMS.size(part, "train"):
+                raise UserError(
+                    f"{part} has no sums to train on: all its problems are kept for tests; take longer ones"
+                )
         return self
 
     @property
