@@ -33,6 +33,7 @@ class CellRecords:
         sanity: see :func:`offdiag.analyses.sanity.sanity`.
         lost: number of items that are not rated, by status.
         n_ungraded: answers that the grader failed on. failures: what it said, and how often.
+        n_shortened: items whose prompt lost demonstrations, as the model's context does not hold them all.
     """
 
     examples: Sequence[str] = ()
@@ -46,12 +47,14 @@ class CellRecords:
     lost: Counter[str] = field(default_factory=Counter)
     n_ungraded: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    n_shortened: int = 0
 
     def count(self, record: Mapping[str, Any]) -> bool:
         """Count a record, and return whether it is rated."""
         if ungraded := n_ungraded(record):
             self.n_ungraded += ungraded
             self.failures.update(record["flags"][:1])
+        self.n_shortened += "dropped" in record
         if record["status"] in UNRATED:
             self.lost[record["status"]] += 1
             return False

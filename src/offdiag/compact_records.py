@@ -117,7 +117,8 @@ class _Column:
             return None
         if kinds == {float}:
             numbers = np.array(values, np.float64)
-            self._whole &= bool((np.isnan(numbers) | (numbers == np.rint(numbers))).all())
+            held = (np.abs(numbers) < 2.0**63) & (numbers == np.rint(numbers))  # by a whole number of 64 bits
+            self._whole &= bool((np.isnan(numbers) | held).all())
             return numbers
         codes = self._codes
         found = (-1 if value is None else codes.setdefault((type(value), value), len(codes)) for value in values)

@@ -25,7 +25,7 @@ from offdiag.columns import (
     names,
 )
 from offdiag.errors import StoreError
-from offdiag.notices import flips, not_finite, ungraded
+from offdiag.notices import flips, not_finite, shortened, ungraded
 from offdiag.planning import Plan
 from offdiag.results import Results
 from offdiag.stats import holm
@@ -63,6 +63,7 @@ def gather(plan: Plan, store: Store) -> Results:
         notices=(
             *not_finite(found.values()),
             *ungraded(found.values()),
+            *shortened(found.values()),
             *([mixed] if (mixed := plan.mixture(store, survey)) else []),
             *flips(plan, store),
         ),

@@ -1,4 +1,4 @@
-"""Lines that must be seen beside any number: items that are errors, and answers that change with the token budget."""
+"""Lines that must be seen beside any number: on errors, prompts that were cut, answers that move with the batch."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -36,6 +36,17 @@ def ungraded(found: Collection[CellRecords]) -> tuple[str, ...]:
     return (
         f"{n} answers in {len(failed)} of {len(found)} cells are ungraded: the grader failed on them"
         f"{why}. They are in no accuracy; {counted}.",
+    )
+
+
+def shortened(found: Collection[CellRecords]) -> tuple[str, ...]:
+    """Return a line on prompts that lost demonstrations, if there are any."""
+    shorter = [one.n_shortened for one in found if one.n_shortened]
+    if not shorter:
+        return ()
+    return (
+        f"{sum(shorter)} items in {len(shorter)} of {len(found)} cells were asked with fewer demonstrations than "
+        "planned, as the model's context does not hold them all; these cells have fewer than their k says.",
     )
 
 

@@ -26,7 +26,7 @@ Mistake = Callable[..., str]
         ("plan base-addition --set n_eval.x=3", "n_eval has no parts"),
         ("plan base-addition --set shots=1,b", "shots[1]=b should be a whole number"),
         ("plan base-addition --set tuned_rationales=maybe", "tuned_rationales[0]=maybe should be true or false"),
-        ("plan base-addition --set bases=8,8", "give each value once"),
+        ("plan base-addition --set bases=8,8", "bases: a value stands there twice; give each once"),
         ("plan base-addition --set bases=1", "base=1 should be greater than or equal to 2"),
         ("plan base-addition --set model=foo:bar", "expected hub:org/name, dir:path or wheel:distribution"),
         ("plan base-addition --set model=", "expected hub:org/name, dir:path or wheel:distribution"),

@@ -8,6 +8,7 @@ import pytest
 from offdiag.cell_records import CellRecords, RecordColumns
 from offdiag.columns import CLUSTER, FACTORS, RECORD_CONFIDENCE, RECORDS, names
 from offdiag.errors import UserError
+from offdiag.notices import shortened
 from offdiag.steps import Examples
 from offdiag.steps.examples import OF_RECORDS
 from offdiag.tasks.files import FilesDomain
@@ -67,7 +68,7 @@ def test_columns_have_what_the_cell_shares_and_what_each_record_has():
     assert rows["carries"].isna().tolist() == [False, True]
 
 
-@pytest.mark.parametrize("name", ["model", "method", "k", "seed", "cell", "item", "correct"])
+@pytest.mark.parametrize("name", ["model", "k", "item", "correct", "completion", "error", "right_option", "samples"])
 def test_a_property_of_examples_that_would_hide_a_column_is_refused(name, tmp_path):
     rows = [{"text": f"{i}", "label": "ab"[i % 2], name: "x", "fine": "y"} for i in range(4)]
     (tmp_path / "a.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
@@ -85,3 +86,11 @@ def test_names_that_are_refused_are_those_of_every_study():
     of_all_arms = [column.name for column in FACTORS]
     always = of_all_arms[: of_all_arms.index("matched") + 1]
     assert {*always, *names(RECORDS), RECORD_CONFIDENCE.name, CLUSTER.name} <= OF_RECORDS
+
+
+def test_prompts_that_lost_demonstrations_are_told_beside_the_numbers():
+    cut, _ = added([record(0, dropped=2), record(1), record(2, dropped=1, status="ungraded")])
+    whole, _ = added([record(0)])
+    (said,) = shortened([cut, whole])
+    assert said.startswith("2 items in 1 of 2 cells were asked with fewer demonstrations than planned")
+    assert shortened([whole]) == ()

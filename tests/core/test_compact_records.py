@@ -113,3 +113,18 @@ def test_no_frame_is_made_of_all_records_unless_it_is_read(records, monkeypatch)
     assert asked == [(["b"], ("score",))]
     assert frames.records is frames.records
     assert asked[1:] == [(["a", "b", "c"], None)]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 2.0**63, 1e19])
+def test_numbers_beyond_whole_ones_of_64_bits_stay_what_they_are(value):
+    found = CompactRecords()
+    found.add({"cell": "a"}, [{"example": "1", "error": 1.0}, {"example": "2", "error": value}])
+    assert found.of(["a"])["error"].tolist() == [1.0, value]
+
+
+def test_whole_numbers_have_whole_columns():
+    found = CompactRecords()
+    found.add({"cell": "a"}, [{"example": "1", "error": -(2.0**62)}, {"example": "2", "error": None}])
+    column = found.of(["a"])["error"]
+    assert column.dtype == "Int64"
+    assert column[0] == -(2**62)

@@ -63,20 +63,31 @@ def test_every_question_and_choice_is_read_once() -> None:
     assert found.flops_expected == found.flops_most == 2 * 1e9 * found.prefill_tokens
 
 
-def test_prompts_that_no_context_can_hold_are_refused_before_a_model_is_there(tmp_path: Path) -> None:
+def test_prompts_that_are_too_long_are_planned_with_fewer_demonstrations() -> None:
     llama = MODEL.model_copy(update={"source": "hub:meta-llama/Llama-2-7b-hf"})
-    plan = planned(InContext(k=8, rationale=False))
-    estimate(plan)  # of unknown context
-    long = planned(
-        InContext(k=80, rationale=False), model=llama, domain=HardnessDomain(dataset="synthetic", n_train=80)
-    )
-    said = r"item .*about \d+ tokens, but the model's context is 4096: use fewer demonstrations"
+    many = HardnessDomain(dataset="synthetic", n_train=80)
+
+    def cost(k: int) -> Cost:
+        return estimate(planned(InContext(k=k, rationale=False), model=llama, domain=many))
+
+    said = "hub:meta-llama/Llama-2-7b-hf: prompts longer than its context (4096 tokens) lose their last demonstrations"
+    assert said in cost(80).notes
+    assert said not in cost(8).notes
+    assert 0.9 * N * 4096 < line(cost(80), "answers").prompt_tokens < 1.1 * N * 4096
+
+
+def test_questions_that_no_context_can_hold_are_refused_before_a_model_is_there(
+    tmp_path: Path, model_stub: Path
+) -> None:
+    estimate(planned(InContext(k=8, rationale=False)))  # of unknown context
+    tell_context(model_stub, 30)
+    short = planned(InContext(k=8, rationale=False), model=ModelSpec(source=f"dir:{model_stub}"))
+    said = r"item .*about \d+ tokens, but the model's context is 30: use fewer demonstrations"
     with pytest.raises(UserError, match=said):
-        estimate(long)
+        estimate(short)
     with pytest.raises(UserError, match=said):
-        run_plan(long, Store(tmp_path))
+        run_plan(short, Store(tmp_path))
     assert not (tmp_path / "examples").exists()
-    estimate(planned(InContext(k=8, rationale=False), model=llama))
 
 
 def test_lessons_that_no_context_can_hold_are_refused_before_a_model_is_there(model_stub: Path) -> None:

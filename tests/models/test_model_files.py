@@ -178,16 +178,20 @@ def test_no_sound_model_is_refused_and_one_without_a_weight_is(kind, lost, copy)
 def test_a_model_is_built_to_be_checked_once(copy, monkeypatch):
     check_files(source_of(f"dir:{copy}"))
     built: list[Path] = []
-    monkeypatch.setattr("offdiag.models.loading.check_fit", lambda origin, folder: built.append(folder))
+    agreed = [False, True]
+    monkeypatch.setattr(
+        "offdiag.models.loading.check_fit", lambda origin, folder: (built.append(folder), agreed.pop(0))[1]
+    )
     rewrite(copy, lambda w: w[UP].add_(1))
     check_files(source_of(f"dir:{copy}"))
     assert built == []  # other numbers under the same names
     set_json(copy / "config.json", rms_norm_eps=0.5)
-    check_files(source_of(f"dir:{copy}"))
-    assert built == [copy]
+    for n in (1, 2, 2):  # the first time it could not be built, as where a disk failed: it is tried again
+        check_files(source_of(f"dir:{copy}"))
+        assert built == [copy] * n
     set_json(copy / "config.json", quantization_config={"quant_method": "none of ours"})
     check_files(source_of(f"dir:{copy}"))
-    assert built == [copy]  # its weights lie packed, under names of their own
+    assert built == [copy] * 2  # its weights lie packed, under names of their own
 
 
 def test_whole_files_pass_and_so_does_a_far_token_that_no_text_uses(copy):

@@ -117,6 +117,7 @@ OF_TRAININGS: list[Others] = [
             "max_grad_norm": 0.0,
             "optimizer": "adamw_8bit",
             "objective": "choices",
+            "rslora": True,
             "snapshots": (0, 5),
         },
     ),

@@ -158,9 +158,25 @@ CHAINS = Tried(
         "pretraining": ['{"updates": 3, "batch_size": 2}'],
     },
 )  # fmt: skip
+TRANSFER = Tried(
+    base={
+        "decoder": _DECODER, "pretraining": '{"updates": 2, "batch_size": 4}',
+        "tuning": '{"updates": 2, "batch_size": 4}',
+        "n_train": "8", "n_eval": "4", "first": '{"base": "8x1+10x3", "digits": 2, "lines": "both"}', "bases": "8,10",
+        "tuned_bases": "8", "seeds": "0",
+    },
+    values={
+        **OF_CHAT, "first": ['{"base": 10, "digits": "2x2+3x1", "lines": "both"}'],
+        "decoder": ['{"architecture": "llama", "width": 16, "depth": 1, "heads": 2}'],
+        "pretraining": ['{"updates": 3, "batch_size": 2}'], "tuning": ['{"updates": 3, "batch_size": 2}'],
+        "tuned_bases": ["8x1+9x1", "8,9"], "tuned_digits": ["3", "2x1+3x1,2"], "bases": ["10", "8,9,10"],
+        "digits": ["3", "2"], "seeds": ["3", "0,1"], "n_train": ["1", "9"], "n_eval": ["1", "9"],
+    },
+)  # fmt: skip
 TRIED: Mapping[str, Tried] = {
     "base-addition": ADDITION,
     "base-thresholds": THRESHOLDS,
+    "base-transfer": TRANSFER,
     "trigger-2d": TRIGGERS,
     "easy-to-hard": HARDNESS,
     "easy-to-hard-chains": CHAINS,

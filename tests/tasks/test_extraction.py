@@ -21,6 +21,12 @@ NUMBERS = [
     ("minus 3", "-3"),
     ("\u2013 3", "-3"),
     ("1/2", "0.5"),
+    ("50% (0.5)", "50"),  # one answer in two notations
+    ("0.5 (50%)", "0.5"),
+    ("The answer is 25% (1/4)", "25"),
+    ("The answer is 50% (or 0.5)", "50"),
+    ("The answer is 25% (1/2)", None),
+    ("The answer is 50 or 0.5", None),
     ("1 million", "1000000"),
     ("1e3", "1000"),
     ("41? No. The answer is 42", "42"),

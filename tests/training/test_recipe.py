@@ -70,6 +70,7 @@ def test_every_field_reaches_the_fingerprint():
         "max_grad_norm": 0.5,
         "optimizer": "adamw_8bit",
         "objective": "choices",
+        "rslora": True,
         "snapshots": (0, 3),
     }
     assert set(changed) == set(Recipe.model_fields)

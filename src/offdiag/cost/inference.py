@@ -8,12 +8,13 @@ from offdiag.cost.memory import Memory, adapter_parameters, answering
 from offdiag.cost.prefill import Prefill, Prompted
 from offdiag.cost.served import ServedCost
 from offdiag.cost.sizes import Size, from_scratch, size_of
-from offdiag.cost.tokens import Tokens, check_fits, mean_length
+from offdiag.cost.tokens import MARGIN, Tokens, check_fits, mean_length
 from offdiag.models import ModelSpec
 from offdiag.models.limits import BLOCK
 from offdiag.runtime import Runtime, runs_on_cpu
 from offdiag.steps import Step, Weights
 from offdiag.steps.cost import CostLine, Counted
+from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.tasks import Example
 from offdiag.training import Recipe
 
@@ -165,6 +166,7 @@ class InferenceCost(Counter):
             (_with_template, size.chat, tuple(sampled)),
             lambda: tuple(_with_template(size, prompt) for prompt in self.work.split(sampled)),
         )
+        prompts = self._fitting(step, weights, size, prompts, items, beside)
         lengths = [len(prompt) + beside for prompt in prompts]
         check_fits(step.name, items, lengths, size, FEWER)
         trained = weights.trained
@@ -173,6 +175,32 @@ class InferenceCost(Counter):
         if from_scratch(weights) is None:
             self._hold(weights, max(weights.spec.batch_budget(self.runtime), *lengths), asked)
         return asked
+
+    def _fitting(
+        self,
+        step: Step,
+        weights: Weights,
+        size: Size,
+        prompts: tuple[Tokens, ...],
+        items: Sequence[Example],
+        beside: int,
+    ) -> tuple[Tokens, ...]:
+        """Return the prompts as a run asks them: what is too long for the model loses its last demonstrations."""
+        if size.context is None or not isinstance(step, ModelOutputs):
+            return prompts
+        fitting = []
+        for item, whole in zip(items, prompts, strict=True):
+            prompt, dropped = whole, 1
+            while len(prompt) + beside > MARGIN * size.context:
+                shorter = step.without(self.work, item, dropped)
+                if shorter is None:
+                    break
+                prompt, dropped = _with_template(size, self.work.split([shorter])[0]), dropped + 1
+            if dropped > 1:
+                said = f"{weights.spec.source}: prompts longer than its context ({size.context} tokens) lose their last"
+                self.sizes.notes[f"{said} demonstrations"] = None
+            fitting.append(prompt)
+        return tuple(fitting)
 
     def _serve(
         self, step: Step, weights: Weights, sampled: Sequence[str], n: int, expected: int, most: int, beside: int = 0

@@ -11,7 +11,7 @@ from offdiag.cost.units import memory_size
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.config_file import context_length, experts
-from offdiag.models.usual_dtype import number_in, usual_dtype
+from offdiag.models.usual_dtype import MOST_IN_FLOAT32, number_in, usual_dtype
 from offdiag.models.weight_files import weight_shapes
 from offdiag.steps import Weights
 from offdiag.steps.cost import Counted
@@ -132,6 +132,8 @@ class Sizes:
             and spec.dtype == usual_dtype(spec.origin) != "float32"
         ):
             self.notes[_in_16_bits(spec, size.parameters)] = None
+        if _is_of_unsaid_size(spec, size):
+            self.notes[_in_32_bits(spec, size.parameters)] = None
         return size
 
     def counted(self, model: Counted) -> Size:
@@ -152,6 +154,19 @@ def _in_16_bits(spec: ModelSpec, weights: int) -> str:
         f"{spec.source}: {spec.dtype}, {memory_size(2 * weights)} of weights, as is usual for a model of its size; "
         f'"dtype": "float32" takes {memory_size(4 * weights)}'
     )
+
+
+def _is_of_unsaid_size(spec: ModelSpec, size: Size) -> bool:
+    """Return whether a model may be large, and is in float32 as the name of its source says no number of weights."""
+    origin, large = spec.origin, size.parameters is None or size.parameters > MOST_IN_FLOAT32
+    unsaid = origin.scheme == "hub" and number_in(origin.short_name) is None
+    return unsaid and large and spec.dtype == "float32" and spec.quantization == "none"
+
+
+def _in_32_bits(spec: ModelSpec, weights: int | None) -> str:
+    taken = "" if weights is None else f", {memory_size(4 * weights)} of weights"
+    halved = "is for a large one" if weights is None else f"takes {memory_size(2 * weights)}"
+    return f'{spec.source}: float32{taken}, as its name says no size; "dtype": "bfloat16" {halved}'
 
 
 def _plain_name(name: str) -> str:

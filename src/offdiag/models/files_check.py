@@ -71,7 +71,8 @@ def _check_fit(origin: ModelSource, folder: Path, seen: Mapping[str, Any]) -> No
         return
     from offdiag.models.loading import check_fit
 
-    check_fit(origin, folder)
+    if not check_fit(origin, folder):
+        return
     with suppress(OSError):  # a cache that cannot be written costs time and nothing else
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.touch()

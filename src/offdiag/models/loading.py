@@ -164,10 +164,13 @@ def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
     return "none" if not template else hashlib.sha256(str(template).encode(errors="replace")).hexdigest()[:16]
 
 
-def check_fit(origin: ModelSource, folder: Path) -> None:
+def check_fit(origin: ModelSource, folder: Path) -> bool:
     """Check, by the names and shapes of weights alone, that the files have those of the model, as loading does.
 
     What transformers cannot build from these files is left to who loads the model.
+
+    Returns:
+        Whether it could be built, and has them.
 
     Raises:
         UserError: a weight is missing, has another shape, or is one that the model has no use for.
@@ -179,7 +182,7 @@ def check_fit(origin: ModelSource, folder: Path) -> None:
             )
         except Exception as error:
             if "conversion of the weights" not in str(error):
-                return  # whatever it is, loading tells it
+                return False  # whatever it is, loading tells it
             lost = lost_siblings(weight_shapes(folder, origin.name) or ())
             what = f"its files lack {_listed(lost)}" if lost else "its weights cannot be put together"
             raise UserError(
@@ -187,6 +190,7 @@ def check_fit(origin: ModelSource, folder: Path) -> None:
             ) from error
     model, found = loaded
     _check_weights(origin, model, found)
+    return True
 
 
 def _check_weights(origin: ModelSource, model: PreTrainedModel, loaded: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ class ModelSpec(Identity):
             over a network (:mod:`offdiag.models.server.source`). Packages add sources of their own, see
             :class:`offdiag.models.source.ModelSource`.
         dtype: number format of the weights and of the arithmetic; part of the identity, since it changes answers. Where
-            it is not given: float32, or bfloat16 for a model of more than 2 billion weights, see
+            it is not given: float32, or bfloat16 for a model of more than 2^31 (2.1 billion) weights, see
             :func:`offdiag.models.usual_dtype.usual_dtype`.
         quantization: ``"nf4"`` loads linear layers in 4 bits, ``"int8"`` in 8 (bitsandbytes; slow without CUDA).
         token_budget: most padded tokens in one batch of a model in 16 bits or int8. There a batch's rounding moves

@@ -7,6 +7,17 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from offdiag.columns import (
+    CLUSTER,
+    FACTORS,
+    OPTIONS,
+    RECORD_CONFIDENCE,
+    RECORD_ERROR,
+    RECORDS,
+    SOME_FACTORS,
+    TEXTS,
+    names,
+)
 from offdiag.errors import StoreError, UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
@@ -18,12 +29,9 @@ from offdiag.tasks import Domain, Example, PromptStyle, get_task, graded
 from offdiag.tasks.content import drawn_identity, hashes_rows, rows_hash, rows_of, worded_identity
 from offdiag.tasks.data import once
 
-# Columns that records have of every study; a property of an example of that name would hide one.
-OF_RECORDS = frozenset(
-    {"study", "scale", "cell", "arm", "first_draw", "task", "model", "method", "seed", "train", "eval", "split",
-     "prompt", "matched", "k", "n_train", "item", "example", "problem", "target", "parsed", "status", "flags",
-     "correct", "score", "n_tokens", "finish", "confidence", "cluster"}
-)  # fmt: skip
+# Columns that records have; a property of an example of that name would hide one.
+_COLUMNS = (*FACTORS, *SOME_FACTORS, *RECORDS, *TEXTS, *OPTIONS, RECORD_CONFIDENCE, RECORD_ERROR, CLUSTER)
+OF_RECORDS = frozenset({"item", *names(_COLUMNS)})
 
 
 class Examples(Step):

@@ -118,6 +118,15 @@ class ModelOutputs(Step):
         asked = bare if self.context is None else self.context.prompts(work, domain, examples, bare)
         return [with_system(prompt, self.system) for prompt in asked]
 
+    def without(self, work: Work, example: Example, dropped: int) -> str | None:
+        """Return the prompt of an example without so many of its demonstrations; None if it has no more."""
+        if self.context is None:
+            return None
+        domain = self.examples.domain
+        bare = get_task(domain.task).prompt(domain, example, self.style)
+        shorter = self.context.shortened(work, domain, example, bare, dropped)
+        return None if shorter is None else with_system(shorter, self.system)
+
     def fitting(self, work: Work, examples: Sequence[Example], prompts: list[str]) -> "Fitting":
         """Return what asks the prompts, in which those that are too long lose demonstrations."""
         return Fitting(self, work, examples, prompts)
@@ -192,17 +201,11 @@ class Fitting:
                     self._shorten(place, error)
 
     def _shorten(self, place: int, error: TooLongError) -> None:
-        outputs, example = self._outputs, self._examples[place]
         self.dropped[place] += 1
-        domain = outputs.examples.domain
-        bare = get_task(domain.task).prompt(domain, example, outputs.style)
-        context = outputs.context
-        if context is None:
-            raise error
-        shorter = context.shortened(self._work, domain, example, bare, self.dropped[place])
+        shorter = self._outputs.without(self._work, self._examples[place], self.dropped[place])
         if shorter is None:
             raise error
-        self._prompts[place] = with_system(shorter, outputs.system)
+        self._prompts[place] = shorter
 
     def noted(self, place: int) -> dict[str, Json]:
         """Return what the record of an answer says of its prompt."""

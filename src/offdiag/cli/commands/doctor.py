@@ -19,7 +19,7 @@ def doctor(
     dtype: Annotated[
         str | None,
         typer.Option(
-            metavar="DTYPE", help="float32, bfloat16 or float16 [float32; bfloat16 from 2 billion weights on]."
+            metavar="DTYPE", help="float32, bfloat16 or float16 [float32; bfloat16 for more than 2.1 billion weights]."
         ),
     ] = None,
     quantization: Annotated[

@@ -1,8 +1,11 @@
 """``offdiag plan``: show which steps are done, and what the rest will cost."""
 
+import sys
 from collections import Counter
 from functools import partial
 from operator import itemgetter
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from offdiag.cli.data_remarks import overlaps, remarks_by_domain
@@ -119,7 +122,17 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
         said = f"{count(cost.held + cost.new)} answers: {count(cost.held)} are in the store and are taken"
         say(f"  {said}, {count(cost.new)} are new and are counted here")
     for note in cost.notes:
-        say(f"  {note}")
+        say(*_folded(note))
+
+
+def _folded(note: str) -> list[str]:
+    """Return a note as lines that fit a terminal; elsewhere it is one."""
+    if not sys.stdout.isatty():
+        return [f"  {note}"]
+    width = get_terminal_size().columns
+    return wrap(
+        note, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _json(plan: "Plan", survey: "list[StepState]", cost: "Cost") -> dict[str, Any]:

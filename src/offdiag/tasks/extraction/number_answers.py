@@ -6,6 +6,7 @@ an equation it is the side that is no calculation. Ranges, alternatives and sums
 """
 
 import re
+from fractions import Fraction
 
 from offdiag.tasks.extraction.markup import BOLD, MARKS
 from offdiag.tasks.extraction.numbers import UNIT_OR_DIGIT, Number, numbers_in, word_number, written
@@ -27,6 +28,7 @@ from offdiag.tasks.extraction.statements import (
 )
 
 NO_TRIGGER, CORRECTED, APPROXIMATE, BOUND = "no-trigger", "corrected", "approximate", "bound"
+_PERCENT = "percent"
 
 _CORRECTION = re.compile(
     rf"\b(?:no(?=\s*[,.:;!—-]|\s+\d)|{TAKING_BACK}|hmm|not quite|(?:that|this)(?:'s| is) not correct)\b", re.IGNORECASE
@@ -180,7 +182,7 @@ def _is_a_row(text: str) -> bool:
     ends = [0, *(number.end for number in numbers)]
     starts = [*(number.start for number in numbers), len(text)]
     rest = " ".join(text[end:start] for end, start in zip(ends, starts, strict=True))
-    return len({number.value for number in numbers}) > 1 and only_joined(rest)
+    return any(not _is_one(numbers[0], number) for number in numbers[1:]) and only_joined(rest)
 
 
 def _read_clause(clause: str, *, free: bool) -> Reading:
@@ -201,12 +203,20 @@ def _read_clause(clause: str, *, free: bool) -> Reading:
         return reading
     if first.value is None:
         return Reading(flags=(AMBIGUOUS,), refused=True)
-    others = {n.value for n in numbers[1:]} - {first.value}
+    others = {n.value for n in numbers[1:] if not _is_one(first, n)}
     if others and not immediate:
         return Reading(flags=(AMBIGUOUS,), refused=True)
     flags = first.flags + ((APPROXIMATE,) if _ROUGH.search(leading) or re.match(r"\s*±", clause[first.end :]) else ())
     flags += (BOUND,) if _LIMIT.search(leading) else ()
     return Reading(written(first.value), flags + ((SEVERAL,) if others else ()))
+
+
+def _is_one(first: Number, other: Number) -> bool:
+    """Return whether two numbers are one value, written alike or once in percent: "50% (0.5)"."""
+    if first.value is None or other.value is None:
+        return False
+    in_percent = (_PERCENT in first.flags) - (_PERCENT in other.flags)
+    return first.value == other.value or (in_percent != 0 and first.value == other.value * Fraction(100) ** in_percent)
 
 
 def _refused(clause: str, leading: str, numbers: list[Number]) -> Reading | None:
@@ -215,7 +225,7 @@ def _refused(clause: str, leading: str, numbers: list[Number]) -> Reading | None
         return None
     first, second = numbers[:2]
     gap = clause[first.end : second.start]
-    if first.value is not None and first.value == second.value:
+    if _is_one(first, second):
         return None
     signed = clause[second.start : second.start + 1] == "-" and not gap.strip()
     kinds = (_OPERATOR, _BETWEEN, _UNIT, _BLANKS)
