@@ -86,8 +86,8 @@ def test_questions_that_no_context_can_hold_are_refused_before_a_model_is_there(
     with pytest.raises(UserError, match=said):
         estimate(short)
     with pytest.raises(UserError, match=said):
-        run_plan(short, Store(tmp_path))
-    assert not (tmp_path / "examples").exists()
+        run_plan(short, Store(tmp_path / "store"))
+    assert not (tmp_path / "store" / "examples").exists()
 
 
 def test_lessons_that_no_context_can_hold_are_refused_before_a_model_is_there(model_stub: Path) -> None:

@@ -88,7 +88,7 @@ TRIGGERS = Tried(
         "points": "4", "generated": "", "snapshots": "0", "first.warmup_updates": "0", "second.warmup_updates": "0",
     },
     values={
-        **OF_CHAT, "model": [OTHER], "world": ["halves", "quarters"],
+        **OF_CHAT, "model": [OTHER], "world": ["halves", "quarters"], "conflict": ["blue/blue/orange/orange"],
         "categories": ["positive_emotions,animals", "animals,positive_emotions,foods,objects"],
         "taught": ["foods"], "proxies": ["", "foods", "foods,animals"], "proxy_triggers": ["1", "1,2", ""],
         "strategies": ["", "up-weighting=4", "mixing,kl-penalty=0.1", "gradient-projection,mixing,up-weighting=2"],
