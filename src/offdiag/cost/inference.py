@@ -14,7 +14,6 @@ from offdiag.models.limits import BLOCK
 from offdiag.runtime import Runtime, runs_on_cpu
 from offdiag.steps import Step, Weights
 from offdiag.steps.cost import CostLine, Counted
-from offdiag.steps.model_outputs import ModelOutputs
 from offdiag.tasks import Example
 from offdiag.training import Recipe
 
@@ -186,7 +185,7 @@ class InferenceCost(Counter):
         beside: int,
     ) -> tuple[Tokens, ...]:
         """Return the prompts as a run asks them: what is too long for the model loses its last demonstrations."""
-        if size.context is None or not isinstance(step, ModelOutputs):
+        if size.context is None:
             return prompts
         fitting = []
         for item, whole in zip(items, prompts, strict=True):

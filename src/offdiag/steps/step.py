@@ -140,6 +140,10 @@ class Step(Identity, ABC):
         """Return a model behind a server, and a question such as the step will ask it; None without a server."""
         return None
 
+    def without(self, work: Work, example: Example, dropped: int) -> str | None:
+        """Return the prompt of an example without so many of its demonstrations; None if it has no more, or none."""
+        return None
+
     def models(self) -> tuple[ModelSpec, ...]:
         """Return the models that must be there before the step can run: those in its fields, each once.
 
