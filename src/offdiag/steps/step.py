@@ -12,6 +12,7 @@ from offdiag.models.earlier_paths import asking_of
 from offdiag.models.quantised import check_installed
 from offdiag.models.spec import ModelSpec
 from offdiag.runtime import Runtime
+from offdiag.tasks import Example
 from offdiag.tasks.content import own_code
 from offdiag.tasks.data import once
 
@@ -141,7 +142,7 @@ class Step(Identity, ABC):
         return None
 
     def without(self, work: Work, example: Example, dropped: int) -> str | None:
-        """Return the prompt of an example without so many of its demonstrations; None if it has no more, or none."""
+        """Return the prompt of an example without so many of its demonstrations; None if it has no more."""
         return None
 
     def models(self) -> tuple[ModelSpec, ...]:
