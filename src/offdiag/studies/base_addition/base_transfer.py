@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from itertools import product
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from offdiag.analyses.changes import Changes
 from offdiag.errors import UserError
 from offdiag.figures import StudyFigure, Transfer
 from offdiag.methods import MixtureTuning, PreTraining
 from offdiag.models import ModelSpec
+from offdiag.parameters import check_lists
 from offdiag.published import Published, read_published
 from offdiag.studies.base_addition.written_sums import SumStream, WrittenDomain, longest
 from offdiag.study import Arm, Cell, Design, Evaluation, StudyParams, study
@@ -47,6 +48,12 @@ class TransferParams(StudyParams):
     digits: tuple[int, ...] = (2, 3)
     seeds: tuple[int, ...] = (0, 1)
     n_eval: int = Field(default=250, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        """Refuse, with a UserError, lists that have a value twice."""
+        check_lists(self)
+        return self
 
 
 QUICK = TransferParams(n_eval=120)

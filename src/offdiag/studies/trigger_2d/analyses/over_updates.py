@@ -76,7 +76,7 @@ class LeakageOverUpdates(OutcomeAnalysis):
                 for kind, some in _by_kind(own, taught, str(shown[PROXY])):
                     nothing_to_keep = kind != "taught" and shown[PROXY] in absent
                     known = [group for group in some if group.category not in absent and not nothing_to_keep]
-                    numbers = self._numbers(known, without) if known else {"categories": "", "state": "not learnt"}
+                    numbers = self._numbers(known, without) if known else _not_learnt(some)
                     rows.append({**shown, "kind": kind, "updates": updates, **numbers})
         return pd.DataFrame(rows)
 
@@ -124,6 +124,11 @@ class LeakageOverUpdates(OutcomeAnalysis):
         row |= columns_of("without", rate(theirs, "leaked", self.replicates))
         less = change(theirs, answers, "leaked", self.replicates)
         return row | {"protection": less.value, "low": less.low, "high": less.high, "n_items": less.n}
+
+
+def _not_learnt(groups: Sequence[CategoryAnswers]) -> dict[str, Any]:
+    n_seeds, n_planned = seeds_of(groups)
+    return {"categories": "", "state": "not learnt", "n_seeds": n_seeds, "n_planned_seeds": n_planned}
 
 
 def _by_kind(
