@@ -11,6 +11,7 @@ from offdiag.study_files import STUDIES
 from offdiag.tasks import Stream, get_task, task_names
 from offdiag.tasks.code import code_of, is_built_in
 from offdiag.tasks.content import MEMBERS, task_code
+from offdiag.tasks.stream import TextStream
 
 FILE = Path(__file__).with_name("task_code.json")
 VERSIONS = {"draws": "data_version", "prompt": "prompt_version", "grader": "extractor_version"}
@@ -28,9 +29,9 @@ def built_in() -> dict[str, dict[str, object]]:
                 found[f"{name} {version}"] = {"version": getattr(task, version), "code": task_code(task, role).hash}
     for study in STUDIES.names():
         STUDIES.get(study)  # and with it the streams of its family
-    for stream in Stream.__subclasses__():
-        if is_built_in(stream):
-            code = code_of(stream, ("batch", "vocabulary", "tokens", "padding"))
+    for stream in (*Stream.__subclasses__(), *TextStream.__subclasses__()):
+        if is_built_in(stream) and stream is not TextStream:
+            code = code_of(stream, ("batch", "symbols", "vocabulary", "tokens", "padding"))
             found[f"{stream.__name__} data_version"] = {"version": stream.data_version, "code": code.hash}
     return found
 

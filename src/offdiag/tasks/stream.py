@@ -118,3 +118,25 @@ class Stream(Identity, ABC):
         cls = type(self)
         code: dict[str, Json] = {} if is_built_in(cls) else {"stream_code": {cls.__name__: code_of(cls, ()).hash}}
         return {**super().canonical(), "data_version": self.data_version, **code}
+
+
+class TextStream(Stream):
+    """A stream of text whose tokens have one text each, with ``<pad>`` among them.
+
+    Attributes:
+        symbols: the text of each token.
+    """
+
+    symbols: ClassVar[tuple[str, ...]]
+
+    @property
+    def vocabulary(self) -> int:
+        return len(self.symbols)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return self.symbols
+
+    @property
+    def padding(self) -> int:
+        return self.symbols.index("<pad>")

@@ -22,7 +22,7 @@ from offdiag.studies.base_addition.task.extract import extract
 from offdiag.studies.base_addition.task.task import AdditionDomain, BaseAddition
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.extraction import EXTRACTION_VERSION
-from offdiag.tasks.stream import NO_TARGET, IntArray, Loss, Stream, StreamPart, TokenBatch
+from offdiag.tasks.stream import NO_TARGET, IntArray, Loss, StreamPart, TextStream, TokenBatch
 from offdiag.tasks.task import Example, Grade, PromptStyle, Task
 
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
@@ -173,7 +173,7 @@ class WrittenSums(Task[WrittenDomain]):
         return f"{_base(example)}:{sampling.unordered(_problem(example))}"
 
 
-class SumStream(Stream):
+class SumStream(TextStream):
     """Batches of lines such as ``<bos>7>76+76=174<eos>``, one token per character, from all parts.
 
     Parts without ``rows`` take turns and are drawn anew for each update, a mixture by its shares. Parts
@@ -184,6 +184,7 @@ class SumStream(Stream):
     """
 
     tag: ClassVar[str] = "written_sums"
+    symbols: ClassVar[tuple[str, ...]] = TOKENS
     data_version: ClassVar[int] = _DATA_VERSION
     parts: tuple[StreamPart, ...]
     loss: Loss = "answer"
@@ -209,18 +210,6 @@ class SumStream(Stream):
     @property
     def label(self) -> str:
         return "sums." + ".".join(f"{part.domain.short}{f'.n{part.rows}' if part.rows else ''}" for part in self.parts)
-
-    @property
-    def vocabulary(self) -> int:
-        return len(TOKENS)
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        return TOKENS
-
-    @property
-    def padding(self) -> int:
-        return PAD
 
     @property
     def without_replicate(self) -> Self:

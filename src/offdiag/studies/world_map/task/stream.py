@@ -16,7 +16,7 @@ from offdiag.studies.world_map.task.domain import WorldMapDomain
 from offdiag.studies.world_map.task.sampling import draw
 from offdiag.studies.world_map.task.text import longest_prompt
 from offdiag.studies.world_map.task.world import World
-from offdiag.tasks.stream import NO_TARGET, IntArray, Loss, Stream, StreamPart, TokenBatch
+from offdiag.tasks.stream import NO_TARGET, IntArray, Loss, Stream, StreamPart, TextStream, TokenBatch
 
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
 PAD, _, BOS, EOS = range(len(SPECIAL))
@@ -39,7 +39,7 @@ class _TokenRows:
         return _TokenRows(self.ids[rows], self.prompt[rows], self.total[rows])
 
 
-class MapStream(Stream):
+class MapStream(TextStream):
     """Batches of rows such as ``<bos>dist(c_0865,c_4879)=769<eos>``, one token per character, from all parts.
 
     Parts without ``rows`` give every update the same number of new rows of each geometry (one more or less). Parts
@@ -52,6 +52,7 @@ class MapStream(Stream):
     """
 
     tag: ClassVar[str] = "world_map"
+    symbols: ClassVar[tuple[str, ...]] = TOKENS
     data_version: ClassVar[int] = sampling.DATA_VERSION
     parts: tuple[StreamPart, ...]
     loss: Loss = "answer"
@@ -79,18 +80,6 @@ class MapStream(Stream):
     @property
     def label(self) -> str:
         return ".".join([self.world.label, *(_label(part) for part in self.parts)])
-
-    @property
-    def vocabulary(self) -> int:
-        return len(TOKENS)
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        return TOKENS
-
-    @property
-    def padding(self) -> int:
-        return PAD
 
     @property
     def without_replicate(self) -> Self:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from offdiag.seeds import stream
 from offdiag.studies.easy_to_hard.task.items import SPECS, Dataset, Item
-from offdiag.tasks.stream import NO_TARGET, IntArray, Stream, TokenBatch
+from offdiag.tasks.stream import NO_TARGET, IntArray, TextStream, TokenBatch
 
 STEPS = (1, 2, 3, 4, 5, 6)
 PER_STEPS = 250  # chains of one step are fewer, as there are not more
@@ -74,7 +74,7 @@ def load() -> Dataset:
     return Dataset(spec=SPECS["chains"], items=tuple(items), human={"num_steps": steps})
 
 
-class ChainStream(Stream):
+class ChainStream(TextStream):
     r"""Rows of solved chains, all of a row by one rule: as examples stand in a prompt, and a question at the end.
 
         <bos>31= 3\n\n4502= 5\n\n77=7
@@ -87,24 +87,13 @@ class ChainStream(Stream):
     """
 
     tag: ClassVar[str] = "chains"
+    symbols: ClassVar[tuple[str, ...]] = TOKENS
     rules: tuple[str, ...] = RULES
     examples: int = 6
 
     @property
     def label(self) -> str:
         return f"chains.r{len(self.rules)}"
-
-    @property
-    def vocabulary(self) -> int:
-        return len(TOKENS)
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        return TOKENS
-
-    @property
-    def padding(self) -> int:
-        return PAD
 
     @property
     def columns(self) -> int:
