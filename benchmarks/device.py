@@ -12,7 +12,6 @@ with 80 GB or more; it prints a table and ends with 1 if a path fails or answers
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -184,9 +183,9 @@ def _memory(device: str, *, peak: bool = False) -> int:
 
         torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() if peak else torch.cuda.memory_allocated()
-    if peak:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    # not getrusage, whose peak a new process takes over from the one that started it
+    found = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return 1024 * int(found["VmHWM" if peak else "VmRSS"].split()[0])
 
 
 def _device(device: str) -> str:

@@ -17,6 +17,8 @@ from offdiag.durable import write_text
 from offdiag.identity import Json
 from offdiag.strict_json import dumps, loads
 
+NOTES = "noted.partial.json"  # what is known of how a result is made, until the result says it
+
 # Whether results of other versions are taken as they are, or count as stale.
 VersionPolicy: TypeAlias = Literal["accept", "stale"]
 Record: TypeAlias = Mapping[str, Any]
@@ -41,15 +43,13 @@ _NOTED: ContextVar[_Notes | None] = ContextVar("noted", default=None)
 def recording(file: Path | None = None) -> Iterator[dict[str, Json]]:
     """Collect what is noted while a step runs; the versions are known once it has run.
 
-    What a killed run has noted in ``file`` counts, too: what is left to do may need no model. It is deleted at the end.
+    What a killed run has noted in ``file`` counts, too: what is left to do may need no model.
     """
     notes = _Notes(_noted_before(file), file)
     token = _NOTED.set(notes)
     try:
         yield notes.facts
         notes.facts["versions"] = {**installed(with_libraries="model" in notes.facts)}
-        if file is not None:
-            file.unlink(missing_ok=True)
     finally:
         _NOTED.reset(token)
 

@@ -8,7 +8,7 @@ import pytest
 from offdiag.engine import run_plan
 from offdiag.gather import gather
 from offdiag.planning import Plan
-from offdiag.provenance import LIBRARIES, installed, mixture, note, other_versions, recording
+from offdiag.provenance import LIBRARIES, NOTES, installed, mixture, note, other_versions, recording
 from offdiag.store import State, Store, read_json
 from support.tiny_study import answer_by_hand, steps_of, tiny_plan, write_result
 
@@ -78,7 +78,24 @@ def test_what_a_killed_run_noted_stands_in_the_result_of_the_next(tmp_path):
     with recording(file) as noted:  # all that needs the model is done
         note(device="cuda")
     assert noted == {"model": "dir:tiny", "device": "cuda", "versions": dict(installed())}
-    assert not file.exists()
+
+
+def test_what_a_step_noted_is_kept_until_its_result_stands(tiny_model, tmp_path, monkeypatch):
+    plan, store = tiny_plan(tiny_model, n_eval=2).select("tiny.lora"), Store(tmp_path / "store")
+    (training,) = steps_of(plan, "training")
+    finish = Store.finish
+
+    def killed(self, step, *rest):
+        if step == training:
+            raise KeyboardInterrupt
+        finish(self, step, *rest)
+
+    with monkeypatch.context() as before, pytest.raises(KeyboardInterrupt):
+        before.setattr(Store, "finish", killed)
+        run_plan(plan, store)
+    assert run_plan(plan, store).complete  # which needs no model to find that nothing is left to train
+    assert store.provenance(training)["model"] == f"dir:{tiny_model}"
+    assert not (store.folder(training) / NOTES).exists()
 
 
 @pytest.fixture

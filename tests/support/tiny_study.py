@@ -9,6 +9,7 @@ from offdiag.manifest import manifest_of
 from offdiag.methods import FineTuning, InContext, Recipe, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.planning import Plan, make_plan
+from offdiag.provenance import NOTES
 from offdiag.runtime import Runtime
 from offdiag.steps import Generations
 from offdiag.steps.jsonl import write_jsonl
@@ -118,7 +119,7 @@ def contents(store: Path, *, strict: bool = True) -> dict[str, object]:
     """
     found: dict[str, object] = {}
     for path in sorted(store.glob("*/*/**/*")):
-        if not path.is_file() or path.name.startswith("lease.json"):
+        if not path.is_file() or path.name.startswith("lease.json") or path.name == NOTES:
             continue
         try:
             found[path.relative_to(store).as_posix()] = _content(path)

@@ -17,7 +17,7 @@ from offdiag.engine.journal import Event, tell
 from offdiag.errors import OffdiagError, StoreError
 from offdiag.identity import Json
 from offdiag.lease import LeaseLostError, ensure_held
-from offdiag.provenance import note, recording
+from offdiag.provenance import NOTES, note, recording
 from offdiag.python_files import culprit
 from offdiag.runtime import Runtime
 from offdiag.steps import Step, Weights
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 PROOFS = "proofs"
 
 
-NOTES = "noted.partial.json"  # what is known of how the result is made, while it is
 PROGRESS = "progress.json"  # how far a step is, for who watches from elsewhere, while it runs
 PROGRESS_EVERY_S = 5.0  # as often as the lease beats
 
@@ -268,6 +267,7 @@ def _run(step: Step, work: StepWork, store: Store) -> StepResult:
             summary = step.run(work)
         work.told.path.unlink(missing_ok=True)
         store.finish(step, summary, noted)
+        (work.place / NOTES).unlink(missing_ok=True)
     except LeaseLostError:
         return StepResult(Ended.BUSY)
     except Exception as error:  # noqa: BLE001  (any failure of a step is its own; the others go on)

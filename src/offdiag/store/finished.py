@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from offdiag.errors import StoreError
 from offdiag.identity import fingerprint
 from offdiag.manifest import Care, damages
+from offdiag.provenance import NOTES
 from offdiag.steps.step import FinishedStep
 from offdiag.store.json_files import read_json
 from offdiag.strict_json import dumps
@@ -18,7 +19,7 @@ RESULT = "result.json"
 SET_ASIDE = "damaged.json"  # says why the result in its folder must not be used; the next run does the step again
 ERROR = "error.txt"
 SEE_TRACEBACK = "(traceback: above)"  # ends its last line where the traceback says more than that
-OF_THE_STORE = ("lease.json", RESULT, ERROR, SET_ASIDE)  # files that no step makes, by how their names begin
+OF_THE_STORE = ("lease.json", RESULT, ERROR, SET_ASIDE, NOTES)  # files that no step makes, by how their names begin
 
 
 class Finished(NamedTuple):
