@@ -14,6 +14,7 @@ import offdiag
 from offdiag.cli.app import run
 from offdiag.errors import UserError
 from offdiag.interop.frames import read_results
+from offdiag.reporting.matrix import build_matrix
 from support.documented import ROOT
 
 PEERS = ROOT / "tests" / "interop" / "peers"
@@ -219,7 +220,14 @@ def test_ids_that_are_other_questions_elsewhere_are_told(tmp_path):
 def test_how_answers_were_drawn_is_theirs_and_nothing_is_made_up(tmp_path):
     shown = {}
     for peer in ("inspect", "harness"):
-        page = offdiag.load(PEERS / peer).report(tmp_path / peer).read_text(encoding="utf-8")
+        results = offdiag.load(PEERS / peer)
+        assert results.cells[["split", "prompt", "matched"]].isna().all(axis=None)
+        page = results.report(tmp_path / peer).read_text(encoding="utf-8")
+        told = page.partition("<main>")[2].partition("<dialog")[0]
+        made_up = ("<b>eval</b>", "direct", "zero-shot", "taught nothing", "steps</dt>")
+        assert not any(words in told for words in made_up)
+        facts = {name for one in build_matrix(results, results.steps).cells for name, _ in one.facts}
+        assert not facts & {"split", "prompt", "matched", "seed"}
         shown[peer] = [page.count(words) for words in ("temperature 0.7", "samples 3", "temperature 0<", "samples 1<")]
         assert " scale</p>" not in page
         assert "results of others</p>" in page

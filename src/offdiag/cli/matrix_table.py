@@ -85,7 +85,7 @@ def _name(name: str) -> str:
 def _taught(heading: "Heading") -> str:
     """Return what the learner was taught; of whose draws it is only where it says something of the row."""
     details = [text for text in heading.details if not text.endswith("same data")]
-    return ", ".join([_domain(heading) or "nothing", *details])
+    return ", ".join(filter(None, [_domain(heading) or "nothing" * heading.untaught, *details]))
 
 
 def _square(square: "GridCell") -> str | None:

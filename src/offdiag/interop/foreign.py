@@ -20,7 +20,7 @@ class ForeignRun:
 
     Attributes:
         source: where it was read, for messages. model, task: their names. method: ``zero-shot``, ``in-context`` or what
-            the file says. train: what was taught or shown; None where nothing, or where it is not said.
+            the file says; None where it does not. train: what was taught or shown; None where nothing, or not said.
         evaluation: what was asked, such as the task with its filter. answering: ``choice`` where the likeliest choice
             is the answer. metric: the verdict that counts.
         factors: other columns of the cell, such as ``k``, ``seed``, ``arm`` or ``cell``.
@@ -40,7 +40,7 @@ class ForeignRun:
     model: str
     task: str
     records: Sequence[Mapping[str, Any]]
-    method: str = "zero-shot"
+    method: str | None = None
     train: str | None = None
     evaluation: str = ""
     answering: str | None = None

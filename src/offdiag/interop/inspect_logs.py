@@ -100,11 +100,11 @@ def _run(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
         texts = {name: str(ours.pop(name, default)) for name, default in defaults.items()}
         return {**named, "evaluation": texts.pop("eval"), **texts, "factors": ours}
     asked = _scalars(told.get("task_args"))
-    k = next((asked[name] for name in SHOTS if isinstance(asked.get(name), int)), 0)
+    k = next((asked[name] for name in SHOTS if isinstance(asked.get(name), int)), None)
     others = ",".join(f"{name}={value}" for name, value in asked.items() if name not in SHOTS)
     config = _scalars(told.get("model_generate_config"))
     drawn = {ours: config[theirs] for ours, theirs in GENERATION.items() if theirs in config}
-    shown = {"method": "in-context", "train": task} if k else {}
+    shown = {} if k is None else {"method": "in-context", "train": task} if k else {"method": "zero-shot"}
     return {"model": model, "task": task, "evaluation": f"{task},{others}" if others else task, **shown,
             "factors": {**({"k": k} if k else {}), **drawn}}  # fmt: skip
 

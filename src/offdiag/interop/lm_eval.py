@@ -42,7 +42,7 @@ class HarnessSamples(ResultFormat):
             by_filter.setdefault(str(row.value.get("filter", "none")), []).append(row)
         task = named["task"]
         k = _number(said.get("n-shot"), task)
-        absent = ("n_tokens", "finish", *(() if said else ("model", "k")))
+        absent = ("n_tokens", "finish", *(() if said else ("model",)), *(("k",) if k is None else ()))
         for name, rows in by_filter.items():
             counted = _metric(rows, metric)
             stated = _mapping(_mapping(said.get("results")).get(task)).get(f"{counted},{name}")
@@ -50,7 +50,7 @@ class HarnessSamples(ResultFormat):
                 source=str(path),
                 model=str(said.get("model_name") or path.parent.name or "unnamed"),
                 task=task,
-                method="in-context" if k else "zero-shot",
+                method=None if k is None else "in-context" if k else "zero-shot",
                 train=task if k else None,
                 evaluation=task if len(by_filter) == 1 else f"{task},filter={name}",
                 answering="choice" if len(_likelihoods(rows[0].value)) > 1 else None,
@@ -87,9 +87,9 @@ def _mapping(found: object) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _number(table: object, task: str) -> int:
+def _number(table: object, task: str) -> int | None:
     found = _mapping(table).get(task)
-    return found if isinstance(found, int) else 0
+    return found if isinstance(found, int) else None
 
 
 def _metric(rows: Sequence[Located], metric: str) -> str:

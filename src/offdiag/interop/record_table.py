@@ -172,12 +172,12 @@ def _run(
     others = [name for name in every if name not in {*_MEASURED, *called.values(), *of_cell, "style"}]
     texts = {name: factors.pop(name, None) for name in ("train", "answering", "model", "task", "method")}
     texts = {name: None if value is None else str(value) for name, value in texts.items()}
-    taught = "zero-shot" if texts["train"] is None else "trained"
+    k = factors.get("k")
     return ForeignRun(
         source=str(path),
         model=texts["model"] or arm,
         task=texts["task"] or evaluation,
-        method=texts["method"] or ("in-context" if factors.get("k") else taught),
+        method=texts["method"] or (None if k is None else "in-context" if k else "zero-shot"),
         train=texts["train"],
         evaluation=evaluation,
         answering=texts["answering"],

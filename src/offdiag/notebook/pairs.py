@@ -87,7 +87,7 @@ def _chosen(cells: pd.DataFrame, arm: Chosen, which: str) -> pd.DataFrame:
             told = (
                 cells["learner"].astype(str)
                 + " "
-                + cells["method"]
+                + cells["method"].astype("string").fillna("")
                 + " "
                 + cells["train"].astype("string").fillna(NOTHING)
             )

@@ -93,7 +93,8 @@ def _estimate(place: GridCell, value: str, values: Mapping[str, Any]) -> Estimat
 def _named(method: str, row: MatrixRow) -> tuple[str, str]:
     """Return what names a row: its method, and what it was taught."""
     details = [text for text in row.heading.details if not text.endswith("same data")]
-    return row.name or method, ", ".join([_domain(row.heading) or "nothing", *details])
+    taught = _domain(row.heading) or "nothing" * row.heading.untaught
+    return row.name or method, ", ".join(filter(None, [taught, *details]))
 
 
 def _domain(heading: Heading) -> str:

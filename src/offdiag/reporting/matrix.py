@@ -23,8 +23,9 @@ _OPTIONAL = {
     "top_p": 1.0, "top_k": 0, "samples": 1, "sampling_seed": 0, "metric": "accuracy", "judge": "",
 }  # fmt: skip
 # Of results of others it is unknown where they do not say it: not the usual.
-_TOLD = ("thinking", "template", "system", "temperature", "top_p", "top_k", "samples", "sampling_seed")
-_SAID = ("temperature", "top_p", "top_k", "samples", "sampling_seed", "metric", "judge", "system")  # where set
+_DRAWN = ("temperature", "top_p", "top_k", "samples", "sampling_seed")
+_TOLD = ("answering", "per", "thinking", "template", "system", *_DRAWN)
+_SAID = (*_DRAWN, "metric", "judge", "system")  # where set
 EVALUATION = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike
 # No factors of a learner: results, what was asked, names, and what tells its draws apart.
@@ -45,10 +46,15 @@ class DomainPart:
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """Heading of a row or a column: the domain trained or tested, without what all domains share, and details."""
+    """Heading of a row or a column.
+
+    Attributes:
+        domain: trained or tested, without what all domains share. untaught: whether it is known that nothing was.
+    """
 
     domain: tuple[DomainPart, ...]
     details: tuple[str, ...]
+    untaught: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,12 +141,15 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
     groups: defaultdict[str, list[MatrixRow]] = defaultdict(list)
     first = [next(iter(arms.values())) for arms in draws.values()]
     for row, domain, arms in zip(first, _domains(first, "train", shared), draws.values(), strict=True):
-        heading = Heading(domain=domain, details=tuple(_who(list(arms.values()), alone)))
+        untaught = row["train"] is None and row["method"] is not None  # else it is not told
+        name = _plain_name(row)
+        details = _who(list(arms.values()), [n for n in alone if n != "model" or str(row["model"]) not in name])
+        heading = Heading(domain=domain, details=tuple(details), untaught=untaught)
         nothing = GridCell(cells=(), replicated=False, mean=None)
         grid_cells = tuple(squares.get((row["first_draw"], column), nothing) for column in columns)
-        groups[str(row["method"])].append(
+        groups["method not told" if row["method"] is None else str(row["method"])].append(
             MatrixRow(
-                name=_plain_name(row), heading=heading, grid_cells=grid_cells, arm=str(row["arm"]),
+                name=name, heading=heading, grid_cells=grid_cells, arm=str(row["arm"]),
                 factors=_of_learner(row), draws=_draw_rows(list(arms.values()), grid_cells),
             )
         )  # fmt: skip

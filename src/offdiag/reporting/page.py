@@ -181,6 +181,7 @@ def _about(cell: CellText) -> Json:
 
 
 def _excerpt(name: str, table: pd.DataFrame) -> TableExcerpt:
+    table = table.dropna(axis="columns", how="all") if len(table) else table  # all columns are in the CSV
     shown = table.head(ROWS_SHOWN).astype(object).itertuples(index=False, name=None)
     held = table.head(ROWS_HELD).astype(object)
     columns = tuple(str(column) for column in table.columns)
