@@ -94,6 +94,9 @@ COUNTS = (
         "examples",
         "Examples without finite numbers, or on which the grader failed.",
     ),
+    Column(
+        "n_shortened", "integer", "examples", "Examples asked with fewer demonstrations, as the context holds no more."
+    ),
     Column("n_paired", "integer", "examples", "Examples that the baseline answered too."),
 )
 MEASURES = (

@@ -135,6 +135,7 @@ def _cell_row(
         **own.against(name, theirs, clustered=clustered),
         "folder": store.folder(step).relative_to(store.root).as_posix(),
         "n_errors": own.lost.total(),
+        "n_shortened": own.n_shortened,
     }
 
 

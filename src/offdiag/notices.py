@@ -46,7 +46,7 @@ def shortened(found: Collection[CellRecords]) -> tuple[str, ...]:
         return ()
     return (
         f"{sum(shorter)} items in {len(shorter)} of {len(found)} cells were asked with fewer demonstrations than "
-        "planned, as the model's context does not hold them all; these cells have fewer than their k says.",
+        "planned, as the model's context does not hold them all; column n_shortened counts them.",
     )
 
 

@@ -5,11 +5,15 @@ from types import SimpleNamespace
 import pytest
 
 import offdiag
+from offdiag.engine import run_plan
 from offdiag.errors import TooLongError, UserError
+from offdiag.gather import gather
 from offdiag.methods import InContext
 from offdiag.models.answers import Completion, Score
 from offdiag.steps import Examples
 from offdiag.steps.model_outputs import load_answers
+from offdiag.store import Store
+from support.tiny_study import answer_by_hand, steps_of, tiny_plan
 
 
 class Reader:
@@ -81,6 +85,17 @@ def test_a_prompt_that_is_too_long_loses_its_last_demonstrations(method, tmp_pat
         assert (dropped > 0) == (len(before["prompt"]) > limit)
         assert shown == [*all_shown[: 4 - dropped], all_shown[-1]]  # the question is whole
         assert len(record["prompt"]) <= limit
+
+
+def test_cells_count_the_items_whose_prompts_lost_demonstrations(model_stub, tmp_path):
+    plan, store = tiny_plan(model_stub, n_eval=12), Store(tmp_path / "store")
+    step = steps_of(plan, "answers")[0]
+    answer_by_hand(store, step, lambda i: i < 6, lambda r: {**r, "dropped": 2} if r["index"] >= 8 else r)
+    assert run_plan(plan.select(step.name), store).complete
+    results = gather(plan, store)
+    cell = results.cells[results.cells["state"] == "done"].iloc[0]
+    assert (cell["n"], cell["n_shortened"]) == (12, 4)
+    assert any("column n_shortened counts them" in notice for notice in results.notices)
 
 
 def test_a_question_that_does_not_fit_alone_is_refused(tmp_path):

@@ -25,14 +25,15 @@ class StandIn:
 
     Attributes:
         faults: what happens to the next requests, one word each, see ``_fail``; where it is empty all is well.
-        newer: whether it takes the length of an answer by its newer name alone.
+        newer: whether it takes the length of an answer by its newer name alone. without_stops: whether it refuses
+            texts that end an answer.
         asked: the bodies of all requests for answers. keys: their keys. together: most requests at one time.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.answer, self.faults, self.asked, self.keys = answer, deque[str](), [], []
         self.models: list[str] | None = [NAME]
-        self.newer = False
+        self.newer = self.without_stops = False
         self.running = self.together = 0
         self.lock = threading.Lock()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -66,6 +67,9 @@ def _handler(server: StandIn) -> type[BaseHTTPRequestHandler]:
             try:
                 if server.newer and "max_tokens" in body:
                     told = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+                    self._send(400, json.dumps({"error": {"message": told}}).encode())
+                elif server.without_stops and "stop" in body:
+                    told = "Unsupported parameter: 'stop' is not supported with this model."
                     self._send(400, json.dumps({"error": {"message": told}}).encode())
                 elif fault:
                     self._fail(fault, body)

@@ -147,7 +147,7 @@ def _of_cell(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a cell is, as opposed to what it measured."""
     from offdiag.reporting.cell_texts import MEASURED
 
-    hidden = (*MEASURED, "study", "scale", "n_errors")
+    hidden = (*MEASURED, "study", "scale", "n_errors", "n_shortened")
     return {name: value for name, value in row.items() if value is not None and name not in hidden}
 
 

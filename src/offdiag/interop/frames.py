@@ -84,6 +84,7 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
                 **own.against(base, found[base] if base else CellRecords(), clustered=clusters.shared),
                 "folder": None,
                 "n_errors": own.lost.total(),
+                "n_shortened": own.n_shortened,
             }
         )
     columns = list(dict.fromkeys(name for row in factors for name in row))

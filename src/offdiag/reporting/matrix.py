@@ -30,8 +30,8 @@ EVALUATION = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike
 # No factors of a learner: results, what was asked, names, and what tells its draws apart.
 _NOT_OF_LEARNER = {
-    *MEASURED, *EVALUATION, "n_errors", "study", "scale", "cell", "arm", "first_draw", "eval", "matched", "seed",
-    "data_seed",
+    *MEASURED, *EVALUATION, "n_errors", "n_shortened", "study", "scale", "cell", "arm", "first_draw", "eval", "matched",
+    "seed", "data_seed",
 }  # fmt: skip
 _COMMON = ("task", "split", "prompt", *_ALONE)
 

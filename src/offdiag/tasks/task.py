@@ -153,7 +153,7 @@ class Task(ABC, Generic[D]):
     def stops(self, domain: D, style: PromptStyle) -> tuple[str, ...]:
         """Return texts from which on a completion says nothing that is graded, such as a further question.
 
-        A model that is loaded here stops there, instead of writing on to ``max_new_tokens``.
+        A model stops there, instead of writing on to ``max_new_tokens``; a server is sent the first four.
         """
         return ()
 

@@ -19,6 +19,7 @@ from offdiag.runtime import Requests, Runtime
 from offdiag.steps import load_records
 from offdiag.store import Store
 from offdiag.studies.base_addition.task import AdditionDomain as Sums
+from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.study import Arm, Cell, Design, Evaluation
 from support.stand_in_server import NAME, StandIn, stand_in, written
 from support.tiny_study import RECIPE, Params, tiny_study
@@ -153,6 +154,31 @@ def test_a_server_that_takes_the_length_by_its_newer_name_gets_it(server, tmp_pa
     server.newer = True
     assert run(plan_of(server.source), tmp_path).complete
     assert sum("max_completion_tokens" in body for body in server.asked) == 2 * N + 1
+
+
+def stories(p: Params) -> Design:
+    """Written answers to a task whose prompts say how a further question begins."""
+    asked = Evaluation(domain=HardnessDomain(form="free"), n=N, style="step-by-step", max_new_tokens=8)
+    return Design(cells=(Cell(arm=Arm(model=p.model, method=ZeroShot()), evaluation=asked),))
+
+
+def test_a_server_is_told_where_an_answer_ends(server, tmp_path):
+    assert run(plan_of(server.source, stories), tmp_path).complete
+    assert [body.get("stop") for body in server.asked] == [None, *[["\nQ:"]] * N]  # the trial is one token long
+    assert run(plan_of(server.source), tmp_path).complete
+    assert all("stop" not in body for body in server.asked[N + 1 :])  # its task has no such text
+
+
+def test_a_server_that_refuses_stop_texts_is_asked_without(server, tmp_path):
+    server.without_stops = True
+    assert run(plan_of(server.source, stories), tmp_path, Requests(at_once=1)).complete
+    assert ["stop" in body for body in server.asked] == [False, True, *[False] * N]
+
+
+def test_another_refusal_is_no_matter_of_stop_texts(server, tmp_path):
+    server.faults.extend(["", "status 400"])
+    assert run(plan_of(server.source, stories), tmp_path, Requests(at_once=1)).failed == 1
+    assert ["stop" in body for body in server.asked] == [False, True]
 
 
 def test_a_dated_version_of_the_model_is_the_model(server, tmp_path):

@@ -27,6 +27,7 @@ from offdiag.provenance import note
 from offdiag.runtime import Requests
 
 _VERSION = re.compile(r"[-@:](\d{3,8}|\d{4}-\d{2}-\d{2}|latest|main)$")
+_STOPS = 4  # texts that end an answer: the most that OpenAI takes
 LISTED = 20  # likeliest tokens that are asked for: the most that OpenAI and, as it comes, vLLM give
 
 
@@ -42,6 +43,7 @@ class ServedModel:
         self._client = Client(source, url, requests)
         self._length = "max_tokens"
         self._scores_prompts: bool | None = None
+        self._refuses_stops = False
         self._said: dict[str, str] = {}
 
     def require_listed(self) -> None:
@@ -81,15 +83,17 @@ class ServedModel:
     ) -> Iterator[list[Completion]]:
         """Answer user turns, each as soon as it comes; every sampled answer is a request with a seed of its own.
 
-        No ``stop`` is sent: not every server takes one, and the grader leaves out what follows it.
+        Up to four texts of ``stop`` are sent, as many as OpenAI takes; a server that refuses them is asked without:
+        the grader leaves out what follows.
 
         Raises:
             UserError: the server refuses a question, does not answer, or answers as another model.
         """
         samples = samples_of(draws)
+        ends = {"stop": list(stop[:_STOPS])} if stop else {}
 
         def answer(i: int, stopped: Event) -> Completion:
-            how = {} if draws is None else _drawn(draws, *divmod(i, samples))
+            how = ends | ({} if draws is None else _drawn(draws, *divmod(i, samples)))
             reply = self._ask(prompts[i // samples], response_prefix, settings, max_new_tokens, stopped, how=how)
             return Completion(
                 i, reply.text, reply.n_prompt, reply.n_tokens, reply.finish, fingerprint=reply.fingerprint
@@ -186,8 +190,7 @@ class ServedModel:
             raise
 
     def _reply(self, path: str, body: Mapping[str, Any], stopped: Event) -> ServerReply:
-        question = {"model": self._name, "temperature": 0, **body}
-        reply = self._client.ask(path, question, reply_of, stopped)
+        reply = self._asked(path, {"model": self._name, "temperature": 0, **body}, stopped)
         if reply.model and not _same_model(self._name, reply.model):
             raise UserError(
                 f"model {self._source}: its server answers as {reply.model}: type the name of the model that you "
@@ -195,6 +198,19 @@ class ServedModel:
             )
         self._said |= {"answered_as": reply.model, "fingerprint": reply.fingerprint}
         return reply
+
+    def _asked(self, path: str, question: dict[str, Any], stopped: Event) -> ServerReply:
+        """Return the reply to a question, without its stop texts from the first time on that a server refuses them."""
+        if self._refuses_stops:
+            question.pop("stop", None)
+        try:
+            return self._client.ask(path, question, reply_of, stopped)
+        except RefusedError as error:
+            if "stop" not in question or "stop" not in str(error).lower():
+                raise
+            self._refuses_stops = True
+            del question["stop"]
+            return self._client.ask(path, question, reply_of, stopped)
 
     def _reads_prompts(self) -> bool:
         """Return whether the server gives the log-probabilities of a prompt; it is asked once."""
