@@ -55,6 +55,15 @@ def test_what_is_fitted_beside_it_is_no_part_of_a_cell():
     assert alone.answers.probe.fits.fingerprint != beside.answers.probe.fits.fingerprint
 
 
+def test_what_is_needed_is_no_part_of_a_cell_and_is_not_picked_where_a_state_moves_with_its_batch():
+    needed = tuple(GRID.largest.values())
+    half = ModelSpec(source="hub:org/name", dtype="bfloat16")
+    assert cell(needed=needed).step().fingerprint == cell().step().fingerprint
+    for model, picked in ((MODEL, needed), (half, ())):
+        (states,) = cell(needed=needed, model=model).step().answers.probe.fits.states
+        assert states.needed == picked
+
+
 def test_every_other_field_is():
     others = {
         "n": 11,
@@ -64,7 +73,7 @@ def test_every_other_field_is():
         "l2": 0.5,
         "style": "step-by-step",
     }
-    assert {*others, "beside"} == set(LinearProbe.model_fields)
+    assert {*others, "beside", "needed"} == set(LinearProbe.model_fields)
     changed = [cell(**{name: other}) for name, other in others.items()]
     cells = [cell(), *changed, cell(seed=1), cell(TRAINS[1]), cell(model=ModelSpec(source="hub:org/other"))]
     assert len({one.step().fingerprint for one in cells}) == len(cells)

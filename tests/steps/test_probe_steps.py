@@ -2,7 +2,9 @@
 
 from dataclasses import asdict
 from functools import cache
+from importlib.metadata import version
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ from offdiag.steps import (
 from offdiag.steps import hidden_states as module
 from offdiag.steps.hidden_states import load_states
 from offdiag.steps.jsonl import write_jsonl
+from offdiag.steps.step import FinishedStep
 from offdiag.steps.probe_fits import load_probe
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Example
@@ -81,6 +84,7 @@ def store(tmp_path):
 
     class Store:
         model = Model()
+        earlier: ClassVar[list[FinishedStep]] = []
 
         def folder(self, step):
             folder = tmp_path / step.kind / step.fingerprint
@@ -96,10 +100,22 @@ def store(tmp_path):
                 output=self.folder,
                 model=lambda _: self.model,
                 progress=lambda *_: None,
+                finished=lambda kind, fits: (one for one in self.earlier if fits(one.folder.name)),
             )
             return step.run(work)
 
+        def keep(self, step, **provenance):
+            """Make a step that has run one of those that are finished."""
+            told = {"versions": {"offdiag": version("offdiag")}, **provenance}
+            named = self.folder(step).rename(tmp_path / step.folder_name)
+            told = FinishedStep(named, step.canonical_form, step.fingerprint, {"seconds": 8.0}, told, lambda: True)
+            self.earlier = [*self.earlier, told]
+
     return Store()
+
+
+def some(*needed, states=STATES):
+    return states.model_copy(update={"needed": needed})
 
 
 def probed(training_set, grid=GRID, **fields):
@@ -152,6 +168,81 @@ def test_encoding_goes_on_where_it_was_killed(store):
     store.model = Model()
     store.run(STATES)
     np.testing.assert_array_equal(np.array(load_states(store.folder(STATES)).features), first)
+
+
+def test_what_is_needed_alone_is_encoded_and_the_probes_are_the_same(store):
+    training_set = ProbeTrainingSet(train=EASY, n=10)
+    few, whole = probed(training_set), probed(training_set)
+    needed = some(*GRID.largest.values(), ASKED)
+    few = few.model_copy(update={"probe": Probe(fits=few.probe.fits.model_copy(update={"states": (needed,)}),
+                                                training_set=training_set)})  # fmt: skip
+    assert (few.fingerprint, few.probe.fits.fingerprint) == (whole.fingerprint, whole.probe.fits.fingerprint)
+    answers = {}
+    for step in (few, whole):
+        store.model = Model()
+        store.run(step.probe.fits.states[0])
+        store.run(step.probe.fits)
+        store.run(step)
+        answers[len(store.model.read)] = load_answers(store.folder(step))
+    assert [*answers] == [85, N]  # 30 of each level to train on, and 25 to test
+    assert answers[85] == answers[N]
+    assert needed.name != STATES.name
+    assert needed.of_all is not needed
+    assert needed.of_all == STATES
+
+
+def test_a_pool_of_which_nothing_is_needed_is_refused(store):
+    other = Examples(domain=HardnessDomain(dataset="chains", n_train=0), split="eval", n=3)
+    write_jsonl(store.folder(other) / "examples.jsonl", [asdict(example) for example in other.sample()])
+    with pytest.raises(UserError, match="none of its questions is needed: leave the pool out"):
+        store.run(some(other))
+
+
+def test_states_of_a_finished_step_are_taken_and_the_others_encoded(store):
+    trains = list(GRID.largest.values())
+    store.run(some(trains[0]))
+    store.keep(some(trains[0]))
+    store.model = Model()
+    summary = store.run(some(*trains))
+    assert len(store.model.read) == 30
+    assert summary["n"] == 60
+    assert summary["seconds"] >= 8
+    taken = load_states(store.folder(some(*trains)))
+    store.earlier, store.model = [], Model()
+    store.run(STATES)
+    whole = load_states(store.folder(STATES))
+    rows = [whole.rows[key] for key in taken.rows]
+    np.testing.assert_array_equal(np.array(taken.features), np.array(whole.features)[rows])
+
+
+def test_a_killed_run_goes_on_with_what_it_had_taken(store):
+    trains = list(GRID.largest.values())
+    store.run(some(trains[0]))
+    store.keep(some(trains[0]))
+    store.model = Model(dies_after=0)
+    with pytest.raises(KeyboardInterrupt):
+        store.run(some(*trains))
+    store.earlier, store.model = [], Model()
+    assert store.run(some(*trains))["n"] == 60
+    assert len(store.model.read) == 30
+
+
+@pytest.mark.parametrize(
+    ("states", "provenance"),
+    [
+        (STATES.model_copy(update={"layers": ("last",)}), {}),
+        (STATES.model_copy(update={"style": "step-by-step"}), {}),
+        (STATES, {"versions": {"offdiag": "0.0"}}),
+        (STATES, {"versions": {}}),
+    ],
+)
+def test_states_of_another_kind_are_not_taken(store, states, provenance):
+    asked = next(iter(GRID.largest.values()))
+    store.run(some(asked, states=states))
+    store.keep(some(asked, states=states), **provenance)
+    store.model = Model()
+    store.run(some(asked, ASKED))
+    assert len(store.model.read) == 55
 
 
 def test_fewer_choices_are_marked_and_none_is_refused(store):

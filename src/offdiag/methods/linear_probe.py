@@ -23,6 +23,9 @@ class LinearProbe(Method):
         n: training examples. noise: share of them whose label is drawn anew among all choices.
         pools: domains whose evaluation splits contain, in the same words, every training and test set; the model
             encodes them once for all probes.
+        needed: all that the probes of a study train on and are asked: in float32 the model encodes these questions of the
+            pools alone, in 16 bits all, since there a state moves with its batch; by default all. It does not change
+            the result.
         beside: training sets that are fitted in one solve, this one among them; by default this one alone. It does not
             change the result.
         layers, l2: see :class:`offdiag.steps.HiddenStates` and :class:`offdiag.steps.probe_fits.ProbeFits`.
@@ -34,6 +37,7 @@ class LinearProbe(Method):
     n: int = Field(ge=1)
     noise: float = Field(default=0.0, ge=0, le=1)
     pools: tuple[Domain, ...] = Field(min_length=1)
+    needed: tuple[Examples, ...] = ()
     beside: ProbeGrid | None = None
     layers: tuple[Layer, ...] = ("middle", "last")
     l2: float = Field(default=1.0, gt=0)
@@ -42,8 +46,9 @@ class LinearProbe(Method):
     def predictor(self, model: Weights, train: Domain | None, seed: int) -> Predictor:
         if train is None:
             raise UserError("a linear probe needs a training domain: set train=")
+        needed = self.needed if model.spec.holds_alone else ()
         states = tuple(
-            HiddenStates(weights=model, examples=_whole(pool), style=self.style, layers=self.layers)
+            HiddenStates(weights=model, examples=_whole(pool), style=self.style, layers=self.layers, needed=needed)
             for pool in self.pools
         )
         training_set = ProbeTrainingSet(train=train, n=self.n, noise=self.noise, seed=seed)

@@ -96,6 +96,11 @@ class ModelSpec(Identity):
         return self.dtype != "float32" or self.quantization == "int8"
 
     @property
+    def holds_alone(self) -> bool:
+        """Whether, beyond rounding, what it computes of a text depends on that text alone, whatever is beside it."""
+        return self.dtype == "float32" and self.quantization == "none"
+
+    @property
     def numbers(self) -> str:
         """The number format in words, such as ``bfloat16`` or ``nf4, bfloat16``."""
         return self.dtype if self.quantization == "none" else f"{self.quantization}, {self.dtype}"

@@ -74,7 +74,7 @@ def take_answers(
         if new:
             named = [example.id for example in examples for _ in range(step.samples)]
             records |= {i: {**record, "index": i, "example": named[i]} for i, record in new.items()}
-            told.append(_told(source.step, len(new)))
+            told.append(told_of(source.step, len(new)))
             seconds += source.step.summary.get("seconds", 0.0) * len(new) / len(source.answers)
             note(**{name: source.step.provenance[name] for name in FACTS if name in source.step.provenance})
         if len(records) == len(asked):
@@ -113,7 +113,7 @@ def _asked(step: "ModelOutputs", prompt: str, example: Example, sample: int) -> 
     return prompt, tuple(example.choices) if step.compares else (), drawn
 
 
-def _told(source: FinishedStep, items: int) -> dict[str, Json]:
+def told_of(source: FinishedStep, items: int) -> dict[str, Json]:
     """Return what provenance says of a step whose answers were taken."""
     place = f"{source.folder.parent.name}/{source.folder.name}"
     device = {"device": source.provenance["device"]} if "device" in source.provenance else {}

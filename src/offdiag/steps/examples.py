@@ -151,6 +151,11 @@ def check_rows(
     weights.check_texts(settings, task.reply_prefix(domain), rows, of)
 
 
+def keys_of(examples: Examples) -> frozenset[str]:
+    """Return the keys of examples, without the store: equal for two that ask the same."""
+    return get_task(examples.domain.task).keys(examples.domain, examples.split, examples.n, examples.seed)
+
+
 def check_choices(examples: Examples) -> None:
     """Check, without the store, that each of the examples can be answered by choice, see :func:`require_choices`.
 

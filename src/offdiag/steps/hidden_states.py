@@ -3,6 +3,8 @@
 import shutil
 import time
 from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
@@ -16,7 +18,8 @@ from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.lease import ensure_held
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.examples import Examples, check_choices, check_rows, load_examples
+from offdiag.steps.earlier_states import fitted, take_states
+from offdiag.steps.examples import Examples, check_choices, check_rows, keys_of, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
@@ -40,18 +43,22 @@ class HiddenStates(Step):
         weights: of the model. examples: the questions. style: wording of the questions.
         layers: of the model's L blocks, ``middle`` is the output of block ceil((L + 1) / 2), ``last`` that of the last
             one, after the final norm (Hase et al. 2024, arXiv 2401.06751, as released).
+        needed: sets whose questions alone are encoded, those of ``examples`` that any of them has; all if it is empty.
     """
 
     kind: ClassVar[str] = "states"
+    added: ClassVar[frozenset[str]] = frozenset({"needed"})
     weights: Weights
     examples: Examples
     style: PromptStyle = "direct"
     layers: tuple[Layer, ...] = Field(default=("middle", "last"), min_length=1)
+    needed: tuple[Examples, ...] = ()
 
     @property
     def name(self) -> str:
         asked = self.examples
-        return f"{self.weights.label}--{asked.domain.short}.{self.style}.n{asked.n}.{'+'.join(self.layers)}"
+        some = ".needed" if self.needed else ""
+        return f"{self.weights.label}--{asked.domain.short}.{self.style}.n{asked.n}{some}.{'+'.join(self.layers)}"
 
     @property
     def group(self) -> str:
@@ -59,6 +66,11 @@ class HiddenStates(Step):
 
     def canonical(self) -> dict[str, Json]:
         return {**super().canonical(), **self.examples.worded(self.style), **self.weights.rendering("compared")}
+
+    @cached_property
+    def of_all(self) -> "HiddenStates":
+        """The states of all questions, of which these are a part: no state depends on which others are encoded."""
+        return self.model_copy(update={"needed": ()}) if self.needed else self
 
     def check(self) -> None:
         super().check()
@@ -69,37 +81,70 @@ class HiddenStates(Step):
     def cost(self, probe: CostProbe) -> CostLine:
         items = probe.sample(self.examples)
         prompts, choices = prompts_of(self.examples.domain, items, self.style), [e.choices for e in items]
-        return probe.score(self, self.weights, prompts, choices, items=items, n=self.examples.n, every_token=True)
+        return probe.score(self, self.weights, prompts, choices, items=items, n=self._n, every_token=True)
+
+    @property
+    def _n(self) -> int:
+        """How many questions are encoded, by their keys."""
+        if not self.needed:
+            return self.examples.n
+        return len(keys_of(self.examples) & frozenset().union(*map(keys_of, self.needed)))
 
     def run(self, work: Work) -> dict[str, Json]:
         """Encode the examples chunk by chunk; a killed run goes on after the last chunk.
+
+        States that a finished step has are taken, see :mod:`offdiag.steps.earlier_states`.
 
         Raises:
             UserError: an example has no choices, or a state is too large for half precision.
         """
         started = time.monotonic()
-        examples = load_examples(work.output(self.examples))
-        prompts = prompts_of(self.examples.domain, examples, self.style)
+        examples, prompts = self._asked(work)
         most = max(len(example.choices) for example in examples)
         folder = work.folder / "chunks"
         folder.mkdir(exist_ok=True)
-        starts = range(0, len(examples), CHUNK)
+        keys = list(map(_key, prompts, examples))
+        taken = take_states(self, work, keys, folder)
+        left = [place for place in range(len(examples)) if place not in taken.states]
+        starts = range(0, len(left), CHUNK)
         paths = [folder / f"{start}.npy" for start in starts]
         for start, path in zip(starts, paths, strict=True):
-            work.progress(start, len(examples))
+            work.progress(len(taken.states) + start, len(examples))
             if not path.exists():
-                chunk = slice(start, start + CHUNK)
-                states = self._encode(work.model(self.weights), examples[chunk], prompts[chunk], most)
+                chunk = left[start : start + CHUNK]
+                asked = [examples[place] for place in chunk], [prompts[place] for place in chunk]
+                states = self._encode(work.model(self.weights), *asked, most)
                 ensure_held(folder)
                 np.save(folder / "part.npy", states)
                 move(folder / "part.npy", path)
-        states = np.concatenate([np.load(path) for path in paths])
+        found = {place: fitted(state, most) for place, state in taken.states.items()}
+        found.update(zip(left, chain.from_iterable(map(np.load, paths)), strict=True))
+        states = np.stack([found[place] for place in range(len(examples))])
         np.save(work.folder / "states.npy", states)
         finite = [bool(np.isfinite(state).all()) for state in states]
-        write_jsonl(work.folder / "texts.jsonl", map(_text, prompts, examples, finite))
+        write_jsonl(work.folder / "texts.jsonl", map(_text, keys, examples, finite))
         shutil.rmtree(folder)
         errors = {} if all(finite) else {"n_errors": finite.count(False)}
-        return {"n": len(examples), **errors, "seconds": round(time.monotonic() - started, 3)}
+        return {"n": len(examples), **errors, "seconds": round(time.monotonic() - started + taken.seconds, 3)}
+
+    def _asked(self, work: Work) -> tuple[list[Example], list[str]]:
+        """Return the questions that are encoded, and their prompts.
+
+        Raises:
+            UserError: none of them is needed.
+        """
+        examples = load_examples(work.output(self.examples))
+        prompts = prompts_of(self.examples.domain, examples, self.style)
+        if not self.needed:
+            return examples, prompts
+        wanted: set[str] = set()
+        for needed in self.needed:
+            own = load_examples(work.output(needed))
+            wanted.update(map(_key, prompts_of(needed.domain, own, self.style), own))
+        places = [i for i, key in enumerate(map(_key, prompts, examples)) if key in wanted]
+        if not places:
+            raise UserError(f"{self.name}: none of its questions is needed: leave the pool out")
+        return [examples[i] for i in places], [prompts[i] for i in places]
 
     def _encode(
         self, model: "LM", examples: Sequence[Example], prompts: Sequence[str], most: int
@@ -176,9 +221,9 @@ def prompts_of(domain: Domain, examples: Sequence[Example], style: PromptStyle) 
     return [task.prompt(domain, example, style) for example in examples]
 
 
-def _text(prompt: str, example: Example, finite: bool) -> dict[str, Json]:
+def _text(key: str, example: Example, finite: bool) -> dict[str, Json]:
     told: dict[str, Json] = {} if finite else {"finite": False}
-    return {"key": _key(prompt, example), "choices": len(example.choices), **told}
+    return {"key": key, "choices": len(example.choices), **told}
 
 
 def _key(prompt: str, example: Example) -> str:

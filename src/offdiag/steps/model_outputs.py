@@ -159,7 +159,7 @@ class ModelOutputs(Step):
     @property
     def holds_alone(self) -> bool:
         """Whether an answer depends on the model and its prompt alone, whatever is asked beside it."""
-        return self.weights.spec.dtype == "float32" and self.weights.spec.quantization == "none"
+        return self.weights.spec.holds_alone
 
     @property
     def response_prefix(self) -> str:

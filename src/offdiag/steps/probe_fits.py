@@ -87,6 +87,14 @@ class ProbeGrid(Identity):
             return f"probes.{self.trains[0].task}.{shape}"
         return ProbeTrainingSet(train=self.trains[0], n=self.sizes[0], noise=self.noises[0], seed=self.seeds[0]).label
 
+    @cached_property
+    def largest(self) -> dict[tuple[Domain, int], Examples]:
+        """The largest training set of each domain and seed; smaller ones are its beginnings."""
+        return {
+            (train, seed): ProbeTrainingSet(train=train, n=max(self.sizes), seed=seed).examples
+            for train, seed in product(self.trains, self.seeds)
+        }
+
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Number of sizes, training domains, seeds and shares of noise: the axes of the probes, in this order."""
@@ -128,6 +136,10 @@ class ProbeFits(Step):
     style: PromptStyle = "direct"
     l2: float = Field(default=1.0, gt=0)
 
+    def canonical(self) -> dict[str, Json]:
+        """Return the identity, in which it does not matter which other items of a pool are encoded."""
+        return {**super().canonical(), "states": [states.of_all.canonical_form for states in self.states]}
+
     @property
     def name(self) -> str:
         return f"{self.states[0].weights.label}.{self.grid.label}"
@@ -135,15 +147,7 @@ class ProbeFits(Step):
     @cached_property
     def inputs(self) -> tuple[Step, ...]:
         """The hidden states, and the largest training set of each domain and seed."""
-        return (*self.states, *self.taught.values())
-
-    @cached_property
-    def taught(self) -> dict[tuple[Domain, int], Examples]:
-        """The largest training set of each domain and seed; smaller ones are its beginnings."""
-        return {
-            (train, seed): ProbeTrainingSet(train=train, n=max(self.grid.sizes), seed=seed).examples
-            for train, seed in product(self.grid.trains, self.grid.seeds)
-        }
+        return (*self.states, *self.grid.largest.values())
 
     def run(self, work: Work) -> dict[str, Json]:
         """Fit all probes and write float32 ``[probes, layers x d]``.
@@ -153,7 +157,7 @@ class ProbeFits(Step):
         """
         started = time.monotonic()
         pools = [load_states(work.output(states)) for states in self.states]
-        sets = [self._training_set(pools, *key, load_examples(work.output(e))) for key, e in self.taught.items()]
+        sets = [self._training_set(pools, *key, load_examples(work.output(e))) for key, e in self.grid.largest.items()]
         fitted: list[NDArray[np.float32]] = []
         errors: list[float] = []
         for n in self.grid.sizes:

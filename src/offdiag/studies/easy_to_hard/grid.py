@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from offdiag.methods import FineTuning, InContext, LinearProbe, Method, ZeroShot
 from offdiag.models import ModelSpec
-from offdiag.steps import ProbeGrid
+from offdiag.steps import Examples, ProbeGrid
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
 from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName, measures_of, methods_of
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain, library
@@ -156,7 +156,8 @@ class _Grid:
         for n, noise in product(sizes, noises(p, training_set.train.level)):
             match name:
                 case "linear-probe":
-                    yield LinearProbe(n=n, noise=noise, pools=self._pools(training_set), beside=self._probes[dataset])
+                    yield LinearProbe(n=n, noise=noise, pools=self._pools(training_set), needed=self._needed,
+                                      beside=self._probes[dataset])  # fmt: skip
                 case "in-context" | "in-context+rationale":
                     yield InContext(k=n, noise=noise, rationale=reasoned)
                 case _:
@@ -167,6 +168,16 @@ class _Grid:
         """Return the whole data sets of training and test: their hidden states are encoded once for all probes."""
         names = dict.fromkeys((training_set.train.dataset, training_set.test.dataset))
         return tuple(dataset_domain(self.p, name, n_train=0) for name in names)
+
+    @cached_property
+    def _needed(self) -> tuple[Examples, ...]:
+        """All that probes train on and are asked; nothing where they are asked all that is left of a data set."""
+        sets = [one for setting, sets in self._sets if "linear-probe" in methods_for(self.p, setting.dataset) for one in sets]
+        tests = [self._evaluation(one.test, reasoned=False).examples for one in sets]
+        if not self.p.asked and any(not self.p.of(one.train.dataset).n_test for one in sets):
+            return ()
+        trains = [examples for grid in self._probes.values() for examples in grid.largest.values()]
+        return tuple(dict.fromkeys([*trains, *tests]))
 
     @cached_property
     def _probes(self) -> dict[str, ProbeGrid]:
