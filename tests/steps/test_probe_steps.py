@@ -29,8 +29,8 @@ from offdiag.steps import (
 from offdiag.steps import hidden_states as module
 from offdiag.steps.hidden_states import load_states
 from offdiag.steps.jsonl import write_jsonl
-from offdiag.steps.step import FinishedStep
 from offdiag.steps.probe_fits import load_probe
+from offdiag.steps.step import FinishedStep
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Example
 

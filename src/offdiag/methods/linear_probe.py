@@ -23,9 +23,8 @@ class LinearProbe(Method):
         n: training examples. noise: share of them whose label is drawn anew among all choices.
         pools: domains whose evaluation splits contain, in the same words, every training and test set; the model
             encodes them once for all probes.
-        needed: all that the probes of a study train on and are asked: in float32 the model encodes these questions of the
-            pools alone, in 16 bits all, since there a state moves with its batch; by default all. It does not change
-            the result.
+        needed: all that the probes of a study train on and are asked. In float32 the model encodes these questions of
+            the pools alone; in 16 bits all, since there a state moves with its batch. It does not change the result.
         beside: training sets that are fitted in one solve, this one among them; by default this one alone. It does not
             change the result.
         layers, l2: see :class:`offdiag.steps.HiddenStates` and :class:`offdiag.steps.probe_fits.ProbeFits`.

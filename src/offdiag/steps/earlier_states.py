@@ -7,7 +7,7 @@ but which items of the pool it has, its files must be whole, and it must be made
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,7 @@ from offdiag.lease import ensure_held
 from offdiag.provenance import note, other_versions
 from offdiag.steps.earlier_answers import FACTS, told_of
 from offdiag.steps.jsonl import read_jsonl
-from offdiag.steps.step import FinishedStep, Work
-
-if TYPE_CHECKING:
-    from offdiag.steps.hidden_states import HiddenStates
+from offdiag.steps.step import FinishedStep, Step, Work
 
 KEPT = "taken.npz"  # beside the chunks, while the rest is encoded
 
@@ -36,19 +33,22 @@ class TakenStates(NamedTuple):
     seconds: float = 0.0
 
 
-def take_states(step: "HiddenStates", work: Work, keys: Sequence[str], folder: Path) -> TakenStates:
+NO_STATES = TakenStates({})
+
+
+def take_states(step: Step, work: Work, keys: Sequence[str], folder: Path) -> TakenStates:
     """Return the states of some items that finished steps have, and note whose they are.
 
     Args:
-        step: that encodes. work: its work. keys: of its items.
+        step: that encodes, by a model of which a text holds alone. work: its work. keys: of its items.
         folder: of its chunks; a killed run that has begun to encode goes on with what it had taken then.
     """
     kept = folder / KEPT
     if kept.exists():
         with np.load(kept) as file:
             return TakenStates(dict(zip(file["places"].tolist(), file["states"], strict=True)), float(file["seconds"]))
-    if any(folder.glob("*.npy")) or not step.weights.spec.holds_alone:
-        return TakenStates({})
+    if any(folder.glob("*.npy")):
+        return NO_STATES
     states: dict[int, NDArray[np.float16]] = {}
     told: list[dict[str, Json]] = []
     seconds = 0.0
@@ -82,7 +82,7 @@ def _keep(path: Path, states: Mapping[int, NDArray[np.float16]], seconds: float)
     move(part, path)
 
 
-def _sources(step: "HiddenStates", work: Work) -> Iterator[FinishedStep]:
+def _sources(step: Step, work: Work) -> Iterator[FinishedStep]:
     """Yield the finished steps that encoded items of the same pool by the same model, the newest first."""
     model = step.folder_name.partition("--")[0]
     for found in work.finished(step.kind, lambda name: name != step.folder_name and name.startswith(f"{model}--")):

@@ -18,7 +18,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.lease import ensure_held
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_states import fitted, take_states
+from offdiag.steps.earlier_states import NO_STATES, fitted, take_states
 from offdiag.steps.examples import Examples, check_choices, check_rows, keys_of, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Step, Work
@@ -104,7 +104,7 @@ class HiddenStates(Step):
         folder = work.folder / "chunks"
         folder.mkdir(exist_ok=True)
         keys = list(map(_key, prompts, examples))
-        taken = take_states(self, work, keys, folder)
+        taken = take_states(self, work, keys, folder) if self.weights.spec.holds_alone else NO_STATES
         left = [place for place in range(len(examples)) if place not in taken.states]
         starts = range(0, len(left), CHUNK)
         paths = [folder / f"{start}.npy" for start in starts]

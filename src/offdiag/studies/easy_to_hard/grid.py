@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from typing import Any, NamedTuple
 
 from offdiag.methods import FineTuning, InContext, LinearProbe, Method, ZeroShot
@@ -172,7 +172,8 @@ class _Grid:
     @cached_property
     def _needed(self) -> tuple[Examples, ...]:
         """All that probes train on and are asked; nothing where they are asked all that is left of a data set."""
-        sets = [one for setting, sets in self._sets if "linear-probe" in methods_for(self.p, setting.dataset) for one in sets]
+        probed = [sets for setting, sets in self._sets if "linear-probe" in methods_for(self.p, setting.dataset)]
+        sets = list(chain.from_iterable(probed))
         tests = [self._evaluation(one.test, reasoned=False).examples for one in sets]
         if not self.p.asked and any(not self.p.of(one.train.dataset).n_test for one in sets):
             return ()
