@@ -112,8 +112,9 @@ def _ask(path: Way, spec: "ModelSpec", size: Any, how: Setting, runtime: "Runtim
     seconds = time.perf_counter() - started
     batch = min(how.budget, sum(lengths) + (new * how.rows if path.what == "answer" else 0))
     estimate = answering(
-        spec, size, batch_tokens=batch, longest_shared=0, kept_tokens=0, adapter=0, on_cpu=how.device == "cpu"
-    )
+        spec, size, batch_tokens=batch, longest_shared=0, kept_tokens=0, adapter=0,
+        states=path.what == "states", on_cpu=how.device == "cpu",
+    )  # fmt: skip
     found = {
         "seconds": seconds, "tokens": sum(lengths) + tokens, "per_token": 2, "estimate": estimate.total,
         "path": str(lm.verdict.path),
@@ -154,7 +155,7 @@ def _learn(path: Way, spec: "ModelSpec", size: Any, how: Setting, runtime: "Runt
         losses = [json.loads(line)["response_loss"] for line in (Path(folder) / "history.jsonl").open()]
     seconds = clock[-1] - clock[0] if len(clock) > 1 else time.perf_counter() - started
     share = (len(clock) - 1) / how.updates if len(clock) > 1 else 1.0
-    estimate = training(spec, size, recipe, batch_tokens=how.budget // TRAINING_SHARE)
+    estimate = training(spec, size, recipe, batch_tokens=how.budget // TRAINING_SHARE, on_cpu=how.device == "cpu")
     per_token = 6 if path.adapter != "lora" else 4
     return {
         "seconds": seconds, "tokens": summary["total_tokens"] * share, "per_token": per_token,

@@ -6,7 +6,7 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.reporting.matrix import build_matrix
-from offdiag.reporting.tables import latex, latex_table, write_tables
+from offdiag.reporting.tables import PAGE, latex, latex_table, plain_latex_table, write_tables
 from support import synthetic
 
 
@@ -54,6 +54,14 @@ def test_more_cells_than_a_page_holds_become_a_longtable():
     results = synthetic.build(4, {})
     cells = pd.concat([results.cells, results.cells.assign(arm="again")], ignore_index=True)
     assert r"\begin{longtable}" in latex_table(build_matrix(replace(results, cells=cells), results.steps).cells)
+
+
+@pytest.mark.parametrize("n", [0, 3, PAGE, PAGE + 1])
+def test_tables_are_written_as_pandas_writes_them(n):
+    table = pd.DataFrame({"a_b": ["x & y"] * n, "note": [None] * n}, dtype=object)
+    escaped = table.map(lambda text: latex(text or "")).rename(columns=latex)
+    expected = escaped.to_latex(index=False, escape=False, column_format="ll", longtable=n > PAGE)
+    assert plain_latex_table(table) == expected
 
 
 def test_tables_of_analyses_are_latex_too_but_for_long_ones(tmp_path):

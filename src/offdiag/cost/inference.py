@@ -24,13 +24,15 @@ FEWER = "use fewer demonstrations, a smaller max_new_tokens or another model"
 class _InferencePeak:
     """Inputs to the peak memory of one model: its largest batch, the prompt tokens that it keeps, and its adapters.
 
-    ``recipes`` are those of the adapters; None for one of unknown size.
+    ``states`` says whether its hidden states are read. ``recipes`` are those of the adapters; None for one of unknown
+    size.
     """
 
     spec: ModelSpec
     batch_tokens: int = 0
     longest_shared: int = 0
     kept_tokens: int = 0
+    states: bool = False
     recipes: dict[Recipe | None, None] = field(default_factory=dict)
 
     def memory(self, runtime: Runtime) -> Memory:
@@ -45,6 +47,7 @@ class _InferencePeak:
             longest_shared=self.longest_shared,
             kept_tokens=self.kept_tokens,
             adapter=max(known, default=0) if len(known) == len(adapters) else None,
+            states=self.states,
             on_cpu=runs_on_cpu(runtime),
         )
 
@@ -139,6 +142,7 @@ class InferenceCost(Counter):
         if not isinstance(model, int) and from_scratch(model) is None:
             peak = self._peak(model.spec)
             peak.batch_tokens = max(peak.batch_tokens, model.spec.batch_budget(self.runtime))
+            peak.states = True
         flops = self.operations(model, 2, whole)
         return CostLine(
             kind=step.kind,

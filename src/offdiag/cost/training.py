@@ -8,6 +8,7 @@ from offdiag.cost.memory import Memory, training
 from offdiag.cost.sizes import size_of
 from offdiag.models import ModelSpec
 from offdiag.models.limits import TRAINING_SHARE
+from offdiag.runtime import runs_on_cpu
 from offdiag.steps import Step, Weights
 from offdiag.steps.cost import CostLine
 from offdiag.tasks import Example
@@ -25,7 +26,11 @@ class TrainingCost(Counter):
 
     def training_memory(self) -> list[Memory]:
         """Return the memory of each recipe during training; recipes with equal needs are listed once."""
-        found = (training(spec, size_of(spec), recipe, batch_tokens=n) for (spec, recipe), n in self._batches.items())
+        on_cpu = runs_on_cpu(self.runtime)
+        found = (
+            training(spec, size_of(spec), recipe, batch_tokens=n, on_cpu=on_cpu)
+            for (spec, recipe), n in self._batches.items()
+        )
         return list(dict.fromkeys(found))
 
     def fine_tune(

@@ -11,7 +11,7 @@ import numpy as np
 
 from offdiag.conversation import turns_of
 from offdiag.identity import Json
-from offdiag.reporting.wording import known
+from offdiag.reporting.wording import AS_THEY_ARE, known
 
 # In the order in which they are read; whatever else a record has of its own (the task's strata) follows.
 _FIELDS = ("example", "problem", "prompt", "completion", "target", "parsed", "status", "flags", "correct")
@@ -25,12 +25,12 @@ def pack(records: Sequence[Mapping[str, Any]], factors: Sequence[str]) -> str:
         records: full records of one cell.
         factors: names of the columns that are the same for the whole cell, which are left out.
     """
-    shared = set(factors) - set(_FIELDS)
+    left_out = (set(factors) - set(_FIELDS)) | _OTHERWISE
     told = [
         {"verdict": _verdict(record), "label": verdict_of(record)}
         | {name: plain(record.get(name)) for name in _FIELDS}
         | {"completion": spoken(record), "prompt": turns_shown(str(record.get("prompt", "")))}
-        | {"more": {name: plain(v) for name, v in record.items() if name not in shared | _OTHERWISE}}
+        | {"more": {name: plain(v) for name, v in record.items() if name not in left_out}}
         for record in records
     ]
     return packed(told)
@@ -79,6 +79,9 @@ def _verdict(record: Mapping[str, Any]) -> str:
 
 def plain(value: Any) -> Json:
     """Return a value of a frame as JSON: missing ones as null, what JSON has no form for as text."""
+    if type(value) in AS_THEY_ARE:
+        as_it_is: Json = value
+        return as_it_is
     if isinstance(value, np.ndarray | list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, np.generic):

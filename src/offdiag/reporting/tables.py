@@ -85,9 +85,16 @@ def defused(table: pd.DataFrame) -> pd.DataFrame:
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
     if not table.columns.is_unique:
         return table.map(_defused)
-    # As objects: pandas' own strings hold no lone surrogates, which a completion may have.
-    changed = {name: pd.Series(map(_defused, table[name]), table.index, dtype=object) for name in texts}
-    return table.assign(**changed).rename(columns=_defused)
+    return table.assign(**{name: _column_defused(table[name]) for name in texts}).rename(columns=_defused)
+
+
+def _column_defused(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column as objects: pandas' own strings hold no lone surrogates, which a completion may have."""
+    if column.dtype == object:
+        return pd.Series(map(_defused, column), column.index, dtype=object)
+    codes, values = pd.factorize(column)  # names of cells and the like, each many times
+    each = np.array([*map(_defused, values), None], dtype=object)  # the last is for those that are missing
+    return pd.Series(each[codes], column.index, dtype=object)
 
 
 def _defused(value: Any) -> Any:
@@ -95,7 +102,7 @@ def _defused(value: Any) -> Any:
         return value
     harmless = not value.startswith(_BEGIN_FORMULAS) or (value[0] in "-\t\r" and _NUMBER.fullmatch(value.strip()))
     # A carriage return alone is not put in quotes by Python, and begins a row for all who read the table.
-    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    text = value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
     return text if harmless else f"'{text}"
 
 
@@ -137,8 +144,20 @@ def plain_latex_table(table: pd.DataFrame) -> str:
 
 
 def _booktabs(texts: pd.DataFrame, alignment: str) -> str:
-    escaped = texts.map(latex).rename(columns=latex)
-    return escaped.to_latex(index=False, escape=False, column_format=alignment, longtable=len(escaped) > PAGE)
+    """Return rows as booktabs lines; written here, since pandas takes a minute for some ten thousand."""
+    head = f"{_line_of(texts.columns)}\n\\midrule\n"
+    body = "".join(f"{_line_of(row)}\n" for row in texts.itertuples(index=False, name=None))
+    if len(texts) <= PAGE:
+        return f"\\begin{{tabular}}{{{alignment}}}\n\\toprule\n{head}{body}\\bottomrule\n\\end{{tabular}}\n"
+    return (
+        f"\\begin{{longtable}}{{{alignment}}}\n\\toprule\n{head}\\endfirsthead\n\\toprule\n{head}\\endhead\n\\midrule\n"
+        f"\\multicolumn{{{texts.shape[1]}}}{{r}}{{Continued on next page}} \\\\\n\\midrule\n\\endfoot\n"
+        f"\\bottomrule\n\\endlastfoot\n{body}\\end{{longtable}}\n"
+    )
+
+
+def _line_of(texts: Iterable[str]) -> str:
+    return " & ".join(map(latex, texts)) + r" \\"
 
 
 def _text(value: object) -> str:

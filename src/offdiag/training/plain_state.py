@@ -49,11 +49,15 @@ class PlainState:
 def save_optimizer(folder: Path, optimizer: dict[str, Any], schedule: dict[str, Any]) -> None:
     """Write the states of an optimiser and of its schedule, as their ``state_dict`` returns them."""
     tensors: dict[str, torch.Tensor] = {}
+    held: set[int] = set()
     numbers: dict[str, dict[str, Any]] = {}
     for index, slots in optimizer["state"].items():
         for name, value in slots.items():
             if isinstance(value, torch.Tensor):
-                tensors[f"{index}.{name}"] = value.detach().clone()  # two may share their memory
+                place = value.untyped_storage().data_ptr()
+                # two may share their memory; a copy of each would take as much as the optimiser again
+                tensors[f"{index}.{name}"] = value.detach().clone() if place in held else value.detach().contiguous()
+                held.add(place)
             else:
                 numbers.setdefault(str(index), {})[name] = value
     save_file(tensors, folder / TENSORS)
