@@ -64,6 +64,14 @@ class Browser:
         self.call("Page.navigate", url=path.as_uri())
         self.until(f"location.pathname === {json.dumps(path.as_posix())} && document.readyState === 'complete'")
 
+    def processor_seconds(self) -> float:
+        """What all processes of the browser have used of the processor so far."""
+        session, self._session = self._session, None  # only the browser itself knows
+        try:
+            return sum(one["cpuTime"] for one in self.call("SystemInfo.getProcessInfo")["processInfo"])
+        finally:
+            self._session = session
+
     def js(self, expression: str) -> Any:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
