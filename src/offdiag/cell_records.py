@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from offdiag.analyses.sanity import options_of, sanity
-from offdiag.columns import CLUSTER, ERRORS, OPTIONS, RECORD_CONFIDENCE, RECORDS, names
+from offdiag.columns import CLUSTER, ERRORS, LOSSES, OPTIONS, RECORD_CONFIDENCE, RECORD_LOSS, RECORDS, names
 from offdiag.compact_records import CompactRecords
 from offdiag.errors import UserError
 from offdiag.stats import median_interval
 from offdiag.stats.calibration import confidence
 from offdiag.stats.learner_difference import learner_difference
-from offdiag.stats.replicated import accuracy
+from offdiag.stats.replicated import accuracy, mean_of_replicates
 from offdiag.steps.grades import n_answers, n_ungraded, n_unparsed, record_score
 from offdiag.tasks.task import UNRATED
 
@@ -30,6 +30,7 @@ class CellRecords:
         examples: ids of the rated items, in their order. scores: what each is worth, 0 to 1. clusters: of each.
         n_correct: right answers; None where an item is more than right or wrong.
         n_unparsed, n_answers: answers to the rated items. errors: how far those that are parsed are off.
+        losses: of the targets, where they are known.
         sanity: see :func:`offdiag.analyses.sanity.sanity`.
         lost: number of items that are not rated, by status.
         n_ungraded: answers that the grader failed on. failures: what it said, and how often.
@@ -43,6 +44,7 @@ class CellRecords:
     n_unparsed: int = 0
     n_answers: int = 0
     errors: "array[float]" = field(default_factory=lambda: array("d"))
+    losses: "array[float]" = field(default_factory=lambda: array("d"))
     sanity: dict[str, Any] = field(default_factory=dict)
     lost: Counter[str] = field(default_factory=Counter)
     n_ungraded: int = 0
@@ -90,6 +92,17 @@ class CellRecords:
         """Return mean and median error (with its interval) of the parsed answers; ``n_unparsed`` counts the others."""
         centres = (np.mean(self.errors), np.median(self.errors)) if self.errors else (np.nan, np.nan)
         return dict(zip(names(ERRORS), map(float, (*centres, *median_interval(self.errors))), strict=True))
+
+    def loss_measures(self, *, clustered: bool) -> dict[str, float]:
+        """Return the mean loss of the targets with its interval; NaN where one of the items has none.
+
+        Args:
+            clustered: whether examples of one cluster count as one.
+        """
+        if not self.losses or len(self.losses) < len(self.scores):
+            return dict.fromkeys(names(LOSSES), np.nan)
+        found = mean_of_replicates([self.losses], clusters=self.clusters if clustered else None, low=0.0)
+        return dict(zip(names(LOSSES), found[:3], strict=True))
 
     def against(self, baseline: str | None, theirs: "CellRecords", *, clustered: bool) -> dict[str, Any]:
         """Return the columns of a cell that compare it with another one, by the examples of both, as these very models.
@@ -178,6 +191,7 @@ class RecordColumns:
         *,
         options: Mapping[str, tuple[str, ...]],
         guessed: bool,
+        losses: bool = False,
         more: Sequence[str] = (),
     ) -> CellRecords:
         """Add the records of a cell, and return what they say.
@@ -185,7 +199,8 @@ class RecordColumns:
         Args:
             factors: columns that all of them share, ``cell`` among them. cluster_of: gives the cluster of a rated
                 record.
-            options, guessed: see :func:`offdiag.analyses.sanity.sanity`. more: fields that are columns, too.
+            options, guessed: see :func:`offdiag.analyses.sanity.sanity`. losses: whether scores are log-probabilities.
+            more: fields that are columns, too.
         """
         found = CellRecords()
         answers: list[dict[str, Any]] = []
@@ -198,6 +213,9 @@ class RecordColumns:
             row |= {"flags": ",".join(record["flags"]), **record["strata"], _CLUSTER: cluster_of(record)}
             if scores := record.get("scores"):
                 row[RECORD_CONFIDENCE.name] = confidence(scores)
+                if losses and (loss := _target_loss(record, scores, options)) is not None:
+                    row[RECORD_LOSS.name] = loss
+                    found.losses.append(loss)
             if options:
                 row |= zip(names(OPTIONS), options_of(record, options), strict=True)
             rows.append(row)
@@ -220,3 +238,11 @@ class RecordColumns:
     def _held_once(self, texts: Iterable[str]) -> Sequence[str]:
         found = tuple(texts)
         return self._lists.setdefault(found, found)
+
+
+def _target_loss(
+    record: Mapping[str, Any], scores: Sequence[float], options: Mapping[str, tuple[str, ...]]
+) -> float | None:
+    """Return minus the log-probability of the target among the choices; None where it is none of them."""
+    choices = options.get(record["example"], ())
+    return -scores[choices.index(record["target"])] if record["target"] in choices else None

@@ -138,6 +138,11 @@ ERRORS = (
     Column("median_low", "number", ERROR, "Lower end of the median's 95 % interval."),
     Column("median_high", "number", ERROR, "Upper end of the median's 95 % interval."),
 )
+LOSSES = (
+    Column("mean_target_loss", "number", "nats", "Mean of the records' `target_loss`: the loss on this test set."),
+    Column("target_loss_low", "number", "nats", "Lower end of its 95 % interval, of this very model (t)."),
+    Column("target_loss_high", "number", "nats", "Upper end of its 95 % interval, of this very model (t)."),
+)
 BASELINE = Column("baseline", "text", "", "Name of the cell that this one is compared with; NA for none.")
 FOLDER = Column("folder", "text", "", "Folder of the step, below the store.")
 CELLS = (*FACTORS, STATE, *COUNTS, *MEASURES, *SANITY, BASELINE, FOLDER)
@@ -165,6 +170,9 @@ OPTIONS = (
 CLUSTER = Column("cluster", "text", "", "Examples of one value count as one: repeats, or as the study says.")
 RECORD_CONFIDENCE = Column(
     "confidence", "number", FRACTION, "Share of the chosen answer among the chances of all choices (softmax of scores)."
+)
+RECORD_LOSS = Column(
+    "target_loss", "number", "nats", "Loss of the right answer after the prompt: −log-probability of all its tokens."
 )
 RECORD_ERROR = Column("error", "number", ERROR, "How far the parsed answer is off; NA if none was found.")
 
@@ -206,6 +214,8 @@ def page() -> str:
         _table((STATE, *COUNTS, *MEASURES, *SANITY, BASELINE, FOLDER)),
         "Where the task grades by error:",
         _table(ERRORS),
+        "Where the plain log-probabilities of choices are known (`per` is NA, and no server answers):",
+        _table(LOSSES),
         "Where a learner has several draws:",
         _table(SEED_VARIANCE),
         "## `records`: one row per example and cell",
@@ -217,6 +227,8 @@ def page() -> str:
         _table((RECORD_ERROR,)),
         "Where the most likely choice is the answer:",
         _table((RECORD_CONFIDENCE,)),
+        "Where their plain log-probabilities are known:",
+        _table((RECORD_LOSS,)),
         "Where examples repeat, or the study names what they share:",
         _table((CLUSTER,)),
         "## `steps`: one row per step of the plan",

@@ -17,6 +17,7 @@ from offdiag.columns import (
     CELLS,
     DTYPES,
     ERRORS,
+    LOSSES,
     MEASURES,
     RECORD_ERROR,
     RECORDS,
@@ -82,6 +83,7 @@ def _cell_records(
         partial(_cluster, plan, clusters, cell),
         options=_options(store, step, states),
         guessed=cell.evaluation.right_or_wrong,
+        losses=step.answers.gives_losses,
         more=by_error,
     )
 
@@ -132,6 +134,7 @@ def _cell_row(
         "n_planned": cell.evaluation.n,
         **own.measures(clustered=clustered),
         **(own.error_measures() if by_error else {}),
+        **(own.loss_measures(clustered=clustered) if step.answers.gives_losses else {}),
         **own.against(name, theirs, clustered=clustered),
         "folder": store.folder(step).relative_to(store.root).as_posix(),
         "n_errors": own.lost.total(),
@@ -192,7 +195,11 @@ def cells_frame(rows: list[dict[str, Any]], records: Records, factors: Sequence[
     frame = pd.DataFrame(rows)
     frame.insert(list(frame).index("p_value") + 1, "p_holm", holm(frame["p_value"].to_numpy(np.float64)))
     frame = with_seed_variance(_tidy(frame), records, factors)
-    kinds = {c.name: DTYPES[c.kind] for c in (*MEASURES, *SANITY, *ERRORS, *SEED_VARIANCE) if c.name in frame.columns}
+    kinds = {
+        c.name: DTYPES[c.kind]
+        for c in (*MEASURES, *SANITY, *ERRORS, *LOSSES, *SEED_VARIANCE)
+        if c.name in frame.columns
+    }
     return frame.astype(kinds)
 
 

@@ -50,6 +50,26 @@ def test_a_cell_without_records_has_no_accuracy():
     assert np.isnan([measured["accuracy"], measured["unparsed_rate"]]).all()
 
 
+def test_the_loss_of_a_target_is_minus_its_log_probability_among_the_choices():
+    options = {"e0": ("7", "8"), "e1": ("8", "7"), "e2": ("8",)}
+    records = [record(0, scores=[-0.5, -2.0]), record(1, scores=[-1.0, -4.0]), record(2, scores=[-3.0])]
+    found, frame = added(records, options, losses=True)
+    assert frame.of(["c"])["target_loss"].tolist() == [2, 1, 3]
+    measured = found.loss_measures(clustered=False)
+    half = 4.302652729911275 * 1 / 3**0.5  # t with two degrees of freedom; the three losses have a deviation of 1
+    assert measured["mean_target_loss"] == pytest.approx(2)
+    assert measured["target_loss_low"] == max(0, 2 - half) == 0
+    assert measured["target_loss_high"] == pytest.approx(2 + half)
+
+
+def test_where_a_target_has_no_loss_the_cell_has_none():
+    options = {"e0": ("7", "8"), "e1": ("7", "9")}
+    records = [record(0, scores=[-0.5, -2.0]), record(1, scores=[-1.0, -4.0])]
+    assert np.isnan(added(records, options, losses=True)[0].loss_measures(clustered=False)["mean_target_loss"])
+    _, compared_otherwise = added(records, options)
+    assert "target_loss" not in compared_otherwise.of(["c"])
+
+
 def test_cells_are_paired_by_example_and_not_by_place():
     ours, _ = added([record(0, correct=True), record(1, correct=False), record(2, correct=True)])
     theirs, _ = added([record(2, correct=False), record(1, correct=False), record(7, correct=True)])

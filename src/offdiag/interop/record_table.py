@@ -13,10 +13,12 @@ from offdiag.columns import (
     COUNTS,
     FACTORS,
     FOLDER,
+    LOSSES,
     MEASURES,
     OPTIONS,
     RECORD_CONFIDENCE,
     RECORD_ERROR,
+    RECORD_LOSS,
     RECORDS,
     SANITY,
     SOME_FACTORS,
@@ -48,8 +50,8 @@ _NUMBERS = {c.name for c in (*FACTORS, *SOME_FACTORS, *RECORDS, RECORD_ERROR) if
 _NUMBERS |= {"sample", "epoch"}
 _TRUTHS = {c.name for c in (*FACTORS, *SOME_FACTORS) if c.kind == "boolean"}
 # What is found anew, or stands in fields of its own.
-_MEASURED = {*names((*COUNTS, *MEASURES, *SANITY, *RECORDS, *OPTIONS, *FACTORS, STATE, BASELINE, FOLDER, CLUSTER)),
-             RECORD_ERROR.name, RECORD_CONFIDENCE.name}  # fmt: skip
+_MEASURED = {*names((*COUNTS, *MEASURES, *SANITY, *LOSSES, *RECORDS, *OPTIONS, *FACTORS)),
+             *names((STATE, BASELINE, FOLDER, CLUSTER, RECORD_ERROR, RECORD_CONFIDENCE, RECORD_LOSS))}  # fmt: skip
 _FACTORS = {*names((*FACTORS, *SOME_FACTORS))} - {"study", "scale"}
 _OF_OUR_LINES = {"arm", "status", "style"}  # in which label is the verdict
 STYLES = ("direct", "step-by-step")

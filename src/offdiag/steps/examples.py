@@ -13,6 +13,7 @@ from offdiag.columns import (
     OPTIONS,
     RECORD_CONFIDENCE,
     RECORD_ERROR,
+    RECORD_LOSS,
     RECORDS,
     SOME_FACTORS,
     TEXTS,
@@ -30,7 +31,7 @@ from offdiag.tasks.content import drawn_identity, hashes_rows, rows_hash, rows_o
 from offdiag.tasks.data import once
 
 # Columns that records have; a property of an example of that name would hide one.
-_COLUMNS = (*FACTORS, *SOME_FACTORS, *RECORDS, *TEXTS, *OPTIONS, RECORD_CONFIDENCE, RECORD_ERROR, CLUSTER)
+_COLUMNS = (*FACTORS, *SOME_FACTORS, *RECORDS, *TEXTS, *OPTIONS, RECORD_CONFIDENCE, RECORD_ERROR, RECORD_LOSS, CLUSTER)
 OF_RECORDS = frozenset({"item", *names(_COLUMNS)})
 
 

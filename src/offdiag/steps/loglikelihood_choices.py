@@ -50,6 +50,10 @@ class LoglikelihoodChoices(ModelOutputs):
     def name(self) -> str:
         return f"{super().name}.choice" + ("" if self.per == "none" else f"-per-{self.per}")
 
+    @property
+    def gives_losses(self) -> bool:
+        return self.per == "none" and not self.weights.spec.origin.served
+
     def canonical(self) -> dict[str, Json]:
         canonical = super().canonical()
         origin = self.weights.spec.origin

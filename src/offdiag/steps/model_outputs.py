@@ -147,6 +147,11 @@ class ModelOutputs(Step):
         return self.rendered == "compared"
 
     @property
+    def gives_losses(self) -> bool:
+        """Whether the scores of an answer are whole log-probabilities of the choices, so that the target has a loss."""
+        return False
+
+    @property
     def samples(self) -> int:
         """Number of answers to each example."""
         return 1

@@ -185,6 +185,19 @@ def test_the_history_has_the_loss_on_answers_and_on_the_full_text(trained):
     assert len(penalised["proxy_kl"].dropna())
 
 
+def test_the_loss_on_a_test_set_is_that_of_the_right_labels(trained):
+    plan, results = trained
+    cells = results.cells.set_index("cell")
+    assert cells["mean_target_loss"].notna().equals(cells["answering"] == "choice")
+    name = cells.index[cells["answering"] == "choice"][-1]
+    labels = HALVES.only(SMALL["categories"].split(",")).labels
+    scores = [record["scores"][labels.index(record["target"])] for record in results.read_records(name)]
+    assert cells.loc[name, "mean_target_loss"] == pytest.approx(-sum(scores) / len(scores))
+    found = table(plan, results, "losses")
+    assert set(found["train_rule"]) == {"none", "original", "conflict"}
+    assert found["loss"].between(found["loss_low"], found["loss_high"]).all()
+
+
 def test_a_second_run_does_nothing(trained, tiny_model, tmp_path):
     plan, results = trained
     again = offdiag.plan("trigger-2d", "quick", **TINY, model=f"dir:{tiny_model}")

@@ -9,6 +9,7 @@ from offdiag.analyses.selection import Where
 from offdiag.figures import StudyFigure
 from offdiag.studies.trigger_2d.analyses.ablation import TriggerAblationRates
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage, LeakageByTrigger
+from offdiag.studies.trigger_2d.analyses.losses import Losses
 from offdiag.studies.trigger_2d.analyses.over_updates import LeakageOverUpdates
 from offdiag.studies.trigger_2d.analyses.patching import PatchingRecovery
 from offdiag.studies.trigger_2d.analyses.protection import Protection
@@ -18,7 +19,7 @@ from offdiag.studies.trigger_2d.analyses.semantic_protection import ProtectionBy
 from offdiag.studies.trigger_2d.analyses.stage_check import StageCheck
 from offdiag.studies.trigger_2d.figures.ablation import TriggerAblationFigure
 from offdiag.studies.trigger_2d.figures.arms import TriggerTrainingCurves
-from offdiag.studies.trigger_2d.figures.final_accuracies import FinalAccuracies
+from offdiag.studies.trigger_2d.figures.final_accuracies import FinalAccuracies, FinalLosses
 from offdiag.studies.trigger_2d.figures.label_scatter import LabelScatter
 from offdiag.studies.trigger_2d.figures.leakage_by_size import LeakageBySize
 from offdiag.studies.trigger_2d.figures.leakage_matrix import LeakageMatrix
@@ -43,7 +44,9 @@ def analyses(p: TriggerParams) -> tuple[StudyAnalysis, ...]:
         StageCheck(name="learnt", where=CHOSEN, caption="Did every seed learn what it was taught?", **_shared(p)),
         Leakage(name="leakage", caption=f"{RATES}, by category.", **_second(p)),
         LeakageByTrigger(name="leakage-by-trigger", caption=f"{RATES}, by word.", **_second(p)),
-    ]
+        Losses(name="losses", caption="Loss of the right label on each test set.",
+               **{**_second(p), "where": {"answering": "choice"}}),
+    ]  # fmt: skip
     if p.data_seeds != "varied" and len(p.data_seeds) > 1:
         by_data = {**_second(p), "arms": (*_arms(p), "data_seed"), "replicates": ("seed",), "started": {}}
         found.append(Leakage(name="leakage-by-data-seed", caption=f"{RATES}, by data seed.", **by_data))
@@ -69,6 +72,8 @@ def figures(p: TriggerParams) -> tuple[StudyFigure, ...]:
         LeakageMatrix(name="leakage-trained", triggers="id", caption="Trained words at new points.", **_second(p)),
         FinalAccuracies(name="accuracies", series=_stages(p), caption="Accuracy after each stage, by category.",
                         **{**_second(p), "where": {}}),
+        FinalLosses(name="losses", series=_stages(p), caption="Loss of the right label after each stage, by category.",
+                    **{**_second(p), "where": {}}),
     ]  # fmt: skip
     if _has_proxies(p):
         found += _proxy_figures(p)

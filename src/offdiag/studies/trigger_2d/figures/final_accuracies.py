@@ -1,6 +1,6 @@
-"""Accuracy in each category after each stage: trained words above, words that no training saw below."""
+"""Accuracy, or loss, in each category after each stage: trained words above, words that no training saw below."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -23,16 +23,19 @@ from offdiag.figures.style import (
 )
 from offdiag.stats import Estimate
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
+from offdiag.studies.trigger_2d.analyses.losses import loss
 from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, LEARNT, category_answers, rate
 from offdiag.studies.trigger_2d.figures.arms import StageFigure, category_name, dagger_words
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PANELS = {"id": "words of the training (ID), new points", "ood": "words that no training saw (OOD)"}
 DODGE = 0.2
-ABSENT = 1.08  # where the crosses stand
+ABSENT = 0.96  # where the crosses stand, as a share of the panel
+TINY = 1e-4  # nats: a loss below stands there
 
 
 class FinalAccuracies(StageFigure):
@@ -44,6 +47,8 @@ class FinalAccuracies(StageFigure):
     """
 
     tag: ClassVar[str] = "final-accuracies"
+    title: ClassVar[str] = "Accuracy in each category"
+    measured: ClassVar[str] = "accuracy"
     series: Mapping[str, Where] = Field(min_length=1)
     arms: tuple[str, ...] = ARMS
 
@@ -63,11 +68,10 @@ class FinalAccuracies(StageFigure):
                 for point in points:
                     if point.triggers == triggers:
                         x = order.index(point.category) + self._dodge(point.series)
-                        _mark(axes, x, point.accuracy, styles[point.series])
-                axes.axhline(LEARNT, color=GREY, lw=0.8, ls=":")
+                        _mark(axes, x, point.measured, styles[point.series])
                 axes.set_title(PANELS[triggers], loc="left", fontsize=10)
-                axes.set_ylabel("accuracy")
-                percent_axis(axes, above=0.12)
+                axes.set_ylabel(self.measured)
+                self._set_axis(axes, points)
             unlearnt = self.unlearnt(frames)
             axes.set_xticks(range(len(order)), [category_name(name, unlearnt).replace(" ", "\n") for name in order])
             axes.set(xlim=(-0.5, len(order) - 0.5))
@@ -75,10 +79,10 @@ class FinalAccuracies(StageFigure):
             whiskers = f"whiskers: 95 % interval over {f'{n_seeds} seeds and words' if n_seeds > 1 else 'words'}"
             heading(
                 figure,
-                "Accuracy in each category",
-                footnote(whiskers, f"dotted: {100 * LEARNT:.0f} %, learnt", dagger_words(order, unlearnt)),
+                self.title,
+                footnote(whiskers, self._remark(points), dagger_words(order, unlearnt)),
             )
-            crosses = [absent_entry()] if any(np.isnan(point.accuracy.value) for point in points) else []
+            crosses = [absent_entry()] if any(np.isnan(point.measured.value) for point in points) else []
             legend(figure, styles, *crosses, where="outside right upper", ls="")
         return figure
 
@@ -91,28 +95,64 @@ class FinalAccuracies(StageFigure):
         if n_arms != 1:
             raise UserError(f"figure {self.name}: {name!r} selects {n_arms} arms, not one")
         return [
-            _Point(name, g.category, g.triggers, g.n_planned, rate(g.answers, "correct", self.replicates))
-            for g in groups
+            _Point(name, group.category, group.triggers, group.n_planned, self._estimate(group.answers))
+            for group in groups
         ]
+
+    def _estimate(self, answers: "pd.DataFrame") -> Estimate:
+        return rate(answers, "correct", self.replicates)
+
+    def _set_axis(self, axes: "Axes", points: "Sequence[_Point]") -> None:
+        axes.axhline(LEARNT, color=GREY, lw=0.8, ls=":")
+        percent_axis(axes, above=0.12)
+
+    def _remark(self, points: "Sequence[_Point]") -> str:
+        return f"dotted: {100 * LEARNT:.0f} %, learnt"
 
     def _dodge(self, name: str) -> float:
         return DODGE * (list(self.series).index(name) - (len(self.series) - 1) / 2)
 
 
+class FinalLosses(FinalAccuracies):
+    """Loss of the right label in each category, by the rule of the evaluation, on a logarithmic axis."""
+
+    tag: ClassVar[str] = "final-losses"
+    title: ClassVar[str] = "Loss of the right label in each category"
+    measured: ClassVar[str] = "nats per label"
+
+    def _estimate(self, answers: "pd.DataFrame") -> Estimate:
+        found = loss(answers, self.replicates)
+        return found._replace(value=max(found.value, TINY), low=max(found.low, TINY), high=max(found.high, TINY))
+
+    def _set_axis(self, axes: "Axes", points: "Sequence[_Point]") -> None:
+        from matplotlib.ticker import FuncFormatter, NullLocator
+
+        ends = [end for point in points for end in point.measured[:3] if not np.isnan(end)]
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(min(ends, default=TINY) / 2, max(ends, default=1.0) * 3)
+
+    def _remark(self, points: "Sequence[_Point]") -> str:
+        small = any(point.measured.value <= TINY for point in points)
+        return f"losses below {TINY:g} are drawn at it" if small else ""
+
+
 class _Point(NamedTuple):
-    """A point of a panel: the accuracy of one series in one category."""
+    """A point of a panel: the accuracy, or loss, of one series in one category."""
 
     series: str
     category: str
     triggers: str
     n_seeds: int
-    accuracy: Estimate
+    measured: Estimate
 
 
-def _mark(axes: "Axes", x: float, accuracy: Estimate, look: Look) -> None:
-    value, low, high = accuracy[:3]
+def _mark(axes: "Axes", x: float, measured: Estimate, look: Look) -> None:
+    value, low, high = measured[:3]
     if np.isnan(value):
-        axes.plot([x], [ABSENT], "x", color=look.colour, ms=6, gid="absent")
+        where = axes.get_xaxis_transform()
+        axes.plot([x], [ABSENT], "x", color=look.colour, ms=6, gid="absent", transform=where)
         return
     reach = np.maximum([[value - low], [high - value]], 0)
     shape: dict[str, Any] = {"marker": look.marker, "ms": 6.5, "mec": "white", "capsize": 2.5, "elinewidth": 1.1}
