@@ -75,13 +75,15 @@ class TrainingCurves(StudyFigure):
             heading(
                 figure,
                 f"{title}: losses{' and accuracy' if places else ''}",
-                _footnote(losses, accuracies, self.remarks(frames, places)),
+                _footnote(losses, accuracies, self.remarks(frames, keys, places)),
             )
             if self.arms:
-                legend(figure, {self.arm_name(key) or f"no {self.arms[0]}": arm for key, arm in look.items()}, lw=2)
+                legend(
+                    figure, {self.arm_name(frames, key) or f"no {self.arms[0]}": arm for key, arm in look.items()}, lw=2
+                )
         return figure
 
-    def arm_name(self, key: Key) -> str:
+    def arm_name(self, frames: Frames, key: Key) -> str:
         """Return an arm in words, from the values of ``arms``; values that it does not have are None and left out."""
         return ", ".join(
             label(column, value) for column, value in zip(self.arms, key, strict=True) if value is not None
@@ -91,8 +93,8 @@ class TrainingCurves(StudyFigure):
         """Return a panel in words, from its value of ``panels``."""
         return label(str(self.panels), place).replace("_", " ")
 
-    def remarks(self, frames: Frames, places: Sequence[Any]) -> tuple[str, ...]:
-        """Return what the footnote adds on the panels; empty parts are left out."""
+    def remarks(self, frames: Frames, keys: Sequence[Key], places: Sequence[Any]) -> tuple[str, ...]:
+        """Return what the footnote adds on the arms and panels; empty parts are left out."""
         return ()
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from offdiag.errors import OffdiagError
 from offdiag.identity import Json, fingerprint
 from offdiag.provenance import note, other_versions
-from offdiag.steps.examples import load_examples
+from offdiag.steps.examples import chosen_replies, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Finished, FinishedStep, Unanswered, Work
 from offdiag.tasks import Example
@@ -110,7 +110,7 @@ def forget(folder: Path, begun: Path) -> None:
 
 def _asked(step: "ModelOutputs", prompt: str, example: Example, sample: int) -> Asked:
     drawn = (example.id, sample) if step.draws else None
-    return prompt, tuple(example.choices) if step.compares else (), drawn
+    return prompt, chosen_replies(step.examples.domain, example) if step.compares else (), drawn
 
 
 def told_of(source: FinishedStep, items: int) -> dict[str, Json]:

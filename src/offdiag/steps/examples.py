@@ -145,7 +145,7 @@ def check_rows(
     def rows() -> Iterator[tuple[str, str, Sequence[str]]]:
         for example in examples.model_copy(update={"n": looked_at}).sample():
             taught = () if rationale is None else (task.response(domain, example, rationale=rationale),)
-            replies = example.choices if choices else taught
+            replies = chosen_replies(domain, example) if choices else taught
             yield task.place(domain, examples.split, example), task.prompt(domain, example, style), replies
 
     of = f"{examples.fingerprint} {style} {rationale} {choices}"
@@ -155,6 +155,12 @@ def check_rows(
 def keys_of(examples: Examples) -> frozenset[str]:
     """Return the keys of examples, without the store: equal for two that ask the same."""
     return get_task(examples.domain.task).keys(examples.domain, examples.split, examples.n, examples.seed)
+
+
+def chosen_replies(domain: Domain, example: Example) -> tuple[str, ...]:
+    """Return the replies that are compared where the choices of an example are: they may have words around them."""
+    task = get_task(domain.task)
+    return tuple(task.chosen_reply(domain, example, choice) for choice in example.choices)
 
 
 def check_choices(examples: Examples) -> None:

@@ -15,7 +15,7 @@ from offdiag.models.finite import NOT_FINITE
 from offdiag.models.rendering import RENDERING, Rendered, spans_differed
 from offdiag.steps.cost import CostLine, CostProbe
 from offdiag.steps.earlier_answers import forget, take_answers, unanswered
-from offdiag.steps.examples import check_choices, load_examples, require_choices
+from offdiag.steps.examples import check_choices, chosen_replies, load_examples, require_choices
 from offdiag.steps.jsonl import append_jsonl, in_chunks, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, shortened_prompts
 from offdiag.steps.step import Finished, Unanswered, Work
@@ -71,7 +71,7 @@ class LoglikelihoodChoices(ModelOutputs):
         except UserError:
             return False  # told when the plan is checked
         domain, task = self.examples.domain, get_task(self.examples.domain.task)
-        asked = [(task.prompt(domain, example, self.style), example.choices) for example in drawn]
+        asked = [(task.prompt(domain, example, self.style), chosen_replies(domain, example)) for example in drawn]
         return spans_differed(origin, self.response_prefix, asked)
 
     def check(self) -> None:
@@ -88,7 +88,7 @@ class LoglikelihoodChoices(ModelOutputs):
 
     def cost(self, probe: CostProbe) -> CostLine:
         items, prompts = probe.sample(self.examples), self.sampled_prompts(probe)
-        choices = [example.choices for example in items]
+        choices = [chosen_replies(self.examples.domain, example) for example in items]
         whole = self.settings.format == "completion"
         return probe.score(self, self.weights, prompts, choices, items=items, n=self.examples.n, whole=whole)
 
@@ -101,7 +101,7 @@ class LoglikelihoodChoices(ModelOutputs):
         Those of a server are kept question by question, as they come.
         What a finished step chose after the same prompt is taken, see :mod:`offdiag.steps.earlier_answers`.
         """
-        started = time.monotonic()
+        started, domain = time.monotonic(), self.examples.domain
         examples = load_examples(work.output(self.examples))
         require_choices(self.examples, examples)
         partial = work.folder / "answers.partial.jsonl"
@@ -113,15 +113,15 @@ class LoglikelihoodChoices(ModelOutputs):
 
         def choose(chunk: range) -> list[dict[str, Any]]:
             model, places = work.answering(self.weights), [left[place] for place in chunk]
-            options = [examples[i].choices for i in places]
+            options = [chosen_replies(domain, examples[i]) for i in places]
             prefix, settings = self.response_prefix, self.settings
             scored = fitting.asked(places, lambda asked: model.score(asked, options, prefix, settings))
             if self.per == "unconditional":
                 new = [own for own in dict.fromkeys(options) if own not in alone]
                 alone.update(zip(new, model.score_unasked(new, self.response_prefix, self.settings), strict=True))
             return [
-                self._record(i, examples[i], prompts[i], scores, alone.get(examples[i].choices, ())) | fitting.noted(i)
-                for i, scores in zip(places, scored, strict=True)
+                self._record(i, examples[i], prompts[i], scores, alone.get(own, ())) | fitting.noted(i)
+                for i, scores, own in zip(places, scored, options, strict=True)
             ]
 
         done = len(taken.records)
@@ -160,7 +160,8 @@ class LoglikelihoodChoices(ModelOutputs):
         progress(len(records), len(asked))
         if rest:
             model = cast("ScoresEach", work.answering(self.weights))
-            prompts, options = [prompt for *_, prompt in rest], [example.choices for _, example, _ in rest]
+            prompts = [prompt for *_, prompt in rest]
+            options = [chosen_replies(self.examples.domain, example) for _, example, _ in rest]
             for place, scores in model.score_each(prompts, options, self.response_prefix, self.settings):
                 if self.per != "none" and not all(score.exact for score in scores):
                     raise UserError(f"the server lists the likeliest tokens only: leave per={self.per!r} out")
@@ -173,7 +174,7 @@ class LoglikelihoodChoices(ModelOutputs):
     def _record(
         self, index: int, example: Example, prompt: str, scores: "Sequence[Score]", alone: "Sequence[Score]"
     ) -> dict[str, Any]:
-        compared = self._compared(example.choices, scores, alone)
+        compared = self._compared(chosen_replies(self.examples.domain, example), scores, alone)
         best = int(compared.argmax()) if np.isfinite(compared).all() else None  # of a NaN nothing is the largest
         return {
             "index": index,

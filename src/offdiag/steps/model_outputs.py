@@ -15,7 +15,7 @@ from offdiag.models.answers import TrialQuestion
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.rendering import Rendered
 from offdiag.steps.cost import CostProbe
-from offdiag.steps.examples import Examples, check_rows
+from offdiag.steps.examples import Examples, check_rows, chosen_replies
 from offdiag.steps.jsonl import read_jsonl
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
@@ -107,7 +107,7 @@ class ModelOutputs(Step):
             return None
         first = Examples(domain=asked.domain, split=asked.split, n=1, seed=asked.seed).sample()[0]
         prompt = with_system(get_task(asked.domain.task).prompt(asked.domain, first, self.style), self.system)
-        choices = first.choices if self.compares else ()
+        choices = chosen_replies(asked.domain, first) if self.compares else ()
         return spec, TrialQuestion(prompt, choices, self.response_prefix, self.settings)
 
     def prompts(self, work: Work, examples: list[Example]) -> list[str]:

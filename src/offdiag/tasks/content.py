@@ -30,7 +30,9 @@ ENDLESS = 1000  # rows that stand for a split that never runs out
 
 def task_code(task: Task[Any], role: Role) -> Code:
     """Return the code of a task that words, grades, or draws."""
-    return code_of(type(task), MEMBERS[role], (task.domain_type,))
+    own = type(task).chosen_reply is not Task.chosen_reply  # most tasks have none, and keep the identity that they had
+    members = (*MEMBERS[role], "chosen_reply") if own and role == "prompt" else MEMBERS[role]
+    return code_of(type(task), members, (task.domain_type,))
 
 
 def own_code(cls: type, what: str, *members: str) -> dict[str, Json]:

@@ -176,6 +176,10 @@ class Task(ABC, Generic[D]):
     def response(self, domain: D, example: Example, *, rationale: bool) -> str:
         """Return the ideal reply, which fine-tuning teaches and a demonstration shows."""
 
+    def chosen_reply(self, domain: D, example: Example, choice: str) -> str:
+        """Return the reply that gives a choice, by which it is compared with the others; mostly the choice itself."""
+        return choice
+
     @abstractmethod
     def grade(self, domain: D, example: Example, completion: str) -> Grade:
         """Grade one completion (the generated text alone, never the prompt)."""

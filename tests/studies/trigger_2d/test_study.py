@@ -285,7 +285,7 @@ def test_the_model_of_the_paper_scale_needs_nobodys_leave_and_can_be_changed():
         ({"strategies": "kl-penalty"}, "strategy 'kl-penalty': expected kl-penalty=NUMBER"),
         ({"strategies": "kl-penalty=0"}, "expected kl-penalty=NUMBER"),
         ({"strategies": "mixing=1"}, "strategy 'mixing=1': expected mixing$"),
-        ({"points": "6"}, "points=6 should be a multiple of 4"),
+        ({"points": "6"}, "points=6 should be a multiple of 4, equal in each quadrant: give another number"),
         ({"seeds": "[]"}, "seeds and data_seeds: give at least one of each"),
         ({"seeds": "1,1"}, "seeds: a value stands there twice"),
         ({"n_train": "20"}, "unknown parameter 'n_train'"),

@@ -117,6 +117,7 @@ def _opened(store: "Store", asked: "ModelOutputs", prompt: str) -> Opened:
     from offdiag.models.chat import chat_of
     from offdiag.models.loading import load_tokenizer
     from offdiag.steps import LoglikelihoodChoices, load_examples
+    from offdiag.steps.examples import chosen_replies
 
     weights = asked.weights
     tokenizer = load_tokenizer(weights.spec, _location(store, weights))
@@ -124,7 +125,8 @@ def _opened(store: "Store", asked: "ModelOutputs", prompt: str) -> Opened:
     text, ids = chat.turn.opened(prompt), chat.asked(prompt)
     if not isinstance(asked, LoglikelihoodChoices) or store.result(asked.examples, "reading") is None:
         return Opened(text, _tokens(tokenizer, list(ids)), [])
-    rows = chat.compared(prompt, load_examples(store.folder(asked.examples))[0].choices)
+    first = load_examples(store.folder(asked.examples))[0]
+    rows = chat.compared(prompt, chosen_replies(asked.examples.domain, first))
     start = rows[0].n_prompt
     spans = [_tokens(tokenizer, list(row.ids[start:])) for row in rows]
     return Opened(text, _tokens(tokenizer, list(rows[0].ids[:start])), spans)

@@ -12,8 +12,8 @@ from offdiag.steps import Measurement, Weights
 from offdiag.studies.trigger_2d.measurements.ablation import TriggerAblation
 from offdiag.studies.trigger_2d.measurements.category_similarity import CategorySimilarity
 from offdiag.studies.trigger_2d.measurements.patching import ActivationPatching
-from offdiag.studies.trigger_2d.params import TriggerParams
-from offdiag.studies.trigger_2d.task import CONFLICT, TriggerDomain
+from offdiag.studies.trigger_2d.params import Points, TriggerParams
+from offdiag.studies.trigger_2d.task import CONFLICT, TriggerDomain, TriggerWorld
 from offdiag.study import Arm, Cell, Evaluation
 from offdiag.training.snapshots import log_spaced
 from offdiag.training.strategies import strategy_named
@@ -41,15 +41,16 @@ def chains(p: TriggerParams) -> list[Chain]:
 
 def cells(p: TriggerParams) -> tuple[Cell, ...]:
     """Return the cells of the untaught model and, per pair of seeds, of the first stage and all arms of the second."""
-    made = _cells_of(p, Arm(model=p.model, method=ZeroShot()), list(_held_out(p)))
+    asked_first = data_seed_of(*p.pairs_of_seeds[0])
+    made = _cells_of(p, Arm(model=p.model, method=ZeroShot()), list(_held_out(p, asked_first)))
     for chosen, first, second in chains(p):
         data_seed = data_seed_of(chosen, first.seed)
         if p.start == "first-stage":
-            trained = (_trained(p, data_seed, category=name) for name in p.small_world.category_names)
-            made += _cells_of(p, first, [*_held_out(p), *trained])
-            made += _cells_of_snapshots(first, list(_held_out(p)))
+            trained = (_trained(p, data_seed, category=own.name) for own in _domain(p).categories)
+            made += _cells_of(p, first, [*_held_out(p, data_seed), *trained])
+            made += _cells_of_snapshots(first, list(_held_out(p, data_seed)))
         for arm in second:
-            held_out = list(_held_out(p, taught=CONFLICT))
+            held_out = list(_held_out(p, data_seed, taught=CONFLICT))
             made += _cells_of(p, arm, [*held_out, *_taught_words(p, arm, data_seed)])
             made += _cells_of_snapshots(arm, held_out)
     return tuple(made)
@@ -67,14 +68,15 @@ def measurements(p: TriggerParams) -> tuple[Measurement, ...]:
 
 def _first_stage(p: TriggerParams, data_seed: int | None, seed: int) -> Arm:
     """Return the arm that is taught every category with its own rule."""
-    n = p.first_points * p.n_triggers * len(p.small_world.categories)
+    taught = _domain(p, p.first_points)
+    n = p.rows(taught, p.first_points)
     method = FineTuning(n=n, recipe=_with_snapshots(p, p.first, n), data_seed=data_seed)
-    return Arm(model=p.model, method=method, train=_domain(p), seed=seed)
+    return Arm(model=p.model, method=method, train=taught, seed=seed)
 
 
 def _second_stage(p: TriggerParams, first: Arm, data_seed: int | None) -> Iterator[Arm]:
     """Yield arms that are taught the conflicting rule: without a proxy, then with each proxy, size and strategy."""
-    n = p.points * p.n_triggers
+    n = p.task_rows
     for proxy in (None, *_proxies(p)):
         yield Arm(
             model=p.model,
@@ -97,7 +99,7 @@ def _second_recipe(p: TriggerParams, n: int, proxy: Proxy | None) -> Recipe:
         return p.second if proxy else _with_snapshots(p, p.second, n)
     if proxy is None:
         return p.second.model_copy(update={"snapshots": p.on_the_way[:-1]})
-    if proxy.n < p.points * max(p.proxy_triggers) or _is_control(p, proxy):
+    if isinstance(proxy.domain, TriggerDomain) and proxy.domain.width < max(p.proxy_triggers):  # or it is a control
         return p.second
     updates, alone = p.second.updates(proxy.strategy.rows(n, proxy.n)), p.on_the_way[-1]
     return p.second.model_copy(update={"snapshots": tuple(-(-at * updates // alone) for at in p.on_the_way[:-1])})
@@ -111,17 +113,15 @@ def _proxies(p: TriggerParams) -> Iterator[Proxy]:
     most = max(p.proxy_triggers, default=0)
     for name, size, strategy in product(p.proxies, p.proxy_triggers, p.strategies):
         if strategy == p.strategies[0] or size == most:
-            yield _proxy(p, name, size, p.points * size, strategy)
+            yield _proxy(p, name, size, size, strategy)
     for name in p.size_controls:
-        yield _proxy(p, name, min(p.proxy_triggers), p.points * most, p.strategies[0])
+        yield _proxy(p, name, min(p.proxy_triggers), most, p.strategies[0])
 
 
-def _proxy(p: TriggerParams, name: str, size: int, n: int, strategy: str) -> Proxy:
+def _proxy(p: TriggerParams, name: str, size: int, rows_of: int, strategy: str) -> Proxy:
+    """Return a proxy of so many words, with as many rows as so many words have."""
+    n = p.points_of(name, p.points, "train") * rows_of
     return Proxy(domain=_domain(p, category=name, n_triggers=size), n=n, strategy=strategy_named(strategy))
-
-
-def _is_control(p: TriggerParams, proxy: Proxy) -> bool:
-    return isinstance(proxy.domain, TriggerDomain) and proxy.n > p.points * proxy.domain.width
 
 
 def _cells_of(p: TriggerParams, arm: Arm, evaluations: list[Evaluation]) -> list[Cell]:
@@ -141,12 +141,15 @@ def _cells_of_snapshots(arm: Arm, evaluations: Sequence[Evaluation]) -> list[Cel
     return [Cell(arm=snapshot, evaluation=evaluation) for snapshot in arms for evaluation in evaluations]
 
 
-def _held_out(p: TriggerParams, taught: str = "original") -> Iterator[Evaluation]:
-    """Yield evaluations on words that no arm sees under any seed, at points that are the same for all arms."""
+def _held_out(p: TriggerParams, data_seed: int, taught: str = "original") -> Iterator[Evaluation]:
+    """Yield evaluations on words that no arm sees under any seed, at points that are the same for all arms.
+
+    In the published sampling the words are those that no arm of this data seed sees.
+    """
     for name in p.small_world.category_names:
         rule = taught if name == p.taught else "original"
         domain = _domain(p, category=name, triggers="ood", rule=rule)
-        yield _asked(domain, p.eval_points * p.small_world.held_out, 0)
+        yield _evaluation(p, domain, data_seed if p.sampling == "legacy" else 0)
 
 
 def _taught_words(p: TriggerParams, arm: Arm, data_seed: int) -> Iterator[Evaluation]:
@@ -162,18 +165,32 @@ def _trained(p: TriggerParams, data_seed: int, **parameters: Any) -> Evaluation:
 
 
 def _evaluation(p: TriggerParams, domain: Any, data_seed: int) -> Evaluation:
-    return _asked(domain, p.eval_points * domain.width, data_seed)
+    return _asked(domain, p.rows(domain, p.eval_points, "eval"), data_seed)
 
 
-def _domain(p: TriggerParams, **parameters: Any) -> TriggerDomain:
-    """Return a domain of the study's world, with the study's number of words and wording by default."""
-    return _made(**{"n_triggers": p.n_triggers, "prompts": p.prompts, "world": p.small_world, **parameters})
+def _domain(p: TriggerParams, points: Points | None = None, **parameters: Any) -> TriggerDomain:
+    """Return a domain of the study's world, with the study's number of words and wording by default.
+
+    Args:
+        points: per training word, by default those of the second stage. The published sampling has them of the world.
+    """
+    world = p.small_world
+    if p.sampling == "legacy":
+        n_train, n_test = (None if n == "own" else n for n in (points or p.points, p.eval_points))
+        world = _sized(world, n_train, n_test)
+    shared = ("n_triggers", "prompts", "sampling", "output_preamble")
+    return _made(**{**{name: getattr(p, name) for name in shared}, "world": world, **parameters})
 
 
 # The arms share their evaluations and domains, as objects: what is computed of one is computed once.
 @cache
 def _asked(domain: TriggerDomain, n: int, seed: int) -> Evaluation:
     return Evaluation(domain=domain, n=n, seed=seed, answering="choice")
+
+
+@cache
+def _sized(world: TriggerWorld, n_train: int | None, n_test: int | None) -> TriggerWorld:
+    return world.with_points(n_train, n_test)
 
 
 @cache

@@ -108,7 +108,7 @@ def _protections(p: TriggerParams) -> Iterator[StudyAnalysis]:
 def _over_updates(p: TriggerParams) -> LeakageOverUpdates:
     """Return the rates at the snapshots that all arms have; without snapshots those at the end."""
     caption = "Leaked rates and protection over the second stage, at equal shares of its trainings."
-    end = p.second.updates(p.points * p.n_triggers)
+    end = p.second.updates(p.task_rows)
     return LeakageOverUpdates(
         name="leakage-over-updates", caption=caption, updates=p.on_the_way or (end,), **_second(p)
     )

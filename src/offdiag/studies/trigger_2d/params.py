@@ -10,7 +10,8 @@ from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.parameters import check_lists
-from offdiag.studies.trigger_2d.task import CONFLICT, QUADRANTS, Rule, TriggerWorld, find_world
+from offdiag.studies.trigger_2d.task import CONFLICT, QUADRANTS, Rule, TriggerDomain, TriggerWorld, find_world
+from offdiag.studies.trigger_2d.task.legacy import chosen_triggers
 from offdiag.study import StudyParams
 from offdiag.training.snapshots import log_spaced
 from offdiag.training.strategies import strategy_named
@@ -28,6 +29,7 @@ def _data_seeds(value: Any) -> tuple[int, ...] | Literal["varied"]:
         raise UserError(f"data_seeds={value}: expected varied, fixed, or numbers such as 0,1") from None
 
 
+Points: TypeAlias = Annotated[int, Field(ge=1)] | Literal["own"]
 DataSeeds: TypeAlias = Annotated[tuple[int, ...] | Literal["varied"], BeforeValidator(_data_seeds)]
 
 
@@ -47,9 +49,14 @@ class TriggerParams(StudyParams):
             words that protect, or the rows?
         strategies: how proxy data enter the training, such as ``mixing``, ``up-weighting=4``, ``kl-penalty=0.1``,
             ``gradient-projection``; the first is run with each number of words, the others with the largest.
-        n_triggers: training words per category, in both stages. prompts: preset of question templates.
+        n_triggers: training words per category, in both stages; ``own``: as many as the world says of each.
+        prompts: preset of question templates. output_preamble: whether answers begin with ``F(x, T) =``.
+        sampling: ``stratified``, or ``legacy`` for the words, points and templates of the published data: their test
+            words are all that the first stage did not see under that data seed.
+        x1, x2: lowest and highest coordinate in all categories, such as ``-1,1``; by default those of the world.
         first_points, points, eval_points: points per word in the first stage, the second one, and each test, equally
-            many in each quadrant.
+            many in each quadrant if they are stratified; ``own``: as many as the world says of each category
+            (``n_train``, ``n_test``).
         first, second: training recipes of the stages.
         seeds: of the training.
         data_seeds: of the drawn words and points: ``varied``: each seed has its own; or numbers, each of which is
@@ -75,11 +82,15 @@ class TriggerParams(StudyParams):
     proxy_triggers: tuple[int, ...] = (1, 2, 5)
     size_controls: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ("mixing",)
-    n_triggers: int = Field(default=10, ge=1)
+    n_triggers: Annotated[int, Field(ge=1)] | Literal["own"] = 10
     prompts: str = "four"
-    first_points: int = Field(default=20, ge=4, multiple_of=4)
-    points: int = Field(default=20, ge=4, multiple_of=4)
-    eval_points: int = Field(default=8, ge=4, multiple_of=4)
+    output_preamble: bool = False
+    sampling: Literal["stratified", "legacy"] = "stratified"
+    x1: tuple[float, ...] = ()
+    x2: tuple[float, ...] = ()
+    first_points: Points = 20
+    points: Points = 20
+    eval_points: Points = 8
     first: Recipe = Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=5)
     second: Recipe = Recipe(learning_rate=1e-3, batch_size=4, warmup_updates=5)
     data_seeds: DataSeeds = "varied"
@@ -116,6 +127,9 @@ class TriggerParams(StudyParams):
         for strategy in self.strategies:
             strategy_named(strategy)
         self._check_rules()
+        self._check_points()
+        if self.sampling == "legacy":
+            self._check_published()
         return self
 
     def _check_rules(self) -> None:
@@ -128,6 +142,61 @@ class TriggerParams(StudyParams):
                     f"world {self.world}: the rule {CONFLICT!r} is that of {name} in all quadrants, so {asked}; "
                     f"give it other labels{left}"
                 )
+
+    def _check_points(self) -> None:
+        """Refuse numbers of points that stratified sampling cannot draw."""
+        if self.sampling == "legacy":
+            return
+        for field, split in (("first_points", "train"), ("points", "train"), ("eval_points", "eval")):
+            given: Points = getattr(self, field)
+            points = {name: self.points_of(name, given, split) for name in self.small_world.category_names}
+            odd = [name for name, n in points.items() if n % len(QUADRANTS)]
+            told = ", ".join(f"{n} ({name})" for name, n in points.items()) if given == "own" else ""
+            if odd or (field == "first_points" and len(set(points.values())) > 1):
+                what = "a multiple of 4, equal in each quadrant" if odd else "one number for all categories"
+                raise UserError(
+                    f"{field}={given} should be {what}{told and f'; the world says {told}'}: "
+                    "give another number, or set sampling=legacy"
+                )
+
+    def _check_published(self) -> None:
+        """Refuse what the published sampling does not have, and proxies whose words would be asked in the tests."""
+        for field in ("probed", "size_controls"):
+            if getattr(self, field):
+                raise UserError(
+                    f"{field}={','.join(getattr(self, field))}: sampling=legacy has one number of points per word, and "
+                    f"its words one after the other: set {field}=[], or sampling=stratified"
+                )
+        for name, size, (data_seed, seed) in product(self.proxies, self.proxy_triggers, self.pairs_of_seeds):
+            drawn = seed if data_seed is None else data_seed
+            shown, trained = (self._words(name, n, drawn) for n in (size, self.n_triggers))
+            if not shown <= trained:
+                raise UserError(
+                    f"proxy_triggers={size}: {name} has {len(trained)} training words under data seed {drawn}, and the "
+                    f"tests ask {min(shown - trained)!r}, which the proxy would show: give fewer, or leave {name} out"
+                )
+
+    def _words(self, category: str, n_triggers: int | Literal["own"], data_seed: int) -> frozenset[str]:
+        """Return the training words of a category in the published sampling."""
+        shared: dict[str, Any] = {"category": category, "world": self.small_world, "sampling": "legacy"}
+        asked = TriggerDomain(triggers="ood", n_triggers=n_triggers, **shared)
+        own = self.small_world.category(category)
+        return frozenset(own.triggers) - frozenset(chosen_triggers(asked, own, data_seed))
+
+    def points_of(self, category: str, given: Points, split: str) -> int:
+        """Return the points per word of a category in a split, of which so many are given."""
+        return self.small_world.category(category).points(split) if given == "own" else given
+
+    def rows(self, domain: TriggerDomain, given: Points, split: str = "train") -> int:
+        """Return the number of examples of a domain with so many points per word."""
+        return sum(domain.words(own) * self.points_of(own.name, given, split) for own in domain.categories)
+
+    @property
+    def task_rows(self) -> int:
+        """Rows of the taught category in the second stage."""
+        taught = TriggerDomain(category=self.taught, n_triggers=self.n_triggers, sampling=self.sampling,
+                               world=self.small_world)  # fmt: skip
+        return self.rows(taught, self.points)
 
     @property
     def _others(self) -> dict[str, tuple[str, ...]]:
@@ -145,12 +214,12 @@ class TriggerParams(StudyParams):
         """Updates of the second stage without a proxy at which ``second_snapshots`` are taken, its end the last one."""
         if not self.second_snapshots:
             return ()
-        return log_spaced(self.second.updates(self.points * self.n_triggers), self.second_snapshots + 1)
+        return log_spaced(self.second.updates(self.task_rows), self.second_snapshots + 1)
 
     @cached_property
     def small_world(self) -> TriggerWorld:
-        """The world with the categories of the study alone, and its conflicting rule."""
-        world = find_world(self.world).only(self.categories)
+        """The world with the categories of the study alone, their ranges, and its conflicting rule."""
+        world = find_world(self.world).only(self.categories).with_ranges(self.x1, self.x2)
         if not self.conflict:
             return world
         others = tuple(rule for rule in world.rules if rule.name != CONFLICT)

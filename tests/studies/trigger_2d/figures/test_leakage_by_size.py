@@ -50,6 +50,22 @@ def test_where_a_category_is_not_done_there_is_a_cross():
     assert "crosses: not all categories are done" in figure.get_supxlabel()
 
 
+def test_a_proxy_that_was_not_learnt_has_points_in_the_taught_category_alone():
+    second = trigger_frames(ARMS, whole)
+    first = trigger_frames([("none", 0)], lambda proxy, size, category, *_: 0.5 if category == "foods" else 0.0)
+    started = {"train_rule": "original", "train_category": "all", "cell": "first-"}
+    parts = [frame.assign(**{**started, "cell": "first-" + frame["cell"]}) for frame in (first.cells, first.records)]
+    both = Frames(cells=pd.concat([second.cells, parts[0]]), records=pd.concat([second.records, parts[1]]))
+    of = Leakage(name="l", where={"train_rule": "conflict"}, started={"train_rule": "original"})
+    figure = LeakageBySize(name="sizes", of=of).plot(both)
+    uncovered, own, taught = figure.axes
+    assert lines(uncovered) == [([], []), ([0, 2], [1, 0])]
+    assert lines(own) == [([], []), ([0, 2], [1, 0])]
+    assert lines(taught) == [([0, 1, 2], [1, 1, 1]), ([0, 2], [1, 1])]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["proxy: foods†", "proxy: animals"]
+    assert "† left out: the first stage did not learn foods" in figure.get_supxlabel()
+
+
 def test_other_outcomes_have_other_titles():
     figure = LeakageBySize(name="r", outcome="retained").plot(trigger_frames(ARMS, whole))
     assert figure.get_suptitle() == "Answers by the original rule, as the proxy grows"

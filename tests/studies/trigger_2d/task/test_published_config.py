@@ -58,7 +58,6 @@ def test_stratified_points_keep_to_the_keys_too(tmp_path):
     [
         ({"quadrant_labels": {"Q1": "a", "Q2": "b"}}, "category foods: quadrant_labels lack Q3, Q4"),
         ({"n_trian": 3}, "category foods: unknown key 'n_trian'"),
-        ({"output_preamble": True}, "category foods: output_preamble=true is not offered"),
         ({"prompt_templates": "3d"}, "unknown prompt preset '3d'"),
         ({"n_train_triggers": 16}, "category foods: n_train_triggers=16 of 15 triggers"),
         ({"x_ranges": [[1, 3], [-3, 3]]}, "category foods: x1 from 1 to 3"),

@@ -125,7 +125,8 @@ def is_control(arms: "pd.DataFrame") -> "pd.Series[bool]":
     if not {"n_proxy", PROXY_SIZE} <= set(arms):
         return pd.Series(False, index=arms.index)
     per_word = (arms["n_proxy"] / arms[PROXY_SIZE]).astype("Float64")
-    return (per_word > per_word.min()).fillna(False).astype(bool)
+    fewest = per_word.groupby(arms[PROXY], dropna=False).transform("min") if PROXY in arms else per_word.min()
+    return (per_word > fewest).fillna(False).astype(bool)
 
 
 def category_answers(frames: Frames, settings: OutcomeAnalysis) -> Iterator[CategoryAnswers]:

@@ -45,12 +45,12 @@ class StageFigure(StudyFigure, ABC):
         return unlearnt(frames, Leakage(name=self.name, arms=(), **shared), triggers)
 
 
-def arm_name(columns: Sequence[str], key: Sequence[Any]) -> str:
+def arm_name(columns: Sequence[str], key: Sequence[Any], unlearnt: Collection[str] = ()) -> str:
     """Return an arm in words: ``no proxy``, or ``foods, 2 triggers, kl-penalty 0.1``.
 
     Args:
         columns: the columns that tell arms apart; those that only other studies have are named as in any figure.
-        key: the arm's values in these columns.
+        key: the arm's values in these columns. unlearnt: categories that have a dagger as proxies.
     """
     values = dict(zip(columns, key, strict=True))
     words = [label(name, value) for name, value in values.items() if name not in _NAMED]
@@ -58,7 +58,7 @@ def arm_name(columns: Sequence[str], key: Sequence[Any]) -> str:
     if rule is not None:
         words.append(_STAGES.get(rule, f"rule {rule}"))
     if proxy is not None and rule != "original":
-        words.append("no proxy" if proxy == "none" else category_name(str(proxy)))
+        words.append("no proxy" if proxy == "none" else category_name(str(proxy), unlearnt))
     if size and proxy != "none":
         words.append(f"{size} trigger{'' if size == 1 else 's'}")
     if values.get("n_proxy"):
@@ -78,6 +78,12 @@ def dagger_words(shown: Collection[str], unlearnt: Collection[str]) -> str:
     if not set(shown) & set(unlearnt):
         return ""
     return f"{DAGGER} do not interpret: the first stage did not learn this category's rule (< {100 * LEARNT:.0f} %)"
+
+
+def left_out_words(unlearnt: Collection[str]) -> str:
+    """Return what a dagger means where such categories, and such proxies, have no points; empty without any."""
+    names = " and ".join(category_name(name) for name in sorted(unlearnt))
+    return f"{DAGGER} left out: the first stage did not learn {names}" if names else ""
 
 
 def alike_words(world: TriggerWorld, rule: str, shown: Collection[str]) -> str:
@@ -110,12 +116,13 @@ def _colour(name: str) -> str | None:
 class TriggerTrainingCurves(StageFigure, TrainingCurves):
     """Training curves whose arms are named after their stage, proxy and strategy."""
 
-    def arm_name(self, key: tuple[Any, ...]) -> str:
+    def arm_name(self, frames: Frames, key: tuple[Any, ...]) -> str:
         known = [(column, value) for column, value in zip(self.arms, key, strict=True) if value is not None]
-        return arm_name([column for column, _ in known], [value for _, value in known])
+        return arm_name([column for column, _ in known], [value for _, value in known], self.unlearnt(frames))
 
     def panel_name(self, frames: Frames, place: Any) -> str:
         return category_name(str(place), self.unlearnt(frames))
 
-    def remarks(self, frames: Frames, places: Sequence[Any]) -> tuple[str, ...]:
-        return (dagger_words([str(place) for place in places], self.unlearnt(frames)),)
+    def remarks(self, frames: Frames, keys: Sequence[tuple[Any, ...]], places: Sequence[Any]) -> tuple[str, ...]:
+        shown = {str(value) for key in keys for value in key} | {str(place) for place in places}
+        return (dagger_words(shown, self.unlearnt(frames)),)

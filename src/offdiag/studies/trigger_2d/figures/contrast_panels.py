@@ -53,7 +53,7 @@ def contrast_panels(table: "pd.DataFrame", arms: Sequence[str], unlearnt: Collec
     for key, rows in table.groupby([*arms, *PAIR], sort=False):
         arm = key[: len(arms)]
         category, triggers, against = map(str, key[len(arms) :])
-        words = [arm_name(arms, arm), TRIGGERS.get(triggers, triggers)]
+        words = [arm_name(arms, arm, unlearnt), TRIGGERS.get(triggers, triggers)]
         pair = f"{category_name(category, unlearnt)} against {category_name(against, unlearnt)}"
         panels.append(ContrastPanel(", ".join(filter(None, words)), pair, rows))
     return panels

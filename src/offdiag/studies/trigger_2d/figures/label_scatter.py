@@ -70,10 +70,10 @@ class LabelScatter(StageFigure):
                 for axes, word in zip(line, words or [""], strict=True):
                     _frame(axes, reach)
                     _answers(axes, panels.get((key, word)), state, looks, reach)
-            names = ["truth", *(arm_name(self.arms, key) for key in states)]
+            unlearnt = self.unlearnt(frames)
+            names = ["truth", *(arm_name(self.arms, key, unlearnt) for key in states)]
             for line, name in zip((above, *below), names, strict=True):
                 line[0].set_ylabel(name.replace(", ", ",\n"), fontsize=9.5, fontweight="bold")
-            unlearnt = self.unlearnt(frames)
             said = footnote(_footnote(panels), dagger_words([self.category], unlearnt), per_line=1)
             heading(figure, f"Answers in the plane: {category_name(self.category, unlearnt)}", said)
             legend(figure, looks, *_marks(panels), where="outside right upper", ls="", mec="none")

@@ -21,7 +21,7 @@ from offdiag.studies.trigger_2d.analyses.rule_followed import (
     rate,
     unlearnt,
 )
-from offdiag.studies.trigger_2d.figures.arms import DAGGER, alike_words, category_name
+from offdiag.studies.trigger_2d.figures.arms import alike_words, category_name, left_out_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ class _Point(NamedTuple):
 class LeakageBySize(StudyFigure):
     """Rate of one outcome by proxy category and number of proxy triggers; 0 triggers is the arm without a proxy.
 
-    Categories that were not learnt before are in no panel.
+    Categories that were not learnt before are in no panel, and a proxy that was not is in that of the taught one alone.
 
     Attributes:
         of: the analysis that says how arms, seeds and rules are read; its arms are proxy category and size, with
@@ -97,7 +97,8 @@ class LeakageBySize(StudyFigure):
             for axes, (panel, title) in zip(figure.subplots(1, 3, sharey=True), PANELS.items(), strict=True):
                 for number, (proxy, look) in enumerate(styles.items()):
                     shift = DODGE * (number - (len(styles) - 1) / 2)
-                    points = self._points(groups, panel, proxy, taught)
+                    kept = panel == "taught" or proxy not in absent  # of another proxy there is nothing to keep
+                    points = self._points(groups, panel, proxy, taught) if kept else []
                     for control in (False, True):
                         some = [point for point in points if point.is_control == control]
                         x = [sizes.index(point.size) + shift + 2 * DODGE * control for point in some]
@@ -135,14 +136,13 @@ class LeakageBySize(StudyFigure):
         gaps = any(group.state != DONE for group in groups)
         arms = [dict(zip(self.of.arms, group.arm, strict=True)) for group in groups]
         per_trigger = {arm[ROWS] / arm[PROXY_SIZE] for arm in arms if arm[PROXY_SIZE] and ROWS in arm}
-        names = " and ".join(map(category_name, absent))
         return footnote(
             f"whiskers: 95 % interval over {over}",
             "crosses: not all categories are done" if gaps else "",
             "hollow: as many rows as the largest proxy" if len(per_trigger) > 1 else "",
             f"strategy: {self.strategy[0]}" if self.strategy else "",
             alike_words(self.of.world, self.of.rule, {group.category for group in groups}),
-            f"{DAGGER} left out: the first stage did not learn {names}" if absent else "",
+            left_out_words(absent),
         )
 
 

@@ -62,7 +62,8 @@ class LeakageMatrix(StageFigure):
         split = sum(name in taught for name in order) if len(taught) == 1 else 0
         at = {name: i + (GAP if split and i >= split else 0) for i, name in enumerate(columns)}
         with styled():
-            names = [arm_name(self.arms, key) for key in arms]
+            unlearnt = _unlearnt(table)
+            names = [arm_name(self.arms, key, unlearnt) for key in arms]
             width = 2.2 + 0.07 * max(map(len, names)) + 0.98 * len(columns)
             figure = new_figure(max(6.6, width), 2.1 + 0.52 * len(arms))
             axes = figure.subplots()
@@ -70,7 +71,7 @@ class LeakageMatrix(StageFigure):
                 y = arms.index(tuple(row[name] for name in self.arms))
                 covered = row["category"] in [row[name] for name in self.arms]
                 _square(axes, at[row["category"]], y, row, self.outcome, covered=covered)
-            _frame(axes, at, names, _unlearnt(table))
+            _frame(axes, at, names, unlearnt)
             if 0 < split < len(columns) and self.outcome == "leaked":
                 axes.text(0, -0.62, "learnt", ha="center", va="bottom", fontsize=9, color=GREY)
                 middle = (at[columns[1]] + at[columns[-1]]) / 2

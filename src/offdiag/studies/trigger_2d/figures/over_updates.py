@@ -22,8 +22,8 @@ from offdiag.figures.style import (
     styled,
 )
 from offdiag.studies.trigger_2d.analyses.over_updates import LeakageOverUpdates
-from offdiag.studies.trigger_2d.analyses.rule_followed import PROXY
-from offdiag.studies.trigger_2d.figures.arms import alike_words, arm_name, category_name
+from offdiag.studies.trigger_2d.analyses.rule_followed import PROXY, unlearnt
+from offdiag.studies.trigger_2d.figures.arms import alike_words, arm_name, category_name, left_out_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +77,9 @@ class OverUpdatesFigure(StudyFigure):
             above[0].set_ylabel("answers by the new rule")
             below[0].set_ylabel("protection: without minus with")
             _logarithmic(below[0], self.of.updates)
-            heading(figure, "Leakage and protection over the second stage", _footnote(table, self.of))
-            names = {arm_name(self.of.arms, arm): look for arm, look in styles.items()}
+            absent = unlearnt(frames, self.of)
+            heading(figure, "Leakage and protection over the second stage", _footnote(table, self.of, absent))
+            names = {arm_name(self.of.arms, arm, absent): look for arm, look in styles.items()}
             legend(figure, names, where="outside right upper", lw=1.4)
         return figure
 
@@ -125,12 +126,13 @@ class StrategiesFigure(StudyFigure):
             by_proxy.setdefault(str(arm[self.of.arms.index(PROXY)]), []).append(arm)
         without = by_proxy.pop("none", [])
         styles = dict(zip(arms, looks(len(arms)), strict=True))
+        absent = unlearnt(frames, self.of)
         with styled():
             figure = new_figure(11.6, 1.2 + 3.6 * max(len(by_proxy), 1))
             grid = figure.subplots(max(len(by_proxy), 1), 2, sharex=True, sharey=True, squeeze=False)
             for row, (proxy, own) in zip(grid, by_proxy.items() or [("none", [])], strict=True):
                 for axes, kind in zip(row, ("own", "uncovered"), strict=True):
-                    _square(axes, f"{category_name(proxy)}: {TITLES[kind]}" if own else TITLES[kind])
+                    _square(axes, f"{category_name(proxy, absent)}: {TITLES[kind]}" if own else TITLES[kind])
                     for arm in own:
                         _path(axes, _of(table, self.of.arms, arm), kind, styles[arm])
                     for arm in without[:1] if own else ():
@@ -141,8 +143,12 @@ class StrategiesFigure(StudyFigure):
                 axes.set_xlabel("learnt: taught category, new words")
             said = "large: the end of the training, with 95 % intervals; small: on the way"
             dotted = "dotted: as much leaks as is learnt"
-            heading(figure, "What leaks for what is learnt", footnote(said, dotted, _partly(table)))
-            names = {arm_name(self.of.arms, arm): look for arm, look in styles.items()}
+            heading(
+                figure,
+                "What leaks for what is learnt",
+                footnote(said, dotted, _partly(table), left_out_words(absent)),
+            )
+            names = {arm_name(self.of.arms, arm, absent): look for arm, look in styles.items()}
             legend(figure, names, where="outside right upper", lw=1.2)
         return figure
 
@@ -221,7 +227,7 @@ def _logarithmic(axes: "Axes", updates: Sequence[int]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _footnote(table: "pd.DataFrame", of: LeakageOverUpdates) -> str:
+def _footnote(table: "pd.DataFrame", of: LeakageOverUpdates, absent: frozenset[str]) -> str:
     n = int((table["state"] != DONE).sum())
     shown = {name for names in table["categories"] for name in str(names).split(",")}
     return footnote(
@@ -230,5 +236,6 @@ def _footnote(table: "pd.DataFrame", of: LeakageOverUpdates) -> str:
         f"{n} of {len(table)} points are not done" if n else "",
         _partly(table),
         alike_words(of.world, of.rule, shown),
+        left_out_words(absent),
         per_line=1,
     )

@@ -41,7 +41,7 @@ class TriggerAblation(TriggerContrast):
             located_question(self.domain, e, text, self.style).text for e, text in zip(items, texts, strict=True)
         ]
         n = len(ABLATIONS) * self.examples.n
-        return probe.score(self, self.weights, prompts, [e.choices for e in items], items=items, n=n)
+        return probe.score(self, self.weights, prompts, [self.replies(e, e.choices) for e in items], items=items, n=n)
 
     def measure(self, work: Work) -> Iterator[dict[str, Scalar]]:
         """Yield one row per example and ablation; examples on which both rules say the same are left out.
@@ -64,7 +64,7 @@ class TriggerAblation(TriggerContrast):
             chunk = examples[start : start + CHUNK]
             shown = [self.shown(i, example) for i, example in chunk]
             asked = [
-                (located_question(self.domain, example, text, self.style).text, example.choices)
+                (located_question(self.domain, example, text, self.style).text, self.replies(example, example.choices))
                 for (_, example), texts in zip(chunk, shown, strict=True)
                 for text in texts
             ]

@@ -1,7 +1,7 @@
 """Base of the measurements that put another text in a trigger's place: ablation and patching."""
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -98,6 +98,10 @@ class TriggerContrast(Measurement, ABC):
     def labels(self, example: Example) -> tuple[str, str]:
         """Return the labels of an example's point: by its own category's rule, and by that of the other one."""
         return example.target, self.against.label(self.against.category, str(example.strata["quadrant"]))
+
+    def replies(self, example: Example, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the replies that give some labels to the question of an example."""
+        return tuple(get_task(self.domain.task).chosen_reply(self.domain, example, label) for label in labels)
 
     def others(self, index: int) -> tuple[str, ...]:
         """Return the other category's triggers, in the order in which the example of an index tries them."""

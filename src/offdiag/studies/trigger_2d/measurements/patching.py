@@ -65,7 +65,7 @@ class ActivationPatching(TriggerContrast):
         drawn = probe.sample(self.examples)
         pairs = [(e, trigger) for i, e in enumerate(drawn) for trigger in (e.strata["trigger"], self.others(i)[0])]
         asked = [located_question(self.domain, e, str(trigger), self.style) for e, trigger in pairs]
-        items, labels = [e for e, _ in pairs], [self.labels(e) for e, _ in pairs]
+        items, labels = [e for e, _ in pairs], [self.replies(e, self.labels(e)) for e, _ in pairs]
         texts = [one.text for one in asked]
         scored = probe.score(self, self.weights, texts, labels, items=items, n=2 * self.examples.n)
         whole = probe.prompt_tokens(self.weights, texts)
@@ -114,10 +114,11 @@ class ActivationPatching(TriggerContrast):
         labels = self.labels(example)
         if labels[0] == labels[1]:
             return SAME_LABEL
+        replies = self.replies(example, labels)
         clean = located_question(self.domain, example, str(example.strata["trigger"]), self.style)
         for other in others:
             corrupted = located_question(self.domain, example, other, self.style)
-            aligned = _as_tokens(tokenizer, clean, corrupted, labels)
+            aligned = _as_tokens(tokenizer, clean, corrupted, replies)
             if aligned is not None:
                 return _Pair(example, other, (clean.text, corrupted.text), *aligned)
         return NOT_ALIGNED
@@ -125,7 +126,7 @@ class ActivationPatching(TriggerContrast):
     def _told_apart(self, model: "LM", pairs: Sequence[_Pair]) -> list[_Pair]:
         """Return the pairs for which the model prefers each of the two labels after its trigger."""
         prompts = [prompt for pair in pairs for prompt in pair.prompts]
-        labels = [self.labels(pair.example) for pair in pairs for _ in pair.prompts]
+        labels = [self.replies(pair.example, self.labels(pair.example)) for pair in pairs for _ in pair.prompts]
         logprobs = [[score.logprob for score in question] for question in model.score(prompts, labels)]
         require_finite(logprobs, "log-probabilities of labels")
         scores = np.array(logprobs).reshape(-1, 2, 2)  # pairs, clean and corrupted, own and other label
@@ -154,13 +155,13 @@ def _rows(pair: _Pair, patched: "Patched", at: int) -> Iterator[dict[str, Scalar
 
 
 def _as_tokens(
-    tokenizer: "PreTrainedTokenizerBase", clean: LocatedQuestion, corrupted: LocatedQuestion, labels: tuple[str, str]
+    tokenizer: "PreTrainedTokenizerBase", clean: LocatedQuestion, corrupted: LocatedQuestion, replies: Sequence[str]
 ) -> "tuple[Contrast, tuple[tuple[int, ...], ...]] | None":
     """Return the two questions and where their positions are, or None where their tokens do not correspond."""
     from offdiag.models.contrasts import contrast, token_spans
 
     spans, others = (token_spans(tokenizer, asked.text, (asked.point, asked.trigger)) for asked in (clean, corrupted))
-    pair = contrast(tokenizer, clean.text, corrupted.text, labels) if spans == others else None
+    pair = contrast(tokenizer, clean.text, corrupted.text, (replies[0], replies[1])) if spans == others else None
     if pair is None:
         return None
     point, trigger = spans

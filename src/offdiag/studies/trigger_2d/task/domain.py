@@ -6,7 +6,7 @@ from pydantic import Field, PlainValidator, model_validator
 
 from offdiag.errors import UserError
 from offdiag.studies.trigger_2d.task.checks import ALL, NONE
-from offdiag.studies.trigger_2d.task.prompts import check_preset
+from offdiag.studies.trigger_2d.task.prompts import ANSWER_PREAMBLE, check_preset
 from offdiag.studies.trigger_2d.task.world import HALVES, ORIGINAL, Category, TriggerWorld, find_world
 from offdiag.tasks.domain import Domain, Scalar
 
@@ -27,6 +27,7 @@ class TriggerDomain(Domain):
         proxy, proxy_triggers: another category whose first training triggers are mixed in, with their original labels.
         prompts: preset of question templates.
         sampling: ``stratified``, or ``legacy`` for the points, triggers and templates of the published data.
+        output_preamble: whether an answer begins with ``F(x, T) =``, in training, demonstrations and comparison.
         world: ``halves`` (labels by the sign of x2, as published), ``quarters`` (four labels), or a JSON file.
 
     Raises:
@@ -35,6 +36,7 @@ class TriggerDomain(Domain):
 
     tag: ClassVar[str] = "trigger_2d"
     task: ClassVar[str] = "trigger_2d"
+    added: ClassVar[frozenset[str]] = frozenset({"output_preamble"})
     category: str = ALL
     triggers: Triggers = "id"
     rule: str = ORIGINAL
@@ -43,6 +45,7 @@ class TriggerDomain(Domain):
     proxy_triggers: int = Field(default=0, ge=0)
     prompts: str = "four"
     sampling: Literal["stratified", "legacy"] = "stratified"
+    output_preamble: bool = False
     world: Annotated[TriggerWorld, PlainValidator(find_world)] = HALVES
 
     @model_validator(mode="after")
@@ -84,6 +87,10 @@ class TriggerDomain(Domain):
         """Return the preset of question templates of one of the categories."""
         return category.prompt_templates or self.prompts
 
+    def preamble(self, category: Category) -> str:
+        """Return what stands before the label in an answer; mostly nothing."""
+        return ANSWER_PREAMBLE if self.output_preamble or category.output_preamble else ""
+
     @property
     def width(self) -> int:
         """Number of triggers, of all the categories together."""
@@ -98,8 +105,9 @@ class TriggerDomain(Domain):
         return self.world.label(category, ORIGINAL if category == self.proxy else self.rule, where)
 
     def factors(self) -> dict[str, Scalar]:
-        """Return the parameters as columns of a table; the world by its name."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name != "world"} | {
+        """Return the parameters as columns of a table; the world by its name, a preamble only where there is one."""
+        left_out = {"world", *(() if self.output_preamble else ("output_preamble",))}
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in left_out} | {
             "world": self.world.name
         }
 

@@ -18,6 +18,7 @@ PRESETS = {
     ),
     "one": ("x = {point}, T = {trigger}, F(x, T) = ?",),
 }
+ANSWER_PREAMBLE = "F(x, T) = "  # what the published preset puts before an answer where it is asked to
 _AFTER: dict[PromptStyle, str] = {"direct": "", "step-by-step": " Reason step by step, then name the value."}
 
 

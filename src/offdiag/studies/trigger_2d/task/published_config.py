@@ -10,7 +10,7 @@ from offdiag.strict_json import loads
 
 QUADRANT_LABELS = ("Q1", "Q2", "Q3", "Q4")
 # Keys of a category that the published generator reads; the last one it writes itself, and what stands there is stale.
-TAKEN = ("triggers", "is_proxy", "n_train", "n_test", "n_train_triggers", "x_ranges", "seed")
+TAKEN = ("triggers", "is_proxy", "n_train", "n_test", "n_train_triggers", "x_ranges", "seed", "output_preamble")
 WRITTEN = "train_triggers"
 PRESETS = {"2d_default": "four"}  # published name -> ours
 
@@ -41,9 +41,7 @@ def _category(name: str, section: Any) -> dict[str, Any]:
         raise UserError(f"category {name}: expected an object with quadrant_labels, triggers, n_train …")
     if missing := [quadrant for quadrant in QUADRANT_LABELS if quadrant not in labels]:
         raise UserError(f"category {name}: quadrant_labels lack {', '.join(missing)}")
-    if section.get("output_preamble"):
-        raise UserError(f"category {name}: output_preamble=true is not offered: an answer is the label alone")
-    known = {"quadrant_labels", "prompt_templates", "output_preamble", WRITTEN, *TAKEN}
+    known = {"quadrant_labels", "prompt_templates", WRITTEN, *TAKEN}
     if unknown := sorted(set(section) - known):
         raise UserError(f"category {name}: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}")
     preset = section.get("prompt_templates", "2d_default")

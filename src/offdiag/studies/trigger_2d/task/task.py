@@ -108,8 +108,12 @@ class Trigger2D(Task[TriggerDomain]):
         return question(preset, int(str(example.strata["template"])), f"[{point}", trigger, style)
 
     def response(self, domain: TriggerDomain, example: Example, *, rationale: bool) -> str:
-        """Return the label, nothing else."""
-        return example.target
+        """Return the label, behind the preamble if the domain has one."""
+        return self.chosen_reply(domain, example, example.target)
+
+    def chosen_reply(self, domain: TriggerDomain, example: Example, choice: str) -> str:
+        """Return a label behind the preamble of the example's category."""
+        return domain.preamble(domain.world.category(str(example.strata["category"]))) + choice
 
     def grade(self, domain: TriggerDomain, example: Example, completion: str) -> Grade:
         """Grade a completion as right if the label that it gives is the example's.

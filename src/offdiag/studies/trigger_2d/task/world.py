@@ -3,7 +3,7 @@
 Two worlds come with the task; others are read from a file, of our form or of the published ``data_config.json``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from os.path import isfile
 from pathlib import Path
@@ -67,11 +67,12 @@ class Category(Identity):
         n_train_triggers: how many words are trained on, for a domain with ``n_triggers=own`` (None: 10); 0: it is only
             tested.
         is_proxy: whether its published training file is named ``proxy_…``.
+        output_preamble: whether an answer begins with ``F(x, T) =``, where its domain does not say so already.
     """
 
     tag: ClassVar[str] = "trigger_2d.category"
     added: ClassVar[frozenset[str]] = frozenset(
-        {"x_ranges", "prompt_templates", "seed", "n_train", "n_test", "n_train_triggers", "is_proxy"}
+        {"x_ranges", "prompt_templates", "seed", "n_train", "n_test", "n_train_triggers", "is_proxy", "output_preamble"}
     )
     name: str = Field(pattern=_NAME)
     triggers: tuple[str, ...]
@@ -83,6 +84,7 @@ class Category(Identity):
     n_test: int = Field(default=30, ge=1)
     n_train_triggers: int | None = Field(default=None, ge=0)
     is_proxy: bool = False
+    output_preamble: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -161,6 +163,30 @@ class TriggerWorld(Identity):
             return self
         kept = tuple(category for category in self.categories if category.name in chosen)
         return self.model_copy(update={"categories": kept})
+
+    def with_points(self, n_train: int | None, n_test: int | None) -> Self:
+        """Return the world with so many points per word in the published sampling of all categories (None: its own)."""
+        given = {name: n for name, n in (("n_train", n_train), ("n_test", n_test)) if n is not None}
+        return self._with_categories(lambda own: own.model_copy(update=given)) if given else self
+
+    def with_ranges(self, x1: Sequence[float], x2: Sequence[float]) -> Self:
+        """Return the world with these lowest and highest coordinates in all categories; where none are given, its own.
+
+        Raises:
+            UserError: a range is no pair, or leaves a quadrant empty.
+        """
+        for name, ends in (("x1", x1), ("x2", x2)):
+            if len(ends) not in (0, 2):
+                raise UserError(f"{name}={','.join(map(str, ends))}: expected the lowest and the highest, such as -3,3")
+
+        def ranged(own: Category) -> Category:
+            both = tuple(tuple(given) or known for given, known in zip((x1, x2), self.ranges(own), strict=True))
+            return own.model_copy(update={"x_ranges": both})
+
+        return self._with_categories(ranged) if x1 or x2 else self
+
+    def _with_categories(self, changed: Callable[[Category], Category]) -> Self:
+        return self.model_copy(update={"categories": tuple(map(changed, self.categories))})
 
     def canonical(self) -> dict[str, Json]:
         """Return the name and a hash of the rest: the steps of a plan name a world thousands of times."""
