@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from offdiag.analyses.estimates import estimate
-from offdiag.analyses.selection import MISSING
+from offdiag.analyses.selection import MISSING, final
 from offdiag.analyses.transition import NOTHING_DONE
 from offdiag.errors import UserError
 from offdiag.published import CELLS, Published
@@ -89,6 +89,8 @@ def _measured(
         return [_Measured("", UNKNOWN, None, None, NO_COUNTERPART)]
     table = tables[number.table]
     chosen = table[[_fits(row, number.where) for row in rows[number.table]]]
+    if "update" not in number.where:
+        chosen = final(chosen)
     if chosen.empty:
         return [_Measured("", UNKNOWN, None, None, NOT_MEASURED)]
     if number.table != CELLS:

@@ -61,7 +61,10 @@ ADDITION = Tried(
     },
     values={
         **OF_CHAT, "model": [OTHER], "bases": ["10", "8,9,10"], "other_bases": ["16", "11,16"], "digits": ["3", "3,2"],
-        "shots": ["", "4", "1,2,3,4"], "per_query_shots": ["2", "1,2"], "tuned_bases": ["", "9", "8,10"],
+        "shots": ["", "4", "1,2,3,4"], "per_query_shots": ["2", "1,2"],
+        "tuned_bases": ["", "9", "8,10", "8x1+9x1", "8x1+9x1,10"],
+        "tuned_digits": ["3", "2,2x1+3x1"],
+        "eval_checkpoints": ["1", "1,2"],
         "policy_bases": ["8", "8,10"], "shown_rationales": ["", "true,false"], "tuned_rationales": ["", "true,false"],
         "prompts": ["", "matched,step-by-step"], "n_train": ["1", "9"], "recipe": ['{"epochs": 2, "rank": 2}'],
         "policy_style": ["direct", "step-by-step"], "policy_recipe": ['{"batch_size": 2, "max_updates": 2}'],

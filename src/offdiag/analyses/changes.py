@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.estimates import estimate
 from offdiag.analyses.frames import Frames
-from offdiag.analyses.selection import require, select
-from offdiag.stats import UNKNOWN
+from offdiag.analyses.selection import require, select_final
+from offdiag.stats import UNKNOWN, holm
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NUMBERS = ("before", "before_low", "before_high", "after", "after_low", "after_high", "change", "change_low",
-           "change_high")  # fmt: skip
+           "change_high", "p_value")  # fmt: skip
+COUNTS = ("n_items", "n_seeds", "state")
 
 READ = ("cell", "example", "correct", "score", "cluster")  # of the records
 
@@ -21,7 +22,8 @@ class Changes(StudyAnalysis):
     """Accuracy of trained cells, that of their baselines, and the difference on the same items, averaged over seeds.
 
     Accuracies are fractions, the change is ``after`` minus ``before``; intervals are 95 %, see
-    :func:`offdiag.analyses.estimates.estimate`.
+    :func:`offdiag.analyses.estimates.estimate`. ``p_value`` tests that nothing changes, by the same items and seeds as
+    the interval; ``p_holm`` is adjusted for all rows.
 
     Attributes:
         method: of the cells. by: columns that tell rows apart; each row is one cell, or one per seed.
@@ -38,15 +40,16 @@ class Changes(StudyAnalysis):
         import pandas as pd
 
         if frames.cells.empty:
-            return pd.DataFrame(columns=[*self.by, *NUMBERS, "n_items", "n_seeds", "state"])
-        chosen = select(frames.cells, {"method": self.method, **self.where}, self.match_on)
+            return pd.DataFrame(columns=[*self.by, *NUMBERS, "p_holm", *COUNTS])
+        chosen = select_final(frames.cells, {"method": self.method, **self.where}, self.match_on)
         for column in self.by:
             require(chosen, column)
         rows = [
             {**dict(zip(self.by, values, strict=True)), **self._row(group, frames)}
             for values, group in chosen.groupby(list(self.by), dropna=False, sort=True)
         ]
-        return pd.DataFrame(rows, columns=[*self.by, *NUMBERS, "n_items", "n_seeds", "state"])
+        table = pd.DataFrame(rows, columns=[*self.by, *NUMBERS, "p_holm", *COUNTS])
+        return table.assign(p_holm=holm(table["p_value"])) if rows else table
 
     def _row(self, cells: "pd.DataFrame", frames: Frames) -> dict[str, Any]:
         named = cells["baseline"].dropna()
@@ -57,4 +60,4 @@ class Changes(StudyAnalysis):
         before = estimate(first, records) if len(first) else UNKNOWN
         numbers = (number for one in (before, after, change) for number in one[:3])
         counts = {"n_items": after.n_items, "n_seeds": after.n_done}
-        return {**dict(zip(NUMBERS, numbers, strict=True)), **counts, "state": change.state}
+        return {**dict(zip(NUMBERS, [*numbers, change.p_value], strict=True)), **counts, "state": change.state}

@@ -29,7 +29,7 @@ class CellEstimate(NamedTuple):
         state: ``done``; otherwise the state of the cells (``failed`` before all others), or ``no baseline``.
         n_done, n_planned: finished and planned cells, one per seed.
         n_items: planned items of a cell.
-        by_seed: the values of the finished cells.
+        by_seed: the values of the finished cells. p_value: of a difference, the test that there is none (mid-p).
     """
 
     value: float
@@ -40,6 +40,7 @@ class CellEstimate(NamedTuple):
     n_planned: int
     n_items: int
     by_seed: tuple[float, ...] = ()
+    p_value: float = math.nan
 
 
 def estimate(
@@ -64,15 +65,17 @@ def estimate(
         return CellEstimate(
             math.nan, math.nan, math.nan, state_of(cells["state"], "no baseline"), 0, len(cells), n_items
         )
-    pooled = common_variance(done)
+    pooled, p_value = common_variance(done), math.nan
     if len(done) == 1 and (pooled is None or len(cells) == 1):
         value, low, high = (float(done[name].iloc[0]) for name in (quantity, *COLUMNS[quantity]))
+        p_value = float(done["p_value"].iloc[0]) if quantity == "difference" else p_value
     elif quantity == "accuracy":
         (grid,), clusters = _grids(done, records, ("cell",), quantity)
         value, low, high = accuracy(grid, clusters=clusters, pooled=pooled)[:3]
     else:
-        value, low, high = _difference(done, records, pooled)[:3]
-    return CellEstimate(value, low, high, DONE, len(done), len(cells), n_items, tuple(done[quantity].astype(float)))
+        value, low, high, _, p_value = _difference(done, records, pooled)
+    by_seed = tuple(done[quantity].astype(float))
+    return CellEstimate(value, low, high, DONE, len(done), len(cells), n_items, by_seed, p_value)
 
 
 def _difference(done: "pd.DataFrame", records: "pd.DataFrame", pooled: SeedVariance | None) -> Estimate:

@@ -47,6 +47,20 @@ def select(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) ->
     return chosen
 
 
+def final(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rows of arms at the end of their training, without those of snapshots on the way."""
+    return frame[frame["update"].isna()] if "update" in frame else frame
+
+
+def select_final(frame: "pd.DataFrame", where: Where, match_on: Sequence[str] = ()) -> "pd.DataFrame":
+    """Return what :func:`select` does, without snapshots on the way of a training unless ``where`` names an update.
+
+    Raises:
+        NotPlannedError: as :func:`select`.
+    """
+    return select(frame if "update" in where else final(frame), where, match_on)
+
+
 def is_planned(cells: Iterable[Mapping[str, object]], where: Where, match_on: Sequence[str] = ()) -> bool:
     """Return whether a cell has all values of ``where``, and agrees with its training in ``match_on``.
 
@@ -162,16 +176,19 @@ def require(frame: "pd.DataFrame", column: str) -> None:
 
 
 def filled(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.DataFrame":
-    """Return the frame with missing values of some columns filled: ``none`` for words, 0 for numbers.
+    """Return the frame with missing values of some columns filled: ``none`` for words, 0 for numbers, or False.
 
     Raises:
         UserError: a column is missing.
     """
-    from pandas.api.types import is_numeric_dtype
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    def absent(column: "pd.Series[Any]") -> bool | int | str:
+        return False if is_bool_dtype(column) else 0 if is_numeric_dtype(column) else "none"
 
     for column in columns:
         require(frame, column)
-    return frame.assign(**{c: frame[c].fillna(0 if is_numeric_dtype(frame[c]) else "none") for c in columns})
+    return frame.assign(**{c: frame[c].fillna(absent(frame[c])) for c in columns})
 
 
 def _equal(column: "pd.Series[Any]", wanted: str | int | float | bool) -> "pd.Series[bool]":

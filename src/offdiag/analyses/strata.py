@@ -10,7 +10,7 @@ from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.estimates import CellEstimate
 from offdiag.analyses.frames import Frames, scores_of
 from offdiag.analyses.seed_variance import clusters_of, seed_variances, usable
-from offdiag.analyses.selection import DONE, Where, one_method, one_per, require, select, state_of
+from offdiag.analyses.selection import DONE, Where, one_method, one_per, require, select_final, state_of
 from offdiag.stats.components import SeedVariance
 from offdiag.stats.replicated import accuracy
 
@@ -65,7 +65,7 @@ def accuracy_by_stratum(
     """
     import pandas as pd
 
-    chosen = {name: select(frames.cells, {**(where or {}), **wanted}, match_on) for name, wanted in arms.items()}
+    chosen = {name: select_final(frames.cells, {**(where or {}), **wanted}, match_on) for name, wanted in arms.items()}
     places = _places(chosen, by)
     done = {cell for cells in chosen.values() for cell in cells.loc[cells["state"] == DONE, "cell"]}
     records = frames.answers(done)

@@ -3,9 +3,9 @@
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from offdiag.analyses import Frames, select
+from offdiag.analyses import Frames
 from offdiag.analyses.estimates import CellEstimate, estimate
-from offdiag.analyses.selection import require
+from offdiag.analyses.selection import require, select_final
 from offdiag.errors import NotPlannedError, UserError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, counted, heading, label, looks, new_figure, noun, styled, values_of
@@ -41,7 +41,7 @@ class Transfer(StudyFigure):
 
     def plot(self, frames: Frames) -> "Figure":
         """Draw every planned bar with its 95 % whiskers; cells without a result are hatched and named."""
-        chosen = select(frames.cells, {"method": self.method, **self.where}, self.match_on)
+        chosen = select_final(frames.cells, {"method": self.method, **self.where}, self.match_on)
         for column in filter(None, (self.panels, self.x, self.bars)):
             require(chosen, column)
         grid = _Grid(

@@ -4,6 +4,8 @@ import pytest
 
 import offdiag
 from offdiag.errors import UserError
+from offdiag.stats import holm
+from offdiag.stats.learner_difference import difference_of_replicates
 from offdiag.study_files import load_study
 
 TINY = {
@@ -54,9 +56,25 @@ def test_the_table_of_changes_has_a_row_for_what_was_taught_and_asked(done):
     assert (table["after"] - table["before"]).to_numpy() == pytest.approx(table["change"].to_numpy())
     assert table["change_low"].le(table["change"]).all()
     assert table["change_high"].ge(table["change"]).all()
+    assert table["p_holm"].tolist() == holm(table["p_value"]).tolist()
     row = table[(table["train_lines"] == "worked") & (table["eval_base"] == 10)].iloc[0]
+    ours, theirs = (
+        done.records[(done.records["train_lines"] == "worked") & (done.records["method"] == "mixture-tuning")
+                     & (done.records["eval_base"] == 10)],
+        done.records[(done.records["method"] == "pre-training") & (done.records["eval_base"] == 10)
+                     & (done.records["eval_lines"] == "worked")],
+    )  # fmt: skip
+    change = (wide(ours) - wide(theirs)).to_numpy(float)
+    expected = difference_of_replicates(change)
+    assert (row["p_value"], row["change_low"]) == pytest.approx((expected.p_value, expected.low), nan_ok=True)
     cells = done.cells[(done.cells["train_lines"] == "worked") & (done.cells["eval_base"] == 10)]
     assert row["after"] == pytest.approx(cells[cells["method"] == "mixture-tuning"]["accuracy"].astype(float).mean())
+
+
+def wide(records):
+    return records.assign(correct=records["correct"].astype(float)).pivot(
+        index="seed", columns="example", values="correct"
+    )
 
 
 def test_figures_draw_each_change_and_mark_what_was_taught(done):
@@ -86,6 +104,18 @@ def test_mixed_lengths_and_bases_can_be_taught():
     names = {figure.name for figure in plan.design.figures}
     assert names == {"transfer-bases-taught-2x1+3x1".replace("+", "-"), "transfer-bases-taught-2",
                      "transfer-digits-taught-2x1-3x1", "transfer-digits-taught-2"}  # fmt: skip
+
+
+def test_a_mixture_of_bases_is_drawn_by_length_in_each_of_them():
+    sets = {**TINY, "tuned_bases": (8, "8x1+10x1"), "bases": (8, 9, 10), "n_train": 8}
+    figures = {figure.name: figure for figure in offdiag.plan("base-transfer", "quick", **sets).design.figures}
+    ends = {"", "-8x1-10x1-in-8", "-8x1-10x1-in-10"}
+    assert set(figures) == {"transfer-bases", *(f"transfer-digits{end}" for end in ends)}
+    mixed = figures["transfer-digits-8x1-10x1-in-10"]
+    assert (mixed.where["train_base"], mixed.where["eval_base"], mixed.match_on) == ("8x1+10x1", 10, ())
+    alone = offdiag.plan("base-transfer", "quick", **{**sets, "tuned_bases": ("8x1+10x1",)})
+    assert {figure.name for figure in alone.design.figures} == {"transfer-bases", *(
+        f"transfer-digits{end}" for end in ends if end)}  # fmt: skip
 
 
 def test_what_is_taught_is_asked():

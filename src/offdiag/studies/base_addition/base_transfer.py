@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from offdiag.analyses.changes import Changes
+from offdiag.analyses.selection import Where
 from offdiag.errors import UserError
 from offdiag.figures import StudyFigure, Transfer
 from offdiag.methods import MixtureTuning, PreTraining
@@ -146,13 +147,25 @@ def figures(p: TransferParams) -> tuple[StudyFigure, ...]:
             )
         )  # fmt: skip
         if len(p.digits) > 1:
-            drawn.append(
-                Transfer(
-                    name=f"transfer-digits{name}", x="eval_digits", where=taught, match_on=("base",), **here,
-                    caption="Change by fine-tuning on one base, by length, in the taught base.",
-                )
-            )  # fmt: skip
+            drawn += [Transfer(name=f"transfer-digits{name}{of}", x="eval_digits", where={**taught, **where},
+                               match_on=match_on, caption=f"Change by fine-tuning, by length, in {base}.", **here)
+                      for of, where, match_on, base in _lengths(p)]  # fmt: skip
     return tuple(drawn)
+
+
+def _lengths(p: TransferParams) -> Iterator[tuple[str, Where, tuple[str, ...], str]]:
+    """Yield, per figure by length, an end of its name, its cells, what they agree on, and whose base it is about.
+
+    Models of one taught base are drawn together; one of a mixture is drawn for each of its bases.
+    """
+    mixed = [base for base in p.tuned_bases if len(WrittenDomain(base=base).parts) > 1]
+    if len(mixed) < len(p.tuned_bases):
+        yield "", {}, ("base",), "the taught base"
+    for base in mixed:
+        for part, _ in WrittenDomain(base=base).parts:
+            asked: Where = {"train_base": base, "eval_base": part.sums.base}
+            end = f"-{base}-in-{part.sums.base}".replace("+", "-")
+            yield end, asked, (), f"base {part.sums.base}, of a mixture"
 
 
 CHANGES = Changes(

@@ -1,6 +1,6 @@
 """Tables and figures of the study base-addition."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from typing import Any, TypeAlias
@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 from offdiag.analyses import AccuracyByStratum, StudyAnalysis, Transition
 from offdiag.analyses.selection import Where, is_planned
 from offdiag.figures import ByStratum, KShot, SingleFit, StudyFigure, Transfer
+from offdiag.figures.training_curves import TrainingCurves
 from offdiag.studies.base_addition.analyses.anchoring import AnchoringScores
 from offdiag.studies.base_addition.analyses.anchoring_correlation import AnchoringCorrelation
 from offdiag.studies.base_addition.analyses.demonstration_kinds import DemonstrationKinds
 from offdiag.studies.base_addition.figures.accuracy_by_anchoring import AccuracyByAnchoring
 from offdiag.studies.base_addition.figures.layerwise_anchoring import LayerwiseAnchoring
-from offdiag.studies.base_addition.grid import measurements
-from offdiag.studies.base_addition.params import AdditionParams
+from offdiag.studies.base_addition.grid import anchorings
+from offdiag.studies.base_addition.params import AdditionParams, taught_bases, taught_lengths
 from offdiag.study import Cell
 
 Planned: TypeAlias = Callable[..., bool]  # whether a planned cell has the factors of a ``where``
@@ -56,7 +57,7 @@ def analyses(p: AdditionParams, cells: Sequence[Cell]) -> tuple[StudyAnalysis, .
         *([kinds] if planned({**SHOWN_WORKED, "demonstrations": "per-query"}) else []),
         AccuracyByStratum(name="by-carries", by="eval_base", **_carries(p, planned)),
     ]
-    if measurements(p):
+    if anchorings(p):
         tables += [
             AnchoringScores(name="anchoring-scores", caption="The anchoring score S by base, form, pooling and k."),
             AnchoringCorrelation(
@@ -83,10 +84,11 @@ def figures(p: AdditionParams, cells: Sequence[Cell]) -> tuple[StudyFigure, ...]
         *([by_steps] if planned(BARE_BY_STEPS) else []),
         *([by_demonstrations] if planned({**SHOWN_WORKED, "demonstrations": "per-query"}) else []),
         *(f for f in _transfers(p) if planned({"method": f.method, **f.where}, f.match_on)),
+        *(f for f in _trainings(p) if planned(f.where)),
         ByStratum(
             name="carries", panels="eval_base", caption="Accuracy by number of carries.", **_carries(p, planned)
         ),
-        *(_anchoring(p) if measurements(p) else ()),
+        *(_anchoring(p) if anchorings(p) else ()),
         *(
             SingleFit(
                 name=f"fit-base-{base}", title=f"Base {base}, worked demonstrations",
@@ -107,22 +109,48 @@ def _transfers(p: AdditionParams) -> list[Transfer]:
     """Return what fine-tuning changes, by base and by length: with matched prompts, and as the original asked."""
     transfers = []
     asked = (("", MATCHED, ""), ("-step-by-step", BY_STEPS, f", {AS_THE_ORIGINAL}"))
-    for (name, wording, how), taught in product(asked, p.tuned_digits):
-        where = {**wording, "train_digits": taught}
+    for (name, wording, how), digits in product(asked, p.tuned_digits):
+        where = {**wording, "train_digits": digits}
         if len(p.tuned_digits) > 1:
-            name, how = f"{name}-taught-{taught}", f"{how}; taught with {taught} digits"
+            name, how = f"{name}-taught-{digits}".replace("+", "-"), f"{how}; taught with {digits} digits"
         caption = f"{CHANGE}, by evaluated base (2 digits){how}."
         transfers.append(
             _transfer(name=f"transfer-bases{name}", x="eval_base", where={**where, **SUMS}, caption=caption)
         )
-        if {*p.digits, *p.tuned_digits} - {2}:
-            caption = f"{CHANGE}, by length in the base of the training{how}."
-            transfers.append(
-                _transfer(
-                    name=f"transfer-digits{name}", x="eval_digits", match_on=("base",), where=where, caption=caption
-                )
-            )
+        if {*p.digits, *(number for given in p.tuned_digits for number in taught_lengths(given))} - {2}:
+            transfers += _by_length(p, name, where, how)
     return transfers
+
+
+def _by_length(p: AdditionParams, name: str, where: Where, how: str) -> Iterator[Transfer]:
+    """Yield the change by length, of models of one base together, of one of a mixture in each of its bases."""
+    caption = f"{CHANGE}, by length in the base of the training{how}."
+    yield _transfer(name=f"transfer-digits{name}", x="eval_digits", match_on=("base",), where=where, caption=caption)
+    for base in p.tuned_bases:
+        for own in taught_bases(base) if isinstance(base, str) else ():
+            end, asked = f"-{base}-in-{own}".replace("+", "-"), {"train_base": base, "eval_base": own}
+            caption = f"{CHANGE}, by length in base {own}, of the mixture {base}{how}."
+            yield _transfer(
+                name=f"transfer-digits{name}{end}", x="eval_digits", where={**where, **asked}, caption=caption
+            )
+
+
+def _trainings(p: AdditionParams) -> Iterator[TrainingCurves]:
+    """Yield losses and accuracy over the updates of the fine-tunings, by base, where snapshots are asked."""
+    arms = tuple(
+        f"train_{name}" for name, given in (("base", p.tuned_bases), ("digits", p.tuned_digits)) if len(given) > 1
+    )
+    for name, wording, how in (("training", MATCHED, ""), ("training-step-by-step", BY_STEPS, f", {AS_THE_ORIGINAL}")):
+        for rationale in p.tuned_rationales if p.eval_checkpoints else ():
+            where: Where = {**SUMS, **wording, "method": "fine-tuning", "rationale": rationale}
+            taught_as = "worked solutions" if rationale else "bare answers"
+            yield TrainingCurves(
+                name=f"{name}-{'worked' if rationale else 'answer-only'}",
+                where=where,
+                arms=arms,
+                panels="eval_base",
+                caption=f"Fine-tuning on {taught_as}, by evaluated base{how}.",
+            )
 
 
 def _anchoring(p: AdditionParams) -> tuple[StudyFigure, ...]:
@@ -152,8 +180,8 @@ def _arms(p: AdditionParams, planned: Planned) -> dict[str, Where]:
     if p.shots:
         k = max(p.shots)  # chosen before any result is known; the best k would be chosen by its own luck
         arms[f"k = {k}"] = {"method": "in-context", **WORKED, "k": k}
-    taught = 2 if 2 in p.tuned_digits else min(p.tuned_digits, default=2)
-    tuned: Where = {"method": "fine-tuning", "rationale": False, "train_digits": taught}
+    digits = 2 if 2 in p.tuned_digits else next(iter(p.tuned_digits), 2)
+    tuned: Where = {"method": "fine-tuning", "rationale": False, "train_digits": digits}
     asked: Where = {"matched": True} if planned({**SUMS, **tuned, "matched": True}) else {"prompt": "step-by-step"}
     arms["fine-tuned"] = {**tuned, **asked}
     return {name: where for name, where in arms.items() if planned({**SUMS, **where}, ("base",))}

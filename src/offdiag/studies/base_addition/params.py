@@ -1,13 +1,17 @@
 """Parameters of the study base-addition and its three scales."""
 
+from itertools import product
 from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from offdiag.errors import UserError
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.parameters import check_lists
 from offdiag.studies.base_addition.measurements.anchoring import AnchorForm
+from offdiag.studies.base_addition.task import AdditionDomain
+from offdiag.studies.base_addition.task.mixture import MixedSums, shares
 from offdiag.study import StudyParams
 from offdiag.tasks import PromptStyle
 from offdiag.training import Reinforcement
@@ -24,7 +28,9 @@ class AdditionParams(StudyParams):
         bases: demonstrated and evaluated. other_bases: evaluated only, out of distribution for every learner.
         digits: lengths of the evaluated operands; demonstrations have 2.
         shots: k of the demonstrations that all queries share. per_query_shots: k of those drawn for each query.
-        tuned_bases: one fine-tuned model each. tuned_digits: length of the taught operands, one fine-tuned model each.
+        tuned_bases: one fine-tuned model each, of one base or of a mixture such as ``8x1+9x1``.
+        tuned_digits: length of the taught operands, one fine-tuned model each (mixed: ``2x2+3x1``).
+        eval_checkpoints: numbers of updates after which the fine-tuned models are asked the same sums, too.
         policy_bases: one model each by policy optimisation (extra ``rl``).
         shown_rationales: whether demonstrations show the worked solution. tuned_rationales: whether training does.
         prompts: the prompt at evaluation: ``matched`` (that of training) or step by step for all, as in the original.
@@ -43,8 +49,9 @@ class AdditionParams(StudyParams):
     digits: tuple[int, ...] = (2, 3, 4)
     shots: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 32)
     per_query_shots: tuple[int, ...] = (1, 2, 4, 8, 16)
-    tuned_bases: tuple[int, ...] = (8, 9, 10)
-    tuned_digits: tuple[int, ...] = (2,)
+    tuned_bases: tuple[int | str, ...] = (8, 9, 10)
+    tuned_digits: tuple[int | str, ...] = (2,)
+    eval_checkpoints: tuple[int, ...] = ()
     policy_bases: tuple[int, ...] = ()
     shown_rationales: tuple[bool, ...] = (False, True)
     tuned_rationales: tuple[bool, ...] = (False, True)
@@ -66,7 +73,36 @@ class AdditionParams(StudyParams):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         check_lists(self)
+        if strange := [update for update in self.eval_checkpoints if update < 1]:
+            raise UserError(f"eval_checkpoints={strange[0]}: expected numbers of updates from 1 on")
+        for base, digits in product(self.tuned_bases, self.tuned_digits):
+            taught(base, digits)
         return self
+
+    @property
+    def tuning(self) -> Recipe:
+        """The recipe of fine-tuning, with the snapshots that are asked."""
+        return self.recipe.model_copy(update={"snapshots": tuple(sorted(self.eval_checkpoints))})
+
+
+def taught(base: int | str, digits: int | str) -> AdditionDomain | MixedSums:
+    """Return what a model is taught: the sums of one base and length, or a mixture of several.
+
+    Raises:
+        UserError: no such base, length or mixture.
+    """
+    mixed = MixedSums(base=base, digits=digits)
+    return mixed.parts[0][0] if len(mixed.parts) == 1 else mixed
+
+
+def taught_bases(base: int | str) -> tuple[int, ...]:
+    """Return the bases of a model that is taught one, or a mixture of several."""
+    return tuple(number for number, _ in shares("tuned_bases", base))
+
+
+def taught_lengths(digits: int | str) -> tuple[int, ...]:
+    """Return the lengths of a model that is taught one, or a mixture of several."""
+    return tuple(number for number, _ in shares("tuned_digits", digits))
 
 
 QUICK = AdditionParams(

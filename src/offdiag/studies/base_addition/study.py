@@ -5,7 +5,7 @@ from importlib.resources import files
 from offdiag.methods import ZeroShot
 from offdiag.published import read_published
 from offdiag.studies.base_addition.exports.result_lines import ResultLines
-from offdiag.studies.base_addition.grid import cells, measurements
+from offdiag.studies.base_addition.grid import anchorings, cells, histories
 from offdiag.studies.base_addition.outputs import analyses, figures
 from offdiag.studies.base_addition.params import CPU, PAPER, QUICK, AdditionParams
 from offdiag.study import Design, study
@@ -30,7 +30,7 @@ def base_addition(p: AdditionParams) -> Design:
     asked = cells(p)
     return Design(
         cells=asked,
-        measurements=measurements(p),
+        measurements=(*anchorings(p), *histories(p, asked)),
         baseline=ZeroShot(),
         analyses=analyses(p, asked),
         figures=figures(p, asked),

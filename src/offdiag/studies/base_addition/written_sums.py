@@ -19,6 +19,7 @@ from offdiag.errors import UserError
 from offdiag.seeds import stream
 from offdiag.studies.base_addition.task import numerals, sampling
 from offdiag.studies.base_addition.task.extract import extract
+from offdiag.studies.base_addition.task.mixture import shares, which
 from offdiag.studies.base_addition.task.task import AdditionDomain, BaseAddition
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.extraction import EXTRACTION_VERSION
@@ -58,8 +59,8 @@ class WrittenDomain(Domain):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        for base, _ in _shares("base", self.base):
-            for digits, _ in _shares("digits", self.digits):
+        for base, _ in shares("base", self.base):
+            for digits, _ in shares("digits", self.digits):
                 AdditionDomain(base=base, digits=digits)
         return self
 
@@ -69,8 +70,8 @@ class WrittenDomain(Domain):
         ways: tuple[Literal["bare", "worked"], ...] = _BOTH if self.lines == "both" else (self.lines,)
         found = [
             (WrittenDomain(base=base, digits=digits, lines=lines), often * frequent)
-            for base, often in _shares("base", self.base)
-            for digits, frequent in _shares("digits", self.digits)
+            for base, often in shares("base", self.base)
+            for digits, frequent in shares("digits", self.digits)
             for lines in ways
         ]
         total = sum(share for _, share in found)
@@ -84,8 +85,8 @@ class WrittenDomain(Domain):
     @property
     def sums(self) -> AdditionDomain:
         """The same sums in base addition, of a domain with one base and one length."""
-        ((base, _),) = _shares("base", self.base)
-        ((digits, _),) = _shares("digits", self.digits)
+        ((base, _),) = shares("base", self.base)
+        ((digits, _),) = shares("digits", self.digits)
         return AdditionDomain(base=base, digits=digits)
 
 
@@ -116,13 +117,13 @@ class WrittenSums(Task[WrittenDomain]):
         """
         self.check_available(domain, split, n, "or for more digits")
         parts = [part for part, _ in domain.parts]
-        which = _which(domain, stream(seed, self.name, str(domain), split), n)
-        counts = np.bincount(which, minlength=len(parts)).tolist()
+        chosen = which([share for _, share in domain.parts], stream(seed, self.name, str(domain), split), n)
+        counts = np.bincount(chosen, minlength=len(parts)).tolist()
         drawn = [
             iter([_written(part, one) for one in _SUMS.examples(part.sums, split, count, seed)])
             for part, count in zip(parts, counts, strict=True)
         ]
-        found = [next(drawn[i]) for i in which]
+        found = [next(drawn[i]) for i in chosen]
         if len(parts) == 1:
             return found
         return [replace(one, id=f"{one.problem[:2]}/{one.id}") for one in found]
@@ -238,7 +239,7 @@ class SumStream(TextStream):
         asked = self._asked
         for i in range(rows):
             domain = asked[(index * rows + i) % len(asked)]
-            pool = _pool(domain.parts[_which(domain, generator, 1)[0]][0])
+            pool = _pool(domain.parts[which([share for _, share in domain.parts], generator, 1)[0]][0])
             yield pool[int(generator.integers(len(pool)))]
 
     def _kept(self, seed: int, index: int, rows: int) -> Iterator[str]:
@@ -254,27 +255,6 @@ def longest(domain: WrittenDomain) -> tuple[int, int]:
     top = numerals.alphabet(domain.sums.base)[-1] * domain.sums.digits  # the sum that carries everywhere
     line = _text(domain, f"{top}+{top}")
     return line.index("=") + 1, len(line) - line.index("=") - 1
-
-
-def _shares(name: str, value: int | str) -> list[tuple[int, float]]:
-    """Return what a parameter is, and how often each value comes.
-
-    Raises:
-        UserError: a mixture is not written as ``8x5+9x5``.
-    """
-    if not isinstance(value, str):
-        return [(value, 1.0)]
-    found = [re.fullmatch(r"([0-9]+)x([0-9]+(?:\.[0-9]+)?)", text) for text in value.split("+")]
-    pairs = [(int(match[1]), float(match[2])) for match in found if match is not None]
-    if len(pairs) < len(found) or len(dict(pairs)) < len(pairs) or min(share for _, share in pairs) <= 0:
-        raise UserError(f"{name}={value}: expected a number, or numbers with how often each comes, such as 8x5+10x95")
-    return pairs
-
-
-def _which(domain: WrittenDomain, generator: np.random.Generator, n: int) -> list[int]:
-    """Draw which part each of ``n`` examples is of, by the shares."""
-    odds = np.cumsum([share for _, share in domain.parts])
-    return [int(i) for i in np.searchsorted(odds / odds[-1], generator.random(n), side="right")]
 
 
 def _name(domain: WrittenDomain) -> str:

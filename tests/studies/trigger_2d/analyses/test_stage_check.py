@@ -4,11 +4,10 @@ import pandas as pd
 import pytest
 
 from offdiag.analyses import Frames
-from offdiag.analyses.selection import filled
+from offdiag.analyses.selection import filled, final
 from offdiag.stats.means import crossed_variance
 from offdiag.stats.replicated import accuracy_ends
 from offdiag.studies.trigger_2d.analyses.leakage import Leakage
-from offdiag.studies.trigger_2d.analyses.rule_followed import final
 from offdiag.studies.trigger_2d.analyses.stage_check import StageCheck
 from support.trigger_frames import TAUGHT, leaking, trigger_frames
 
@@ -73,8 +72,9 @@ def test_snapshots_are_no_results():
 
 
 def test_gaps_are_filled_by_kind():
-    frame = pd.DataFrame({"a": ["x", None], "b": [1, None], "c": [None, 2.5]}).convert_dtypes()
-    assert filled(frame, ("a", "b", "c")).to_dict("list") == {"a": ["x", "none"], "b": [1, 0], "c": [0.0, 2.5]}
+    frame = pd.DataFrame({"a": ["x", None], "b": [1, None], "c": [None, 2.5], "d": [True, None]}).convert_dtypes()
+    found = filled(frame, ("a", "b", "c", "d")).to_dict("list")
+    assert found == {"a": ["x", "none"], "b": [1, 0], "c": [0.0, 2.5], "d": [True, False]}
 
 
 def test_what_the_arms_started_from_stands_beside_them():

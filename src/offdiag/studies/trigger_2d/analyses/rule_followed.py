@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator
 from offdiag.analyses.analysis import StudyAnalysis
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.seed_variance import usable
-from offdiag.analyses.selection import DONE, Where, filled, one_per, require, select, state_of
+from offdiag.analyses.selection import DONE, Where, filled, final, one_per, require, select, state_of
 from offdiag.errors import UserError
 from offdiag.stats import UNKNOWN, Estimate, FloatArray
 from offdiag.stats.components import SeedVariance, components, pooled_seed_variance
@@ -111,11 +111,6 @@ def unlearnt(frames: Frames, settings: OutcomeAnalysis, triggers: str = "ood") -
     """
     known = before(frames, settings).items()
     return frozenset(category for (category, kind), was in known if kind == triggers and not was.learnt)
-
-
-def final(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows of arms at the end of their training, without those of snapshots on the way."""
-    return frame[frame["update"].isna()] if "update" in frame else frame
 
 
 def is_control(arms: "pd.DataFrame") -> "pd.Series[bool]":

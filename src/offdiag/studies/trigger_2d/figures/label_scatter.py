@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offdiag.analyses import Frames, select
-from offdiag.analyses.selection import filled, one_per, require, state_of
+from offdiag.analyses.selection import filled, final, one_per, require, state_of
 from offdiag.errors import NotPlannedError, UserError
 from offdiag.figures.style import GREY, Look, counted, footnote, heading, legend, new_figure, styled
 from offdiag.stats.replicated import accuracy, interval_words
-from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS, final
+from offdiag.studies.trigger_2d.analyses.rule_followed import ARMS
 from offdiag.studies.trigger_2d.figures.arms import StageFigure, arm_name, category_name, dagger_words, label_looks
 from offdiag.studies.trigger_2d.figures.contrast_panels import hatch
 
