@@ -770,7 +770,7 @@ SOME = [
     *(("base_addition", "base=8"), ("counting", "base=16"), ("easy_to_hard", "n_train=0")),
     *(("easy_to_hard", "form=free,n_train=0"), ("trigger_2d", "")),
     *(("world_map", "geometry=distance"), ("world_map", "geometry=compass")),
-    *(("written_sums", "base=8"), ("written_sums", "base=9,lines=worked")),
+    *(("written_sums", "base=8"), ("written_sums", "base=9,lines=worked"), ("mixed_sums", "base=8x1+9x1")),
 ]
 
 
