@@ -127,15 +127,17 @@ class FinalLosses(FinalAccuracies):
     def _set_axis(self, axes: "Axes", points: "Sequence[_Point]") -> None:
         from matplotlib.ticker import FuncFormatter, NullLocator
 
-        ends = [end for point in points for end in point.measured[:3] if not np.isnan(end)]
+        known = [point.measured.value for point in points if not np.isnan(point.measured.value)]
+        highest = [point.measured.high for point in points if not np.isnan(point.measured.high)]
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_ylim(min(ends, default=TINY) / 2, max(ends, default=1.0) * 3)
+        axes.set_ylim(min(known, default=TINY) / 3, max([*known, *highest], default=1.0) * 3)
 
     def _remark(self, points: "Sequence[_Point]") -> str:
         small = any(point.measured.value <= TINY for point in points)
-        return f"losses below {TINY:g} are drawn at it" if small else ""
+        drawn_at = f"losses below {TINY:g} are drawn at it" if small else ""
+        return footnote("whiskers that reach the bottom go on below it", drawn_at)
 
 
 class _Point(NamedTuple):
