@@ -112,7 +112,7 @@ HARDNESS = Tried(
         "cutoffs": ['{"num_steps": [3, 5]}'], "train_on": ["easy,medium,hard", "hard,all", "all,easy"],
         "asked": ["synthetic"], "bootstraps": ["2", "3"], "sizes": ["2", "3,6"], "noises": ["0.1", "0,0.1,0.2"],
         "hard_noise": ["0", "1"], "hard_cost": ["1", "3"], "shots": ["", "1", "1,3"], "n_test": ["3", "0"],
-        "max_new_tokens": ["2"],
+        "max_new_tokens": ["2"], "prompts": ["0040", "0040,0306"], "n_prompts": ["2"], "layers": ["middle,last"],
         "recipe": ['{"rank": 2, "warmup_updates": 0}'], "rationale_recipe": ['{"epochs": 2, "warmup_updates": 0}'],
     },
 )  # fmt: skip

@@ -1,9 +1,10 @@
 """Cells and measurements of the study easy-to-hard: training levels, methods and test items."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import chain, product
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from offdiag.methods import FineTuning, InContext, LinearProbe, Method, ZeroShot
 from offdiag.models import ModelSpec
@@ -11,12 +12,15 @@ from offdiag.steps import Examples, ProbeGrid
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
 from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName, measures_of, methods_of
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain, library
+from offdiag.studies.easy_to_hard.task.domain import DEFAULT_PROMPT
 from offdiag.studies.easy_to_hard.task.draws import pool_of
 from offdiag.studies.easy_to_hard.task.items import SPECS
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE
 from offdiag.studies.easy_to_hard.task.strata import Stratum
 from offdiag.study import Arm, Cell, Evaluation
 
+_AS_USUAL: Mapping[str, Any] = MappingProxyType({})  # the prompt and the labels of a data set
+Answered: TypeAlias = Literal["choice", "probe", "reasoned"]
 WORKSHEET = "5305"  # prompt of the untrained model where answers are reasoned: its header shows the form of an answer
 
 
@@ -28,18 +32,18 @@ class TrainingSet(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A data set whose items are cut into levels by one measure."""
+    """A data set whose items are cut into levels by one measure, and asked in one wording."""
 
     p: HardnessParams
     dataset: str
     measure: str
+    worded: Mapping[str, Any] = _AS_USUAL
 
     def domain(self, **parameters: Any) -> HardnessDomain:
         """Return a domain of this setting."""
         easy_max, hard_min = self.p.cutoffs.get(self.measure, (None, None))
-        return dataset_domain(
-            self.p, self.dataset, hardness=self.measure, easy_max=easy_max, hard_min=hard_min, **parameters
-        )
+        cut = {"hardness": self.measure, "easy_max": easy_max, "hard_min": hard_min}
+        return dataset_domain(self.p, self.dataset, **cut, **self.worded, **parameters)
 
     def strata(self) -> tuple[Stratum, ...]:
         """Return the levels of ``train_on`` that have items; ``all`` where there is no measure."""
@@ -53,30 +57,33 @@ class Setting(NamedTuple):
         """Yield one training set per level and draw."""
         n = self.p.kept(self.dataset)
         for stratum, b in product(self.strata(), range(self.p.bootstraps)):
-            train = self.domain(level=stratum, bootstrap=b, n_train=n)
+            scheme = "equal" if self.p.scheme == "equal_extra" and stratum != "easy" else self.p.scheme
+            train = self.domain(level=stratum, bootstrap=b, n_train=n, scheme=scheme)
             yield TrainingSet(train, self.test_of(train))
 
     def test_of(self, train: HardnessDomain) -> HardnessDomain:
         """Return all levels without the training items; with ``asked``, the same hard items for all training sets."""
-        common = common_test(self.p)
+        common = common_test(self.p, self.worded)
         if common is None:
-            return self.domain(train_on=train.level, bootstrap=train.bootstrap, n_train=train.n_train)
+            level = "hard" if self.p.one_level else "all"
+            drawn = {"bootstrap": train.bootstrap, "n_train": train.n_train, "scheme": train.scheme}
+            return self.domain(level=level, train_on=train.level, **drawn)
         kept = max(self.p.kept(dataset) for dataset in self.p.datasets)
         return common.domain(level="hard", train_on="hard", bootstrap=train.bootstrap, n_train=kept)
 
     def untrained(self) -> HardnessDomain:
         """Return what the untrained model is tested on, once per setting."""
-        return self.domain(level="hard" if self.p.asked else "all", train_on="all", n_train=0)
+        return self.domain(level="hard" if self.p.asked or self.p.one_level else "all", train_on="all", n_train=0)
 
 
-def settings(p: HardnessParams) -> list[Setting]:
+def settings(p: HardnessParams, worded: Mapping[str, Any] = _AS_USUAL) -> list[Setting]:
     """Return every data set with each of its measures."""
-    return [Setting(p, dataset, name) for dataset in p.datasets for name in measures_of(p.hardness, dataset)]
+    return [Setting(p, dataset, name, worded) for dataset in p.datasets for name in measures_of(p.hardness, dataset)]
 
 
-def common_test(p: HardnessParams) -> Setting | None:
+def common_test(p: HardnessParams, worded: Mapping[str, Any] = _AS_USUAL) -> Setting | None:
     """Return the setting on which all learners are tested, if ``asked`` names one."""
-    return Setting(p, p.asked, measures_of(p.hardness, p.asked)[0]) if p.asked else None
+    return Setting(p, p.asked, measures_of(p.hardness, p.asked)[0], worded) if p.asked else None
 
 
 def dataset_domain(p: HardnessParams, dataset: str, **parameters: Any) -> HardnessDomain:
@@ -85,9 +92,9 @@ def dataset_domain(p: HardnessParams, dataset: str, **parameters: Any) -> Hardne
 
 
 def cells(p: HardnessParams) -> tuple[Cell, ...]:
-    """Return, per model, each setting untrained and each training set by each method."""
-    grid = _Grid(p)
-    return tuple(cell for model in p.models for cell in grid.cells(model))
+    """Return, per model and prompt, each setting untrained and each training set by each method."""
+    grids = [_Grid(p, prompt) for prompt in p.wordings]
+    return tuple(cell for model in p.models for grid in grids for cell in grid.cells(model))
 
 
 def measurements(p: HardnessParams) -> tuple[ItemHardness, ...]:
@@ -116,11 +123,13 @@ class _Taught(NamedTuple):
 
 
 class _Grid:
-    """The cells of a study."""
+    """The cells of a study in one prompt."""
 
-    def __init__(self, p: HardnessParams) -> None:
+    def __init__(self, p: HardnessParams, prompt: str) -> None:
         self.p = p
-        self._evaluations: dict[tuple[HardnessDomain, bool], Evaluation] = {}
+        self.worded = {"prompt": prompt, "labels": p.labels}
+        self._settings, self._common = settings(p, self.worded), common_test(p, self.worded)
+        self._evaluations: dict[tuple[HardnessDomain, Answered], Evaluation] = {}
 
     def cells(self, model: ModelSpec) -> Iterator[Cell]:
         """Yield the cells of one model, those of the untrained one first."""
@@ -133,18 +142,18 @@ class _Grid:
 
     @cached_property
     def _untrained(self) -> list[Evaluation]:
-        common = common_test(self.p)
-        return [self._asked(setting.untrained()) for setting in (settings(self.p) if common is None else [common])]
+        asked = self._settings if self._common is None else [self._common]
+        return [self._asked(setting.untrained()) for setting in asked]
 
     @cached_property
     def _sets(self) -> list[tuple[Setting, list[TrainingSet]]]:
         """The training sets of each setting."""
-        return [(setting, list(setting.training_sets())) for setting in settings(self.p)]
+        return [(setting, list(setting.training_sets())) for setting in self._settings]
 
     @cached_property
     def _taught(self) -> list[_Taught]:
         return [
-            _Taught(method, one.train, _seed(name, one.train), self._evaluation(one.test, reasoned=_reasoned(name)))
+            _Taught(method, one.train, _seed(name, one.train), self._evaluation(one.test, _answered(name)))
             for setting, sets in self._sets
             for one, name in product(sets, methods_for(self.p, setting.dataset))
             for method in self._methods(name, one)
@@ -156,8 +165,8 @@ class _Grid:
         for n, noise in product(sizes, noises(p, training_set.train.level)):
             match name:
                 case "linear-probe":
-                    yield LinearProbe(n=n, noise=noise, pools=self._pools(training_set), needed=self._needed,
-                                      beside=self._probes[dataset])  # fmt: skip
+                    shared = {"needed": self._needed, "beside": self._probes[dataset], "layers": p.layers}
+                    yield LinearProbe(n=n, noise=noise, pools=self._pools(training_set), **shared)
                 case "in-context" | "in-context+rationale":
                     yield InContext(k=n, noise=noise, rationale=reasoned)
                 case _:
@@ -167,14 +176,14 @@ class _Grid:
     def _pools(self, training_set: TrainingSet) -> tuple[HardnessDomain, ...]:
         """Return the whole data sets of training and test: their hidden states are encoded once for all probes."""
         names = dict.fromkeys((training_set.train.dataset, training_set.test.dataset))
-        return tuple(dataset_domain(self.p, name, n_train=0) for name in names)
+        return tuple(dataset_domain(self.p, name, n_train=0, **self.worded) for name in names)
 
     @cached_property
     def _needed(self) -> tuple[Examples, ...]:
         """All that probes train on and are asked; nothing where they are asked all that is left of a data set."""
         probed = [sets for setting, sets in self._sets if "linear-probe" in methods_for(self.p, setting.dataset)]
         sets = list(chain.from_iterable(probed))
-        tests = [self._evaluation(one.test, reasoned=False).examples for one in sets]
+        tests = [self._evaluation(one.test, "probe").examples for one in sets]
         if not self.p.asked and any(not self.p.of(one.train.dataset).n_test for one in sets):
             return ()
         trains = [examples for grid in self._probes.values() for examples in grid.largest.values()]
@@ -195,22 +204,29 @@ class _Grid:
     def _asked(self, domain: HardnessDomain) -> Evaluation:
         """Return the test of an untrained model."""
         if "choices" in domain.spec.forms:
-            return self._evaluation(domain, reasoned=False)
-        return self._evaluation(domain.model_copy(update={"prompt": WORKSHEET}), reasoned=True)
+            return self._evaluation(domain, "choice")
+        worksheet = {"prompt": WORKSHEET} if domain.prompt == DEFAULT_PROMPT else {}
+        return self._evaluation(domain.model_copy(update=worksheet), "reasoned")
 
-    def _evaluation(self, domain: HardnessDomain, *, reasoned: bool) -> Evaluation:
+    def _evaluation(self, domain: HardnessDomain, answered: Answered) -> Evaluation:
         """Return the test on ``n_test`` items, or on all that the domain's split leaves; made once."""
-        if (domain, reasoned) not in self._evaluations:
-            self._evaluations[domain, reasoned] = self._made(domain, reasoned=reasoned)
-        return self._evaluations[domain, reasoned]
+        if (domain, answered) not in self._evaluations:
+            self._evaluations[domain, answered] = self._made(domain, answered)
+        return self._evaluations[domain, answered]
 
-    def _made(self, domain: HardnessDomain, *, reasoned: bool) -> Evaluation:
+    def _made(self, domain: HardnessDomain, answered: Answered) -> Evaluation:
         limits = self.p.of(domain.dataset)
         domain = domain.model_copy(update={"n_test": limits.n_test})
         n = limits.n_test or EasyToHard().size(domain, "eval")
-        if reasoned:
+        if answered == "reasoned":
             return Evaluation(domain=domain, n=n, style="step-by-step", max_new_tokens=limits.max_new_tokens)
-        return Evaluation(domain=domain, n=n, answering="choice")
+        return Evaluation(domain=domain, n=n, answering="choice", per=self.p.per if answered == "choice" else "none")
+
+
+def _answered(name: MethodName) -> Answered:
+    if name == "linear-probe":
+        return "probe"  # it has scores of its own
+    return "reasoned" if _reasoned(name) else "choice"
 
 
 def _reasoned(name: MethodName) -> bool:

@@ -27,6 +27,7 @@ from offdiag.studies.easy_to_hard.row_filters import (
     ModelAndDataset,
     compared,
     cost_pairs,
+    first_prompt,
     has_gap,
     has_levels,
     least_noise,
@@ -78,7 +79,8 @@ def figures(p: HardnessParams) -> tuple[StudyFigure, ...]:
             )
         )
     if not varying(p):
-        drawn += _from_elsewhere(p) if p.asked else _by_model(p) if has_levels(p) else [_all_to_all(p)]
+        by_level = has_levels(p) or p.one_level
+        drawn += _from_elsewhere(p) if p.asked else _by_model(p) if by_level else [_all_to_all(p)]
     for one in () if p.asked else models_and_datasets(p):
         if has_levels(p):
             drawn += _curves(p, one) if varying(p) else _by_training(p, one)
@@ -149,8 +151,11 @@ def _by_training(p: HardnessParams, one: ModelAndDataset) -> Iterator[StudyFigur
 
 
 def _by_model(p: HardnessParams) -> Iterator[StudyFigure]:
-    """Yield, for several models, bars of the accuracy on hard items of each data set; one column per model."""
-    for dataset in p.datasets if len(p.models) > 1 else ():
+    """Yield, for several models, bars of the accuracy on hard items of each data set; one column per model.
+
+    Where hard items alone are tested they are there for one model, too.
+    """
+    for dataset in p.datasets if len(p.models) > 1 or p.one_level else ():
         if methods_for(p, dataset):
             yield TrainingBars(
                 name=f"models-{dataset}",
@@ -201,11 +206,14 @@ def _all_to_all(p: HardnessParams) -> OverDraws:
 def _curves(p: HardnessParams, one: ModelAndDataset) -> Iterator[StudyFigure]:
     """Yield curves over training sizes, over their cost, and over label noise."""
     for name in methods_for(p, one.dataset):
-        slug, where = f"{name.replace('+', '-')}-{one.slug}", {**one.where, **with_untrained(p, name)}
-        on_hard = f"{name}: accuracy on hard items over"
+        slug, asked = f"{name.replace('+', '-')}-{one.slug}", {**one.where, **first_prompt(p)}
+        where, on_hard = {**asked, **with_untrained(p, name)}, f"{name}: accuracy on hard items over"
+        if "eval_prompt" in varying(p):
+            trained = {**one.where, **without_untrained(name), **most_data(p, one.dataset, name), **least_noise(p)}
+            yield _curve(p, f"prompts-{slug}", trained, "eval_prompt", f"{on_hard} prompts", x_label="prompt")
         if name.startswith("in-context"):
             if "k" in varying(p):
-                trained = {**one.where, **without_untrained(name), **least_noise(p)}
+                trained = {**asked, **without_untrained(name), **least_noise(p)}
                 yield _curve(p, f"shots-{slug}", trained, "k", f"{on_hard} demonstrations")
         elif "n_train" in varying(p):
             one_noise = {**where, **least_noise(p)}
@@ -236,11 +244,11 @@ def _over_hardness(p: HardnessParams, one: ModelAndDataset) -> ByHardness:
 
 
 def _arms(p: HardnessParams, dataset: str) -> dict[str, Where]:
-    arms: dict[str, Where] = {"untrained": {"method": "zero-shot"}}
+    arms: dict[str, Where] = {"untrained": {"method": "zero-shot", **first_prompt(p)}}
     levels = dict.fromkeys(level for setting in settings(p) if setting.dataset == dataset for level in setting.strata())
     for name in methods_for(p, dataset)[:1]:
         for level in levels:
-            drawn: Where = {"train_level": level, "noise": noises(p, level)[0]}
+            drawn: Where = {"train_level": level, "noise": noises(p, level)[0], **first_prompt(p)}
             words = f"{name.replace('+', ' + ')}, {level.replace('_', ' ')}"
             arms[words] = {**without_untrained(name), **most_data(p, dataset, name), **drawn}
     return arms

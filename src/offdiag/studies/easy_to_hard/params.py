@@ -1,6 +1,7 @@
 """Parameters of the study easy-to-hard, the published values behind their defaults, and its three scales."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Literal, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
 from pydantic import Field, field_validator, model_validator
@@ -9,8 +10,13 @@ from offdiag.errors import UserError, did_you_mean
 from offdiag.methods import Recipe
 from offdiag.models import ModelSpec
 from offdiag.parameters import check_each_once
+from offdiag.steps import Normalisation
+from offdiag.steps.hidden_states import Layer
+from offdiag.studies.easy_to_hard.task.domain import DEFAULT_PROMPT, Labels
 from offdiag.studies.easy_to_hard.task.items import BUILT_IN, SPECS, dataset_named
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE, checked_name
+from offdiag.studies.easy_to_hard.task.prompts import Template, drawn_prompts
+from offdiag.studies.easy_to_hard.task.splits import Scheme
 from offdiag.studies.easy_to_hard.task.strata import Stratum
 from offdiag.study import Arm, StudyParams
 
@@ -75,6 +81,9 @@ LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
+_LISTED = ("models", "methods", "datasets", "hardness", "train_on", "sizes", "noises", "shots", "prompts", "layers")
+
+
 class HardnessParams(StudyParams):
     """Parameters of the study easy-to-hard; the defaults are the published grid.
 
@@ -99,6 +108,16 @@ class HardnessParams(StudyParams):
         shots: numbers of demonstrations; by default those of the original, 10 or 8.
         n_test: items to test, as many of each level; 0 for all that are left; by default as in the original.
         max_new_tokens: longest written answer, in tokens; by default as in the original.
+        prompts: four digits each, see :mod:`offdiag.studies.easy_to_hard.task.prompts`; all is asked and shown in each
+            of them. ``default`` is the data set's own and stands alone.
+        n_prompts: how many prompts there are: 0000 and others that are drawn at random, as in the original.
+        labels: whether an answer is the text of a choice or its ``letters``.
+        per: what the log-probability of a choice is divided by, or compared with; see
+            :class:`offdiag.steps.LoglikelihoodChoices`.
+        layers: whose hidden states probes read: ``middle``, ``last``.
+        scheme: how training items and test items are parted: ``rest``, or one of the others of
+            :mod:`offdiag.studies.easy_to_hard.task.splits`. ``shares`` is for hardness=none; the three that set a part
+            of one level aside test the hard items alone.
         recipe, rationale_recipe: of fine-tuning on answers, and on reasoning before the answer.
     """
 
@@ -119,6 +138,12 @@ class HardnessParams(StudyParams):
     shots: tuple[int, ...] = ()
     n_test: int | None = Field(default=None, ge=0)
     max_new_tokens: int | None = Field(default=None, ge=1)
+    prompts: tuple[str, ...] = Field(default=(DEFAULT_PROMPT,), min_length=1)
+    n_prompts: int = Field(default=1, ge=1, le=100)
+    labels: Labels = "texts"
+    per: Normalisation = "none"
+    layers: tuple[Layer, ...] = Field(default=("middle", "last"), min_length=1)
+    scheme: Scheme = "rest"
     recipe: Recipe = Recipe(warmup_updates=5)
     rationale_recipe: Recipe = Recipe(warmup_updates=5)
 
@@ -126,6 +151,11 @@ class HardnessParams(StudyParams):
     @classmethod
     def _own_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dataset_named(name) for name in given)
+
+    @field_validator("prompts")
+    @classmethod
+    def _known_prompts(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(one if one == DEFAULT_PROMPT else Template(one).id for one in given)
 
     @field_validator("asked")
     @classmethod
@@ -135,8 +165,7 @@ class HardnessParams(StudyParams):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         """Raises UserError for values from which no plan can be made."""
-        lists = ("models", "methods", "datasets", "hardness", "train_on", "sizes", "noises", "shots")
-        check_each_once({name: getattr(self, name) for name in lists})
+        check_each_once({name: getattr(self, name) for name in _LISTED})
         check_hardness(self.hardness, self.datasets)
         self._check_methods()
         used = dict.fromkeys(name for dataset in self.datasets for name in measures_of(self.hardness, dataset))
@@ -149,6 +178,8 @@ class HardnessParams(StudyParams):
             raise UserError("sizes and shots: expected numbers from 1 on; zero-shot is there anyway")
         if not all(0 <= share <= 1 for share in self.noises):
             raise UserError(f"noises={','.join(map(str, self.noises))}: expected shares from 0 to 1")
+        self._check_wording()
+        self._check_scheme()
         return self
 
     def _check_methods(self) -> None:
@@ -164,9 +195,53 @@ class HardnessParams(StudyParams):
                     f"{', '.join(methods_of(dataset, get_args(MethodName)))}"
                 )
 
+    def _check_wording(self) -> None:
+        """Check that the prompts are some, and that they show letters where these are the answers."""
+        given = f"prompts={','.join(self.prompts)}"
+        if self.n_prompts > 1 and self.prompts != (DEFAULT_PROMPT,):
+            raise UserError(
+                f"{given}, n_prompts={self.n_prompts}: one names the prompts, the other draws them: give one"
+            )
+        if DEFAULT_PROMPT in self.prompts and len(self.prompts) > 1:
+            raise UserError(f"{given}: {DEFAULT_PROMPT} stands alone: name the data set's own prompt, such as 0040")
+        for dataset, prompt in product(self.datasets if self.labels == "letters" else (), self.wordings):
+            spec = SPECS[dataset]
+            form = spec.forms[0]
+            shown = Template(spec.prompts[form][0] if prompt == DEFAULT_PROMPT else prompt).lettered
+            if form != "choices" or not shown:
+                why = (
+                    "its prompt shows no letters: name one whose third digit is 4"
+                    if form == "choices"
+                    else "no choices"
+                )
+                raise UserError(f"labels=letters, {dataset}: {why}")
+
+    def _check_scheme(self) -> None:
+        """Check that the levels are those that the split can part."""
+        whole = self.hardness == (NO_MEASURE,)
+        if self.scheme == "rest" or (self.scheme == "shares" and whole):
+            return
+        given = f"scheme={self.scheme}"
+        if self.scheme == "shares":
+            raise UserError(f"{given} splits all items: set hardness={NO_MEASURE}, or take another scheme")
+        if whole or self.asked:
+            raise UserError(f"{given} sets a part of one level aside: it needs a measure of hardness, and no asked")
+        if set(self.train_on) - {"easy", "medium", "hard"}:
+            raise UserError(f"{given}: found train_on={','.join(self.train_on)}, expected easy, medium or hard")
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """The prompts: those that are named, or as many as are drawn."""
+        return drawn_prompts(self.n_prompts) if self.n_prompts > 1 else self.prompts
+
+    @property
+    def one_level(self) -> bool:
+        """Whether the hard items alone are tested, of which the split sets a part aside."""
+        return self.scheme in ("one_level", "equal", "equal_extra")
+
     def of(self, dataset: str) -> DatasetSizes:
         """Return the sizes for a data set: those that are given, else the published ones."""
-        published = PUBLISHED[dataset]
+        published = PUBLISHED[SPECS[dataset].family]
         return DatasetSizes(
             shots=self.shots or published.shots,
             n_test=_given(self.n_test, published.n_test),
@@ -226,7 +301,7 @@ def _model_free(dataset: str) -> tuple[str, ...]:
 def _named(name: str, dataset: str) -> Iterator[str]:
     """Yield the measures of a data set that a list or a measure stands for; none if it is another data set's."""
     if name in LISTS:
-        yield from LISTS[name].get(dataset, ())
+        yield from LISTS[name].get(SPECS[dataset].family, ())
         return
     only, _, measure = name.rpartition(":")
     if only not in ("", dataset):

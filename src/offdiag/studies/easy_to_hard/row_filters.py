@@ -40,13 +40,14 @@ def varying(p: HardnessParams) -> tuple[str, ...]:
         "k": len(p.shots) > 1,
         "n_train": len(p.sizes) > 1,
         "noise": len(p.noises) > 1 or (p.noises[0] > 0 and p.hard_noise != 1),
+        "eval_prompt": len(p.wordings) > 1,
     }
     return tuple(name for name, there in several.items() if there)
 
 
 def has_levels(p: HardnessParams) -> bool:
     """Return whether items of several levels are tested."""
-    return p.hardness != ("none",) and not p.asked
+    return p.hardness != ("none",) and not p.asked and not p.one_level
 
 
 def has_gap(p: HardnessParams) -> bool:
@@ -102,7 +103,7 @@ def with_untrained(p: HardnessParams, name: MethodName) -> Where:
     """
     match name:
         case "linear-probe":
-            return {"layers": "middle+last"}
+            return {"layers": "+".join(p.layers)}
         case "in-context" | "in-context+rationale":
             return {"demonstrations": "fixed", "rationale": name.endswith("+rationale")}
         case _:
@@ -124,3 +125,8 @@ def most_data(p: HardnessParams, dataset: str, name: MethodName) -> Where:
 def least_noise(p: HardnessParams) -> Where:
     """Return the filter for the first share of label noise, where there are several."""
     return {"noise": p.noises[0]} if "noise" in varying(p) else {}
+
+
+def first_prompt(p: HardnessParams) -> Where:
+    """Return the filter for the first prompt, where there are several."""
+    return {"eval_prompt": p.wordings[0]} if "eval_prompt" in varying(p) else {}

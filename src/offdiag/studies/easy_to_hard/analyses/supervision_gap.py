@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAMED = (
     *("model", "method", "learner", "eval_dataset", "eval_hardness", "train_dataset", "train_hardness", "train_level"),
     *(f"{of}{name}" for name in ("k", "n_train", "noise") for of in ("", "hard_")),
+    "eval_prompt",
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -17,6 +17,7 @@ from offdiag.tasks.data import once
 from offdiag.tasks.domain import Domain, Scalar
 
 DEFAULT_PROMPT = "default"
+Labels: TypeAlias = Literal["texts", "letters"]
 
 
 class HardnessDomain(Domain):
@@ -36,10 +37,12 @@ class HardnessDomain(Domain):
         pool: all items (``whole``), those that are ``held_out`` to estimate hardness, or the others (``main``).
         easy_max, hard_min: cut-offs instead of the table's.
         prompt: four digits, see :mod:`offdiag.studies.easy_to_hard.task.prompts`; by default the data set's own.
+        labels: whether the answer is the text of a choice or its letter, which the prompt must show then.
     """
 
     tag: ClassVar[str] = "easy_to_hard"
     task: ClassVar[str] = "easy_to_hard"
+    added: ClassVar[frozenset[str]] = frozenset({"labels"})
     dataset: str = "synthetic"
     form: Form = "choices"
     hardness: str = NO_MEASURE
@@ -53,6 +56,7 @@ class HardnessDomain(Domain):
     easy_max: float | None = None
     hard_min: float | None = None
     prompt: str = DEFAULT_PROMPT
+    labels: Labels = "texts"
 
     @model_validator(mode="before")
     @classmethod
@@ -91,6 +95,9 @@ class HardnessDomain(Domain):
             raise ValueError(f"levels need a measure; set hardness to one of {names}")
         if self.pool != "whole" and not self.spec.held_out:
             raise ValueError(f"{self.dataset} holds nothing out; leave pool at whole")
+        shown = self.form == "choices" and self.template(reasoned=False).lettered
+        if self.labels == "letters" and not shown:
+            raise ValueError("labels=letters needs a prompt that shows letters, whose third digit is 4, such as 0040")
         return self
 
     @property

@@ -14,6 +14,7 @@ from offdiag.studies.easy_to_hard.task import library
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
 from offdiag.studies.easy_to_hard.task.items import Item, copy_key, item_key
 from offdiag.studies.easy_to_hard.task.measures import NO_MEASURE
+from offdiag.studies.easy_to_hard.task.prompts import letters
 from offdiag.studies.easy_to_hard.task.splits import Indices, Split, check_left_over, permutation, split
 from offdiag.studies.easy_to_hard.task.strata import Level, Pool, Strata, pool_items, stratify
 from offdiag.studies.easy_to_hard.task.tables import Table
@@ -92,12 +93,22 @@ def examples_of(domain: HardnessDomain, indices: Iterable[int]) -> list[Example]
     return [_example(domain, pool.items[i], _strata(pool, i, tables)) for i in indices]
 
 
+def offered(domain: HardnessDomain, example: Example) -> tuple[str, ...]:
+    """Return the texts of the choices of an example, whose own choices may be their letters."""
+    if domain.labels == "texts":
+        return example.choices
+    return library.dataset(domain.dataset).by_id[example.id].choices
+
+
 def _example(domain: HardnessDomain, item: Item, strata: Mapping[str, Scalar]) -> Example:
-    choices = item.choices if domain.form == "choices" else ()
+    choices, target = item.choices if domain.form == "choices" else (), item.answer
+    if domain.labels == "letters":
+        named = letters(len(choices))
+        choices, target = named, named[choices.index(target)]
     return Example(
         id=item.id,
         problem=item.question,
-        target=item.answer,
+        target=target,
         rationale=item.rationale,
         choices=choices,
         strata=strata,

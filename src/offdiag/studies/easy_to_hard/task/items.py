@@ -34,6 +34,7 @@ class DatasetSpec:
         official: number of items in the official release, without those that lack annotations.
         held_out: number of items that are set aside to estimate model-based hardness; 0 for none.
         prompts: ids of the prompts (direct, step-by-step) for each form.
+        part_of: the data set whose items these are, all or some: then files, cut-offs and measured tables are its own.
     """
 
     name: str
@@ -45,6 +46,12 @@ class DatasetSpec:
     official: int
     held_out: int
     prompts: Mapping[Form, tuple[str, str]]
+    part_of: str = ""
+
+    @property
+    def family(self) -> str:
+        """The data set whose files, cut-offs and measured tables these are."""
+        return self.part_of or self.name
 
     @property
     def reasoning(self) -> bool:
@@ -54,6 +61,8 @@ class DatasetSpec:
 
 _WITH_CHOICES = ("0040", "0045")
 _WITHOUT_CHOICES = ("0306", "0305")
+# Items of the subjects of MMLU, at high school and college together.
+SUBJECTS = {"computer_science": 220, "physics": 281, "mathematics": 410, "chemistry": 333, "biology": 502}
 
 SPECS: Mapping[str, DatasetSpec] = {
     spec.name: spec
@@ -64,9 +73,14 @@ SPECS: Mapping[str, DatasetSpec] = {
             prompts={"choices": _WITH_CHOICES, "free": _WITHOUT_CHOICES},
         ),
         DatasetSpec(
-            name="arc", aliases=("ai2_arc", "ai2_arc_all"), forms=("choices",), answers="choice",
+            name="arc", aliases=("ai2_arc",), forms=("choices",), answers="choice",
             human=("grade", "difficulty", "bloom", "depth_of_knowledge"), surface=_ALWAYS, official=4521,
             held_out=1000, prompts={"choices": _WITH_CHOICES},
+        ),
+        DatasetSpec(
+            name="arc_all", aliases=("ai2_arc_all",), forms=("choices",), answers="choice", part_of="arc",
+            human=("grade", "difficulty", "bloom", "depth_of_knowledge"), surface=_ALWAYS, official=4521, held_out=0,
+            prompts={"choices": _WITH_CHOICES},
         ),
         *(
             DatasetSpec(
@@ -78,6 +92,13 @@ SPECS: Mapping[str, DatasetSpec] = {
         DatasetSpec(
             name="mmlu", aliases=("mmlu_STEM-5", "mmlu_stem5"), forms=("choices",), answers="choice",
             human=("school",), surface=_ALWAYS, official=1746, held_out=0, prompts={"choices": _WITH_CHOICES},
+        ),
+        *(
+            DatasetSpec(
+                name=f"mmlu_{subject}", aliases=(), forms=("choices",), answers="choice", part_of="mmlu",
+                human=("school",), surface=_ALWAYS, official=official, held_out=0, prompts={"choices": _WITH_CHOICES},
+            )
+            for subject, official in SUBJECTS.items()
         ),
         DatasetSpec(
             name="strategyqa", aliases=("strategyQA", "strategy-qa", "strategy_qa"), forms=("choices", "free"),
@@ -181,7 +202,7 @@ def item_key(spec: DatasetSpec, question: str, choices: tuple[str, ...]) -> str:
     White space and the order of choices do not count. Choices tell items apart only where they belong to the question
     ("Which of these is true?").
     """
-    return _key(spec.name, question, choices if spec.answers == "choice" else ())
+    return _key(spec.family, question, choices if spec.answers == "choice" else ())
 
 
 @lru_cache(maxsize=2**15)

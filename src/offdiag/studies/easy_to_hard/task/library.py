@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from offdiag.errors import NoDataError, UserError
-from offdiag.studies.easy_to_hard.task.items import BUILT_IN, SPECS, Dataset
+from offdiag.studies.easy_to_hard.task.items import BUILT_IN, SPECS, SUBJECTS, Dataset
 from offdiag.studies.easy_to_hard.task.measures import AVERAGE, model_measures, split_name, surface
 from offdiag.studies.easy_to_hard.task.sources import arc, chains, gsm8k, mmlu, strategyqa, synthetic
 from offdiag.studies.easy_to_hard.task.tables import ByModel, Table, of_model, read_table, table_path
@@ -20,16 +20,20 @@ from offdiag.tasks.data import ENV, DataPlace, data_dir, once
 _BUILT_IN: Mapping[str, Callable[[], Dataset]] = {"synthetic": synthetic.load, "chains": chains.load}
 _HALVES = ("arc_easy", "arc_challenge")
 _FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5"), **dict.fromkeys(_HALVES, ("arc",))}
+_SUBJECTS = {f"mmlu_{subject}": subject for subject in SUBJECTS}
 _FROM_FILES: Mapping[str, Callable[[Path], Dataset]] = {
     "arc": arc.load,
     **{name: partial(arc.load_test, name) for name in _HALVES},
+    "arc_all": partial(arc.load, name="arc_all"),
     "mmlu": mmlu.load,
+    **{name: partial(mmlu.load, subject=subject) for name, subject in _SUBJECTS.items()},
     "strategyqa": strategyqa.load,
     "gsm8k": gsm8k.load,
 }
 _FROM_HUB: Mapping[str, Callable[[], Dataset]] = {
     **{name: partial(arc.load_test_hub, name) for name in _HALVES},
     "mmlu": mmlu.load_hub,
+    **{name: partial(mmlu.load_hub, subject) for name, subject in _SUBJECTS.items()},
     "strategyqa": strategyqa.load_hub,
     "gsm8k": gsm8k.load_hub,
 }
@@ -81,11 +85,11 @@ def table(data: Dataset, measure: str) -> Table:
     folder = _data_folder()
     if folder is None:
         raise UserError(
-            f"{measure} is read from a table, FOLDER/hardness/{data.spec.name}/{name}.csv: name the folder with "
+            f"{measure} is read from a table, FOLDER/hardness/{data.spec.family}/{name}.csv: name the folder with "
             f"--set data_dir=FOLDER (or hub:FOLDER) or {ENV}"
         )
-    path = table_path(folder, data.spec.name, name)
-    return of_model(_read_table(data.content, data.spec.name, path, _stamps(path.parent)), model, str(path))
+    path = table_path(folder, data.spec.family, name)
+    return of_model(_read_table(data.content, data.spec.family, path, _stamps(path.parent)), model, str(path))
 
 
 def measured(data: Dataset) -> list[str]:
@@ -94,9 +98,9 @@ def measured(data: Dataset) -> list[str]:
     if (folder := _data_folder()) is None:
         return found
     for name in model_measures(data.spec):
-        path = table_path(folder, data.spec.name, name)
+        path = table_path(folder, data.spec.family, name)
         if path.exists():
-            tables = _read_table(data.content, data.spec.name, path, _stamps(path.parent))
+            tables = _read_table(data.content, data.spec.family, path, _stamps(path.parent))
             found += [f"{name}@{model}" for model in tables]
             if len(tables) > 1 and len({frozenset(table) for table in tables.values()}) == 1:
                 found.append(f"{name}@{AVERAGE}")
@@ -116,13 +120,14 @@ def _place(name: str) -> DataPlace:
 def _folder(name: str, place: DataPlace) -> Path:
     if place.folder is None:
         raise UserError(
-            f"the Hugging Face hub does not have all of dataset={name}: type data_dir=hub:FOLDER, where FOLDER/{name} "
-            "has the rest"
+            f"the Hugging Face hub does not have all of dataset={name}: type data_dir=hub:FOLDER, where "
+            f"FOLDER/{SPECS[name].family} has the rest"
         )
-    for candidate in _FOLDERS.get(name, (name,)):
+    family = SPECS[name].family
+    for candidate in _FOLDERS.get(family, (family,)):
         if (place.folder / candidate).is_dir():
             return place.folder / candidate
-    raise UserError(f"no folder {place.folder / name}: name the folder that has {name}/ with --set data_dir=FOLDER")
+    raise UserError(f"no folder {place.folder / family}: name the folder that has {family}/ with --set data_dir=FOLDER")
 
 
 def _data_folder() -> Path | None:
@@ -144,7 +149,9 @@ def _from_files(name: str, folder: Path, stamps: tuple[_Stamp, ...]) -> Dataset:
 
 @lru_cache(maxsize=16)
 def _from_hub(name: str, folder: Path | None) -> Dataset:
-    return arc.load_hub(_folder(name, DataPlace(folder, True))) if name == "arc" else _FROM_HUB[name]()
+    if SPECS[name].family == "arc":
+        return arc.load_hub(_folder(name, DataPlace(folder, True)), name=name)
+    return _FROM_HUB[name]()
 
 
 @lru_cache(maxsize=16)

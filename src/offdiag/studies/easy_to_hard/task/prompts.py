@@ -15,6 +15,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from offdiag.seeds import stream
+
 PROMPT_VERSION = 2
 
 _SHOWN = (
@@ -101,6 +103,11 @@ class Template:
         return query + self.continuation(answer, reasoning)
 
     @property
+    def lettered(self) -> bool:
+        """Whether the choices are shown with a letter each."""
+        return self.id[2] == "4"
+
+    @property
     def next_question(self) -> str:
         """How a further question begins, from its line break on; empty where it begins with its own words."""
         word = _QUESTIONS[int(self.id[1])].partition("{}")[0].rstrip()
@@ -135,7 +142,9 @@ def _offered(style: int, choices: Sequence[str]) -> str:
             word = ("choice", "answer", "option")[style - 1]
             return " ".join(f"{word}: {choice}" for choice in choices)
         case 4:
-            return "".join(f"\n{chr(ord('A') + i)}) {choice}" for i, choice in enumerate(choices))
+            return "".join(
+                f"\n{letter}) {choice}" for letter, choice in zip(letters(len(choices)), choices, strict=True)
+            )
         case 5:
             head = ", ".join(choices[:-1])
             return f"The choices are {head}{',' if len(choices) > 2 else ''} and {choices[-1]}"
@@ -143,3 +152,21 @@ def _offered(style: int, choices: Sequence[str]) -> str:
             return f"The choices are {' and '.join(choices)}"
         case _:
             return f"{' or '.join(choices)}?"
+
+
+def letters(count: int) -> tuple[str, ...]:
+    """Return the letters of so many choices, from A on."""
+    return tuple(chr(ord("A") + i) for i in range(count))
+
+
+def drawn_prompts(n: int, seed: int = 0) -> tuple[str, ...]:
+    """Return the ids of ``n`` prompts: 0000, and others drawn at random, which show no choices, as in the original."""
+    rng = stream(seed, "easy_to_hard", "prompts")
+    found = {"0000": None}
+    while len(found) < n:
+        instruction, question, label = (int(rng.integers(most)) for most in (10, len(_QUESTIONS), len(_LABELS)))
+        found[f"{instruction}{question}0{label}"] = None
+    return tuple(found)[:n]
+
+
+MOST_PROMPTS = 10 * len(_QUESTIONS) * len(_LABELS)

@@ -81,7 +81,7 @@ def stratify(
             "measure them too, or choose another measure or pool"
         )
     values = np.array([table[item.id] for item in items])
-    low, high = CUTOFFS.get((data.spec.name, measure)) or Bounds(*(float(q) for q in np.quantile(values, QUANTILES)))
+    low, high = CUTOFFS.get((data.spec.family, measure)) or Bounds(*(float(q) for q in np.quantile(values, QUANTILES)))
     bounds = Bounds(low if override[0] is None else override[0], high if override[1] is None else override[1])
     if bounds.easy_max > bounds.hard_min:
         raise UserError(

@@ -32,7 +32,7 @@ def summary(data: Dataset, pool: Pool, overridden: Mapping[str, tuple[float | No
     for name, table in covering.items():
         strata = stratify(data, items, name, table, overridden.get(name, _NO_OVERRIDE))
         measures[name] = {
-            "cut": "fixed" if (data.spec.name, name) in CUTOFFS else "quantiles 0.3, 0.7",
+            "cut": "fixed" if (data.spec.family, name) in CUTOFFS else "quantiles 0.3, 0.7",
             "easy_max": strata.cutoffs.easy_max,
             "hard_min": strata.cutoffs.hard_min,
             **strata.counts(),

@@ -8,7 +8,14 @@ from offdiag.identity import Json
 from offdiag.seeds import stream
 from offdiag.studies.easy_to_hard.task import library
 from offdiag.studies.easy_to_hard.task.domain import HardnessDomain
-from offdiag.studies.easy_to_hard.task.draws import examples_of, pool_of, tested_of, tests_near_copies, train_of
+from offdiag.studies.easy_to_hard.task.draws import (
+    examples_of,
+    offered,
+    pool_of,
+    tested_of,
+    tests_near_copies,
+    train_of,
+)
 from offdiag.studies.easy_to_hard.task.items import item_key
 from offdiag.studies.easy_to_hard.task.prompts import PROMPT_VERSION
 from offdiag.studies.easy_to_hard.task.sources.chains import ChainStream
@@ -118,7 +125,7 @@ class EasyToHard(Task[HardnessDomain]):
         """Return the prompt for an item; step-by-step leaves the reply open for reasoning."""
         reasoned = style == "step-by-step"
         template = domain.template(reasoned=reasoned)
-        return template.prompt(template.query(example.problem, example.choices, reasoned=reasoned))
+        return template.prompt(template.query(example.problem, offered(domain, example), reasoned=reasoned))
 
     def stops(self, domain: HardnessDomain, style: PromptStyle) -> tuple[str, ...]:
         """Return how a further question begins: models without a chat template write on, as their examples do."""
@@ -172,7 +179,7 @@ class EasyToHard(Task[HardnessDomain]):
 
     def key(self, domain: HardnessDomain, example: Example) -> str:
         """Return the question (with its choices, where they belong to it), whatever its id."""
-        return item_key(domain.spec, example.problem, example.choices)
+        return item_key(domain.spec, example.problem, offered(domain, example))
 
     def _first(self, domain: HardnessDomain, split: str, n: int, seed: int) -> Indices:
         """Return the places in the pool of the first ``n`` items of a split."""
@@ -188,11 +195,21 @@ class EasyToHard(Task[HardnessDomain]):
 
 def _extract(domain: HardnessDomain, example: Example, completion: str) -> Extraction:
     """Return the answer of a completion: a choice where the item has some, else a number, or yes or no."""
+    if domain.labels == "letters":
+        return _letter(example.choices, offered(domain, example), completion)
     if domain.spec.answers == "yes-no":
         return choice_answer(completion, _YES_OR_NO)
     if example.choices:
         return choice_answer(completion, Choices(example.choices))
     return number_answer(completion)
+
+
+def _letter(named: tuple[str, ...], texts: tuple[str, ...], completion: str) -> Extraction:
+    """Return the letter that a completion is, or that of the choice that it names or writes out."""
+    if completion.strip() in named:
+        return Extraction(completion.strip(), ())
+    found = choice_answer(completion, Choices(texts))
+    return found if found.answer is None else found._replace(answer=named[texts.index(found.answer)])
 
 
 def _chosen(domain: HardnessDomain, split: str, seed: int) -> Indices:

@@ -83,18 +83,20 @@ class _HubRow(BaseModel):
     answerKey: str  # noqa: N815
 
 
-def load(folder: Path) -> Dataset:
+def load(folder: Path, name: str = "arc") -> Dataset:
     """Load the annotated items of the six released files, Easy before Challenge; the official release has 4521.
+
+    ``name`` is that of the data set: of ``arc_all`` no items are held out to estimate hardness.
 
     Raises:
         UserError: a file or one of its rows is not as released.
     """
-    return _annotated(unique(_official(folder)), folder / ANNOTATIONS)
+    return _annotated(name, unique(_official(folder)), folder / ANNOTATIONS)
 
 
-def load_hub(folder: Path) -> Dataset:
+def load_hub(folder: Path, name: str = "arc") -> Dataset:
     """Load the same items from the hub, and the annotations, which it does not have, from ``folder``."""
-    return _annotated(unique(_from_hub()), folder / ANNOTATIONS)
+    return _annotated(name, unique(_from_hub()), folder / ANNOTATIONS)
 
 
 def load_test(name: str, folder: Path) -> Dataset:
@@ -136,7 +138,7 @@ def _item(row: Located, name: str, question: str, texts: list[str], labels: list
     return Item(id=name, question=question, answer=texts[place], choices=tuple(texts))
 
 
-def _annotated(items: tuple[Item, ...], path: Path) -> Dataset:
+def _annotated(dataset: str, items: tuple[Item, ...], path: Path) -> Dataset:
     annotations = json_value(file_of(path).read(), str(path))
     if not isinstance(annotations, dict):
         raise UserError(f"{path}: found a JSON {type(annotations).__name__}, expected an object of items")
@@ -153,7 +155,7 @@ def _annotated(items: tuple[Item, ...], path: Path) -> Dataset:
     if lacking := [name for name in SPECS["arc"].human if name not in measured]:
         remarks = (*remarks, f"the annotations have no {', '.join(lacking)}")
     human = {name: {item.id: values[item.id][name] for item in kept} for name in measured}
-    return Dataset(spec=SPECS["arc"], items=kept, human=human, remarks=remarks)
+    return Dataset(spec=SPECS[dataset], items=kept, human=human, remarks=remarks)
 
 
 def _values(entry: Any, where: str) -> dict[str, float]:

@@ -11,17 +11,16 @@ from pydantic import BaseModel, Field
 
 from offdiag.errors import UserError
 from offdiag.files import Located, checked
-from offdiag.studies.easy_to_hard.task.items import SPECS, Dataset, Item
+from offdiag.studies.easy_to_hard.task.items import SPECS, SUBJECTS, Dataset, Item
 from offdiag.studies.easy_to_hard.task.sources.reading import csv_rows, hub_rows, unique
 
 _SCHOOLS = ("high_school", "college")
-_SUBJECTS = ("computer_science", "physics", "mathematics", "chemistry", "biology")
 _COLUMNS = ("question", "A", "B", "C", "D", "letter")
 _LETTERS = "ABCD"
 _REPOSITORY = "cais/mmlu"
 
 _SPLITS = ("val", "test")
-RELEASED = tuple(f"{school}_{subject}" for subject in _SUBJECTS for school in _SCHOOLS)
+RELEASED = tuple(f"{school}_{subject}" for subject in SUBJECTS for school in _SCHOOLS)
 PARTS = tuple((subject, split) for subject in RELEASED for split in _SPLITS)
 
 
@@ -33,22 +32,25 @@ class _HubRow(BaseModel):
     answer: int = Field(ge=0, le=3)
 
 
-def load(folder: Path) -> Dataset:
+def load(folder: Path, subject: str = "") -> Dataset:
     """Load the validation and test items of the ten released subjects; the official release has 1746.
 
     Where some of the ten are not there, the subjects are all that the folder has files of, ``SUBJECT_test.csv`` with or
     without ``SUBJECT_val.csv``; those that are neither of high school nor of college have no hardness.
 
+    Args:
+        folder: of the files. subject: the one of the five whose items alone are wanted, at both schools.
+
     Raises:
         UserError: a file is missing, or one of its rows is not as in the released ones.
     """
     parts = _parts(folder)
-    return _dataset(unique(_official(folder, parts)), _remarks(folder, parts))
+    return _dataset(unique(_official(folder, parts)), _remarks(folder, parts), subject)
 
 
-def load_hub() -> Dataset:
+def load_hub(subject: str = "") -> Dataset:
     """Load the same items from the hub."""
-    return _dataset(unique(_from_hub()), ())
+    return _dataset(unique(_from_hub()), (), subject)
 
 
 def _parts(folder: Path) -> Sequence[tuple[str, str]]:
@@ -100,7 +102,13 @@ def _item(subject: str, split: str, number: int, question: str, choices: list[st
     return Item(id=name, question=question, answer=choices[right], choices=tuple(choices), subject=subject)
 
 
-def _dataset(items: tuple[Item, ...], remarks: tuple[str, ...]) -> Dataset:
+def _dataset(items: tuple[Item, ...], remarks: tuple[str, ...], subject: str) -> Dataset:
+    if subject:
+        items = tuple(item for item in items if item.subject in [f"{school}_{subject}" for school in _SCHOOLS])
+        if not items:
+            raise UserError(f"the folder has no items of {subject}: take another subject, or dataset=mmlu")
     schools = {item.id: [item.id.startswith(f"{school}_") for school in _SCHOOLS] for item in items}
     school = {name: float(of.index(True)) for name, of in schools.items() if any(of)}
-    return Dataset(spec=SPECS["mmlu"], items=items, human={"school": school}, remarks=remarks)
+    return Dataset(
+        spec=SPECS[f"mmlu_{subject}" if subject else "mmlu"], items=items, human={"school": school}, remarks=remarks
+    )
