@@ -156,7 +156,8 @@ CHAINS = Tried(
         "pretraining": '{"updates": 2, "batch_size": 2}',
     },
     values={
-        **HARDNESS.values, "models": ["scratch:a,scratch:b"], "datasets": ["chains"], "asked": ["chains"],
+        **HARDNESS.values, "models": ["scratch:a,scratch:b"],
+        "datasets": ["chains", "varied_chains"], "asked": ["chains"],
         "methods": ["", "in-context,fine-tuning"], "hardness": ["none", "human"],
         "decoder": ['{"architecture": "llama", "width": 16, "depth": 3, "heads": 2}'],
         "pretraining": ['{"updates": 3, "batch_size": 2}'],

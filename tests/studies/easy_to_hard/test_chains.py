@@ -1,6 +1,8 @@
 """Chains under a hidden rule, the rows that a model is pre-trained on, and the study from the plan to its tables."""
 
+import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from offdiag.studies.easy_to_hard.task.sources.chains import (
     TOKENS,
     ChainStream,
     load,
+    load_varied,
     solve,
 )
 from offdiag.study_files import load_study
@@ -59,6 +62,39 @@ def test_items_are_answered_by_the_rule_and_grow_by_a_digit_a_step():
     assert counts[1] == 90
     assert min(counts.values()) == 90
     assert max(counts.values()) == 250
+
+
+def test_varied_chains_are_hard_by_hand_in_three_ways():
+    data = load_varied()
+    assert len({item.question for item in data.items}) == len(data.items) == data.spec.official
+    for item in data.items:
+        chain = [int(digit) for digit in item.question.removesuffix("=")]
+        steps, digits, idle = (int(data.human[name][item.id]) for name in ("num_steps", "num_digits", "num_idle"))
+        changes = sum(one != other for one, other in pairwise(chain))
+        assert (changes, len(chain) - 1 - changes) == (steps, idle)
+        assert len(set(chain)) <= digits
+        assert item.answer == str(step_by_step(RULE, chain))
+        for rule in RULES:  # idle digits change no answer
+            bare = [digit for digit, after in zip(chain, [*chain[1:], None], strict=True) if digit != after]
+            assert step_by_step(rule, bare) == step_by_step(rule, chain)
+    values = [list(table.values()) for table in data.human.values()]
+    assert np.abs(np.corrcoef(values) - np.eye(3)).max() < 1e-9
+
+
+def test_a_model_of_varied_chains_is_pre_trained_on_chains_as_long():
+    plan = offdiag.plan(
+        "easy-to-hard-chains", "quick", datasets="varied_chains", hardness="human", methods="in-context"
+    )
+    plan.check()
+    (start,) = {cell.arm.init_from for cell in plan.cells}
+    domain = start.train
+    stream = get_task("easy_to_hard").stream([StreamPart(domain=domain)], loss="answer", data_seed=0)
+    assert stream.longest == LONGEST + 4
+    texts = ["".join(TOKENS[i] for i in ids) for ids in stream.batch(0, 0, 60).ids]
+    longest = max(len(part) for text in texts for part in re.findall(r"[0-9]+(?==)", text))
+    assert longest == stream.longest
+    assert ChainStream().fingerprint == ChainStream(longest=LONGEST).fingerprint != stream.fingerprint
+    assert {cell.evaluation.domain.hardness for cell in plan.cells} == {"num_steps", "num_digits", "num_idle"}
 
 
 def test_short_chains_tell_less_of_the_rule():

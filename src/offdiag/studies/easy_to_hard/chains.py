@@ -1,7 +1,8 @@
 """The study easy-to-hard-chains: easy data for hard questions under control, with a model trained from nothing.
 
-The cells, tables and figures are those of easy-to-hard; what is set by hand is how hard an item is (its steps), and
-what the untrained model knows of the rule that is taught.
+The cells, tables and figures are those of easy-to-hard; what is set by hand is how hard an item is (its steps; of
+``varied_chains`` the number of different digits and of idle ones, too), and what the untrained model knows of the rule
+that is taught.
 """
 
 from pydantic import Field
@@ -41,7 +42,8 @@ class ChainParams(HardnessParams):
         if not model.origin.from_scratch:
             return None
         method = PreTraining(decoder=self.decoder, recipe=self.pretraining)
-        chains = HardnessDomain(dataset="chains", n_train=0)
+        dataset = "varied_chains" if "varied_chains" in self.datasets else "chains"
+        chains = HardnessDomain(dataset=dataset, n_train=0)
         return Arm(model=model, method=method, train=chains, seed=self.models.index(model))
 
 

@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from offdiag.methods import FineTuning, InContext, LinearProbe, Method, ZeroShot
 from offdiag.models import ModelSpec
-from offdiag.steps import Examples, ProbeGrid
+from offdiag.steps import Examples, Measurement, ProbeGrid
+from offdiag.studies.easy_to_hard.measurements.draw_summary import DrawSummary
 from offdiag.studies.easy_to_hard.measurements.item_hardness import ItemHardness
 from offdiag.studies.easy_to_hard.params import HardnessParams, MethodName, measures_of, methods_of
 from offdiag.studies.easy_to_hard.task import EasyToHard, HardnessDomain, library
@@ -29,6 +30,13 @@ class TrainingSet(NamedTuple):
 
     train: HardnessDomain
     test: HardnessDomain
+
+
+class Draw(NamedTuple):
+    """A draw of training data, and the items that all of its learners are asked."""
+
+    train: HardnessDomain
+    asked: Examples
 
 
 class Setting(NamedTuple):
@@ -97,13 +105,29 @@ def cells(p: HardnessParams) -> tuple[Cell, ...]:
     return tuple(cell for model in p.models for grid in grids for cell in grid.cells(model))
 
 
-def measurements(p: HardnessParams) -> tuple[ItemHardness, ...]:
+def measurements(p: HardnessParams) -> tuple[Measurement, ...]:
     """Return the hardness of the items by each measure that needs no model, and by those that cut the levels."""
-    return tuple(
+    hardness = tuple(
         ItemHardness(domain=Setting(p, dataset, measure).domain(n_train=0))
         for dataset in p.datasets
         for measure in measured(p, dataset)
     )
+    return (*hardness, *_draw_summaries(p)) if p.describe_draws else hardness
+
+
+def _draw_summaries(p: HardnessParams) -> Iterator[DrawSummary]:
+    """Yield, per data set, a summary of what each draw trains on and is asked in the first prompt."""
+    by_dataset: dict[str, dict[Examples, None]] = {}
+    for one in _Grid(p, p.wordings[0]).sets:
+        dataset = one.train.dataset
+        n = min(p.kept(dataset), EasyToHard().size(one.train, "train"))
+        trains = Examples(domain=one.train, split="train", n=n)
+        for examples in (trains, one.asked):
+            domain = examples.domain
+            assert isinstance(domain, HardnessDomain)
+            by_dataset.setdefault(domain.dataset, {})[examples] = None
+    for dataset, found in by_dataset.items():
+        yield DrawSummary(dataset=dataset, sets=tuple(found))
 
 
 def measured(p: HardnessParams, dataset: str) -> tuple[str, ...]:
@@ -149,6 +173,14 @@ class _Grid:
     def _sets(self) -> list[tuple[Setting, list[TrainingSet]]]:
         """The training sets of each setting."""
         return [(setting, list(setting.training_sets())) for setting in self._settings]
+
+    @property
+    def sets(self) -> Iterator[Draw]:
+        """What each draw trains on and is asked, whatever the method."""
+        for _, sets in self._sets:
+            for one in sets:
+                answered: Answered = "choice" if "choices" in one.test.spec.forms else "reasoned"
+                yield Draw(one.train, self._evaluation(one.test, answered).examples)
 
     @cached_property
     def _taught(self) -> list[_Taught]:

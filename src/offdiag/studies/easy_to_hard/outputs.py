@@ -9,6 +9,7 @@ from offdiag.figures import StudyFigure
 from offdiag.studies.easy_to_hard.analyses.accuracy_by_hardness import AccuracyByHardness
 from offdiag.studies.easy_to_hard.analyses.accuracy_grid import AccuracyGrid
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import AccuracyOverDraws
+from offdiag.studies.easy_to_hard.analyses.draw_means import DrawMeans
 from offdiag.studies.easy_to_hard.analyses.generalisation_gap import GeneralisationGap
 from offdiag.studies.easy_to_hard.analyses.measure_correlations import MeasureCorrelations
 from offdiag.studies.easy_to_hard.analyses.supervision_gap import SupervisionGapRecovered
@@ -64,6 +65,9 @@ def analyses(p: HardnessParams) -> tuple[StudyAnalysis, ...]:
         caption = "Accuracy by method and data set, in per cent with 95 % intervals."
         rows = ("model", "learner", *varying(p))
         tables.append(AccuracyGrid(name="all-to-all", of=_accuracies(p), rows=rows, caption=caption))
+    if p.describe_draws:
+        caption = "Hardness and topics of what learners of each level train on and are asked, in the mean over draws."
+        tables.append(DrawMeans(name="draws", caption=caption))
     return (*tables, CORRELATIONS) if any(len(measured(p, dataset)) > 1 for dataset in p.datasets) else tuple(tables)
 
 

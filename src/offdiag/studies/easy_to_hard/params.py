@@ -43,6 +43,7 @@ class DatasetSizes(NamedTuple):
 PUBLISHED: Mapping[str, DatasetSizes] = {
     "synthetic": DatasetSizes((8,), 0, 300),
     "chains": DatasetSizes((4,), 0, 8),
+    "varied_chains": DatasetSizes((4,), 0, 8),
     "arc": DatasetSizes((10,), 0, 300),
     "arc_easy": DatasetSizes((10,), 0, 300),
     "arc_challenge": DatasetSizes((10,), 0, 300),
@@ -51,6 +52,7 @@ PUBLISHED: Mapping[str, DatasetSizes] = {
     "gsm8k": DatasetSizes((8,), 500, 300),
 }
 _WORDS, _CHARS, _REASONING, _ZERO_SHOT = "question_words", "answer_chars", "reasoning_words", "zero_shot_mdl@average"
+_VARIED = ("num_steps", "num_digits", "num_idle")
 LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "unique": {
         **dict.fromkeys(BUILT_IN, ("num_steps",)),
@@ -62,6 +64,7 @@ LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "human": {
         "synthetic": ("num_steps", _WORDS),
         "chains": ("num_steps",),
+        "varied_chains": _VARIED,
         "arc": ("grade", "difficulty", "bloom", _WORDS, "answer_words"),
         "mmlu": ("school", _WORDS, _CHARS),
         "strategyqa": ("num_steps", _WORDS, _REASONING),
@@ -70,6 +73,7 @@ LISTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "stratify": {
         "synthetic": ("num_steps", _WORDS),
         "chains": ("num_steps",),
+        "varied_chains": _VARIED,
         "arc": (
             *("grade", "difficulty", "bloom", _WORDS, _CHARS),
             *("probe_mdl@average", "finetuned_mdl@average", _ZERO_SHOT),
@@ -118,6 +122,7 @@ class HardnessParams(StudyParams):
         scheme: how training items and test items are parted: ``rest``, or one of the others of
             :mod:`offdiag.studies.easy_to_hard.task.splits`. ``shares`` is for hardness=none; the three that set a part
             of one level aside test the hard items alone.
+        describe_draws: whether hardness and topics of what each draw trains on and is asked are measured, too.
         recipe, rationale_recipe: of fine-tuning on answers, and on reasoning before the answer.
     """
 
@@ -144,6 +149,7 @@ class HardnessParams(StudyParams):
     per: Normalisation = "none"
     layers: tuple[Layer, ...] = Field(default=("middle", "last"), min_length=1)
     scheme: Scheme = "rest"
+    describe_draws: bool = False
     recipe: Recipe = Recipe(warmup_updates=5)
     rationale_recipe: Recipe = Recipe(warmup_updates=5)
 
@@ -304,7 +310,7 @@ def _named(name: str, dataset: str) -> Iterator[str]:
         yield from LISTS[name].get(SPECS[dataset].family, ())
         return
     only, _, measure = name.rpartition(":")
-    if only not in ("", dataset):
+    if only not in ("", dataset, SPECS[dataset].family):
         return
     try:
         yield checked_name(SPECS[dataset], measure)

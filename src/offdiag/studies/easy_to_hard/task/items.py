@@ -113,10 +113,15 @@ SPECS: Mapping[str, DatasetSpec] = {
             name="chains", aliases=(), forms=("choices",), answers="number", human=("num_steps",), surface=(),
             official=1337, held_out=0, prompts={"choices": ("0101", "0101")},
         ),
+        DatasetSpec(
+            name="varied_chains", aliases=(), forms=("choices",), answers="number",
+            human=("num_steps", "num_digits", "num_idle"), surface=(), official=1500, held_out=0,
+            prompts={"choices": ("0101", "0101")},
+        ),
     )
 }  # fmt: skip
 
-BUILT_IN = ("synthetic", "chains")  # made by generators whose versions are part of the data version
+BUILT_IN = ("synthetic", "chains", "varied_chains")  # made by generators whose versions are part of the data version
 NAMES: Mapping[str, str] = {alias: spec.name for spec in SPECS.values() for alias in (spec.name, *spec.aliases)}
 
 

@@ -17,7 +17,8 @@ from offdiag.studies.easy_to_hard.task.sources import arc, chains, gsm8k, mmlu, 
 from offdiag.studies.easy_to_hard.task.tables import ByModel, Table, of_model, read_table, table_path
 from offdiag.tasks.data import ENV, DataPlace, data_dir, once
 
-_BUILT_IN: Mapping[str, Callable[[], Dataset]] = {"synthetic": synthetic.load, "chains": chains.load}
+_BUILT_IN: Mapping[str, Callable[[], Dataset]] = {"synthetic": synthetic.load, "chains": chains.load,
+                                                     "varied_chains": chains.load_varied}  # fmt: skip
 _HALVES = ("arc_easy", "arc_challenge")
 _FOLDERS = {"mmlu": ("mmlu", "mmlu_stem5"), **dict.fromkeys(_HALVES, ("arc",))}
 _SUBJECTS = {f"mmlu_{subject}": subject for subject in SUBJECTS}

@@ -44,6 +44,9 @@ CUTOFFS: Mapping[tuple[str, str], Bounds] = {
     ("gsm8k", "num_steps"): Bounds(4, 7),
     ("synthetic", "num_steps"): Bounds(2, 5),
     ("chains", "num_steps"): Bounds(2, 5),
+    ("varied_chains", "num_steps"): Bounds(2, 5),
+    ("varied_chains", "num_digits"): Bounds(4, 8),
+    ("varied_chains", "num_idle"): Bounds(1, 3),
 }
 QUANTILES = Bounds(0.3, 0.7)
 

@@ -18,7 +18,7 @@ from offdiag.studies.easy_to_hard.task.draws import (
 )
 from offdiag.studies.easy_to_hard.task.items import item_key
 from offdiag.studies.easy_to_hard.task.prompts import PROMPT_VERSION
-from offdiag.studies.easy_to_hard.task.sources.chains import ChainStream
+from offdiag.studies.easy_to_hard.task.sources.chains import LONGEST_VARIED, ChainStream
 from offdiag.studies.easy_to_hard.task.splits import Indices, permutation
 from offdiag.studies.easy_to_hard.task.summary import summary
 from offdiag.tasks.domain import Domain
@@ -173,9 +173,10 @@ class EasyToHard(Task[HardnessDomain]):
             UserError: a part is of another data set, or names rows: every row is drawn anew.
         """
         for part in parts:
-            if not isinstance(part.domain, HardnessDomain) or part.domain.dataset != "chains" or part.rows is not None:
+            if not isinstance(part.domain, HardnessDomain) or not of_chains(part.domain) or part.rows is not None:
                 raise UserError(f"pre-training on {part.domain}: expected dataset=chains, all of it, without rows")
-        return ChainStream()
+        varied = any(isinstance(part.domain, HardnessDomain) and part.domain.dataset != "chains" for part in parts)
+        return ChainStream(longest=LONGEST_VARIED) if varied else ChainStream()
 
     def key(self, domain: HardnessDomain, example: Example) -> str:
         """Return the question (with its choices, where they belong to it), whatever its id."""
@@ -191,6 +192,11 @@ class EasyToHard(Task[HardnessDomain]):
                 f"{len(chosen)} or fewer{', or set a larger n_train' if split == 'train' else ''}"
             )
         return chosen[:n]
+
+
+def of_chains(domain: HardnessDomain) -> bool:
+    """Return whether the items are chains, of which a model can be pre-trained on as many as are wanted."""
+    return domain.dataset in ("chains", "varied_chains")
 
 
 def _extract(domain: HardnessDomain, example: Example, completion: str) -> Extraction:
