@@ -94,8 +94,8 @@ class HardnessParams(StudyParams):
     Attributes:
         models: every model is trained and tested in every way.
         methods: ways to train; zero-shot is always there, too.
-        datasets: ``synthetic`` and ``chains`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``; published names
-            work too.
+        datasets: ``synthetic``, ``chains`` and ``varied_chains`` (built in), ``arc``, ``mmlu``, ``strategyqa``,
+            ``gsm8k``, all of ARC (``arc_all``) and subjects of MMLU (``mmlu_physics``); published names work too.
         data_dir: where the data sets that are not built in lie: a folder, ``hub`` or ``hub:FOLDER``; if empty, where
             ``OFFDIAG_DATA`` says.
         hardness: measures, each for the data sets that have it (``arc:bloom`` for ARC alone); ``human``, ``unique`` and

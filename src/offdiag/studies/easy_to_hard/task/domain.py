@@ -24,8 +24,9 @@ class HardnessDomain(Domain):
     """Items of a data set on one level of a hardness measure.
 
     Attributes:
-        dataset: ``synthetic`` and ``chains`` (built in), ``arc``, ``mmlu``, ``strategyqa``, ``gsm8k``, or the test
-            items of half of ARC, ``arc_easy`` or ``arc_challenge``; published names work too.
+        dataset: ``synthetic``, ``chains`` and ``varied_chains`` (built in), ``arc``, ``mmlu``, ``strategyqa``,
+            ``gsm8k``, ``arc_all``, ``mmlu_physics`` and other subjects, or the test items of half of ARC, ``arc_easy``
+            or ``arc_challenge``; published names work too.
         form: ``choices`` or ``free``; by default the data set's first.
         hardness: a measure of the data set, or ``none``. level: the level to test, or to train on.
         train_on: the level that the training set is drawn from; by default ``level``. An evaluation names it to leave
