@@ -58,6 +58,13 @@ def test_a_prompt_stands_for_the_worksheet_too(real):
     assert {cell.evaluation.domain.prompt for cell in plan.cells} == {"0305"}
 
 
+def test_digits_are_text_whether_they_begin_with_a_naught_or_not():
+    asked = {cell.evaluation.domain.prompt for cell in planned(prompts="5040,0040", methods="in-context").cells}
+    assert asked == {"5040", "0040"}
+    (alone,) = {cell.evaluation.domain.prompt for cell in planned(prompts="5040", methods="in-context").cells}
+    assert alone == "5040"
+
+
 def test_mistakes_in_the_wording_are_refused_in_one_line():
     assert "stands alone" in refused(prompts="default,0040")
     assert "give one" in refused(prompts="0040", n_prompts="2")

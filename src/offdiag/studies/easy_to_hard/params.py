@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Literal, NamedTuple, Self, TypeAlias, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -157,6 +157,12 @@ class HardnessParams(StudyParams):
     @classmethod
     def _own_names(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dataset_named(name) for name in given)
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _digits_as_text(cls, given: Any) -> Any:
+        """Take ``5305`` for text: only what begins with 0 is text already."""
+        return [str(one) if type(one) is int else one for one in given] if isinstance(given, list | tuple) else given
 
     @field_validator("prompts")
     @classmethod
