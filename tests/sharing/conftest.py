@@ -7,7 +7,7 @@ import pytest
 
 import offdiag
 from offdiag.runtime import Runtime
-from offdiag.sharing import Adapter, find_adapter
+from offdiag.sharing import SharedTraining, find_training
 from offdiag.store import Store
 from support.stand_in import Hub
 
@@ -58,15 +58,15 @@ def shared(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared
 
 
 @pytest.fixture
-def first(shared: Shared) -> Adapter:
+def first(shared: Shared) -> SharedTraining:
     """The adapter on the pretrained model."""
-    return find_adapter(shared.store, shared.first, [shared.study])
+    return find_training(shared.store, shared.first, [shared.study])
 
 
 @pytest.fixture
-def second(shared: Shared) -> Adapter:
+def second(shared: Shared) -> SharedTraining:
     """The adapter on the first one."""
-    return find_adapter(shared.store, shared.second, [shared.study])
+    return find_training(shared.store, shared.second, [shared.study])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Upload adapters: only when asked for, and private unless asked otherwise."""
+"""Upload adapters and whole models: only when asked for, and private unless asked otherwise."""
 
 import shutil
 import tempfile
@@ -7,11 +7,13 @@ from typing import Any, Protocol
 
 from offdiag.errors import OffdiagError, UserError
 from offdiag.models import ModelSpec
-from offdiag.sharing.adapter import Adapter
 from offdiag.sharing.card import identity_file
+from offdiag.sharing.training import SharedTraining
 from offdiag.strict_json import dumps, loads
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
+OF_MODELS = (".safetensors", ".json", ".txt", ".model", ".jinja")  # endings of the files of a whole model
+PLACES = ("_name_or_path", "name_or_path")  # where they say from which folder they came
 
 
 class HubClient(Protocol):
@@ -50,11 +52,11 @@ def check_repo(repo: str) -> None:
         raise UserError(f"repository {repo!r}: expected OWNER/NAME, such as me/my-adapter")
 
 
-def push_adapter(hub: HubClient, adapter: Adapter, repo: str, card: str, *, public: bool = False) -> str:
-    """Upload an adapter with its card, and those that are merged before it; returns the address of the commit.
+def push_training(hub: HubClient, training: SharedTraining, repo: str, card: str, *, public: bool = False) -> str:
+    """Upload a training with its card, and the adapters that are merged before it; returns the commit's address.
 
     Args:
-        hub: a client, such as ``huggingface_hub.HfApi()``. adapter: what is uploaded. repo: ``owner/name``; made if
+        hub: a client, such as ``huggingface_hub.HfApi()``. training: what is uploaded. repo: ``owner/name``; made if
             it is not there. card: the text of its README. public: whether anybody may see it.
 
     Raises:
@@ -72,8 +74,8 @@ def push_adapter(hub: HubClient, adapter: Adapter, repo: str, card: str, *, publ
         hub.whoami()
         _prepare(hub, repo, public=public)
         with tempfile.TemporaryDirectory() as folder:
-            _stage(adapter, card, Path(folder))
-            message = f"{adapter.step.name} ({adapter.step.fingerprint[:8]})"
+            _stage(training, card, Path(folder))
+            message = f"{training.step.name} ({training.step.fingerprint[:8]})"
             return str(hub.upload_folder(repo_id=repo, folder_path=Path(folder), commit_message=message).commit_url)
     except LocalTokenNotFoundError:
         raise UserError("not logged in to the hub: type `hf auth login`, or set HF_TOKEN") from None
@@ -88,13 +90,16 @@ def _prepare(hub: HubClient, repo: str, *, public: bool) -> None:
         raise UserError(f"{repo} exists and is public: give another name, or --public to upload for all to see")
 
 
-def _stage(adapter: Adapter, card: str, folder: Path) -> None:
+def _stage(training: SharedTraining, card: str, folder: Path) -> None:
     """Write everything that is uploaded to ``folder``."""
     (folder / "README.md").write_text(card, encoding="utf-8")
-    (folder / "identity.json").write_text(dumps(identity_file(adapter), indent=1), encoding="utf-8")
-    _copy(adapter.folder / "weights", folder, adapter.spec)
-    for number, (_, below) in enumerate(adapter.before, start=1):
-        _copy(below / "weights", folder / "before" / str(number), adapter.spec)
+    (folder / "identity.json").write_text(dumps(identity_file(training), indent=1), encoding="utf-8")
+    if training.whole:
+        _copy_model(training.folder / "weights", folder)
+        return
+    _copy(training.folder / "weights", folder, training.spec)
+    for number, (_, below) in enumerate(training.before, start=1):
+        _copy(below / "weights", folder / "before" / str(number), training.spec)
 
 
 def _copy(weights: Path, folder: Path, spec: ModelSpec) -> None:
@@ -105,3 +110,14 @@ def _copy(weights: Path, folder: Path, spec: ModelSpec) -> None:
     named = {"base_model_name_or_path": spec.origin.hub_name, "revision": spec.revision}
     (folder / config).write_text(dumps({**written, **named}, indent=2), encoding="utf-8")
     shutil.copyfile(weights / tensors, folder / tensors)
+
+
+def _copy_model(weights: Path, folder: Path) -> None:
+    """Copy the weights of a whole model, its configuration and its tokenizer, without places of this machine."""
+    for file in sorted(path for path in weights.iterdir() if path.suffix in OF_MODELS):
+        found = loads(file.read_text(encoding="utf-8")) if file.suffix == ".json" else None
+        if isinstance(found, dict) and any(name in found for name in PLACES):
+            kept = {name: value for name, value in found.items() if name not in PLACES}
+            (folder / file.name).write_text(dumps(kept, indent=2), encoding="utf-8")
+        else:
+            shutil.copyfile(file, folder / file.name)

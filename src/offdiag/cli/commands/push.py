@@ -1,4 +1,4 @@
-"""``offdiag push``: upload one adapter to the hub, only with ``--yes``."""
+"""``offdiag push``: upload one adapter or fine-tuned model to the hub, only with ``--yes``."""
 
 from typing import Annotated
 
@@ -18,26 +18,26 @@ def push(
     files: TrustedFiles = None,
     store: StoreFolder = None,
 ) -> None:
-    """Upload a trained adapter with a card that says what it is.
+    """Upload a trained adapter, or a whole model that was fine-tuned, with a card that says what it is.
 
     That of a study file is pushed with --study my_study.py: what a store names is not run.
     """
     from offdiag.api import open_store
-    from offdiag.sharing import find_adapter, model_card, push_adapter
+    from offdiag.sharing import find_training, model_card, push_training
     from offdiag.sharing.push import check_repo
 
     check_repo(repo)
     place = open_store(store)
-    adapter = find_adapter(place, arm, files or ())
-    card = model_card(adapter, repo, place)
+    training = find_training(place, arm, files or ())
+    card = model_card(training, repo, place)
     if dry_run:
         say(*card.removesuffix("\n").split("\n"))
         return
     if not yes:
         seen = "for anybody to see" if public else "private"
         raise UserError(
-            f"nothing was uploaded: --yes sends {adapter.step.name} to {repo} ({seen}), --dry-run prints its card"
+            f"nothing was uploaded: --yes sends {training.step.name} to {repo} ({seen}), --dry-run prints its card"
         )
     from huggingface_hub import HfApi
 
-    say(f"Pushed: {push_adapter(HfApi(), adapter, repo, card, public=public)}")
+    say(f"Pushed: {push_training(HfApi(), training, repo, card, public=public)}")

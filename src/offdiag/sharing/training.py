@@ -1,4 +1,4 @@
-"""Find a finished adapter in the store, with everything that one must know to load it again."""
+"""Find a finished training in the store, with everything that one must know to load its weights again."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ MOST = 6  # names that an error lists
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """A finished training whose result is an adapter.
+class SharedTraining:
+    """A finished training whose result is an adapter, or a whole model that a pretrained one became.
 
     Attributes:
         step: the training. folder: of the store, with its weights. plan: of the study that asked for it first.
@@ -33,20 +33,25 @@ class Adapter:
     spec: ModelSpec
     before: tuple[tuple[Trained, Path], ...]
 
+    @property
+    def whole(self) -> bool:
+        """Whether its weights are those of a whole model, which stands on nothing else."""
+        return self.step.base is None
+
 
 class _Found(NamedTuple):
     folder: Path
     about: Description
 
 
-def find_adapter(store: Store, text: str, typed: Sequence[str] = ()) -> Adapter:
-    """Return the adapter whose training is named ``text``, begins with it, or matches it as a pattern with ``*``.
+def find_training(store: Store, text: str, typed: Sequence[str] = ()) -> SharedTraining:
+    """Return the training that is named ``text``, begins with it, or matches it as a pattern with ``*``.
 
     ``typed`` are the files that a person named, see :meth:`offdiag.inspection.Origin.plan`.
 
     Raises:
         UserError: no training of the store or several are called so, it is not finished, its study has changed since,
-            it made a whole model, or it stands on one that no adapter can be put on again.
+            it began with nothing, or its adapter stands on a whole model that it cannot be put on again.
     """
     found = _one(store, text)
     plan = found.about.plan(typed)
@@ -57,9 +62,16 @@ def find_adapter(store: Store, text: str, typed: Sequence[str] = ()) -> Adapter:
         )
     if (state := store.state(step, care="reading")) is not State.DONE:
         raise UserError(f"{found.about.name} is not finished ({state}): type `offdiag run {plan.command}` first")
-    if step.base is None:
-        raise UserError(f"{found.about.name} is a whole model, not an adapter: only adapters are pushed")
-    return Adapter(step, found.folder, plan, step.base.spec, tuple(_stages(store, step.base, found.about.name)))
+    if step.base is not None:
+        before = tuple(_stages(store, step.base, found.about.name))
+        return SharedTraining(step, found.folder, plan, step.base.spec, before)
+    start = getattr(step, "start", None)
+    if not isinstance(start, Weights) or start.spec.origin.from_scratch:
+        raise UserError(
+            f"{found.about.name} is a model that was trained from nothing, with tokens of its own: only adapters and "
+            "fine-tuned models are pushed"
+        )
+    return SharedTraining(step, found.folder, plan, start.spec, ())
 
 
 def _one(store: Store, text: str) -> _Found:

@@ -4,7 +4,7 @@ import pytest
 
 from offdiag.cli import main
 from offdiag.errors import UserError
-from offdiag.sharing import find_adapter, model_card
+from offdiag.sharing import find_training, model_card
 from offdiag.store import Store
 from support.stand_in import REPO
 
@@ -13,7 +13,7 @@ from support.stand_in import REPO
 def test_an_adapter_by_name_hash_beginning_or_pattern(shared, first, way):
     folder = shared.first
     texts = {"name": first.step.name, "folder": folder, "hash": folder[-8:], "beginning": folder[:-3]}
-    assert find_adapter(shared.store, texts.get(way, f"*{folder[-10:]}"), [shared.study]) == first
+    assert find_training(shared.store, texts.get(way, f"*{folder[-10:]}"), [shared.study]) == first
 
 
 def test_what_it_stands_on(shared, first, second):
@@ -27,24 +27,23 @@ def test_what_it_stands_on(shared, first, second):
     [
         ("no-such-arm", "no training 'no-such-arm' in .*; the nearest: tiny"),
         ("*", r"'\*' matches 4 trainings: tiny"),
-        ("whole", "is a whole model, not an adapter"),
         ("above", "stands on the whole model .*, which no hub has"),
     ],
 )
 def test_names_that_select_no_adapter(shared, arm, answer):
     with pytest.raises(UserError, match=answer):
-        find_adapter(shared.store, shared._asdict().get(arm, arm), [shared.study])
+        find_training(shared.store, shared._asdict().get(arm, arm), [shared.study])
 
 
 def test_the_nearest_name_comes_first(shared, first):
     with pytest.raises(UserError) as told:
-        find_adapter(shared.store, first.step.name[:-1] + "9")
+        find_training(shared.store, first.step.name[:-1] + "9")
     assert str(told.value).partition("nearest: ")[2].startswith(first.step.name)
 
 
 def test_an_empty_store(tmp_path):
     with pytest.raises(UserError, match="no training is in the store"):
-        find_adapter(Store(tmp_path / "nothing"), "x")
+        find_training(Store(tmp_path / "nothing"), "x")
 
 
 @pytest.fixture
@@ -56,9 +55,9 @@ def copied(shared, tmp_path):
 def test_an_unfinished_training_is_not_pushed(copied, shared):
     (copied.root / "training" / shared.first / "result.json").unlink()
     with pytest.raises(UserError, match=r"is not finished \(missing\): type `offdiag run '.*two stages.py' --scale"):
-        find_adapter(copied, shared.first, [shared.study])
+        find_training(copied, shared.first, [shared.study])
     with pytest.raises(UserError, match="which is no longer in the store"):
-        find_adapter(copied, shared.second, [shared.study])
+        find_training(copied, shared.second, [shared.study])
 
 
 def test_the_command_uploads_nothing_without_a_yes(shared, first, capsys):
