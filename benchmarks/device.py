@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from offdiag.models.lm import LM
     from offdiag.runtime import Runtime
 
-# Products of 16-bit numbers (dense) that a device does in a second, from its maker's data sheet; MFU is the share used.
-PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "A6000": 155e12, "4090": 165e12}
 # Root of the mean square of what log-probabilities may be apart from those of a CPU in float32, in nats: rounding to
 # bfloat16 and to 8 bits makes some tenths of these texts, four bits of a tiny random model some nats.
 TOLERANCE = {"float32": 2e-3, "bfloat16": 1.0, "nf4": 5.0, "int8": 1.0}
@@ -199,9 +197,11 @@ def row_of(path: Way, found: dict[str, Any], reference: dict[str, Any] | None) -
     """Return a row of the table, and whether the path is as it should be."""
     if "error" in found:
         return [path.name, *[""] * 6, found["error"]], False
+    from offdiag.cost.peaks import peak_of
+
     rate = found["tokens"] / found["seconds"]
-    peak = next((flops for name, flops in PEAK_FLOPS.items() if name in found["device"]), None)
-    used = "" if peak is None else f"{found['per_token'] * found['parameters'] * rate / peak:.0%}"
+    known = peak_of(found["device"])
+    used = "" if known is None else f"{found['per_token'] * found['parameters'] * rate / known[1].bits_16:.0%}"
     told, fine = "", True
     if reference is not None and "scores" in found:
         pairs = list(zip(found["scores"], reference["scores"], strict=True))

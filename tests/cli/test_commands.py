@@ -14,6 +14,7 @@ from offdiag.cli.app import COMMANDS
 from offdiag.cli.tables import json_text
 from offdiag.errors import UserError, printable
 from offdiag.study_files import STUDIES
+from offdiag.training.scratch import Decoder
 from support.cli_types import Finished, Said, cells
 from support.tiny_study import list_again
 
@@ -251,6 +252,18 @@ def test_doctor(offdiag: Offdiag, finished: Finished, tmp_path: Path) -> None:
     assert wrong.code == 1
     assert wrong.out.count("there is no folder") == 1
     assert "1 of " in wrong.out
+
+
+def test_a_plan_tells_hours_and_by_what(offdiag: Offdiag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ("plan", "base-thresholds", "--store", tmp_path / "store")
+    assert "Time: not known" in offdiag(*words).out
+    told = offdiag(*words, "--on", "H100").out
+    assert "of one worker, within a factor of 4; by the data sheet of H100" in " ".join(told.split())
+    monkeypatch.setattr("offdiag.doctor.calibrate.ON_CPU", ((Decoder(width=16, depth=1), 2),))
+    monkeypatch.setattr("offdiag.doctor.calibrate.SECONDS", 0.01)
+    assert "weights train by" in offdiag("doctor", "--no-model", "--calibrate", "--device", "cpu").out
+    assert "within a factor of 2; by steps that were timed on" in " ".join(offdiag(*words).out.split())
 
 
 def test_the_verbs_in_python(finished: Finished, tmp_path: Path) -> None:

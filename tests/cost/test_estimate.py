@@ -139,11 +139,20 @@ def test_sharing_makes_the_k_axis_much_cheaper() -> None:
 
 def test_no_time_without_a_throughput(model_stub: Path) -> None:
     plan = tiny_plan(model_stub)
-    assert estimate(plan).seconds_most is None
-    assert estimate(plan, throughput=Throughput(generated=10)).seconds_most is None
+    assert estimate(plan).time is None
+    assert estimate(plan, throughput=Throughput(generated=10)).time is None
     cost = estimate(plan, throughput=Throughput(generated=10, trained=100))
-    assert cost.seconds_most == pytest.approx(cost.total.generated_most / 10 + cost.total.trained_tokens / 100)
+    assert cost.time is not None
+    assert cost.time.most == pytest.approx(cost.total.generated_most / 10 + cost.total.trained_tokens / 100)
+    assert "finished steps" in str(cost.time)
     assert "about" in cost.summary()
+
+
+def test_a_larger_budget_takes_fewer_passes() -> None:
+    plan = two_cells(ModelSpec(source="hub:a/b-1b"), Recipe(warmup_updates=0), n_eval=50)
+    few, many = (estimate(plan, runtime=Runtime(token_budget=b)).total for b in (16_384, 300))
+    assert many.passes_most > 4 * few.passes_most == 4 * 2 * 20
+    assert many.generated_most == few.generated_most
 
 
 def test_throughput_is_that_of_the_finished_steps(model_stub: Path, tmp_path: Path) -> None:
@@ -211,8 +220,9 @@ def test_a_curve_over_demonstrations_costs_a_pass_over_them_and_all_questions():
     assert not estimate(plan).notes
 
 
-def test_models_that_a_study_makes_itself_have_a_known_size():
-    plan = make_plan(load_study("width-ablation"), "quick")
+@pytest.mark.parametrize("name", ["width-ablation", "easy-to-hard-chains"])  # the second one tunes adapters, too
+def test_models_that_a_study_makes_itself_have_a_known_size(name: str):
+    plan = make_plan(load_study(name), "quick")
     cost = estimate(plan)
     assert not any("unknown model size" in note for note in cost.notes)
     assert line(cost, "answers").flops_expected > 0

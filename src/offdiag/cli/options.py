@@ -74,6 +74,10 @@ Prices: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--price", metavar="[NAME=]IN,OUT", help="Price of a million tokens of a model behind a server."),
 ]
+OnDevice: TypeAlias = Annotated[
+    str,
+    typer.Option("--on", metavar="DEVICE", help="Tell the time for a device such as H100, by its maker's data sheet."),
+]
 ClusterBy: TypeAlias = Annotated[
     str | None,
     typer.Option(

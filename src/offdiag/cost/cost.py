@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from offdiag.cost.memory import Memory
 from offdiag.cost.served import Price, ServedCost, price_of
@@ -30,13 +31,33 @@ def _between(low: str, high: str) -> str:
     return f"{number if high.endswith(f' {unit}') else low} … {high}"
 
 
+class Time(NamedTuple):
+    """Seconds that one worker takes for what models do.
+
+    Attributes:
+        expected: if every answer is as long as the ideal one. most: if none ends before its limit.
+        basis: what says so, in words. within: the factor by which both may be off.
+    """
+
+    expected: float
+    most: float
+    basis: str
+    within: float
+
+    def __str__(self) -> str:
+        """``2 h 5 min, or 3 h 1 min if no answer ends early, within a factor of 2, by …``."""
+        longer = f", {duration(self.most)} if no answer ends early" if self.most > 1.05 * self.expected else ""
+        off = f", within a factor of {self.within:g}" if self.within > 1 else ""
+        return f"{duration(self.expected)} of one worker{longer}{off}; by {self.basis}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """Cost of the steps of a plan.
 
     Attributes:
         lines: one per kind of step, in the order of the plan. memory: one per phase and model.
-        seconds_expected, seconds_most: of one worker, where a throughput was given; else None.
+        time: of one worker, where something says how fast it is; else None.
         served: what models behind servers are asked, which is in no line.
         held: answers that finished steps have and that are taken, which are in no line. new: those that are asked for.
         notes: what a reader of the numbers must know, such as a model of unknown size.
@@ -44,8 +65,7 @@ class Cost:
 
     lines: Sequence[CostLine]
     memory: Sequence[Memory]
-    seconds_expected: float | None = None
-    seconds_most: float | None = None
+    time: Time | None = None
     served: Sequence[ServedCost] = ()
     held: int = 0
     new: int = 0
@@ -97,7 +117,7 @@ class Cost:
     def summary(self) -> str:
         """One line: tokens, operations, the memory of models that are loaded, and the time where it is known."""
         total = self.total
-        time = "" if self.seconds_expected is None else f"; about {duration(self.seconds_expected)}"
+        time = "" if self.time is None else f"; about {duration(self.time.expected)}"
         memory = f"; {memory_size(self.peak_memory)} memory" if self.memory else ""
         tokens = f"{count(total.prefill_tokens)} prompt + {count(total.generated_expected)} new tokens"
         trained = f", {count(total.trained_tokens)} trained" if total.trained_tokens else ""
@@ -111,8 +131,10 @@ class Cost:
             "total": asdict(self.total),
             "memory": [{**phase.to_json()} for phase in self.memory],
             "served": [asdict(asked) for asked in self.served],
-            "seconds_expected": self.seconds_expected,
-            "seconds_most": self.seconds_most,
+            "seconds_expected": None if self.time is None else self.time.expected,
+            "seconds_most": None if self.time is None else self.time.most,
+            "seconds_within": None if self.time is None else self.time.within,
+            "seconds_by": None if self.time is None else self.time.basis,
             "held": self.held,
             "new": self.new,
             "notes": list(self.notes),

@@ -7,15 +7,16 @@ addition per weight (Kaplan et al. 2020, section 2.1). What attention adds with 
 activations are recomputed (4-bit weights) there is one more forward pass, ``2 P``.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from offdiag.cost.cost import Cost
+from offdiag.cost.cost import Cost, Time
 from offdiag.cost.probe import plan_probe
+from offdiag.cost.rates import Rates
 from offdiag.cost.throughput import Throughput
 from offdiag.planning import Plan, with_its_data
 from offdiag.runtime import Runtime
-from offdiag.steps import CostLine
+from offdiag.steps import CostLine, Step
 from offdiag.steps.step import Finished, Unanswered
 from offdiag.tasks.data import unchanging
 
@@ -28,6 +29,7 @@ def estimate(
     *,
     runtime: Runtime | None = None,
     throughput: Throughput | None = None,
+    rates: Rates | None = None,
     finished: Finished | None = None,
 ) -> Cost:
     """Return the estimated cost of the steps of a plan.
@@ -36,13 +38,15 @@ def estimate(
         plan: the steps.
         needed: fingerprints of the steps that count; all if not given.
         runtime: whose token budget fills the batches.
-        throughput: tokens per second, for an estimate of the time; without it none is made.
+        throughput: tokens per second of steps that are finished, for an estimate of the time.
+        rates: of a device, for one where the throughput does not say enough; without either there is none.
         finished: looks up finished steps; answers that they have, as where a set of questions grew, cost nothing.
 
     Raises:
         UserError: a pool has fewer examples than a prompt shows, or a prompt is longer than the model's context.
     """
     lines: dict[str, CostLine] = {}
+    times: list[tuple[float, float] | None] = []
     held = new = 0
     with plan_probe(runtime or Runtime()) as probe:
         for step in plan.steps:
@@ -51,18 +55,34 @@ def estimate(
                 line = CostLine(kind=step.kind) if left.step is None else probe.line(left.step)
                 lines[step.kind] = lines.get(step.kind, CostLine(kind=step.kind, steps=0)) + line
                 held, new = held + left.held, new + left.new
+                if rates is not None:
+                    times.append(rates.seconds(line, _dtype(step)))
         cost = Cost(
             lines=tuple(lines.values()), memory=probe.memory(), served=tuple(probe.served.values()), notes=probe.notes,
             held=held, new=new,
         )  # fmt: skip
+    return replace(cost, time=_measured_time(cost.total, throughput) or _time_by(rates, times))
+
+
+def _measured_time(total: CostLine, throughput: Throughput | None) -> Time | None:
     if throughput is None:
-        return cost
-    total = cost.total
-    return replace(
-        cost,
-        seconds_expected=throughput.seconds(total.generated_expected, total.trained_tokens, total.read_tokens),
-        seconds_most=throughput.seconds(total.generated_most, total.trained_tokens, total.read_tokens),
-    )
+        return None
+    expected = throughput.seconds(total.generated_expected, total.trained_tokens, total.read_tokens)
+    most = throughput.seconds(total.generated_most, total.trained_tokens, total.read_tokens)
+    if expected is None or most is None:
+        return None
+    return Time(expected, most, basis="the finished steps of this plan", within=1.0)
+
+
+def _time_by(rates: Rates | None, times: Sequence[tuple[float, float] | None]) -> Time | None:
+    known = [time for time in times if time is not None]
+    if rates is None or len(known) < len(times):
+        return None
+    return Time(*(sum(ends) for ends in zip(*known, strict=True)), basis=rates.basis, within=rates.within)
+
+
+def _dtype(step: Step) -> str:
+    return next((spec.dtype for spec in step.models()), "float32")
 
 
 def check_contexts(plan: Plan, needed: Collection[str], runtime: Runtime) -> None:

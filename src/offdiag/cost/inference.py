@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 from offdiag.cost.counter import Counter, operations
 from offdiag.cost.memory import Memory, adapter_parameters, answering
@@ -81,18 +82,22 @@ class InferenceCost(Counter):
         samples: int = 1,
     ) -> CostLine:
         """Count prompts and generated tokens: as many as in ideal responses, and at most ``max_new_tokens``."""
-        answers = n * samples
-        expected, most = round(answers * min(max_new_tokens, self.tokens(responses) + 1)), answers * max_new_tokens
+        answers, length = n * samples, min(max_new_tokens, self.tokens(responses) + 1)
+        expected, most = round(answers * length), answers * max_new_tokens
         if weights.spec.origin.served:
             return self._serve(step, weights, prompts, answers, expected, most)
         size = self.sizes.counted(weights)
         asked = self._ask(step, weights, size, prompts, items, n, beside=max_new_tokens)
+        row = asked.computed / n + max_new_tokens
+        batches = ceil(answers / max(1, weights.spec.batch_budget(self.runtime) // row))
         return CostLine(
             kind=step.kind,
             prompt_tokens=asked.whole,
             prefill_tokens=asked.computed,
             generated_expected=expected,
             generated_most=most,
+            passes_expected=round(batches * length),
+            passes_most=batches * max_new_tokens,
             flops_expected=operations(size, 2, asked.computed + expected),
             flops_most=operations(size, 2, asked.computed + most),
         )

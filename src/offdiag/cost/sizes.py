@@ -144,8 +144,12 @@ class Sizes:
 
 
 def from_scratch(weights: Weights) -> Size | None:
-    """Return the size of a model trained from scratch, which is too small to plan memory for; None for others."""
-    parameters = None if weights.trained is None else weights.trained.parameters
+    """Return the size of a model trained from scratch, with or without an adapter; None for others.
+
+    It is too small to plan memory for.
+    """
+    made = weights.base.trained
+    parameters = None if made is None else made.parameters
     return None if parameters is None else Size(parameters)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from offdiag.cost.counter import Counter
 from offdiag.cost.memory import Memory, training
-from offdiag.cost.sizes import size_of
+from offdiag.cost.sizes import from_scratch, size_of
 from offdiag.models import ModelSpec
 from offdiag.models.limits import TRAINING_SHARE
 from offdiag.runtime import runs_on_cpu
@@ -66,5 +66,7 @@ class TrainingCost(Counter):
 
     def hold_training(self, start: Weights, recipe: Recipe, longest: int) -> None:
         """Count the memory of a training whose longest row has so many tokens."""
+        if from_scratch(start) is not None:
+            return
         batch = max(start.spec.batch_budget(self.runtime) // TRAINING_SHARE, longest)
         self._batches[start.spec, recipe] = max(batch, self._batches.get((start.spec, recipe), 0))

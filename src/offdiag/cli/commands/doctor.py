@@ -26,6 +26,9 @@ def doctor(
         str, typer.Option(metavar="NAME", help="How its weights are quantised: none, nf4 or int8.")
     ] = "none",
     no_model: Annotated[bool, typer.Option("--no-model", help="Try no model: machine and store alone.")] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Time steps on this device, so that plans can tell how long they take.")
+    ] = False,
     store: StoreFolder = None,
     device: DeviceName = "auto",
     as_json: AsJson = False,
@@ -43,7 +46,7 @@ def doctor(
     limit_threads(runtime)
     if no_model and (model is not None or dtype is not None):
         raise UserError("--no-model tries none: leave --model and --dtype out")
-    findings = examine(runtime, _spec(model, dtype, quantization), place, tried=not no_model)
+    findings = examine(runtime, _spec(model, dtype, quantization), place, tried=not no_model, timed=calibrate)
     wrong = sum(finding.ok is False for finding in findings)
     if as_json:
         show_json([finding.to_json() for finding in findings])

@@ -9,7 +9,19 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from offdiag.cli.data_remarks import overlaps, remarks_by_domain
-from offdiag.cli.options import AsJson, Keyword, Prices, Scale, Sets, StoreFolder, StudyName, Versions, command, planned
+from offdiag.cli.options import (
+    AsJson,
+    Keyword,
+    OnDevice,
+    Prices,
+    Scale,
+    Sets,
+    StoreFolder,
+    StudyName,
+    Versions,
+    command,
+    planned,
+)
 from offdiag.cli.tables import say, show_json, show_stacked, show_table
 from offdiag.runtime import without_collection
 
@@ -30,6 +42,7 @@ def plan(
     store: StoreFolder = None,
     versions: Versions = "accept",
     price: Prices = None,
+    on: OnDevice = "",
     as_json: AsJson = False,
 ) -> None:
     """List done, missing and stale steps, and the cost of the rest.
@@ -42,20 +55,20 @@ def plan(
     wanted, place = planned(study, scale, sets, keyword), open_store(store, versions)
     wanted.check()
     if as_json:
-        survey, cost = _looked_at(wanted, place)
+        survey, cost = _looked_at(wanted, place, on)
         show_json(_json(wanted, survey, cost))
         return
     say(wanted.study.title, f"{wanted.study.name} · {wanted.scale} · {wanted.size}", "")
     _show_data(wanted)
-    if show_plan(wanted, place, parse_prices(price or ())):
+    if show_plan(wanted, place, parse_prices(price or ()), on):
         say("", f"Next: {command('run', wanted, place, keyword)}")
     else:
         say("", f"Nothing to run. Next: {command('report', wanted, place)}")
 
 
-def show_plan(wanted: "Plan", place: "Store", prices: "Mapping[str, Price] | None" = None) -> bool:
+def show_plan(wanted: "Plan", place: "Store", prices: "Mapping[str, Price] | None" = None, device: str = "") -> bool:
     """Print the states of the steps and the cost of what is to be done; returns whether there is something to do."""
-    survey, cost = _looked_at(wanted, place)
+    survey, cost = _looked_at(wanted, place, device)
     needed = any(state.needed for state in survey)
     _show_counts(survey)
     _show_reasons(survey)
@@ -74,14 +87,15 @@ def _show_data(wanted: "Plan") -> None:
         say(*shared, "")
 
 
-def _looked_at(wanted: "Plan", place: "Store") -> "tuple[list[StepState], Cost]":
-    from offdiag.cost import estimate, measured
+def _looked_at(wanted: "Plan", place: "Store", device: str) -> "tuple[list[StepState], Cost]":
+    from offdiag.cost import estimate, measured, rates_here
     from offdiag.store.finished import finished_steps
 
     survey = wanted.survey(place)
     needed = {state.step.fingerprint for state in survey if state.needed}
     finished = partial(finished_steps, place.root)
-    return survey, estimate(wanted, needed, throughput=measured(wanted, place), finished=finished)
+    throughput, rates = None if device else measured(wanted, place), rates_here(device=device)
+    return survey, estimate(wanted, needed, throughput=throughput, rates=rates, finished=finished)
 
 
 def _show_counts(survey: "list[StepState]") -> None:
@@ -118,6 +132,8 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
             show_stacked(
                 title, columns, [list(row.values()) for row in rows], narrow, itemgetter(heading), right=columns[1:]
             )
+    say("")
+    say(*_folded(f"Time: {_time(cost)}", indent=0))
     if cost.held:
         said = f"{count(cost.held + cost.new)} answers: {count(cost.held)} are in the store and are taken"
         say(f"  {said}, {count(cost.new)} are new and are counted here")
@@ -125,13 +141,25 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
         say(*_folded(note))
 
 
-def _folded(note: str) -> list[str]:
+def _time(cost: "Cost") -> str:
+    if cost.time is not None:
+        return str(cost.time)
+    if cost.total.flops_expected is None:
+        return "not known, as the size of a model is not"
+    return (
+        "not known: no finished step of this plan tells it, this machine was never timed, and its device is not in the "
+        "table; type: offdiag doctor --calibrate, or --on H100 and the like for another machine"
+    )
+
+
+def _folded(note: str, indent: int = 2) -> list[str]:
     """Return a note as lines that fit a terminal; elsewhere it is one."""
+    first, next_ones = " " * indent, " " * (indent + 2)
     if not sys.stdout.isatty():
-        return [f"  {note}"]
+        return [f"{first}{note}"]
     width = get_terminal_size().columns
     return wrap(
-        note, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        note, width, initial_indent=first, subsequent_indent=next_ones, break_long_words=False, break_on_hyphens=False
     )
 
 
