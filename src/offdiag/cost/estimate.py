@@ -78,7 +78,8 @@ def _time_by(rates: Rates | None, times: Sequence[tuple[float, float] | None]) -
     known = [time for time in times if time is not None]
     if rates is None or len(known) < len(times):
         return None
-    return Time(*(sum(ends) for ends in zip(*known, strict=True)), basis=rates.basis, within=rates.within)
+    expected, most = sum(low for low, _ in known), sum(high for _, high in known)
+    return Time(expected, most, basis=rates.basis, within=rates.within)
 
 
 def _dtype(step: Step) -> str:

@@ -83,7 +83,8 @@ def finding(calibration: Calibration) -> Finding:
 def _speed(sizes: tuple[tuple[Decoder, int], ...], dtype: Dtype, device: torch.device) -> Speed:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in Speed.__dataclass_fields__}
     for decoder, rows in sizes:
-        model = new_model(decoder, len(TOKENS), COLUMNS, 0, tokens=TOKENS).to(device, DTYPES[dtype])
+        model = new_model(decoder, len(TOKENS), COLUMNS, 0, tokens=TOKENS)
+        model.to(device, DTYPES[dtype])  # type: ignore[arg-type]
         weights = float(sum(weight.numel() for weight in model.parameters()))
         values = {"trained": _trained(model, rows, weights), **_answered(model, weights)}
         for name, value in values.items():
