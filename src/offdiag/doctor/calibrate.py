@@ -59,7 +59,8 @@ def calibrate(
     usual: tuple[Dtype, ...] = ("float32",) if on_cpu else ("float32", "bfloat16")
     with process_untouched():
         torch.set_num_threads(runtime.threads)
-        speeds = {dtype: _speed(sizes or (ON_CPU if on_cpu else ON_GPU), dtype, device) for dtype in dtypes or usual}
+        chosen = sizes or (ON_CPU if on_cpu else ON_GPU)
+        speeds: dict[str, Speed] = {dtype: _speed(chosen, dtype, device) for dtype in dtypes or usual}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return Calibration(device=cpu_label(runtime) if on_cpu else name, day=date.today().isoformat(), speeds=speeds)
 
