@@ -123,6 +123,8 @@ class Runtime:
         device: ``"auto"`` takes CUDA, then MPS, then the CPU.
         token_budget: most padded tokens (prompt and completion, rows x columns) in one batch of a float32 model; one
             in 16 bits has its own, see :class:`offdiag.models.ModelSpec`.
+        fill_memory: whether batches of a float32 model that is asked have as many tokens as the device's free memory
+            holds instead, see :mod:`offdiag.models.inference.room`.
         threads: CPU threads of this process; workers x threads never exceed the cores.
         gpus: CUDA devices of each worker process, on which its model lies.
         data_dir: where data lie that are not built in, see :mod:`offdiag.tasks.data`; if empty, where the plan or
@@ -133,6 +135,7 @@ class Runtime:
 
     device: Device = "auto"
     token_budget: int = TOKEN_BUDGET
+    fill_memory: bool = False
     threads: int = field(default_factory=default_threads)
     gpus: int = 1
     data_dir: str = ""

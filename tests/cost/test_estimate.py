@@ -155,6 +155,18 @@ def test_a_larger_budget_takes_fewer_passes() -> None:
     assert many.generated_most == few.generated_most
 
 
+def test_a_model_in_16_bits_that_writes_few_answers_at_once_is_told_what_a_larger_budget_saves() -> None:
+    worked = {"other_bases": "", "tuned_bases": "", "anchor_forms": "", "n_counting": "0", "n_eval": "250"}
+    (note,) = estimate(make_plan(base_addition, "paper", worked)).notes
+    assert "7 answers at a time" in note
+    assert note.endswith("25.0 GiB of cache")
+    plan = make_plan(base_addition, "paper", {**worked, "model.token_budget": "131072"})
+    large, small = estimate(plan), estimate(make_plan(base_addition, "paper", worked))
+    assert not large.notes
+    assert 7.5 < small.total.passes_most / large.total.passes_most < 8.5
+    assert f"takes {large.total.passes_most // 2000:,} batches" in note
+
+
 def test_throughput_is_that_of_the_finished_steps(model_stub: Path, tmp_path: Path) -> None:
     plan, store = tiny_plan(model_stub), Store(tmp_path / "store")
     assert measured(plan, store) == Throughput()

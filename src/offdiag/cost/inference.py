@@ -5,19 +5,21 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from offdiag.cost.counter import Counter, operations
-from offdiag.cost.memory import Memory, adapter_parameters, answering
+from offdiag.cost.memory import BYTES, Memory, adapter_parameters, answering
 from offdiag.cost.prefill import Prefill, Prompted
 from offdiag.cost.served import ServedCost
 from offdiag.cost.sizes import Size, from_scratch, size_of
 from offdiag.cost.tokens import MARGIN, Tokens, check_fits, mean_length
+from offdiag.cost.units import memory_size
 from offdiag.models import ModelSpec
-from offdiag.models.limits import BLOCK
+from offdiag.models.limits import BLOCK, MOST_TOKENS
 from offdiag.runtime import Runtime, runs_on_cpu
 from offdiag.steps import Step, Weights
 from offdiag.steps.cost import CostLine, Counted
 from offdiag.tasks import Example
 from offdiag.training import Recipe
 
+FEW_ROWS = 16  # answers that are written at once, from which on more save little
 FEWER = "use fewer demonstrations, a smaller max_new_tokens or another model"
 
 
@@ -35,6 +37,27 @@ class _InferencePeak:
     kept_tokens: int = 0
     states: bool = False
     recipes: dict[Recipe | None, None] = field(default_factory=dict)
+    answers: int = 0
+    batches: int = 0
+    fewest_batches: int = 0
+
+    def remark(self) -> str | None:
+        """Return what a larger token budget would save of a model whose identity it is part of; None if little."""
+        if (
+            not self.spec.rounds_coarsely
+            or self.answers >= FEW_ROWS * self.batches
+            or self.spec.token_budget >= MOST_TOKENS
+        ):
+            return None
+        rows, budget = self.answers / self.batches, self.spec.token_budget
+        shape = size_of(self.spec).shape
+        held = None if shape is None else MOST_TOKENS * shape.cached_values * BYTES[self.spec.dtype]
+        cache = "" if held is None else f" and {memory_size(held)} of cache"
+        return (
+            f"{self.spec.source}: {rows:.0f} answers at a time, in {self.batches:,} batches, by its token_budget of "
+            f"{budget:,}, which in {self.spec.numbers} is part of its identity; {MOST_TOKENS:,}, given before the "
+            f"first run, takes {self.fewest_batches:,} batches{cache}"
+        )
 
     def memory(self, runtime: Runtime) -> Memory:
         """Return the memory of the model while it answers."""
@@ -69,6 +92,10 @@ class InferenceCost(Counter):
         """Return the memory of each model while it answers."""
         return [peak.memory(self.runtime) for peak in self._peaks.values()]
 
+    def remarks(self) -> list[str]:
+        """Return what larger token budgets would save, a line for each model that writes few answers at once."""
+        return [remark for peak in self._peaks.values() if (remark := peak.remark()) is not None]
+
     def generate(
         self,
         step: Step,
@@ -90,6 +117,10 @@ class InferenceCost(Counter):
         asked = self._ask(step, weights, size, prompts, items, n, beside=max_new_tokens)
         row = asked.computed / n + max_new_tokens
         batches = ceil(answers / max(1, weights.spec.batch_budget(self.runtime) // row))
+        if from_scratch(weights) is None:
+            peak = self._peak(weights.spec)
+            peak.answers, peak.batches = peak.answers + answers, peak.batches + batches
+            peak.fewest_batches += ceil(answers / max(1, MOST_TOKENS // row))
         return CostLine(
             kind=step.kind,
             prompt_tokens=asked.whole,

@@ -41,7 +41,7 @@ class PlanProbe(InferenceCost, TrainingCost):
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes on what is not counted or not known, in order of appearance."""
-        return tuple(self.sizes.notes)
+        return (*self.sizes.notes, *self.remarks())
 
     def _not_counted(self, step: Step, why: str = "") -> None:
         self.note(f"{step.kind} of type {type(step).__name__} are not counted{why}")

@@ -31,3 +31,6 @@ PACKED_BYTES: Final = 4 << 30
 # Most bytes of hidden states that a pass holds at all the layers that are asked for; a batch that would hold more is
 # cut, which changes no state beyond rounding.
 STATES_BYTES: Final = 1 << 30
+
+# Most padded tokens of a batch where the memory of a GPU has room for them: more of them fill it no better.
+MOST_TOKENS: Final = 131_072

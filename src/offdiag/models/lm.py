@@ -28,6 +28,7 @@ from offdiag.models.inference.hidden_states import Positions, ending_states, poo
 from offdiag.models.inference.memory_limit import MemoryLimit
 from offdiag.models.inference.paths import InferencePath
 from offdiag.models.inference.proof import PathVerdict, entered, ordinary_ids, prove
+from offdiag.models.inference.room import tokens_with_room
 from offdiag.models.inference.scoring import Question, question, score_alone, score_rows, unasked, whole
 from offdiag.models.inference.support import check_ids, context_length, why_not_shared
 from offdiag.models.inference.verdicts import KeptVerdicts
@@ -109,6 +110,8 @@ class LM:
         kept = KeptVerdicts(proofs if shared_prefix else None)
         verdict = kept.get(identity, model)
         budget = spec.batch_budget(runtime)
+        if runtime.fill_memory and not spec.rounds_coarsely:
+            budget = tokens_with_room(model, budget)
         try:
             lm = cls(model, tokenizer, token_budget=budget, shared_prefix=shared_prefix, verdict=verdict)
         except UserError as error:

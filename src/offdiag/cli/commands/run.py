@@ -40,7 +40,9 @@ def run(
     gpus_per_worker: Annotated[float | None, typer.Option(min=0, metavar="N", help="Ray: such as 0.5.")] = None,
     device: DeviceName = "auto",
     gpus: Annotated[int, typer.Option(min=1, metavar="N", help="GPUs of each of several workers.")] = 1,
-    token_budget: Annotated[int, typer.Option(min=1, metavar="N", help="Padded tokens a batch, in float32.")] = 16_384,
+    token_budget: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Padded tokens a batch, in float32 [what memory holds].")
+    ] = None,
     at_once: Annotated[int, typer.Option(min=1, metavar="N", help="Requests to a server at the same time.")] = 8,
     requests: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most requests to servers.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds to wait for a server.")] = 120.0,
@@ -72,7 +74,7 @@ def run(
     with saying(f"planning {study}"):
         plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
     runtime = Runtime(
-        device=device, gpus=gpus, token_budget=token_budget,
+        device=device, gpus=gpus, token_budget=token_budget or TOKEN_BUDGET, fill_memory=token_budget is None,
         requests=Requests(at_once=at_once, most=requests, timeout=timeout),
     )  # fmt: skip
     _check_budget(plan, runtime)
