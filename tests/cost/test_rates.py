@@ -5,7 +5,7 @@ import pytest
 
 from offdiag.cost import estimate, peaks, rates_here
 from offdiag.cost import rates as module
-from offdiag.cost.rates import Calibration, Rates, Speed, at, calibrated, cpu_label, from_table
+from offdiag.cost.rates import MeasuredRates, Rates, Speed, at, calibrated, cpu_label, from_table
 from offdiag.doctor.calibrate import calibrate, finding
 from offdiag.errors import UserError
 from offdiag.planning import make_plan
@@ -102,13 +102,13 @@ def test_a_card_has_those_of_its_data_sheet_until_it_is_timed(cache: Path, monke
     information.parent.mkdir(parents=True)
     information.write_text("Model: \t\t NVIDIA RTX A6000\nIRQ: \t\t 40\n")
     assert "data sheet of RTX A6000" in rates_here().basis
-    Calibration(device="NVIDIA RTX A6000", day="2026-01-02", speeds={"float32": ONE}).keep()
+    MeasuredRates(device="NVIDIA RTX A6000", day="2026-01-02", speeds={"float32": ONE}).keep()
     assert rates_here().speeds == {"float32": ONE}
     assert "timed on NVIDIA RTX A6000 on 2026-01-02" in rates_here().basis
 
 
 def test_steps_that_were_timed_here_are_kept_beside_those_of_other_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    Calibration(device="another", day="2026-01-02", speeds={"float32": ONE}).keep()
+    MeasuredRates(device="another", day="2026-01-02", speeds={"float32": ONE}).keep()
     monkeypatch.setattr("offdiag.doctor.calibrate.SECONDS", 0.01)
     tiny = Decoder(width=16, depth=1)
     measured = calibrate(CPU, ((tiny, 4),))

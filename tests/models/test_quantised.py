@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from transformers import AutoModelForCausalLM, MixtralConfig
 
 from offdiag.cost import size_of
@@ -201,6 +202,31 @@ def test_a_mixture_that_would_not_shrink_is_refused_by_the_plan(kind, mixture):
         plan("int8").check()
     assert "use quantization='nf4'" in str(caught.value)
     plan("nf4").check()
+
+
+class OwnLinear(nn.Linear):
+    """A layer that transformers does not hand to bitsandbytes: its class is not that of linear layers itself."""
+
+
+def test_layers_of_a_class_of_their_own_stay_wide(tiny_model):
+    model = load_model(ModelSpec(source=f"dir:{tiny_model}"), tiny_model, CPU)
+    assert wide_share(model, "nf4")[0] < 0.1
+    for block in model.base_model.layers:
+        block.mlp.up_proj = OwnLinear(block.mlp.up_proj.in_features, block.mlp.up_proj.out_features, bias=False)
+    wide, weights = wide_share(model, "nf4")
+    apart = sum(block.mlp.up_proj.weight.numel() for block in model.base_model.layers)
+    assert wide == pytest.approx(apart / weights, abs=0.02)
+
+
+@pytest.mark.parametrize("how", ["nf4", "int8"])
+def test_a_model_of_any_class_that_would_not_shrink_is_refused_by_the_plan(how, tiny_model, monkeypatch):
+    params = tiny_study.Params(model=quantised(tiny_model, how, "bfloat16"))
+    plan = make_plan(tiny_study.tiny_study(params), "only")
+    plan.check()
+    monkeypatch.setattr("offdiag.models.quantised._wide_share", lambda folder, quantization: (0.6, 2**30))
+    said = r"leaves 60% of its weights, in bfloat16 with .*: 1\.2 of 2\.0 GiB.*use quantization='none'$"
+    with pytest.raises(UserError, match=said):
+        plan.check()
 
 
 @pytest.mark.sweep

@@ -159,8 +159,8 @@ def _by_table(peak: Peak, products: float, size: int) -> Speed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """What was measured on a device.
+class MeasuredRates:
+    """Rates that were measured on a device.
 
     Attributes:
         device: its name, with the threads of a processor. day: when. speeds: by number format.

@@ -15,7 +15,7 @@ import torch
 from transformers import PreTrainedModel
 
 from offdiag.cost import count
-from offdiag.cost.rates import Calibration, Points, Speed, cpu_label
+from offdiag.cost.rates import MeasuredRates, Points, Speed, cpu_label
 from offdiag.doctor.machine import Finding
 from offdiag.models.lm import LM
 from offdiag.models.loading import DTYPES, device_of
@@ -47,7 +47,7 @@ def calibrate(
     sizes: tuple[tuple[Decoder, int], ...] | None = None,
     *,
     dtypes: tuple[Dtype, ...] | None = None,
-) -> Calibration:
+) -> MeasuredRates:
     """Time decoders of a few sizes on the device of ``runtime``; takes a minute or so.
 
     Args:
@@ -62,10 +62,10 @@ def calibrate(
         chosen = sizes or (ON_CPU if on_cpu else ON_GPU)
         speeds: dict[str, Speed] = {dtype: _speed(chosen, dtype, device) for dtype in dtypes or usual}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return Calibration(device=cpu_label(runtime) if on_cpu else name, day=date.today().isoformat(), speeds=speeds)
+    return MeasuredRates(device=cpu_label(runtime) if on_cpu else name, day=date.today().isoformat(), speeds=speeds)
 
 
-def finding(calibration: Calibration) -> Finding:
+def finding(calibration: MeasuredRates) -> Finding:
     """Return what was measured, in words."""
     told = []
     for dtype, speed in calibration.speeds.items():

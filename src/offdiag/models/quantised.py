@@ -39,7 +39,7 @@ def check_installed(spec: ModelSpec) -> None:
 
 
 def check_shrinks(spec: ModelSpec) -> None:
-    """Check that a mixture of experts whose files are here would shrink; no weights are loaded.
+    """Check that a quantised model whose files are here would shrink, whatever its class; no weights are loaded.
 
     Raises:
         UserError: much of it would stay as it is.
@@ -48,15 +48,15 @@ def check_shrinks(spec: ModelSpec) -> None:
     if spec.quantization == "none" or origin.from_scratch or not origin.is_here() or origin.release() is not None:
         return
     folder = origin.folder()
-    if experts(read_config(folder, spec.source)).number < 2:
-        return
+    mixture = experts(read_config(folder, spec.source)).number > 1
     wide, weights = _wide_share(folder, spec.quantization)
     if wide > _MOST_WIDE:
         whole = weights * (4 if spec.dtype == "float32" else 2) / 2**30
         shrunk = wide * weights * _SHRUNK[spec.quantization] / 2**30
-        other = "'nf4', or 'none'" if spec.quantization == "int8" else "'none'"
+        other = "'nf4', or 'none'" if spec.quantization == "int8" and mixture else "'none'"
+        which = "the experts, " if mixture else ""
         raise UserError(
-            f"model {spec.source}: bitsandbytes leaves {wide:.0%} of its weights, the experts, in {spec.dtype} with "
+            f"model {spec.source}: bitsandbytes leaves {wide:.0%} of its weights, {which}in {spec.dtype} with "
             f"quantization={spec.quantization!r}: {wide * whole:.1f} of {whole:.1f} GiB, expected {shrunk:.1f}; "
             f"use quantization={other}"
         )
@@ -100,11 +100,11 @@ def wide_share(model: "PreTrainedModel", quantization: Quantization) -> tuple[fl
 
 
 def _layers(model: "PreTrainedModel") -> "Iterator[nn.Module]":
-    """Yield the layers that bitsandbytes replaces."""
+    """Yield the layers that transformers lets bitsandbytes replace: not those of a class made from a linear layer."""
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
-    return (module for module in model.modules() if isinstance(module, nn.Linear | Conv1D))
+    return (module for module in model.modules() if type(module) is nn.Linear or isinstance(module, Conv1D))
 
 
 def expert_tensors(model: "PreTrainedModel") -> "Iterator[tuple[nn.Module, str]]":
