@@ -128,6 +128,8 @@ def test_a_part_of_the_hard_items_is_set_aside_and_asked_alone(scheme):
     assert {"recovered", "models-synthetic"} <= figures
     assert {"recovered", "tests"} <= tables
     assert "gap" not in tables
+    figures, _ = drawn(planned(scheme=scheme, n_test=30, prompts="0040,0306", methods="linear-probe"))
+    assert "prompts-linear-probe-synthetic" in figures
 
 
 def test_shares_split_all_items():

@@ -86,8 +86,10 @@ def figures(p: HardnessParams) -> tuple[StudyFigure, ...]:
         by_level = has_levels(p) or p.one_level
         drawn += _from_elsewhere(p) if p.asked else _by_model(p) if by_level else [_all_to_all(p)]
     for one in () if p.asked else models_and_datasets(p):
-        if has_levels(p):
-            drawn += _curves(p, one) if varying(p) else _by_training(p, one)
+        if varying(p):
+            drawn += _curves(p, one) if has_levels(p) or p.one_level else ()
+        elif has_levels(p):
+            drawn += _by_training(p, one)
         drawn.append(_over_hardness(p, one))
     return (*drawn, *_of_items(p))
 
