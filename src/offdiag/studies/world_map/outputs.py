@@ -123,7 +123,7 @@ def transfer(p: MapParams) -> Outputs:
         caption = "Every cell of the difference matrix, for pairs with distance and without."
         figures.append(DifferenceSplit(name="split", arms=arms(p), where=published, caption=caption))
     if len(p.widths) * len(p.groups) * len(p.taught) > 1 and sizes & {1, 2}:
-        caption = "Means of trained and transfer cells and of the difference, per model."
+        caption = "Means of trained and transfer cells and of the difference in both forms, per model."
         figures.append(TransferByArm(name="by-model", arms=arms(p), where=published, caption=caption))
     return Outputs(tuple(analyses), tuple(figures))
 

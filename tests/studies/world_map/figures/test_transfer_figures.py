@@ -4,6 +4,7 @@ import pytest
 
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
+from offdiag.studies.world_map.analyses.pair_differences import PairDifferences
 from offdiag.studies.world_map.figures.alignment_transfer import AlignmentTransferFigure
 from offdiag.studies.world_map.figures.difference_split import DifferenceSplit
 from offdiag.studies.world_map.figures.geometry_learning import GeometryLearning
@@ -132,10 +133,16 @@ def means(axes, label):
 
 
 def test_means_by_width():
-    single, pair, difference = TransferByArm(name="m").plot(frames()).axes
+    single, pair, difference, published = TransferByArm(name="m").plot(frames()).axes
     assert means(single, "trained") == pytest.approx({0: 0.93, 1: 0.83}, abs=0.002)
     assert means(pair, "transfer") == pytest.approx({0: 0.43 - 0.05, 1: 0.33 - 0.05}, abs=0.002)
-    assert means(difference, "with distance") == pytest.approx({0: -0.2, 1: -0.2}, abs=0.002)
+    assert means(published, "with distance") == pytest.approx({0: -0.2, 1: -0.2}, abs=0.002)
+    assert "too low" in published.get_title(loc="left")
+    table = frames().table(PairDifferences(name="d", arms=("model",), n_resamples=100))
+    fair = table[table["trained"].str.contains("distance")].groupby("model")["held_out"].mean()
+    assert means(difference, "with distance") == pytest.approx({0: fair["narrow"], 1: fair["wide"]}, abs=1e-9)
+    assert fair["narrow"] != pytest.approx(means(published, "with distance")[0], abs=1e-3)
+    assert difference.get_ylim() == published.get_ylim()
     assert [t.get_text() for t in single.get_xticklabels()] == ["narrow", "wide"]
     assert len(having(single, "seed")) == 4
     assert [len(dots.get_xdata()) for dots in having(single, "seed")] == [2, 2, 2, 2]

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DODGE = 0.2
+DIFFERENCE, AS_PUBLISHED = "two minus the better specialist", "the same as published, so too low"
+DIFFERENCES = (DIFFERENCE, AS_PUBLISHED)
 
 
 class TransferByArm(TransferFigure):
     """Mean improvement on trained and untrained geometries, after one geometry and after two, and their difference.
+
+    The difference is that to the better specialist: chosen by other answers than those that score it, and beside it by
+    its own scores, as published, which is too low.
 
     For its attributes see :class:`TransferFigure`.
     """
@@ -38,26 +43,35 @@ class TransferByArm(TransferFigure):
         panels = {
             "trained on one geometry": list(by_training(by_arm, "single")),
             "trained on two": list(by_training(by_arm, "pair")),
-            "two minus the better specialist": list(by_task(by_arm, self.split_by)),
+            DIFFERENCE: list(by_task(by_arm, self.split_by, "held_out")),
+            AS_PUBLISHED: list(by_task(by_arm, self.split_by)),
         }
         panels = {title: groups for title, groups in panels.items() if any(_planned(group) for group in groups)}
         with styled():
             figure = new_figure(1.6 + len(panels) * (1.6 + 0.62 * len(by_arm)), 4.3)
             row = figure.subplots(1, len(panels), squeeze=False)[0]
             for axes, (title, groups) in zip(row, panels.items(), strict=True):
-                colours = looks(4)[:2] if "minus" not in title else looks(4)[2:]
+                colours = looks(4)[2:] if title in DIFFERENCES else looks(4)[:2]
                 _draw_groups(axes, groups, list(by_arm), dict(zip(_names(groups), colours, strict=True)))
                 axes.set_title(title, loc="left")
                 axes.axhline(0, color=GREY, lw=0.8, zorder=1)
                 axes.legend(loc="best", fontsize=8)
-            levels = [axes for axes, title in zip(row, panels, strict=True) if "minus" not in title]
+            levels = [axes for axes, title in zip(row, panels, strict=True) if title not in DIFFERENCES]
+            _share_levels([axes for axes, title in zip(row, panels, strict=True) if title in DIFFERENCES])
             ends = [(-0.05, 1.05), *(axes.get_ylim() for axes in levels)]
             for axes in levels:
                 axes.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
             row[0].set_ylabel("normalised improvement")
-            drawn = [group for groups in panels.values() for group in groups]
+            drawn = [group for title, groups in panels.items() if title != AS_PUBLISHED for group in groups]
             heading(figure, f"Transfer by {' and '.join(self.arms)}", _footnote(drawn))
         return figure
+
+
+def _share_levels(panels: Sequence["Axes"]) -> None:
+    """Give panels the range that holds what each of them shows."""
+    ends = [axes.get_ylim() for axes in panels]
+    for axes in panels:
+        axes.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
 
 
 def _draw_groups(

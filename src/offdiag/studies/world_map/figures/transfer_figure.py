@@ -61,12 +61,15 @@ def by_training(found: dict[tuple[Any, ...], TransferMatrices], which: str) -> I
         yield _group(key, "transfer", matrix, ~matrix.trained)
 
 
-def by_task(found: dict[tuple[Any, ...], TransferMatrices], task: str) -> Iterator[CellGroup]:
-    """Yield the differences of each arm's pairs with ``task``, and of those without it."""
+def by_task(
+    found: dict[tuple[Any, ...], TransferMatrices], task: str, which: str = "difference"
+) -> Iterator[CellGroup]:
+    """Yield the differences of each arm's pairs with ``task``, and of those without it; or those that are held out."""
     for key, matrices in found.items():
-        having = np.broadcast_to(matrices.difference.having(task), matrices.difference.trained.shape)
-        yield _group(key, f"with {task}", matrices.difference, having)
-        yield _group(key, f"without {task}", matrices.difference, ~having)
+        matrix: Matrix = getattr(matrices, which)
+        having = np.broadcast_to(matrix.having(task), matrix.trained.shape)
+        yield _group(key, f"with {task}", matrix, having)
+        yield _group(key, f"without {task}", matrix, ~having)
 
 
 def _group(key: tuple[Any, ...], name: str, matrix: Matrix, chosen: NDArray[np.bool_]) -> CellGroup:
