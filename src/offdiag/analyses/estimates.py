@@ -68,7 +68,8 @@ def estimate(
     pooled, p_value = common_variance(done), math.nan
     if len(done) == 1 and (pooled is None or len(cells) == 1):
         value, low, high = (float(done[name].iloc[0]) for name in (quantity, *COLUMNS[quantity]))
-        p_value = float(done["p_value"].iloc[0]) if quantity == "difference" else p_value
+        tested = done["p_value"].dropna() if quantity == "difference" and "p_value" in done else ()
+        p_value = float(next(iter(tested), math.nan))
     elif quantity == "accuracy":
         (grid,), clusters = _grids(done, records, ("cell",), quantity)
         value, low, high = accuracy(grid, clusters=clusters, pooled=pooled)[:3]

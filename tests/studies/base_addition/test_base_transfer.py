@@ -91,7 +91,9 @@ def test_figures_draw_each_change_and_mark_what_was_taught(done):
 def test_published_changes_stand_beside_ours(tmp_path):
     table = offdiag.compare("base-transfer", store=tmp_path, **TINY)
     known = table[table["published"].notna()]
-    assert known["of"].tolist() == ["written_sums mixture-tuning train_base=8 train_digits=2 eval_base=8 eval_digits=2 bare"]
+    assert known["of"].tolist() == [
+        "written_sums mixture-tuning train_base=8 train_digits=2 eval_base=8 eval_digits=2 bare"
+    ]
     assert known["measured_state"].tolist() == ["not run"]
     assert (table.loc[table["of"].str.contains("train_base=9"), "measured_state"] == "not measured").all()
     assert table["quantity"].tolist().count("difference") == 30
