@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test tutorial simulate sweep servers outputs campaign docs wheel lint browser slurm ray clean
+.PHONY: demo test tutorial simulate sweep servers inspect outputs campaign docs wheel lint browser slurm ray clean
 
 demo: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/shortcut/run.sh
@@ -31,6 +31,12 @@ servers: .venv/ready-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps xllamacpp==2026.10.11549
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "transformers[serving]"
 	$(BIN)/python -m pytest -n0 -s -m servers tests/models/server
+
+# Inspect reads the logs that we write, in an environment of its own of 325 MB: its pins of fsspec clash with ours.
+inspect: .venv/ready-dev
+	$(PYTHON) -m venv .venv-inspect
+	.venv-inspect/bin/python -m pip install --quiet --disable-pip-version-check inspect_ai==0.3.285
+	INSPECT_PYTHON=$(CURDIR)/.venv-inspect/bin/python $(BIN)/python -m pytest -n0 tests/interop/test_writing.py -k inspect_itself
 
 # A Ray cluster of several raylets on this machine, one of which is killed: Ray takes 273 MB.
 ray: .venv/ready-dev
@@ -82,4 +88,4 @@ slurm:
 	  (apt-get update -qq && apt-get install -qq --yes --no-install-recommends slurm-wlm munge)
 
 clean:
-	rm -rf .venv offdiag-demo offdiag-report
+	rm -rf .venv .venv-inspect offdiag-demo offdiag-report

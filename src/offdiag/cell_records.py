@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from offdiag.analyses.sanity import options_of, sanity
+from offdiag.analyses.sanity import differ, options_of, sanity
 from offdiag.columns import CLUSTER, ERRORS, LOSSES, OPTIONS, RECORD_CONFIDENCE, RECORD_LOSS, RECORDS, names
 from offdiag.compact_records import CompactRecords
 from offdiag.errors import UserError
@@ -205,6 +205,7 @@ class RecordColumns:
         found = CellRecords()
         answers: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
+        lettered = differ(options)
         for record in records:
             if not found.count(record):
                 continue
@@ -217,7 +218,7 @@ class RecordColumns:
                     row[RECORD_LOSS.name] = loss
                     found.losses.append(loss)
             if options:
-                row |= zip(names(OPTIONS), options_of(record, options), strict=True)
+                row |= zip(names(OPTIONS), options_of(record, options, lettered), strict=True)
             rows.append(row)
         self._records.add(factors, rows)
         found.examples, found.clusters = (self._held_once(row[name] for row in rows) for name in ("example", _CLUSTER))

@@ -121,6 +121,7 @@ GRADER = "grade.py:grade"
         ("--train --dry-run", "--train has no value behind it"),
         ("--eval |", "--eval |: it names no file"),
         ("--eval x=", "--eval x=: it names no file"),
+        ("--eval lm_eval:arc_easy", "domains of the task lm_eval are for a study file"),
         ("--eval b.json", "b.json: found a JSON object, expected a list of rows: [ … ]; 'data' in it is a list"),
         ("--eval c.csv", "c.csv, line 3: the target is empty: fill it in"),
         ("--eval d.csv", "d.csv, line 3 has 3 fields, expected 2 (text, label)"),

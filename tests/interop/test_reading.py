@@ -97,7 +97,9 @@ def test_logs_of_inspect_give_its_accuracies_and_pair_by_item():
     assert (drawn["samples"], drawn["metric"], drawn["temperature"]) == (3, "mean", 0.7)
     assert drawn["accuracy"] == pytest.approx(16 / 24)
     assert pd.isna(drawn["baseline"])
-    assert results.notices[-1].startswith("1 answers in 1 of 3 cells have no verdict")
+    assert results.notices[-1].startswith(
+        "Without a verdict (an error, or not scored): answers in 1 of 3 cells, 1 in all."
+    )
     assert set(results.cells["eval"]) == {"evens,difficulty=easy"}
     pair = results.compare("mockllm/tuned", "mockllm/base").iloc[0]
     assert (pair["n_items"], pair["difference"]) == (7, pytest.approx(3 / 7))
@@ -257,7 +259,7 @@ def test_the_page_and_an_analysis_are_made_of_results_of_others(tmp_path, capsys
     assert code_of("report", INSPECT, "--baseline", "mockllm/base", "--to", "page") == 0
     page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     assert "evens,difficulty=easy" in page
-    assert "have no verdict" in page
+    assert "Without a verdict" in page
     said = capsys.readouterr().out
     assert "85.7" in said
     assert "37.5" in said
@@ -315,7 +317,7 @@ def test_cells_that_the_baseline_was_asked_otherwise_are_told(tmp_path):
             for arm in "ab" for i in range(4)]  # fmt: skip
     results = loaded(tmp_path / "t.jsonl", rows, baseline="a")
     assert results.cells["baseline"].isna().all()
-    assert results.notices[-1].startswith("1 cells, such as b--e, are not compared: a was asked the same evaluation")
+    assert results.notices[-1].startswith("Not compared: 1 of 2 cells, such as b--e. a was asked the same evaluation")
     assert not any("not compared" in line for line in loaded(tmp_path / "t.jsonl", rows).notices)
 
 

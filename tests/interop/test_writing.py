@@ -1,6 +1,8 @@
 """Results written for Inspect, as Parquet, Arrow and lines for trainers, and read back whole."""
 
 import json
+import os
+import subprocess
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -95,15 +97,24 @@ def test_logs_of_inspect_are_archives_as_its_format_says(answered):
     assert sample["messages"][-1]["content"] == sample["output"]["completion"]
 
 
+READER = """
+import json, sys
+from inspect_ai.log import read_eval_log
+for log in map(read_eval_log, sys.argv[1:]):
+    right = sum(sample.scores["grade"].value == "C" for sample in log.samples)
+    print(json.dumps([log.eval.task, log.status, len(log.samples), right]))
+"""
+
+
 def test_inspect_itself_reads_the_logs(answered):
-    logs = pytest.importorskip("inspect_ai.log", reason="Inspect is not installed: its pins of fsspec clash with ours")
+    if not (python := os.environ.get("INSPECT_PYTHON")):
+        pytest.skip("Inspect has an environment of its own, as its pins clash with ours: type make inspect")
     ours, folder = answered
-    for path in (folder / "inspect").glob("*.eval"):
-        log = logs.read_eval_log(str(path))
-        assert log.status == "success"
-        assert len(log.samples) == 12
-        row = ours.cells.set_index("cell").loc[log.eval.task]
-        assert sum(sample.scores["grade"].value == "C" for sample in log.samples) == row["n_correct"]
+    logs = sorted(map(str, (folder / "inspect").glob("*.eval")))
+    done = subprocess.run([python, "-c", READER, *logs], capture_output=True, text=True, check=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    right = dict(zip(ours.cells["cell"], ours.cells["n_correct"], strict=True))
+    assert sorted(rows) == sorted([cell, "success", 12, n] for cell, n in right.items())
 
 
 def drawn(p: Params) -> Design:

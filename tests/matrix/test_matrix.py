@@ -136,7 +136,7 @@ def test_a_study_of_many_data_sets_is_refused(data):
             "in-context:10: trips has 9 training rows: ask for 9 demonstrations or fewer",
         ),
         ({"methods": ("linear-probe",)}, "linear-probe chooses among answers"),
-        ({"train": (), "methods": ("lora",)}, "lora need training rows"),
+        ({"train": (), "methods": ("lora",)}, "nothing to teach by lora"),
         ({"eval": ("food_test.jsonl", "x/food_test.jsonl")}, "are both called food: name them"),
         ({"methods": ()}, "give at least one"),
         ({"methods": ("zero-shot", "in-context:1"), "epochs": 2}, "--epochs 2: only lora, qlora, full have them"),

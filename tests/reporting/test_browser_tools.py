@@ -117,6 +117,51 @@ def test_rows_are_grouped_by_a_factor_and_groups_fold_to_their_range(page):
     assert len(rows_seen(page)) == len(before)
 
 
+def grouped_by(page, factor: str) -> dict[str, list[str]]:
+    """The rows that are seen below each heading, when rows are grouped by a factor."""
+    page.js(f"{{const s = $('group-by'); s.value = '{factor}'; s.dispatchEvent(new Event('change'));}}")
+    first = "zero-shot" if factor == "method" else factor
+    page.until(f"document.querySelector('.method button').textContent.startsWith('{first}')")
+    groups: dict[str, list[str]] = {}
+    for text in rows_seen(page):
+        if text == "zero-shot" or not ("taught" in text or (text.startswith("k ") and "seed" in text)):
+            groups[text] = []
+        else:
+            groups[list(groups)[-1]].append(text)
+    return groups
+
+
+def test_rows_of_a_curve_are_grouped_by_its_factor_and_come_back(page):
+    before = rows_seen(page)
+    groups = grouped_by(page, "k")
+    assert {name: len(rows) for name, rows in groups.items()} == {"k –": 3, "k 1": 2, "k 2": 2, "k 4": 2, "k 8": 2}
+    assert groups["k 4"] == ["taught base=8\nk 4", "taught base=10\nk 4"]
+    page.js("document.querySelectorAll('.method button')[3].click()")
+    cells = synthetic.hostile_results(40).cells
+    own = cells[(cells["k"] == 4) & (cells["eval"] == "base=8,digits=2")]["accuracy"].dropna() * 100
+    assert page.js("document.querySelectorAll('.method')[3].cells[1].textContent") == f"{own.min():g}–{own.max():g} %"
+    page.js("document.querySelectorAll('.method button')[3].click()")
+    page.js("document.querySelector('.apart .square').focus()")
+    page.key("ArrowDown")
+    assert page.js("document.activeElement.dataset.cell") == "10"  # k = 1, taught base 10
+    grouped_by(page, "method")
+    assert rows_seen(page) == before
+    assert page.js("document.querySelectorAll('.square.curve').length") == 4
+
+
+def test_draws_are_grouped_by_their_seed(page, tmp_path):
+    write_report(synthetic.drawn_twice(12, {}), tmp_path)
+    page.open(tmp_path / "index.html")
+    page.until("document.querySelectorAll('.method button').length > 0")
+    before = rows_seen(page)
+    groups = grouped_by(page, "seed")
+    assert {name: len(rows) for name, rows in groups.items()} == {"seed –": 1, "seed 0": 10, "seed 1": 10}
+    assert groups["seed 1"][0] == "in-context-8-k1\ntaught base=8 · 2 draws\nk 1 · seed 1"
+    assert grouped_by(page, "k")["k 1"][0].endswith("k 1")
+    grouped_by(page, "method")
+    assert rows_seen(page) == before
+
+
 def test_arrows_go_from_square_to_square_and_one_is_reached_by_tab(page):
     assert page.js("document.querySelectorAll('.square[tabindex=\"0\"]').length") == 1
     page.js("document.querySelector('.square[tabindex=\"0\"]').focus()")

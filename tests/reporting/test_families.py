@@ -106,8 +106,8 @@ def test_what_the_script_is_told_has_each_cell_once():
     found = layout(matrix, groups)
     assert sorted(i for r in found["rows"] for place in r["places"] for i in place) == list(range(22))
     assert found["factors"][0] == "method"
-    assert "train" in found["factors"]
-    assert "k" not in found["factors"]  # it is the curves'
+    assert {"train", "k", "seed"} <= set(found["factors"])
+    assert [family["k"] for family in found["families"]] == ["–", "1, 2, 4, 8", "1, 2, 4, 8", "–", "–"]
     assert [family["method"] for family in found["families"]] == [
         "zero-shot",
         "in-context",

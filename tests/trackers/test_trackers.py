@@ -226,7 +226,7 @@ def test_what_is_unknown_or_not_installed_is_refused_before_the_run(tmp_path, mo
     assert not store.root.exists()
     with with_tracker(None, plan, store, print, Silent()) as watcher:
         assert isinstance(watcher, Silent)
-    assert {"tensorboard", "trackio", "wandb"} <= set(TRACKERS.names())
+    assert {"mlflow", "tensorboard", "trackio", "wandb"} <= set(TRACKERS.names())
 
 
 def test_wandb_keeps_offline_runs_with_each_point_once(tmp_path):
@@ -270,6 +270,28 @@ def read_wandb(path):
         if "loss" in row:
             points.append((row["_step"], row["loss"]))
     return points, config
+
+
+def test_mlflow_keeps_runs_in_files_with_each_point_once(tmp_path, capfd):
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    from mlflow import MlflowClient
+
+    store, training = Store(tmp_path / "store"), ToyTraining(label="killed", killed_after=4)
+    with pytest.raises(Drained):
+        track(plan_of(training), store, "mlflow")
+    plan = plan_of(training)
+    assert track(plan, store, "mlflow").complete
+    client = MlflowClient(tracking_uri=(store.root / "trackers" / "mlflow" / "mlruns").as_uri())
+    experiment = client.get_experiment_by_name(plan.study.name)
+    runs = client.search_runs([experiment.experiment_id])
+    (run,) = [found for found in runs if found.data.tags["offdiag.kind"] == "training"]
+    assert (run.info.run_name, run.info.status) == ("killed", "FINISHED")
+    points = [(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, "loss")]
+    assert points == [(update, pytest.approx(1 / update)) for update in range(1, 7)]
+    assert run.data.params["label"] == "killed"
+    (kept,) = (store.root / "trackers" / "mlflow" / "mlruns").rglob(f"{run.info.run_id}/artifacts/identity.json")
+    assert json.loads(kept.read_text()) == training.canonical_form
+    assert capfd.readouterr().out == ""
 
 
 def test_trackio_has_each_point_once(tmp_path, capfd):

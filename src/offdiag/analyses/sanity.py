@@ -29,7 +29,8 @@ def sanity(records: Sequence[Mapping[str, Any]], options: Options, *, guessed: b
         than it can be right.
     """
     n = len(records)
-    named = [options_of(record, options) for record in records]
+    lettered = differ(options)
+    named = [options_of(record, options, lettered) for record in records]
     right, given = Counter(pair[0] for pair in named), Counter(pair[1] for pair in named if pair[1] is not None)
     sizes = [len(options.get(record["example"], ())) for record in records]
     majority = max(right.values(), default=0)
@@ -44,11 +45,18 @@ def sanity(records: Sequence[Mapping[str, Any]], options: Options, *, guessed: b
     }
 
 
-def options_of(record: Mapping[str, Any], options: Options) -> tuple[str, str | None]:
-    """Return the right answer and the given one: as they are, or by letter where the options differ by example."""
-    own = list(options.get(record["example"], ()))
+def differ(options: Options) -> bool:
+    """Return whether the options of some example are others than those of another, whatever their order."""
+    every = (sorted(own) for own in options.values())
+    first = next(every, None)
+    return any(own != first for own in every)
+
+
+def options_of(record: Mapping[str, Any], options: Options, lettered: bool) -> tuple[str, str | None]:
+    """Return the right answer and the given one: as they are, or by letter (``lettered``) where the options differ."""
+    own = options.get(record["example"], ())
     target, parsed = record["target"], record["parsed"]
-    if not own or len({tuple(sorted(every)) for every in options.values()}) == 1:
+    if not own or not lettered:
         return target, parsed
     letters = {option: chr(ord("A") + place) for place, option in enumerate(own)}
     return letters.get(target, target), None if parsed is None else letters.get(parsed, parsed)

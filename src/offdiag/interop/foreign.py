@@ -1,7 +1,7 @@
 """The contract of a format of results that another program wrote, and the reading of a file or a folder of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +24,8 @@ class ForeignRun:
         evaluation: what was asked, such as the task with its filter. answering: ``choice`` where the likeliest choice
             is the answer. metric: the verdict that counts.
         factors: other columns of the cell, such as ``k``, ``seed``, ``arm`` or ``cell``.
-        records: of each answer ``example``, ``problem``, ``prompt``, ``completion``, ``target``, ``parsed`` (None where
+        records: read more than once, so that many are a :class:`offdiag.interop.packed.Packed`. Each answer has
+            ``example``, ``problem``, ``prompt``, ``completion``, ``target``, ``parsed`` (None where
             nothing was found), and ``score``, from 0 to 1, None where it has no verdict. It may have ``sample``, which
             draw of several it is, ``status``, ``flags``, ``n_prompt``, ``n_tokens``, ``finish``, ``error``, ``scores``,
             ``choices``; ``binary``, whether the verdict is right or wrong (else it is where all verdicts of the run are
@@ -39,7 +40,7 @@ class ForeignRun:
     source: str
     model: str
     task: str
-    records: Sequence[Mapping[str, Any]]
+    records: Collection[Mapping[str, Any]]
     method: str | None = None
     train: str | None = None
     evaluation: str = ""

@@ -1,7 +1,8 @@
 """Runs of other programs as the frames of this one, with numbers by the functions that make our own."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,13 @@ from offdiag.columns import CLUSTER, IMPORTED, RECORD_ERROR, RECORDS, STEPS, nam
 from offdiag.errors import UserError, did_you_mean
 from offdiag.gather import cells_frame
 from offdiag.interop.foreign import ForeignRun, found_in
-from offdiag.interop.items import items_of
+from offdiag.interop.items import ImportedItems, items_of
 from offdiag.notices import not_finite
 from offdiag.parameters import placeless_text
 from offdiag.results import Results
 from offdiag.steps.scoring import MAJORITY
 
 APART = 0.5e-3  # of a stated accuracy and that of the records, beyond rounding
-
-Items = Sequence[Mapping[str, Any]]
 
 
 def read_results(paths: Sequence[Path], metric: str = "", baseline: str = "", cluster_by: str = "") -> Results:
@@ -36,32 +35,36 @@ def read_results(paths: Sequence[Path], metric: str = "", baseline: str = "", cl
         UserError: a file cannot be read as what its name says, or two have the same cell.
     """
     found = [(file, kind) for path in paths for file, kind in found_in(path)]
-    return results_of([run for file, kind in found for run in kind.read(file, metric)], paths, baseline, cluster_by)
+    return results_of((run for file, kind in found for run in kind.read(file, metric)), paths, baseline, cluster_by)
 
 
-def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str = "", cluster_by: str = "") -> Results:
+def results_of(read: Iterable[ForeignRun], paths: Sequence[Path], baseline: str = "", cluster_by: str = "") -> Results:
     """Return the results of runs; what a file lacks, and what it states otherwise, is among the notices.
 
     Args:
-        runs: one per cell. paths: what was asked for. baseline, cluster_by: see :func:`read_results`.
+        read: one per cell; each is let go before the next is read. paths: what was asked for. baseline, cluster_by: see
+            :func:`read_results`.
 
     Raises:
         UserError: two runs are one cell, an example comes twice, or there is no such baseline.
     """
-    items = [items_of(run) for run in runs]
+    runs: list[ForeignRun] = []
+    items: list[ImportedItems] = []
+    for run in read:
+        items.append(items_of(run))
+        runs.append(replace(run, records=()))
+        del run  # before the next is read
     factors = _named(runs, [_factors(run, own) for run, own in zip(runs, items, strict=True)])
     _check(runs, factors, baseline)
     whole = {str(row["cell"]): own for row, own in zip(factors, items, strict=True)}
-    options = {
-        cell: {item["example"]: item["choices"] for item in own if item["choices"]} for cell, own in whole.items()
-    }
-    by_error = any(item["error"] is not None for own in items for item in own)
-    told = cluster_by == CLUSTER.name and all(item["cluster"] is not None for own in items for item in own)
+    options = dict(_options(whole))
+    by_error = any(own.by_error for own in items)
+    told = cluster_by == CLUSTER.name and all(own.in_clusters for own in items)
     records, clusters = RecordColumns(), Clusters("" if told else cluster_by)
     found = {
         str(row["cell"]): records.add(
             row,
-            whole[row["cell"]],
+            whole[row["cell"]].records,
             partial(_cluster, clusters, row, told or not cluster_by),
             options=options[row["cell"]],
             guessed=_guessed(row, whole[row["cell"]]),
@@ -98,7 +101,7 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
         steps=pd.DataFrame(columns=names(STEPS)),
         cells=cells_frame(cells, frame, columns),
         records=frame,
-        read_records=lambda cell: [_record(item) for item in whole.get(cell, ())],
+        read_records=lambda cell: [_record(item) for item in whole[cell].records] if cell in whole else [],
         read_options=lambda cell: options.get(cell, {}),
         notices=(
             *_lacking(runs),
@@ -112,6 +115,14 @@ def results_of(runs: Sequence[ForeignRun], paths: Sequence[Path], baseline: str 
     )
 
 
+def _options(whole: Mapping[str, ImportedItems]) -> Iterator[tuple[str, Mapping[str, tuple[str, ...]]]]:
+    """Yield the possible answers of each cell by example; those of cells that were asked the same are held once."""
+    held: dict[tuple[tuple[str, tuple[str, ...]], ...], Mapping[str, tuple[str, ...]]] = {}
+    for cell, own in whole.items():
+        found = {item["example"]: item["choices"] for item in own.records if item["choices"]}
+        yield cell, held.setdefault(tuple(found.items()), found)
+
+
 def _record(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item as a record of ours, without what only the reading needs."""
     return {name: value for name, value in item.items() if name not in ("content", "choices", "cluster")}
@@ -121,23 +132,21 @@ def _cluster(clusters: Clusters, row: Mapping[str, Any], as_told: bool, item: Ma
     """Return the cluster of an item: where it is ``as_told``, the one that the file names."""
     if as_told and (named := item["cluster"]) is not None:
         return clusters.of(row["cell"], row["cell"], {**item, "example": named}, (CLUSTER.name, named))
-    return clusters.of(row["cell"], row["cell"], item, (row["task"], *item["content"]))
+    return clusters.of(row["cell"], row["cell"], item, (row["task"], item["content"]))
 
 
-def _guessed(row: Mapping[str, Any], items: Items) -> bool:
+def _guessed(row: Mapping[str, Any], items: ImportedItems) -> bool:
     """Return whether right and wrong are all there is, so that guessing has an accuracy."""
-    return all(item["correct"] is not None for item in items) and row.get("metric") in (None, MAJORITY)
+    return not items.scored and row.get("metric") in (None, MAJORITY)
 
 
-def _factors(run: ForeignRun, items: Items) -> dict[str, Any]:
+def _factors(run: ForeignRun, items: ImportedItems) -> dict[str, Any]:
     """Return the columns that say what a cell is, with a name of the cell that may be that of another, too."""
     evaluation, model = run.evaluation or run.task, placeless_text(run.model)
     told = {name: value for name, value in run.factors.items() if value is not None}
     k = [f"k{told['k']}"] if told.get("k") else []
     arm = str(told.pop("arm", "") or ".".join([model, *k, *([run.train] if run.train else [])]))
-    draws = max(len(item.get("samples", ())) for item in items)
-    binary = all(record["score"] in (0, 1, None) for record in run.records)
-    scored = {"metric": "mean" if binary else run.metric or "score"}
+    scored = {"metric": "mean" if items.whole else run.metric or "score"}
     return {
         "study": IMPORTED,
         "scale": "",
@@ -153,8 +162,8 @@ def _factors(run: ForeignRun, items: Items) -> dict[str, Any]:
         "prompt": None,
         "matched": None,
         **({"answering": run.answering} if run.answering else {}),
-        **({"samples": draws} if draws else {}),
-        **(scored if any(item["correct"] is None for item in items) else {}),
+        **({"samples": items.draws} if items.draws else {}),
+        **(scored if items.scored else {}),
         **told,
     }
 
@@ -254,8 +263,8 @@ def _without_verdict(found: Collection[CellRecords]) -> Iterator[str]:
     counts = [own.n_ungraded for own in found]
     if sum(counts):
         yield (
-            f"{sum(counts)} answers in {sum(map(bool, counts))} of {len(counts)} cells have no verdict: an error, or "
-            "not scored. They are in no accuracy; column n_errors counts the items that have no other answer."
+            f"Without a verdict (an error, or not scored): answers in {sum(map(bool, counts))} of {len(counts)} cells, "
+            f"{sum(counts):,} in all. They are in no accuracy; n_errors counts the items that have no other answer."
         )
 
 
@@ -265,19 +274,20 @@ def _not_compared(factors: Sequence[Mapping[str, Any]], bases: Mapping[str, str]
     alone = [row for row in factors if row["eval"] in asked and row["arm"] != baseline and row["cell"] not in bases]
     if alone:
         yield (
-            f"{len(alone)} cells, such as {alone[0]['cell']}, are not compared: {baseline} was asked the same "
-            "evaluation in another way (what was asked, drawn or scored stands in the columns of the cells)."
+            f"Not compared: {len(alone)} of {len(factors)} cells, such as {alone[0]['cell']}. {baseline} was asked the "
+            "same evaluation in another way (what was asked, drawn or scored stands in the columns of the cells)."
         )
 
 
-def _other_questions(factors: Sequence[Mapping[str, Any]], whole: Mapping[str, Items]) -> Iterator[str]:
+def _other_questions(factors: Sequence[Mapping[str, Any]], whole: Mapping[str, ImportedItems]) -> Iterator[str]:
     """Say where examples of one id are other questions in another cell, so that pairs by id mean nothing."""
-    first: dict[tuple[str, str], tuple[object, str]] = {}
+    first = defaultdict[str, dict[str, tuple[bytes, str]]](dict)
     apart = Counter[tuple[str, str, str]]()
     for row in factors:
-        for item in whole[row["cell"]]:
-            there, cell = first.setdefault((row["eval"], item["example"]), (item["content"], row["cell"]))
-            apart[row["eval"], cell, row["cell"]] += there != item["content"]
+        of_evaluation = first[row["eval"]]
+        for item in whole[row["cell"]].records:
+            there, cell = of_evaluation.setdefault(item["example"], (item["content"], row["cell"]))
+            if there != item["content"]:
+                apart[row["eval"], cell, row["cell"]] += 1
     for (evaluation, one, other), n in apart.items():
-        if n:
-            yield f"{evaluation}: {n} examples of {other} have the id, and not question and answer, of those of {one}."
+        yield f"{evaluation}: {n} examples of {other} have the id, and not question and answer, of those of {one}."

@@ -3,7 +3,7 @@
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from math import isfinite
 from pathlib import Path
@@ -13,6 +13,7 @@ from offdiag.columns import CELLS, CLUSTER, OPTIONS, RECORDS, SOME_FACTORS, TEXT
 from offdiag.errors import UserError
 from offdiag.files import TextFile, json_value
 from offdiag.interop.foreign import ForeignRun, ResultFormat, worth
+from offdiag.interop.packed import Packed
 from offdiag.tasks.task import Status
 
 HEADER, SAMPLES, ZSTD, OURS = "header.json", "samples/", 93, "offdiag"
@@ -42,7 +43,7 @@ class InspectLog(ResultFormat):
         header, samples = _unpacked(path)
         told = _mapping(header.get("eval"), f"{path}: {HEADER}: eval")
         scorer = metric or _scorer(samples, str(path))
-        records = [_record(sample, scorer, where) for where, sample in samples]
+        records = Packed(_record(sample, scorer, where) for where, sample in samples)
         absent = ("parsed", "n_tokens")
         planned, epochs = _planned(told)
         yield ForeignRun(
@@ -109,7 +110,7 @@ def _run(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
             "factors": {**({"k": k} if k else {}), **drawn}}  # fmt: skip
 
 
-def _unpacked(path: Path) -> tuple[Mapping[str, Any], list[tuple[str, Mapping[str, Any]]]]:
+def _unpacked(path: Path) -> tuple[Mapping[str, Any], Packed[tuple[str, Mapping[str, Any]]]]:
     """Return the header and the samples of a log, each with its place; nothing is written anywhere.
 
     Raises:
@@ -125,7 +126,7 @@ def _unpacked(path: Path) -> tuple[Mapping[str, Any], list[tuple[str, Mapping[st
             if total > MOST_TOTAL or len(named) > MOST_SAMPLES:
                 raise UserError(f"{path} unpacks to {total:,} bytes in {len(named):,} samples, more than is taken")
             header = _part(archive, raw, parts[HEADER], path)
-            samples: list[tuple[str, Mapping[str, Any]]] = []
+            samples = Packed[tuple[str, Mapping[str, Any]]]()
             for name in named:
                 sample = _part(archive, raw, parts[name], path)
                 samples.append((f"{path}: {name}", {kept: sample.get(kept) for kept in _KEPT}))
@@ -193,7 +194,7 @@ def _scores(sample: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     return _mapping(sample.get("scores") or {}, f"{where}: scores")
 
 
-def _scorer(samples: Sequence[tuple[str, Mapping[str, Any]]], where: str) -> str:
+def _scorer(samples: Packed[tuple[str, Mapping[str, Any]]], where: str) -> str:
     """Return the first scorer whose verdicts are right or wrong, or else the first with any from 0 to 1."""
     values: dict[str, list[Any]] = {}
     for place, sample in samples:

@@ -1,13 +1,16 @@
 """Answers of other programs as records like ours: one for each example, with the verdicts on all of its answers."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from offdiag.errors import UserError, complaints
 from offdiag.interop.foreign import ForeignRun
+from offdiag.interop.packed import Packed
 from offdiag.steps.scoring import MEAN, item_record
 from offdiag.tasks.task import Grade, Status
 
@@ -24,14 +27,38 @@ class ItemVerdict(BaseModel):
     n_ungraded: int = Field(ge=0)
 
 
-def items_of(run: ForeignRun) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class ImportedItems:
+    """The records of a cell, one for each example, and what has to be known of all of them.
+
+    Attributes:
+        records: as ours are, with ``choices``, ``cluster`` and ``content`` (of the question, a digest) besides.
+        draws: most answers to an item; 0 where there is one greedy one. whole: whether each answer has the verdict
+            right or wrong, or none. scored: whether an item is more than right or wrong. by_error: whether any says how
+            far it is off. in_clusters: whether each names its cluster.
+    """
+
+    records: Packed[dict[str, Any]]
+    draws: int
+    whole: bool
+    scored: bool
+    by_error: bool
+    in_clusters: bool
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+def items_of(run: ForeignRun) -> ImportedItems:
     """Return the records of a run, one per example, in the order of their first answers.
 
     Raises:
         UserError: there is none, or an answer comes twice.
     """
-    by_example: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    answers = Counter[str]()
     seen = set[tuple[str, int]]()
+    known = drawn = False
+    verdicts = True
     for record in run.records:
         place = (record["example"], record.get("sample", 0))
         if place in seen:
@@ -41,12 +68,42 @@ def items_of(run: ForeignRun) -> list[dict[str, Any]]:
                 f"{run.evaluation or run.task}: each has an id of its own"
             )
         seen.add(place)
-        by_example[record["example"]].append(record)
-    if all(record["score"] is None for record in run.records):
+        answers[record["example"]] += 1
+        known |= record["score"] is not None
+        verdicts &= record["score"] in (0, 1, None)
+        drawn |= "sample" in record
+    if not known:
         raise UserError(f"{run.source}: no verdict on any of its {len(run.records)} answers: give finished runs")
-    several = len(seen) > len(by_example) or ("samples" in run.factors and "sample" in run.records[0])
-    whole = "metric" not in run.factors and all(record["score"] in (0, 1, None) for record in run.records)
-    return [_item(run, own, several, whole) for own in by_example.values()]
+    several = len(seen) > len(answers) or ("samples" in run.factors and drawn)
+    whole = "metric" not in run.factors and verdicts
+    records = Packed[dict[str, Any]]()
+    scored = by_error = False
+    in_clusters = True
+    for own in _together_by_example(run.records, answers):
+        item = _item(run, own, several, whole)
+        scored |= item["correct"] is None
+        by_error |= item["error"] is not None
+        in_clusters &= item["cluster"] is not None
+        records.append(item)
+    draws = max(answers.values()) if several else 0
+    return ImportedItems(
+        records=records, draws=draws, whole=verdicts, scored=scored, by_error=by_error, in_clusters=in_clusters
+    )
+
+
+def _together_by_example(
+    records: Iterable[Mapping[str, Any]], answers: Mapping[str, int]
+) -> Iterator[list[Mapping[str, Any]]]:
+    """Yield the answers to each example together; held are those alone that wait for more of an example before them.
+
+    Args:
+        records: in any order. answers: how many each example has.
+    """
+    waiting = OrderedDict[str, list[Mapping[str, Any]]]()
+    for record in records:
+        waiting.setdefault(record["example"], []).append(record)
+        while waiting and len(waiting[first := next(iter(waiting))]) == answers[first]:
+            yield waiting.pop(first)
 
 
 def _item(run: ForeignRun, draws: Sequence[Mapping[str, Any]], several: bool, whole: bool) -> dict[str, Any]:
@@ -67,7 +124,7 @@ def _item(run: ForeignRun, draws: Sequence[Mapping[str, Any]], several: bool, wh
         "problem": first["problem"],
         "target": first["target"],
         "choices": tuple(first.get("choices") or ()),
-        "content": first.get("content") or _content(first),
+        "content": _digest(first.get("content") or _content(first)),
         "cluster": first.get("cluster"),
         "strata": dict(first.get("more") or {}),
         **({} if first.get("scores") is None else {"scores": first["scores"]}),
@@ -93,6 +150,10 @@ def _grade(draw: Mapping[str, Any], whole: bool) -> Grade:
 def _content(record: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what makes two examples the same question; an example without a problem is alone."""
     return (record["problem"], record["target"]) if record["problem"] else ("", record["example"])
+
+
+def _digest(content: object) -> bytes:
+    return blake2b(repr(content).encode("utf-8", "backslashreplace"), digest_size=16).digest()
 
 
 def _together(run: ForeignRun, item: object) -> dict[str, Any]:

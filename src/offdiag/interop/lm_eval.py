@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from offdiag.errors import UserError
 from offdiag.files import LONGEST, Located, TextFile, json_lines, json_value
 from offdiag.interop.foreign import ForeignRun, ResultFormat, worth
+from offdiag.interop.packed import Packed
 
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<when>\d{4}-\d\d-\d\dT[\d.:-]+))?\.jsonl")
 _NEEDED = ("doc_id", "target", "filtered_resps")
@@ -32,14 +33,14 @@ class HarnessSamples(ResultFormat):
         named = _NAME.fullmatch(path.name)
         assert named is not None
         said = _results(path.parent, named["when"])
-        by_filter: dict[str, list[Located]] = {}
+        by_filter: dict[str, Packed[Located]] = {}
         for row in json_lines(TextFile.at(path), undefined=True):
             if not isinstance(row.value, dict) or (missing := [name for name in _NEEDED if name not in row.value]):
                 lacks = f"lacks {', '.join(missing)}" if isinstance(row.value, dict) else "is no object"
                 raise UserError(f"{row.where} {lacks}: expected a sample of lm-evaluation-harness (--log_samples)")
             if not isinstance(row.value["filtered_resps"], list):
                 raise UserError(f"{row.where}: filtered_resps is no list: expected a sample of lm-evaluation-harness")
-            by_filter.setdefault(str(row.value.get("filter", "none")), []).append(row)
+            by_filter.setdefault(str(row.value.get("filter", "none")), Packed()).append(row)
         task = named["task"]
         k = _number(said.get("n-shot"), task)
         absent = ("n_tokens", "finish", *(() if said else ("model",)), *(("k",) if k is None else ()))
@@ -53,10 +54,10 @@ class HarnessSamples(ResultFormat):
                 method=None if k is None else "in-context" if k else "zero-shot",
                 train=task if k else None,
                 evaluation=task if len(by_filter) == 1 else f"{task},filter={name}",
-                answering="choice" if len(_likelihoods(rows[0].value)) > 1 else None,
+                answering="choice" if len(_likelihoods(rows.first.value)) > 1 else None,
                 metric=counted,
-                factors={**({"k": k} if k else {}), **_drawn(rows[0].value)},
-                records=[_record(row, counted) for row in rows],
+                factors={**({"k": k} if k else {}), **_drawn(rows.first.value)},
+                records=Packed(_record(row, counted) for row in rows),
                 stated=stated if isinstance(stated, int | float) and 0 <= stated <= 1 else None,
                 lacking=absent,
             )
@@ -92,19 +93,23 @@ def _number(table: object, task: str) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _metric(rows: Sequence[Located], metric: str) -> str:
+def _metric(rows: Packed[Located], metric: str) -> str:
     """Return the verdict that counts: the one asked for, the first that is right or wrong, or the first from 0 to 1."""
-    listed = rows[0].value.get("metrics") or [name for name in rows[0].value if name not in _OWN]
+    first = rows.first
+    listed = first.value.get("metrics") or [name for name in first.value if name not in _OWN]
     every = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
     if metric in every:
         return metric
-    numbers = {name: [row.value.get(name) for row in rows] for name in every}
+    numbers: dict[str, list[Any]] = {name: [] for name in every}
+    for row in rows:
+        for name, values in numbers.items():
+            values.append(row.value.get(name))
     for fits in (lambda value: value in (0, 1), lambda value: 0 <= value <= 1):
         for name, values in numbers.items():
             if not metric and all(isinstance(value, bool | int | float) and fits(value) for value in values):
                 return name
     told = f"no metric {metric!r}" if metric else "no metric is from 0 to 1 for each sample"
-    raise UserError(f"{rows[0].where}: {told}: it has {', '.join(every) or 'none'}"[:400])
+    raise UserError(f"{first.where}: {told}: it has {', '.join(every) or 'none'}"[:400])
 
 
 def _record(row: Located, metric: str) -> dict[str, Any]:

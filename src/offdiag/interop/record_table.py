@@ -29,6 +29,7 @@ from offdiag.columns import (
 from offdiag.errors import UserError
 from offdiag.files import LONGEST, Located, TextFile, json_lines, table_rows, text_lines
 from offdiag.interop.foreign import ForeignRun, ResultFormat, worth
+from offdiag.interop.packed import Packed
 from offdiag.tasks.task import Status
 
 VERDICTS = ("correct", "acc", "exact_match", "label", "score")
@@ -56,6 +57,7 @@ _FACTORS = {*names((*FACTORS, *SOME_FACTORS))} - {"study", "scale"}
 _OF_OUR_LINES = {"arm", "status", "style"}  # in which label is the verdict
 STYLES = ("direct", "step-by-step")
 _NEEDED = ("arm", "eval", "example", "correct")
+AT_ONCE = 1000  # rows of a columnar file that are made objects at once
 
 
 class RecordTable(ResultFormat):
@@ -73,7 +75,7 @@ class RecordTable(ResultFormat):
     @classmethod
     def read(cls, path: Path, metric: str) -> Iterator[ForeignRun]:
         """Yield a run for each arm, evaluation and whatever else tells cells apart."""
-        rows = list(_rows(path))
+        rows = Packed(_rows(path))
         columns: dict[str, Any] = {}  # each with its first value that says something; lines need not have all
         for row in rows:
             if not isinstance(row.value, dict):
@@ -85,19 +87,19 @@ class RecordTable(ResultFormat):
             if lacking := [called[name] for name in _NEEDED[:-1] if row.value.get(called[name]) in (None, "")]:
                 raise UserError(f"{row.where}: {lacking[0]} is empty: every record has one")
         of_cell = _of_cell(rows, columns, called)
-        for own in _groups(rows, [called["arm"], called["eval"], *of_cell]):
-            yield _run(path, own, columns, called, of_cell)
+        cells: defaultdict[tuple[str, ...], Packed[Located]] = defaultdict(Packed)
+        for row in rows:
+            cells[_values(row, [called["arm"], called["eval"], *of_cell])].append(row)
+        del rows
+        for key in list(cells):
+            yield _run(path, cells.pop(key), columns, called, of_cell)
 
 
-def _groups(rows: Iterable[Located], names: Sequence[str]) -> list[list[Located]]:
-    """Return the rows that have the same values in these columns, together."""
-    groups: defaultdict[tuple[str, ...], list[Located]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(str(row.value.get(name)) for name in names)].append(row)
-    return list(groups.values())
+def _values(row: Located, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(str(row.value.get(name)) for name in names)
 
 
-def _of_cell(rows: Sequence[Located], columns: Iterable[str], called: Mapping[str, str]) -> list[str]:
+def _of_cell(rows: Packed[Located], columns: Iterable[str], called: Mapping[str, str]) -> list[str]:
     """Return the columns that say what a cell is, as opposed to what a record is.
 
     One like ``eval_digits`` or ``train_loss`` does where all records of the cell share its value. Of the others, those
@@ -107,12 +109,21 @@ def _of_cell(rows: Sequence[Located], columns: Iterable[str], called: Mapping[st
     known = [name for name in free if name in _FACTORS]
     apart = [called["arm"], called["eval"], *known]
     prefixed = [name for name in free if name not in known and name.startswith(("train_", "eval_", "proxy_"))]
-    values = {name: {str(row.value.get(name)) for row in rows} for name in prefixed}
-    groups = _groups(rows, apart)
-    found = [name for name in prefixed if all(len(_groups(group, [name])) == 1 for group in groups)]
+    if not prefixed:
+        return known
+    values: dict[str, set[str]] = {name: set() for name in prefixed}
+    first: dict[tuple[str, ...], tuple[str, ...]] = {}
+    found = list(prefixed)
+    for row in rows:
+        own = _values(row, prefixed)
+        shared = first.setdefault(_values(row, apart), own)
+        for name, value, other in zip(prefixed, own, shared, strict=True):
+            values[name].add(value)
+            if value != other and name in found:
+                found.remove(name)
     answers = [called["example"], *([called["sample"]] if "sample" in called else [])]
     for name in sorted((name for name in prefixed if name not in found), key=lambda name: len(values[name])):
-        if len(_groups(rows, [*apart, *found, *answers])) == len(rows):
+        if len({_values(row, [*apart, *found, *answers]) for row in rows}) == len(rows):
             break
         found.append(name)
     return [name for name in columns if name in {*known, *found}]
@@ -129,16 +140,37 @@ def _rows(path: Path) -> Iterator[Located]:
 def _columnar(path: Path) -> Iterator[Located]:
     try:
         import pyarrow as pa
-        from pyarrow import feather, parquet
     except ImportError:
         raise UserError(f"{path} is read by pyarrow: type: pip install 'offdiag[data]'") from None
+    number = 0
     try:
-        read = parquet.read_table if path.suffix == ".parquet" else feather.read_table
-        found = read(str(path)).to_pylist()
+        for batch in _batches(path):
+            for start in range(0, len(batch), AT_ONCE):  # a batch may be the whole table
+                for row in batch.slice(start, AT_ONCE).to_pylist():
+                    yield Located(f"{path}, row {number + 1}", number, number + 1, row)
+                    number += 1
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         said = " ".join(str(error).split())[:120]
         raise UserError(f"{path} is no {path.suffix[1:]} file that can be read ({said}): make it anew") from None
-    return (Located(f"{path}, row {i + 1}", i, i + 1, row) for i, row in enumerate(found))
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    """Yield the record batches of a file; an Arrow file may be one of either kind, with its index or a stream."""
+    import pyarrow as pa
+    from pyarrow import ipc, parquet
+
+    if path.suffix == ".parquet":
+        with parquet.ParquetFile(str(path)) as table:
+            yield from table.iter_batches(AT_ONCE)
+        return
+    with pa.memory_map(str(path)) as source:
+        try:
+            table = ipc.open_file(source)
+        except pa.ArrowInvalid:
+            source.seek(0)
+            yield from ipc.open_stream(source)
+            return
+        yield from (table.get_batch(i) for i in range(table.num_record_batches))
 
 
 def _columns(columns: Mapping[str, Any], where: str, metric: str) -> dict[str, str]:
@@ -165,10 +197,11 @@ def _columns(columns: Mapping[str, Any], where: str, metric: str) -> dict[str, s
 
 
 def _run(
-    path: Path, rows: list[Located], columns: Iterable[str], called: Mapping[str, str], of_cell: Sequence[str]
+    path: Path, rows: Packed[Located], columns: Iterable[str], called: Mapping[str, str], of_cell: Sequence[str]
 ) -> ForeignRun:
-    every = {name: _plain(name, rows[0].value.get(name)) for name in columns}
-    arm, evaluation = str(rows[0].value[called["arm"]]), str(rows[0].value[called["eval"]])
+    first = rows.first.value
+    every = {name: _plain(name, first.get(name)) for name in columns}
+    arm, evaluation = str(first[called["arm"]]), str(first[called["eval"]])
     factors = {name: every[name] for name in of_cell if every[name] is not None}
     factors |= {"arm": arm, **({"prompt": every["style"]} if every.get("style") in STYLES else {})}
     others = [name for name in every if name not in {*_MEASURED, *called.values(), *of_cell, "style"}]
@@ -185,7 +218,7 @@ def _run(
         answering=texts["answering"],
         metric=called["correct"],
         factors=factors,
-        records=[_record(row, called, others) for row in rows],
+        records=Packed(_record(row, called, others) for row in rows),
         lacking=tuple(name for name in ("problem", *names(TEXTS), "target", "parsed") if name not in called),
     )
 

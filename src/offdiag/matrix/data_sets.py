@@ -11,7 +11,7 @@ from offdiag.tasks.files import FilesDomain
 from offdiag.tasks.files.items import Items, items_of
 from offdiag.tasks.files.parts import part_of
 from offdiag.tasks.files.sources import RowSource
-from offdiag.tasks.task import get_task
+from offdiag.tasks.task import TASKS, get_task
 
 MOST_LABELS = 20  # of a set of answers that is taken for labels; each of them has three rows or more on average
 _MARGIN = 8  # tokens of a written answer beside those of the longest target
@@ -59,6 +59,12 @@ def _named(texts: Sequence[str], role: str) -> dict[str, str]:
         name, equals, rest = text.partition("=")
         named = bool(equals) and "/" not in name and ":" not in name and not RowSource.of(text).path.exists()
         source = rest if named else text
+        task = source.partition(":")[0]
+        if ":" in source and task in {*TASKS.names()} - {FilesDomain.task} and not RowSource.of(source).path.exists():
+            raise UserError(
+                f"--{role} {text}: domains of the task {task} are for a study file (offdiag new study NAME); "
+                "expected a file here, or hub:ORG/NAME"
+            )
         if not source.strip("| "):
             raise UserError(f"--{role} {text}: it names no file: expected a file, or NAME=FILE")
         name = name.strip() if named else FilesDomain(eval=source).label

@@ -30,7 +30,7 @@ def matrix(p: MatrixParams) -> Design:
             f"--epochs {p.epochs}: only {', '.join(RATES)} have them: add one to --methods, or leave --epochs out"
         )
     if learning and not taught:
-        raise UserError(f"{', '.join(learning)} need training rows: type --train FILE, or --methods zero-shot")
+        raise UserError(f"nothing to teach by {', '.join(learning)}: type --train FILE, or --methods zero-shot")
     if "linear-probe" in learning and not all(one.chosen for one in asked):
         raise UserError("linear-probe chooses among answers, and some data sets have none: set labels or choices")
     arms = [(one, Arm(model=model, method=learner(name, one, pools_of(data), p.epochs), train=one.domain, seed=seed))

@@ -60,8 +60,8 @@ def layout(matrix: PageMatrix, groups: Groups) -> dict[str, Any]:
     families = [family for _, of_method in groups for family in of_method]
     rows = [row for family in families for row in family.rows]
     names = list(dict.fromkeys(name for row in rows for name in row.factors))
-    axes = {family.axis for family in families}
-    differing = [n for n in names if n not in axes and n != "method" and len({_text(row, n) for row in rows}) > 1]
+    known = [n for n in names if n != "method" and len({_text(row, n) for row in rows}) > 1]
+    differing = [*known, *(["seed"] if len({seed for row in rows for seed in _seeds(row)}) > 1 else [])]
     return {
         "columns": [_asked(heading) for heading in matrix.evaluations],
         "factors": ["method", *differing],
@@ -79,7 +79,12 @@ def layout(matrix: PageMatrix, groups: Groups) -> dict[str, Any]:
 
 def _values(family: Family, name: str) -> str:
     """Return the value that the rows of a family have, or all of theirs."""
-    return ", ".join(dict.fromkeys(_text(row, name) for row in family.rows))
+    values = (value for row in family.rows for value in (_seeds(row) if name == "seed" else [_text(row, name)]))
+    return ", ".join(dict.fromkeys(values))
+
+
+def _seeds(row: MatrixRow) -> list[str]:
+    return [draw.seed for draw in row.draws] or [row.seed]
 
 
 def _text(row: MatrixRow, name: str) -> str:

@@ -77,6 +77,7 @@ class DrawRow:
     """One draw of a learner as a row: what tells it from the other draws, and its cells by column, None for none."""
 
     name: str
+    seed: str
     cells: tuple[CellText | None, ...]
 
 
@@ -86,7 +87,7 @@ class MatrixRow:
 
     Attributes:
         name: what its heading does not say. arm: its first arm, which names it in the tables.
-        factors: what makes the learner, by column of ``Results.cells``; without what it lacks.
+        factors: what makes the learner, by column of ``Results.cells``; without what it lacks. seed: of the first arm.
         draws: of a learner that was drawn several times, each as a row of cells.
     """
 
@@ -95,6 +96,7 @@ class MatrixRow:
     grid_cells: tuple[GridCell, ...]
     arm: str = ""
     factors: Mapping[str, Any] = field(default_factory=dict)
+    seed: str = ""
     draws: tuple[DrawRow, ...] = ()
 
     @property
@@ -150,7 +152,7 @@ def build_matrix(frames: Frames, steps: pd.DataFrame) -> PageMatrix:
         groups["method not told" if row["method"] is None else str(row["method"])].append(
             MatrixRow(
                 name=name, heading=heading, grid_cells=grid_cells, arm=str(row["arm"]),
-                factors=_of_learner(row), draws=_draw_rows(list(arms.values()), grid_cells),
+                factors=_of_learner(row), seed=number(row["seed"]), draws=_draw_rows(list(arms.values()), grid_cells),
             )
         )  # fmt: skip
     asked = list(columns.values())
@@ -223,6 +225,7 @@ def _draw_rows(draws: Sequence[Row], grid_cells: Sequence[GridCell]) -> tuple[Dr
     return tuple(
         DrawRow(
             name=", ".join(f"{name.replace('_', ' ')} {number(row[name])}" for name in differ) or str(row["arm"]),
+            seed=number(row["seed"]),
             cells=tuple(cells.get(str(row["arm"])) for cells in found),
         )
         for row in draws

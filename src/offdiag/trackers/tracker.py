@@ -41,8 +41,8 @@ class Tracker(ABC):
         root: the folder of all its runs, for the command that shows them.
 
     Attributes:
-        name: what ``--track`` calls it. needs: the package that must be installed. shown_by: the command that shows the
-            runs, with ``{root}`` for their folder.
+        name: what ``--track`` calls it. needs: the package that must be there. installed_by: what pip calls it, if not
+            so. shown_by: the command that shows the runs, with ``{root}`` for their folder.
 
     Raises:
         UserError: the package is not installed.
@@ -50,11 +50,13 @@ class Tracker(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[str]
+    installed_by: ClassVar[str] = ""
     shown_by: ClassVar[str] = ""
 
     def __init__(self, root: Path) -> None:
         if find_spec(self.needs) is None:
-            raise UserError(f"--track {self.name} needs the package {self.needs}: type pip install {self.needs}")
+            wanted = self.installed_by or self.needs
+            raise UserError(f"--track {self.name} needs the package {self.needs}: type pip install {wanted}")
         self.root = root
 
     @abstractmethod

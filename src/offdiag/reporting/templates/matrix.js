@@ -5,16 +5,21 @@ let laidOut; // columns, families and rows, unpacked once
 const layoutOf = async () => (laidOut ??= await unpacked($("layout")));
 const families = squares ? [...squares.querySelectorAll("tbody.family")] : [];
 
-// Puts the families of one value of a factor below a heading that folds them.
+const home = families.map((family) => [...family.rows]);
+
+// Puts the rows of one value of a factor below a heading that folds them.
 async function groupBy(factor) {
   const { families: known } = await layoutOf();
   const groups = new Map();
+  const put = (value, part) => groups.set(value, [...(groups.get(value) ?? []), part]);
+  for (const body of squares.querySelectorAll("tbody.group, tbody.apart")) body.remove();
   for (const [i, family] of families.entries()) {
-    const value = known[i][factor];
-    if (!groups.has(value)) groups.set(value, []);
-    groups.get(value).push(family);
+    family.append(...home[i]);
+    const parts = partsOf(family, factor);
+    for (const [value, part] of parts) put(value, part);
+    if (parts.length) family.remove();
+    else put(known[i][factor], family);
   }
-  for (const heading of squares.querySelectorAll("tbody.group")) heading.remove();
   for (const [value, members] of groups) {
     const heading = element("tbody", "group");
     const row = element("tr", "method");
@@ -25,6 +30,17 @@ async function groupBy(factor) {
     squares.append(heading, ...members);
     foldable(heading, members);
   }
+}
+
+// The rows of a family that has several values of a factor, each with its draws, in bodies of their own; else nothing.
+function partsOf(family, factor) {
+  const parts = [];
+  for (const row of [...family.rows]) {
+    const begins = row.dataset.factor === factor;
+    if (begins) parts.push([row.dataset.value, element("tbody", factor === "seed" ? "family apart drawn" : "family apart")]);
+    if (begins || (parts.length && row.matches(".draw") && factor !== "seed")) parts.at(-1)[1].append(row);
+  }
+  return parts;
 }
 
 // Makes a heading fold the families below it.
