@@ -296,6 +296,15 @@ def test_a_worker_that_has_the_model_is_preferred_to_a_new_process(store):
     assert last_pid == first_pid != other_pid
 
 
+@pytest.mark.parametrize(("device", "processes"), [("cpu", 1), ("auto", 2)])
+def test_a_process_is_replaced_for_another_model_only_where_that_frees_a_gpu(store, monkeypatch, device, processes):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    first = Toy(label="first", model="x")
+    other = Toy(label="other", model="y", needs=(first,))
+    assert run_plan(toy_plan(first, other), store, Runtime(threads=1, device=device), workers=2).complete
+    assert len({store.result(toy)["summary"]["pid"] for toy in (first, other)}) == processes
+
+
 def test_a_store_in_a_weird_place_reaches_the_workers(tmp_path):
     store = Store(tmp_path / 'it\'s "a" \\ näive 🙂 [x]*' / "store")
     assert run_plan(toy_plan(A, D), store, workers=2).complete

@@ -1,7 +1,8 @@
 """Engine ``pool``: runs steps in worker processes, each with one model at a time.
 
-A worker that is to change its model is replaced by a new process: that frees the memory of a GPU for sure. A worker
-that dies takes only its step with it. Each sees GPUs of its own, by ``CUDA_VISIBLE_DEVICES``.
+A worker with a GPU that is to change its model is replaced by a new process: that frees the GPU's memory for sure. On
+a CPU it stays, and saves the seconds that a process takes to import torch. A worker that dies takes only its step with
+it. Each sees GPUs of its own, by ``CUDA_VISIBLE_DEVICES``.
 """
 
 import multiprocessing as mp
@@ -112,7 +113,7 @@ class Pool(Engine):
             if not others.shows_inputs(step):
                 scheduler.postpone(step)
                 return
-            if worker is not None and step.group and worker.group and step.group != worker.group:
+            if worker is not None and worker.gpus and step.group and worker.group and step.group != worker.group:
                 workers.remove(worker)
                 _dismiss(worker)
                 worker = None
