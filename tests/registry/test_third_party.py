@@ -54,9 +54,8 @@ def with_a_package_beside(folder: Path) -> Path:
     return path
 
 
-def goes_all_the_way(called: Called, study: object, model: str, tmp_path: Path, *of_study: object) -> None:
-    """Every command that reads the study or the task does its work."""
-    words = [study, "--set", f"model={model}", "--store", tmp_path / "store"]
+def runs(called: Called, words: list[object]) -> None:
+    """The study is planned, and two worker processes find its parts."""
     planned = called("plan", *words, "--json")
     assert (planned.code, planned.err) == (0, "")
     plan = json.loads(planned.out)
@@ -69,6 +68,12 @@ def goes_all_the_way(called: Called, study: object, model: str, tmp_path: Path, 
     assert (ran.code, ran.err) == (0, ""), ran
     assert re.search(r"(\d+) of \1 steps done", ran.out)
     assert "nats" in ran.out
+
+
+def goes_all_the_way(called: Called, study: object, model: str, tmp_path: Path, *of_study: object) -> None:
+    """Every command that reads the study or the task does its work."""
+    words = [study, "--set", f"model={model}", "--store", tmp_path / "store"]
+    runs(called, words)
     (cell,) = cells(tmp_path / "store", "advice")
     shown = called("show", cell.name, "--store", tmp_path / "store", *of_study)
     assert (shown.code, shown.err) == (0, "")
@@ -124,12 +129,21 @@ def test_the_task_of_a_package_keeps_the_contract(installed: Path) -> None:
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 20
 
 
-@pytest.mark.parametrize("written", [all_in_one, with_a_module_beside, with_a_package_beside])
-def test_a_study_file(written: Callable[[Path], Path], called: Called, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_study_file(called: Called, tiny_model: Path, tmp_path: Path) -> None:
+    study = all_in_one(tmp_path)
+    goes_all_the_way(called, study, f"dir:{tiny_model}", tmp_path, "--study", study)
+
+
+@pytest.mark.parametrize("written", [with_a_module_beside, with_a_package_beside])
+def test_a_study_file_with_modules(
+    written: Callable[[Path], Path], called: Called, tiny_model: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "a folder"
     folder.mkdir()
     study = written(folder)
-    goes_all_the_way(called, study, f"dir:{tiny_model}", tmp_path, "--study", study)
+    runs(called, [study, "--set", f"model=dir:{tiny_model}", "--store", tmp_path / "store"])
+    drawn = called("data", "letters", "length=4", "--n", 2, "--study", study)
+    assert (drawn.code, drawn.err, len(drawn.out.splitlines())) == (0, "", 2)
     without = called("data", "letters")
     assert without.code == 2
     assert "type --study my_study.py" in without.err
