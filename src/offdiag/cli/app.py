@@ -37,7 +37,7 @@ COMMANDS = {
     "new": "Write a template that works, with its test.",
     "data": "Print examples of a task's domain.",
     "grade": "Grade completions from standard input.",
-    "push": "Upload a trained adapter or model with a card that says what it is.",
+    "push": "Upload a trained adapter or model with a card that describes it.",
 }
 
 

@@ -18,9 +18,10 @@ def push(
     files: TrustedFiles = None,
     store: StoreFolder = None,
 ) -> None:
-    """Upload a trained adapter or model with a card that says what it is.
+    """Upload a trained adapter or model with a card that describes it.
 
-    A whole model is one that was fine-tuned in all its weights. That of a study file is pushed with --study my_study.py: what a store names is not run.
+    A whole model is one that was fine-tuned in all its weights. What belongs to a study file is pushed with
+    --study my_study.py: what a store names is not run.
     """
     from offdiag.api import open_store
     from offdiag.sharing import find_training, model_card, push_training
