@@ -22,7 +22,7 @@ simulate: .venv/ready-dev
 	PYTHONPATH=tests $(BIN)/python -m support.coverage $(REPLICATES)
 	PYTHONPATH=tests $(BIN)/python -m support.coverage_of_others $(REPLICATES)
 
-# Every causal model type of transformers against itself, about half an hour; writes the table of docs/models.md.
+# Every causal model type of transformers against itself, about five minutes; writes the table of docs/models.md.
 sweep: .venv/ready-dev
 	$(BIN)/python -m pytest -n0 -m sweep tests/sweep
 

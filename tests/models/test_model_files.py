@@ -259,3 +259,18 @@ def test_a_token_beyond_the_embedding_is_named(tiny):
         list(lm.generate(["a WORD"], max_new_tokens=2))
     with pytest.raises(UserError, match="WORD"):
         lm.score(["a"], [["b", "a WORD"]])
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ({"model_type": "nothing_real"}, "model type `nothing_real`"),
+        ({"model_type": "nothing_real", "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "model type `nothing_real`"),
+        ({"model_type": "t5"}, "Unrecognized configuration class"),
+    ],
+)
+def test_what_transformers_cannot_load_is_told_before_a_run(copy, edit, said):
+    settings = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**settings, **edit}))
+    with pytest.raises(UserError, match=said):
+        check_files(source_of(f"dir:{copy}"))

@@ -167,20 +167,27 @@ def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
 def check_fit(origin: ModelSource, folder: Path) -> bool:
     """Check, by the names and shapes of weights alone, that the files have those of the model, as loading does.
 
-    What transformers cannot build from these files is left to who loads the model.
+    What transformers cannot build from these files without weights is left to who loads the model.
 
     Returns:
         Whether it could be built, and has them.
 
     Raises:
-        UserError: a weight is missing, has another shape, or is one that the model has no use for.
+        UserError: transformers knows no such causal language model, a weight is missing, has another shape, or is one
+            that the model has no use for.
     """
     with _quiet_report():
+        try:
+            AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        except Exception as error:
+            raise _not_loaded(origin, error) from error
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder, device_map="meta", output_loading_info=True, ignore_mismatched_sizes=True
             )
         except Exception as error:
+            if "Unrecognized configuration class" in str(error):  # T5, CLIP
+                raise _not_loaded(origin, error) from error
             if "conversion of the weights" not in str(error):
                 return False  # whatever it is, loading tells it
             lost = lost_siblings(weight_shapes(folder, origin.name) or ())
@@ -268,7 +275,11 @@ def _load(auto: Any, spec: ModelSpec, location: str | Path, **options: Any) -> A
     try:
         return auto.from_pretrained(folder, trust_remote_code=False, **options)
     except Exception as error:  # files of others: whatever is wrong with them ends here, in one line
-        raise UserError(f"model {spec.source} cannot be loaded: {first_line(error)}; {spec.origin.remedy()}") from error
+        raise _not_loaded(spec.origin, error) from error
+
+
+def _not_loaded(origin: ModelSource, error: Exception) -> UserError:
+    return UserError(f"model {origin.name} cannot be loaded: {first_line(error)}; {origin.remedy()}")
 
 
 def _sha256(path: Path) -> str:

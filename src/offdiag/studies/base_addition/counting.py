@@ -123,9 +123,10 @@ class Counting(BoxedTask[CountingDomain]):
         answer, flags = extract(completion, domain.base, "next (?:number|one)|successor|number after")
         text, _ = prepared(completion)
         if text is not None and "boxed" not in completion:
-            if answer is None and not set(flags) & {AMBIGUOUS, NO_ANSWER} and _STATED.search(text) is None:
-                answer = last_numeral(text, domain.base)
-            flags = (*flags, "unboxed") if answer is not None else flags
+            refused = NO_ANSWER in flags or (AMBIGUOUS in flags and "\n" in text.strip())
+            if answer is None and not refused and _STATED.search(text) is None:
+                answer = last_numeral(text, domain.base)  # "15, 16, 17, 20": who counts names it last
+            flags = (*(flag for flag in flags if flag != AMBIGUOUS), "unboxed") if answer is not None else flags
         return self.graded(example, answer, flags)
 
     def parse_problem(self, domain: CountingDomain, problem: str) -> Example:

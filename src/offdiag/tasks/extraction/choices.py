@@ -7,6 +7,7 @@ with the text of another, is refused.
 import re
 from collections.abc import Callable
 
+from offdiag.tasks.extraction.denied import CONTRAST, REJECTED, without_denied
 from offdiag.tasks.extraction.markup import BOLD, MARKS
 from offdiag.tasks.extraction.number_answers import CORRECTED, NO_TRIGGER, read_number
 from offdiag.tasks.extraction.offered import EDGES, YES_NO, Choices, bare_text
@@ -63,17 +64,8 @@ _HEAD = re.compile(
     rf"[\s\"'*:.=>→⇒∴-]*(?P<called>{_CALLED}{{0,10}})(?P<open>[(\[{{\"'])?\s?(?P<letter>[A-Za-z])"
     r"(?P<after>[)\]}\"'.:,;/!。]{1,3}|\s|$|—|-)"
 )
-_REJECTED = re.compile(
-    r"\W{0,4}(?:(?:is|are|was|were|would be|can be|looks|seems)\s*(?:n't|not|never|clearly|"
-    r"obviously|also)?\s*(?:wrong|incorrect|false|ruled out|eliminated|impossible|unlikely|not\b|n't)|isn't|"
-    r"(?:wrong|incorrect|false|no|not)\b\W)",
-    re.IGNORECASE,
-)
-_NOT = (
-    r"(?:\bnot|n't|\bnever|\brather than|\binstead of|\bneither|\bnor|\bunlike|\brule[sd]? out|"
-    r"\beliminat\w{1,4}|\bexclud\w{1,4}|\b(?:anything|everything|all|any|none|nothing) but|\bexcept(?: for)?|"
-    r"\bother than|\bapart from)"
-)
+_APART = re.compile(rf"{CONTRAST.pattern}|(?<=\w),\s", re.IGNORECASE)
+_BESIDE = re.compile(r"\band\b|(?<=\w),\s", re.IGNORECASE)
 _NEITHER = re.compile(r"\W*(?:both|either|neither)\b", re.IGNORECASE)
 _OR_LETTER = re.compile(
     r"[\s)\].,]*(?:\b(?:or|and|and/or|nor)\b|&|/|,)\s*(?:also|perhaps|maybe|possibly|option|"
@@ -110,8 +102,20 @@ def extract_choice(text: str, choices: Choices) -> Extraction:
 
 def _read_statement(statement: Statement, choices: Choices) -> Reading:
     if statement.kind is Kind.BEFORE:
-        return read_choice(statement.text, choices, inside=True)
+        return _read_before(statement.text, choices)
     return read_choice(statement.text, choices, inside=statement.kind is not Kind.MARK or statement.last)
+
+
+def _read_before(text: str, choices: Choices) -> Reading:
+    """Read the choice that "… is correct" is said of: what a contrast sets apart ("A is close, but C") is another."""
+    if (whole := choices.named(text)) is not None:
+        return _as_named(text, whole, choices)
+    text = without_denied(text, choices)
+    if CONTRAST.search(text) is not None:
+        read = (read_choice(piece, choices, inside=True) for piece in reversed(_APART.split(text)))
+        return next((reading for reading in read if reading.answer is not None or reading.refused), NOTHING)
+    named = {read_choice(piece, choices, inside=True).answer for piece in _BESIDE.split(text)} - {None}
+    return Reading(flags=(AMBIGUOUS,), refused=True) if len(named) > 1 else read_choice(text, choices, inside=True)
 
 
 def read_choice(text: str, choices: Choices, *, inside: bool, corrected: bool = False) -> Reading:
@@ -135,7 +139,7 @@ def read_choice(text: str, choices: Choices, *, inside: bool, corrected: bool = 
         after = _corrected(text, choices)
         if after is not None:
             return after
-    text = _without_denied(text, choices)
+    text = without_denied(text, choices)
     clause = text[: end.start()] if (end := _CLAUSE_END.search(text)) is not None else text
     if text[len(clause) :].startswith("?"):
         return NOTHING
@@ -178,17 +182,6 @@ def _corrected(text: str, choices: Choices) -> Reading | None:
     return None
 
 
-def _without_denied(text: str, choices: Choices) -> str:
-    """Return the text without the choices that it says are not the answer: "not C but D", "D (not C)"."""
-    letter = r"[(\[]?[A-Z][)\]]?(?!\w)" if choices.letters else "(?!)"
-    words = choices.pattern.pattern
-    denied = re.compile(
-        rf"{_NOT}\s+(?:the\s+|option\s+|choice\s+|answer\s+|letter\s+){{0,3}}(?:{letter}|"
-        rf"(?i:{words}))[,;]?(?:\s*\bbut\b(?:\s+rather)?)?"
-    )
-    return denied.sub(" ", text).strip(" ,;(")
-
-
 def _by_number(text: str, choices: Choices) -> Reading | None:
     """Read a number where all choices are numbers."""
     if re.match(r"[^\w]*[A-Za-z][).:\s]", text) and _by_letter(text, choices) is not None:
@@ -214,7 +207,7 @@ def _by_text(clause: str, choices: Choices) -> Reading | None:
             continue
         choice = choices.exact.get(bare_text(found[0])) or choices.folded[found[0].casefold()]
         after = clause[found.end() :]
-        if _REJECTED.match(after) is not None:
+        if REJECTED.match(after) is not None:
             return NOTHING
         if (
             _NEITHER.match(clause) is not None
@@ -263,8 +256,10 @@ def _by_letter(text: str, choices: Choices) -> Reading | None:
         return Reading(flags=(AMBIGUOUS,), refused=True)
     if _NEITHER.match(text) is not None:
         return Reading(flags=(AMBIGUOUS,), refused=True)
-    if _REJECTED.match(after) is not None:
+    if REJECTED.match(after) is not None:
         return NOTHING
+    if _begins_with(rest, choice) and REJECTED.match(bare_text(rest)[len(bare_text(choice)) :]) is not None:
+        return NOTHING  # "A. red is wrong"
     if (conflict := _contradicted(after, rest, choice, choices)) is not None:
         return conflict
     return Reading(choice, (LOWER_CASE,) if letter.islower() else ())
@@ -386,7 +381,7 @@ def _head(text: str, choices: Choices) -> Reading:
 
 def _anywhere(text: str, choices: Choices) -> Reading:
     """Return the only choice that a text names, or of several the only one of its last sentence that names any."""
-    plain = _without_denied(re.sub(MARKS, "", ending(text, 4000)), choices)
+    plain = without_denied(re.sub(MARKS, "", ending(text, 4000)), choices)
     for sentence in reversed(re.split(r"\n|(?<=\w)[.;!?]\s", plain)[-40:]):
         named = {choices.folded[hit[0].casefold()] for hit in choices.pattern.finditer(sentence)}
         if len(named) > 1:

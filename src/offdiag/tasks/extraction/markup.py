@@ -8,6 +8,7 @@ import re
 from offdiag.tasks.extraction.boxes import find_boxes
 
 OPEN, CLOSE, LEFT_OPEN, BOLD = "\x01", "\x02", "\x03", "\x04"
+RECURS = "\u0305"  # stands behind each digit that recurs, as a line above it does
 MARKS = f"[{OPEN}{CLOSE}{LEFT_OPEN}{BOLD}]"
 
 _STRUCK = re.compile(
@@ -29,9 +30,11 @@ _LEFTOVER = re.compile(r"(?<!\d)\*{2,3}|\*{2,3}(?!\d)|`+")
 _HEADING = re.compile(r"^[ \t]*(?:>[ \t]*)*#{1,3}[ \t]+(?=\S)|^[ \t]*>[ \t]*", re.MULTILINE)
 _NAMED = (
     r"text|textbf|textit|texttt|textrm|textsf|textup|textsc|emph|underline|mathrm|mathbf|mathtt|mathit|mathsf|mathbb|"
-    r"mathcal|boldsymbol|bm|pmb|operatorname\*?|mbox|hbox|ensuremath|displaystyle|boxed|fbox|large|Large|bf|rm|overline"
+    r"mathcal|boldsymbol|bm|pmb|operatorname\*?|mbox|hbox|ensuremath|displaystyle|boxed|fbox|large|Large|bf|rm"
 )
 _WRAPPER = re.compile(rf"\\(?:{_NAMED}) ?\{{([^{{}}]*)\}}")
+_RECURRING = re.compile(r"(?<=[\d.])\\(?:overline|bar|dot|overdot) ?(?:\{(\d{1,40})\}|(\d))")
+_OVERLINED = re.compile(r"\\(?:overline|bar|dot|overdot) ?\{([^{}]*)\}")
 _FRACTION = re.compile(r"\\[dtc]?frac ?(?:\{([^{}]{1,60})\}|(\d)) ?(?:\{([^{}]{1,60})\}|(\d))")
 _GROUPED = re.compile(
     r"(?<=\d) ?(?:\{ ?, ?\}|\\, ?\\!|, ?\\!|\\[,:;! ]|~|\{ ?\\[,;: ] ?\}|\\(?:thinspace|"
@@ -43,7 +46,7 @@ _WORDS = {
     "le": "≤", "ge": "≥", "degree": "°", "circ": "°", "quad": " ", "qquad": " ", "left": "", "right": "", "big": "",
     "Big": "", "bigl": "", "bigr": "", "displaystyle": "", "textstyle": "", "bf": "", "rm": "", "ast": "*",
     "infty": "∞", "equiv": "=", "dots": "...", "ldots": "...", "cdots": "...", "square": "", "pounds": "£", "euro": "€",
-    "text": "", "mathrm": "", "mathbf": "", "textbf": "", "lbrace": "{", "rbrace": "}", "newline": "\n",
+    "text": "", "mathrm": "", "mathbf": "", "textbf": "", "lbrace": "(", "rbrace": ")", "newline": "\n",
     "begin": "", "end": "",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
@@ -80,6 +83,8 @@ def plain_latex(text: str) -> str:
     if not any(mark in text for mark in "\\${^_~"):
         return text
     text = _GROUPED.sub(",", text)
+    text = _RECURRING.sub(lambda found: "".join(digit + RECURS for digit in found[1] or found[2]), text)
+    text = _OVERLINED.sub(r"\1", text)
     for _ in range(_NESTED):
         unwrapped = _FRACTION.sub(_over, _WRAPPER.sub(r"\1", text))
         if unwrapped == text:
@@ -87,7 +92,8 @@ def plain_latex(text: str) -> str:
         text = unwrapped
     text = _POWER.sub(r"^\1", text)
     text = _INDEX.sub(r"_\1", text)
-    text = _ESCAPE.sub(lambda found: {"$": " ", "-": ""}.get(found[1], found[1]), text)
+    # The braces of a set are no wrapper: "\\{3,4\\}" is not the number 3,4.
+    text = _ESCAPE.sub(lambda found: {"$": " ", "-": "", "{": "(", "}": ")"}.get(found[1], found[1]), text)
     text = _DELIMITER.sub(" ", text)
     text = _SPACING.sub("\u00a0", text)
     # An unknown command stays apart from what it is about: "\\hat{174}" is not the word "hat174".

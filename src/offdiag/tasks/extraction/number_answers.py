@@ -8,8 +8,9 @@ an equation it is the side that is no calculation. Ranges, alternatives and sums
 import re
 from fractions import Fraction
 
+from offdiag.tasks.extraction.denied import CONTRAST, REJECTED_NUMBER
 from offdiag.tasks.extraction.markup import BOLD, MARKS
-from offdiag.tasks.extraction.numbers import UNIT_OR_DIGIT, Number, numbers_in, word_number, written
+from offdiag.tasks.extraction.numbers import APPROXIMATE, UNIT_OR_DIGIT, Number, numbers_in, word_number, written
 from offdiag.tasks.extraction.statements import (
     AMBIGUOUS,
     NOTHING,
@@ -27,7 +28,7 @@ from offdiag.tasks.extraction.statements import (
     only_joined,
 )
 
-NO_TRIGGER, CORRECTED, APPROXIMATE, BOUND = "no-trigger", "corrected", "approximate", "bound"
+NO_TRIGGER, CORRECTED, BOUND = "no-trigger", "corrected", "bound"
 _PERCENT = "percent"
 
 _CORRECTION = re.compile(
@@ -71,6 +72,11 @@ _UNIT = re.compile(
     r"cups?)[\s\u00a0,]*(?:and[\s\u00a0]*)?",
     re.IGNORECASE,
 )
+_REMAINDER = re.compile(
+    r"[\s\u00a0,]*(?:with[ ]|and[ ])?(?:an?[ ])?(?:remainder|rest|rem\.?|r)[ ]?(?:of[ ]|=[ ]?)?\d", re.IGNORECASE
+)
+_PIECE_ENDS = re.compile(rf",\s|;|{CONTRAST.pattern}", re.IGNORECASE)
+_NEW_EQUATION = re.compile(r";|,\s|,(?=[^\W\d])|\band\b|\bor\b")  # "x=42,y=3"
 _OF_DIGITS = re.compile(r"\bhex|\bbase[ \u00a0-]?(?:1[1-9]|[23]\d|sixteen|twelve)\b|\b0x", re.IGNORECASE)
 _BLANKS = re.compile(r"[\s\u00a0]+")  # "42 43 44"
 _OR_ELSE = re.compile(r"[\s.…]*\bor\b(?! rather)[^.\n]{0,20}\d", re.IGNORECASE)
@@ -133,13 +139,16 @@ def read_statement(statement: Statement) -> Reading:
     text = statement.text
     if statement.kind is Kind.BOX:
         return _read_box(text)
-    if statement.kind is Kind.BEFORE:
-        return read_number(text, strict=False, final=True)
+    if statement.kind is Kind.BEFORE:  # "41 is close, but 42 is correct"
+        pieces = [piece for piece in _PIECE_ENDS.split(text) if re.search(r"\d", piece) is not None]
+        return read_number(pieces[-1] if pieces else text, strict=False, final=True)
     return read_number(text, strict=statement.kind is Kind.MARK, final=statement.last)
 
 
 def _read_box(text: str) -> Reading:
     """Read the content of a box: one number, units or an equation around it."""
+    if re.search(r"\d!\s*$", text) is not None:
+        return Reading(flags=(AMBIGUOUS,), refused=True)  # a factorial
     found = read_number(text.replace("\n", " "), strict=False, final=True)
     if found.answer is not None and (SEVERAL in found.flags):
         return Reading(flags=(AMBIGUOUS,), refused=True)
@@ -201,8 +210,10 @@ def _read_clause(clause: str, *, free: bool) -> Reading:
         return NOTHING
     if (reading := _refused(clause, leading, numbers)) is not None:
         return reading
-    if first.value is None:
+    if first.value is None or _REMAINDER.match(clause, first.end) is not None:
         return Reading(flags=(AMBIGUOUS,), refused=True)
+    if REJECTED_NUMBER.match(clause, first.end) is not None:
+        return NOTHING
     others = {n.value for n in numbers[1:] if not _is_one(first, n)}
     if others and not immediate:
         return Reading(flags=(AMBIGUOUS,), refused=True)
@@ -243,7 +254,7 @@ def _read_equation(parts: list[str], *, free: bool) -> Reading:
     if not free and parts[0].strip():
         return NOTHING
     for middle in parts[1:-1]:
-        if re.search(r"[,;]\s|\band\b|\bor\b", middle):
+        if _NEW_EQUATION.search(middle):
             return Reading(flags=(AMBIGUOUS,), refused=True)
     right = _read_clause(parts[-1], free=False)
     if right.answer is not None:
@@ -309,9 +320,12 @@ def _alone(text: str) -> Reading | None:
     if len(numbers) != 1 or numbers[0].value is None or plain.rstrip("\"')").endswith("?"):
         return None
     before, after = plain[: numbers[0].start], plain[numbers[0].end :]
+    if REJECTED_NUMBER.match(after) is not None or _REMAINDER.match(after) is not None:
+        return None
     if _CONCLUDED.fullmatch(before) is None or _UNITS.fullmatch(after) is None or _GOES_ON.search(after) is not None:
         return None
-    return Reading(written(numbers[0].value), numbers[0].flags)
+    rough = (APPROXIMATE,) if _ROUGH.search(before) is not None else ()
+    return Reading(written(numbers[0].value), (*numbers[0].flags, *rough))
 
 
 def _first_line(text: str) -> Reading:
@@ -359,11 +373,13 @@ def _head(text: str) -> Reading:
 def _last_equation(text: str) -> Reading:
     """Return the result of the equation with which the text ends."""
     line = re.sub(MARKS, "", ending(text.rstrip()).rpartition("\n")[2])
+    if len(set(re.findall(r"\b([a-z])[ ]?=(?!=)", line))) > 1:
+        return Reading(flags=(AMBIGUOUS,), refused=True)  # "x = 42; y = 3"
     sentence = _last_sentence(line)
     parts = _EQUALS.split(sentence)
     if len(parts) < 2 or sentence.endswith("?"):
         return NOTHING
-    if any(re.search(r"[,;]\s|\band\b|\bor\b", middle) for middle in parts[1:-1]):
+    if any(_NEW_EQUATION.search(middle) for middle in parts[1:-1]):
         return Reading(flags=(AMBIGUOUS,), refused=True)
     if (result := _alone(parts[-1])) is not None:
         return result

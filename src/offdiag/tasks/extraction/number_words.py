@@ -19,6 +19,9 @@ _PARTS = {
     "fifths": 5, "sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8, "ninth": 9,
     "ninths": 9, "tenth": 10, "tenths": 10, "hundredth": 100, "hundredths": 100,
 }  # fmt: skip
+PART = rf"(?:(?P<few>an?|one|two|three)[ \u00a0-])?(?P<part>{'|'.join(sorted(_PARTS, key=len, reverse=True))})\b"
+_AND_PART = re.compile(rf"[ \t-]+and[ \t-]+{PART}", re.IGNORECASE)
+_OF_A_SCALE = re.compile(rf"[ \t]+an?[ \t]+(?P<scale>{'|'.join(SCALES)})\b", re.IGNORECASE)  # "half a million"
 _WORD = re.compile(r"[ \t-]*\b([a-z]+)\b", re.IGNORECASE)
 _MOST = 24  # words
 
@@ -46,7 +49,9 @@ def number_in_words(text: str, start: int = 0) -> tuple[Fraction, int] | None:
             scaled = max(group, 1) * SCALES[single]
             total, group = (total, scaled) if SCALES[single] == 100 else (total + scaled, 0)
         elif word in _PARTS and (known or word == "half"):
-            return Fraction(total + max(group, 1), _PARTS[word]), found.end()
+            part = Fraction(total + max(group, 1), _PARTS[word])
+            scaled = _OF_A_SCALE.match(text, found.end())
+            return (part, found.end()) if scaled is None else (part * SCALES[scaled["scale"].lower()], scaled.end())
         elif not (word == "and" and known and total + group >= 100):
             break
         else:
@@ -54,6 +59,14 @@ def number_in_words(text: str, start: int = 0) -> tuple[Fraction, int] | None:
             continue
         known = known or word not in ("a", "an")
         position = end = found.end()
+    if known and (part := _AND_PART.match(text, end)) is not None:
+        return total + group + part_in_words(part), part.end()
     if not known or re.match(r"[ \t]+(?:of|or|and[ \t]+a)\b", text[end:], re.IGNORECASE):
         return None
     return Fraction(total + group), end
+
+
+def part_in_words(found: re.Match[str]) -> Fraction:
+    """Return the value of a match of ``PART``: "a half", "two thirds"."""
+    few = found["few"]
+    return Fraction(_SMALL[few.lower()] if few else 1, _PARTS[found["part"].lower()])

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from offdiag.tasks.extraction.completions import plain_characters
-from offdiag.tasks.extraction.markup import plain_latex
-from offdiag.tasks.extraction.number_words import SCALES, number_in_words
+from offdiag.tasks.extraction.markup import RECURS, plain_latex
+from offdiag.tasks.extraction.number_words import PART, SCALES, number_in_words, part_in_words
 
 MOST_DIGITS = 500
-OTHER_BASE, UNIT_OR_DIGIT = "other-base", "unit-or-digit"
+APPROXIMATE, OTHER_BASE, UNIT_OR_DIGIT = "approximate", "other-base", "unit-or-digit"
 _MOST_EXPONENT = 400
 _B = "[ \u00a0]"  # a blank; U+00A0 stands for those that do not break
 
@@ -57,9 +57,13 @@ _MORE_SCALES = {
 }
 _OVER = re.compile(rf"{_B}?/{_B}?\(?(\d{{1,40}})\)?(?![\d]|[.,/]\d|{_B}?[=/])")
 _MIXED = re.compile(rf"(?:{_B}|{_B}?\+{_B}?|{_B}?and{_B}|-)\(?(\d{{1,6}})\)?{_B}?/{_B}?\(?(\d{{1,6}})\)?(?![\d/.,]\d)")
+_AND_PART = re.compile(rf"[ \u00a0-]and[ \u00a0-]{PART}", re.IGNORECASE)  # "3 and a half"
+_RECURRING = re.compile(rf"(\d{{1,40}})\.(\d{{0,40}}?)((?:\d{RECURS}){{1,40}})(?![\d{RECURS}])")
+_CUT = re.compile(r"\.{3}|…")  # "3.14..."
 _PERCENT = re.compile(rf"{_B}*(?:%|per ?cent\b|percent\b|percentage\b)", re.IGNORECASE)
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
 _NO_NUMBER = re.compile(
+    rf"{RECURS}|"
     r":\d|[ ]:[ ]?\d|-\d|[.,/]\d|[dD]\b|_\d|\^|\*\*|!(?=[ ]?[=*×·/+^-])|"
     r"[xyzni]\b(?!['’])|[ ]?(?:√|π|\\(?:sqrt|pi)(?![a-z])|(?:pi|sqrt)\b)"  # "3x", "2π": no number alone
 )
@@ -137,9 +141,12 @@ def _number(text: str, found: re.Match[str]) -> Number | None:
         return Number(start, end, None)
     if found[0] == "0" and (digits_of := _OTHER_BASE.match(text, end)) is not None:
         return Number(start, digits_of.end(), None)
-    digits, flags = _value(found)
-    value, end, more = _with_postfix(text, digits, found[0], end)
-    flags += more
+    if (recurring := _RECURRING.match(text, start)) is not None:
+        value, end, flags = _recurring(recurring), recurring.end(), ()
+    else:
+        digits, flags = _value(found)
+        value, end, more = _with_postfix(text, digits, found[0], end)
+        flags += more
     sign = _SIGN.search(before)
     if sign is not None:
         start = max(0, start - 24) + sign.start()
@@ -148,6 +155,13 @@ def _number(text: str, found: re.Match[str]) -> Number | None:
     if value is not None and sign is not None:
         value = -value
     return Number(start, end, value, flags)
+
+
+def _recurring(found: re.Match[str]) -> Fraction:
+    """Return the value of a decimal whose last digits recur."""
+    whole, once, again = found[1], found[2], found[3].replace(RECURS, "")
+    shift = 10 ** len(once)
+    return Fraction(int(whole + once), shift) + Fraction(int(again), shift * (10 ** len(again) - 1))
 
 
 def _is_pair(text: str, found: re.Match[str]) -> bool:
@@ -180,6 +194,9 @@ def _with_postfix(text: str, value: Fraction, digits: str, end: int) -> tuple[Fr
         return _scaled(Fraction(1), int(power[1])), power.end(), ()
     if digits.isdigit() and (mixed := _MIXED.match(text, end)) is not None and int(mixed[2]) > int(mixed[1]):
         return value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end(), ()
+    if digits.isdigit() and (part := _AND_PART.match(text, end)) is not None:
+        of_what = text.startswith((" of", "\u00a0of"), part.end())  # "3 and a third of them": of how many?
+        return None if of_what else value + part_in_words(part), part.end(), ()
     closing = end + text.startswith(")", end)
     if (over := _OVER.match(text, closing)) is not None:
         return (value / int(over[1]) if int(over[1]) else None), over.end(), ()
@@ -206,6 +223,8 @@ def _with_postfix(text: str, value: Fraction, digits: str, end: int) -> tuple[Fr
         return (None if letter is not None else value), marked.end(), () if decimal else (OTHER_BASE,)
     if letter is not None:
         return value, end, (UNIT_OR_DIGIT,)
+    if "." in digits and (cut := _CUT.match(text, end)) is not None:
+        return value, cut.end(), (APPROXIMATE,)
     binary = re.fullmatch("[01]{3,}", digits) is not None and re.compile(r"b(?!\w)").match(text, end) is not None
     if binary or _OTHER_DIGITS.match(text, end) or _NO_NUMBER.match(text, end):
         return None, _after_word(text, end), ()

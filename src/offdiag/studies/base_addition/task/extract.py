@@ -82,6 +82,7 @@ _CORRECTED = re.compile(
 _DENIED = re.compile(r"(?:\bnot|n't|\binstead of|\brather than)\s+[0-9A-Z]+\b[,;]?(?:\s*\bbut\b)?", re.IGNORECASE)
 _ANOTHER = re.compile(r"[\s,]*(?:\bor\b|\band\b|\bto\b|/|-|–|\+|\*|×)\s*[(]?(?=[0-9A-Z]*\d)[0-9A-Z]+", re.IGNORECASE)
 _LISTED = re.compile(r"(?:\s*[,;|&]\s*(?=[0-9A-Z]*\d)[0-9A-Z]+)+[\s)\]}.*$]*", re.IGNORECASE)
+_SEVERAL = re.compile(r"\W*\d[0-9A-Z]*(?:(?:[\s,;:|&/-]|\band\b|\bor\b)+\d[0-9A-Z]*)+\W*", re.IGNORECASE)
 _WORDS = re.compile(r"\s+(?![a-f]+\b)[a-z]{2,}\b\D*")  # no digits, and no letters that could be some
 _DECORATION = re.compile(r"[$*\\]|_\{[0-9]{1,2}\}|_[0-9]{1,2}\b")
 _SUM_ASKED = re.compile(r"([0-9A-Z]+) ?\+ ?([0-9A-Z]+)[^+?\n]{0,60}\?", re.IGNORECASE)
@@ -147,8 +148,13 @@ def _stated(text: str, base: int, noun: str) -> Reading:
 
 
 def _is_a_row(text: str, base: int) -> bool:
-    """Return whether each line is one number, and they differ: nothing says which of them is meant."""
+    """Return whether each line is one number, or one line several and no words, and they differ.
+
+    Nothing says which of them is meant then.
+    """
     lines = [line for line in text[-_LONGEST:].split("\n") if line.strip()]
+    if len(lines) == 1 and _WHOLE_LINE.fullmatch(lines[0]) is None and _SEVERAL.fullmatch(lines[0]) is not None:
+        return len(set(re.findall(r"\d[0-9A-Z]*", lines[0], re.IGNORECASE))) > 1
     found = [_WHOLE_LINE.fullmatch(line) for line in lines]
     return None not in found and len({_number(one[1], base) for one in found if one is not None}) > 1
 
@@ -165,7 +171,7 @@ def _reader(text: str, base: int, *, others: bool) -> Callable[[Statement], Read
         if answer:
             return Reading(answer, flags)
         if answer is None:
-            return Reading(refused=True)
+            return Reading(flags=(AMBIGUOUS,), refused=True)  # "174, 175", "1(11)3"
         beside = _beside(text, statement, base)
         return Reading(beside)
 
@@ -264,7 +270,8 @@ def _in_words(statement: Statement, base: int, *, others: bool) -> Reading:
     lead = _LEAD.match(clause)
     found = _STATED.match(clause, lead.end() if lead else 0)
     if found is None:
-        return Reading(refused=re.match(r"\W*-\s?\d", clause) is not None)
+        negative = re.match(r"\W*-\s?\d", clause) is not None
+        return Reading(flags=(AMBIGUOUS,) if negative else (), refused=negative)
     after = clause[found.end() :]
     if _is_a_row(text, base) or _lists_another(found[1], after):
         return Reading(flags=(AMBIGUOUS,), refused=True)
