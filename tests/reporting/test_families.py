@@ -9,7 +9,7 @@ from offdiag.reporting.families import MANY, curve_of, families_of
 from offdiag.reporting.layout import column_facts, families_by_method, layout, spans
 from offdiag.reporting.matrix import GridCell, Heading, MatrixRow, build_matrix
 from offdiag.reporting.pairs import pairs
-from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.learner_difference import LENT, learner_difference
 from support import synthetic
 
 
@@ -136,7 +136,7 @@ def test_differences_are_those_of_the_paired_test_for_each_column_of_two_rows():
     for one, other in (("zero-shot", "lora-8"), ("in-context-8-k1", "lora-10"), ("in-context-8-k2", "in-context-8-k8")):
         lines = found[f"{names.index(one)} {names.index(other)}"]
         p_values = []
-        for (column, n, value, low, high, p, _), base in zip(lines, (8, 10), strict=True):
+        for (column, n, value, low, high, p, _, _), base in zip(lines, (8, 10), strict=True):
             grids = [[verdicts(results, f"{arm}/base={base},digits=2")] for arm in (one, other)]
             wanted = learner_difference(*grids, untrained=(True, True)).difference
             assert n == 40
@@ -162,6 +162,11 @@ def test_draws_are_compared_as_learners_and_what_is_not_done_is_left_out():
     ]
     wanted = learner_difference(*grids, untrained=(False, False)).difference
     assert lines[0][1:6] == pytest.approx([40, *wanted[:3], wanted.p_value], abs=1e-6)
+    assert lines[0][6] == ""
+    fewer = replace(results, cells=results.cells[results.cells["arm"] != "lora-10.s1"])
+    rows, found = differences(fewer)
+    names = [r.arm for r in rows]
+    assert found[f"{names.index('lora-8')} {names.index('lora-10')}"][0][6] == LENT
     hostile = synthetic.hostile_results(40)
     rows, found = differences(hostile)
     failed = next(i for i, r in enumerate(rows) if r.arm == "lora-10")

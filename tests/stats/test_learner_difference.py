@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from offdiag.stats import paired_difference, wilson
-from offdiag.stats.components import components, pooled_seed_variance
-from offdiag.stats.learner_difference import difference_of_replicates, learner_difference
+from offdiag.stats.components import SeedVariance, components, pooled_seed_variance
+from offdiag.stats.learner_difference import difference_of_replicates, is_lent, learner_difference
 
 NAN = np.nan
 
@@ -121,3 +121,14 @@ def test_clusters_that_agree_count_once_each():
         assert same.high == pytest.approx(float(wilson(0, len(set(clusters))).high))
     halves = np.tile([1.0, 0.0], 12)[None]
     assert learner_difference(halves, right, clusters=["a"] * 24).difference.p_value > 0.5
+
+
+@pytest.mark.parametrize(
+    ("seeds", "untrained", "told"),
+    [((2, 1), (False, False), True), ((1, 2), (False, False), True), ((2, 1), (False, True), False),
+     ((2, 2), (False, False), False), ((3, 1), (False, False), False), ((1, 1), (False, False), False)],
+)  # fmt: skip
+def test_a_variance_that_two_seeds_lend_is_told(seeds, untrained, told):
+    grids = [np.zeros((n, 4)) for n in seeds]
+    assert is_lent(*grids, untrained) is told
+    assert not is_lent(*grids, untrained, SeedVariance(0.1, 0.5, 4.0, 3, 0.5))

@@ -12,6 +12,7 @@ from offdiag.reporting.matrix import EVALUATION
 from offdiag.reporting.means import LearnerEstimates, learner_estimates
 from offdiag.results import Results
 from offdiag.stats import holm
+from offdiag.stats.learner_difference import LENT, is_lent
 from offdiag.stats.power import measured_gap_variance, minimum_detectable_gap
 
 NOTHING = "nothing"  # what an untrained learner was taught
@@ -33,7 +34,8 @@ def compared(results: Results, arm_a: Chosen, arm_b: Chosen) -> pd.DataFrame:
         What was asked; ``accuracy_a, a_low, a_high`` and those of b, as fractions; ``difference, diff_low, diff_high``
         (fractions from -1 to 1), ``p_value`` (two-sided), ``p_holm`` (adjusted for the rows of this table);
         ``detectable``: the smallest true difference that so many items and draws find with a chance of 80 %;
-        ``n_items``: examples that both answered; ``draws_a, draws_b``.
+        ``n_items``: examples that both answered; ``draws_a, draws_b``; ``remark``, where the interval holds more or
+        less often than it says.
 
     Raises:
         UserError: no learner or several fit, both are the same, or they share no evaluation that is done.
@@ -120,6 +122,7 @@ def _pair(results: Results, ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[st
         "n_items": found.difference.n,
         "draws_a": len(ours),
         "draws_b": len(theirs),
+        "remark": LENT if is_lent(found.grids[0], found.grids[1], untrained, found.pooled) else None,
     }
 
 

@@ -16,7 +16,7 @@ from offdiag.identity import Json
 from offdiag.reporting.matrix import GridCell, MatrixRow
 from offdiag.stats import FloatArray, holm
 from offdiag.stats.components import SeedVariance
-from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.learner_difference import LENT, is_lent, learner_difference
 from offdiag.stats.paired import PairedDifference, paired_from_counts
 
 MOST = 600  # differences of a page, those of rows close to each other first
@@ -31,7 +31,9 @@ class _Learner(NamedTuple):
 
 
 def pairs(rows: Sequence[MatrixRow], frames: Frames, most: int = MOST) -> Json:
-    """Return for two rows, ``"3 7"``, a list of ``[column, n, difference, low, high, p, p_holm]``; first minus second.
+    """Return for two rows, ``"3 7"``, a list of ``[column, n, difference, low, high, p, remark, p_holm]``.
+
+    The difference is first minus second; the remark is empty, or says how often such an interval holds.
 
     They are the numbers of :func:`offdiag.stats.learner_difference.learner_difference`: two learners of one draw each
     are compared as these very models (mid-p McNemar, Tango's interval), others for new draws and new items. Holm's
@@ -44,7 +46,7 @@ def pairs(rows: Sequence[MatrixRow], frames: Frames, most: int = MOST) -> Json:
     for column, i, j in islice(_closest_first(done), most):
         chosen[column].append((i, j))
     cells = frames.cells.set_index("cell", drop=False)
-    found: defaultdict[str, list[list[float]]] = defaultdict(list)
+    found: defaultdict[str, list[list[float | str]]] = defaultdict(list)
     for column, wanted in sorted(chosen.items()):
         learners, clusters = _learners(rows, column, {i for pair in wanted for i in pair}, cells, frames)
         for i, j in wanted:
@@ -52,7 +54,7 @@ def pairs(rows: Sequence[MatrixRow], frames: Frames, most: int = MOST) -> Json:
             if apart is not None:
                 found[f"{i} {j}"].append([column, *apart])
     for table in found.values():
-        for line, p in zip(table, holm([line[-1] for line in table]), strict=True):
+        for line, p in zip(table, holm([float(line[5]) for line in table]), strict=True):
             line.append(float(p))
     return {key: [[_rounded(value) for value in line] for line in table] for key, table in found.items()}
 
@@ -85,8 +87,8 @@ def _learners(
     return learners, clusters
 
 
-def _apart(one: _Learner, other: _Learner, clusters: Sequence[Hashable] | None) -> list[float] | None:
-    """Return ``[n, difference, low, high, p]``; None where no item was answered by both."""
+def _apart(one: _Learner, other: _Learner, clusters: Sequence[Hashable] | None) -> list[float | str] | None:
+    """Return ``[n, difference, low, high, p, remark]``; None where no item was answered by both."""
     alone = len(one.grid) == len(other.grid) == 1
     untrained = (True, True) if alone else (not one.seeded, not other.seeded)
     pooled = None if untrained[0] else one.common
@@ -100,9 +102,10 @@ def _apart(one: _Learner, other: _Learner, clusters: Sequence[Hashable] | None) 
         shared = ~np.isnan(one.grid[0]) & ~np.isnan(other.grid[0])
         right, wrong = one.grid[0][shared] > other.grid[0][shared], one.grid[0][shared] < other.grid[0][shared]
         n, value, low, high, p_value, *_ = _by_item(int(right.sum()), int(wrong.sum()), int(shared.sum()))
-        return [n, value, low, high, p_value] if n else None
+        return [n, value, low, high, p_value, ""] if n else None
     found = learner_difference(one.grid, other.grid, untrained=untrained, clusters=clusters, pooled=pooled).difference
-    return [found.n, found.value, found.low, found.high, found.p_value] if found.n else None
+    remark = LENT if is_lent(one.grid, other.grid, untrained, pooled) else ""
+    return [found.n, found.value, found.low, found.high, found.p_value, remark] if found.n else None
 
 
 @lru_cache(maxsize=4096)
@@ -111,5 +114,7 @@ def _by_item(only_first: int, only_second: int, n: int) -> PairedDifference:
     return paired_from_counts(only_first, only_second, n)
 
 
-def _rounded(value: float) -> Json:
+def _rounded(value: float | str) -> Json:
+    if isinstance(value, str):
+        return value
     return None if np.isnan(value) else value if value == int(value) else float(f"{value:.6g}")

@@ -21,6 +21,9 @@ from offdiag.stats.intervals import UNKNOWN, Estimate, FloatArray
 from offdiag.stats.paired import agreeing, constant_difference, mcnemar, tango
 from offdiag.stats.replicated import is_graded, mean_of_replicates
 
+# How often such intervals hold in the simulation of docs/statistics.md, for whoever shows one.
+LENT = "two draws against one, with the spread of draws from those two alone: covers 86 to 100 %, not just 95 %"
+
 
 class LearnerDifference(NamedTuple):
     """The difference of two learners, first minus second, on shared items.
@@ -80,6 +83,14 @@ def learner_difference(
     graded = any(map(is_graded, grids))
     found = _paired(of_items[0], of_items[1], one - other, spread, math.inf if graded else most, level, units)
     return LearnerDifference(one, other, found)
+
+
+def is_lent(
+    first: ArrayLike, second: ArrayLike, untrained: tuple[bool, bool], pooled: SeedVariance | None = None
+) -> bool:
+    """Return whether a learner of one seed has the variance between seeds from two seeds of the other: see ``LENT``."""
+    seeds = sorted(int((~np.isnan(np.asarray(grid, np.float64))).any(axis=1).sum()) for grid in (first, second))
+    return seeds == [1, 2] and pooled is None and not any(untrained)
 
 
 def difference_variance(

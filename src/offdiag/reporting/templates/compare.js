@@ -33,8 +33,10 @@ async function openComparison() {
 function differencesOf(first, second) {
   const turned = first > second;
   const found = comparing.pairs[turned ? `${second} ${first}` : `${first} ${second}`] ?? [];
-  return found.map(([column, n, value, low, high, p, holm]) =>
-    turned ? { column, n, value: 0 - value, low: 0 - high, high: 0 - low, p, holm } : { column, n, value, low, high, p, holm });
+  return found.map(([column, n, value, low, high, p, remark, holm]) => {
+    const told = { column, n, p, remark, holm };
+    return turned ? { ...told, value: 0 - value, low: 0 - high, high: 0 - low } : { ...told, value, low, high };
+  });
 }
 
 function showDifferences() {
@@ -68,7 +70,9 @@ function showDifferences() {
   const nothing = element("p", "empty", first === second ? "Choose two rows." : "These rows were asked nothing in common.");
   const lacking = shared.some((c) => !known.has(c)) && first !== second;
   const where = element("p", "cut", "Differences that this page has no room for: offdiag.load(…).compare(first, second) in Python.");
-  $("differences").replaceChildren(...(first !== second && shared.length ? [table, ...(lacking ? [where] : [])] : [nothing]));
+  const remarks = [...new Set([...known.values()].map((found) => found.remark).filter(Boolean))];
+  const below = [...remarks.map((text) => element("p", "cut", `${text}.`)), ...(lacking ? [where] : [])];
+  $("differences").replaceChildren(...(first !== second && shared.length ? [table, ...below] : [nothing]));
   if (first !== second && shared.length) showItems(shared.includes(comparing.column) ? comparing.column : shared[0]);
   else Object.assign(comparing, { items: [], asked: null }), listItems();
 }

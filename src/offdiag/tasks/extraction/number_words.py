@@ -49,9 +49,9 @@ def number_in_words(text: str, start: int = 0) -> tuple[Fraction, int] | None:
             scaled = max(group, 1) * SCALES[single]
             total, group = (total, scaled) if SCALES[single] == 100 else (total + scaled, 0)
         elif word in _PARTS and (known or word == "half"):
-            part = Fraction(total + max(group, 1), _PARTS[word])
-            scaled = _OF_A_SCALE.match(text, found.end())
-            return (part, found.end()) if scaled is None else (part * SCALES[scaled["scale"].lower()], scaled.end())
+            share = Fraction(total + max(group, 1), _PARTS[word])
+            of = _OF_A_SCALE.match(text, found.end())
+            return (share, found.end()) if of is None else (share * SCALES[of["scale"].lower()], of.end())
         elif not (word == "and" and known and total + group >= 100):
             break
         else:

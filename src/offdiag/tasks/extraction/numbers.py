@@ -141,8 +141,10 @@ def _number(text: str, found: re.Match[str]) -> Number | None:
         return Number(start, end, None)
     if found[0] == "0" and (digits_of := _OTHER_BASE.match(text, end)) is not None:
         return Number(start, digits_of.end(), None)
+    value: Fraction | None
+    flags: tuple[str, ...] = ()
     if (recurring := _RECURRING.match(text, start)) is not None:
-        value, end, flags = _recurring(recurring), recurring.end(), ()
+        value, end = _recurring(recurring), recurring.end()
     else:
         digits, flags = _value(found)
         value, end, more = _with_postfix(text, digits, found[0], end)
