@@ -58,7 +58,7 @@ def available_memory() -> int | None:
             limits.append(int(Path("/sys/fs/cgroup", file).read_text(encoding="utf-8")))
     with suppress(ValueError):
         limits.append(int(os.environ.get("SLURM_MEM_PER_NODE", "")) << 20)
-    return min(limits, default=None)
+    return min((limit for limit in limits if limit > 0), default=None)  # Slurm's 0 is all of the machine
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from offdiag.steps.scoring import JUDGE, MAJORITY, MEAN, check_score
 from offdiag.tasks import NamedDomain, PromptStyle, Scalar, get_task
 
 P = TypeVar("P", bound=StudyParams)
+MOST_STAGES = 200  # before an arm: what is held of identities grows by the square of their number, calls by it
 
 
 class Arm(Identity):
@@ -57,7 +58,13 @@ class Arm(Identity):
         while arm is not None:
             earlier.append(arm)
             arm = arm.init_from
+        if len(earlier) > MOST_STAGES:
+            raise UserError(
+                f"a chain of {len(earlier) + 1} arms by init_from: at most {MOST_STAGES} are before an arm, as each "
+                "has the identities of all before it in its own: go on from saved weights, as a model dir:FOLDER"
+            )
         for arm in reversed(earlier):  # the first one first, and what it is: a long chain is no deep recursion then
+            hash(arm)
             if (trained := arm._predictor.weights.trained) is not None:
                 _ = trained.fingerprint
         return self._predictor

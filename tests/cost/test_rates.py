@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from offdiag.cost import estimate, peaks, rates_here
 from offdiag.cost import rates as module
 from offdiag.cost.rates import MeasuredRates, Rates, Speed, at, calibrated, cpu_label, from_table
+from offdiag.cost.throughput import Throughput
 from offdiag.doctor.calibrate import calibrate, finding
 from offdiag.errors import UserError
 from offdiag.planning import make_plan
@@ -58,6 +60,11 @@ def test_a_step_of_unknown_size_leaves_the_time_unknown(model_stub: Path) -> Non
     assert estimate(tiny_plan(model_stub), rates=RATES).time is None
 
 
+def test_where_no_model_of_this_machine_does_anything_no_time_is_told() -> None:
+    plan = make_plan(base_thresholds, "quick")
+    assert estimate(plan, set(), rates=RATES, throughput=Throughput()).time is None
+
+
 def test_the_time_and_its_basis_are_told() -> None:
     plan = make_plan(base_thresholds, "quick")
     cost = estimate(plan, rates=RATES)
@@ -77,6 +84,18 @@ def test_a_device_is_found_in_the_table_by_its_name(name: str, known: str) -> No
     assert found is not None
     assert found[0] == known
     assert known in from_table(name).basis
+
+
+@pytest.mark.parametrize("name", ["NVIDIA RTX A4000", "NVIDIA RTX A1000", "NVIDIA T400", "NVIDIA RTX A400"])
+def test_a_name_that_only_contains_that_of_another_card_is_not_known(name: str) -> None:
+    assert peaks.peak_of(name) is None
+
+
+def test_both_16_bit_formats_have_the_rates_of_the_one_that_was_timed() -> None:
+    slow = replace(ONE, read=((1e6, 1e6),))
+    rates = Rates(basis="a guess", within=2.0, speeds={"float32": slow, "bfloat16": ONE})
+    line = CostLine(kind="answers", prefill_tokens=1, flops_expected=2e9, flops_most=2e9)
+    assert rates.seconds(line, "float16") == rates.seconds(line, "bfloat16") == (1.0, 1.0)
 
 
 def test_a_large_model_has_the_stated_share_of_the_peak() -> None:
@@ -126,7 +145,36 @@ def test_steps_that_were_timed_here_are_kept_beside_those_of_other_devices(monke
     assert "weights train by" in finding(measured).detail
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 1}', '{"x": {"speeds": {"float32": {}}, "day": "1"}}'])
+def test_rates_of_a_mac_are_found_again() -> None:
+    mac = Runtime(device="mps", threads=1)
+    assert rates_here(mac) is None
+    MeasuredRates(device="mps", day="2026-01-02", speeds={"float32": ONE}).keep()
+    assert rates_here(mac).speeds == {"float32": ONE}
+
+
+@pytest.mark.parametrize(
+    "points",
+    [[], [[1e6, 0.0]], [[0.0, 1e9]], [[-1.0, 1e9], [1e6, 1e9]], [[1e6, 1e9], [1e4, 1e9]], [[1e6, float("nan")]],
+     [[1e6, float("inf")]], [[10**400, 1e9]]],
+)  # fmt: skip
+def test_rates_that_no_machine_has_are_as_if_there_were_none(cache: Path, points: list[list[float]]) -> None:
+    path = MeasuredRates(device="x", day="2026-01-02", speeds={"float32": ONE}).keep()
+    assert calibrated("x") is not None
+    path.write_text(json.dumps({"x": {"day": "2026-01-02", "speeds": {"float32": {**asdict(ONE), "passes": points}}}}))
+    assert calibrated("x") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        pytest.param("[" * 100_000, id="deep"),
+        '{"x": 1}',
+        '{"x": {"speeds": {"float32": {}}, "day": "1"}}',
+    ],
+)
 def test_a_spoilt_file_is_as_if_there_were_none(cache: Path, text: str) -> None:
     path = cache / "cache/offdiag/calibration/rates.json"
     path.parent.mkdir(parents=True)

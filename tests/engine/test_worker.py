@@ -151,3 +151,5 @@ def test_memory_is_no_more_than_slurm_gives(monkeypatch):
     assert available_cores() >= 1
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "64")
     assert available_memory() == 64 << 20 < whole
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "0")  # by sbatch --mem=0: all of the machine
+    assert available_memory() == whole

@@ -70,6 +70,7 @@ PACKED = gzip.compress(bytes(range(65, 91)) * 400, mtime=0)
         ("a,b\nc".encode("utf-16-be"), " is in UTF-16: save it as UTF-8 (iconv -f UTF-16BE "),
         (f'{{"q": "{ODD}é—"}}\n'.encode("utf-16-le"), " is in UTF-16: save it as UTF-8 (iconv -f UTF-16LE "),
         ("a\nb".encode("utf-32"), " is in UTF-32"),
+        (bytes(64), " is no text, most of its first bytes are zero"),
         (b"one\n\0two\n", "line 2: byte 4 of the file is zero, which no text has"),
         (PACKED[:-9], "the gzip archive is damaged or cut off"),
         (PACKED[:-8] + bytes(8), "the gzip archive is damaged or cut off"),

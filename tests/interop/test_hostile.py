@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import offdiag
@@ -46,6 +47,26 @@ def refused(path: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert said.err.strip().isprintable()
     assert not (path.parent / "page").exists()
     return said.err
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([10**12], pa.timestamp("s")),
+        pa.array([10**7], pa.date32()),
+        pa.array([1], pa.timestamp("s", tz="Nowhere/X")),
+        pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]),
+    ],
+    ids=["late", "late day", "zone", "twice"],
+)
+def test_a_column_that_python_cannot_hold_is_told(
+    column: pa.Array, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.arrow"
+    table = pa.table({"arm": ["a"], "eval": ["e"], "example": [1], "correct": [1], "more": column})
+    with pa.ipc.new_file(str(path), table.schema) as file:
+        file.write_table(table)
+    assert "is no arrow file that can be read" in refused(path, capsys)
 
 
 LOGS = {

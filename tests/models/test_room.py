@@ -1,5 +1,8 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
+from transformers import MambaConfig, PretrainedConfig
 
 from offdiag.models import ModelSpec
 from offdiag.models.inference import room
@@ -50,6 +53,13 @@ def test_a_cpu_never_gets_more_than_the_usual_number_and_less_where_memory_is_sh
     free(monkeypatch, 1000 * cached_bytes(model))
     assert tokens_with_room(model, TOKEN_BUDGET) == 200
     free(monkeypatch, None)
+    assert tokens_with_room(model, TOKEN_BUDGET) == TOKEN_BUDGET
+
+
+@pytest.mark.parametrize("config", [MambaConfig(), PretrainedConfig(num_attention_heads=4, head_dim=[8, 16])])
+def test_a_model_whose_cache_is_not_known_gets_the_usual_number(monkeypatch, config):
+    model = SimpleNamespace(config=config, dtype=torch.float32, device=torch.device("cpu"))
+    free(monkeypatch, 1000)
     assert tokens_with_room(model, TOKEN_BUDGET) == TOKEN_BUDGET
 
 

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 import offdiag
 from offdiag.errors import OffdiagError, UserError
 from offdiag.sharing import find_training, model_card, push_training
-from offdiag.sharing.push import check_repo
+from offdiag.sharing.push import _copy_model, check_repo
 from offdiag.store import Store
 from support.stand_in import REPO, Hub
 
@@ -116,6 +116,18 @@ def test_a_whole_model_is_pushed_with_its_tokenizer_and_loads_as_the_card_says(h
     assert loaded["tokenizer"]("76+76")["input_ids"]
     assert "library_name: transformers" in card
     assert "whose weights are here, changed" in card
+
+
+def test_no_part_of_a_configuration_says_where_it_came_from(tmp_path):
+    weights, folder = tmp_path / "weights", tmp_path / "folder"
+    weights.mkdir()
+    folder.mkdir()
+    parts = {"text_config": {"_name_or_path": "/home/me/model", "hidden_size": 8}}
+    (weights / "config.json").write_text(json.dumps({"name_or_path": "/home/me/model", **parts}))
+    (weights / "vocab.json").write_text('{"name_or_path": 7}')
+    _copy_model(weights, folder)
+    assert json.loads((folder / "config.json").read_text()) == {"text_config": {"hidden_size": 8}}
+    assert (folder / "vocab.json").read_text() == '{"name_or_path": 7}'  # a token
 
 
 def test_a_model_that_was_trained_from_nothing_is_not_pushed(tmp_path):

@@ -61,6 +61,8 @@ def estimate(
             lines=tuple(lines.values()), memory=probe.memory(), served=tuple(probe.served.values()), notes=probe.notes,
             held=held, new=new,
         )  # fmt: skip
+    if cost.total.flops_most == 0:  # nothing that a model of this machine does
+        return cost
     return replace(cost, time=_measured_time(cost.total, throughput) or _time_by(rates, times))
 
 

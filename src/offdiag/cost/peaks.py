@@ -1,5 +1,6 @@
 """Peak rates of graphics cards from their makers' data sheets, and the share that is expected; loads no torch."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ def _peak(float32: float, bits_16: float, gigabytes: float) -> Peak:
 
 
 # Tera-operations a second without sparsity and without TF32, which torch leaves off; gigabytes a second. Of cards in
-# several forms the slower one is listed. A name is looked for in that of the device, the longest first.
+# several forms the slower one is listed. A name is looked for as a word in that of the device: an RTX A4000 is no A40.
 PEAKS: dict[str, Peak] = {
     "B200": _peak(75, 2250, 7700),
     "H200": _peak(67, 989, 4800),
@@ -50,7 +51,7 @@ DRIVER = Path("/proc/driver/nvidia/gpus")
 
 def peak_of(name: str) -> tuple[str, Peak] | None:
     """Return the entry of the table whose name is in that of a device, such as ``NVIDIA H100 80GB HBM3``."""
-    found = (known for known in sorted(PEAKS, key=len, reverse=True) if known.casefold() in name.casefold())
+    found = (known for known in PEAKS if re.search(rf"\b{known}\b", name, re.IGNORECASE))
     return next(((known, PEAKS[known]) for known in found), None)
 
 

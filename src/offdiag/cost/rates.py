@@ -13,11 +13,12 @@ all weights come out of memory.
 
 import json
 import platform
+import sys
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from math import exp, log
+from math import exp, inf, log
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ class Rates:
         """
         if line.flops_expected is None or line.flops_most is None:
             return None
-        speed = self.speeds.get(dtype) or self.speeds["float32"]
+        alike = {"float16": "bfloat16", "bfloat16": "float16"}.get(dtype, dtype)  # the same units compute in both
+        speed = self.speeds.get(dtype) or self.speeds.get(alike) or self.speeds["float32"]
         return (
             _seconds(speed, line, line.flops_expected, line.generated_expected, line.passes_expected),
             _seconds(speed, line, line.flops_most, line.generated_most, line.passes_most),
@@ -117,6 +119,8 @@ def rates_here(runtime: Runtime | None = None, device: str = "") -> Rates | None
     runtime = runtime or Runtime()
     if runs_on_cpu(runtime):
         return calibrated(cpu_label(runtime))
+    if runtime.device == "mps" or sys.platform == "darwin":
+        return calibrated("mps")
     names = gpu_names()
     found_here = (calibrated(name) or from_table(name) for name in names[:1])
     return next(found_here, None)
@@ -184,14 +188,18 @@ def calibrated(device: str) -> Rates | None:
     try:
         speeds = {dtype: _speed(speed) for dtype, speed in found["speeds"].items()}  # type: ignore[index]
         day = str(found["day"])  # type: ignore[index]
-    except (TypeError, KeyError, ValueError, AttributeError):  # none, or no file of ours: it is as if none were there
-        return None
+    except (TypeError, KeyError, ValueError, OverflowError, AttributeError):
+        return None  # none, or no file of ours: it is as if none were there
     basis = f"steps that were timed on {device} on {day} (offdiag doctor --calibrate)"
     return Rates(basis=basis, within=WITHIN_CALIBRATED, speeds=speeds) if "float32" in speeds else None
 
 
 def _speed(found: Mapping[str, Sequence[Sequence[float]]]) -> Speed:
     points = {of: tuple((float(n), float(value)) for n, value in found[of]) for of in Speed.__dataclass_fields__}
+    for several in points.values():
+        sizes = [n for n, _ in several]
+        if not several or sizes != sorted(set(sizes)) or not all(0 < number < inf for n in several for number in n):
+            raise ValueError("no points in the order of sizes, all above 0")
     return Speed(**points)
 
 
@@ -202,6 +210,6 @@ def _file() -> Path:
 def _kept(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -184,7 +184,9 @@ def _checked(blocks: Sequence[bytes], name: str, number: int, offset: int) -> It
 
 
 def _check_encoding(line: bytes, name: str) -> None:
-    """Refuse a file whose first line is in two or four bytes a character."""
+    """Refuse a file whose first line is in two or four bytes a character, or no text at all."""
+    if 4 * line.count(b"\0") > 3 * len(line):  # more zeros than any encoding of characters has
+        raise UserError(f"{name} is no text, most of its first bytes are zero: make or fetch it anew")
     found = next((what for mark, what in _WIDE if line.startswith(mark)), None)
     if found is None and len(line) > 1 and 4 * line.count(b"\0") >= len(line):
         found = "UTF-16LE" if line[1] == 0 else "UTF-16BE"  # without a mark

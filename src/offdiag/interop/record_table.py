@@ -149,7 +149,7 @@ def _columnar(path: Path) -> Iterator[Located]:
                 for row in batch.slice(start, AT_ONCE).to_pylist():
                     yield Located(f"{path}, row {number + 1}", number, number + 1, row)
                     number += 1
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError) as error:  # such as of a year 10000
         said = " ".join(str(error).split())[:120]
         raise UserError(f"{path} is no {path.suffix[1:]} file that can be read ({said}): make it anew") from None
 

@@ -1,4 +1,4 @@
-"""Share a trained adapter with a model card on the Hugging Face hub, when a person asks for it."""
+"""Share an adapter or a fine-tuned model with a model card on the Hugging Face hub, when a person asks for it."""
 
 from offdiag.sharing.card import model_card
 from offdiag.sharing.push import HubClient, push_training

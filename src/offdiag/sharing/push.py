@@ -115,9 +115,15 @@ def _copy(weights: Path, folder: Path, spec: ModelSpec) -> None:
 def _copy_model(weights: Path, folder: Path) -> None:
     """Copy the weights of a whole model, its configuration and its tokenizer, without places of this machine."""
     for file in sorted(path for path in weights.iterdir() if path.suffix in OF_MODELS):
-        found = loads(file.read_text(encoding="utf-8")) if file.suffix == ".json" else None
-        if isinstance(found, dict) and any(name in found for name in PLACES):
-            kept = {name: value for name, value in found.items() if name not in PLACES}
+        found = loads(file.read_text(encoding="utf-8")) if file.name.endswith("config.json") else None
+        if (kept := _placeless(found)) != found:
             (folder / file.name).write_text(dumps(kept, indent=2), encoding="utf-8")
         else:
             shutil.copyfile(file, folder / file.name)
+
+
+def _placeless(found: Any) -> Any:
+    """Return a configuration without places of this machine, which its parts may name, too (``text_config``)."""
+    if not isinstance(found, dict):
+        return found
+    return {name: _placeless(value) for name, value in found.items() if name not in PLACES}

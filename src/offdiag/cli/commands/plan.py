@@ -132,8 +132,8 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
             show_stacked(
                 title, columns, [list(row.values()) for row in rows], narrow, itemgetter(heading), right=columns[1:]
             )
-    say("")
-    say(*_folded(f"Time: {_time(cost)}", indent=0))
+    if cost.total.flops_most != 0:
+        say("", *_folded(f"Time: {_time(cost)}", indent=0))
     if cost.held:
         said = f"{count(cost.held + cost.new)} answers: {count(cost.held)} are in the store and are taken"
         say(f"  {said}, {count(cost.new)} are new and are counted here")

@@ -24,19 +24,24 @@ def tokens_with_room(model: PreTrainedModel, usual: int) -> int:
     """
     kind = model.device.type
     free = _free(model.device) if kind in SHARE else None
-    if free is None:
+    each = cached_bytes(model)
+    if free is None or each is None:
         return usual
-    fitting = int(SHARE[kind] * free / cached_bytes(model))
+    fitting = int(SHARE[kind] * free / each)
     return max(1, min(fitting, MOST_TOKENS if kind == "cuda" else usual))
 
 
-def cached_bytes(model: PreTrainedModel) -> int:
-    """Return the bytes of keys and values of one token."""
+def cached_bytes(model: PreTrainedModel) -> int | None:
+    """Return the bytes of keys and values of one token; None for a model that keeps none, or says it for each layer."""
     config = model.config.get_text_config()
-    heads = int(config.num_attention_heads)
+    heads = getattr(config, "num_attention_heads", None)
+    if not isinstance(heads, int) or heads < 1:
+        return None
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
     keys = getattr(config, "num_key_value_heads", None) or heads
-    return 2 * int(config.num_hidden_layers) * int(keys) * int(size) * model.dtype.itemsize
+    if not isinstance(size, int) or not isinstance(keys, int):
+        return None
+    return 2 * int(config.num_hidden_layers) * keys * size * model.dtype.itemsize or None
 
 
 def _free(device: torch.device) -> int | None:
