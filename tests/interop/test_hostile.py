@@ -69,6 +69,12 @@ def test_a_column_that_python_cannot_hold_is_told(
     assert "is no arrow file that can be read" in refused(path, capsys)
 
 
+def test_a_number_that_is_none_is_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("arm,eval,example,correct,k\na,e,1,1,nan\nb,e,1,1,0\n")
+    assert read_results([path]).cells["method"].isna().tolist() == [True, False]
+
+
 LOGS = {
     "no samples": ({}, HEADER, "has no samples"),
     "no score": (one(scores={}), HEADER, "no sample has a score"),

@@ -284,5 +284,5 @@ def _plain(name: str, value: Any) -> Any:
             return int(value)
         with suppress(ValueError):
             number = float(value)
-            return int(number) if number.is_integer() else number
+            return None if number != number else int(number) if number.is_integer() else number
     return value
