@@ -59,10 +59,8 @@ class Arm(Identity):
             earlier.append(arm)
             arm = arm.init_from
         if len(earlier) > MOST_STAGES:
-            raise UserError(
-                f"a chain of {len(earlier) + 1} arms by init_from: at most {MOST_STAGES} are before an arm, as each "
-                "has the identities of all before it in its own: go on from saved weights, as a model dir:FOLDER"
-            )
+            told = f"a chain of {len(earlier) + 1} arms by init_from: at most {MOST_STAGES} are before an arm"
+            raise UserError(f"{told}: go on from saved weights, as a model dir:FOLDER")
         for arm in reversed(earlier):  # the first one first, and what it is: a long chain is no deep recursion then
             hash(arm)
             if (trained := arm._predictor.weights.trained) is not None:
