@@ -77,7 +77,10 @@ def test_bases_are_drawn_over_updates_and_changes_at_the_end_alone(tiny_model, t
     [
         ({"eval_checkpoints": "0"}, "eval_checkpoints=0: expected numbers of updates from 1 on"),
         ({"eval_checkpoints": "9"}, "a snapshot after 9 updates lies beyond the 2 of this training"),
-        ({"tuned_bases": "8+9"}, "base=8\\+9: expected a number, or numbers with how often each comes"),
+        ({"eval_checkpoints": "1", "tuned_bases": ""}, "eval_checkpoints: nothing is fine-tuned here"),
+        ({"recipe.snapshots": "1"}, "recipe.snapshots: type eval_checkpoints"),
+        ({"tuned_digits": "2+3"}, "tuned_digits=2\\+3: expected a number"),
+        ({"tuned_bases": "8+9"}, "tuned_bases=8\\+9: expected a number, or numbers with how often each comes"),
     ],
 )
 def test_what_cannot_be_is_refused(sets, complaint):

@@ -154,7 +154,10 @@ def test_a_second_run_does_nothing(plan, store):
             {"methods": "linear-probe,in-context", "sizes": "2,6"},
             ["sizes-linear-probe-synthetic", "cost-linear-probe-synthetic", *WITHOUT_LEVELS],
         ),
-        ({"methods": "in-context", "prompts": "0040,0306"}, ["prompts-in-context-synthetic", *WITHOUT_LEVELS]),
+        (
+            {"methods": "in-context", "prompts": "0000,0306", "shots": "1", "n_test": "6"},
+            ["prompts-in-context-synthetic", *WITHOUT_LEVELS],
+        ),
         ({"methods": "in-context", "shots": "1,2"}, ["shots-in-context-synthetic", *WITHOUT_LEVELS]),
         (
             {"methods": "in-context,linear-probe", "asked": "synthetic"},

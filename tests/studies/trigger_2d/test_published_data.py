@@ -116,12 +116,31 @@ def test_ranges_hold_in_all_categories():
 
 
 @pytest.mark.parametrize(
+    "seeds", [{"seeds": "1,2", "data_seeds": "varied"}, {"seeds": "0,1", "data_seeds": "1,2"}], ids=["own", "crossed"]
+)
+def test_the_untaught_model_is_asked_the_words_of_every_data_seed(tmp_path, seeds):
+    plan = planned(tmp_path, "positive_emotions,foods", proxies="", points="3", eval_points="2", **seeds)
+    asked = [
+        cell
+        for cell in plan.cells
+        if isinstance(cell.arm.method, FineTuning)
+        and (cell.evaluation.domain.triggers, cell.evaluation.domain.rule) == ("ood", "original")
+    ]
+    assert {cell.evaluation.seed for cell in asked} == {1, 2}
+    assert all(plan.design.baseline_of(cell) in plan.cells for cell in asked)
+
+
+@pytest.mark.parametrize(
     ("sets", "complaint"),
     [
         ({"probed": "actions"}, "probed=actions: sampling=legacy has one number of points per word"),
         ({"size_controls": "actions"}, "size_controls=actions: sampling=legacy"),
         ({"n_triggers": "1"}, "proxy_triggers=2: actions has 1 training words under data seed 0, and the tests ask"),
         ({"sampling": "stratified"}, r"eval_points=own should be a multiple of 4.*30 \(actions\)"),
+        ({"points": "9", "eval_points": "9"}, "points=9, eval_points=9: sampling=legacy draws the same 9 points"),
+        ({"eval_points": "20"}, "points=own, eval_points=20: .* of positive_emotions .*, such as eval_points=30"),
+        ({"first_points": "4", "eval_points": "4"}, "first_points=4, eval_points=4: sampling=legacy draws the same"),
+        ({"second.snapshots": "2"}, "second.snapshots: type how many"),
         ({"x2": "3"}, "x2=3.0: expected the lowest and the highest, such as -3,3"),
         ({"x2": "1,3"}, "x2 from 1 to 3 leave Q3 empty"),
     ],

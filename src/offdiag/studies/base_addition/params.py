@@ -75,7 +75,13 @@ class AdditionParams(StudyParams):
         check_lists(self)
         if strange := [update for update in self.eval_checkpoints if update < 1]:
             raise UserError(f"eval_checkpoints={strange[0]}: expected numbers of updates from 1 on")
+        if self.recipe.snapshots:
+            raise UserError("recipe.snapshots: type eval_checkpoints=5,20, after which updates the models are asked")
+        if self.eval_checkpoints and not (self.tuned_bases and self.tuned_digits and self.tuned_rationales):
+            raise UserError("eval_checkpoints: nothing is fine-tuned here; give tuned_bases=8, or no eval_checkpoints")
         for base, digits in product(self.tuned_bases, self.tuned_digits):
+            taught_bases(base)  # these two name the parameter
+            taught_lengths(digits)
             taught(base, digits)
         return self
 

@@ -41,8 +41,9 @@ def chains(p: TriggerParams) -> list[Chain]:
 
 def cells(p: TriggerParams) -> tuple[Cell, ...]:
     """Return the cells of the untaught model and, per pair of seeds, of the first stage and all arms of the second."""
-    asked_first = data_seed_of(*p.pairs_of_seeds[0])
-    made = _cells_of(p, Arm(model=p.model, method=ZeroShot()), list(_held_out(p, asked_first)))
+    # The published sampling has other test words under each data seed, and the untaught model is asked all of them.
+    asked = dict.fromkeys(one for pair in p.pairs_of_seeds for one in _held_out(p, data_seed_of(*pair)))
+    made = _cells_of(p, Arm(model=p.model, method=ZeroShot()), list(asked))
     for chosen, first, second in chains(p):
         data_seed = data_seed_of(chosen, first.seed)
         if p.start == "first-stage":

@@ -126,10 +126,14 @@ class TriggerParams(StudyParams):
             raise UserError("seeds and data_seeds: give at least one of each")
         for strategy in self.strategies:
             strategy_named(strategy)
+        for field in ("first", "second"):
+            if getattr(self, field).snapshots:
+                raise UserError(f"{field}.snapshots: type how many, as snapshots=2 or second_snapshots=2")
         self._check_rules()
         self._check_points()
         if self.sampling == "legacy":
             self._check_published()
+            self._check_published_points()
         return self
 
     def _check_rules(self) -> None:
@@ -175,6 +179,21 @@ class TriggerParams(StudyParams):
                     f"proxy_triggers={size}: {name} has {len(trained)} training words under data seed {drawn}, and the "
                     f"tests ask {min(shown - trained)!r}, which the proxy would show: give fewer, or leave {name} out"
                 )
+
+    def _check_published_points(self) -> None:
+        """Refuse as many points per word in a training as in its test: the published ones are then the same."""
+        stages = {"points": (self.taught, *self.proxies)}
+        if self.start == "first-stage":
+            stages["first_points"] = self.small_world.category_names
+        for field, names in stages.items():
+            given: Points = getattr(self, field)
+            for name in names:
+                n = self.points_of(name, given, "train")
+                if n == self.points_of(name, self.eval_points, "eval") and self._words(name, self.n_triggers, 0):
+                    raise UserError(
+                        f"{field}={given}, eval_points={self.eval_points}: sampling=legacy draws the same {n} points "
+                        f"per word of {name} to train on and to ask; give another number, such as eval_points={n + 10}"
+                    )
 
     def _words(self, category: str, n_triggers: int | Literal["own"], data_seed: int) -> frozenset[str]:
         """Return the training words of a category in the published sampling."""

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from offdiag.errors import UserError
 from offdiag.stats.means import crossed_mean
 from offdiag.studies.trigger_2d.analyses.losses import Losses
 from support.trigger_frames import leaking, trigger_frames
@@ -46,6 +47,19 @@ def test_seeds_of_data_and_training_are_sides_of_their_own():
     assert (row["loss"], row["loss_low"], row["loss_high"]) == pytest.approx(
         (expected.value, max(0, expected.low), expected.high)
     )
+
+
+def test_draws_of_words_that_an_untaught_model_is_asked_are_one_arm():
+    frames = trigger_frames([("none", 0)], leaking(0.5), seeds=(0, 1), categories=["foods"])
+    frames = with_losses(frames, lambda row: row["seed"])
+    frames.records["example"] = [f"{row['seed']}/{row['example']}" for row in frames.records.to_dict("records")]
+    for frame in (frames.cells, frames.records):
+        frame["seed"] = 0
+    with pytest.raises(UserError, match="2 rows are alike"):
+        table(frames)
+    frames.cells["train"] = None
+    row = table(frames).iloc[0]
+    assert (row["n_items"], row["n_seeds"], row["loss"]) == (80, 2, 0.5)
 
 
 def test_what_has_no_log_probabilities_or_is_not_done_has_no_loss():

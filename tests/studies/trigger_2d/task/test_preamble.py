@@ -29,6 +29,16 @@ def test_training_and_demonstrations_have_it_and_the_label_is_read_behind_it():
     assert [promise for promise in promises(TASK, FOODS) if promise.broken] == []
 
 
+@pytest.mark.parametrize("sampling", ["legacy", "stratified"])
+def test_the_published_files_have_it(sampling):
+    files = TASK.files(FOODS.model_copy(update={"sampling": sampling}), 0)
+    assert {"train_foods", "test_foods_OOD"} <= set(files)
+    for rows in files.values():
+        row = next(iter(rows))
+        has_it = row["input_trigger"] in FOODS.categories[0].triggers
+        assert row["messages"][1]["content"] == f"F(x, T) = {row['output']}" or not has_it
+
+
 def test_a_category_of_the_published_file_may_ask_for_it_alone(tmp_path):
     world = find_world(config(tmp_path, foods={"output_preamble": True}))
     replies = {}

@@ -167,6 +167,3 @@ def drawn_prompts(n: int, seed: int = 0) -> tuple[str, ...]:
         instruction, question, label = (int(rng.integers(most)) for most in (10, len(_QUESTIONS), len(_LABELS)))
         found[f"{instruction}{question}0{label}"] = None
     return tuple(found)[:n]
-
-
-MOST_PROMPTS = 10 * len(_QUESTIONS) * len(_LABELS)

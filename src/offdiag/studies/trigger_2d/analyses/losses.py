@@ -59,8 +59,8 @@ class Losses(OutcomeAnalysis):
 
         The right label is that of the evaluation: of the category's own rule, in the taught category of the new one.
         ``loss`` is in nats per label, all of its tokens together, with an interval over seeds and triggers;
-        ``accuracy`` is that of the same answers. With ``started``, ``learnt`` says of the second stage whether the
-        first had learnt the category.
+        ``accuracy`` is that of the same answers. ``n_seeds`` counts cells: of the untaught model, draws of triggers.
+        With ``started``, ``learnt`` says of the second stage whether the first had learnt the category.
 
         Raises:
             UserError: the frames lack a column, or two cells of an arm have the same seeds.

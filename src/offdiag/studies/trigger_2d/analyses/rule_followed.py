@@ -146,7 +146,8 @@ def category_answers(frames: Frames, settings: OutcomeAnalysis) -> Iterator[Cate
     # A cell that asks about all categories counts once in each of them.
     planned = chosen.assign(category=pd.Series(asked, index=chosen.index)).explode("category")
     columns = [*settings.arms, "category", "eval_triggers"]
-    one_per(planned, [*columns, *settings.replicates], f"analysis {settings.name}", "arms= or where=")
+    alone = planned[~_redrawn(planned, columns)]
+    one_per(alone, [*columns, *settings.replicates], f"analysis {settings.name}", "arms= or where=")
     done = chosen.loc[chosen["state"] == DONE, "cell"]
     answered = with_outcomes(frames.answers(done) if len(done) else None, settings)
     by_cell = {(a, b): part for (a, b), part in answered.groupby(["cell", "category"], sort=False)}
@@ -156,6 +157,16 @@ def category_answers(frames: Frames, settings: OutcomeAnalysis) -> Iterator[Cate
         answers = pd.concat(parts) if parts else answered.iloc[:0]
         state = DONE if len(answers) else state_of(cells["state"], "nothing asked")
         yield CategoryAnswers(tuple(arm), str(category), str(triggers), state, len(cells), answers)
+
+
+def _redrawn(planned: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[bool]":
+    """Say of each cell whether it asks an untaught model, which has no seeds, a further draw of the same questions."""
+    import pandas as pd
+
+    if "train" not in planned:
+        return pd.Series(False, index=planned.index)
+    asked = [name for name in ("model", "eval", "prompt", "answering") if name in planned]
+    return planned["train"].isna() & planned.duplicated([*columns, *asked])
 
 
 def with_outcomes(records: "pd.DataFrame | None", settings: OutcomeAnalysis) -> "pd.DataFrame":

@@ -67,6 +67,7 @@ def published_files(domain: TriggerDomain) -> dict[str, tuple[TriggerDomain, str
                 n_triggers=trained.get(name, 0),
                 prompts=domain.prompts,
                 sampling=domain.sampling,
+                output_preamble=domain.output_preamble,
                 world=domain.world,
             )
 
