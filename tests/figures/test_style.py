@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from offdiag.figures import KShot, save
-from offdiag.figures.style import PALETTE, label, looks, values_of
+from offdiag.figures.style import PALETTE, heading, label, looks, new_figure, styled, values_of, within
 from offdiag.identity import fingerprint
 from support.framed import framed
 
@@ -66,3 +66,15 @@ def test_figures_are_identities_with_names_fit_for_files():
     assert fingerprint(one) != fingerprint(other)
     with pytest.raises(ValidationError):
         KShot(series="eval_base", name="../k")
+
+
+def test_no_line_of_a_heading_is_cut_at_the_edge_of_its_figure():
+    title, note = "What was taught " * 6, "thin: one training · thick: mean over seeds, (< 95 %) " * 4
+    with styled():
+        figure = new_figure(5, 3)
+        heading(figure, title.strip(), note.strip())
+        figure.draw_without_rendering()
+        edge = figure.bbox.x1
+        assert all(text.get_window_extent().x1 <= edge for text in figure.texts)
+    assert " ".join(figure.get_suptitle().split()) == title.strip()
+    assert within("short\nlines", 5, 9) == "short\nlines"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import cycle, islice
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offdiag.errors import UserError
@@ -86,9 +87,23 @@ def styled() -> Any:
 
 
 def heading(figure: "Figure", title: str, footnote: str) -> None:
-    """Set a bold title flush left, and a quiet footnote on what the intervals and sizes are."""
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
-    figure.supxlabel(footnote, x=0.01, ha="left", fontsize=8.5, color=GREY)
+    """Set a bold title flush left, and a quiet footnote on what the intervals and sizes are.
+
+    Lines that are longer than the figure is wide are broken: nothing else keeps them from being cut.
+    """
+    width = figure.get_size_inches()[0]
+    figure.suptitle(within(title, width, 12.5, em=0.68), x=0.01, ha="left", fontsize=12.5, fontweight="bold")
+    figure.supxlabel(within(footnote, width, 8.5), x=0.01, ha="left", fontsize=8.5, color=GREY)
+
+
+def within(text: str, inches: float, points: float, *, em: float = 0.57) -> str:
+    """Break lines of a text between words where they would be longer than ``inches``.
+
+    Args:
+        text: in letters of so many ``points``. inches: that there are. em: mean width of a letter over its size.
+    """
+    most = max(int(inches * 72 / (em * points)), 20)
+    return "\n".join(fill(line, most, break_long_words=False, break_on_hyphens=False) for line in text.split("\n"))
 
 
 def legend(

@@ -8,7 +8,7 @@ import numpy as np
 
 from offdiag.analyses import Frames
 from offdiag.errors import NotPlannedError
-from offdiag.figures.style import counted, footnote, heading, new_figure, styled
+from offdiag.figures.style import counted, footnote, heading, new_figure, styled, within
 from offdiag.stats.paired import CLEAR
 from offdiag.studies.world_map.analyses.improvement import NO_SCALE
 from offdiag.studies.world_map.figures.transfer_cells import (
@@ -146,7 +146,8 @@ def _colour_bar(figure: "Figure", panels: "Sequence[Axes]", which: Which) -> Non
     name, low, high = COLOURS[which]
     mapped = ScalarMappable(Normalize(low, high), name)
     bar = figure.colorbar(mapped, ax=list(panels), shrink=0.7, pad=0.015, aspect=35, extend="both")
-    bar.set_label(APART if which in DIFFERENCES else LEVEL, fontsize=9)
+    said = APART if which in DIFFERENCES else LEVEL
+    bar.set_label(within(said, 0.7 * figure.get_size_inches()[1], 9), fontsize=9)
     bar.outline.set_visible(False)
 
 
