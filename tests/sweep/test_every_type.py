@@ -28,6 +28,9 @@ NOT_LOADED = {
     "dots3_note", "gemma3n", "gemma4_assistant", "gemma4_unified_assistant", "musicgen", "musicgen_melody",
 }  # fmt: skip
 
+# Types whose text part, saved by itself, transformers cannot load again: a released model has the whole configuration.
+NOT_BY_ITSELF = {"emu3", "mllama"}
+
 pytestmark = pytest.mark.sweep
 
 
@@ -67,6 +70,10 @@ def test_a_type_answers_as_it_does_alone_or_is_refused(kind: str, outcomes: list
 @pytest.mark.parametrize("kind", [kind for kind in TYPES if kind not in NOT_LOADED])
 def test_the_plan_refuses_no_weights_of_a_type(kind: str, tmp_path: Path) -> None:
     tiny_of(kind).save_pretrained(tmp_path)
+    if kind in NOT_BY_ITSELF:
+        with pytest.raises(UserError, match="Unrecognized configuration class"):
+            check_fit(source_of(f"dir:{tmp_path}"), tmp_path)
+        return
     check_fit(source_of(f"dir:{tmp_path}"), tmp_path)
 
 
