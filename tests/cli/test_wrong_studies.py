@@ -165,10 +165,11 @@ def chain(model):
         ('{"problem": "1+1", "completion": ' + "[" * 100_000, "nested too deeply"),
         (f'{{"problem": "{"9" * 5000}+1", "completion": "2"}}', "cannot be read as one of base_addition"),
         ("\x80\x81\x7f{}", "is not UTF-8"),
-        ("\x00", "is zero, which no text has"),
+        ("\x00", "is no text, most of its first bytes are zero"),
+        ("{}" * 9 + "\x00", "is zero, which no text has"),
         ("[1, 2]", "expected an object with the texts"),
     ],
-    ids=["lists", "objects", "deepest", "digits", "bytes", "zero", "array"],
+    ids=["lists", "objects", "deepest", "digits", "bytes", "zeros", "zero", "array"],
 )
 def test_completions_that_are_deep_or_no_text(
     mistake: Mistake, monkeypatch: pytest.MonkeyPatch, text: str, answer: str

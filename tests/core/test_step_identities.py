@@ -78,6 +78,7 @@ def test_no_field_of_the_runtime_moves_a_step(model_stub, monkeypatch, tmp_path)
         "device": "cpu",
         "token_budget": 7,
         "threads": 1,
+        "fill_memory": True,
         "gpus": 2,
         "study_files": (tmp_path / "study.py",),
         "data_dir": str(tmp_path),

@@ -116,6 +116,7 @@ OF_ANSWERS: list[Others] = [
             "examples": TRAIN,
             "style": "step-by-step",
             "layers": ("last",),
+            "needed": (EVAL,),
         },
     ),
     (TRAINING_SET, {"train": OTHER_DOMAIN, "n": 9, "noise": 0.1, "seed": 1}),

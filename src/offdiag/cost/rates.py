@@ -11,7 +11,6 @@ A pass makes the next token of all rows of a batch. It takes some time however f
 all weights come out of memory.
 """
 
-import json
 import platform
 import sys
 from bisect import bisect_left
@@ -28,6 +27,7 @@ from offdiag.errors import UserError
 from offdiag.models.folders import cache_folder
 from offdiag.runtime import Runtime, runs_on_cpu
 from offdiag.steps import CostLine
+from offdiag.strict_json import dumps, loads
 
 Points = tuple[tuple[float, float], ...]  # (weights of a model, value), by weights
 
@@ -178,7 +178,7 @@ class MeasuredRates:
         """Write it into the user's cache, in the place of an earlier one of the same device; returns the file."""
         path = _file()
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps({**_kept(path), self.device: asdict(self)}, indent=1) + "\n")
+        write_text(path, dumps({**_kept(path), self.device: asdict(self)}, indent=1) + "\n")
         return path
 
 
@@ -209,7 +209,7 @@ def _file() -> Path:
 
 def _kept(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
