@@ -36,7 +36,7 @@ def test_published_names_are_understood(alias):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("dataset=race", "dataset=race is no data set; expected one of synthetic, arc, arc_easy, arc_challenge"),
+        ("dataset=race", "dataset=race is no data set; expected one of synthetic, arc, arc_all, arc_easy"),
         ("dataset=mmlu,hardness=grade", "hardness=grade is no measure of mmlu; it has school, question_words"),
         ("dataset=gsm8k,hardness=zero_shot_mdl@x", "is no measure of gsm8k"),
         ("hardness=num_steps@x", "is no measure of synthetic"),
