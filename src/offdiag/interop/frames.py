@@ -48,12 +48,7 @@ def results_of(read: Iterable[ForeignRun], paths: Sequence[Path], baseline: str 
     Raises:
         UserError: two runs are one cell, an example comes twice, or there is no such baseline.
     """
-    runs: list[ForeignRun] = []
-    items: list[ImportedItems] = []
-    for run in read:
-        items.append(items_of(run))
-        runs.append(replace(run, records=()))
-        del run  # before the next is read
+    runs, items = _packed(read)
     factors = _named(runs, [_factors(run, own) for run, own in zip(runs, items, strict=True)])
     _check(runs, factors, baseline)
     whole = {str(row["cell"]): own for row, own in zip(factors, items, strict=True)}
@@ -73,23 +68,14 @@ def results_of(read: Iterable[ForeignRun], paths: Sequence[Path], baseline: str 
         for row in factors
     }
     bases = _bases(factors, baseline)
-    cells = []
-    for run, row in zip(runs, factors, strict=True):
-        own = found[row["cell"]]
-        base = bases.get(row["cell"])
-        cells.append(
-            {
-                **row,
-                "state": "done",
-                "n_planned": max(run.planned or 0, len(whole[row["cell"]])),
-                **own.measures(clustered=clusters.shared),
-                **(own.error_measures() if by_error else {}),
-                **own.against(base, found[base] if base else CellRecords(), clustered=clusters.shared),
-                "folder": None,
-                "n_errors": own.lost.total(),
-                "n_shortened": own.n_shortened,
-            }
-        )
+    cells = [
+        {
+            **row,
+            "n_planned": max(run.planned or 0, len(whole[row["cell"]])),
+            **_measured(str(row["cell"]), found, bases, by_error=by_error, clustered=clusters.shared),
+        }
+        for run, row in zip(runs, factors, strict=True)
+    ]
     columns = list(dict.fromkeys(name for row in factors for name in row))
     frame = records.frame([*columns, *names(RECORDS)], clustered=clusters.shared)
     return Results(
@@ -113,6 +99,33 @@ def results_of(read: Iterable[ForeignRun], paths: Sequence[Path], baseline: str 
             *_without_verdict(found.values()),
         ),
     )
+
+
+def _packed(read: Iterable[ForeignRun]) -> tuple[list[ForeignRun], list[ImportedItems]]:
+    """Return the runs without their records, and the records packed; a run is let go before the next is read."""
+    runs: list[ForeignRun] = []
+    items: list[ImportedItems] = []
+    for run in read:
+        items.append(items_of(run))
+        runs.append(replace(run, records=()))
+        del run
+    return runs, items
+
+
+def _measured(
+    cell: str, found: Mapping[str, CellRecords], bases: Mapping[str, str], *, by_error: bool, clustered: bool
+) -> dict[str, Any]:
+    """Return what a cell measured, beside its baseline if it has one."""
+    own, base = found[cell], bases.get(cell)
+    return {
+        "state": "done",
+        **own.measures(clustered=clustered),
+        **(own.error_measures() if by_error else {}),
+        **own.against(base, found[base] if base else CellRecords(), clustered=clustered),
+        "folder": None,
+        "n_errors": own.lost.total(),
+        "n_shortened": own.n_shortened,
+    }
 
 
 def _options(whole: Mapping[str, ImportedItems]) -> Iterator[tuple[str, Mapping[str, tuple[str, ...]]]]:

@@ -81,6 +81,8 @@ def test_bases_are_drawn_over_updates_and_changes_at_the_end_alone(tiny_model, t
         ({"recipe.snapshots": "1"}, "recipe.snapshots: type eval_checkpoints"),
         ({"tuned_digits": "2+3"}, "tuned_digits=2\\+3: expected a number"),
         ({"tuned_bases": "8+9"}, "tuned_bases=8\\+9: expected a number, or numbers with how often each comes"),
+        ({"tuned_bases": "8x1+9x1,9x2+8x2"}, "tuned_bases=9x2\\+8x2, tuned_digits=2 are one mixture"),
+        ({"tuned_bases": "8,8x3"}, "tuned_bases=8x3, tuned_digits=2 are one mixture"),
     ],
 )
 def test_what_cannot_be_is_refused(sets, complaint):

@@ -164,3 +164,9 @@ def test_every_learner_of_the_quick_scale_starts_from_one_model():
     assert {cell.arm.method.method for cell in plan.cells} == {"zero-shot", "in-context", "linear-probe", "fine-tuning"}
     assert len({cell.arm.init_from for cell in plan.cells}) == 1
     assert len({cell.arm.init_from for cell in offdiag.plan("easy-to-hard-chains", "cpu", bootstraps=1).cells}) == 3
+
+
+@pytest.mark.parametrize(("name", "value"), [("prompts", "0040"), ("n_prompts", "2")])
+def test_a_model_that_knows_chains_alone_is_given_no_words(name, value):
+    with pytest.raises(UserError, match=f"{name}={value}: a model that is trained from nothing reads no words"):
+        offdiag.plan("easy-to-hard-chains", **{name: value})

@@ -79,10 +79,15 @@ class AdditionParams(StudyParams):
             raise UserError("recipe.snapshots: type eval_checkpoints=5,20, after which updates the models are asked")
         if self.eval_checkpoints and not (self.tuned_bases and self.tuned_digits and self.tuned_rationales):
             raise UserError("eval_checkpoints: nothing is fine-tuned here; give tuned_bases=8, or no eval_checkpoints")
+        known: dict[frozenset[object], str] = {}
         for base, digits in product(self.tuned_bases, self.tuned_digits):
             taught_bases(base)  # these two name the parameter
             taught_lengths(digits)
             taught(base, digits)
+            named = f"tuned_bases={base}, tuned_digits={digits}"
+            other = known.setdefault(frozenset(MixedSums(base=base, digits=digits).parts), named)
+            if other != named:
+                raise UserError(f"{other} and {named} are one mixture: leave one of them out")
         return self
 
     @property

@@ -5,8 +5,11 @@ The cells, tables and figures are those of easy-to-hard; what is set by hand is 
 that is taught.
 """
 
-from pydantic import Field
+from typing import Self
 
+from pydantic import Field, model_validator
+
+from offdiag.errors import UserError
 from offdiag.methods import PreTraining, Recipe
 from offdiag.models import ModelSpec
 from offdiag.studies.easy_to_hard.grid import cells, measurements
@@ -36,6 +39,22 @@ class ChainParams(HardnessParams):
     decoder: Decoder = Decoder(width=64, depth=3, heads=4, expansion=3, initial_std=0.06)
     pretraining: PretrainingRecipe = PretrainingRecipe(updates=1000, batch_size=32)
     recipe: Recipe = Recipe(learning_rate=3e-3, batch_size=16, epochs=5, warmup_updates=0, targets="all-linear")
+
+    @model_validator(mode="after")
+    def _worded_in_chains(self) -> Self:
+        """Check that no prompt has words where a model knows the tokens of chains alone."""
+        if any(model.origin.from_scratch for model in self.models):
+            for name, value in (
+                ("prompts", ",".join(self.prompts)),
+                ("n_prompts", self.n_prompts),
+                ("labels", self.labels),
+            ):
+                usual = type(self).model_fields[name].default
+                if getattr(self, name) != usual:
+                    raise UserError(
+                        f"{name}={value}: a model that is trained from nothing reads no words; leave it out"
+                    )
+        return self
 
     def start(self, model: ModelSpec) -> Arm | None:
         """Return the pre-trained model, which has met the rule that is taught as one of eight, without a name."""
