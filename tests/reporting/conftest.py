@@ -38,3 +38,15 @@ def browser(tmp_path_factory):
         pytest.skip("no chromium on this machine: install Debian's chromium to run the browser tests")
     with chromium(program, tmp_path_factory.mktemp("profile")) as page:
         yield page
+
+
+@pytest.fixture
+def page(browser, report):
+    browser.problems.clear()
+    browser.requests.clear()
+    browser.open(report / "index.html")
+    browser.until("document.querySelectorAll('.method button').length > 0")
+    yield browser
+    assert browser.problems == []
+    assert [url for url in browser.requests if not url.startswith(("data:", "file:", "blob:"))] == []
+    assert browser.js("window.__pwned === undefined")
