@@ -6,7 +6,7 @@ from matplotlib.container import ErrorbarContainer
 from offdiag.errors import UserError
 from offdiag.figures import Transfer
 from offdiag.figures.style import PALETTE
-from support.framed import framed
+from support.framed import framed, unwrapped
 
 FIGURE = Transfer(name="transfer", panels="train_base", x="eval_base")
 
@@ -44,7 +44,7 @@ def test_the_title_names_the_baseline_by_its_method(transfer, method, against):
     cells, records = transfer([8], [8, 9], typical)
     cells["method"] = cells["method"].replace("zero-shot", method)
     figure = FIGURE.plot(framed(cells, records))
-    assert figure.get_suptitle() == f"Change in accuracy against {against}"
+    assert unwrapped(figure.get_suptitle()) == f"Change in accuracy against {against}"
     (note,) = [text.get_text() for text in figure.texts if "baseline of each bar" in text.get_text()]
     assert f"baseline of each bar: {against}, on the same items" in note
 

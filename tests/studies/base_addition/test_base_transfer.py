@@ -7,6 +7,7 @@ from offdiag.errors import UserError
 from offdiag.stats import holm
 from offdiag.stats.learner_difference import difference_of_replicates
 from offdiag.study_files import load_study
+from support.framed import unwrapped
 
 TINY = {
     "decoder": {"architecture": "gpt2", "width": 16, "depth": 1, "heads": 2}, "pretraining": {"updates": 2},
@@ -81,7 +82,7 @@ def test_figures_draw_each_change_and_mark_what_was_taught(done):
     figures = {figure.name: figure.plot(done.frames) for figure in done.design.figures}
     assert set(figures) == {"transfer-bases", "transfer-digits"}
     title = "Change in accuracy against the same model before its fine-tuning"
-    assert {figure.get_suptitle() for figure in figures.values()} == {title}
+    assert {unwrapped(figure.get_suptitle()) for figure in figures.values()} == {title}
     (axes,) = figures["transfer-bases"].axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["8", "10"]
     assert sum(patch.get_gid() == "bar" for patch in axes.patches) == 4
