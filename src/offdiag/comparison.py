@@ -21,13 +21,14 @@ NOT_MEASURED, NO_COUNTERPART, NOT_RUN = "not measured", "no counterpart", "not r
 
 
 class _Measured(NamedTuple):
-    """A number that the study measured: of which model, its interval, items, seeds, and state."""
+    """A number that the study measured: of which model, its interval, items, seeds, state, and a remark on it."""
 
     model: str
     ends: Estimate
     n: int | None
     seeds: int | None
     state: str
+    remark: str = ""
 
 
 def comparison(design: Design, results: Results) -> "pd.DataFrame":
@@ -40,7 +41,8 @@ def comparison(design: Design, results: Results) -> "pd.DataFrame":
         ``quantity, called, of, scale``; ``published_model, published, published_low, published_high, published_n,
         published_interval`` (``Wilson 95 %``: computed here from n; ``as stated``; or nothing); ``measured_model,
         measured, measured_low, measured_high, measured_n, measured_seeds, measured_state`` (that of the cell, or
-        ``not run``: it is planned and no more, ``not measured``: nothing here has these factors, ``no counterpart``);
+        ``not run``: it is planned and no more, ``not measured``: nothing here has these factors, ``no counterpart``),
+        ``measured_remark`` (where the interval holds more or less often than it says);
         ``difference, difference_low, difference_high`` (only where the published interval was computed: what others
         mean by theirs is not always said); ``provenance, source, note``. Fractions stay fractions; what is not known is
         NaN.
@@ -102,11 +104,13 @@ def _of_cells(number: Published, model: str, cells: "pd.DataFrame", results: Res
     records = results.answers([*cells["cell"], *(cells["baseline"].dropna() if "baseline" in cells else ())])
     try:
         quantity = number.quantity if number.quantity in number.MEASURED else "accuracy"  # (the column of any metric)
-        found = estimate(cells, records, cast(Literal["accuracy", "difference"], quantity))
+        kind = cast(Literal["accuracy", "difference"], quantity)
+        found = estimate(cells, records, kind, baselines=results.cells)
     except UserError as error:
         raise UserError(f"{number.label}: {error}") from None
     state = NOT_RUN if found.state == MISSING else found.state
-    return _Measured(model, Estimate(found.value, found.low, found.high), found.n_items, found.n_done, state)
+    ends = Estimate(found.value, found.low, found.high)
+    return _Measured(model, ends, found.n_items, found.n_done, state, found.remark)
 
 
 def _of_row(number: Published, chosen: "pd.DataFrame", model: str) -> _Measured:
@@ -139,6 +143,7 @@ def _row(number: Published, found: _Measured, scale: str) -> dict[str, Any]:
         "published_interval": kind,
         "measured_model": found.model, **_columns("measured", found.ends), "measured_n": found.n,
         "measured_seeds": found.seeds, "measured_state": found.state,
+        "measured_remark": found.remark,
         **_columns("difference", apart),
         "provenance": number.provenance, "source": number.source, "note": number.note,
     }  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 
 from offdiag.analyses.estimates import estimate
 from offdiag.errors import UserError
+from offdiag.stats.learner_difference import LENT, learner_difference
 
 
 def cells(*states, **columns):
@@ -49,6 +50,20 @@ def test_differences_are_paired_with_the_baseline():
     found = estimate(cells("done", "done"), records(c0=0.7, c1=0.7, zero=0.5), "difference")
     assert found.value == pytest.approx(0.2)
     assert 0 < found.low < 0.2 < found.high < 0.5
+
+
+def test_a_trained_baseline_of_one_draw_is_no_fixed_model():
+    # The page takes it for one draw of many, with the spread of the other learner's draws; so do compare and tables.
+    done, answers = cells("done", "done"), records(c0=0.7, c1=0.5, zero=0.5)
+    untrained = pd.DataFrame({"cell": ["zero"], "seed": [math.nan]})
+    fixed = estimate(done, answers, "difference", baselines=untrained)
+    assert fixed == estimate(done, answers, "difference")
+    drawn = estimate(done, answers, "difference", baselines=untrained.assign(seed=3))
+    grid = answers.assign(score=answers["correct"]).pivot(index="cell", columns="example", values="score").astype(float)
+    expected = learner_difference(grid.loc[["c0", "c1"]], grid.loc[["zero"]]).difference
+    assert (drawn.low, drawn.high, drawn.p_value) == (expected.low, expected.high, expected.p_value)
+    assert drawn.high - drawn.low > fixed.high - fixed.low
+    assert (drawn.remark, fixed.remark) == (LENT, "")
 
 
 def test_unfinished_seeds_are_counted():

@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from offdiag.cli.commands.compare import ORIGINS
+from offdiag.cli.commands.compare import ORIGINS, _show
 from offdiag.published import Provenance
+from offdiag.stats.learner_difference import LENT
 from support.cli_types import Said, on_a_terminal
 
 Offdiag = Callable[..., Said]
@@ -90,3 +92,14 @@ def test_a_narrow_terminal_gets_who_is_compared_as_headings(compared: Path, tmp_
     lines = [line.rstrip() for line in shown.splitlines()]
     assert "GPT-9 beside tiny | Roe 2031 (second hand)" in lines
     assert any(re.match(r"  accuracy +50\.0 % \[23\.7, 76\.3\] n=10 +not run +zero-shot$", line) for line in lines)
+
+
+def test_an_interval_of_two_draws_against_one_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    ends = {f"{name}{end}": 0.1 for name in ("published", "measured", "difference") for end in ("", "_low", "_high")}
+    words = ("called", "of", "published_model", "measured_model", "measured_state", "source", "note")
+    row = {**ends, **dict.fromkeys(words, ""), "quantity": "difference", "provenance": "original"}
+    counts = dict.fromkeys(("published_n", "measured_n"), 12)
+    _show("A title", pd.DataFrame([row | counts | {"measured_remark": remark} for remark in (LENT, "")]), as_json=False)
+    said = capsys.readouterr().out
+    assert said.count(" n=12 †") == 1, ascii(said)
+    assert f"† {LENT}." in said.splitlines()

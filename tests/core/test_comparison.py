@@ -13,6 +13,7 @@ from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.gather import gather
 from offdiag.published import Published
+from offdiag.stats.learner_difference import LENT
 from offdiag.store import Store
 from support.tiny_study import answer_by_hand, steps_of, tiny_plan
 
@@ -84,6 +85,17 @@ def test_seeds_are_averaged_into_one_number(plan, store):
     (row,) = compared(plan, store, number(TUNED)).to_dict(orient="records")
     assert (row["measured"], row["measured_seeds"]) == (pytest.approx(8 / 12), 2)
     assert row["measured_low"] < 6 / 12
+
+
+def test_two_draws_against_one_are_remarked_on(plan, store):
+    theirs = number(TUNED, quantity="difference", value=0.1)
+    (row,) = compared(plan, store, theirs).to_dict(orient="records")
+    assert row["measured_remark"] == ""  # an untrained model has no draws
+    results = gather(plan, store)
+    drawn = results.cells["seed"].fillna(7)  # as if the baseline were a training, too
+    results = replace(results, cells=results.cells.assign(seed=drawn))
+    (row,) = comparison(replace(plan.design, published=(theirs,)), results).to_dict(orient="records")
+    assert row["measured_remark"] == LENT
 
 
 def test_without_n_the_difference_has_no_interval(plan, store):

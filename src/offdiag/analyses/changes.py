@@ -56,7 +56,7 @@ class Changes(StudyAnalysis):
         first = frames.cells[frames.cells["cell"].isin(named)]
         read = [name for name in READ if name in frames.held.columns]
         records = frames.answers([*cells["cell"], *first["cell"]], read)
-        after, change = estimate(cells, records), estimate(cells, records, "difference")
+        after, change = estimate(cells, records), estimate(cells, records, "difference", baselines=first)
         before = estimate(first, records) if len(first) else UNKNOWN
         numbers = (number for one in (before, after, change) for number in one[:3])
         counts = {"n_items": after.n_items, "n_seeds": after.n_done}

@@ -12,7 +12,7 @@ from offdiag.analyses.selection import DONE, one_method, one_per, state_of
 from offdiag.errors import UserError
 from offdiag.stats import Estimate, FloatArray
 from offdiag.stats.components import SeedVariance
-from offdiag.stats.learner_difference import difference_of_replicates, learner_difference
+from offdiag.stats.learner_difference import LENT, difference_of_replicates, is_lent, learner_difference
 from offdiag.stats.replicated import accuracy
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class CellEstimate(NamedTuple):
         n_done, n_planned: finished and planned cells, one per seed.
         n_items: planned items of a cell.
         by_seed: the values of the finished cells. p_value: of a difference, the test that there is none (mid-p).
+        remark: where the interval holds more or less often than it says.
     """
 
     value: float
@@ -41,16 +42,24 @@ class CellEstimate(NamedTuple):
     n_items: int
     by_seed: tuple[float, ...] = ()
     p_value: float = math.nan
+    remark: str = ""
 
 
 def estimate(
-    cells: "pd.DataFrame", records: "pd.DataFrame", quantity: Literal["accuracy", "difference"] = "accuracy"
+    cells: "pd.DataFrame",
+    records: "pd.DataFrame",
+    quantity: Literal["accuracy", "difference"] = "accuracy",
+    *,
+    baselines: "pd.DataFrame | None" = None,
 ) -> CellEstimate:
     """Return the accuracy, or the paired difference to the baseline, of cells that differ only in their seed.
 
     One cell planned keeps its own interval, which knows its items only; of several the mean has an interval for new
     seeds and items (:func:`offdiag.stats.replicated.accuracy`, :func:`offdiag.stats.learner_difference`), with the
     variance between seeds of the cells' kind where they know it (:func:`common_variance`).
+
+    Args:
+        baselines: cells among which are those that ``cells`` are compared with. One that is not among them has no seed.
 
     Raises:
         UserError: no cell, two cells of one seed, or a finished cell without records.
@@ -65,7 +74,7 @@ def estimate(
         return CellEstimate(
             math.nan, math.nan, math.nan, state_of(cells["state"], "no baseline"), 0, len(cells), n_items
         )
-    pooled, p_value = common_variance(done), math.nan
+    pooled, p_value, remark = common_variance(done), math.nan, ""
     if len(done) == 1 and (pooled is None or len(cells) == 1):
         value, low, high = (float(done[name].iloc[0]) for name in (quantity, *COLUMNS[quantity]))
         tested = done["p_value"].dropna() if quantity == "difference" and "p_value" in done else ()
@@ -74,18 +83,29 @@ def estimate(
         (grid,), clusters = _grids(done, records, ("cell",), quantity)
         value, low, high = accuracy(grid, clusters=clusters, pooled=pooled)[:3]
     else:
-        value, low, high, _, p_value = _difference(done, records, pooled)
+        (value, low, high, _, p_value), remark = _difference(done, records, pooled, baselines)
     by_seed = tuple(done[quantity].astype(float))
-    return CellEstimate(value, low, high, DONE, len(done), len(cells), n_items, by_seed, p_value)
+    return CellEstimate(value, low, high, DONE, len(done), len(cells), n_items, by_seed, p_value, remark)
 
 
-def _difference(done: "pd.DataFrame", records: "pd.DataFrame", pooled: SeedVariance | None) -> Estimate:
-    """Return the difference to the baseline: to the one of all seeds, or seed by seed."""
+def _difference(
+    done: "pd.DataFrame", records: "pd.DataFrame", pooled: SeedVariance | None, baselines: "pd.DataFrame | None"
+) -> tuple[Estimate, str]:
+    """Return the difference to the baseline, and a remark: to the one of all seeds, or seed by seed.
+
+    A single baseline that was trained is one draw of many, as it is on the page.
+    """
     (ours, theirs), clusters = _grids(done, records, ("cell", "baseline"), "difference")
-    if done["baseline"].nunique() == 1:
-        fixed = (False, True)
-        return learner_difference(ours, theirs[:1], untrained=fixed, clusters=clusters, pooled=pooled).difference
-    return difference_of_replicates(ours - theirs, clusters=clusters)
+    if done["baseline"].nunique() > 1:
+        return difference_of_replicates(ours - theirs, clusters=clusters), ""
+    theirs, untrained = theirs[:1], (False, True)
+    if baselines is not None:
+        base = baselines[baselines["cell"].isin(done["baseline"])]
+        untrained = (False, bool(base["seed"].isna().all()))
+        if pooled is None and not untrained[1]:
+            pooled = common_variance(base)
+    found = learner_difference(ours, theirs, untrained=untrained, clusters=clusters, pooled=pooled)
+    return found.difference, LENT if is_lent(ours, theirs, untrained, pooled) else ""
 
 
 def _grids(

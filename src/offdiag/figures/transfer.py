@@ -53,7 +53,7 @@ class Transfer(StudyFigure):
             raise NotPlannedError(f"figure {self.name}: no {self.method} cell has a {self.panels} and a {self.bars}")
         with styled():
             figure, row = _canvas(grid)
-            bars = [bar for panel in range(len(grid.panels)) for bar in self._bars(chosen, frames.records, grid, panel)]
+            bars = [bar for panel in range(len(grid.panels)) for bar in self._bars(chosen, frames, grid, panel)]
             low, high = _span(bars)
             for axes, panel in zip(row, grid.panels, strict=True):
                 axes.set(ylim=(low, high), xlim=(-0.55, len(grid.places) - 0.45))
@@ -69,7 +69,7 @@ class Transfer(StudyFigure):
             _legend(figure, bars, [label(self.bars, value) for value in grid.variants] if self.bars else [])
         return figure
 
-    def _bars(self, chosen: "pd.DataFrame", records: "pd.DataFrame", grid: "_Grid", panel: int) -> "list[_Bar]":
+    def _bars(self, chosen: "pd.DataFrame", frames: Frames, grid: "_Grid", panel: int) -> "list[_Bar]":
         here = chosen[chosen[self.panels] == grid.panels[panel]]
         width = WIDTH / len(grid.variants)
         bars = []
@@ -81,7 +81,7 @@ class Transfer(StudyFigure):
                     where = f"{self.panels} = {grid.panels[panel]}, {self.x} = {value}, {self.bars} = {wanted}"
                     raise UserError(f"figure {self.name}: no cell with {where}; narrow the figure with where=")
                 centre = place + (variant - (len(grid.variants) - 1) / 2) * width
-                spot = estimate(rows, records, "difference")
+                spot = estimate(rows, frames.records, "difference", baselines=frames.cells)
                 bars.append(_Bar(panel, place, variant, centre, 0.9 * width, look.colour, _taught(rows), spot))
         return bars
 

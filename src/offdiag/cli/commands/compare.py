@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 COLUMNS = ["quantity", "of", "published of", "published", "measured of", "measured", "measured - published", "source"]
 NARROW = ["quantity", "published", "measured", "measured - published", "of"]
 FRACTIONS = ("accuracy", "difference", "plateau")
+REMARKED = "†"  # behind a measured number whose interval holds more or less often than it says
 NO_BOUND = (math.inf, -math.inf)  # JSON has no word for them
 ORIGINS = {
     "original": "",
@@ -57,6 +58,7 @@ def _show(title: str, frame: "pd.DataFrame", *, as_json: bool) -> None:
         f"{len(known)} published numbers, {len(both)} of them measured here; "
         f"{len(rows) - len(known)} that no reachable source gives.",
         "A difference is that of model, wording and method at once, as far as they differ.",
+        *(f"{REMARKED} {remark}." for remark in dict.fromkeys(row["measured_remark"] for row in rows) if remark),
     )
 
 
@@ -67,7 +69,7 @@ def _heading(row: dict[str, str]) -> str:
 
 def _worded(row: dict[str, Any]) -> list[str]:
     percent = row["quantity"] in FRACTIONS
-    measured = _number(row, "measured", percent=percent)
+    measured = _number(row, "measured", percent=percent) + (f" {REMARKED}" if row["measured_remark"] else "")
     called = f" ({row['called']})" if row["called"] else ""
     return [
         f"{row['quantity']}{called}", row["of"].replace("eval_", ""),
