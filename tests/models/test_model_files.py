@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
 from offdiag.models.config_file import context_length
+from offdiag.models.directions import DECODER_BY, NO_DECODER, check_direction
 from offdiag.models.files_check import check_files
 from offdiag.models.loading import load_model
 from offdiag.models.rendering import check_template
@@ -38,6 +39,11 @@ def rewrite(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -
     weights = load_file(folder / WEIGHTS)
     change(weights)
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def new_file(path: Path) -> Path:
+    path.write_text("{}")
+    return path
 
 
 def set_json(path: Path, **values: object) -> None:
@@ -274,3 +280,54 @@ def test_what_transformers_cannot_load_is_told_before_a_run(copy, edit, said):
     (copy / "config.json").write_text(json.dumps({**settings, **edit}))
     with pytest.raises(UserError, match=said):
         check_files(source_of(f"dir:{copy}"))
+
+
+@pytest.mark.parametrize("kind", sorted({*DECODER_BY, *NO_DECODER}))
+def test_encoders_are_refused_before_a_run_and_their_decoders_are_not(kind, tmp_path):
+    set_json(new_file(tmp_path / "config.json"), model_type=kind)
+    with pytest.raises(UserError, match=rf"^model dir:\S+ attends both ways \(type {kind} .*; take a causal language"):
+        check_files(source_of(f"dir:{tmp_path}"))
+    if kind in DECODER_BY:
+        name, value = DECODER_BY[kind]
+        set_json(tmp_path / "config.json", **{name: value})
+        with pytest.raises(UserError, match="no weights in"):  # the next thing that is looked at
+            check_files(source_of(f"dir:{tmp_path}"))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"model_type": "gemma3_text", "use_bidirectional_attention": True}, "has use_bidirectional_attention = true"),
+        ({"text_config": {"use_bidirectional_attention": "all"}}, 'has use_bidirectional_attention = "all"'),
+        ({"model_type": "llama", "is_causal": False}, "has is_causal = false"),
+    ],
+)
+def test_a_decoder_that_is_set_to_attend_both_ways_is_refused(config, said):
+    with pytest.raises(UserError, match=said):
+        check_direction(config, "hub:a/b")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "gpt_neox", "is_decoder": False},  # a decoder whatever it says
+        {"model_type": "gemma4", "text_config": {"use_bidirectional_attention": "vision"}},
+        {"model_type": "gemma2", "use_bidirectional_attention": None},
+        {"model_type": "bert", "is_decoder": True},
+    ],
+)
+def test_decoders_pass(config):
+    check_direction(config, "hub:a/b")
+
+
+@pytest.mark.parametrize("kind", ["bert", "roformer", "xlm", "electra", "xlnet"])  # of all in the sweep
+def test_types_that_are_called_encoders_are(kind):
+    ids = torch.arange(20, 36)[None]
+    changed = torch.cat([ids[:, :-1], ids[:, :1]], dim=1)
+    name, value = DECODER_BY[kind]
+    with torch.inference_mode():
+        before, after = (tiny_of(kind)(one).logits[0, :8] for one in (ids, changed))
+        assert not torch.allclose(before, after)
+        decoder = tiny_of(kind, **{name: value})
+        before, after = (decoder(one).logits[0, :8] for one in (ids, changed))
+    assert torch.equal(before, after)

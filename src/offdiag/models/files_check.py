@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from offdiag.errors import UserError
 from offdiag.models.config_file import LFS_POINTER, pointer_error, read_config, read_json_object, vocabulary
+from offdiag.models.directions import check_direction
 from offdiag.models.folders import cache_folder
 from offdiag.models.source import ModelSource
 from offdiag.models.weight_files import check_weights
@@ -43,8 +44,9 @@ def check_files(origin: ModelSource) -> None:
     """Check configuration, weights and tokenizer of a model whose files are here; others are left for later.
 
     Raises:
-        UserError: a file is missing, cut off, a Git LFS pointer or unreadable, a weight is missing, has another shape
-            or is of no use, the tokenizer is missing, or it has words that the embedding has no row for.
+        UserError: a file is missing, cut off, a Git LFS pointer or unreadable, the model is an encoder, a weight is
+            missing, has another shape or is of no use, the tokenizer is missing, or it has words that the embedding
+            has no row for.
     """
     if (place := _place(origin)) is None:
         return
@@ -52,6 +54,7 @@ def check_files(origin: ModelSource) -> None:
         if path.suffix in _SUFFIXES and path.is_file() and _begins_as_pointer(path):
             raise pointer_error(path, place.model)
     config = read_config(place.folder, place.model)
+    check_direction(config, place.model)
     _check_ends(place)
     shapes = check_weights(place.folder, place.model, config)
     _check_tokenizer(place, vocabulary(config))
