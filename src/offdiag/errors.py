@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "".join(get_close_matches(name, list(known), n=1, cutoff=_NEAR))
 
 
+def some(n: int, one: str, many: str) -> str:
+    """Return a number with the words that fit it: ``1 row`` or ``2 rows``."""
+    return f"{n} {one if n == 1 else many}"
+
+
 def unfit(name: object) -> str | None:
     """Return why something cannot be the name of a file or folder, so that it stays where it is put; None if it can."""
     if not isinstance(name, str):
@@ -107,9 +112,12 @@ def _escaped(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def complaints(error: "ValidationError") -> str:
-    """Return what pydantic found, in one line, for the message of a :class:`UserError`."""
-    return "; ".join(_complaint(item) for item in error.errors(include_url=False))
+def complaints(error: "ValidationError", options: Mapping[str, str] | None = None) -> str:
+    """Return what pydantic found, in one line, for the message of a :class:`UserError`.
+
+    ``options`` are names of options of the command line, by the fields that they set.
+    """
+    return "; ".join(_complaint(item, options or {}) for item in error.errors(include_url=False))
 
 
 def reworded(message: str) -> str:
@@ -136,8 +144,9 @@ _NEAR = 0.7  # share of letters in common: "clean" and "plan" have 0.67, most sl
 _LONGEST_NAME = 200  # characters of a name for a file, which may be 255 bytes
 
 
-def _complaint(item: "ErrorDetails") -> str:
+def _complaint(item: "ErrorDetails", options: Mapping[str, str]) -> str:
     name, kind, found = _dotted(item["loc"]), item["type"], item["input"]
+    option = options.get(str(item["loc"][0]), "") if item["loc"] else ""
     if kind == "missing":
         return f"{name} is missing"
     if not name:
@@ -146,7 +155,8 @@ def _complaint(item: "ErrorDetails") -> str:
         return f"{name} is made of parts: set them one by one, as {name}.PART=VALUE"
     text = found if isinstance(found, str) else json.dumps(found, default=lambda value: type(value).__name__)
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return f"{name}={shown} {_EXPECTED.get(kind, reworded(item['msg']))}"
+    said = _EXPECTED.get(kind, reworded(item["msg"]))
+    return f"--{option.replace('_', '-')} {shown} {said}" if option else f"{name}={shown} {said}"
 
 
 def _dotted(path: tuple[int | str, ...]) -> str:

@@ -44,15 +44,29 @@ TAUGHT = [
     (broken(b'["x", "order"]'), "a_train.jsonl, line 4900: found ['x', 'order'], expected an object with text"),
     (broken(b'{"text": "x"}'), "a_train.jsonl, line 4900: no target 'label'; it has text: mend the row"),
     (broken(b'{"text": "x", "text": "y"}'), "a_train.jsonl, line 4900: the name 'text' is there twice"),
-    (lines([{"a": 1, "b": 2}]), "has the columns a, b, and none is called like a prompt"),
+    (
+        lines([{"a": 1, "b": 2}]),
+        "none is called like a prompt (prompt, question, text, input, …): say which, such as --prompt",
+    ),
+    (b"{}\n", "line 1: the object {} has no names, expected one for each value: mend the row"),
+    (b"null\n", "line 1: found null, expected an object with a name for each value: mend the row"),
+    (json.dumps(rows(30)).encode(), "a name for each value: name the file .json, if it is one list of rows"),
+    (broken(b"{}"), "a_train.jsonl, line 4900: no prompt 'text'; it has no names: mend the row"),
+    (lines([{"text": {"0": "a"}, "label": {"0": "b"}}]), "found one object of tables or lists (text, label), expected"),
     (but(label=3), "line 8: the target is a number (3), and that of a_train.jsonl, line 1 is text"),
     (but(label=["order"]), "line 8: the target is a list (['order']), and that of a_train.jsonl, line 1 is text"),
     (but(text=None), "line 8: the prompt is empty: fill it in, or leave the row out"),
     (but(label=float("nan")), "line 8: NaN is no JSON number"),
-    (but(label=None), "line 8: the target is empty: fill it in, or leave such rows out with empty=skip"),
-    (but(label="  "), "line 8: the target is empty: fill it in, or leave such rows out with empty=skip"),
+    (
+        but(label=None),
+        "line 8: the target is empty (blank, null or NaN): fill it in, or leave such rows out with empty=skip",
+    ),
+    (
+        but(label="  "),
+        "line 8: the target is empty (blank, null or NaN): fill it in, or leave such rows out with empty=skip",
+    ),
     (each(label=None), "line 1: the target is empty, as in each row: fill targets in, or name another column"),
-    (each(id=5), "line 2: the id '5' is that of line 1: give each row an id of its own"),
+    (each(id=5), "line 2: the id '5' is that of a_train.jsonl, line 1: give each row an id of its own"),
     (each(id=None), "line 1: the id is empty"),
     (each(choices=["order", "cancel"]), "line 3: the target 'track' is none of its choices ('order', 'cancel')"),
     (each(choices=["order"]), "line 1: it has 1 choice, expected two or more"),
@@ -114,6 +128,10 @@ GRADER = "grade.py:grade"
         ("--answering choice --grader exact", "a has no choices: give --labels auto, or --choices COLUMN"),
         ("--answer letter", "answer=letter needs rows with choices"),
         ("--grader exat", "did you mean exact?"),
+        ("--grader grade.py", "names a file and no function in it: type grade.py:grade"),
+        ("--labels order,cancel", "a set of one label decides nothing; give two or more (--labels a b, labels=a|b)"),
+        ("--methods zero-shot --save gone/x.py", "--save gone/x.py: there is no folder gone: make it"),
+        ("--top-p 1.5 --temperature 1", "--top-p 1.5 should be less than or equal to 1"),
         ("--grader number", "the grader number accepts no answer to the target"),
         ("--grader regex:(", "no regular expression"),
         ("--grader gone.py:grade", "no grader file"),
@@ -123,7 +141,7 @@ GRADER = "grade.py:grade"
         ("--eval x=", "--eval x=: it names no file"),
         ("--eval lm_eval:arc_easy", "domains of the task lm_eval are for a study file"),
         ("--eval b.json", "b.json: found a JSON object, expected a list of rows: [ … ]; 'data' in it is a list"),
-        ("--eval c.csv", "c.csv, line 3: the target is empty: fill it in"),
+        ("--eval c.csv", "c.csv, line 3: the target is empty (blank, null or NaN): fill it in"),
         ("--eval d.csv", "d.csv, line 3 has 3 fields, expected 2 (text, label)"),
         ("--methods lora --model api:m@http://127.0.0.1:9/v1", "give its arms the methods zero-shot or in-context"),
         ("--methods zero-shot --model api:m@http://127.0.0.1:9/v1", "127.0.0.1:9"),
@@ -165,8 +183,8 @@ def test_labels_that_are_never_taught_and_rows_that_nearly_are_taught_are_told_b
     new = [{"text": "what else?", "label": "other"}, {"text": "ORDER number 0 please", "label": "order"}]
     Path("a_test.jsonl").write_bytes(lines([*rows(9, 50), *new]))
     typed = (*words, "--methods", "zero-shot,in-context:2", "--labels", "auto")
-    never = "! 1 rows that are asked have an answer that is never taught, such as 'other'"
-    nearly = "! 1 rows of a ask what a teaches (0 word for word, the others up to case"
+    never = "! 1 row that is asked has an answer that is never taught, such as 'other'"
+    nearly = "! 1 row of a asks what a teaches (0 word for word, the others up to case"
     saved = offdiag(*typed, "--save", "saved.py").out
     assert never in saved
     assert nearly in saved

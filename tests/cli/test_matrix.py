@@ -65,6 +65,26 @@ def test_a_rehearsal_shows_prompts_and_the_plan_and_runs_nothing(offdiag, words)
     assert not Path("store").exists()
 
 
+def test_a_rehearsal_shows_the_solutions_that_are_taught(offdiag, words):
+    for name in ("food_train", "food_test"):
+        sums = [{"question": f"{i} + 1?", "rationale": f"One more than {i}.", "answer": str(i + 1)} for i in range(9)]
+        rows_of = sums[:6] if name == "food_train" else sums[6:]
+        Path(f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows_of))
+    typed = ("matrix", "--train", "food_train.jsonl", "--eval", "food_test.jsonl", *words[-4:], "--dry-run")
+    said = offdiag(*typed, "--methods", "zero-shot,lora:rationale").out
+    assert said.count("  > One more than ") == said.count("that the loss sees") == 2
+    assert said.count("  | Think step by step") == 4  # two that are taught, and two that are asked
+    both = offdiag(*typed, "--methods", "lora,lora:rationale").out
+    assert (both.count("that the loss sees"), both.count("food, asked (")) == (4, 4)
+
+
+def test_a_row_that_is_too_long_is_told_by_its_file_and_line(mistake, words):
+    long = [{"text": "word " * 3000 if i == 4 else f"a {i}", "label": LABELS[i % 3]} for i in range(9)]
+    Path("food_test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in long))
+    typed = (*words, "--labels", "auto", "--methods", "zero-shot", "--dry-run")
+    assert ", food_test.jsonl, line 5: about 30" in mistake(*typed)
+
+
 def test_it_is_saved_as_a_study(offdiag, mistake, words):
     said = offdiag(*words, "--save", "my_study.py", "--labels", "auto")
     assert "Next: offdiag run my_study.py" in said.out
@@ -84,7 +104,7 @@ def test_it_is_saved_as_a_study(offdiag, mistake, words):
         (["--labels", "order"], "labels=order: a set of one label decides nothing"),
         (["--labels", "order", "cancel"], "the target 'track' is none of the labels order, cancel"),
         (["--methods", "in-context:13"], "food has 12 training rows: ask for 12 demonstrations or fewer"),
-        (["--holdout", "2"], "holdout=2.0 should be less than 1"),
+        (["--holdout", "2"], "--holdout 2.0 should be less than 1"),
     ],
 )
 def test_mistakes_are_one_line(mistake, words, more, message):

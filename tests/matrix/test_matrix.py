@@ -128,8 +128,15 @@ def test_a_study_of_many_data_sets_is_refused(data):
     [
         ({"train": (), "eval": ()}, "no data: type offdiag matrix --train"),
         ({"methods": ("lorra",)}, "did you mean lora?"),
-        ({"methods": ("in-context",)}, "there are zero-shot, in-context:K"),
-        ({"methods": ("in-context:0",)}, "in-context:K"),
+        ({"methods": ("in-context",)}, "expected one number of demonstrations, such as in-context:4"),
+        ({"methods": ("in-context:0",)}, "such as in-context:4"),
+        (
+            {"methods": ("in-context:2:turn",)},
+            "found 'turn'; did you mean turns? behind in-context may stand per-query",
+        ),
+        ({"methods": ("lora:8",)}, "found '8'; behind lora may stand rationale"),
+        ({"methods": ("zero-shot:2",)}, "found '2'; nothing stands behind zero-shot"),
+        ({"methods": ("lora", "lora")}, "--methods: lora is there twice"),
         ({"methods": ("lora:per-query",)}, "'lora:per-query'"),
         (
             {"methods": ("in-context:10",)},
@@ -138,7 +145,7 @@ def test_a_study_of_many_data_sets_is_refused(data):
         ({"methods": ("linear-probe",)}, "linear-probe chooses among answers"),
         ({"train": (), "methods": ("lora",)}, "nothing to teach by lora"),
         ({"eval": ("food_test.jsonl", "x/food_test.jsonl")}, "are both called food: name them"),
-        ({"methods": ()}, "give at least one"),
+        ({"methods": ()}, "--methods: there is none"),
         ({"methods": ("zero-shot", "in-context:1"), "epochs": 2}, "--epochs 2: only lora, qlora, full have them"),
     ],
 )

@@ -1,6 +1,7 @@
 """Show what a run would ask and teach, with the loss mask, before any model is loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from offdiag.cli.tables import say
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from offdiag.models import ModelSpec
     from offdiag.planning import Plan
     from offdiag.store import Store
+    from offdiag.tasks import PromptStyle
+    from offdiag.tasks.files import FilesDomain
 
 SHOWN = 2  # prompts of each file
 
@@ -29,14 +32,26 @@ def rehearse(plan: "Plan", data: "Sequence[DataSet]", store: "Store") -> None:
     task = Files()
     for one in data:
         for split, n in (("train", one.n_train), ("eval", one.n_eval)):
-            for example in task.examples(one.domain, split, min(n, SHOWN), 0) if n else ():
-                prompt = task.prompt(one.domain, example, "direct")
-                reply = task.response(one.domain, example, rationale=False)
+            examples = task.examples(one.domain, split, min(n, SHOWN), 0) if n else ()
+            for (style, rationale), example in product(_worded(plan, one.domain, split), examples):
+                prompt = task.prompt(one.domain, example, style)
+                reply = task.response(one.domain, example, rationale=rationale)
                 what = "taught" if split == "train" else "asked"
                 say("", f"{one.domain}, {what} ({task.place(one.domain, split, example)}):")
                 _show(tokenizer, prompt, reply, task.response_prefix, taught=split == "train")
     say()
     show_plan(plan, store)
+
+
+def _worded(plan: "Plan", domain: "FilesDomain", split: str) -> "Iterable[tuple[PromptStyle, bool]]":
+    """Return the words in which the plan asks a domain or teaches it, and whether with the worked solutions."""
+    if split == "eval":
+        asked = dict.fromkeys(c.evaluation.style for c in plan.design.cells if c.evaluation.domain == domain)
+        return [(style, False) for style in asked]
+    methods = dict.fromkeys(c.arm.method for c in plan.design.cells if c.arm.train == domain)
+    taught: list[tuple[PromptStyle, bool]]
+    taught = [(one.taught_style or "direct", bool(getattr(one, "rationale", False))) for one in methods]
+    return list(dict.fromkeys(taught or [("direct", False)]))
 
 
 def _show(tokenizer: "PreTrainedTokenizerBase | None", prompt: str, reply: str, prefix: str, *, taught: bool) -> None:

@@ -66,7 +66,7 @@ class Counter:
         Raises:
             UserError: it cannot.
         """
-        counting.check_fits(step.name, items, tokens, self.sizes.counted(weights), remedy)
+        counting.check_fits(step, items, tokens, self.sizes.counted(weights), remedy)
 
     def operations(self, model: Counted, per_weight: int, tokens: float) -> float | None:
         """Return the floating-point operations for so many tokens; None where the size is not known."""

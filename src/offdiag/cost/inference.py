@@ -20,7 +20,7 @@ from offdiag.tasks import Example
 from offdiag.training import Recipe
 
 FEW_ROWS = 16  # answers that are written at once, from which on more save little
-FEWER = "use fewer demonstrations, a smaller max_new_tokens or another model"
+FEWER = "shorten it, or use fewer demonstrations, a smaller max_new_tokens or another model"
 
 
 @dataclass
@@ -207,7 +207,7 @@ class InferenceCost(Counter):
         )
         prompts = self._fitting(step, weights, size, prompts, items, beside)
         lengths = [len(prompt) + beside for prompt in prompts]
-        check_fits(step.name, items, lengths, size, FEWER)
+        check_fits(step, items, lengths, size, FEWER)
         trained = weights.trained
         key = weights.base_key if trained is None else trained.fingerprint
         asked = self._prefill.ask(key, prompts, n)

@@ -9,12 +9,14 @@ languages other than English need more.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TypeAlias
 
 from offdiag.cost.sizes import Size
 from offdiag.errors import UserError
-from offdiag.tasks import Example
+from offdiag.steps import Examples, Step
+from offdiag.tasks import Example, get_task
 
 Tokens: TypeAlias = tuple[str, ...]
 
@@ -48,7 +50,7 @@ def mean_length(texts: Sequence[Sequence[object]]) -> float:
     return sum(map(len, texts)) / len(texts)
 
 
-def check_fits(step: str, items: Sequence[Example], tokens: Sequence[int], size: Size, remedy: str) -> None:
+def check_fits(step: Step, items: Sequence[Example], tokens: Sequence[int], size: Size, remedy: str) -> None:
     """Check that a model's context holds the prompts with their answers, before it is loaded.
 
     Args:
@@ -61,4 +63,15 @@ def check_fits(step: str, items: Sequence[Example], tokens: Sequence[int], size:
     context = size.context
     for item, n in zip(items, tokens, strict=True):
         if context is not None and n > MARGIN * context:
-            raise UserError(f"{step}, item {item.id}: about {n} tokens, but the model's context is {context}: {remedy}")
+            where = f"{step.name}, {_place(step, item)}"
+            raise UserError(f"{where}: about {n} tokens, but the model's context is {context}: {remedy}")
+
+
+def _place(step: Step, item: Example) -> str:
+    """Return where an item stands: its file and line, where it is of one, or else its id."""
+    for one in step.inputs:
+        if isinstance(one, Examples):
+            with suppress(ValueError):  # it is of other examples, such as those of a proxy
+                place = get_task(one.domain.task).place(one.domain, one.split, item)
+                return f"item {place}" if place == item.id else place
+    return f"item {item.id}"

@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from offdiag.errors import UserError
+from pydantic import ValidationError
+
+from offdiag.errors import UserError, complaints
 from offdiag.matrix.params import MatrixParams
 from offdiag.tasks.extraction import canonical_number
 from offdiag.tasks.files import FilesDomain
@@ -77,7 +79,10 @@ def _named(texts: Sequence[str], role: str) -> dict[str, str]:
 
 def _data_set(p: MatrixParams, name: str, sources: dict[str, str], without: tuple[str, ...]) -> DataSet:
     task = get_task(FilesDomain.task)
-    plain = FilesDomain.model_validate({"name": name, **sources, "without": without, **p.of_domains})
+    try:
+        plain = FilesDomain.model_validate({"name": name, **sources, "without": without, **p.of_domains})
+    except ValidationError as error:
+        raise UserError(complaints(error)) from None
     items = [items_of(source, role, plain.columns) for role, source in plain.sources.items()]
     answers, said = _answers(p, plain, items)
     if p.answering == "choice" and not (task.vets_choices(plain) or answers.get("labels")):

@@ -35,9 +35,15 @@ def check_names(names: Sequence[str]) -> None:
         numbers = [word for word in words if word.isdecimal() and int(word) > 0]
         known = base in (*RATES, "zero-shot", "in-context", "linear-probe", "policy-optimisation")
         wrong = [word for word in words if word not in allowed and not (base == "in-context" and word in numbers)]
-        if not known or wrong or (base == "in-context" and len(numbers) != 1):
-            near = did_you_mean(base, [known.partition(":")[0] for known in NAMES]) if not known else ""
+        if not known:
+            near = did_you_mean(base, [known.partition(":")[0] for known in NAMES])
             raise UserError(f"--methods {name!r}: {near}there are {', '.join(NAMES)}")
+        if base == "in-context" and len(numbers) != 1:
+            raise UserError(f"--methods {name!r}: expected one number of demonstrations, such as in-context:4")
+        if wrong:
+            near = did_you_mean(wrong[0], allowed)
+            may = f"{near}behind {base} may stand {', '.join(allowed)}" if allowed else f"nothing stands behind {base}"
+            raise UserError(f"--methods {name!r}: found {wrong[0]!r}; {may}")
 
 
 def learner(name: str, data: DataSet, pools: Sequence[FilesDomain], epochs: int | None = None) -> Method:

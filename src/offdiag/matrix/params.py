@@ -4,7 +4,7 @@ import re
 from functools import cached_property
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec
@@ -81,9 +81,13 @@ class MatrixParams(StudyParams):
 
     @field_validator("models", "methods", "scores")
     @classmethod
-    def _each_once(cls, value: tuple[object, ...]) -> tuple[object, ...]:
-        if not value or len(set(value)) < len(value):
-            raise UserError("models, methods and scores: give at least one of each, and none of them twice")
+    def _each_once(cls, value: tuple[object, ...], info: ValidationInfo) -> tuple[object, ...]:
+        option = {"models": "--model", "scores": "--score"}.get(str(info.field_name), "--methods")
+        if not value:
+            raise UserError(f"{option}: there is none, expected one or more")
+        if twice := [one for one in value if value.count(one) > 1]:
+            named = twice[0].source if isinstance(twice[0], ModelSpec) else twice[0]
+            raise UserError(f"{option}: {named} is there twice, expected each once")
         return value
 
     @cached_property

@@ -18,12 +18,12 @@ def test_balance_copies_and_what_is_left_out(lines):
     domain = FilesDomain(train=lines("a.jsonl", rows), eval=lines("b.jsonl", intents(3, 9)), empty="skip")
     assert TASK.remarks(domain) == [
         "rows that can be taught: 6; cancel 3, order 2, track 1",
-        "! 1 rows without a target are left out",
-        "! 1 rows that are taught ask what another one asks, and 1 prompts have several answers",
+        "! 1 row without a target is left out",
+        "! 1 row that is taught asks what another one asks, and 1 prompt has several answers",
         "rows that can be asked: 3; order 1, cancel 1, track 1",
     ]
     many = FilesDomain(eval=lines("c.jsonl", [{"text": str(i), "label": f"l{i % 12}"} for i in range(26)]))
-    assert TASK.remarks(many) == ["rows that can be asked: 26; 12 different targets, each of 2 to 3 rows (l0)"]
+    assert TASK.remarks(many) == ["rows that can be asked: 26; 12 different targets, each of 2 to 3 rows (most 'l0')"]
     assert TASK.longest(many)[0] == "10\nAnswer: l10"
 
 
@@ -68,3 +68,10 @@ def test_a_function_that_fails_on_right_answers_is_told(lines, tmp_path):
     assert TASK.remarks(FilesDomain(eval=path, grader=f"{tmp_path}/own.py:no"))[1] == (
         "! the grader finds 3 of 3 targets wrong when they are the answer"
     )
+
+
+def test_one_answer_to_all_and_numbers_as_labels_are_told_apart_from_counts(lines):
+    same = FilesDomain(eval=lines("a.jsonl", [{"text": str(i), "label": 2} for i in range(3)]))
+    assert TASK.remarks(same) == ["rows that can be asked: 3; '2' 3", "! one answer to each row that can be asked: '2'"]
+    each = FilesDomain(eval=lines("b.jsonl", [{"text": str(i), "label": f"t{i}"} for i in range(12)]))
+    assert TASK.remarks(each) == ["rows that can be asked: 12; each of another target"]

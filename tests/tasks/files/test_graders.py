@@ -123,7 +123,10 @@ def test_a_function_is_known_by_its_code_alone(tmp_path):
     ("text", "function", "message"),
     [
         ("def grade(completion, target): pass", "grad", "no function 'grad'; did you mean grade?"),
-        ("def grade(completion): pass", "grade", "takes 1 arguments"),
+        ("def grade(completion): pass", "grade", "takes (completion): expected (completion, target)"),
+        ("def grade(*, completion, target): pass", "grade", "takes (*, completion, target): expected"),
+        ("async def grade(completion, target): pass", "grade", "is a class or an async function"),
+        ("class Grade:\n    def __init__(self, said, target): pass", "Grade", "is a class or an async function"),
         ("def grade(completion, target) pass", "grade", "syntax error"),
         ("1 / 0", "grade", "ZeroDivisionError"),
     ],

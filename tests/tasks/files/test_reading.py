@@ -6,7 +6,7 @@ import json
 import pytest
 
 from offdiag.errors import UserError
-from offdiag.tasks.files import Files, FilesDomain
+from offdiag.tasks.files import Files, FilesDomain, sources
 from offdiag.tasks.files.sources import RowSource
 
 from .conftest import intents, write_lines, write_table
@@ -86,10 +86,15 @@ def test_a_folder_saved_by_datasets_and_its_splits(tmp_path, monkeypatch):
         asked.append((path, how))
         return {"train": one, "validation": one.select([0])}
 
+    monkeypatch.setattr(sources, "_answers", lambda address: True)
     monkeypatch.setattr(datasets, "load_dataset", from_hub)
     assert [e.problem for e in examples(eval="hub:org/name@abc123:part")] == ["a b"]
     assert asked == [("org/name", {"revision": "abc123", "name": "part"})]
     assert "names no data set" in refused(eval="hub:")
+    secret = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [1, -1]}, features=kind)
+    secret.save_to_disk(str(tmp_path / "secret"))
+    assert "row 2: the target is empty" in refused(eval=str(tmp_path / "secret"))
+    assert [e.target for e in examples(eval=str(tmp_path / "secret"), empty="skip")] == ["yes"]
 
     def not_there(path, **how):
         raise ConnectionError("Couldn't reach it\nat all")
@@ -203,12 +208,12 @@ def test_what_other_sources_ask_is_left_out(lines):
         ([ROW, {"text": "a"}], {}, "line 2: no target 'label'; it has text"),
         ([ROW, {"text": "c", "label": 3}], {}, "line 2: the target is a number (3), and"),
         ([ROW, {"text": "c", "label": ["d"]}], {}, "line 2: the target is a list"),
-        ([ROW, {"text": "c", "label": None}], {}, "line 2: the target is empty: fill it in"),
-        ([{"text": "a", "label": " "}, ROW, {"text": "c", "label": ""}], {}, "target is empty, and that of 1 more"),
+        ([ROW, {"text": "c", "label": None}], {}, "line 2: the target is empty (blank, null or NaN): fill it in"),
+        ([{"text": "a", "label": " "}, ROW, {"text": "c", "label": ""}], {}, "and so it is in 1 more row: fill it in"),
         ([{"text": " ", "label": "b"}], {}, "line 1: the prompt is empty"),
         ([{"text": {}, "label": "b"}], {}, "line 1: the prompt is an object ({}), expected a text"),
         ([["a", "b"]], {}, "line 1: found ['a', 'b'], expected an object"),
-        ([{"id": 1, "text": "a", "label": "b"}] * 2, {}, "line 2: the id '1' is that of line 1"),
+        ([{"id": 1, "text": "a", "label": "b"}] * 2, {}, "a.jsonl, line 1: give each row an id of its own"),
         ([{**QUESTION, "answer": "Bonn"}], {}, "line 1: the target 'Bonn' is none of its choices ('Rome',"),
         ([{**QUESTION, "choices": ["Oslo", "Oslo"]}], {}, "line 1: the choice 'Oslo' is there twice"),
         ([{**QUESTION, "choices": ["Oslo"]}], {}, "line 1: it has 1 choice, expected two or more"),
@@ -273,3 +278,42 @@ def test_several_files_are_one_data_set(lines):
     assert TASK.place(both, "train", one) == f"{paths[1]}, line 2"
     broken = lines("c.jsonl", [{"txt": "a", "label": "b"}])
     assert "c.jsonl, line 1: no prompt 'text'; did you mean txt?" in refused(train=f"{paths[0]}|{broken}")
+
+
+def test_a_hub_that_does_not_answer_is_told_at_once_and_what_was_fetched_is_taken(monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    one = datasets.Dataset.from_dict({"text": ["a"], "label": ["b"]})
+    offline = []
+
+    def from_hub(path, **how):
+        offline.append(datasets.config.HF_HUB_OFFLINE)
+        if path == "org/gone":
+            raise ConnectionError("no")
+        return {"train": one, "test": one}
+
+    monkeypatch.setattr(sources, "_answers", lambda address: False)
+    monkeypatch.setattr(datasets, "load_dataset", from_hub)
+    assert [e.target for e in examples(eval="hub:org/here")] == ["b"]
+    assert "ConnectionError: it was not fetched before, and http" in refused(eval="hub:org/gone")
+    assert offline == [True, True]
+    assert not datasets.config.HF_HUB_OFFLINE
+
+
+def test_targets_may_be_worded_and_dates_are_texts(lines, tmp_path):
+    path = lines("a.jsonl", [{"text": "a", "first": "Ada", "last": "Byron"}])
+    assert [e.target for e in examples(eval=path, target="{last}, {first}")] == ["Byron, Ada"]
+    assert "no column 'lst' (a template with {lst}): did you mean last?" in refused(eval=path, target="{lst}")
+    assert "without prompt= (--prompt) it is text; it has text" in refused(eval=path, prompt="words", target="first")
+    pandas = pytest.importorskip("pandas")
+    pandas.DataFrame({"text": ["a"], "label": [pandas.Timestamp("2020-01-02")]}).to_parquet(tmp_path / "a.parquet")
+    assert [e.target for e in examples(eval=str(tmp_path / "a.parquet"))] == ["2020-01-02 00:00:00"]
+
+
+def test_an_id_of_another_file_is_told_by_that_file(lines):
+    paths = [lines(name, [{"id": 7, "text": name, "label": "b"}]) for name in ("a.jsonl", "b.jsonl")]
+    assert f"the id '7' is that of {paths[0]}, line 1: give" in refused(eval="|".join(paths))
+
+
+def test_few_rows_are_split_by_label_too(lines):
+    rows = [{"text": f"row {i}", "label": "xy"[i % 2]} for i in range(12)]
+    assert sorted(e.target for e in examples("eval", train=lines("a.jsonl", rows))) == ["x", "y"]

@@ -9,7 +9,7 @@ import typer
 from offdiag.cli.data_remarks import overlaps, remarks_by_domain
 from offdiag.cli.options import DeviceName, StoreFolder, Tracker
 from offdiag.cli.tables import say
-from offdiag.errors import UserError, complaints
+from offdiag.errors import UserError, complaints, some
 from offdiag.runtime import Device, Runtime
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Options that take several words: --train a.jsonl b.jsonl
 SEVERAL = ("--train", "--eval", "--model", "--strata", "--labels", "--score")
+_OPTIONS = {"models": "model", "scores": "score"}  # of parameters that are called otherwise
 
 
 def matrix(
@@ -128,7 +129,7 @@ def _set(given: Mapping[str, Any]) -> dict[str, object]:
     try:
         params = MatrixParams.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        raise UserError(f"offdiag matrix: {complaints(error)}") from None
+        raise UserError(complaints(error, {name: _OPTIONS.get(name, name) for name in given})) from None
     plain, said = MatrixParams().model_dump(mode="json"), params.model_dump(mode="json")
     found = {name: value for name, value in said.items() if value != plain[name]}
     if "judge" in found:
@@ -148,14 +149,16 @@ def _say_data(data: "Sequence[DataSet]", wanted: "Plan") -> None:
     for one in data:
         domain = one.domain
         part = " (a part of it)" if domain.train and not domain.eval and one.n_eval else ""
-        rows = [f"{one.n_train} rows to teach from {domain.train}"] if one.n_train else []
-        rows += [f"{one.n_eval} rows to ask from {domain.eval or domain.train}{part}"] if one.n_eval else []
+        rows = [f"{some(one.n_train, 'row', 'rows')} to teach from {domain.train}"] if one.n_train else []
+        asked = f"{some(one.n_eval, 'row', 'rows')} to ask from {domain.eval or domain.train}{part}"
+        rows += [asked] if one.n_eval else []
         say(f"{domain}: {', '.join(rows)}", *(f"  {text}" for text in (*one.said, *remarks.get(str(domain), ()))))
     for line in overlaps(wanted):
         say(line)
     if p.train and p.eval and not any(one.n_train and one.n_eval for one in data):
+        taught, asked = (next(text for d in data if (text := getattr(d.domain, role))) for role in ("train", "eval"))
         say("No file that is asked is called like one that is taught, so nothing is on the diagonal: name pairs, such "
-            f"as --train one={p.train[0]} --eval one={p.eval[0]}")  # fmt: skip
+            f"as --train one={taught} --eval one={asked}")  # fmt: skip
 
 
 def _save(params: "MatrixParams", data: "Sequence[DataSet]", place: Path) -> int:
@@ -165,6 +168,8 @@ def _save(params: "MatrixParams", data: "Sequence[DataSet]", place: Path) -> int
         raise UserError(f"--save {place}: expected the name of a Python file, such as my_study.py")
     if place.exists():
         raise UserError(f"--save {place}: it is there already: give another name, or remove it")
+    if not place.absolute().parent.is_dir():
+        raise UserError(f"--save {place}: there is no folder {place.parent}: make it, or give another place")
     place.write_text(source_of_study(params, data, place), encoding="utf-8")
     say(f"{place} has this matrix as a study. Next: offdiag run {place}")
     return 0

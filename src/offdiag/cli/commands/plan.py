@@ -148,7 +148,7 @@ def _time(cost: "Cost") -> str:
         return "not known, as the size of a model is not"
     return (
         "not known: no finished step of this plan tells it, this machine was never timed, and its device is not in the "
-        "table; type: offdiag doctor --calibrate, or --on H100 and the like for another machine"
+        "table; type: offdiag doctor --calibrate (or offdiag plan STUDY --on H100 for another machine)"
     )
 
 

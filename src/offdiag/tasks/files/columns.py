@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
 from math import isnan
 from typing import Any, Literal, TypeAlias
 
@@ -34,7 +36,8 @@ COMMON = {
 }
 _LETTERED = re.compile(r"(?i)(option|choice|ending|op|sol)?[_ ]?([a-j]|\d)")
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
-_KINDS = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+_KINDS = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object",
+          type(None): "null"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,7 @@ def layout(given: Columns, first: Located, label: str) -> Layout:
     Raises:
         UserError: a column is not there, or none has a name from which to guess the prompt or the target.
     """
-    if not isinstance(first.value, Mapping):
-        raise UserError(f"{first.where}: found {_shown(first.value)}, expected an object with a name for each value")
+    _check_object(first, given)
     there = list(first.value)
     guessed: dict[str, str] = {}
 
@@ -100,8 +102,9 @@ def layout(given: Columns, first: Located, label: str) -> Layout:
             guessed[part] = found
             return found
         if needed:
-            raise UserError(f"{label} has the columns {', '.join(there)}, and none is called like a {part} "
-                            f"({', '.join(COMMON[part][:4])}, …): say which, such as {part}={there[0]}")  # fmt: skip
+            common = ", ".join(COMMON[part][:4])
+            raise UserError(f"{label} has the columns {', '.join(there)}, and none is called like a {part} ({common}, "
+                            f"…): say which, such as --{part} {there[0]} ({part}=)")  # fmt: skip
         return ""
 
     messages = "" if given.prompt or given.target else _guess("messages", there)
@@ -119,7 +122,7 @@ def layout(given: Columns, first: Located, label: str) -> Layout:
     rationale, named = column("rationale"), column("id")
     return Layout(
         prompt=_conversation(messages) if messages else _worded(prompt, "prompt"),
-        target=_reply(messages) if messages else _single(target, "target"),
+        target=_reply(messages) if messages else _answer(target, first.value),
         choices=_options(choices, first.value, label) if choices else None,
         rationale=_worded(rationale, "rationale") if rationale else None,
         id=_worded(named, "id") if named else None,
@@ -128,6 +131,29 @@ def layout(given: Columns, first: Located, label: str) -> Layout:
         template="{" in prompt,
         guessed=guessed,
     )
+
+
+def _check_object(first: Located, given: Columns) -> None:
+    """Check that the first row is one, as opposed to a whole table in one JSON value.
+
+    Raises:
+        UserError: it is no object, an empty one, or one that holds a table.
+    """
+    value = first.value
+    if not isinstance(value, Mapping):
+        rows = isinstance(value, list) and any(isinstance(one, Mapping) for one in value)
+        remedy = "name the file .json, if it is one list of rows" if rows else first.remedy
+        raise UserError(
+            f"{first.where}: found {_shown(value)}, expected an object with a name for each value: {remedy}"
+        )
+    if not value:
+        raise UserError(f"{first.where}: the object {{}} has no names, expected one for each value: {first.remedy}")
+    table = any(all(isinstance(one, kind) for one in value.values()) for kind in (list, Mapping))
+    if table and not given.prompt and not _guess("messages", list(value)):
+        raise UserError(
+            f"{first.where}: found one object of tables or lists ({_listed(value)}), expected one object for each row: "
+            "save the rows so (in pandas: to_json(FILE, orient='records', lines=True))"
+        )
 
 
 def _guess(part: str, there: Sequence[str]) -> str:
@@ -150,9 +176,10 @@ def _check_there(said: str, row: Row, part: str, label: str) -> None:
     """Check that the columns that a name, a list or a template means are there."""
     for name in _names_in(said, row):
         if not _has(row, name):
-            near = did_you_mean(name, row)
+            found = _guess(part, list(row)) if part in COMMON else ""
+            near = did_you_mean(name, row) or (f"without {part}= (--{part}) it is {found}; " if found else "")
             what = f"a template with {{{name}}}" if "{" in said else f"{part}={name}"
-            raise UserError(f"{label} has no column {name!r} ({what}): {near}it has {', '.join(map(str, row))}")
+            raise UserError(f"{label} has no column {name!r} ({what}): {near}it has {_listed(row)}")
 
 
 def _check_hidden(prompt: str, target: str, row: Row, label: str) -> None:
@@ -199,9 +226,14 @@ def _single(name: str, part: str) -> Read:
         if dot and isinstance(value.get(outer), Mapping):
             return _single(inner, part)(row._replace(value=value[outer]))
         near = did_you_mean(name, value)
-        raise UserError(f"{row.where}: no {part} {name!r}; {near}it has {', '.join(map(str, value))}: {row.remedy}")
+        raise UserError(f"{row.where}: no {part} {name!r}; {near}it has {_listed(value)}: {row.remedy}")
 
     return read
+
+
+def _answer(said: str, row: Row) -> Read:
+    """Return what reads a target as it stands, since it may be a list, or fills in a template."""
+    return _worded(said, "target") if "{" in said and said not in row else _single(said, "target")
 
 
 def _worded(said: str, part: str) -> Read:
@@ -227,7 +259,7 @@ def text_of(value: Any, row: Located, part: str) -> str | None:
     """Return a value as a text without white space around it; None for a missing one: null, NaN, or nothing but space.
 
     Raises:
-        UserError: the value is no text, number or truth value.
+        UserError: the value is no text, number, date or truth value.
     """
     if type(value) is str:
         return value.strip() or None
@@ -235,7 +267,7 @@ def text_of(value: Any, row: Located, part: str) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | date | time | Decimal):
         return str(value)
     raise UserError(f"{row.where}: the {part} is {kind_of(value)} ({_shown(value)}), expected a text: {row.remedy}")
 
@@ -311,6 +343,12 @@ def _reply(name: str) -> Read:
     return lambda row: _turns(row, name)[-1].text
 
 
+def _listed(row: Row) -> str:
+    return ", ".join(map(str, row)) or "no names"
+
+
 def _shown(value: object) -> str:
-    text = repr(value)
+    """Return a value as its file has it, shortened."""
+    words = ((None, "null"), (True, "true"), (False, "false"))
+    text = next((word for constant, word in words if value is constant), repr(value))
     return text if len(text) <= 40 else f"{text[:40]}…"

@@ -80,7 +80,10 @@ class FilesDomain(Domain):
         if not (self.train or self.eval):
             raise ValueError("a data set needs rows: set train=FILE, eval=FILE, or both")
         if self.labels and self.labels != (AUTO,) and len(self.labels) < 2:
-            raise ValueError(f"labels={self.labels[0]}: a set of one label decides nothing; give two or more, or auto")
+            raise ValueError(
+                f"labels={self.labels[0]}: a set of one label decides nothing; give two or more (--labels a b, "
+                "labels=a|b), or auto"
+            )
         if twice := [label for label in self.labels if self.labels.count(label) > 1]:
             raise ValueError(f"labels: {twice[0]!r} is there twice: give each once")
         if self.labels and self.choices:

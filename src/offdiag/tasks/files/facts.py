@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.tasks.files.alike import grouped
 from offdiag.tasks.files.domain import FilesDomain
 from offdiag.tasks.files.graders import Grader, Own
@@ -26,12 +26,14 @@ def remarks(domain: FilesDomain) -> Iterator[str]:
         done = "taught" if split == "train" else "asked"
         yield f"rows that can be {done}: {len(part)}; {_balance(part)}"
         if (skipped := part.items.skipped) and split == next(iter(parts_of(domain))):
-            yield f"! {skipped} rows without a target are left out"
+            yield f"! {some(skipped, 'row without a target is', 'rows without a target are')} left out"
         if part.dropped:
-            yield f"{part.dropped} rows are left out, since others ask the same and are taught"
+            yield f"{some(part.dropped, 'row is', 'rows are')} left out, since others ask the same and are taught"
         if part.items.rationales and (bare := sum(part.items.rationales[place] is None for place in part.places)):
-            yield f"! {bare} rows that can be {done} have no rationale"
+            yield f"! {some(bare, 'row', 'rows')} that can be {done} without a rationale"
         yield from _copies(part, done)
+        if len(part) > 1 and len(set(part.items.kinds[part.places].tolist())) == 1:
+            yield f"! one answer to each row that can be {done}: {part.items.targets[part.places[0]][:30]!r}"
     yield from _never_taught(parts_of(domain))
 
 
@@ -44,8 +46,9 @@ def overlaps(taught: Sequence[FilesDomain], asked: Sequence[FilesDomain]) -> Ite
             if found:
                 where = part_of(other, "eval").items.where(found[0][1])
                 yield (
-                    f"! {len(found)} rows of {other} ask what {one} teaches ({exact} word for word, the others up to "
-                    f"case, space and punctuation), first {where}: to leave them out, type --drop-overlap"
+                    f"! {some(len(found), f'row of {other} asks', f'rows of {other} ask')} what {one} teaches ({exact} "
+                    "word for word, the others up to case, space and punctuation), first "
+                    f"{where}: to leave them out, type --drop-overlap"
                 )
 
 
@@ -103,9 +106,18 @@ def tried(part: SplitPart, grader: Grader) -> Iterator[str]:
 def _balance(part: SplitPart) -> str:
     counts = Counter(part.items.targets[place] for place in part.places.tolist())
     if len(counts) <= _MOST_LABELS:
-        return ", ".join(f"{label[:30]} {n}" for label, n in counts.most_common())
+        return ", ".join(
+            f"{label[:30]!r} {n}" if _has_digit(label) else f"{label[:30]} {n}" for label, n in counts.most_common()
+        )
     most, least = counts.most_common(1)[0], min(counts.values())
-    return f"{len(counts)} different targets, each of {least} to {most[1]} rows ({most[0][:30]})"
+    if most[1] == 1:
+        return "each of another target"
+    return f"{len(counts)} different targets, each of {least} to {most[1]} rows (most {most[0][:30]!r})"
+
+
+def _has_digit(label: str) -> bool:
+    """Return whether a label looks like a number, so that a count behind it would be read as part of it."""
+    return any(character.isdigit() for character in label)
 
 
 def _never_taught(parts: Mapping[str, SplitPart]) -> Iterator[str]:
@@ -113,9 +125,11 @@ def _never_taught(parts: Mapping[str, SplitPart]) -> Iterator[str]:
     if len(parts) < 2:
         return
     taught, asked = (Counter(part.items.targets[place] for place in part.places.tolist()) for part in parts.values())
-    if len(taught) <= _MOST_LABELS and (new := asked.keys() - taught.keys()):
+    few = len(taught) <= _MOST_LABELS and taught.total() >= 2 * len(taught)
+    if few and (new := asked.keys() - taught.keys()):
         rows = sum(asked[label] for label in new)
-        yield f"! {rows} rows that are asked have an answer that is never taught, such as {min(new)[:30]!r}"
+        have = some(rows, "row that is asked has", "rows that are asked have")
+        yield f"! {have} an answer that is never taught, such as {min(new)[:30]!r}"
 
 
 def _copies(part: SplitPart, done: str) -> Iterator[str]:
@@ -125,5 +139,6 @@ def _copies(part: SplitPart, done: str) -> Iterator[str]:
         group, kind = asked.of[order], kinds[order]
         differs = (group[1:] == group[:-1]) & (kind[1:] != kind[:-1])
         at_odds = len(np.unique(group[1:][differs]))
-        odd = f", and {at_odds} prompts have several answers" if at_odds else ""
-        yield f"! {copies} rows that are {done} ask what another one asks{odd}"
+        odd = f", and {some(at_odds, 'prompt has', 'prompts have')} several answers" if at_odds else ""
+        ask = some(copies, f"row that is {done} asks", f"rows that are {done} ask")
+        yield f"! {ask} what another one asks{odd}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import Parameter, signature
+from inspect import Parameter, isclass, iscoroutinefunction, signature
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,10 +42,13 @@ class GraderFunction:
             near = did_you_mean(function, own)
             raise UserError(f"grader {path}:{function}: {path} has no function {function!r}; {near}expected {_HAS}")
         takes = [p for p in signature(own[function]).parameters.values() if p.default is Parameter.empty]
-        if len(takes) not in (2, 3):
-            raise UserError(f"grader {path}:{function} takes {len(takes)} arguments: expected (completion, target), or "
-                            "(completion, target, example)")  # fmt: skip
-        return cls(f"{path}:{function}", own[function], len(takes), code_of_function(module.__name__, function))
+        given = len([p for p in takes if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)])
+        if len(takes) not in (2, 3) or given < len(takes):
+            raise UserError(f"grader {path}:{function} takes {signature(own[function])}: expected (completion, "
+                            "target), or (completion, target, example)")  # fmt: skip
+        if iscoroutinefunction(own[function]) or isclass(own[function]):
+            raise UserError(f"grader {path}:{function} is a class or an async function: expected {_HAS}")
+        return cls(f"{path}:{function}", own[function], given, code_of_function(module.__name__, function))
 
     def grade(self, example: Example, completion: str) -> Grade:
         """Grade a completion; where the function raises, the answer is ungraded, with the error as a flag."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.files import Located
 from offdiag.tasks.data import once
 from offdiag.tasks.domain import Scalar
@@ -174,9 +174,9 @@ class _Reader:
         if not items.targets:
             raise UserError(f"{empty[0]}: the target is empty, as in each row: fill targets in, or name another column")
         if empty and self.given.empty == "refuse":
-            others = f", and that of {len(empty) - 1} more rows" if len(empty) > 1 else ""
-            raise UserError(f"{empty[0]}: the target is empty{others}: fill it in, or leave such rows out with "
-                            "empty=skip (--skip-empty)")  # fmt: skip
+            others = f", and so it is in {some(len(empty) - 1, 'more row', 'more rows')}" if len(empty) > 1 else ""
+            raise UserError(f"{empty[0]}: the target is empty (blank, null or NaN){others}: fill it in, or leave such "
+                            "rows out with empty=skip (--skip-empty)")  # fmt: skip
         items.skipped = len(empty)
         if self.options:
             self._settle_choices()
@@ -223,7 +223,8 @@ class _Reader:
             if self.given.answer == "letter":
                 if len(texts) > len(LETTERS):
                     raise UserError(
-                        f"{items.where(place)}: {len(texts)} choices have no letters: leave answer=letter out"
+                        f"{items.where(place)}: {len(texts)} choices have no letters: leave answer=letter (--answer) "
+                        "out"
                     )
                 listed = "\n".join(f"{letter}) {text}" for letter, text in zip(LETTERS, texts, strict=False))
                 items.problems[place] = f"{items.problems[place]}\n{listed}"
@@ -245,8 +246,8 @@ class _Reader:
         first: dict[str, int] = {}
         for place, name in enumerate(items.ids):
             if (before := first.setdefault(name, place)) != place:
-                raise UserError(f"{items.where(place)}: the id {name!r:.50} is that of line {items.lines[before]}: "
-                                "give each row an id of its own, or name another column (id=)")  # fmt: skip
+                raise UserError(f"{items.where(place)}: the id {name!r:.50} is that of {items.where(before)}: "
+                                "give each row an id of its own, or name another column (--id, id=)")  # fmt: skip
 
 
 def _index(target: str, texts: Sequence[str], labels: Sequence[str], first: int) -> int | None:

@@ -34,6 +34,8 @@ def grader_of(text: str) -> Grader:
     if colon and path.endswith(".py"):
         return Own(GraderFunction.load(path, function))
     name, _, setting = text.partition(":")
+    if text.endswith(".py"):
+        raise UserError(f"grader {text!r} names a file and no function in it: type {text}:grade, or as it is called")
     if name not in GRADERS:
         near = did_you_mean(name, GRADERS)
         known: Sequence[str] = [*GRADERS, "my_file.py:function"]

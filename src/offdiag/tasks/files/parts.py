@@ -8,7 +8,7 @@ from itertools import chain, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.tasks.data import once
 from offdiag.tasks.files.alike import grouped, numbers_of, shuffled
 from offdiag.tasks.files.domain import AUTO, FilesDomain
@@ -93,8 +93,9 @@ def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.i
             items.held_out[how] = _held_out(items, *how)
         held_out = items.held_out[how]
         if not 0 < held_out.sum() < len(items):
-            raise UserError(f"{items.source.label}: a share of {domain.holdout:g} of its {len(items)} rows leaves "
-                            "no row to train on or none to test: give more rows, or a file eval=")  # fmt: skip
+            rows = some(len(items), "row", "rows")
+            raise UserError(f"{items.source.label}: a share of {domain.holdout:g} of its {rows} leaves no row to train "
+                            "on or none to test: give more rows, or a file to ask (--eval, eval=)")  # fmt: skip
         every = every[held_out if split == "eval" else ~held_out]
     if split != "eval" or not domain.without:
         return every, 0
@@ -110,7 +111,7 @@ def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.i
 def _held_out(items: Items, share: float, seed: int) -> NDArray[np.bool_]:
     """Return which items are held out: of each target the same share, and all that ask the same on one side."""
     asked = grouped(items.asking)
-    few = len(set(items.targets)) * 2 / share <= len(asked.numbers)  # labels, as opposed to answers of their own
+    few = len(set(items.targets)) / share <= len(asked.numbers)  # labels, as opposed to answers of their own
     strata = items.kinds[asked.first] if few else np.zeros(len(asked.numbers), np.intp)
     order = np.lexsort((shuffled(asked.numbers, f"{seed}\0holdout"), strata))
     sizes = np.bincount(strata)
@@ -129,7 +130,7 @@ def _labels(domain: FilesDomain, items: Items) -> tuple[str, ...]:
         found = tuple(sorted(set().union(*every)))
         if len(found) < 2:
             raise UserError(f"{items.source.label}: all targets are {found[0]!r:.60}: a set of one label decides "
-                            "nothing; give rows of another label, or labels=a|b")  # fmt: skip
+                            "nothing; give rows of another label, or all labels (labels=a|b)")  # fmt: skip
         return found
     known = set(domain.labels)
     place = next((place for place, target in enumerate(items.targets) if target not in known), None)

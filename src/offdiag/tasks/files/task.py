@@ -141,7 +141,7 @@ class Files(Task[FilesDomain]):
     def check_data(self, domain: FilesDomain, split: str) -> None:
         part, grader = part_of(domain, split), self._grader(domain)
         if domain.answer == "letter" and not any(items.how.choices for items in _all_items(domain)):
-            raise UserError(f"{domain}: answer=letter needs rows with choices: name their column (choices=)")
+            raise UserError(f"{domain}: answer=letter needs rows with choices: name their column (--choices, choices=)")
         once(lambda: check_targets(domain, part, grader), "targets", domain, split)
 
     def remarks(self, domain: FilesDomain) -> list[str]:
@@ -172,7 +172,8 @@ class Files(Task[FilesDomain]):
         if domain.grader == Choice.name:
             if not chosen:
                 raise UserError(
-                    f"{domain}: grader choice needs choices: set choices=COLUMN, labels=auto, or labels=a|b"
+                    f"{domain}: grader choice needs choices: name their column (--choices, choices=), or give labels "
+                    "(--labels auto, labels=auto)"
                 )
             return Choice(letters=_lettered(domain))
         return grader_of(domain.grader)
