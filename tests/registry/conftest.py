@@ -10,6 +10,7 @@ import pytest
 
 from support.cli_types import Said
 from support.packages import PACKAGE
+from support.warm import warm_offdiag
 
 
 @pytest.fixture(scope="session")
@@ -25,12 +26,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def called() -> Callable[..., Said]:
-    """Call ``offdiag`` in a process of its own that sees ``packages`` beside what is installed."""
+    """Call ``offdiag`` in a process that sees ``packages`` beside what is installed."""
 
     def call(*words: object, packages: Path | None = None, stdin: str = "", cwd: Path | None = None) -> Said:
         path = os.pathsep.join(filter(None, [str(packages or ""), os.environ.get("PYTHONPATH", "")]))
         done = subprocess.run(
-            [sys.executable, "-m", "offdiag", *map(str, words)],
+            [*warm_offdiag(), *map(str, words)],
             input=stdin, cwd=cwd, capture_output=True, text=True, check=False, timeout=300,
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip

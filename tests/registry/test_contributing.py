@@ -1,14 +1,15 @@
 """CONTRIBUTING.md shows the package of tests/third_party as it is, and the commands it shows do their work."""
 
 import re
+import shlex
 import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
 from offdiag.registry import Registry
 from support.documented import ROOT
 from support.packages import PACKAGE
+from support.warm import warm_offdiag
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # The path of a file on a line of its own, and below it the file.
@@ -79,7 +80,7 @@ def run(commands: str, model: Path, folder: Path, packages: Path | None = None) 
     """What the commands print in a folder, with a tiny model instead of the default one."""
     tiny = re.sub(r"^offdiag (plan|run|report|export) \S+", rf"\g<0> --set model=dir:{model}", commands, flags=re.M)
     script = (
-        f'offdiag() {{ "{sys.executable}" -m offdiag "$@"; }}\nexport PYTHONPATH="{packages or ""}:$PYTHONPATH"\n{tiny}'
+        f'offdiag() {{ {shlex.join(warm_offdiag())} "$@"; }}\nexport PYTHONPATH="{packages or ""}:$PYTHONPATH"\n{tiny}'
     )
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, check=False

@@ -1,8 +1,11 @@
 """Engine ``pool``: runs steps in worker processes, each with one model at a time.
 
 A worker with a GPU that is to change its model is replaced by a new process: that frees the GPU's memory for sure. On
-a CPU it stays, and saves the seconds that a process takes to import torch. A worker that dies takes only its step with
-it. Each sees GPUs of its own, by ``CUDA_VISIBLE_DEVICES``.
+a CPU it stays. A worker that dies takes only its step with it. Each sees GPUs of its own, by ``CUDA_VISIBLE_DEVICES``.
+
+Without GPUs, Linux forks the workers from one process that has imported the large libraries already, which takes
+seconds of a core and not those of every worker. With GPUs each begins as a new process: CUDA forbids forks of one that
+has asked for its devices, as some libraries do when they are imported.
 """
 
 import multiprocessing as mp
@@ -10,10 +13,12 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -27,7 +32,7 @@ from offdiag.errors import OffdiagError, StoreError, UserError
 from offdiag.identity import Json
 from offdiag.lease import held
 from offdiag.runtime import Runtime, available_cores, visible_gpus
-from offdiag.steps import Step
+from offdiag.steps import Step, Trained
 from offdiag.store import Store
 from offdiag.study_files import load_study
 
@@ -58,6 +63,7 @@ class Pool(Engine):
         threads = max(1, min(runtime.threads, available_cores() // workers))
         super().__init__(replace(runtime, threads=threads), workers)
         self._gpus = visible_gpus() if runtime.device in ("auto", "cuda") else ()
+        self._context: ForkServerContext | SpawnContext | None = None
         if self._gpus and runtime.gpus > len(self._gpus):
             raise UserError(f"--gpus {runtime.gpus}: this process sees {len(self._gpus)} GPUs; type up to that")
 
@@ -93,6 +99,20 @@ class Pool(Engine):
         taken = Counter(gpu for worker in workers for gpu in worker.gpus)
         return tuple(sorted(self._gpus, key=lambda gpu: taken[gpu])[: self.runtime.gpus])
 
+    def _start_from(self, steps: Iterable[Step]) -> ForkServerContext | SpawnContext:
+        """Return how worker processes start: forked from one that has imported what the steps need, or as new ones."""
+        if self._gpus or sys.platform != "linux":
+            return mp.get_context("spawn")
+        context = mp.get_context("forkserver")
+        context.set_forkserver_preload(list(_libraries(steps)))
+        before = dict(os.environ)
+        limit_threads(self.runtime)  # before its libraries read how many threads they may have
+        try:
+            forkserver.ensure_running()
+        finally:
+            _put_environment(before)
+        return context
+
     def _feed(
         self,
         workers: list[Worker],
@@ -118,7 +138,8 @@ class Pool(Engine):
                 _dismiss(worker)
                 worker = None
             if worker is None:
-                worker = _hire(store.root, self.runtime, self._free_gpus(workers))
+                self._context = self._context or self._start_from(scheduler.pending.values())
+                worker = _hire(self._context, store.root, self.runtime, self._free_gpus(workers))
                 workers.append(worker)
             worker.step, worker.group = step, step.group or worker.group
             watcher.started(step)
@@ -127,10 +148,24 @@ class Pool(Engine):
                 worker.pipe.send((step, origin))
 
 
-def _hire(root: Path, runtime: Runtime, gpus: tuple[str, ...]) -> Worker:
-    context = mp.get_context("spawn")
+def _libraries(steps: Iterable[Step]) -> tuple[str, ...]:
+    """Return the modules that take long to import and that the steps need; the first one keeps the others quiet."""
+    trains = [isinstance(step, Trained) for step in steps if step.group is not None]
+    of_models = ["transformers.modeling_utils", *(["peft"] if any(trains) else [])] if trains else []
+    return ("offdiag.models", "torch", *of_models)
+
+
+def _put_environment(environment: Mapping[str, str]) -> None:
+    """Make the environment of this process that one."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _hire(
+    context: ForkServerContext | SpawnContext, root: Path, runtime: Runtime, gpus: tuple[str, ...]
+) -> Worker:
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, root, runtime, gpus), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, root, runtime, gpus, dict(os.environ)), daemon=True)
     process.start()
     theirs.close()
     return Worker(process, ours, gpus)
@@ -172,10 +207,18 @@ def _receive(worker: Worker, scheduler: Scheduler, store: Store, watcher: Watche
     return True
 
 
-def _serve(pipe: Connection, root: Path, runtime: Runtime, gpus: tuple[str, ...]) -> None:
-    """Serve as a worker: run one step after the other until the pipe closes."""
+def _serve(
+    pipe: Connection, root: Path, runtime: Runtime, gpus: tuple[str, ...], environment: Mapping[str, str]
+) -> None:
+    """Serve as a worker: run one step after the other until the pipe closes.
+
+    Args:
+        pipe: to the parent. root: the store's folder. runtime, gpus: of this worker.
+        environment: the parent's; a fork has that of the process it was forked from, which may be of an earlier run.
+    """
     import signal
 
+    _put_environment(environment)
     if gpus:  # before anything asks CUDA for its devices
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops the workers
