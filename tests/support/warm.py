@@ -93,8 +93,7 @@ def _call(streams: list[int], words: list[str], environment: dict[str, str], fol
     os.chdir(folder)
     sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.argv = ["offdiag", *words]
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        setattr(sys, name, open(("stdin", "stdout", "stderr").index(name), mode, encoding="utf-8"))
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
     code: object = 0
     try:
         runpy.run_module("offdiag", run_name="__main__", alter_sys=True)

@@ -161,9 +161,7 @@ def _put_environment(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
-def _hire(
-    context: ForkServerContext | SpawnContext, root: Path, runtime: Runtime, gpus: tuple[str, ...]
-) -> Worker:
+def _hire(context: ForkServerContext | SpawnContext, root: Path, runtime: Runtime, gpus: tuple[str, ...]) -> Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, root, runtime, gpus, dict(os.environ)), daemon=True)
     process.start()
