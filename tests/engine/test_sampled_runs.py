@@ -1,12 +1,15 @@
 """Sampled answers in a run: whatever the batch, a kill or more questions, the records are those of a quiet run."""
 
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from offdiag.analyses import AccuracyByStratum, Transition
 from offdiag.analyses.precision import Precision
+from offdiag.cost import estimate
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.figures import KShot
@@ -18,18 +21,23 @@ from offdiag.planning import Plan, make_plan
 from offdiag.stats.samples import majority, pass_at_k
 from offdiag.steps import Judge, load_answers, load_records
 from offdiag.store import Store
+from offdiag.store.finished import finished_steps
 from offdiag.studies.base_addition.task import AdditionDomain as Sums
 from offdiag.study import Arm, Cell, Design, Evaluation
 from support.tiny_study import RUNTIME, ModelSpec, Params, steps_of, tiny_study
 
-HOT = Sampling(temperature=1.2, samples=3)
 
-
-def build(p: Params) -> Design:
-    """Pass@2 and the majority of three samples, and the same three as a judge finds them."""
+def build(p: Params, samples: int = 3) -> Design:
+    """Pass@2 and the majority of some samples, and the same samples as a judge finds them."""
     domain = Sums(base=p.base)
     few = Arm(model=p.model, method=InContext(k=1, turns=True), train=domain)
-    asked = {"domain": domain, "n": p.n_eval, "max_new_tokens": 4, "system": "Be terse.", "sampling": HOT}
+    asked = {
+        "domain": domain,
+        "n": p.n_eval,
+        "max_new_tokens": 4,
+        "system": "Be terse.",
+        "sampling": Sampling(temperature=1.2, samples=samples),
+    }
     judge = Judge(model=p.model, scale=(0, 9), max_new_tokens=3)
     wanted = [
         Evaluation(**asked, score="pass@2"),
@@ -40,8 +48,9 @@ def build(p: Params) -> Design:
     return Design(cells=tuple(Cell(arm=arm, evaluation=e) for arm in (zero, few) for e in wanted), baseline=ZeroShot())
 
 
-def plan_of(model: Path, n: int = 4) -> Plan:
-    return make_plan(tiny_study(Params(model=ModelSpec(source=f"dir:{model}"), n_eval=n), build), "only")
+def plan_of(model: Path, n: int = 4, samples: int = 3) -> Plan:
+    found = tiny_study(Params(model=ModelSpec(source=f"dir:{model}"), n_eval=n), partial(build, samples=samples))
+    return make_plan(found, "only")
 
 
 def rows(plan: Plan, store: Store) -> dict[str, bytes]:
@@ -103,10 +112,41 @@ def test_more_questions_leave_the_old_answers_and_ask_the_new_ones_alone(quiet, 
 
     monkeypatch.setattr(LM, "generate", counted)
     assert run_plan(more, store, RUNTIME).complete
-    assert sorted(asked) == [2, 2, 18, 18]  # of the judge all: its questions are of answers
+    assert sorted(asked) == [2, 2, 6, 6]  # each new question thrice, and the judge of each new answer
     for step, grown in zip(steps_of(quiet[0], "answers"), steps_of(more, "answers"), strict=True):
         old = load_answers(store.folder(step))
         assert load_answers(store.folder(grown))[: len(old)] == old
+
+
+def test_more_samples_are_drawn_beside_those_that_are_there(quiet, tiny_model, tmp_path, monkeypatch):
+    _, store = quiet
+    more, fewer, asked, generate = (
+        plan_of(tiny_model, samples=5),
+        plan_of(tiny_model, samples=2),
+        Counter(),
+        LM.generate,
+    )
+
+    def counted(lm, prompts, *, skip=(), draws=None, **how):
+        places = len(prompts) * (1 if draws is None else draws.sampling.samples)
+        asked["judge" if draws is None else "model"] += sum(i not in skip for i in range(places))
+        return generate(lm, prompts, skip=skip, draws=draws, **how)
+
+    monkeypatch.setattr(LM, "generate", counted)
+    finished = partial(finished_steps, store.root)
+    needed = {state.step.fingerprint for state in more.survey(store) if state.needed}
+    whole, part = estimate(more, needed), estimate(more, needed, finished=finished)
+    assert (part.held, part.new) == (2 * 4 * 3, 2 * 4 * 2)
+    most = [{line.kind: line.generated_most for line in found.lines}["answers"] for found in (whole, part)]
+    assert most == [2 * 4 * 5 * 4, 2 * 4 * 2 * 4]
+    assert run_plan(more, store, RUNTIME).complete
+    assert asked == {"model": 2 * 4 * 2, "judge": 2 * 4 * 2}
+    fresh = Store(tmp_path / "fresh")
+    assert run_plan(more, fresh, RUNTIME).complete
+    assert rows(more, store) == rows(more, fresh)
+    asked.clear()
+    assert run_plan(fewer, store, RUNTIME).complete
+    assert asked == {}  # they are among those that are there
 
 
 def test_frames_have_the_scores_and_count_what_has_none(quiet):

@@ -1,14 +1,17 @@
 """Answers that the store has already: what another step asked the same model in the same words is not asked again.
 
-A set of questions that grows (a larger n, a file with more rows) is another step with another identity, and most of its
-prompts are old. In float32 an answer depends on the model and its prompt alone, beyond rounding, so those of a finished
-step are taken. That step must differ in nothing but which examples it has, its files must be whole, and it must be made
-with the versions that are installed. In 16 bits and with quantised weights an answer moves with its batch: there
-nothing is taken.
+A set of questions that grows (a larger n, a file with more rows, more samples of each) is another step with another
+identity, and most of its prompts are old. In float32 an answer depends on the model and its prompt alone (a drawn one
+on the number of its sample, too), beyond rounding, so those of a finished step are taken. That step must differ in
+nothing but which examples it has and how many samples, its files must be whole, and it must be made with the versions
+that are installed. In 16 bits and with quantised weights an answer moves with its batch: there nothing is taken.
+
+What a judge said of answers is taken likewise, by the question that it was asked.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -17,7 +20,7 @@ from offdiag.identity import Json, fingerprint
 from offdiag.provenance import note, other_versions
 from offdiag.steps.examples import chosen_replies, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
-from offdiag.steps.step import Finished, FinishedStep, Unanswered, Work
+from offdiag.steps.step import Finished, FinishedStep, Step, Unanswered, Work
 from offdiag.tasks import Example
 
 if TYPE_CHECKING:
@@ -59,21 +62,41 @@ def take_answers(
         step: that asks. work: its work. examples, prompts: what it asks. begun: the file in which it keeps what it has
             asked; a killed run that has begun to ask goes on with what it had taken then.
     """
+    asked = [_asked(step, p, e, k) for p, e in zip(prompts, examples, strict=True) for k in range(step.samples)]
+    named: list[Record] = [{"example": example.id} for example in examples for _ in range(step.samples)]
+    return _take(work, begun, asked, named, _sources(step, work) if step.holds_alone else ())
+
+
+def take_verdicts(
+    step: Step, work: Work, named: Sequence[Mapping[str, Any]], prompts: Sequence[str], begun: Path
+) -> Taken:
+    """Return the replies of a judge that finished steps have to some of its questions, and note whose they are.
+
+    Args:
+        step: that asks a judge whose reply depends on the question alone. work, begun: as above. named: what the record
+            of a reply has as its names. prompts: the questions.
+    """
+    asked: list[Asked] = [(prompt, (), None) for prompt in prompts]
+    return _take(work, begun, asked, named, _judged(step, work))
+
+
+def _take(
+    work: Work, begun: Path, asked: Sequence[Asked], named: Sequence[Mapping[str, Any]], sources: "Iterable[_Source]"
+) -> Taken:
+    """Return what sources have of what is asked, the first one first; ``named``: what a record has as its own names."""
     kept = work.folder / KEPT
     if kept.exists():
         rows = read_jsonl(kept)
         return Taken({row["index"]: row for row in rows[1:]}, rows[0]["seconds"])
-    if begun.exists() or not step.holds_alone:
+    if begun.exists():
         return NOTHING_TAKEN
-    asked = [_asked(step, p, e, k) for p, e in zip(prompts, examples, strict=True) for k in range(step.samples)]
     records: dict[int, Record] = {}
     told: list[dict[str, Json]] = []
     seconds = 0.0
-    for source in _sources(step, work):
+    for source in sources:
         new = {i: source.answers[a] for i, a in enumerate(asked) if i not in records and a in source.answers}
         if new:
-            named = [example.id for example in examples for _ in range(step.samples)]
-            records |= {i: {**record, "index": i, "example": named[i]} for i, record in new.items()}
+            records |= {i: {**record, "index": i, **named[i]} for i, record in new.items()}
             told.append(told_of(source.step, len(new)))
             seconds += source.step.summary.get("seconds", 0.0) * len(new) / len(source.answers)
             note(**{name: source.step.provenance[name] for name in FACTS if name in source.step.provenance})
@@ -86,16 +109,17 @@ def take_answers(
 
 
 def unanswered(step: "ModelOutputs", finished: Finished) -> Unanswered:
-    """Return what of a step is new, by its examples: to the others :func:`take_answers` finds answers."""
-    rows: set[tuple[object, ...]] = set()
+    """Return what of a step is new, by its examples and samples: to the others :func:`take_answers` finds answers."""
+    samples: Counter[tuple[object, ...]] = Counter()  # that finished steps have of an example
     if step.holds_alone:
-        rows = {_row(example) for _, examples in _alike_steps(step, finished) for example in examples}
-    held = sum(_row(example) in rows for example in step.examples.sample()) if rows else 0
-    new = step.examples.n - held
-    left: ModelOutputs | None = step if held == 0 else None
-    if held and new:
-        left = step.model_copy(update={"examples": step.examples.model_copy(update={"n": new})})
-    return Unanswered(left, held * step.samples, new * step.samples)
+        for found, examples in _alike_steps(step, finished):
+            samples |= Counter({_row(example): _samples(found.identity) for example in examples})
+    lacking = [max(0, step.samples - samples[_row(example)]) for example in step.examples.sample()] if samples else []
+    new = sum(lacking) if samples else step.examples.n * step.samples
+    if new == step.examples.n * step.samples:
+        return Unanswered(step, 0, new)
+    n = sum(map(bool, lacking))  # those that lack some are asked for as many each
+    return Unanswered(step.asking(n, -(-new // n)) if new else None, step.examples.n * step.samples - new, new)
 
 
 def _row(example: Example) -> tuple[object, ...]:
@@ -130,15 +154,28 @@ def _sources(step: "ModelOutputs", work: Work) -> Iterator[_Source]:
         })  # fmt: skip
 
 
+def _judged(step: Step, work: Work) -> Iterator[_Source]:
+    """Yield what the same judge replied about answers of the same learner."""
+    asked, ours = _but_for_n(step.folder_name), {**step.canonical_form, "answers": None}
+    for found in work.finished(step.kind, lambda name: name != step.folder_name and _but_for_n(name) == asked):
+        if {**found.identity, "answers": None} == ours and _of_these_versions(found) and found.whole():
+            rows = read_jsonl(found.folder / "answers.jsonl")
+            yield _Source(found, {(row["prompt"], (), None): row for row in rows})
+
+
 def _alike_steps(step: "ModelOutputs", finished: Finished) -> Iterator[tuple[FinishedStep, list[Example]]]:
     """Yield the finished steps that asked the same of the same model, with the other examples that they asked."""
     asked = _but_for_n(step.folder_name)
     for found in finished(step.kind, lambda name: name != step.folder_name and _but_for_n(name) == asked):
-        if not _alike(step, found.identity) or other_versions(found.provenance) or not found.provenance.get("versions"):
+        if not (_alike(step, found.identity) and _of_these_versions(found)):
             continue
         examples = _examples_of(step, found, finished)
         if examples is not None and found.whole():
             yield found, examples
+
+
+def _of_these_versions(found: FinishedStep) -> bool:
+    return bool(found.provenance.get("versions")) and not other_versions(found.provenance)
 
 
 def _alike(step: "ModelOutputs", identity: Mapping[str, Any]) -> bool:
@@ -150,13 +187,25 @@ def _alike(step: "ModelOutputs", identity: Mapping[str, Any]) -> bool:
     return (
         isinstance(other, dict)
         and {**drawn, **_of_rows(other)} == {**other, **_of_rows(other)}
-        and {**ours, "examples": None, **worded} == {**theirs, "examples": None, **worded}
+        and {**ours, "examples": None, **_of_samples(ours), **worded}
+        == {**theirs, "examples": None, **_of_samples(theirs), **worded}
     )
 
 
 def _of_rows(examples: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an identity of examples says of how many and which rows there are."""
     return {name: examples[name] for name in ("n", "rows") if name in examples}
+
+
+def _of_samples(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an identity says of how answers are drawn, without how many."""
+    sampling = identity.get("sampling")
+    return {"sampling": {**sampling, "samples": None}} if isinstance(sampling, dict) else {}
+
+
+def _samples(identity: Mapping[str, Any]) -> int:
+    sampling = identity.get("sampling")
+    return int(sampling["samples"]) if isinstance(sampling, dict) else 1
 
 
 def _examples_of(step: "ModelOutputs", found: FinishedStep, finished: Finished) -> list[Example] | None:

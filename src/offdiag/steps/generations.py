@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -48,6 +48,10 @@ class Generations(ModelOutputs):
     @property
     def draws(self) -> bool:
         return self.sampling is not None
+
+    def asking(self, n: int, samples: int) -> Self:
+        sampling = None if self.sampling is None else self.sampling.model_copy(update={"samples": samples})
+        return super().asking(n, samples).model_copy(update={"sampling": sampling})
 
     def cost(self, probe: CostProbe) -> CostLine:
         return probe.generate(

@@ -19,8 +19,9 @@ from offdiag.models.answers import TrialQuestion
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.finite import NOT_FINITE
 from offdiag.steps.cost import CostLine, CostProbe
+from offdiag.steps.earlier_answers import NOTHING_TAKEN, take_verdicts
 from offdiag.steps.examples import Examples, load_examples
-from offdiag.steps.generations import Generations, write_answers
+from offdiag.steps.generations import PARTIAL, Generations, write_answers
 from offdiag.steps.model_outputs import ideal_responses, samples_of
 from offdiag.steps.step import Step, Work
 from offdiag.steps.weights import Weights
@@ -226,7 +227,10 @@ class Judgements(Step):
         )  # fmt: skip
 
     def run(self, work: Work) -> dict[str, Json]:
-        """Ask the judge about each answer; a killed run goes on with those that it has no reply to."""
+        """Ask the judge about each answer; a killed run goes on with those that it has no reply to.
+
+        What it replied in a finished step to the same question is taken, see :mod:`offdiag.steps.earlier_answers`.
+        """
         examples = load_examples(work.output(self.examples))
         answers = samples_of(examples, work.output(self.answers), self.answers.samples)
         each = [(example, answer) for example, own in zip(examples, answers, strict=True) for answer in own]
@@ -242,4 +246,7 @@ class Judgements(Step):
             )
 
         named = [{name: value for name, value in own.items() if name in ("example", "sample")} for _, own in each]
-        return write_answers(work, named, prompts, ask)
+        taken = NOTHING_TAKEN
+        if self.weights.spec.holds_alone:
+            taken = take_verdicts(self, work, named, prompts, work.folder / PARTIAL)
+        return write_answers(work, named, prompts, ask, taken)

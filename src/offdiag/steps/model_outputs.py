@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from offdiag.conversation import with_system
 from offdiag.errors import StoreError, TooLongError, UserError
@@ -165,6 +165,10 @@ class ModelOutputs(Step):
     def holds_alone(self) -> bool:
         """Whether an answer depends on the model and its prompt alone, whatever is asked beside it."""
         return self.weights.spec.holds_alone
+
+    def asking(self, n: int, samples: int) -> Self:
+        """Return the step with so many examples, and samples of each where answers are drawn; for its cost."""
+        return self.model_copy(update={"examples": self.examples.model_copy(update={"n": n})})
 
     @property
     def response_prefix(self) -> str:

@@ -32,8 +32,8 @@ def matrix(
         list[str] | None, typer.Option(metavar="MODEL ...", help="Such as hub:org/name or dir:path.")
     ] = None,
     methods: Annotated[
-        str, typer.Option(metavar="A,B", help="zero-shot, in-context:K, lora, full, qlora, linear-probe, "
-                          "policy-optimisation.")
+        str, typer.Option(metavar="A,B", help="zero-shot, in-context:K (or :K:turns and the like), lora, full, qlora, "
+                          "linear-probe, policy-optimisation.")
     ] = "zero-shot,in-context:4,lora",
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each method that learns.")] = 1,
     epochs: Annotated[
