@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 import threading
 import time
 
@@ -170,7 +171,7 @@ def test_cells_are_logged_with_their_counts_and_accuracy(tmp_path):
     assert result_of({"n": 2, "n_correct": 0, "n_errors": 2}) == {"n": 2, "n_correct": 0, "n_errors": 2}
 
 
-@pytest.mark.parametrize("method", ["begin", "log", "end"])
+@pytest.mark.parametrize("method", ["load", "begin", "log", "end"])
 @pytest.mark.parametrize("error", [ValueError("no\nroom"), SystemExit(3)])
 def test_a_tracker_that_fails_fails_no_run_and_is_told_in_one_line(tmp_path, monkeypatch, method, error):
     def fail(self, *given):
@@ -181,6 +182,20 @@ def test_a_tracker_that_fails_fails_no_run_and_is_told_in_one_line(tmp_path, mon
     assert summary.complete
     told = "ValueError: no room" if isinstance(error, ValueError) else "SystemExit: 3"
     assert said == f"tracker kept failed, and the run goes on without it: {told}\n"
+
+
+def test_packages_are_imported_in_the_thread_of_the_run_before_it_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(Kept, "load", lambda self: self.told.append(("load", threading.current_thread())))
+    tracker = Kept(tmp_path / "tracked")
+    tracked(tracker, plan_of(), Store(tmp_path / "store"))
+    assert tracker.told[:2] == [("load", threading.current_thread()), ("begin", "learner")]
+
+
+def test_tensorboard_brings_torch_which_no_second_thread_may_import(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    TRACKERS.get("tensorboard")(tmp_path).load()
+    assert "torch.utils.tensorboard" in sys.modules
 
 
 def test_a_tracker_that_hangs_is_left(tmp_path, monkeypatch):

@@ -18,6 +18,9 @@ class TensorBoard(Tracker):
     shown_by: ClassVar[str] = "tensorboard --logdir {root}"
     _writers: "dict[str, SummaryWriter]"
 
+    def load(self) -> None:
+        import torch.utils.tensorboard  # noqa: F401  (with torch, which the run is about to import)
+
     def begin(self, run: TrackedRun) -> None:
         from torch.utils.tensorboard import SummaryWriter
 

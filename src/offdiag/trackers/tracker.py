@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -34,8 +35,8 @@ class TrackedRun(NamedTuple):
 class Tracker(ABC):
     """Base class of trackers; a package adds its own by an entry point in ``offdiag.trackers``.
 
-    All methods are called from one thread that is not the run's. What they raise fails no run: the tracker is told to
-    have failed, and is asked no more. Nothing may go over a network unless the person has asked for that.
+    All methods but ``load`` are called from one thread that is not the run's. What they raise fails no run: the tracker
+    is told to have failed, and is asked no more. Nothing may go over a network unless the person has asked for that.
 
     Args:
         root: the folder of all its runs, for the command that shows them.
@@ -58,6 +59,13 @@ class Tracker(ABC):
             wanted = self.installed_by or self.needs
             raise UserError(f"--track {self.name} needs the package {self.needs}: type pip install {wanted}")
         self.root = root
+
+    def load(self) -> None:
+        """Import all that the tracker needs, in the run's thread, before anything else of the run.
+
+        Of two threads that import packages of many modules at once, each may find modules that the other has begun.
+        """
+        import_module(self.needs)
 
     @abstractmethod
     def begin(self, run: TrackedRun) -> None:

@@ -86,7 +86,12 @@ class Tracking:
         """Do nothing."""
 
     def __enter__(self) -> "Tracking":
-        self._thread.start()
+        try:
+            self.tracker.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (as below)
+            self._failed(error)
+        else:
+            self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -112,11 +117,14 @@ class Tracking:
             for name in list(self._open):  # of a run that is killed, so that what there is can be seen
                 self._end(name)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, the run is not to blame)
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            self.say(f"tracker {self.tracker.name} failed, and the run goes on without it: {said}")
+            self._failed(error)
         finally:
             for _, _, held in self._open.values():
                 held.close()
+
+    def _failed(self, error: BaseException) -> None:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        self.say(f"tracker {self.tracker.name} failed, and the run goes on without it: {said}")
 
     def _next(self) -> tuple[str, Any] | None:
         self._moved = time.monotonic()
