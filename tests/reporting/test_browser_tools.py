@@ -55,8 +55,10 @@ def evil(tmp_path_factory, evil_table):
 
 
 def test_arrows_go_from_square_to_square_and_one_is_reached_by_tab(page):
-    assert page.js("document.querySelectorAll('.square[tabindex=\"0\"]').length") == 1
-    page.js("document.querySelector('.square[tabindex=\"0\"]').focus()")
+    page.js("document.querySelector('#squares').closest('.wide').focus()")
+    page.key("Tab")
+    while page.js("document.activeElement.matches('.method button')"):
+        page.key("Tab")
     at = "document.activeElement.dataset.cell ?? document.activeElement.dataset.cells"
     assert page.js(at) == "0"
     page.key("ArrowRight")
@@ -69,7 +71,7 @@ def test_arrows_go_from_square_to_square_and_one_is_reached_by_tab(page):
     assert page.js(at) == "0"
     page.key("ArrowLeft")  # there is nothing further
     assert page.js(at) == "0"
-    assert page.js("document.querySelectorAll('.square[tabindex=\"0\"]').length") == 1
+    assert page.js("document.querySelectorAll('.square:not([tabindex=\"-1\"])').length") == 1
 
 
 def choose(page, first: str, second: str) -> None:
@@ -115,6 +117,46 @@ def test_a_comparison_turned_round_has_the_other_sign_and_an_answer_opens_its_re
     page.until("document.querySelector('#reader').open && document.querySelector('#where').textContent === '3 of 30'")
     assert page.js("document.querySelector('#reader-title').textContent") == "in-context-8-k1/base=8,digits=2"
     assert not page.js("document.querySelector('#comparison').open")
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """A page of F1 scores, on which the first row was asked what no other row was."""
+    results = synthetic.hostile_results(8)
+    scores = {"in-context-8-k1": (0.25, 0.5, 0.0, 1.0), "lora-8": (0.75, 0.5, 0.0, 0.5)}
+    cells = results.cells[results.cells["eval"].eq("base=8,digits=2") | results.cells["arm"].eq("zero-shot")]
+    cells = cells[cells["arm"].isin([*scores, "zero-shot"])].assign(metric="f1")
+    cells.loc[cells["arm"] == "zero-shot", "eval"] = ["base=3,digits=2", "base=4,digits=2"]
+
+    def read(cell):
+        given = scores.get(cell.partition("/")[0], (0.0,) * 4)
+        return [{**r, "status": "parsed", "parsed": "1", "correct": None, "score": score}
+                for r, score in zip(results.read_records(cell), given, strict=False)]  # fmt: skip
+
+    folder = tmp_path_factory.mktemp("scored")
+    write_report(replace(results, cells=cells, read_records=read), folder)
+    return folder / "index.html"
+
+
+def test_items_with_scores_are_compared_by_them_in_rows_that_have_some_in_common(browser, scored):
+    browser.problems.clear()
+    browser.open(scored)
+    browser.click("#compare")
+    browser.until("comparing.items.length > 0")
+    rows = [browser.js(f"$('{which}').selectedOptions[0].text") for which in ("first-row", "second-row")]
+    assert rows == ["in-context-8-k1", "lora-8"]
+    names = browser.js("[...document.querySelectorAll('#which-items button')].map(b => b.textContent)")
+    assert names == ["all items 4", "the first higher 1", "the second higher 1", "both the same, above 0 1", "both 0 1"]
+    line = browser.js(
+        "[...document.querySelectorAll('#items tbody tr')[0].cells].map(c => c.querySelector('.verdict')?.textContent)"
+    )
+    assert line[3:] == ["1 · 0.25", "1 · 0.75"]
+    browser.js("{const s = $('first-row'); s.value = 0; s.dispatchEvent(new Event('change'));}")
+    assert "asked nothing in common" in browser.js("document.querySelector('#differences').innerText")
+    assert not browser.js(
+        "[...document.querySelectorAll('#which-items, #items-told, #items')].some(e => e.checkVisibility())"
+    )
+    assert browser.problems == []
 
 
 def test_rows_that_were_asked_nothing_in_common_say_so(page):

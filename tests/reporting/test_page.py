@@ -153,10 +153,12 @@ def test_many_squares_show_their_accuracy_alone_and_few_steps_are_listed(tmp_pat
     many = replace(results, cells=cells, steps=steps, records=results.records.head(0), read_records=lambda name: [])
     html = write_report(many, tmp_path).read_text("utf-8")
     assert html.count('class="square dense') == len(cells) == 660
+    assert html.count('<link rel="expect" href="#made" blocking="render">') == html.count('id="made"') == 1
     assert len(re.findall(r'data-cell="\d+"', html)) == 660
     assert html.count('<tr><td><span class="badge') == 200
     assert f"First 200 of {len(steps)} steps of the plan" in html
     assert len(pd.read_csv(tmp_path / "tables" / "steps.csv")) == len(steps)
     few = write_report(results, tmp_path / "few").read_text("utf-8")
     assert "square dense" not in few
+    assert 'rel="expect"' not in few
     assert f"All {len(results.steps)} steps of the plan" in few

@@ -2,12 +2,13 @@
 
 const MOST_ITEMS = 300;
 const comparing = { rows: [], pairs: {}, column: 0, items: [], kind: "all" };
+// Of items that are right or wrong, and of those with scores, or of which some draws are right.
 const KINDS = {
-  all: ["all items", () => true],
-  first: ["only the first right", (item) => item.right[0] > item.right[1]],
-  second: ["only the second right", (item) => item.right[1] > item.right[0]],
-  both: ["both right", (item) => item.right[0] === 1 && item.right[1] === 1],
-  neither: ["neither right", (item) => item.right[0] === 0 && item.right[1] === 0],
+  all: ["all items", "all items", () => true],
+  first: ["only the first right", "the first higher", (item) => item.right[0] > item.right[1]],
+  second: ["only the second right", "the second higher", (item) => item.right[1] > item.right[0]],
+  both: ["both right", "both the same, above 0", (item) => item.right[0] === item.right[1] && item.right[0] > 0],
+  neither: ["neither right", "both 0", (item) => item.right[0] === 0 && item.right[1] === 0],
 };
 
 const inPoints = (share) => (share === null ? "–" : `${share > 0 ? "+" : ""}${(100 * share).toFixed(1)}`.replace("-", "−"));
@@ -21,8 +22,10 @@ async function openComparison() {
     if (!$(id).options.length) $(id).append(...rows.map((row, i) => new Option(visible(row.label), i)));
   }
   if (rows.length > 1 && $("first-row").value === $("second-row").value) {
-    const shared = rows.findIndex((row, i) => i && row.places.some((at, c) => at.length && rows[0].places[c].length));
-    $("second-row").value = shared > 0 ? shared : 1;
+    const alike = (one, other) => one.places.some((at, c) => at.length && other.places[c].length);
+    const first = rows.findIndex((one, i) => rows.slice(i + 1).some((other) => alike(one, other)));
+    $("first-row").value = Math.max(first, 0);
+    $("second-row").value = first < 0 ? 1 : rows.findIndex((row, i) => i > first && alike(rows[first], row));
   }
   $("comparison").showModal();
   $("first-row").focus();
@@ -105,9 +108,11 @@ async function showItems(column) {
 
 function listItems() {
   const needle = $("item-search").value.toLowerCase();
+  for (const part of document.querySelectorAll("#comparison .of-items")) part.hidden = !comparing.asked;
+  const partly = comparing.items.some((item) => item.right.some((share) => share > 0 && share < 1));
   $("which-items").replaceChildren(
-    ...Object.entries(KINDS).map(([kind, [name, passes]]) => {
-      const button = element("button", "", `${name} ${comparing.items.filter(passes).length}`);
+    ...Object.entries(KINDS).map(([kind, [name, ofScores, passes]]) => {
+      const button = element("button", "", `${partly ? ofScores : name} ${comparing.items.filter(passes).length}`);
       button.type = "button";
       button.setAttribute("aria-pressed", String(kind === comparing.kind));
       button.addEventListener("click", () => {
@@ -118,7 +123,7 @@ function listItems() {
       return button;
     }),
   );
-  const shown = comparing.items.filter((item) => KINDS[comparing.kind][1](item) && item.text.includes(needle));
+  const shown = comparing.items.filter((item) => KINDS[comparing.kind][2](item) && item.text.includes(needle));
   const table = element("table", "plain");
   const head = element("tr");
   for (const name of ["example", "problem", "target", "first", "second"]) {
@@ -145,7 +150,8 @@ function answersOf(side) {
   for (const { cell, record } of side) {
     const button = element("button", `is-${record.verdict}`);
     button.type = "button";
-    button.append(element("span", "verdict", worded(record.parsed)), element("span", "unseen", ` ${record.verdict}`));
+    const score = record.verdict === "scored" ? ` · ${record.label.replace("score ", "")}` : "";
+    button.append(element("span", "verdict", worded(record.parsed) + score), element("span", "unseen", ` ${record.label}`));
     button.addEventListener("click", () => {
       $("comparison").close();
       opener = $("compare");

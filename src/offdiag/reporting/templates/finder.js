@@ -31,7 +31,7 @@ function hit(index, name, record, needle) {
   button.type = "button";
   const at = record.text.indexOf(needle);
   const excerpt = record.text.slice(Math.max(0, at - AROUND), at + needle.length + AROUND);
-  button.append(`${visible(name)} · record ${record.number} · `, element("span", "verdict", record.verdict));
+  button.append(`${visible(name)} · record ${record.number} · `, element("span", "verdict", record.label));
   button.append(element("small", "", visible(excerpt).replace(/\s+/g, " ")));
   button.addEventListener("click", () => {
     $("finder").close();

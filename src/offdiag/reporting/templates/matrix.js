@@ -85,10 +85,13 @@ function accuraciesIn(place) {
   return [...texts, ...dense].flatMap((text) => (text.match(/[\d.]+/g) ?? []).map(Number));
 }
 
-// One square can be reached by Tab; arrows go on from there.
+// Once a square has the focus, Tab reaches that one alone; arrows go on from there.
+let reached; // before, Tab comes to the first, and nothing has to be set where there are thousands
 function reachable(square) {
-  squares.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
-  square?.setAttribute("tabindex", "0");
+  if (reached) reached.tabIndex = -1;
+  else for (const one of squares.querySelectorAll(".square")) one.tabIndex = -1;
+  square.tabIndex = 0;
+  reached = square;
 }
 
 function inDirection(square, key) {
@@ -109,8 +112,6 @@ function inDirection(square, key) {
 }
 
 if (squares) {
-  for (const square of squares.querySelectorAll(".square")) square.setAttribute("tabindex", "-1");
-  reachable(squares.querySelector(".family .square"));
   squares.addEventListener("keydown", (event) => {
     if (!event.target.matches(".square") || event.altKey || event.ctrlKey || event.metaKey) return;
     if (!["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) return;
