@@ -2,8 +2,14 @@ import numpy as np
 import pytest
 
 from offdiag.stats import paired_difference, wilson
-from offdiag.stats.components import SeedVariance, components, pooled_seed_variance
-from offdiag.stats.learner_difference import difference_of_replicates, is_lent, learner_difference
+from offdiag.stats.components import NEEDED, SeedVariance, components, pooled_seed_variance
+from offdiag.stats.learner_difference import (
+    NEEDED_TO_LEND,
+    difference_of_replicates,
+    difference_variance,
+    is_lent,
+    learner_difference,
+)
 
 NAN = np.nan
 
@@ -51,6 +57,28 @@ def test_seeds_widen_the_interval_and_an_untrained_learner_has_none():
     known = learner_difference(one, other, untrained=(True, True)).difference
     lengths = [each.high - each.low for each in (of_one_seed, untrained, known)]
     assert lengths[0] > 1.2 * lengths[1] > 1.2 * lengths[2]
+
+
+def test_a_lent_variance_is_that_of_log_odds_where_that_is_larger():
+    """Three seeds near .9 lend their variance to one at .5: times the ratio of p (1 - p), squared."""
+    lender = (np.arange(100) < np.array([[86], [90], [94]])).astype(float)
+    borrower = (np.arange(100) % 2 == 0).astype(float)[None]
+    between = np.var([0.86, 0.9, 0.94], ddof=1)
+    residual = components(lender).of_residual
+    own, lent = 0.9 * 0.1, 0.5 * 0.5
+    kept, borrowed = 2 / (2 + NEEDED), 2 / (2 + NEEDED_TO_LEND)  # shares of the residual that are taken off
+    squares = 100 * between  # MS(seeds)
+    seeds = (squares - kept * residual) / 300 + (lent / own) ** 2 * (squares - borrowed * residual) / 100
+    assert difference_variance(lender, borrower).parts[1] == pytest.approx((seeds, 2))
+    # The other way round the smaller of both would be the square: the variance is in proportion to p (1 - p).
+    own, lent = lent, own
+    lender = (np.arange(100) % 2 == 0).astype(float) + np.zeros((3, 1))
+    lender[:, :3] = np.eye(3)
+    borrower = (np.arange(100) < 90).astype(float)[None]
+    part = components(lender)
+    squares, residual, own = part.of_seeds, part.of_residual, part.bernoulli
+    seeds = max(0, squares - kept * residual) / 300 + lent / own * max(0, squares - borrowed * residual) / 100
+    assert difference_variance(lender, borrower).parts[1] == pytest.approx((seeds, 2))
 
 
 def test_what_other_arms_say_of_seeds_counts():

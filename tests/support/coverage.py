@@ -21,7 +21,7 @@ from offdiag.stats.replicated import accuracy
 
 ARMS = 4  # learners of one kind, whose variance between seeds is pooled
 AIM = (0.93, 0.97)
-PAIRS = ((2, 2), (2, 1), (3, 3), (3, 0), (5, 5))  # seeds of two learners; 0 is an untrained one
+PAIRS = ((2, 2), (2, 1), (3, 3), (3, 1), (3, 0), (5, 5), (5, 1))  # seeds of two learners; 0 is an untrained one
 SPREADS, OF_ITEMS = {"no": 0.0, "small": 0.3, "large": 1.0}, {"alike": 0.0, "unlike": 1.5}
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
 

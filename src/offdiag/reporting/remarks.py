@@ -90,7 +90,7 @@ def _of_two_against_one(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str
     if few := int(((np.minimum(own, other) == 1) & (np.maximum(own, other) == 2)).sum()):
         yield (
             f"{few} differences compare a learner of two draws with one of one draw, and have the spread of draws from "
-            "those two alone: such intervals cover 86 to 100 %, not just 95 %"
+            "those two alone: such intervals cover 91 to 100 %, not just 95 %"
         )
 
 

@@ -240,14 +240,17 @@ class MeanVariance(NamedTuple):
         return 1 - float(brentq(lambda level: self.quantile(level) - distance, tiny, 1 - tiny, xtol=1e-15))
 
 
-def residual_share(freedom: float) -> float:
+def residual_share(freedom: float, needed: float = NEEDED) -> float:
     """Return the share of the residual that is taken off MS(seeds); the rest of it is taken off MS(items).
 
     The whole of it would leave a variance between seeds of 0 whenever few seeds happen to agree, and the interval would
     be far too short; none of it would give the residual the long t of few seeds. The sum of the parts is the same.
     The simulation of docs/statistics.md chose this share.
+
+    Args:
+        freedom: degrees of freedom of the seeds. needed: those at which half of the residual is taken off.
     """
-    return 1.0 if math.isinf(freedom) else freedom / (freedom + NEEDED)
+    return 1.0 if math.isinf(freedom) else freedom / (freedom + needed)
 
 
 def _t(freedom: float, level: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from offdiag.stats.components import (
+    NEEDED,
     Components,
     MeanVariance,
     Part,
@@ -22,7 +23,8 @@ from offdiag.stats.paired import agreeing, constant_difference, mcnemar, tango
 from offdiag.stats.replicated import is_graded, mean_of_replicates
 
 # How often such intervals hold in the simulation of docs/statistics.md, for whoever shows one.
-LENT = "two draws against one, with the spread of draws from those two alone: covers 86 to 100 %, not just 95 %"
+LENT = "two draws against one, with the spread of draws from those two alone: covers 91 to 100 %, not just 95 %"
+NEEDED_TO_LEND = 9  # as NEEDED, for a variance between seeds that one learner has from the other
 
 
 class LearnerDifference(NamedTuple):
@@ -107,11 +109,12 @@ def difference_variance(
         first, second, untrained, clusters, pooled: as for :func:`learner_difference`.
     """
     parts = [components(grid, clusters) for grid in (first, second)]
+    lent = pooled is None
     if pooled is None:
         pooled = pooled_seed_variance([part for part, fixed in zip(parts, untrained, strict=True) if not fixed])
     apart = linear_scores(first, clusters).mean(axis=0) - linear_scores(second, clusters).mean(axis=0)
     graded = is_graded(first) or is_graded(second)
-    return _spread(parts, untrained, pooled, apart, -1 if graded else first.shape[1])
+    return _spread(parts, untrained, pooled, apart, -1 if graded else first.shape[1], lent=lent)
 
 
 def difference_of_replicates(
@@ -135,23 +138,30 @@ def _spread(
     pooled: SeedVariance | None,
     apart: FloatArray,
     n: int,
+    *,
+    lent: bool,
 ) -> MeanVariance:
     """Return the variance of the difference: of the items (``apart``, per item or cluster), and of the seeds.
 
-    ``n`` counts the items where their number is all that the variance is known from (-1 for scores).
+    ``n`` counts the items where their number is all that the variance is known from (-1 for scores). ``lent`` says that
+    a learner of one seed has the variance between seeds from the other one. Seeds may differ alike in accuracy or in
+    log-odds, and nobody knows which: the variance is in proportion to p (1 - p) or to its square, the larger of both.
     """
     n_items = len(apart)
     items = float(np.var(apart, ddof=1)) / n_items if n_items > 1 else 0.0
     items_freedom = math.inf if n_items == n else max(1, n_items - 1)
     if pooled is None:
         return MeanVariance((Part(items, items_freedom),))
-    seeds, share = 0.0, residual_share(pooled.freedom)
-    for part, fixed in zip(parts, untrained, strict=True):
+    seeds = 0.0
+    for part, lender, fixed in zip(parts, reversed(parts), untrained, strict=True):
         if fixed:
             continue
         size = part.n_seeds * n_items
+        borrows = lent and part.n_seeds == 1
+        scale = max(1.0, part.bernoulli / lender.bernoulli) if borrows else 1.0
+        share = residual_share(pooled.freedom, NEEDED_TO_LEND if borrows else NEEDED)
         residual = pooled.residual * part.bernoulli
-        seeds += max(0.0, (n_items * pooled.share * part.bernoulli + (1 - share) * residual) / size)
+        seeds += scale * max(0.0, (n_items * pooled.share * part.bernoulli + (1 - share) * residual) / size)
         own = residual if math.isnan(part.of_residual) else part.of_residual
         items -= (1 - share) * own / size
     return MeanVariance((Part(max(0.0, items), items_freedom), Part(seeds, pooled.freedom)))

@@ -28,7 +28,7 @@ from offdiag.tasks.extraction.statements import (
     only_joined,
 )
 
-INSIDE, LOWER_CASE, LOOK_ALIKE = "inside", "lower-case", "look-alike"
+INSIDE, LOWER_CASE, LOOK_ALIKE, LISTED = "inside", "lower-case", "look-alike", "listed"
 
 _CORRECTION = re.compile(rf"\b(?:no(?=\s*[,.:;!—])|{TAKING_BACK})\b", re.IGNORECASE)
 _LETTER_ALONE = re.compile(r"[\s(\[]*([A-Z])[)\].:]*\s*")
@@ -47,6 +47,7 @@ _YES_NO_CORRECTION = re.compile(
     r"\b(?:wait|sorry|correction|oops|scratch that|i mean|i meant|or rather)\b[\s,.:;!—-]*(?=(?:yes|no)\b)",
     re.IGNORECASE,
 )
+MOST_ITEMS = 200  # lines of a reply that are looked at for numbered items
 MOST_CORRECTIONS = 5  # that are looked at, from the last on
 _CONNECTED = (
     r"(?:(?:because|since|as|is|for|which|due|given|with|based|being|and not|most likely|"
@@ -57,11 +58,11 @@ _CALLED = (
     r"(?:(?:an?|i|I(?=['’\s]+(?:think|believe|guess|say|pick|choose|go|would|will|am|m|d|ll)\b)|"
     r"(?i:the|both|either|neither|option|choice|answer|letter|alternative|statement|number|is|it|"
     r"it's|would|be|will|must|should|probably|likely|clearly|definitely|certainly|maybe|perhaps|therefore|thus|so|"
-    r"then|hence|simply|just|only|indeed|actually|that|choices|options|correct|right|best|one|final|finally|yes|sure|"
+    r"then|hence|simply|just|only|indeed|actually|that|(?<=['’])(?:s|re)|choices|options|correct|right|best|one|final|finally|yes|sure|"
     r"ok|okay|sorry|think|believe|guess|say|pick|choose|going|go|with|my|m|d|ll|am|going to))\b[\s:,*!'’]*)"
 )
 _HEAD = re.compile(
-    rf"[\s\"'*:.=>→⇒∴-]*(?P<called>{_CALLED}{{0,10}})(?P<open>[(\[{{\"'])?\s?(?P<letter>[A-Za-z])"
+    rf"[\s\"'*:.=>→⇒∴·-]*(?P<called>{_CALLED}{{0,10}})(?P<open>[(\[{{\"'])?\s?(?P<letter>[A-Za-z])"
     r"(?P<after>[)\]}\"'.:,;/!。]{1,3}|\s|$|—|-)"
 )
 _APART = re.compile(rf"{CONTRAST.pattern}|(?<=\w),\s", re.IGNORECASE)
@@ -74,6 +75,11 @@ _OR_LETTER = re.compile(
 )
 _LOOK_ALIKES = re.compile(r"[\s(\[*:.\"']*[АВСЕНКМОРТХІЈЅавсеорхіΑΒΕΖΗΙΚΜΝΟΡΤΥΧ][\s)\].:,*\"']*(?:$|\n|\s)")
 _CLAUSE_END = re.compile(r"\n|(?<=[^\W\d_]{2})[.;](?=\s|$)|[!?](?=\s|$)|(?<=\d)\.(?=\s|$)")
+# "1. ", "(1) ", "Q1: ", "Question 1 - ": of an item, not the number 1.5.
+_ITEM = re.compile(
+    r"\s*(?:(?:Q|Question|Answer|No)\.?[ ]?)?[(\[#]?\d{1,3}(?:[.)\]:]{1,2}[ \t]*|[ \t]+[-–—][ \t]*)(?=[^\s\d])",
+    re.IGNORECASE,
+)
 _LISTED = re.compile(r"(?:^|\n|\s)[(\[]?([A-Z])[).:\]]\s")
 _CONCLUDES = re.compile(
     r"\W*(?:(?:so|thus|therefore|hence|in conclusion|overall|finally|in the end|in short)\b[\s,:]*(?:(?:i think |"
@@ -89,7 +95,7 @@ def extract_choice(text: str, choices: Choices) -> Extraction:
 
     Flags: ``no-trigger`` (no words mark it), ``several`` (different ones are stated; the last counts), ``ambiguous``
     (refused: "A or B", or a letter and the text of another choice), ``inside`` (within a sentence), ``lower-case``,
-    ``look-alike`` (refused: a letter of another script), ``corrected``.
+    ``look-alike`` (refused: a letter of another script), ``corrected``, ``listed`` (behind the number of an item).
     """
     if choices.texts == YES_NO:
         text = _IDIOM.sub(" ", text)
@@ -97,6 +103,8 @@ def extract_choice(text: str, choices: Choices) -> Extraction:
     if stated.answer is not None or stated.refused:
         return Extraction(stated.answer, stated.flags)
     found = _unmarked(rest, choices, whole=rest == text)
+    if found.answer is None and not found.refused and choices.numbers is None and rest == text:
+        found = _listed(text, choices)
     return Extraction(found.answer, (*found.flags, NO_TRIGGER) if found.answer is not None else found.flags)
 
 
@@ -139,7 +147,10 @@ def read_choice(text: str, choices: Choices, *, inside: bool, corrected: bool = 
         after = _corrected(text, choices)
         if after is not None:
             return after
-    text = without_denied(text, choices)
+    kept = without_denied(text, choices)
+    if kept != text and _is_a_row(kept, choices):
+        return Reading(flags=(AMBIGUOUS,), refused=True)  # "Not A, B. C."
+    text = kept
     clause = text[: end.start()] if (end := _CLAUSE_END.search(text)) is not None else text
     if text[len(clause) :].startswith("?"):
         return NOTHING
@@ -326,6 +337,23 @@ def _unmarked(text: str, choices: Choices, *, whole: bool) -> Reading:
         return refused
     several = (SEVERAL,) if len({reading.answer for reading in found}) > 1 else ()
     return found[0]._replace(flags=tuple(dict.fromkeys((*found[0].flags, *several))))
+
+
+def _listed(text: str, choices: Choices) -> Reading:
+    """Return the answer behind the number of an item ("1. C"); of several items each must be the same answer."""
+    lines = [line for line in re.sub(MARKS, "", text).split("\n") if line.strip()][:MOST_ITEMS]
+    marks = [_ITEM.match(line) for line in lines]
+    items = [line[mark.end() :] for line, mark in zip(lines, marks, strict=True) if mark is not None]
+    if not items or marks[0] is None:
+        return NOTHING
+    if len(items) > 1:
+        read = [_first_line(item, choices) for item in items]
+        if any(reading.answer is None for reading in read):
+            return NOTHING
+        if len({reading.answer for reading in read}) > 1:
+            return Reading(flags=(AMBIGUOUS,), refused=True)
+    found = _unmarked("\n".join([items[0], *lines[1:]]), choices, whole=True)
+    return found._replace(flags=(*found.flags, LISTED)) if found.answer is not None else found
 
 
 def _bold(text: str, choices: Choices) -> Reading:

@@ -8,7 +8,7 @@ an equation it is the side that is no calculation. Ranges, alternatives and sums
 import re
 from fractions import Fraction
 
-from offdiag.tasks.extraction.denied import CONTRAST, REJECTED_NUMBER
+from offdiag.tasks.extraction.denied import CONTRAST, REJECTED_NUMBER, without_denials
 from offdiag.tasks.extraction.markup import BOLD, MARKS
 from offdiag.tasks.extraction.numbers import APPROXIMATE, UNIT_OR_DIGIT, Number, numbers_in, word_number, written
 from offdiag.tasks.extraction.statements import (
@@ -48,6 +48,8 @@ _NEGATED = re.compile(
     r"equal[ \t]+to[ \t]+|the[ \t]+)?\W{0,3}$",
     re.IGNORECASE,
 )
+_DENIED = r"[$€£-]{0,2}\d[\d,.]*(?<=\d)%?"
+_ITEM = re.compile(r"\s*[(\[#]?\d{1,3}[.)\]:]{1,2}[ \t]+\S.*")
 _SENTENCE_END = re.compile(
     r"(?<=[^\d\s])[.](?=[\s\"')]|$)|(?<=\d)[.](?=[\"')]*(?:\s|$))|[!?;](?=\s|$|"
     r"[\"')])(?!\s*=)|\n|。"
@@ -124,11 +126,14 @@ def extract_number(text: str) -> Extraction:
     ``in-words``, ``other-base`` ("101 in binary"), ``unit-or-digit``
     (a letter behind it, "17F") and others that say how the number is written.
     """
+    text = without_denials(text, _DENIED)
     found, rest = last_stated(text, read_statement)
     unmarked: tuple[str, ...] = ()
     if found.answer is None and not found.refused:
         found = _unmarked(rest, whole=rest == text)
         unmarked = (NO_TRIGGER,) if found.answer is not None else ()
+    if found.answer is None and not found.flags and (alone := _ITEM.fullmatch(text)) is not None:
+        return Extraction(None, (AMBIGUOUS,) if _alone(alone[0].partition(" ")[2]) is not None else ())  # "1. 42"
     if UNIT_OR_DIGIT in found.flags and _OF_DIGITS.search(text) is not None:
         return Extraction(None, (AMBIGUOUS,))  # "in hex the answer is 17F": no 17 with a unit
     return Extraction(found.answer, (*found.flags, *unmarked))

@@ -73,6 +73,24 @@ ANSWERED = [
     "<answer>174</answer>",
 ]
 
+NEGATIVE = [
+    "-174",
+    "\u2212174",
+    "\u2013174",
+    "**-174**",
+    "$-174$",
+    "-174.",
+    "minus 174",
+    "negative 174",
+    "76 + 76 = -174",
+    "The answer is -174",
+    "#### -174",
+    r"\boxed{-174}",
+    r"\boxed{174} and then \boxed{-174}",
+    "-174_8",
+    "-174 (base 8)",
+]
+
 
 @pytest.mark.parametrize("completion", ANSWERED)
 def test_an_answer_is_found_whatever_it_is_wrapped_in(completion):
@@ -85,12 +103,9 @@ def test_an_answer_is_found_whatever_it_is_wrapped_in(completion):
         r"\boxed{174.0}",
         r"\boxed{}",
         r"\boxed{result}",
-        r"\boxed{-174}",
         r"\boxed{1(11)3}",
         r"\boxed{17 or 174}",
-        r"\boxed{174} and then \boxed{-174}",
         "The answer is 173 or 174.",
-        "The answer is -174",
         "<think>\\boxed{174}",
         r"\boxed{unknown}",
         "I cannot determine the answer.",
@@ -123,7 +138,18 @@ def test_no_answer_is_better_than_a_guessed_one(completion):
         ("The answer is 174 or 175", 8, None, ("ambiguous",)),
         ("The answer is 174 and 175", 8, None, ("ambiguous",)),
         *((text, 8, None, ("ambiguous",)) for text in (r"\boxed{174, 175}", r"\boxed{174 or 175}", r"\boxed{1(11)3}")),
-        *((text, 8, None, ("ambiguous",)) for text in (r"\boxed{-174}", "174 or 175", "174, 175", "1 7 4", "174-175")),
+        *(
+            (text, 8, None, ("ambiguous",))
+            for text in ("174 or 175", "174, 175", "1 7 4", "174-175", "- 174", "1. 174")
+        ),
+        # A sign is read: no sum is below 0, so that the answer is wrong, and it is one.
+        *((text, 8, "-174", ("negative",)) for text in NEGATIVE),
+        ("-174 or -175", 8, None, ("ambiguous",)),
+        (r"\boxed{-0174}", 8, "-0174", ("negative", "leading-zero")),
+        ("-179", 8, "-179", ("negative", "foreign-digit")),
+        ("It's not 173. It's 174.", 8, "174", ()),
+        ("The answer is not 173. It is 174.", 8, "174", ()),
+        ("\u2022 174", 8, "174", ()),
         ("The answer is 174, 174", 8, "174", ()),
         ("The answer is 174, 124 in decimal", 8, "174", ()),
         ("The answer is 174, carry 1", 8, "174", ()),

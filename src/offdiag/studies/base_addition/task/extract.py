@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from offdiag.studies.base_addition.task.numerals import alphabet
 from offdiag.tasks.extraction import Extraction, Kind, Reading, Statement, last_stated, prepared
+from offdiag.tasks.extraction.denied import without_denials
 from offdiag.tasks.extraction.statements import AMBIGUOUS
 
 _LONGEST = 200  # characters; what is longer is not an answer
@@ -56,14 +57,23 @@ _SUFFIXES = {2: "B", 8: "O", 16: "H"}
 
 _TOKEN = r"([0-9A-Za-z]+(?:,[0-9A-Za-z]{3})*)"
 _GROUPS = re.compile(r"[0-9A-Z]{1,3}(?:[, \u00a0'][0-9A-Z]{3})+|[0-9A-Z](?:[, \u00a0]{1,2}[0-9A-Z])+", re.IGNORECASE)
+# A number below 0, which no sum is.
+_SIGNED = re.compile(
+    r"(?<![\w.,)\]}])(?:-|\b(?:minus|negative)[ \u00a0]+)([0-9A-Z]*\d[0-9A-Z]*)(?![0-9A-Z.,-]\w)", re.IGNORECASE
+)
+_SYMBOLS = r"[0-9A-Z]*\d[0-9A-Z]*"
 _AFTER_BOX = re.compile(r"[=:$*\s\x04]*" + _TOKEN + r"(?!\.?\w)")
 _BEFORE_BOX = re.compile(r"(?<![\w.,-])" + _TOKEN + r"[$*\s]*$")
-_OPENING, _CLOSING = r"[\s$*`\"'\\({\[\x04]*", r"[\s$*`\"'\\)}\].!]*$"
+_OPENING, _CLOSING = r"[\s$*·`\"'\\({\[\x04]*", r"[\s$*`\"'\\)}\].!]*$"
+# What may be a number or the item of a list: "- 174", "1. 174".
+_ITEM = re.compile(r"[\s$*]*(?:-|[(\[#]?\d{1,3}[.)\]:]{1,2})[ \t\u00a0]+" + _TOKEN + _CLOSING)
 _ANNOTATION = (
     r"((?:_\{[^{}]*\}|\s?_[0-9A-Za-z]+)?[\s$*~]*(?:\([^()]*\)|(?:in\s+)?(?:base[\s~-]*\w+|"
     r"decimal\b|octal\b|binary\b|hex(?:adecimal)?\b))?)"
 )
-_AT_THE_END = re.compile(r"(?:=|:|\bis\b)" + _OPENING + _TOKEN + _ANNOTATION + _CLOSING, re.IGNORECASE)
+_AT_THE_END = re.compile(
+    r"(?:=|:|\bis\b|\b(?:it|that)'s\b)" + _OPENING + _TOKEN + _ANNOTATION + _CLOSING, re.IGNORECASE
+)
 _WHOLE_LINE = re.compile(_OPENING + _TOKEN + _ANNOTATION + _CLOSING, re.IGNORECASE)
 _LEAD = re.compile(
     r"[\s\"'*:(\[{]*(?:(?:is|it|the|number|just|simply|therefore|thus|now|then|equal|equals|to|in|base[\s-]*\w+|"
@@ -99,7 +109,8 @@ def extract(completion: str, base: int, noun: str = "sum") -> Extraction:
     of the base and its suffixes b, o and h do not.
 
     Flags: ``unterminated`` (the box was never closed), ``leading-zero``, ``foreign-digit``, ``spaced`` (blanks between
-    the digits), ``look-alike`` (a letter of another script was read), and those of :mod:`offdiag.tasks.extraction`.
+    the digits), ``look-alike`` (a letter of another script was read), ``negative`` (-174, which no sum is), and those
+    of :mod:`offdiag.tasks.extraction`.
 
     Args:
         noun: what else than "answer" or "result" the task calls it.
@@ -108,15 +119,16 @@ def extract(completion: str, base: int, noun: str = "sum") -> Extraction:
     if text is None:
         return Extraction(None, flags)
     latin = text.translate(_LOOKALIKES)
-    found = _stated(latin.rstrip(), base, noun)
+    found = _signed(without_denials(latin.rstrip(), _SYMBOLS), base, noun)
     if found.answer is None:
         return Extraction(None, tuple(dict.fromkeys((*flags, *found.flags))))
     flags = (*flags, *found.flags)
     if latin != text and "C" in found.answer:
         flags = (*flags, "look-alike")
-    if len(found.answer) > 1 and found.answer[0] == "0":
+    digits = found.answer.removeprefix("-")
+    if len(digits) > 1 and digits[0] == "0":
         flags = (*flags, "leading-zero")
-    if not set(found.answer) <= set(alphabet(base)):
+    if not set(digits) <= set(alphabet(base)):
         flags = (*flags, "foreign-digit")
     return Extraction(found.answer, tuple(dict.fromkeys(flags)))
 
@@ -132,6 +144,19 @@ def poses_another_problem(completion: str, problem: str) -> bool:
     questions = (f"{text[-_LONGEST:]}?" for text in plain.split("?")[:-1])
     asked = (_SUM_ASKED.search(question) for question in questions)
     return any(f"{found[1]}+{found[2]}".upper() not in own for found in asked if found)
+
+
+def _signed(text: str, base: int, noun: str) -> Reading:
+    """Return what :func:`_stated` does, or a number below 0 where that finds none."""
+    found = _stated(text, base, noun)
+    if found.answer is not None:
+        return found
+    signed = {_number(one, base) for one in _SIGNED.findall(text)} - {None}
+    if signed and (without := _stated(_SIGNED.sub(r"\1", text), base, noun)).answer in signed:
+        return Reading(f"-{without.answer}", (*without.flags, "negative"))
+    if not found.flags and _ITEM.fullmatch(text[-_LONGEST:].rpartition("\n")[2]) is not None:
+        return Reading(flags=(AMBIGUOUS,), refused=True)
+    return found
 
 
 def _stated(text: str, base: int, noun: str) -> Reading:

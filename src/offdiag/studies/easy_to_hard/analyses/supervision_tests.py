@@ -69,5 +69,5 @@ class SupervisionTests(SupervisionAnalysis):
         one, other, found = learner_difference(grids[0], grids[1], **kinds)
         numbers = dict(zip(NUMBERS, (one, other, found.value, found.low, found.high, found.p_value), strict=True))
         few = kinds.get("pooled") is None and not untrained and sorted(map(len, grids)) == [1, 2]
-        note = "2 draws against 1: such intervals cover 86 to 100 %" if few else ""
+        note = "2 draws against 1: such intervals cover 91 to 100 %" if few else ""
         return {"state": DONE, **numbers, "n_items": found.n, "n_draws": n_draws, "note": note}
