@@ -81,6 +81,24 @@ def test_a_lent_variance_is_that_of_log_odds_where_that_is_larger():
     assert difference_variance(lender, borrower).parts[1] == pytest.approx((seeds, 2))
 
 
+def test_the_interval_stands_around_the_difference_that_is_shown_where_answers_are_missing():
+    first, second = verdicts(3, 10, 0.2, 1), verdicts(3, 10, 0.6, 2)
+    second[1:, 4:7], first[2, :3] = NAN, NAN
+    ours, theirs, found = learner_difference(first, second, clusters=[0, 1, 1, 2, 2, 2, 0, 0, 0, 0])
+    assert found.value == pytest.approx(ours - theirs)
+    full = learner_difference(first, np.full((1, 10), np.nanmean(first)), untrained=(False, True)).difference
+    assert full.value == pytest.approx(0, abs=1e-12)
+    assert full.low == pytest.approx(-full.high)
+    # Scores of 4 clusters that hardly differ: the interval was [-12.6, -10.7] around -10.0.
+    first = (
+        np.array([[0, 0, 0, 0, 0, 3, 1, 2, 0, 0], [0, 1, 0, 0, 1, 1, 2, 0, 3, 0], [0, 2, 0, 2, 0, 0, 1, 0, 2, 2]]) / 4
+    )
+    second = np.array([[0, 0, 4, 1, 0, NAN, 1, 1, NAN, 0], [1, 0, 1, 1, NAN, 4, NAN, 3, 1, NAN],
+                       [1, 2, NAN, 0, 2, 0, 1, 0, 3, 1]]) / 4  # fmt: skip
+    found = learner_difference(first, second, clusters=[2, 3, 3, 0, 1, 2, 0, 0, 0, 0]).difference
+    assert found.low < found.value < found.high
+
+
 def test_what_other_arms_say_of_seeds_counts():
     """With one seed each there is nothing to tell the variance between seeds by, but in other arms there may be."""
     one, other = verdicts(1, 60, 0.5, 1), verdicts(1, 60, 0.0, 2)

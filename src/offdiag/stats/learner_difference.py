@@ -183,7 +183,7 @@ def _paired(
     answers tell no variance, each of the ``units`` (items, or clusters of them) counts once.
     """
     n = len(first)
-    only_first, only_second = float(first @ (1 - second)), float(second @ (1 - first))
+    only_first, only_second = _disagreements(first, second, difference)
     whole = bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
     share = (only_first + only_second) / n - ((only_first - only_second) / n) ** 2  # variance of one item's difference
     size, told = float(units), share > 1e-12 and spread.variance > 1e-24 and n > 1
@@ -200,3 +200,18 @@ def _paired(
         distance = abs(only_first - only_second) / math.sqrt(disagreement * n / size) if disagreement > 0 else 0.0
         p_value = spread.p_value(distance)
     return Estimate(difference, low, high, n, p_value)
+
+
+def _disagreements(first: FloatArray, second: FloatArray, difference: float) -> tuple[float, float]:
+    """Return how many items only the first has right, and only the second: their difference is that of the means.
+
+    Where answers are missing, the mean of all answers is not that of the items' means; what lies between is moved from
+    one count to the other, so that the interval stands around the difference that is shown.
+    """
+    only_first, only_second = float(first @ (1 - second)), float(second @ (1 - first))
+    lacking = len(first) * difference - (only_first - only_second)
+    if abs(lacking) < 1e-9:  # nothing but rounding
+        return only_first, only_second
+    only_first, only_second = only_first + lacking / 2, only_second - lacking / 2
+    below = min(only_first, only_second, 0.0)
+    return only_first - below, only_second - below
