@@ -5,7 +5,7 @@ choices takes the answer that is stated last. Raise ``EXTRACTION_VERSION`` with 
 made again then, and nothing is generated again.
 """
 
-from offdiag.tasks.extraction.choices import extract_choice
+from offdiag.tasks.extraction.choice_answers import extract_choice
 from offdiag.tasks.extraction.completions import reply_in
 from offdiag.tasks.extraction.markup import plain_text
 from offdiag.tasks.extraction.number_answers import extract_number
