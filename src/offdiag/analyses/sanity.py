@@ -76,7 +76,11 @@ def confusion(records: "Records") -> "pd.DataFrame":
     if "right_option" not in records.columns:
         return pd.DataFrame()
     parts = (part[part["right_option"].notna()] for part in records.parts(("cell", "right_option", "given_option")))
-    tables = [pd.crosstab([p["cell"], p["right_option"]], p["given_option"].fillna(NONE)) for p in parts if len(p)]
+    tables = [
+        pd.crosstab([p["cell"], p["right_option"]], p["given_option"].astype("string").fillna(NONE))
+        for p in parts
+        if len(p)
+    ]
     counts = pd.concat(tables).fillna(0).astype(int).sort_index() if tables else pd.DataFrame(index=[[], []])
     answers = sorted(name for name in counts.columns if name != NONE)
     counts = counts.reindex(columns=[*answers, NONE], fill_value=0)

@@ -10,7 +10,7 @@ import typer
 
 from offdiag.errors import UserError
 from offdiag.provenance import VersionPolicy
-from offdiag.runtime import Device
+from offdiag.runtime import Device, Runtime, available_cores
 
 if TYPE_CHECKING:
     from offdiag.planning import Plan
@@ -169,3 +169,27 @@ def command(verb: str, plan: "Plan", store: "Store", keyword: str | None = None)
     if store.versions == "stale" and verb in ("plan", "run", "report"):
         place += ["--versions", "stale"]
     return " ".join(filter(None, [f"offdiag {verb}", plan.command, shlex.join([*chosen, *place])]))
+
+
+def check_workers(workers: int) -> None:
+    """Check that this machine has a core for each worker.
+
+    Raises:
+        UserError: it has fewer.
+    """
+    if workers > available_cores():
+        raise UserError(
+            f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
+        )
+
+
+def check_device(device: Device) -> None:
+    """Check, before hours of other work, that a device that was asked for by name is there.
+
+    Raises:
+        UserError: it is not.
+    """
+    if device in ("cuda", "mps"):
+        from offdiag.models.loading import device_of
+
+        device_of(Runtime(device=device))

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def _parts(p: MatrixParams, data: Sequence[DataSet], place: Path) -> Iterator[st
         e for method in methods or [ZeroShot()] for one in data if one.n_eval for e in evaluations(p, one, method)
     )
     function = re.sub(r"\W", "_", place.stem)
+    if not function.isidentifier() or iskeyword(function) or function in ("methods", "study"):
+        function = f"study_{function}"
     yield f'"""A matrix of own data. To run it, type: offdiag run {place.name}"""\n\nfrom pathlib import Path\n'
     yield _imports(methods)
     common = _shared([_fields(one.domain) for one in data])

@@ -85,7 +85,7 @@ class Demonstrations(Context):
         asked = "" if self.style == default_style(rationale=self.rationale) else f".{self.style}"
         noise = f".noise{self.noise:g}" if self.noise else ""
         turns = ".turns" if self.turns else ""
-        return f"k{self.k}.{answers}{turns}{drawn}{asked}{noise}.{self.domain}.s{self.seed}"
+        return f"k{self.k}.{answers}{turns}{self.domain.drawn_name}{drawn}{asked}{noise}.{self.domain}.s{self.seed}"
 
     @property
     def replies(self) -> bool:

@@ -58,6 +58,11 @@ class Domain(Identity):
         raise UserError(f"{self.task} has no labels to balance demonstrations by: leave balanced out")
 
     @property
+    def drawn_name(self) -> str:
+        """What names of learners say of the order of its training examples, such as ``.balanced``."""
+        return ""
+
+    @property
     def short(self) -> str:
         """A short name for folders; it cannot be parsed back."""
         return str(self)

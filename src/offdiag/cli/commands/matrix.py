@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from offdiag.cli.data_remarks import overlaps, remarks_by_domain
-from offdiag.cli.options import DeviceName, StoreFolder, Tracker
+from offdiag.cli.options import DeviceName, StoreFolder, Tracker, check_device, check_workers
 from offdiag.cli.tables import say
 from offdiag.errors import UserError, complaints, some
 from offdiag.runtime import Device, Runtime
@@ -113,6 +114,9 @@ def matrix(
     _say_data(data, wanted)
     if save is not None:
         return _save(params, data, save)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise UserError(f"--to {folder}: it is a file, and a report is a folder: give another place")
+    check_workers(workers)
     wanted.check()
     if dry_run:
         rehearse(wanted, data, place)
@@ -171,7 +175,7 @@ def _save(params: "MatrixParams", data: "Sequence[DataSet]", place: Path) -> int
     if not place.absolute().parent.is_dir():
         raise UserError(f"--save {place}: there is no folder {place.parent}: make it, or give another place")
     place.write_text(source_of_study(params, data, place), encoding="utf-8")
-    say(f"{place} has this matrix as a study. Next: offdiag run {place}")
+    say(f"{place} has this matrix as a study. Next: offdiag run {quote(str(place))}")
     return 0
 
 
@@ -179,14 +183,18 @@ def _run(wanted: "Plan", place: "Store", workers: int, device: "Device", folder:
     from offdiag.api import make_report
     from offdiag.cli.commands.run import say_counts
     from offdiag.cli.matrix_table import show_matrix
-    from offdiag.engine import run_plan
+    from offdiag.engine import Silent, run_plan
     from offdiag.live import saying, watcher_for
     from offdiag.trackers import with_tracker
 
+    check_device(device)
     survey = wanted.survey(place)
     pending = [state.step for state in survey if state.needed]
     summary = None
-    if pending:
+    if not pending:
+        with with_tracker(track, wanted, place, say, Silent()):
+            pass  # what is done and not logged yet
+    else:
         with (
             watcher_for(pending, workers=workers) as watcher,
             with_tracker(track, wanted, place, watcher.say, watcher) as told,

@@ -15,12 +15,14 @@ from offdiag.cli.options import (
     StudyName,
     Tracker,
     Versions,
+    check_device,
+    check_workers,
     command,
     planned,
 )
 from offdiag.cli.tables import say, show_table
 from offdiag.errors import UserError
-from offdiag.runtime import TOKEN_BUDGET, Requests, Runtime, available_cores
+from offdiag.runtime import TOKEN_BUDGET, Requests, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,10 +69,9 @@ def run(
     from offdiag.trackers import with_tracker
 
     kind = engine_type(engine, workers)
-    if kind.local and (workers or 1) > available_cores():
-        raise UserError(
-            f"--workers {workers}: this machine has {available_cores()} cores; type --workers 1 or up to that"
-        )
+    if kind.local:
+        check_workers(workers or 1)
+        check_device(device)
     with saying(f"planning {study}"):
         plan, place = planned(study, scale, sets, keyword), open_store(store, versions)
     runtime = Runtime(

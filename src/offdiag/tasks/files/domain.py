@@ -124,6 +124,10 @@ class FilesDomain(Domain):
     def balanced(self) -> Self:
         return self.model_copy(update={"order": "balanced"})
 
+    @property
+    def drawn_name(self) -> str:
+        return "" if self.order == "shuffled" else f".{self.order}"
+
     def factors(self) -> dict[str, Scalar]:
         """Return the label alone, since paths would fill every table."""
         return {"name": self.label}
