@@ -203,7 +203,7 @@ def test_what_was_answered_before_a_failure_is_kept_and_never_asked_again(server
     server.faults.extend(["", "", "", "", "status 400"])
     one_by_one = Requests(pause=0.01, at_once=1)
     assert run(plan, tmp_path, one_by_one).failed == 1
-    assert any("the server refuses (status 400)" in note for note in failures(plan, tmp_path))
+    assert any("the server refuses (status 400): no: " in note for note in failures(plan, tmp_path))
     before = [body["messages"] for body in server.asked]
     assert run(plan, tmp_path, one_by_one).complete
     again = [body["messages"] for body in server.asked[len(before) :]][1:]  # the first one tries it out

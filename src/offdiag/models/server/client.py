@@ -135,8 +135,20 @@ class Client:
 
     def _said(self, error: BaseException) -> str:
         """Return the message of an error in one short line, without the key."""
-        text = " ".join(str(error).split()) or type(error).__name__
+        said = _reason(error) if isinstance(error, self._openai.APIStatusError) else ""
+        text = " ".join((said or str(error)).split()) or type(error).__name__
         return (text.replace(self._key, "(key)") if self._key else text)[:300]
+
+
+def _reason(error: "openai.APIStatusError") -> str:
+    """Return what a server says of its refusal: the message of its JSON, whose place differs; else an empty text."""
+    try:
+        said: object = error.response.json()
+        for name in ("error", "detail", "message"):
+            said = said.get(name, said) if isinstance(said, dict) else said
+    except (ValueError, RuntimeError):  # no JSON, or it was not read
+        return ""
+    return str(said)
 
 
 def _passes(error: "openai.APIStatusError") -> bool:
