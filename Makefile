@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test tutorial simulate sweep servers inspect outputs campaign docs wheel lint browser slurm ray clean
+.PHONY: demo test tutorial simulate sweep servers inspect outputs paper campaign docs wheel lint browser slurm ray clean
 
 demo: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/shortcut/run.sh
@@ -46,6 +46,10 @@ ray: .venv/ready-dev
 # Every value of every parameter of every study against its report, on made-up results: a quarter of an hour.
 outputs: .venv/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m outputs tests/studies/test_every_parameter.py
+
+# The paper scale of each study with every size divided by 1000, from nothing to its page: half an hour.
+paper: .venv/ready-dev
+	$(BIN)/python -m pytest -n auto --dist worksteal -m paper tests/studies/test_paper_shrunk.py
 
 # Kills, power cuts, corruptions, and up to 28 runners side by side against the store, with a tiny model: half an hour.
 # CAMPAIGN_SEED draws others, CAMPAIGN_SCALE=0.1 does a tenth.

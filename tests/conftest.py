@@ -24,7 +24,7 @@ settings.load_profile("patient")
 
 
 # Marked tests that take minutes run only where their mark is asked for: pytest -m sweep.
-SLOW = {"sweep", "servers", "campaign", "wheel", "ray", "tutorial", "outputs"}
+SLOW = {"sweep", "servers", "campaign", "wheel", "ray", "tutorial", "outputs", "paper"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -69,3 +69,16 @@ def test_a_failing_shard_is_heard_of_and_threads_come_back(threads):
     with pytest.raises(IndexError), Shards(new_model(DECODER, 12, COLUMNS, 0)) as shards:
         shards.add_gradients((ids + 100, targets))
     assert torch.get_num_threads() == 3
+
+
+def test_padding_at_the_end_of_rows_is_nothing_to_warn_of(monkeypatch):
+    said = []
+    monkeypatch.setattr("transformers.modeling_utils.logger.warning_once", said.append)
+    model = new_model(Decoder(architecture="gpt2", width=16, depth=2, heads=2), 12, COLUMNS, 0)
+    ids, targets = rows(8)
+    model.config.pad_token_id, ids[:, -1] = 11, 11
+    model.base_model(input_ids=torch.as_tensor(ids))
+    assert len(said) == 1  # as transformers would
+    with Shards(model) as shards:
+        shards.add_gradients((ids, targets))
+    assert len(said) == 1
