@@ -16,20 +16,22 @@ FACTOR = 1000
 # How much there is of something, by the name of its parameter: the least of it with which a study can be planned.
 SIZES = {
     "batch_size": 4, "count": 60, "demonstrations": 5, "elicitation": 4, "epochs": 1, "eval_points": 4,
-    "first_points": 4, "least_updates": 1, "max_direct_tokens": 4, "max_new_tokens": 8, "max_updates": 3, "n_counting": 3,
-    "n_eval": 12, "n_train": 8, "n_triggers": 5, "new_count": 12, "points": 4, "probe_points": 4, "replay": 8,
-    "rows": 40, "sizes": 8, "snapshots": 2, "second_snapshots": 2, "updates": 8, "warmup_updates": 0, "width": 32,
+    "first_points": 4, "least_updates": 1, "max_direct_tokens": 4, "max_new_tokens": 8, "max_updates": 3,
+    "n_counting": 3, "n_eval": 12, "n_train": 8, "n_triggers": 5, "new_count": 12, "points": 4,
+    "probe_points": 4, "replay": 8, "rows": 40, "sizes": 8, "snapshots": 2, "second_snapshots": 2, "updates":
+    8, "warmup_updates": 0, "width": 32,
 }  # fmt: skip
 # How often something is drawn anew, in numbers or as a list: the draws that are left.
 DRAWS = {"seeds": 2, "data_seeds": 2, "bootstraps": 2}
 # Numbers that say what is asked or how, and not how much of it.
 KEPT = {
-    "alpha", "base", "bases", "beta2", "clip", "cutoffs", "depth", "digits", "dropout", "eval_checkpoints", "eval_share",
-    "expansion", "format_reward", "group_size", "hard_cost", "hard_noise", "heads", "highest", "id_digits",
-    "initial_std", "kl", "layers", "learning_rate", "lowest", "max_grad_norm", "n_prompts", "n_test", "noises",
-    "other_bases", "passes", "per_degree", "per_query_shots", "policy_bases", "proxy_triggers", "rank", "rho",
-    "rotations", "shares", "shots", "temperature", "token_budget", "top_p", "tuned_bases", "tuned_digits",
-    "base_width", "weight_decay", "world_seed", "x1", "x2",
+    "alpha", "base", "base_width", "bases", "beta2", "clip", "cutoffs", "depth", "digits", "dropout",
+    "eval_checkpoints", "eval_share", "expansion", "format_reward", "group_size", "hard_cost", "hard_noise",
+    "heads", "highest", "id_digits", "initial_std", "kl", "layers", "learning_rate", "lowest",
+    "max_grad_norm", "n_prompts", "n_test", "noises", "other_bases", "passes", "per_degree",
+    "per_query_shots", "policy_bases", "proxy_triggers", "rank", "rho", "rotations", "shares", "shots",
+    "temperature", "token_budget", "top_p", "tuned_bases", "tuned_digits", "weight_decay", "world_seed", "x1",
+    "x2",
 }  # fmt: skip
 
 
