@@ -116,7 +116,7 @@ class Shards:
     def __init__(self, model: PreTrainedModel) -> None:
         on_cpu = model.device.type == "cpu"
         # GPT-2 warns of padding without a mask; here it stands at the end of rows, where a causal model never reads it.
-        model.base_model.warn_if_padding_and_no_attention_mask = lambda *_: None
+        model.base_model.warn_if_padding_and_no_attention_mask = lambda *_: None  # type: ignore[assignment]
         self.model = model
         self._twins = [_twin(model) for _ in range(SHARDS_ON_CPU - 1)] if on_cpu else []
         self._buckets = BUCKETS_ON_CPU if on_cpu else 1
