@@ -153,6 +153,8 @@ def load(
             raise UserError(f"{wrong[0]} is for a study: leave it out of {others}")
         return load_foreign([others], **overrides)
     if isinstance(study, Store) or _is_folder(study):
+        if not isinstance(study, Store):
+            _check_store(Path(cast("str | Path", study)).expanduser())
         store = open_store(cast("str | Path | Store", study))
         study = _only_plan(store)
     wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
@@ -176,6 +178,16 @@ def load_foreign(
 def _is_folder(study: object) -> bool:
     """Return whether a folder is meant; a study that is called like one goes before it."""
     return isinstance(study, str | Path) and str(study) not in STUDIES and Path(study).expanduser().is_dir()
+
+
+def _check_store(folder: Path) -> None:
+    """Refuse a folder that has files and is no store: no results of others were found in it either."""
+    if not (folder / "store.json").exists() and any(folder.iterdir()):
+        table = folder / "tables/records.csv"  # of a report
+        raise UserError(
+            f"{folder} has no results: expected a store (it has no store.json), logs of Inspect (.eval) or samples of "
+            f"lm-evaluation-harness; a table of records is given as a file{f': {table}' if table.exists() else ''}"
+        )
 
 
 def _only_plan(store: Store) -> Plan:

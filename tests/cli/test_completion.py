@@ -37,6 +37,11 @@ def completed(line: str, shell: str = "bash") -> list[str]:
         ("offdiag plan my_study.py --scale ", []),
         ("offdiag data count", ["counting"]),
         ("offdiag analyse width", ["width-scaling"]),
+        ("offdiag run base-addition --track t", ["tensorboard", "trackio"]),
+        ("offdiag export base-addition --as par", ["parquet"]),
+        ("offdiag export base-addition --as inspect --t", ["--to"]),
+        ("offdiag matrix --methods zero-shot,lo", ["zero-shot,lora"]),
+        ("offdiag matrix --grader ro", ["rouge"]),
         ("offdiag nonsense --ver", ["--version"]),
     ],
 )

@@ -363,3 +363,10 @@ def test_what_is_for_a_study_is_refused_for_results_of_others(tmp_path, given):
     (tmp_path / "t.csv").write_text("arm,eval,example,correct\na,e,1,1\n")
     with pytest.raises(UserError, match=f"{next(iter(given))} is for a study: leave it out of .*t.csv"):
         offdiag.load(tmp_path / "t.csv", **given)
+
+
+def test_the_folder_one_is_in_has_a_name_too(monkeypatch):
+    monkeypatch.chdir(INSPECT)
+    results = offdiag.load(".", baseline="mockllm/base")
+    assert results.title == "Results of others: inspect"
+    assert offdiag.load("../inspect/..").title == "Results of others: peers"

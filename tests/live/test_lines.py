@@ -111,6 +111,10 @@ def test_events_are_typed_and_come_in_order(tmp_path):
     ends = {event.step.label: event for event in events if isinstance(event, StepEnded)}
     assert (ends["a"].state, ends["b"].state) == ("done", "failed")
     assert ends["b"].message
+    assert str(ends["a"]) == f"done {ends['a'].step.kind}/{ends['a'].step.name}"  # as print, for one, writes it
+    assert str(ends["b"]).endswith(f": {ends['b'].message}")
+    assert str(StepProgressed(ends["a"].step, 2, 3)).endswith(": 2 of 3")
+    assert str(RunWaits(((ends["a"].step, "pid 3"),))).startswith("waiting for cells/a (pid 3)")
 
 
 def test_a_callback_that_raises_fails_nothing_and_is_told_once(tmp_path, capsys):

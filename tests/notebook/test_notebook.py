@@ -267,7 +267,11 @@ def test_a_store_of_one_plan_is_enough_and_of_two_asks_which(tmp_path, tiny_mode
     with pytest.raises(UserError, match="the results of 2 plans"):
         offdiag.load(store)
     assert [len(offdiag.load(one, store=store).records) for one in offdiag.plans(store)] == [4, 5]
-    with pytest.raises(UserError, match="is not an offdiag store"):
+    with pytest.raises(UserError, match=r"has no results: expected a store \(it has no store.json\), logs of Inspect"):
+        offdiag.load(tmp_path)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/records.csv").touch()
+    with pytest.raises(UserError, match="given as a file: .*/tables/records.csv"):
         offdiag.load(tmp_path)
 
 

@@ -54,16 +54,24 @@ class Commands(TyperGroup):
             raise UserError(f"no command {args[0]!r}{hint} type: offdiag --help")
         name, _, rest = super().resolve_command(ctx, args)
         several = getattr(import_module(f"offdiag.cli.commands.{name}"), "SEVERAL", ())
-        return name, command_named(str(name)), list(each_named(rest, several))
+        if ctx.resilient_parsing:
+            return name, command_named(str(name)), list(each_named(rest, several, begun=True))
+        try:
+            return name, command_named(str(name)), list(each_named(rest, several))
+        except UserError as error:
+            raise UserError(f"{error}; type: {ctx.command_path} {name} --help") from None
 
 
-def each_named(words: Sequence[str], several: Sequence[str]) -> Iterator[str]:
-    """Yield words with the name of an option before each of its values, where it takes several: --train A B."""
+def each_named(words: Sequence[str], several: Sequence[str], *, begun: bool = False) -> Iterator[str]:
+    """Yield words with the name of an option before each of its values, where it takes several: --train A B.
+
+    A line that is ``begun`` is one that a shell completes: the value may be the next word.
+    """
     option, given = "", 0
     for word in (*words, None):
         if word is None or word.startswith("-"):
-            if option and not given:
-                raise UserError(f"{option} has no value behind it: give one or more; type: offdiag matrix --help")
+            if option and not given and not begun:
+                raise UserError(f"{option} has no value behind it: give one or more")
             option, given = word if word is not None and word in several else "", 0
         elif option:
             if given:

@@ -68,7 +68,12 @@ Versions: TypeAlias = Annotated[
 ]
 Tracker: TypeAlias = Annotated[
     str | None,
-    typer.Option("--track", metavar="NAME", help="Log curves and cells to tensorboard, wandb or trackio, offline."),
+    typer.Option(
+        "--track",
+        metavar="NAME",
+        help="Log curves and cells to tensorboard, wandb, trackio or mlflow, offline.",
+        autocompletion=beginning("offdiag.trackers"),
+    ),
 ]
 Prices: TypeAlias = Annotated[
     list[str] | None,

@@ -15,6 +15,9 @@ class StepStarted:
 
     step: Step
 
+    def __str__(self) -> str:
+        return f"started {self.step.kind}/{self.step.name}"
+
 
 @dataclass(frozen=True)
 class StepProgressed:
@@ -23,6 +26,9 @@ class StepProgressed:
     step: Step
     done: int
     total: int
+
+    def __str__(self) -> str:
+        return f"{self.step.kind}/{self.step.name}: {self.done} of {self.total}"
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,18 @@ class StepEnded:
     state: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.state} {self.step.kind}/{self.step.name}{': ' if self.message else ''}{self.message}"
+
 
 @dataclass(frozen=True)
 class RunWaits:
     """Nothing can be done here but wait for steps of other runners: each step, and who has it."""
 
     busy: tuple[tuple[Step, str], ...]
+
+    def __str__(self) -> str:
+        return "waiting for " + ", ".join(f"{step.kind}/{step.name} ({who})" for step, who in self.busy)
 
 
 RunEvent: TypeAlias = StepStarted | StepProgressed | StepEnded | RunWaits

@@ -97,7 +97,7 @@ def results_at(word: object) -> Path | None:
         return None
     path = Path(word).expanduser()
     if is_foreign(path):
-        return path
+        return path if path.name.strip(".") else path.resolve()  # the page is called by the name of a folder
     if path.suffix == ".py" or path.is_dir():
         return None
     if path.is_file():

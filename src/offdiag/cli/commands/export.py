@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, command, planned
+from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, beginning, command, planned
 from offdiag.cli.tables import say
 
 SEVERAL = ("--as",)
@@ -18,7 +18,13 @@ def export(
     sets: Sets = None,
     store: StoreFolder = None,
     formats: Annotated[
-        list[str] | None, typer.Option("--as", metavar="FORMAT ...", help="inspect, parquet, arrow or trainer.")
+        list[str] | None,
+        typer.Option(
+            "--as",
+            metavar="FORMAT ...",
+            help="inspect, parquet, arrow or trainer.",
+            autocompletion=beginning("offdiag.exports"),
+        ),
     ] = None,
 ) -> int:
     """Write the files of a study that other programs read.

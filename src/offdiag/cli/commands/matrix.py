@@ -24,6 +24,20 @@ SEVERAL = ("--train", "--eval", "--model", "--strata", "--labels", "--score")
 _OPTIONS = {"models": "model", "scores": "score"}  # of parameters that are called otherwise
 
 
+def _methods(incomplete: str) -> list[str]:
+    """Return the lines that go on with the name of a method, after those that are there."""
+    from offdiag.matrix.learners import NAMES
+
+    before, comma, begun = incomplete.rpartition(",")
+    return [f"{before}{comma}{name.partition(':K')[0]}" for name in NAMES if name.startswith(begun)]
+
+
+def _graders(incomplete: str) -> list[str]:
+    from offdiag.tasks.files.named_graders import GRADERS
+
+    return [name for name in GRADERS if name.startswith(incomplete)]
+
+
 def matrix(
     train: Annotated[list[str] | None, typer.Option(metavar="FILE ...", help="Data sets to teach.")] = None,
     asked: Annotated[
@@ -34,7 +48,7 @@ def matrix(
     ] = None,
     methods: Annotated[
         str, typer.Option(metavar="A,B", help="zero-shot, in-context:K (or :K:turns and the like), lora, full, qlora, "
-                          "linear-probe, policy-optimisation.")
+                          "linear-probe, policy-optimisation.", autocompletion=_methods)
     ] = "zero-shot,in-context:4,lora",
     seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each method that learns.")] = 1,
     epochs: Annotated[
@@ -51,7 +65,7 @@ def matrix(
     strata: Annotated[list[str] | None, typer.Option(metavar="COLUMN ...", help="To split results by.")] = None,
     grader: Annotated[
         str, typer.Option(metavar="NAME", help="exact, choice, number, regex:…, contains, span, f1, rouge, judge, or "
-                          "my_file.py:name.")
+                          "my_file.py:name.", autocompletion=_graders)
     ] = "auto",
     temperature: Annotated[float, typer.Option(metavar="T", help="Of sampled answers; 0 takes the likeliest.")] = 0.0,
     top_p: Annotated[float, typer.Option(metavar="P", help="Draw from the likeliest tokens of this share.")] = 1.0,

@@ -15,6 +15,7 @@ from offdiag.cli.options import (
     StudyName,
     Tracker,
     Versions,
+    beginning,
     check_device,
     check_workers,
     command,
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
 def run(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
     workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = None,
-    engine: Annotated[str | None, typer.Option(metavar="NAME", help="inline, pool [by workers], ray.")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="inline, pool [by workers], ray.", autocompletion=beginning("offdiag.engines")
+        ),
+    ] = None,
     address: Annotated[str | None, typer.Option(metavar="A", help="Ray: the cluster, as HOST:PORT.")] = None,
     gpus_per_worker: Annotated[float | None, typer.Option(min=0, metavar="N", help="Ray: such as 0.5.")] = None,
     device: DeviceName = "auto",
