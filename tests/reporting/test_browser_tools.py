@@ -121,17 +121,18 @@ def test_a_comparison_turned_round_has_the_other_sign_and_an_answer_opens_its_re
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):
-    """A page of F1 scores, on which the first row was asked what no other row was."""
+    """A page of F1 scores, one of them missing, on which the first row was asked what no other row was."""
     results = synthetic.hostile_results(8)
-    scores = {"in-context-8-k1": (0.25, 0.5, 0.0, 1.0), "lora-8": (0.75, 0.5, 0.0, 0.5)}
+    scores = {"in-context-8-k1": (0.25, 0.5, 0.0, 1.0, None), "lora-8": (0.75, 0.5, 0.0, 0.5, 1.0)}
     cells = results.cells[results.cells["eval"].eq("base=8,digits=2") | results.cells["arm"].eq("zero-shot")]
     cells = cells[cells["arm"].isin([*scores, "zero-shot"])].assign(metric="f1")
     cells.loc[cells["arm"] == "zero-shot", "eval"] = ["base=3,digits=2", "base=4,digits=2"]
 
     def read(cell):
-        given = scores.get(cell.partition("/")[0], (0.0,) * 4)
-        return [{**r, "status": "parsed", "parsed": "1", "correct": None, "score": score}
-                for r, score in zip(results.read_records(cell), given, strict=False)]  # fmt: skip
+        given = scores.get(cell.partition("/")[0], (0.0,) * 5)
+        states = ["ungraded" if score is None else "parsed" for score in given]
+        return [{**r, "status": state, "parsed": "1", "correct": None, "score": score}
+                for r, state, score in zip(results.read_records(cell), states, given, strict=False)]  # fmt: skip
 
     folder = tmp_path_factory.mktemp("scored")
     write_report(replace(results, cells=cells, read_records=read), folder)
@@ -146,7 +147,7 @@ def test_items_with_scores_are_compared_by_them_in_rows_that_have_some_in_common
     rows = [browser.js(f"$('{which}').selectedOptions[0].text") for which in ("first-row", "second-row")]
     assert rows == ["in-context-8-k1", "lora-8"]
     names = browser.js("[...document.querySelectorAll('#which-items button')].map(b => b.textContent)")
-    assert names == ["all items 4", "the first higher 1", "the second higher 1", "both the same, above 0 1", "both 0 1"]
+    assert names == ["all items 5", "the first higher 1", "the second higher 1", "both the same 1", "both zero 1"]
     line = browser.js(
         "[...document.querySelectorAll('#items tbody tr')[0].cells].map(c => c.querySelector('.verdict')?.textContent)"
     )
@@ -157,6 +158,15 @@ def test_items_with_scores_are_compared_by_them_in_rows_that_have_some_in_common
         "[...document.querySelectorAll('#which-items, #items-told, #items')].some(e => e.checkVisibility())"
     )
     assert browser.problems == []
+
+
+def test_words_of_verdicts_are_not_searched_and_what_is_found_is_shown_as_it_is_written(page):
+    page.click("#find")
+    page.write("you are a m")
+    page.until("document.querySelectorAll('#found li').length > 0")
+    assert "You are a mathematician" in page.js("document.querySelector('#found small').textContent")
+    page.js("{const s = $('find-words'); s.value = 'unparsed'; s.dispatchEvent(new Event('input'));}")
+    page.until("document.querySelector('#find-told').textContent.startsWith('0 records in 18 of 18')")
 
 
 def test_rows_that_were_asked_nothing_in_common_say_so(page):

@@ -7,9 +7,10 @@ const KINDS = {
   all: ["all items", "all items", () => true],
   first: ["only the first right", "the first higher", (item) => item.right[0] > item.right[1]],
   second: ["only the second right", "the second higher", (item) => item.right[1] > item.right[0]],
-  both: ["both right", "both the same, above 0", (item) => item.right[0] === item.right[1] && item.right[0] > 0],
-  neither: ["neither right", "both 0", (item) => item.right[0] === 0 && item.right[1] === 0],
+  both: ["both right", "both the same", (item) => item.right[0] === item.right[1] && item.right[0] > 0],
+  neither: ["neither right", "both zero", (item) => item.right[0] === 0 && item.right[1] === 0],
 };
+const GRADED = ["right", "wrong", "unparsed", "scored"]; // an answer without a verdict is in no difference, and of no kind
 
 const inPoints = (share) => (share === null ? "–" : `${share > 0 ? "+" : ""}${(100 * share).toFixed(1)}`.replace("-", "−"));
 const inP = (p) => (p === null ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(3));
@@ -97,7 +98,8 @@ async function showItems(column) {
   }
   if (mine !== comparing.asked) return; // another column was chosen meanwhile
   const worth = ({ record }) => (record.verdict === "scored" ? Number(record.more.score) : Number(record.verdict === "right"));
-  const share = (side) => side.map(worth).reduce((sum, value) => sum + value, 0) / side.length;
+  const graded = (side) => side.filter(({ record }) => GRADED.includes(record.verdict));
+  const share = (side) => graded(side).map(worth).reduce((sum, value) => sum + value, 0) / graded(side).length; // or NaN
   comparing.items = [...items.values()].filter((item) => item.sides.every((side) => side.length));
   for (const item of comparing.items) {
     item.right = item.sides.map(share);
@@ -112,7 +114,8 @@ function listItems() {
   const partly = comparing.items.some((item) => item.right.some((share) => share > 0 && share < 1));
   $("which-items").replaceChildren(
     ...Object.entries(KINDS).map(([kind, [name, ofScores, passes]]) => {
-      const button = element("button", "", `${partly ? ofScores : name} ${comparing.items.filter(passes).length}`);
+      const button = element("button", "", `${partly ? ofScores : name} `);
+      button.append(element("b", "", comparing.items.filter(passes).length));
       button.type = "button";
       button.setAttribute("aria-pressed", String(kind === comparing.kind));
       button.addEventListener("click", () => {

@@ -30,7 +30,8 @@ function hit(index, name, record, needle) {
   const button = element("button", `is-${record.verdict}`);
   button.type = "button";
   const at = record.text.indexOf(needle);
-  const excerpt = record.text.slice(Math.max(0, at - AROUND), at + needle.length + AROUND);
+  const said = record.said.length === record.text.length ? record.said : record.text;
+  const excerpt = said.slice(Math.max(0, at - AROUND), at + needle.length + AROUND);
   button.append(`${visible(name)} · record ${record.number} · `, element("span", "verdict", record.label));
   button.append(element("small", "", visible(excerpt).replace(/\s+/g, " ")));
   button.addEventListener("click", () => {

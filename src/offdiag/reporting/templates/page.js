@@ -52,10 +52,9 @@ async function unpack(block) {
   const records = await unpacked(block);
   for (const [i, record] of records.entries()) {
     record.number = i + 1;
-    record.text = Object.values({ ...record, more: worded(Object.values(record.more)) })
-      .map(worded)
-      .join("\n")
-      .toLowerCase();
+    const { verdict, label, status, correct, number, more, ...texts } = record;
+    record.said = [...Object.values(texts), ...Object.values(more)].map(worded).join("\n");
+    record.text = record.said.toLowerCase(); // what is searched: no verdicts, which have filters
   }
   return records;
 }
