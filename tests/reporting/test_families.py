@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from offdiag.analyses.seed_variance import SEED_COLUMNS
+from offdiag.notebook.pairs import compared
 from offdiag.reporting.families import MANY, curve_of, families_of
 from offdiag.reporting.layout import column_facts, families_by_method, layout, spans
 from offdiag.reporting.matrix import GridCell, Heading, MatrixRow, build_matrix
@@ -171,6 +173,29 @@ def test_draws_are_compared_as_learners_and_what_is_not_done_is_left_out():
     rows, found = differences(hostile)
     failed = next(i for i, r in enumerate(rows) if r.arm == "lora-10")
     assert not any(str(failed) in key.split() for key in found)
+
+
+def test_a_learner_of_which_one_draw_is_done_is_compared_as_in_its_square():
+    """Two of three learners tell how draws vary: the one draw of the third is compared for new draws everywhere."""
+    results = synthetic.drawn_twice(40, {"lora-10/base=8,digits=2": ("missing", "")})
+    common = dict(zip(SEED_COLUMNS, (0.1, 0.9, 4.0, 3, 0.5), strict=True))
+    results = replace(results, cells=results.cells.assign(**common))
+    rows, found = differences(results)
+    names = [r.arm for r in rows]
+    one, other = names.index("zero-shot"), names.index("lora-10")
+    _, n, *numbers = found[f"{one} {other}"][0]
+    value, low, high, p_value = numbers[:4]
+    square = rows[other].grid_cells[0]
+    assert square.replicated
+    expected = square.mean.estimates["difference"]
+    assert (n, -value, -high, -low) == pytest.approx((40, *expected[:3]), abs=1e-6)
+    assert p_value == pytest.approx(expected.p_value, rel=1e-4)
+    (line,) = compared(results, "lora-10", "zero-shot").query("eval == 'base=8,digits=2'").to_dict("records")
+    assert (line["difference"], line["diff_low"], line["diff_high"]) == pytest.approx(expected[:3])
+    assert line["p_value"] == pytest.approx(expected.p_value)
+    by_item = learner_difference(*([verdicts(results, f"{arm}/base=8,digits=2")] for arm in ("lora-10", "zero-shot")),
+                                 untrained=(True, True)).difference  # fmt: skip
+    assert high - low > by_item.high - by_item.low + 0.01
 
 
 def test_of_too_many_differences_those_of_rows_close_to_each_other_are_there():

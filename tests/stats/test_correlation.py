@@ -72,6 +72,11 @@ def test_a_perfect_order_has_an_interval_as_long_as_its_points_are_few(n):
     assert (down.low, down.value, down.high) == pytest.approx((-1, -1, -found.low))
 
 
+@pytest.mark.parametrize("n", [5, 6, 8, 12])
+def test_a_perfect_order_is_no_less_likely_than_among_permutations(n):
+    assert rank_correlation(range(n), range(n)).p_value >= 2 / math.factorial(n)
+
+
 def test_four_points_in_perfect_order_may_be_unrelated():
     """One order of 24 is as perfect by chance alone, more than the 2.5 % of an end."""
     assert rank_correlation(range(4), range(4)).low < 0 < rank_correlation(range(6), range(6)).low

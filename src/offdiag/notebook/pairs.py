@@ -49,11 +49,13 @@ def compared(results: Results, arm_a: Chosen, arm_b: Chosen) -> pd.DataFrame:
     names = (ours["learner"].iloc[0], theirs["learner"].iloc[0])
     asked = ["eval", *(name for name in EVALUATION if name in cells and name != "tested_on")]
     rows = []
+    planned = [frame.groupby(_keys(frame, asked), sort=False).size() for frame in (ours, theirs)]
     done = [frame[frame["state"] == DONE] for frame in (ours, theirs)]
     by_place = [dict(iter(frame.groupby(_keys(frame, asked), sort=False))) for frame in done]
     for key in (key for key in by_place[0] if key in by_place[1]):
         pair = [groups[key].drop(columns="learner") for groups in by_place]
-        found = _pair(results, pair[0], pair[1])
+        alone = all(sizes[key] == 1 for sizes in planned)
+        found = _pair(results, pair[0], pair[1], alone=alone)
         if found is not None:
             rows.append({name: pair[0][name].iloc[0] for name in asked} | found)
     if not rows:
@@ -105,9 +107,11 @@ def _chosen(cells: pd.DataFrame, arm: Chosen, which: str) -> pd.DataFrame:
     raise UserError(f"{which}={arm!r} fits {len(learners) or 'no'} learners: {near}give one, such as {shown}")
 
 
-def _pair(results: Results, ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the numbers of one row; None where no example was answered by both."""
-    alone = len(ours) == len(theirs) == 1
+def _pair(results: Results, ours: pd.DataFrame, theirs: pd.DataFrame, *, alone: bool) -> dict[str, Any] | None:
+    """Return the numbers of one row; None where no example was answered by both.
+
+    ``alone``: both are of one draw by design, and are compared as these very models.
+    """
     untrained = (True, True) if alone else (bool(ours["seed"].isna().all()), bool(theirs["seed"].isna().all()))
     found = learner_estimates(ours, theirs, results, untrained)
     if not found.difference.n:

@@ -23,9 +23,10 @@ MOST = 600  # differences of a page, those of rows close to each other first
 
 
 class _Learner(NamedTuple):
-    """Verdicts of a learner in one column, whether it has a seed, and the variance between draws of its kind."""
+    """Verdicts of a learner in one column, its planned draws, whether it has a seed, and the variance of its kind."""
 
     grid: FloatArray
+    planned: int
     seeded: bool
     common: SeedVariance | None
 
@@ -81,7 +82,9 @@ def _learners(
     parts = [cells.loc[of] for of in names]
     grids, clusters = answer_grids(parts, frames, {}, "matrix")
     learners = {
-        i: _Learner(grid, bool(part["seed"].notna().any()), common_variance(part))
+        i: _Learner(
+            grid, len(rows[i].grid_cells[column].cells), bool(part["seed"].notna().any()), common_variance(part)
+        )
         for i, grid, part in zip(order, grids, parts, strict=True)
     }
     return learners, clusters
@@ -89,7 +92,7 @@ def _learners(
 
 def _apart(one: _Learner, other: _Learner, clusters: Sequence[Hashable] | None) -> list[float | str] | None:
     """Return ``[n, difference, low, high, p, remark]``; None where no item was answered by both."""
-    alone = len(one.grid) == len(other.grid) == 1
+    alone = one.planned == other.planned == 1  # one draw of several is compared for new draws, as in its square
     untrained = (True, True) if alone else (not one.seeded, not other.seeded)
     pooled = None if untrained[0] else one.common
     if pooled is None and not untrained[1]:

@@ -83,7 +83,8 @@ def rank_correlation(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Estimat
     """Return Spearman's correlation of many points at which both are known (neither is NaN), with the test of none.
 
     The coefficient is NaN where one of the two does not vary; ties have their average rank; ``n`` counts the points.
-    The interval is that of :func:`interval_of_correlation`, and the p value inverts it; NaN for fewer than four points.
+    The interval is that of :func:`interval_of_correlation`, and the p value inverts it, but is never below that of a
+    perfect order of so many points, 2 / n!; NaN for fewer than four points.
     """
     from scipy.special import ndtr
 
@@ -96,7 +97,11 @@ def rank_correlation(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Estimat
     if a.size < FEWEST:
         return Estimate(value, n=int(a.size))
     low, high = interval_of_correlation(a, b, ranks=True, level=level)
-    p_value = max(1e-15, 2 * float(ndtr(-abs(_fisher(value, a.size)) / _error_of_z(a, b, ranks=True, lost=0))))
+    p_value = max(
+        1e-15,
+        2 / math.factorial(min(a.size, 20)),
+        2 * float(ndtr(-abs(_fisher(value, a.size)) / _error_of_z(a, b, ranks=True, lost=0))),
+    )
     return Estimate(value, low, high, int(a.size), p_value)
 
 
