@@ -10,10 +10,11 @@ import pytest
 
 from offdiag.doctor import Finding, doctor
 from offdiag.doctor import examine as examining
-from offdiag.doctor.parity import HEAD, Replies, compare
+from offdiag.doctor.parity import HEAD, Replies, compare, judged
 from offdiag.errors import UserError
 from offdiag.gather import gather
 from offdiag.models import ModelSpec
+from offdiag.models.flips import FlipRate
 from offdiag.planning import make_plan
 from offdiag.runtime import Runtime, available_cores
 from offdiag.store import Store
@@ -146,6 +147,14 @@ def test_a_model_that_cannot_be_loaded_is_a_finding(tmp_path: Path) -> None:
     found = examined(tmp_path / "store", ModelSpec(source=f"dir:{tmp_path / 'nowhere'}"))
     assert found["model"].ok is False
     assert "nowhere" in found["model"].detail
+
+
+def test_a_rate_that_no_store_keeps_says_so(tmp_path: Path) -> None:
+    rate = FlipRate(40, 2, 0, 0.05, (16384, 512))
+    for root, said in ((tmp_path, False), (tmp_path / "none", True)):
+        remedy = judged(BFLOAT16, rate, Store(root)).remedy
+        assert ("no store at" in remedy) is said
+        assert not (tmp_path / "none").exists()
 
 
 def test_flips_and_gaps_are_judged_by_the_number_format() -> None:

@@ -85,7 +85,7 @@ def parity(spec: ModelSpec, runtime: Runtime, store: Store) -> list[Finding]:
         compare("cache parity", "without sharing", spec, together, plain)
         if because is None
         else Finding("cache parity", None, f"nothing is shared: {because}"),
-        _judged(spec, rate),
+        judged(spec, rate, store),
     ]
 
 
@@ -113,9 +113,13 @@ def _flip_rate(model: "LM", spec: ModelSpec, runtime: Runtime, store: Store) -> 
     return rate
 
 
-def _judged(spec: ModelSpec, rate: FlipRate) -> Finding:
+def judged(spec: ModelSpec, rate: FlipRate, store: Store) -> Finding:
+    """Return the finding on a rate of flips, which a store keeps only once it is there."""
     if spec.rounds_coarsely:
-        return Finding("flips", None, f"in {spec.numbers} {rate}", "the token budget is part of the model's identity")
+        said = "the token budget is part of the model's identity"
+        if not store.root.is_dir():
+            said += f"; pages will not tell this rate, as there is no store at {store.root} yet: measure it after a run"
+        return Finding("flips", None, f"in {spec.numbers} {rate}", said)
     flipped = rate.completions + rate.choices > 0
     return Finding("flips", not flipped, str(rate), "expected 0 in float32; please report it" if flipped else "")
 

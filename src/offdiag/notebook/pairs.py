@@ -49,7 +49,7 @@ def compared(results: Results, arm_a: Chosen, arm_b: Chosen) -> pd.DataFrame:
     names = (ours["learner"].iloc[0], theirs["learner"].iloc[0])
     asked = ["eval", *(name for name in EVALUATION if name in cells and name != "tested_on")]
     rows = []
-    planned = [frame.groupby(_keys(frame, asked), sort=False).size() for frame in (ours, theirs)]
+    planned = [frame.groupby(_keys(frame, asked), sort=False).size().to_dict() for frame in (ours, theirs)]
     done = [frame[frame["state"] == DONE] for frame in (ours, theirs)]
     by_place = [dict(iter(frame.groupby(_keys(frame, asked), sort=False))) for frame in done]
     for key in (key for key in by_place[0] if key in by_place[1]):
