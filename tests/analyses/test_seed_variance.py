@@ -94,7 +94,7 @@ def test_a_difference_of_two_draws_from_one_is_said():
         found = remarks_on(framed(cells.assign(**columns), frames.records))
         return [remark for remark in found if "two draws with one of one draw" in remark]
 
-    assert said()[0].startswith("2 differences compare")
+    assert said()[0].startswith("1 difference compares")  # of two cells, which one square shows
     assert said(seed_arms=4.0) == []  # other learners tell the spread, too
     assert said(seed=[0, 1, None]) == []  # of a model that nobody trained
     assert said(baseline=None) == []

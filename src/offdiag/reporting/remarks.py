@@ -87,10 +87,12 @@ def _of_two_against_one(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str
     pooled = done["seed_arms"].astype(float) > 1 if "seed_arms" in done else pd.Series(data=False, index=done.index)
     alone = done[~pooled.fillna(value=False) & done["baseline"].notna()]
     own, other = (draws.reindex(alone[name]).astype(float).to_numpy() for name in ("cell", "baseline"))
-    if few := int(((np.minimum(own, other) == 1) & (np.maximum(own, other) == 2)).sum()):
+    lent = alone[(np.minimum(own, other) == 1) & (np.maximum(own, other) == 2)]
+    if few := len(set(zip(learners[lent.index], lent["baseline"], strict=True))):  # draws of a learner share one
+        told = "1 difference compares" if few == 1 else f"{few} differences compare"
         yield (
-            f"{few} differences compare a learner of two draws with one of one draw, and have the spread of draws from "
-            "those two alone: such intervals cover 91 to 100 %, not just 95 %"
+            f"{told} a learner of two draws with one of one draw, with the spread of draws from those two alone: such "
+            "intervals cover 91 to 100 %, not just 95 %"
         )
 
 
