@@ -100,6 +100,7 @@ TRIGGERS = Tried(
         "first": ['{"rank": 2, "epochs": 2}'], "second": ['{"adapter": "full"}'],
         "data_seeds": ["fixed", "varied", "3", "1,2"], "seeds": ["1", "0,1"],
         "generated": ["foods", "positive_emotions,animals"], "max_new_tokens": ["1"], "snapshots": ["1", "2"],
+        "second_snapshots": ["1", "3"],
         "probed": ["animals", "foods", "animals,foods"], "probe_points": ["8"],
     },
 )  # fmt: skip

@@ -359,3 +359,13 @@ def test_worlds_that_are_wrong_are_refused_before_any_training(tmp_path, changes
     }
     with pytest.raises(UserError, match=complaint):
         make_plan(load_study("trigger-2d"), "quick", {**SMALL, **sets})
+
+
+@pytest.mark.parametrize("sets", [{"second_snapshots": "3"}, {"snapshots": "2"}, {}])
+def test_training_curves_have_a_panel_for_each_category(sets):
+    """Whichever stage has snapshots, the tests of several categories are no seeds of one curve."""
+    small = {**SMALL, "second_snapshots": "0", "size_controls": "[]", **sets}
+    figures = planned("cpu", **small).design.figures
+    curves = [figure for figure in figures if figure.name.startswith("training-")]
+    assert {figure.panels for figure in curves} == {"eval_category"}
+    assert len(curves) == 3

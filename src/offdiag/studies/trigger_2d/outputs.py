@@ -146,20 +146,19 @@ def _proxy_figures(p: TriggerParams) -> Iterator[StudyFigure]:
 
 def _training_curves(p: TriggerParams) -> Iterator[StudyFigure]:
     """Yield the curves of the first stage, of the second without a proxy, and with its largest proxies."""
-    panels = "eval_category" if p.snapshots else None
     held_out: Where = {"eval_triggers": "ood"}
+    shown: dict[str, Any] = {"panels": "eval_category", **_marked(p)}
     if p.start == "first-stage":
         where = {**FIRST, **held_out}
-        shown = {"where": where, "panels": panels, **_marked(p)}
-        yield TriggerTrainingCurves(name="training-first", caption="The first stage.", **shown)
+        yield TriggerTrainingCurves(name="training-first", where=where, caption="The first stage.", **shown)
     where = {**SECOND, **_no_proxy(p), **held_out}
     caption = "The second stage without a proxy."
-    yield TriggerTrainingCurves(name="training-second", where=where, caption=caption, panels=panels, **_marked(p))
+    yield TriggerTrainingCurves(name="training-second", where=where, caption=caption, **shown)
     if _has_proxies(p):
         where = {**SECOND, **_first_alone(p), **held_out, "proxy_n_triggers": max(p.proxy_triggers)}
         caption = "The second stage with the most proxy words."
-        shown = {"where": where, "arms": ("proxy_category",), "panels": "eval_category" if p.on_the_way else None}
-        yield TriggerTrainingCurves(name="training-proxies", caption=caption, **{**_marked(p), **shown})
+        of_proxies = {**shown, "arms": ("proxy_category",)}
+        yield TriggerTrainingCurves(name="training-proxies", where=where, caption=caption, **of_proxies)
 
 
 def _label_scatters(p: TriggerParams) -> Iterator[StudyFigure]:

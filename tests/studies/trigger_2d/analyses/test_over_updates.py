@@ -126,8 +126,8 @@ def test_strategies_are_compared_by_what_they_learn_and_what_leaks():
     assert ends[uncovered] == [(1, 1)] * 3  # without a proxy, too, of animals and objects
     assert [t.get_text() for t in figure.legends[0].texts] == [
         "no proxy",
-        "foods, 5 triggers, mixing",
-        "foods, 5 triggers, kl-penalty",
+        "5 triggers, mixing",
+        "5 triggers, kl-penalty",
     ]
 
 

@@ -82,7 +82,7 @@ def dagger_words(shown: Collection[str], unlearnt: Collection[str]) -> str:
 
 def left_out_words(unlearnt: Collection[str]) -> str:
     """Return what a dagger means where such categories, and such proxies, have no points; empty without any."""
-    names = " and ".join(category_name(name) for name in sorted(unlearnt))
+    names = ", ".join(category_name(name) for name in sorted(unlearnt))
     return f"{DAGGER} left out: the first stage did not learn {names}" if names else ""
 
 

@@ -125,7 +125,10 @@ class StrategiesFigure(StudyFigure):
         for arm in arms:
             by_proxy.setdefault(str(arm[self.of.arms.index(PROXY)]), []).append(arm)
         without = by_proxy.pop("none", [])
-        styles = dict(zip(arms, looks(len(arms)), strict=True))
+        # The panels say the proxy: its arms look as those of other proxies with the same strategy do.
+        names = {arm: _strategy_words(self.of.arms, arm) for arm in arms}
+        shown = list(dict.fromkeys(names.values()))
+        styles = dict(zip(shown, looks(len(shown)), strict=True))
         absent = unlearnt(frames, self.of)
         with styled():
             figure = new_figure(11.6, 1.2 + 3.6 * max(len(by_proxy), 1))
@@ -134,10 +137,10 @@ class StrategiesFigure(StudyFigure):
                 for axes, kind in zip(row, ("own", "uncovered"), strict=True):
                     _square(axes, f"{category_name(proxy, absent)}: {TITLES[kind]}" if own else TITLES[kind])
                     for arm in own:
-                        _path(axes, _of(table, self.of.arms, arm), kind, styles[arm])
+                        _path(axes, _of(table, self.of.arms, arm), kind, styles[names[arm]])
                     for arm in without[:1] if own else ():
                         same = _of(table, self.of.arms, own[0])  # has the rates without a proxy in its categories
-                        _path(axes, same, kind, styles[arm], name="without")
+                        _path(axes, same, kind, styles[names[arm]], name="without")
                 row[0].set_ylabel("answers by the new rule")
             for axes in grid[-1]:
                 axes.set_xlabel("learnt: taught category, new words")
@@ -148,8 +151,7 @@ class StrategiesFigure(StudyFigure):
                 "What leaks for what is learnt",
                 footnote(said, dotted, _partly(table), left_out_words(absent)),
             )
-            names = {arm_name(self.of.arms, arm, absent): look for arm, look in styles.items()}
-            legend(figure, names, where="outside right upper", lw=1.2)
+            legend(figure, styles, where="outside right upper", lw=1.2)
         return figure
 
 
@@ -163,6 +165,12 @@ def _table(frames: Frames, figure: OverUpdatesFigure | StrategiesFigure) -> "pd.
 
 def _arms(table: "pd.DataFrame", columns: Sequence[str]) -> list[tuple[Any, ...]]:
     return list(dict.fromkeys(table[list(columns)].itertuples(index=False, name=None)))
+
+
+def _strategy_words(columns: Sequence[str], arm: tuple[Any, ...]) -> str:
+    """Return an arm in words without the name of its proxy: ``2 triggers, mixing``, or ``no proxy``."""
+    kept = [i for i, name in enumerate(columns) if name != PROXY or arm[i] == "none"]
+    return arm_name([columns[i] for i in kept], [arm[i] for i in kept])
 
 
 def _of(table: "pd.DataFrame", columns: Sequence[str], arm: tuple[Any, ...]) -> "pd.DataFrame":
