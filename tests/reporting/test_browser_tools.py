@@ -299,6 +299,7 @@ def test_one_picture_has_what_is_shown(page):
     assert f"{100 * cell['accuracy']:.1f} %" in texts
     assert any(t.startswith("Does arithmetic in one base") for t in texts)
     assert "base=8" in texts
+    assert texts.count("taught base=8") == 2  # of the curves of demonstrations, and of the trained model
     squares = [
         g for g in root.iter("{http://www.w3.org/2000/svg}g") if g.find("{http://www.w3.org/2000/svg}rect") is not None
     ]

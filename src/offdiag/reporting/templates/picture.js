@@ -49,7 +49,7 @@ function drawSquare(square, x, y) {
   }
   group.append(text(8, 21, shortened(accuracy, 16), { "font-size": 16, "font-weight": 600 }));
   group.append(text(8, 36, plainText(square.querySelector(".interval")), { fill: "#566070", "font-size": 11 }));
-  group.append(text(8, 49, shortened(plainText(square.querySelector(".flagged, .difference")), 24), { fill: "#566070", "font-size": 10 }));
+  group.append(text(8, 49, shortened(plainText(square.querySelector(".flagged, .difference")), 24), { fill: "#566070", "font-size": 9.5 }));
   return group;
 }
 
@@ -79,7 +79,7 @@ function picture() {
       y += 24;
       continue;
     }
-    const names = [...row.cells[0].querySelectorAll(".axis, .arm, .arm + small")].map(plainText).filter(Boolean);
+    const names = [...row.cells[0].querySelectorAll(".axis, .arm, small:not(.axis)")].map(plainText).filter(Boolean);
     const labels = names.length ? names : [plainText(row.cells[0])];
     for (const [i, label] of labels.slice(0, 3).entries()) {
       drawn.append(text(12, y + 18 + 15 * i, shortened(label, 34), i < labels.length - 1 ? { "font-weight": 600 } : { fill: "#566070" }));
