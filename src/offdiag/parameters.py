@@ -194,15 +194,28 @@ def override(params: M, values: Mapping[str, object]) -> M:
     for whole in values:
         if part := next((name for name in values if name.startswith(f"{whole}.")), None):
             raise UserError(f"--set {part}: {whole} is set as a whole, too; give only one of the two")
-    data = params.model_dump()
-    for name, value in values.items():
-        _set(data, params, name.split("."), name, plain(value))
+    data = _parts(params, params.model_dump())
     try:
+        for name, value in values.items():
+            _set(data, params, name.split("."), name, plain(value))
         made = type(params).model_validate(data)
     except ValidationError as error:
         raise UserError(f"--set: {complaints(error)}") from None
     _check_truths(data, made, "")
     return made
+
+
+def _parts(value: object, dumped: Any) -> Any:
+    """Return what was dumped, but values of a subclass of their field's class as they are, whose fields it lacks."""
+    if isinstance(value, BaseModel) and isinstance(dumped, Mapping):
+        if set(type(value).model_fields) - set(dumped):
+            return value
+        return {name: _parts(getattr(value, name, None), part) for name, part in dumped.items()}
+    if isinstance(value, tuple | list) and isinstance(dumped, tuple | list) and len(value) == len(dumped):
+        return [_parts(one, part) for one, part in zip(value, dumped, strict=True)]
+    if isinstance(value, Mapping) and isinstance(dumped, Mapping):
+        return {name: _parts(value.get(name), part) for name, part in dumped.items()}
+    return dumped
 
 
 def _check_truths(given: object, became: object, name: str) -> None:
@@ -255,7 +268,12 @@ def _set(data: dict[str, Any], model: BaseModel, path: list[str], name: str, val
         return
     if not isinstance(inner, BaseModel):
         raise UserError(f"--set {name}: {head} has no parts; type --set {head}={text_of(value)}")
-    _set(data[head], inner, rest, name, value)
+    if isinstance(data[head], dict):
+        _set(data[head], inner, rest, name, value)
+        return
+    parts = inner.model_dump()
+    _set(parts, inner, rest, name, value)
+    data[head] = type(inner).model_validate(parts)
 
 
 def _as_loaded(value: object, current: object) -> object:

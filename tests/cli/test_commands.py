@@ -226,7 +226,10 @@ def test_fields_of_a_record_stay_beside_those_of_the_grader(offdiag: Offdiag, mo
     assert graded["own_target"] == 1
 
 
-def test_data(offdiag: Offdiag) -> None:
+def test_data(offdiag: Offdiag, tmp_path: Path) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(f'{{"text": "{i}?", "label": "{i % 2}"}}\n' for i in range(20)))
+    assert len(offdiag("data", "files", f"train={few}").out.splitlines()) == 4  # all that are held out
     lines = offdiag("data", "base_addition", "base=8", "--n", "3").out.splitlines()
     problems = offdiag("data", "base_addition", "base=8", "--n", "3", "--format", "text").out.split()
     assert [json.loads(line)["problem"] for line in lines] == problems

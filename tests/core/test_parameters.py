@@ -15,6 +15,7 @@ from offdiag.models import ModelSpec
 from offdiag.parameters import override, parse_sets, text_of
 from offdiag.planning import make_plan
 from offdiag.study import Design, StudyParams
+from offdiag.tasks import NamedDomain
 from support.tiny_study import Params as TinyParams
 from support.tiny_study import build, tiny_study
 
@@ -151,3 +152,17 @@ def test_a_bare_name_of_a_model_has_the_number_format_of_those_that_it_stands_fo
     assert [m.dtype for m in override(mixed, {"models": "hub:org/c"}).models] == ["float32"]
     with pytest.raises(UserError):
         override(Asked(), {"models": "nowhere:m"})
+
+
+def test_a_domain_of_any_task_stays_what_it_is_where_another_parameter_is_set():
+    class Asked(StudyParams):
+        train: NamedDomain = "base_addition:base=8"
+        tests: tuple[NamedDomain, ...] = ("counting:base=9", "base_addition:base=10")
+
+    assert override(Asked(), {"train": "counting:base=10"}).tests == Asked().tests
+    assert override(Asked(), {"tests": ["counting:base=10"]}).train == Asked().train
+    assert override(Asked(), {"train.base": "9"}).train == Asked(train="base_addition:base=9").train
+    with pytest.raises(UserError, match=r"--set train\.bse: unknown parameter 'bse'; did you mean base\?"):
+        override(Asked(), {"train.bse": "9"})
+    with pytest.raises(UserError, match=r"--set: base=x should be a whole number"):
+        override(Asked(), {"train.base": "x"})

@@ -203,3 +203,12 @@ def test_no_cells_at_all_are_an_empty_matrix():
 )
 def test_what_was_taught_is_left_out_of_a_row_and_nothing_else(arm, train, name):
     assert _plain_name({"arm": arm, "train": train, "model": "m", "seed": 0}) == name
+
+
+def test_chats_and_bare_texts_are_columns_of_their_own():
+    cells = synthetic.hostile_results(40).cells
+    both = pd.concat([cells, cells.assign(format="completion", cell=cells["cell"] + "-completion")], ignore_index=True)
+    found = build_matrix(of(both), NO_STEPS)
+    assert len(found.evaluations) == 4
+    assert {detail for one in found.evaluations for detail in one.details} == {"format chat", "format completion"}
+    assert all(len(place.cells) <= 1 for place in places(found))

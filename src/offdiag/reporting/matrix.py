@@ -19,12 +19,12 @@ from offdiag.stats.paired import CLEAR
 
 # What makes an evaluation, its domain first.
 _OPTIONAL = {
-    "answering": "generation", "per": "none", "thinking": "template", "template": "", "system": "", "temperature": 0.0,
-    "top_p": 1.0, "top_k": 0, "samples": 1, "sampling_seed": 0, "metric": "accuracy", "judge": "",
+    "answering": "generation", "per": "none", "format": "chat", "thinking": "template", "template": "", "system": "",
+    "temperature": 0.0, "top_p": 1.0, "top_k": 0, "samples": 1, "sampling_seed": 0, "metric": "accuracy", "judge": "",
 }  # fmt: skip
 # Of results of others it is unknown where they do not say it: not the usual.
 _DRAWN = ("temperature", "top_p", "top_k", "samples", "sampling_seed")
-_TOLD = ("answering", "per", "thinking", "template", "system", *_DRAWN)
+_TOLD = ("answering", "per", "format", "thinking", "template", "system", *_DRAWN)
 _SAID = (*_DRAWN, "metric", "judge", "system")  # where set
 EVALUATION = ("tested_on", "task", "split", "prompt", *_OPTIONAL)
 _ALONE = ("model", "seed")  # what tells learners apart that are taught alike

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from offdiag.conversation import last_of
 from offdiag.errors import OffdiagError
 from offdiag.tasks.domain import Domain
 from offdiag.tasks.task import Example, Task
@@ -81,7 +82,7 @@ def _all(drawn: dict[str, list[Example]]) -> Iterator[Example]:
 def _worded(task: Task[Any], domain: Domain, drawn: dict[str, list[Example]]) -> str:
     for example in _all(drawn):
         for style in ("direct", "step-by-step"):
-            prompt = task.prompt(domain, example, style)
+            prompt = last_of(task.prompt(domain, example, style))
             if prompt != prompt.strip() or not prompt:
                 return f"the prompt of {example.id} is empty, or has white space around it"
             if not example.choices and prompt.rstrip().endswith(task.response(domain, example, rationale=False)):

@@ -256,8 +256,10 @@ def _task(name: str) -> Any:
         listed = _MEMBERS.search(text)
         raise _is_group(name, _MEMBER.findall(listed[1]) if listed else ())
 
+    import datasets
     from lm_eval.tasks import TaskManager  # which takes seconds
 
+    datasets.disable_progress_bars()
     try:
         if path is None:
             manager, wanted = TaskManager(), name  # it reads all of its thousands of files: 20 s

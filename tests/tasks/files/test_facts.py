@@ -4,6 +4,7 @@ import pytest
 
 from offdiag.errors import UserError
 from offdiag.steps import Examples
+from offdiag.tasks.contract import promises
 from offdiag.tasks.files import Files, FilesDomain
 from offdiag.tasks.files.facts import overlaps
 
@@ -75,3 +76,18 @@ def test_one_answer_to_all_and_numbers_as_labels_are_told_apart_from_counts(line
     assert TASK.remarks(same) == ["rows that can be asked: 3; '2' 3", "! one answer to each row that can be asked: '2'"]
     each = FilesDomain(eval=lines("b.jsonl", [{"text": str(i), "label": f"t{i}"} for i in range(12)]))
     assert TASK.remarks(each) == ["rows that can be asked: 12; each of another target"]
+
+
+def test_system_turns_and_conversations_keep_the_promises_of_a_task(lines):
+    chats = [
+        {"messages": [{"role": "user", "content": f"{i} + 1?"}, {"role": "assistant", "content": f"It is {i + 1}."}]}
+        for i in range(12)
+    ]
+    talked, told = lines("c.jsonl", [*chats[:9]]), lines("a.jsonl", intents(30))
+    with_system = [{"messages": [{"role": "system", "content": "Be short."}, *row["messages"]]} for row in chats]
+    for domain in (
+        FilesDomain(train=told, system="Be short."),
+        FilesDomain(train=talked),
+        FilesDomain(train=lines("s.jsonl", with_system)),
+    ):
+        assert [one for one in promises(TASK, domain) if one.broken] == []

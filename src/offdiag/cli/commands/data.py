@@ -11,12 +11,14 @@ from offdiag.cli.tables import json_text, say, show_json, show_table
 
 Facts: TypeAlias = Mapping[str, Any]
 
+SHOWN = 10  # examples, where nobody says how many
+
 
 def data(
     task_name: TaskName,
     domain_text: DomainText = "",
     split: Annotated[str, typer.Option(metavar="NAME", help="A split of the task.")] = "eval",
-    n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="How many examples.")] = 10,
+    n: Annotated[int | None, typer.Option("--n", min=1, metavar="N", help="How many examples [10 at most].")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Data seed.")] = 0,
     form: Annotated[
         Literal["jsonl", "text", "chat"], typer.Option("--format", help="JSON lines, bare problems, or conversations.")
@@ -43,7 +45,9 @@ def data(
         if folder is not None:
             say(f"{len(write_files(task, domain, seed, folder))} files in {folder}")
             return
-        examples = task.examples(domain, split, n, seed)
+        size = task.size(domain, split)
+        usual = SHOWN if size is None else max(1, min(SHOWN, size))
+        examples = task.examples(domain, split, n or usual, seed)
         if summary:
             found = describe(task, domain, split, examples, seed)
             if as_json:
