@@ -109,3 +109,17 @@ def test_the_untrained_model_is_no_draw_of_the_trained_one():
     records = frames.records.assign(train_base=None)
     with pytest.raises(UserError, match=r"a mean over cells of zero-shot and fine-tuning: choose one with method="):
         accuracy_by_stratum(framed(cells, records), "carries", "eval_base", {"tuned": {"train_base": 8}})
+
+
+def test_without_arms_each_learner_is_one_and_numbers_stand_before_texts():
+    frames = study(lambda _m, _s, i: i < 15)
+    cells = frames.cells.assign(arm=frames.cells["cell"], first_draw=None, eval="x")
+    cells.loc[cells["cell"] == "fine-tuning-8-1", "first_draw"] = "fine-tuning-8-0"
+    mixed = frames.records.assign(eval="x", carries=[["none", 2][carries] for carries in frames.records["carries"]])
+    table = accuracy_by_stratum(framed(cells, mixed), "carries", "eval_base", {})
+    assert table[["arm", "stratum", "n_seeds"]].to_numpy().tolist() == [
+        ["zero-shot-8-None", 2, 1],
+        ["zero-shot-8-None", "none", 1],
+        ["fine-tuning-8-0", 2, 2],
+        ["fine-tuning-8-0", "none", 2],
+    ]

@@ -229,3 +229,15 @@ def test_settings_that_do_not_fit_are_one_line(data, given, says):
     with pytest.raises(UserError, match=says) as told:
         planned(**{"methods": ("zero-shot",), **given})
     assert "\n" not in str(told.value)
+
+
+def test_columns_to_split_by_are_tables_of_the_study_and_of_its_file(data):
+    Path("places.jsonl").write_text("".join(f"{json.dumps({**row, 'of city': 'x'})}\n" for row in rows(30)))
+    given = {"train": ("places.jsonl",), "eval": (), "methods": ("zero-shot",), "strata": ("of city", "label")}
+    assert [one.name for one in planned(**given).design.analyses] == ["by-of-city", "by-label"]
+    p = MatrixParams(**given)
+    place = data / "saved.py"
+    place.write_text(source_of_study(p, data_sets(p), place))
+    saved = make_plan(load_study(str(place)), "quick")
+    assert saved.design.analyses == planned(**given).design.analyses
+    assert max(map(len, place.read_text().split("\n"))) <= 120

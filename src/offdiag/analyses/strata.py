@@ -27,13 +27,14 @@ class AccuracyByStratum(StudyAnalysis):
         stratum: column of the records whose values are the strata.
         by: column whose values are tables of their own, one below the other; None for one table.
         arms: the arms to compare: name -> (column -> value). Each must leave one cell per seed and value of ``by``.
+            By default each learner, its draws together.
     """
 
     tag: ClassVar[str] = "by-stratum"
     takes_scores: ClassVar[bool] = True
     stratum: str
     by: str | None = "eval"
-    arms: Mapping[str, Where]
+    arms: Mapping[str, Where] = {}
 
     def table(self, frames: Frames) -> "pd.DataFrame":
         """Return one row per arm, value of ``by`` and stratum."""
@@ -66,6 +67,7 @@ def accuracy_by_stratum(
     import pandas as pd
 
     chosen = {name: select_final(frames.cells, {**(where or {}), **wanted}, match_on) for name, wanted in arms.items()}
+    chosen = chosen or _learners(select_final(frames.cells, where or {}, match_on))
     places = _places(chosen, by)
     done = {cell for cells in chosen.values() for cell in cells.loc[cells["state"] == DONE, "cell"]}
     records = frames.answers(done)
@@ -81,12 +83,26 @@ def accuracy_by_stratum(
             if here.empty:
                 continue
             among = records if by is None else records[records[by] == place]
-            for value in sorted(among[stratum].dropna().unique().tolist()) if done else [None]:
+            for value in sorted(among[stratum].dropna().unique().tolist(), key=_in_order) if done else [None]:
                 asked = among[among[stratum] == value] if done else among
                 spot = _estimate(here, asked, f"{name}, {by} = {place}", variances.get(value, {}))
                 row = dict(zip(COLUMNS, (name, value, *_numbers(spot)), strict=True))
                 rows.append(row if by is None else {by: place, **row})
     return pd.DataFrame(rows, columns=[*([by] if by else []), *COLUMNS])
+
+
+def _learners(cells: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
+    """Return the cells of each learner, its draws together, apart by the ways in which it is asked the same."""
+    names = cells["first_draw"].fillna(cells["arm"]) if "first_draw" in cells else cells["arm"]
+    for way in ("prompt", "metric", "format"):
+        if way in cells and cells[way].nunique(dropna=False) > 1:
+            names = names + ", " + cells[way].astype("string").fillna({"format": "chat"}.get(way, "accuracy"))
+    return {str(name): rows for name, rows in cells.groupby(names.to_numpy(), sort=False)}
+
+
+def _in_order(value: Any) -> tuple[bool, Any]:
+    """Return by what a value stands in its order: numbers before texts, where a column has both."""
+    return isinstance(value, str), value
 
 
 def _places(chosen: Mapping[str, "pd.DataFrame"], by: str | None) -> list[Any]:

@@ -83,8 +83,8 @@ def _name(name: str) -> str:
 
 
 def _taught(heading: "Heading") -> str:
-    """Return what the learner was taught; of whose draws it is only where it says something of the row."""
-    details = [text for text in heading.details if not text.endswith("same data")]
+    """Return what the learner was taught, and of how many draws a row is."""
+    details = [text.removesuffix(", same data") for text in heading.details]
     return ", ".join(filter(None, [_domain(heading) or "nothing" * heading.untaught, *details]))
 
 

@@ -13,7 +13,7 @@ from offdiag.errors import UserError
 from offdiag.matrix.data_sets import DataSet
 from offdiag.matrix.learners import BATCH, ROWS, learner, pools_of
 from offdiag.matrix.params import MatrixParams
-from offdiag.matrix.study import evaluations
+from offdiag.matrix.study import by_strata, evaluations
 from offdiag.methods import FineTuning, LinearProbe, Method, ZeroShot
 from offdiag.models import ModelSpec
 from offdiag.models.usual_dtype import usual_dtype
@@ -32,7 +32,7 @@ def {function}(p: Params) -> Design:
     untuned = {untuned}
     arms = {arms}
     taught = [Cell(arm=arm, evaluation=e) for arm in arms for e in ASKED if e.style == arm.method.taught_style]
-    return Design(cells=(*untuned, *taught), baseline={baseline})'''
+    return Design(cells=(*untuned, *taught), baseline={baseline}{analyses})'''
 _ARMS = """[
         Arm(model=model, method=method, train=domain, seed=seed)
         for model in p.models for domain, n in TAUGHT.items() for method in methods(n) for seed in p.seeds
@@ -69,6 +69,7 @@ def _parts(p: MatrixParams, data: Sequence[DataSet], place: Path) -> Iterator[st
     if not function.isidentifier() or iskeyword(function) or function in ("methods", "study"):
         function = f"study_{function}"
     yield f'"""A matrix of own data. To run it, type: offdiag run {place.name}"""\n\nfrom pathlib import Path\n'
+    yield from (["from offdiag.analyses import AccuracyByStratum"] if p.strata else [])
     yield _imports(methods)
     common = _shared([_fields(one.domain) for one in data])
     yield _call("COMMON = ", [f'"{name}": {_literal(value)}' for name, value in common.items()], brackets="{}")
@@ -89,12 +90,14 @@ def _parts(p: MatrixParams, data: Sequence[DataSet], place: Path) -> Iterator[st
     if methods:
         yield from _methods(methods, p.epochs)
     compared = ZeroShot.method in p.methods
+    tables = [f"AccuracyByStratum({', '.join(_given(_fields(table)))})" for table in by_strata(p.strata)]
     yield _STUDY.format(
         name=place.stem.replace("_", "-"),
         function=function,
         untuned=_UNTUNED if compared else "[]",
         arms=_ARMS if methods else "list[Arm]()",
         baseline="ZeroShot()" if compared else "None",
+        analyses=", analyses=(\n" + "".join(f"        {table},\n" for table in tables) + "    )" if tables else "",
     )
 
 

@@ -1,7 +1,9 @@
 """The study ``matrix``: every data set is taught by every method, and every data set is asked."""
 
+import re
 from collections.abc import Iterator, Sequence
 
+from offdiag.analyses import AccuracyByStratum
 from offdiag.errors import UserError
 from offdiag.matrix.data_sets import DataSet, data_sets
 from offdiag.matrix.learners import RATES, check_names, learner, pools_of
@@ -38,8 +40,20 @@ def matrix(p: MatrixParams) -> Design:
     cells = [Cell(arm=arm, evaluation=e) for _, arm in arms for one in asked for e in evaluations(p, one, arm.method)]
     compared = "zero-shot" in p.methods
     return Design(
-        cells=(*(_untuned(p, asked, cells) if compared else ()), *cells), baseline=BASELINE if compared else None
+        cells=(*(_untuned(p, asked, cells) if compared else ()), *cells),
+        baseline=BASELINE if compared else None,
+        analyses=by_strata(p.strata),
     )
+
+
+def by_strata(strata: Sequence[str]) -> tuple[AccuracyByStratum, ...]:
+    """Return a table of each learner by the values of each of these columns."""
+    return tuple(AccuracyByStratum(name=table_of(stratum), stratum=stratum) for stratum in strata)
+
+
+def table_of(stratum: str) -> str:
+    """Return a name for the table of a column, which may have any characters."""
+    return f"by-{re.sub(r'[^a-zA-Z0-9]+', '-', stratum).strip('-') or 'stratum'}"
 
 
 def evaluations(p: MatrixParams, asked: DataSet, method: Method) -> list[Evaluation]:
