@@ -125,6 +125,17 @@ def test_no_difference_still_shows_a_mark_and_whiskers(transfer):
     assert high > 10
 
 
+def test_no_seed_lies_outside_the_panel(transfer):
+    figure = FIGURE.plot(
+        framed(*transfer([8], [8], lambda _, __, ___, seed: 0.95 * (seed != 0), untuned=0.95, seeds=range(5)))
+    )
+    (axes,) = figure.axes
+    seeds = [y for line in axes.lines if line.get_gid() == "seeds" for y in line.get_ydata()]
+    low, high = axes.get_ylim()
+    assert low < min(seeds) <= max(seeds) < high
+    assert min(seeds) < -90
+
+
 def test_seeds_are_averaged_and_shown(transfer):
     def by_seed(train, asked, rationale, seed):
         return 0.5 + 0.1 * seed

@@ -132,8 +132,9 @@ def _taught(rows: "pd.DataFrame") -> bool:
 
 
 def _span(bars: list[_Bar]) -> tuple[float, float]:
-    """Return limits of y that hold all whiskers, and are never so narrow that noise looks like an effect."""
-    ends = [100 * end for bar in bars if bar.spot.state == "done" for end in (bar.spot.low, bar.spot.high)]
+    """Return limits of y that hold all whiskers and seeds, and are never so narrow that noise looks like an effect."""
+    done = [bar.spot for bar in bars if bar.spot.state == "done"]
+    ends = [100 * end for spot in done for end in (spot.low, spot.high, *spot.by_seed)]
     low, high = min([-10.0, *ends]), max([10.0, *ends])
     margin = (0.16 if any(bar.spot.n_done < bar.spot.n_planned for bar in bars) else 0.08) * (high - low)
     return low - margin, high + margin
