@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.stand_in_server import stand_in, written
+
 LABELS = ("order", "cancel", "track")
 METHODS = ("--methods", "zero-shot,in-context:2", "--seeds", "2", "--labels", "auto")
 
@@ -110,6 +112,20 @@ def test_a_tracker_is_looked_for_where_all_is_done_too(offdiag, mistake, words):
     typed = (*words, "--labels", "auto", "--methods", "zero-shot", "--n-eval", "2")
     assert offdiag(*typed).code == 0
     assert "unknown tracker 'tensorbord': did you mean tensorboard?" in mistake(*typed, "--track", "tensorbord")
+
+
+def test_a_budget_of_requests_and_a_price_are_those_of_a_server(offdiag, mistake, words):
+    pytest.importorskip("openai", reason="the extra api is not installed")
+    with stand_in(lambda body: written("order")) as server:
+        typed = [*words, "--labels", "auto", "--methods", "zero-shot", "--answering", "generation"]
+        typed[typed.index("--model") + 1] = server.source
+        shown = offdiag(*typed, "--dry-run", "--price", "2,8")
+        said = offdiag(*typed, "--requests", "12", "--at-once", "1")
+        asked = len(server.asked)
+    assert "price" in shown.out, shown
+    assert (said.code, "the budget of 12 requests is spent" in said.out) == (1, True), said
+    assert asked <= 12
+    assert "--price is for the plan that --dry-run shows" in mistake(*typed, "--price", "2,8")
 
 
 def test_it_is_saved_as_a_study(offdiag, mistake, words):

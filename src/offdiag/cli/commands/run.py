@@ -7,12 +7,15 @@ import typer
 
 from offdiag.cli.data_remarks import warnings
 from offdiag.cli.options import (
+    AtOnce,
     DeviceName,
     Keyword,
+    MostRequests,
     Scale,
     Sets,
     StoreFolder,
     StudyName,
+    Timeout,
     Tracker,
     Versions,
     beginning,
@@ -51,9 +54,7 @@ def run(
     token_budget: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Padded tokens a batch, in float32 [what memory holds].")
     ] = None,
-    at_once: Annotated[int, typer.Option(min=1, metavar="N", help="Requests to a server at the same time.")] = 8,
-    requests: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most requests to servers.")] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds to wait for a server.")] = 120.0,
+    at_once: AtOnce = 8, requests: MostRequests = None, timeout: Timeout = 120.0,
     fail_fast: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
     versions: Versions = "accept",
     last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed last time.")] = False,

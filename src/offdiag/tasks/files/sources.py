@@ -172,6 +172,8 @@ def _parquet(path: Path, label: str) -> Iterator[Located]:
 def _check_saved(path: Path, label: str) -> None:
     if not ((path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()):
         raise UserError(f"{label} is a folder that datasets did not save: give a file, or save_to_disk() it")
+    if next(path.glob("**/*.arrow"), None) is None:
+        raise UserError(f"{label} has no rows: expected at least one")
 
 
 def _saved(source: RowSource) -> Any:
