@@ -82,7 +82,7 @@ def test_questions_that_no_context_can_hold_are_refused_before_a_model_is_there(
     estimate(planned(InContext(k=8, rationale=False)))  # of unknown context
     tell_context(model_stub, 30)
     short = planned(InContext(k=8, rationale=False), model=ModelSpec(source=f"dir:{model_stub}"))
-    said = r"item .*about \d+ tokens, but the model's context is 30: use fewer demonstrations"
+    said = r"item .*about \d+ tokens, but the model's context is 30: shorten it, or use fewer demonstrations"
     with pytest.raises(UserError, match=said):
         estimate(short)
     with pytest.raises(UserError, match=said):
