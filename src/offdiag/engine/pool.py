@@ -156,8 +156,9 @@ def _libraries(steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def _put_environment(environment: Mapping[str, str]) -> None:
-    """Make the environment of this process that one."""
-    os.environ.clear()
+    """Make the environment of this process that one; what is the same stays, as other threads may read it."""
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
     os.environ.update(environment)
 
 
