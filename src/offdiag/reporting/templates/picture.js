@@ -49,7 +49,7 @@ function drawSquare(square, x, y) {
   }
   group.append(text(8, 21, shortened(accuracy, 16), { "font-size": 16, "font-weight": 600 }));
   group.append(text(8, 36, plainText(square.querySelector(".interval")), { fill: "#566070", "font-size": 11 }));
-  group.append(text(8, 49, shortened(plainText(square.querySelector(".flagged, .difference")), 24), { fill: "#566070", "font-size": 9.5 }));
+  group.append(text(8, 49, shortened(plainText(square.querySelector(".flagged, .difference")), 22), { fill: "#566070", "font-size": 9.5 }));
   return group;
 }
 
@@ -69,7 +69,10 @@ function picture() {
   for (const [i, head] of heads.entries()) {
     const [first, ...small] = [[...head.querySelectorAll(".part")].map(plainText).join(", "), ...[...head.querySelectorAll("small")].map(plainText)];
     drawn.append(text(LABEL + i * WIDE, y + 30, shortened(first, 20), { "font-weight": 600 }));
-    drawn.append(text(LABEL + i * WIDE, y + 45, shortened(small.join(" · "), 24), { fill: "#566070", "font-size": 10 }));
+    const facts = small.join(" · ").split(" · ");
+    for (const [line, words] of [facts.slice(0, 2), facts.slice(2)].entries()) {
+      drawn.append(text(LABEL + i * WIDE, y + 44 + 12 * line, shortened(words.join(" · "), 24), { fill: "#566070", "font-size": 9.5 }));
+    }
   }
   y += HEAD;
   for (const row of rows) {
