@@ -9,6 +9,7 @@ from offdiag.analyses.frames import Frames, Records
 from offdiag.analyses.seed_variance import CLUSTER, SEED_COLUMNS
 from offdiag.analyses.selection import DONE
 from offdiag.stats.components import UNEQUAL
+from offdiag.stats.learner_difference import LENT_COVERS
 from offdiag.stats.replicated import interval_kind
 
 FEW_DRAWS = 4  # below which intervals are too long where draws do not differ (docs/statistics.md)
@@ -92,7 +93,7 @@ def _of_two_against_one(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str
         told = "1 difference compares" if few == 1 else f"{few} differences compare"
         yield (
             f"{told} a learner of two draws with one of one draw, with the spread of draws from those two alone: such "
-            "intervals cover 91 to 100 %, not just 95 %"
+            f"intervals cover {LENT_COVERS}, not just 95 %"
         )
 
 

@@ -10,7 +10,7 @@ from offdiag.analyses.frames import Frames
 from offdiag.analyses.seed_variance import common_variance
 from offdiag.analyses.selection import DONE, state_of
 from offdiag.stats import holm
-from offdiag.stats.learner_difference import learner_difference
+from offdiag.stats.learner_difference import LENT_COVERS, learner_difference
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import one_learner
 from offdiag.studies.easy_to_hard.analyses.supervision_gap import NAMED, SupervisionAnalysis
 
@@ -69,5 +69,5 @@ class SupervisionTests(SupervisionAnalysis):
         one, other, found = learner_difference(grids[0], grids[1], **kinds)
         numbers = dict(zip(NUMBERS, (one, other, found.value, found.low, found.high, found.p_value), strict=True))
         few = kinds.get("pooled") is None and not untrained and sorted(map(len, grids)) == [1, 2]
-        note = "2 draws against 1: such intervals cover 91 to 100 %" if few else ""
+        note = f"2 draws against 1: such intervals cover {LENT_COVERS}" if few else ""
         return {"state": DONE, **numbers, "n_items": found.n, "n_draws": n_draws, "note": note}
