@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from offdiag.planning import make_plan
 from offdiag.runtime import Requests, Runtime
 from offdiag.steps.earlier_answers import KEPT
 from offdiag.store import Store, read_json
-from offdiag.store.finished import finished_steps
 from offdiag.study_files import load_study
 from support.stand_in_server import stand_in, written
 from support.tiny_study import RUNTIME, list_again, steps_of, tiny_plan, write_result
@@ -105,15 +103,14 @@ def test_a_plan_tells_what_is_new_and_counts_no_more(own, tmp_path, answering):
     store = Store(tmp_path / "store")
     run(own(range(6), answering=answering), store)
     plan = own([*range(20, 23), *range(1, 6), 30], answering=answering)
-    finished = partial(finished_steps, store.root)
     needed = {state.step.fingerprint for state in plan.survey(store) if state.needed}
-    whole, part = estimate(plan, needed), estimate(plan, needed, finished=finished)
+    whole, part = estimate(plan, needed), estimate(plan, needed, store=store)
     assert (whole.held, whole.new, part.held, part.new) == (0, 0, 2 * 5, 2 * 4)
     assert part.total.steps == whole.total.steps
     assert part.total.prompt_tokens == pytest.approx(whole.total.prompt_tokens * 4 / 9, rel=0.1)
     alone = own([*range(2, 6)], answering=answering)
     needed = {state.step.fingerprint for state in alone.survey(store) if state.needed}
-    assert (found := estimate(alone, needed, finished=finished)).held == 2 * 4
+    assert (found := estimate(alone, needed, store=store)).held == 2 * 4
     assert (found.new, found.total.prompt_tokens) == (0, 0)
 
 

@@ -21,7 +21,6 @@ from offdiag.planning import Plan, make_plan
 from offdiag.stats.samples import majority, pass_at_k
 from offdiag.steps import Judge, load_answers, load_records
 from offdiag.store import Store
-from offdiag.store.finished import finished_steps
 from offdiag.studies.base_addition.task import AdditionDomain as Sums
 from offdiag.study import Arm, Cell, Design, Evaluation
 from support.tiny_study import RUNTIME, ModelSpec, Params, steps_of, tiny_study
@@ -133,12 +132,12 @@ def test_more_samples_are_drawn_beside_those_that_are_there(quiet, tiny_model, t
         return generate(lm, prompts, skip=skip, draws=draws, **how)
 
     monkeypatch.setattr(LM, "generate", counted)
-    finished = partial(finished_steps, store.root)
     needed = {state.step.fingerprint for state in more.survey(store) if state.needed}
-    whole, part = estimate(more, needed), estimate(more, needed, finished=finished)
-    assert (part.held, part.new) == (2 * 4 * 3, 2 * 4 * 2)
-    most = [{line.kind: line.generated_most for line in found.lines}["answers"] for found in (whole, part)]
-    assert most == [2 * 4 * 5 * 4, 2 * 4 * 2 * 4]
+    whole, part = estimate(more, needed), estimate(more, needed, store=store)
+    assert (part.held, part.new) == (2 * (2 * 4 * 3), 2 * (2 * 4 * 2))  # a judge's replies are answers, too
+    most = [{line.kind: line.generated_most for line in found.lines} for found in (whole, part)]
+    assert [found["answers"] for found in most] == [2 * 4 * 5 * 4, 2 * 4 * 2 * 4]
+    assert [found["judgements"] for found in most] == [2 * 4 * 5 * 3, 2 * 4 * 2 * 3]
     assert run_plan(more, store, RUNTIME).complete
     assert asked == {"model": 2 * 4 * 2, "judge": 2 * 4 * 2}
     fresh = Store(tmp_path / "fresh")

@@ -1,11 +1,13 @@
 """A judge behind a server: what it is asked, how its verdicts are read, and what has none."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from offdiag.cost import estimate
 from offdiag.engine import run_plan
 from offdiag.errors import UserError
 from offdiag.gather import gather
@@ -31,12 +33,12 @@ def talk(body: dict[str, Any]) -> dict[str, Any]:
     """Answer the four questions, and judge an answer by what is written about it above."""
     asked = body["messages"][-1]["content"]
     if "Answer to judge:" not in asked:
-        return written(REPLIES[asked.split("\n")[0]])
+        return written(REPLIES.get(asked.split("\n")[0], "a town"))
     return written(next((said for text, said in VERDICTS.items() if text in asked), "yes"))
 
 
-def plan_of(server: StandIn, data: Path, **asked: Any) -> Plan:
-    rows = [{"question": q, "answer": q[:-1]} for q in REPLIES]
+def plan_of(server: StandIn, data: Path, questions: Sequence[str] = tuple(REPLIES), **asked: Any) -> Plan:
+    rows = [{"question": q, "answer": q[:-1]} for q in questions]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     model = ModelSpec(source=server.source)
 
@@ -44,7 +46,7 @@ def plan_of(server: StandIn, data: Path, **asked: Any) -> Plan:
         domain = FilesDomain(eval=str(data), grader="judge")
         judge = Judge(model=model, **asked)
         return Design(cells=(Cell(arm=Arm(model=model, method=ZeroShot()),
-                                  evaluation=Evaluation(domain=domain, n=4, judge=judge)),))  # fmt: skip
+                                  evaluation=Evaluation(domain=domain, n=len(questions), judge=judge)),))  # fmt: skip
 
     return make_plan(tiny_study(Params(model=model), build), "only")
 
@@ -96,6 +98,49 @@ def test_another_template_asks_again_and_the_answers_are_kept(server, tmp_path):
     assert sorted(asked)[0].startswith("Answer to judge: (nothing). Is it")
     assert len(asked) == 4
     assert store.root.joinpath("judgements").is_dir()
+
+
+def planned(plan: Plan, store: Store) -> tuple[int, int, int]:
+    """Requests that a plan counts, answers that it takes, and answers that are new."""
+    found = estimate(plan, {s.step.fingerprint for s in plan.survey(store) if s.needed}, store=store)
+    return sum(served.requests for served in found.served), found.held, found.new
+
+
+def asked_since(server: StandIn, n: int) -> int:
+    return sum(body["max_tokens"] > 1 for body in server.asked[n:])  # the others try the server out
+
+
+def test_a_plan_counts_what_a_judge_will_really_be_asked(server, tmp_path):
+    data, store = tmp_path / "rows.jsonl", Store(tmp_path / "store")
+    first = plan_of(server, data)
+    assert planned(first, store) == (8, 0, 8)
+    run(first, store.root)
+    more, n = plan_of(server, data, (*REPLIES, "Bonn?", "Cork?")), len(server.asked)
+    assert planned(more, store) == (4, 8, 4)
+    run(more, store.root)
+    assert asked_since(server, n) == 4
+    assert planned(more, store) == (0, 0, 0)
+
+
+def test_a_plan_leaves_out_what_a_killed_run_was_told(server, tmp_path):
+    data, store = tmp_path / "rows.jsonl", Store(tmp_path / "store")
+    run(plan_of(server, data), store.root)
+    grown = plan_of(server, data, (*REPLIES, "Bonn?", "Cork?"))
+    calm = Runtime(device="cpu", threads=1, requests=Requests(pause=0.01, attempts=1, at_once=1))
+    server.faults.extend(["", "", "status 500"])  # it is tried out and answers Bonn?, and then it breaks
+    assert not run_plan(grown, store, calm).complete
+    server.faults.clear()
+    left, n = planned(grown, store), len(server.asked)
+    run(grown, store.root)
+    assert left[0] == left[2] == asked_since(server, n) == 3
+    other = plan_of(server, data, (*REPLIES, "Bonn?", "Cork?"), template="Answer to judge: {answer}. {target}?")
+    server.faults.extend(["", "", "", "status 500"])
+    assert not run_plan(other, store, calm).complete
+    server.faults.clear()
+    left, n = planned(other, store), len(server.asked)
+    run(other, store.root)
+    assert left[0] == left[2] == asked_since(server, n)
+    assert 0 < left[0] < 6
 
 
 @pytest.mark.parametrize(

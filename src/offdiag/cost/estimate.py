@@ -9,6 +9,7 @@ activations are recomputed (4-bit weights) there is one more forward pass, ``2 P
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from offdiag.cost.cost import Cost, Time
 from offdiag.cost.probe import plan_probe
@@ -17,7 +18,9 @@ from offdiag.cost.throughput import Throughput
 from offdiag.planning import Plan, with_its_data
 from offdiag.runtime import Runtime
 from offdiag.steps import CostLine, Step
-from offdiag.steps.step import Finished, Unanswered
+from offdiag.steps.step import Unanswered
+from offdiag.store import Store
+from offdiag.store.finished import finished_steps
 from offdiag.tasks.data import unchanging
 
 
@@ -30,7 +33,7 @@ def estimate(
     runtime: Runtime | None = None,
     throughput: Throughput | None = None,
     rates: Rates | None = None,
-    finished: Finished | None = None,
+    store: Store | None = None,
 ) -> Cost:
     """Return the estimated cost of the steps of a plan.
 
@@ -40,7 +43,8 @@ def estimate(
         runtime: whose token budget fills the batches.
         throughput: tokens per second of steps that are finished, for an estimate of the time.
         rates: of a device, for one where the throughput does not say enough; without either there is none.
-        finished: looks up finished steps; answers that they have, as where a set of questions grew, cost nothing.
+        store: whose answers cost nothing: those of finished steps, as where a set of questions grew, and
+            those that a killed run left.
 
     Raises:
         UserError: a pool has fewer examples than a prompt shows, or a prompt is longer than the model's context.
@@ -51,7 +55,7 @@ def estimate(
     with plan_probe(runtime or Runtime()) as probe:
         for step in plan.steps:
             if needed is None or step.fingerprint in needed:
-                left = Unanswered(step) if finished is None else step.unanswered(finished)
+                left = Unanswered(step) if store is None else _left(step, store)
                 line = CostLine(kind=step.kind) if left.step is None else probe.line(left.step)
                 lines[step.kind] = lines.get(step.kind, CostLine(kind=step.kind, steps=0)) + line
                 held, new = held + left.held, new + left.new
@@ -64,6 +68,10 @@ def estimate(
     if cost.total.flops_most == 0:  # nothing that a model of this machine does
         return cost
     return replace(cost, time=_measured_time(cost.total, throughput) or _time_by(rates, times))
+
+
+def _left(step: Step, store: Store) -> Unanswered:
+    return step.unanswered(partial(finished_steps, store.root), store.folder(step))
 
 
 def _measured_time(total: CostLine, throughput: Throughput | None) -> Time | None:

@@ -11,7 +11,7 @@ What a judge said of answers is taken likewise, by the question that it was aske
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -19,7 +19,7 @@ from offdiag.errors import OffdiagError
 from offdiag.identity import Json, fingerprint
 from offdiag.provenance import note, other_versions
 from offdiag.steps.examples import chosen_replies, load_examples
-from offdiag.steps.jsonl import read_jsonl, write_jsonl
+from offdiag.steps.jsonl import read_jsonl, recover_jsonl, write_jsonl
 from offdiag.steps.step import Finished, FinishedStep, Step, Unanswered, Work
 from offdiag.tasks import Example
 
@@ -31,6 +31,7 @@ Record: TypeAlias = dict[str, Any]
 # A prompt, the choices that are compared after it, and the example and sample that name the stream of a drawn answer.
 Asked: TypeAlias = tuple[str, tuple[str, ...], tuple[str, int] | None]
 
+PARTIAL = "answers.partial.jsonl"  # what was asked so far
 KEPT = "taken.partial.jsonl"  # what was taken, while the rest is asked
 # What provenance says of a model, which holds for what was taken of its answers, too.
 FACTS = ("model", "device", "dtype", "attention", "chat_template", "inference_path", "inference")
@@ -77,7 +78,7 @@ def take_verdicts(
             of a reply has as its names. prompts: the questions.
     """
     asked: list[Asked] = [(prompt, (), None) for prompt in prompts]
-    return _take(work, begun, asked, named, _judged(step, work))
+    return _take(work, begun, asked, named, (_verdicts(found) for found in _judged_steps(step, work.finished)))
 
 
 def _take(
@@ -108,18 +109,66 @@ def _take(
     return Taken(records, seconds)
 
 
-def unanswered(step: "ModelOutputs", finished: Finished) -> Unanswered:
-    """Return what of a step is new, by its examples and samples: to the others :func:`take_answers` finds answers."""
+def unanswered(step: "ModelOutputs", finished: Finished, folder: Path) -> Unanswered:
+    """Return what of a step is new, by its examples and samples.
+
+    To the others a killed run left answers in the folder of the step, or :func:`take_answers` finds them.
+    """
+    every, kept = step.examples.n * step.samples, of_killed_run(folder)
+    lacking = _lacking(step, finished) if kept is None else []
+    new = sum(lacking) if kept is None else max(0, every - kept)
+    if new in (0, every):
+        return Unanswered(step if new else None, every - new, new)
+    n = sum(map(bool, lacking)) or -(-new // step.samples)  # those that lack some are asked for as many each
+    return Unanswered(step.asking(n, -(-new // n)), every - new, new)
+
+
+def of_killed_run(folder: Path) -> int | None:
+    """Return how many answers a killed run left in a step's folder; None where it had not begun to ask."""
+    kept, partial = folder / KEPT, folder / PARTIAL
+    if not (kept.exists() or partial.exists()):
+        return None
+    taken = read_jsonl(kept)[1:] if kept.exists() else []
+    return len({record.get("index") for record in (*taken, *recover_jsonl(partial, repair=False))})
+
+
+def unjudged(
+    step: Step, answers: "ModelOutputs", questions: Callable[[list[Example], Path], list[str]], finished: Finished
+) -> int:
+    """Return how many questions to a judge are new: to the others :func:`take_verdicts` finds replies.
+
+    Before the answers are there, those are not asked about again that will be taken from steps that were judged.
+
+    Args:
+        step: that asks a judge whose reply depends on the question alone. answers: that it judges. questions: from
+            examples and the folder of the answers to them. finished: looks up finished steps.
+    """
+    judged = list(_judged_steps(step, finished))
+    examples, known = (_finished(one, finished) for one in (answers.examples, answers))
+    if judged and examples is not None and known is not None:
+        said = {asked for found in judged for asked in _verdicts(found).answers}
+        return sum((q, (), None) not in said for q in questions(load_examples(examples.folder), known.folder))
+    of = {fingerprint(found.identity["answers"]) for found in judged}
+    return sum(_lacking(answers, finished, lambda source: source.fingerprint in of))
+
+
+def _finished(step: Step, finished: Finished) -> FinishedStep | None:
+    """Return a step as the store has it; None where it is not finished and whole."""
+    return next((f for f in finished(step.kind, lambda name: name == step.folder_name) if f.whole()), None)
+
+
+def _lacking(
+    step: "ModelOutputs", finished: Finished, counts: Callable[[FinishedStep], bool] = lambda source: True
+) -> list[int]:
+    """Return how many samples of each example have no answer in the finished steps that count."""
     samples: Counter[tuple[object, ...]] = Counter()  # that finished steps have of an example
     if step.holds_alone:
         for found, examples in _alike_steps(step, finished):
-            samples |= Counter({_row(example): _samples(found.identity) for example in examples})
-    lacking = [max(0, step.samples - samples[_row(example)]) for example in step.examples.sample()] if samples else []
-    new = sum(lacking) if samples else step.examples.n * step.samples
-    if new == step.examples.n * step.samples:
-        return Unanswered(step, 0, new)
-    n = sum(map(bool, lacking))  # those that lack some are asked for as many each
-    return Unanswered(step.asking(n, -(-new // n)) if new else None, step.examples.n * step.samples - new, new)
+            if counts(found):
+                samples |= Counter({_row(example): _samples(found.identity) for example in examples})
+    if not samples:
+        return [step.samples] * step.examples.n
+    return [max(0, step.samples - samples[_row(example)]) for example in step.examples.sample()]
 
 
 def _row(example: Example) -> tuple[object, ...]:
@@ -154,13 +203,18 @@ def _sources(step: "ModelOutputs", work: Work) -> Iterator[_Source]:
         })  # fmt: skip
 
 
-def _judged(step: Step, work: Work) -> Iterator[_Source]:
-    """Yield what the same judge replied about answers of the same learner."""
+def _judged_steps(step: Step, finished: Finished) -> Iterator[FinishedStep]:
+    """Yield the finished steps in which the same judge was asked about answers of the same learner."""
     asked, ours = _but_for_n(step.folder_name), {**step.canonical_form, "answers": None}
-    for found in work.finished(step.kind, lambda name: name != step.folder_name and _but_for_n(name) == asked):
+    for found in finished(step.kind, lambda name: name != step.folder_name and _but_for_n(name) == asked):
         if {**found.identity, "answers": None} == ours and _of_these_versions(found) and found.whole():
-            rows = read_jsonl(found.folder / "answers.jsonl")
-            yield _Source(found, {(row["prompt"], (), None): row for row in rows})
+            yield found
+
+
+def _verdicts(found: FinishedStep) -> _Source:
+    """Return what a judge replied, by the question."""
+    rows = read_jsonl(found.folder / "answers.jsonl")
+    return _Source(found, {(row["prompt"], (), None): row for row in rows})
 
 
 def _alike_steps(step: "ModelOutputs", finished: Finished) -> Iterator[tuple[FinishedStep, list[Example]]]:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from pydantic import Field
 from offdiag.identity import Json
 from offdiag.models.sampling import Draws, Sampling
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_answers import NOTHING_TAKEN, Taken, forget, take_answers, unanswered
+from offdiag.steps.earlier_answers import NOTHING_TAKEN, PARTIAL, Taken, forget, take_answers, unanswered
 from offdiag.steps.examples import load_examples
 from offdiag.steps.jsonl import append_jsonl, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, ideal_responses, shortened_prompts
@@ -19,8 +20,6 @@ from offdiag.tasks import get_task
 
 if TYPE_CHECKING:
     from offdiag.models.answers import Completion
-
-PARTIAL = "answers.partial.jsonl"
 
 
 class Generations(ModelOutputs):
@@ -65,8 +64,8 @@ class Generations(ModelOutputs):
             samples=self.samples,
         )
 
-    def unanswered(self, finished: Finished) -> Unanswered:
-        return unanswered(self, finished)
+    def unanswered(self, finished: Finished, folder: Path) -> Unanswered:
+        return unanswered(self, finished, folder)
 
     def run(self, work: Work) -> dict[str, Json]:
         """Write completions batch by batch; a killed run goes on with the batches that are not complete.

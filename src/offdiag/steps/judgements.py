@@ -7,6 +7,7 @@ when answers are graded, by the readers that read all answers; so a better reade
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -19,11 +20,11 @@ from offdiag.models.answers import TrialQuestion
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.finite import NOT_FINITE
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_answers import NOTHING_TAKEN, take_verdicts
+from offdiag.steps.earlier_answers import NOTHING_TAKEN, PARTIAL, of_killed_run, take_verdicts, unjudged
 from offdiag.steps.examples import Examples, load_examples
-from offdiag.steps.generations import PARTIAL, Generations, write_answers
+from offdiag.steps.generations import Generations, write_answers
 from offdiag.steps.model_outputs import ideal_responses, samples_of
-from offdiag.steps.step import Step, Work
+from offdiag.steps.step import Finished, Step, Unanswered, Work
 from offdiag.steps.weights import Weights
 from offdiag.tasks import Example, Grade
 from offdiag.tasks.extraction import EXTRACTION_VERSION, YES_NO, Choices, choice_answer
@@ -226,15 +227,32 @@ class Judgements(Step):
             max_new_tokens=self.judge.max_new_tokens,
         )  # fmt: skip
 
+    def unanswered(self, finished: Finished, folder: Path) -> Unanswered:
+        every, kept = self.examples.n * self.answers.samples, of_killed_run(folder)
+        new = max(0, every - (kept or 0))
+        if kept is None and self.weights.spec.holds_alone:
+            new = unjudged(self, self.answers, lambda *there: self._questions(self._judged(*there)), finished)
+        if new in (0, every):
+            return Unanswered(self if new else None, every - new, new)
+        part = self.model_copy(update={"answers": self.answers.asking(new, 1)})
+        return Unanswered(part, every - new, new)
+
+    def _judged(self, examples: Sequence[Example], folder: Path) -> list[tuple[Example, Mapping[str, Any]]]:
+        """Return the answers in a folder, sample by sample, each with its example."""
+        answers = samples_of(examples, folder, self.answers.samples)
+        return [(example, answer) for example, own in zip(examples, answers, strict=True) for answer in own]
+
+    def _questions(self, judged: Sequence[tuple[Example, Mapping[str, Any]]]) -> list[str]:
+        """Return what the judge is asked about each answer."""
+        return [self.judge.question(example, answer["prompt"], answer["completion"]) for example, answer in judged]
+
     def run(self, work: Work) -> dict[str, Json]:
         """Ask the judge about each answer; a killed run goes on with those that it has no reply to.
 
         What it replied in a finished step to the same question is taken, see :mod:`offdiag.steps.earlier_answers`.
         """
-        examples = load_examples(work.output(self.examples))
-        answers = samples_of(examples, work.output(self.answers), self.answers.samples)
-        each = [(example, answer) for example, own in zip(examples, answers, strict=True) for answer in own]
-        prompts = [self.judge.question(example, answer["prompt"], answer["completion"]) for example, answer in each]
+        each = self._judged(load_examples(work.output(self.examples)), work.output(self.answers))
+        prompts = self._questions(each)
 
         def ask(asked: Sequence[int], skip: Container[int]) -> "Iterator[list[Completion]]":
             return work.answering(self.weights).generate(

@@ -14,7 +14,7 @@ from offdiag.identity import Json
 from offdiag.models.finite import NOT_FINITE
 from offdiag.models.rendering import RENDERING, Rendered, spans_differed
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_answers import forget, take_answers, unanswered
+from offdiag.steps.earlier_answers import PARTIAL, forget, take_answers, unanswered
 from offdiag.steps.examples import check_choices, chosen_replies, load_examples, require_choices
 from offdiag.steps.jsonl import append_jsonl, in_chunks, recover_jsonl, write_jsonl
 from offdiag.steps.model_outputs import ModelOutputs, shortened_prompts
@@ -92,8 +92,8 @@ class LoglikelihoodChoices(ModelOutputs):
         whole = self.settings.format == "completion"
         return probe.score(self, self.weights, prompts, choices, items=items, n=self.examples.n, whole=whole)
 
-    def unanswered(self, finished: Finished) -> Unanswered:
-        return unanswered(self, finished)
+    def unanswered(self, finished: Finished, folder: Path) -> Unanswered:
+        return unanswered(self, finished, folder)
 
     def run(self, work: Work) -> dict[str, Json]:
         """Score the choices chunk by chunk; a killed run goes on after the last whole chunk.
@@ -104,7 +104,7 @@ class LoglikelihoodChoices(ModelOutputs):
         started, domain = time.monotonic(), self.examples.domain
         examples = load_examples(work.output(self.examples))
         require_choices(self.examples, examples)
-        partial = work.folder / "answers.partial.jsonl"
+        partial = work.folder / PARTIAL
         prompts = self.prompts(work, examples)
         taken = take_answers(self, work, examples, prompts, partial)
         left = [i for i in range(len(examples)) if i not in taken.records]

@@ -159,8 +159,8 @@ class Step(Identity, ABC):
         """
         return None
 
-    def unanswered(self, finished: Finished) -> Unanswered:
-        """Return what of the step is new: what finished steps have answered is not asked again."""
+    def unanswered(self, finished: Finished, folder: Path) -> Unanswered:
+        """Return what of the step is new: what finished steps or a killed run in its folder have is not asked again."""
         return Unanswered(self)
 
     def canonical(self) -> dict[str, Json]:

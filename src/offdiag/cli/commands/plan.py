@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from functools import partial
 from operator import itemgetter
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -89,13 +88,11 @@ def _show_data(wanted: "Plan") -> None:
 
 def _looked_at(wanted: "Plan", place: "Store", device: str) -> "tuple[list[StepState], Cost]":
     from offdiag.cost import estimate, measured, rates_here
-    from offdiag.store.finished import finished_steps
 
     survey = wanted.survey(place)
     needed = {state.step.fingerprint for state in survey if state.needed}
-    finished = partial(finished_steps, place.root)
     throughput, rates = None if device else measured(wanted, place), rates_here(device=device)
-    return survey, estimate(wanted, needed, throughput=throughput, rates=rates, finished=finished)
+    return survey, estimate(wanted, needed, throughput=throughput, rates=rates, store=place)
 
 
 def _show_counts(survey: "list[StepState]") -> None:
