@@ -6,6 +6,8 @@ from matplotlib.container import ErrorbarContainer
 from offdiag.errors import UserError
 from offdiag.figures import Transfer
 from offdiag.figures.style import PALETTE
+from offdiag.figures.transfer import LENT_MARK
+from offdiag.stats.learner_difference import LENT
 from support.framed import framed, unwrapped
 
 FIGURE = Transfer(name="transfer", panels="train_base", x="eval_base")
@@ -210,3 +212,14 @@ def test_the_method_must_be_there(transfer):
         Transfer(name="t", panels="train_base", x="eval_base", method="distillation").plot(
             framed(*transfer([8], [8], typical))
         )
+
+
+def test_a_bar_of_two_draws_against_one_is_marked_and_the_footnote_says_why(transfer):
+    cells, records = transfer([8], [8, 9], typical, seeds=(0, 1), rationales=(True,))
+    against_one = cells.assign(seed=cells["seed"].mask(cells["cell"] == "zero-9", 0))
+    figure = FIGURE.plot(framed(against_one, records))
+    assert [text.get_text() for text in figure.axes[0].texts if LENT_MARK in text.get_text()] == [LENT_MARK]
+    said = next(unwrapped(text.get_text()) for text in figure.texts if "whiskers" in text.get_text())
+    assert said.endswith(f"{LENT_MARK} {LENT}")
+    unmarked = FIGURE.plot(framed(cells, records))
+    assert not any(LENT_MARK in text.get_text() for text in (*unmarked.texts, *unmarked.axes[0].texts))

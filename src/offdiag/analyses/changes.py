@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NUMBERS = ("before", "before_low", "before_high", "after", "after_low", "after_high", "change", "change_low",
            "change_high", "p_value")  # fmt: skip
-COUNTS = ("n_items", "n_seeds", "state")
+COUNTS = ("n_items", "n_seeds", "state", "note")
 
 READ = ("cell", "example", "correct", "score", "cluster")  # of the records
 
@@ -23,7 +23,7 @@ class Changes(StudyAnalysis):
 
     Accuracies are fractions, the change is ``after`` minus ``before``; intervals are 95 %, see
     :func:`offdiag.analyses.estimates.estimate`. ``p_value`` tests that nothing changes, by the same items and seeds as
-    the interval; ``p_holm`` is adjusted for all rows.
+    the interval; ``p_holm`` is adjusted for all rows. ``note`` says where an interval covers more or less than 95 %.
 
     Attributes:
         method: of the cells. by: columns that tell rows apart; each row is one cell, or one per seed.
@@ -60,4 +60,9 @@ class Changes(StudyAnalysis):
         before = estimate(first, records) if len(first) else UNKNOWN
         numbers = (number for one in (before, after, change) for number in one[:3])
         counts = {"n_items": after.n_items, "n_seeds": after.n_done}
-        return {**dict(zip(NUMBERS, [*numbers, change.p_value], strict=True)), **counts, "state": change.state}
+        return {
+            **dict(zip(NUMBERS, [*numbers, change.p_value], strict=True)),
+            **counts,
+            "state": change.state,
+            "note": change.remark,
+        }

@@ -21,6 +21,7 @@ BASELINES = {
     "zero-shot": "the untuned model, zero-shot",
     "pre-training": "the same model before its fine-tuning",
 }
+LENT_MARK = "‡"  # an interval whose remark stands below the figure; † is of learners that had not learnt
 SEED_DOT: dict[str, Any] = {"marker": "o", "ms": 3.5, "mfc": "white", "mec": "black", "mew": 0.7}
 
 
@@ -156,8 +157,9 @@ def _draw_bar(axes: "Axes", bar: _Bar) -> None:
     if spot.n_planned > 1:
         points = [100 * each for each in spot.by_seed]
         axes.plot([bar.centre + 0.28 * bar.width] * len(points), points, ls="", zorder=5, gid="seeds", **SEED_DOT)
-    if spot.n_done < spot.n_planned:
-        text = f"{spot.n_done} of {spot.n_planned}\nseeds"
+    marks = [f"{spot.n_done} of {spot.n_planned}\nseeds"] if spot.n_done < spot.n_planned else []
+    if marks := [*marks, *([LENT_MARK] if spot.remark else [])]:
+        text = "\n".join(marks if value < 0 else reversed(marks))
         above = (0, 4) if value >= 0 else (0, -4)
         side = "bottom" if value >= 0 else "top"
         at = (bar.centre, high if value >= 0 else low)
@@ -179,7 +181,9 @@ def _footnote(bars: list[_Bar], against: str) -> str:
         note = f"{items} per bar · whiskers: 95 % interval of the paired difference"
     else:
         note = f"{items} per bar, mean of {seeds} seeds (white dots) · whiskers: 95 % interval over seeds and items"
-    return f"{note}\nbaseline of each bar: {against}, on the same items with the same prompt"
+    remarks = dict.fromkeys(bar.spot.remark for bar in bars if bar.spot.remark)
+    lent = "".join(f"\n{LENT_MARK} {remark}" for remark in remarks)
+    return f"{note}\nbaseline of each bar: {against}, on the same items with the same prompt{lent}"
 
 
 def _legend(figure: "Figure", bars: list[_Bar], variants: list[str]) -> None:

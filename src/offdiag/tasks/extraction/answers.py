@@ -12,7 +12,7 @@ from offdiag.tasks.extraction.number_answers import extract_number
 from offdiag.tasks.extraction.offered import Choices
 from offdiag.tasks.extraction.statements import Extraction, beginning, ending
 
-EXTRACTION_VERSION = 9
+EXTRACTION_VERSION = 10
 _BEGINNING, _END = 20_000, 100_000  # characters of a reply that are read; what stands between is left out
 
 

@@ -7,7 +7,7 @@ from offdiag.tasks.extraction.choices import CORRECTION, INSIDE, as_named, read_
 from offdiag.tasks.extraction.denied import without_denied
 from offdiag.tasks.extraction.markup import BOLD, MARKS
 from offdiag.tasks.extraction.number_answers import NO_TRIGGER
-from offdiag.tasks.extraction.offered import YES_NO, Choices
+from offdiag.tasks.extraction.offered import YES_NO, Choices, bare_text
 from offdiag.tasks.extraction.statements import (
     AMBIGUOUS,
     NOTHING,
@@ -23,11 +23,17 @@ from offdiag.tasks.extraction.statements import (
 
 LISTED = "listed"
 
-# "1. ", "(1) ", "Q1: ", "Question 1 - ": of an item, not the number 1.5.
+# "1. ", "(1) ", "Q1: ", "Question 1 - ", "#1 " and the 1 of "1 C": of an item, not the number 1.5.
 _ITEM = re.compile(
-    r"\s*(?:(?:Q|Question|Answer|No)\.?[ ]?)?[(\[#]?\d{1,3}(?:[.)\]:]{1,2}[ \t]*|[ \t]+[-–—][ \t]*)(?=[^\s\d])",
+    r"\s*(?:(?:(?:Q|Question|Answer|No)\.?[ ]?)?[(\[#]?\d{1,3}(?:[.)\]:]{1,2}[ \t]*|[ \t]+[-–—][ \t]*)(?=[^\s\d])|"
+    r"(?:(?:Q|Question|Answer)[ ]?#?|#)\d{1,3}[ \t]+(?=[^\s\d])|"
+    r"\d{1,3}[ \t]+(?=(?-i:[A-Z])[).\]:]*\s*$))",
     re.IGNORECASE,
 )
+# "1, C", "C 1", "2 blue": a choice and a number that nothing marks as that of an item.
+_NUMBER_BESIDE = (
+    re.compile(r"\W*\d{1,3}[\s,;|/]+(?P<choice>\S.*)"), re.compile(r"(?P<choice>\S.*?)[\s,;|/]+\d{1,3}\W*"),
+)  # fmt: skip
 _LISTED = re.compile(r"(?:^|\n|\s)[(\[]?([A-Z])[).:\]]\s")
 _CONCLUDES = re.compile(
     r"\W*(?:(?:so|thus|therefore|hence|in conclusion|overall|finally|in the end|in short)\b[\s,:]*(?:(?:i think |"
@@ -60,6 +66,8 @@ def extract_choice(text: str, choices: Choices) -> Extraction:
     found = _unmarked(rest, choices, whole=rest == text)
     if found.answer is None and not found.refused and choices.numbers is None and rest == text:
         found = _listed(text, choices)
+        if found.answer is None and not found.refused and _beside_a_number(text, choices):
+            found = Reading(flags=(AMBIGUOUS,), refused=True)
     return Extraction(found.answer, (*found.flags, NO_TRIGGER) if found.answer is not None else found.flags)
 
 
@@ -93,8 +101,8 @@ def _listed(text: str, choices: Choices) -> Reading:
     lines = [line for line in re.sub(MARKS, "", text).split("\n") if line.strip()][:MOST_ITEMS]
     marks = [_ITEM.match(line) for line in lines]
     items = [line[mark.end() :] for line, mark in zip(lines, marks, strict=True) if mark is not None]
-    if not items or marks[0] is None:
-        return NOTHING
+    if not items or marks[0] is None or (_has_numbers(choices) and re.match(r"\s*\d+[ \t]+\w", lines[0])):
+        return NOTHING  # "25 C" of the choices "20 °C" and "30 °C" may be a temperature
     if len(items) > 1:
         read = [_first_line(item, choices) for item in items]
         if any(reading.answer is None for reading in read):
@@ -103,6 +111,22 @@ def _listed(text: str, choices: Choices) -> Reading:
             return Reading(flags=(AMBIGUOUS,), refused=True)
     found = _unmarked("\n".join([items[0], *lines[1:]]), choices, whole=True)
     return found._replace(flags=(*found.flags, LISTED)) if found.answer is not None else found
+
+
+def _has_numbers(choices: Choices) -> bool:
+    """Return whether some choice begins with digits, so that those of a reply may be of its answer."""
+    return any(bare_text(text)[:1].isdigit() for text in choices.texts)
+
+
+def _beside_a_number(text: str, choices: Choices) -> bool:
+    """Return whether a reply of one line is a choice and a number, of which nothing says what it counts."""
+    line = re.sub(MARKS, "", text).strip()
+    for found in (pattern.fullmatch(line) for pattern in _NUMBER_BESIDE if len(line) < MOST_ITEMS):
+        choice = "" if found is None else found["choice"]
+        letter = re.fullmatch(r"([A-Za-z])[)\].:]*", choice)
+        if choices.named(choice) is not None or (letter is not None and choices.lettered(letter[1]) is not None):
+            return True
+    return False
 
 
 def _bold(text: str, choices: Choices) -> Reading:
