@@ -2,9 +2,11 @@
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
-from offdiag.analyses.frames import FramedRecords
-from offdiag.analyses.sanity import confusion, sanity
+from offdiag.analyses import ANALYSES
+from offdiag.analyses.frames import FramedRecords, Frames
+from offdiag.analyses.sanity import confusion, confusion_or_note, sanity
 from offdiag.cli.matrix_table import collapsed_cells
 
 LABELS = ("orange", "green", "blue")
@@ -64,6 +66,29 @@ def test_the_table_of_confusions_counts_each_pair():
         given_option=pd.array([None] * len(frame), dtype="Int64")
     )  # as a column without a value is held
     assert list(confusion(FramedRecords(unread)).columns) == ["cell", "right answer", "none", "n"]
+
+
+def test_confusions_that_cannot_be_counted_say_why():
+    records = pd.DataFrame({"cell": ["a"], "score": [0.4], "correct": [pd.NA]})
+    cells = pd.DataFrame({"cell": ["a"], "state": ["done"], "metric": ["f1"]})
+    (said,) = confusion_or_note(Frames(cells=cells, records=records))["note"]
+    assert said.endswith("no done cell has any: give the data set choices or labels (graded by f1)")
+    undone = confusion_or_note(Frames(cells=cells.assign(state="missing"), records=records[:0]))
+    assert undone["note"].tolist() == ["empty: nothing is done yet"]
+
+
+def made_of_a_name(name):
+    try:
+        return ANALYSES.get(name)(name="one")
+    except ValidationError:  # it needs settings
+        return None
+
+
+@pytest.mark.parametrize("analysis", [*filter(None, map(made_of_a_name, ANALYSES.names()))], ids=lambda a: type(a).tag)
+def test_no_analysis_is_empty_without_saying_why(analysis):
+    cells = pd.DataFrame({"cell": [], "state": [], "arm": []})
+    (said,) = Frames(cells=cells, records=cells[["cell"]]).table_or_note(analysis)["note"]
+    assert said.startswith(("empty: ", "not planned: "))
 
 
 def test_the_terminal_tells_of_collapsed_cells():

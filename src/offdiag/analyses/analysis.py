@@ -48,5 +48,9 @@ class StudyAnalysis(Identity, ABC):
         not depend on ``name`` and ``caption``.
         """
 
+    def why_empty(self, frames: Frames) -> str:
+        """Return why the table of these frames has no rows, in a line that a person reads in its place."""
+        return frames.lacks or "nothing that is done has all that this table compares"
+
 
 ANALYSES = Registry[type[StudyAnalysis]]("analysis", "offdiag.analyses", StudyAnalysis)

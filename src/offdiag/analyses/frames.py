@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from offdiag.analyses.selection import DONE
 from offdiag.errors import NotPlannedError, UserError
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ class Analysis(Protocol):
 
     def table(self, frames: "Frames") -> "pd.DataFrame":
         """Compute the table."""
+
+    def why_empty(self, frames: "Frames") -> str:
+        """Return why the table has no rows."""
 
 
 AT_ONCE = 10_000  # records
@@ -108,6 +112,13 @@ class _ReadOnUse:
         frames.__dict__["held"] = given if isinstance(given, Records) else FramedRecords(given)
 
 
+def noted(said: str) -> "pd.DataFrame":
+    """Return what stands for a table that has no rows: a ``note`` that says why."""
+    import pandas as pd
+
+    return pd.DataFrame({"note": [said]})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Frames:
     """The frames of a study; what is missing or failed is a row like the others.
@@ -158,17 +169,36 @@ class Frames:
         return self._tables[key].copy(deep=False)
 
     def table_or_note(self, analysis: Analysis) -> "pd.DataFrame":
-        """Return the table of an analysis, or where what it reads was not planned one row with a ``note`` that says so.
+        """Return the table of an analysis, or one row with a ``note`` that says why there is none.
+
+        Either what it reads was not planned, or it has no rows.
 
         Raises:
             UserError: as for :meth:`table`.
         """
-        import pandas as pd
-
         try:
-            return self.table(analysis)
+            return self.rows_or_note(analysis)
         except NotPlannedError as error:
-            return pd.DataFrame({"note": [f"not planned: {error}"]})
+            return noted(f"not planned: {error}")
+
+    def rows_or_note(self, analysis: Analysis) -> "pd.DataFrame":
+        """Return the table of an analysis, or where it has no rows one with a ``note`` that says why.
+
+        Raises:
+            NotPlannedError: what it reads was not planned.
+            UserError: as for :meth:`table`.
+        """
+        found = self.table(analysis)
+        return found if len(found) else noted(f"empty: {analysis.why_empty(self)}")
+
+    @property
+    def lacks(self) -> str:
+        """Why no table can have rows: nothing is planned, or done; an empty text where something is done."""
+        frames = [self.cells, *self.measurements.values()]
+        if not any(map(len, frames)):
+            return "nothing is planned"
+        done = any((frame["state"] == DONE).any() for frame in frames if "state" in frame)
+        return "" if done else "nothing is done yet"
 
     def answers(self, cells: Iterable[str], columns: Sequence[str] | None = None) -> "pd.DataFrame":
         """Return the records of these cells, each once, in the order of ``records``; of all columns, or of some."""

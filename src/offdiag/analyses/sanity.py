@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from offdiag.analyses.frames import Frames, Records, noted
+
 if TYPE_CHECKING:
     import pandas as pd
-
-    from offdiag.analyses.frames import Records
 
 COLLAPSED, LEAST = 0.95, 5  # share of the answers that are the same, and how many answers it takes to say so
 NONE = "none"
@@ -62,7 +62,7 @@ def options_of(record: Mapping[str, Any], options: Options, lettered: bool) -> t
     return letters.get(target, target), None if parsed is None else letters.get(parsed, parsed)
 
 
-def confusion(records: "Records") -> "pd.DataFrame":
+def confusion(records: Records) -> "pd.DataFrame":
     """Return how often each possible answer was given where each was right: a row per cell and right answer.
 
     Args:
@@ -87,3 +87,14 @@ def confusion(records: "Records") -> "pd.DataFrame":
     counts["n"] = counts.sum(axis=1)
     counts.columns.name = None
     return counts.rename_axis(index=["cell", "right answer"]).reset_index()
+
+
+def confusion_or_note(frames: Frames) -> "pd.DataFrame":
+    """Return the table of confusions, or a ``note`` that says why there is none."""
+    found = confusion(frames.held)
+    if len(found):
+        return found
+    metrics = frames.cells["metric"].dropna().unique() if "metric" in frames.cells else ()
+    graded = f" (graded by {', '.join(map(str, metrics))})" if len(metrics) else ""
+    counts = "it counts possible answers, and no done cell has any: give the data set choices or labels"
+    return noted(f"empty: {frames.lacks or counts + graded}")

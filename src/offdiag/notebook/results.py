@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from offdiag.analyses import ANALYSES, StudyAnalysis
 from offdiag.analyses.precision import Precision
-from offdiag.analyses.sanity import confusion
+from offdiag.analyses.sanity import confusion_or_note
 from offdiag.columns import TEXTS, names
 from offdiag.comparison import comparison
 from offdiag.errors import UserError, complaints, did_you_mean
@@ -99,22 +99,23 @@ class LoadedResults:
         """Return a table: a frame, a measurement, an analysis of the study, or any other analysis with ``settings``.
 
         Names: ``cells``, ``records``, ``steps``, ``confusion``, ``precision``, and those of measurements and analyses.
+        One that would be empty has a ``note`` that says why.
 
         Raises:
             UserError: there is none of that name, or a setting is missing or wrong.
         """
         if not isinstance(table, str):
-            return self.frames.table(table)
+            return self.frames.rows_or_note(table)
         if table in ("cells", "records", "steps"):
             found: pd.DataFrame = getattr(self, table)
             return found
         if table == "confusion":
-            return confusion(self.frames.held)
+            return confusion_or_note(self.frames)
         if table in self.frames.measurements:
             return self.frames.measured(table)
         own = {analysis.name: analysis for analysis in self.design.analyses}
         listed = ("cells", "records", "steps", "confusion", *self.frames.measurements)
-        return self.frames.table(_named("table", table, own, ANALYSES, settings, listed))
+        return self.frames.rows_or_note(_named("table", table, own, ANALYSES, settings, listed))
 
     def figure(self, figure: str | StudyFigure, **settings: Any) -> "Figure":
         """Return a figure of the study, or any other with ``settings``: ``figure("transfer", method="in-context")``.
@@ -153,7 +154,7 @@ class LoadedResults:
         """
         tables = {analysis.name: self.frames.table_or_note(analysis) for analysis in self.design.analyses}
         if 0 < len(self.cells) <= MOST_CELLS and "precision" not in tables:
-            tables["precision"] = self.frames.table(Precision(name="precision"))
+            tables["precision"] = self.frames.table_or_note(Precision(name="precision"))
         return tables
 
     def report(self, folder: str | Path | None = None) -> Path:
