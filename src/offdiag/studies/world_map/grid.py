@@ -49,8 +49,9 @@ def pretrained(p: MapParams, width: Width, group: str, taught: str, seed: int, c
 
 def fine_tuned(p: MapParams, start: Arm) -> list[Arm]:
     """Return all models that are fine-tuned from one pre-trained model."""
-    matched = [tuned(p, start, pair, step_matched=True) for pair in p.pairs if p.step_matched]
-    return [*(tuned(p, start, taught) for taught in (*p.singles, *p.pairs)), *matched]
+    several = (*p.pairs, *p.triples)
+    matched = [tuned(p, start, taught, step_matched=True) for taught in several if p.step_matched]
+    return [*(tuned(p, start, taught) for taught in (*p.singles, *several)), *matched]
 
 
 def tuned(p: MapParams, start: Arm, taught: str, *, step_matched: bool = False) -> Arm:

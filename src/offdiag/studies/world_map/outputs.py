@@ -28,7 +28,10 @@ from offdiag.studies.world_map.figures.probe_errors import ProbeErrors
 from offdiag.studies.world_map.figures.transfer_by_arm import TransferByArm
 from offdiag.studies.world_map.figures.transfer_cells import SIZES
 from offdiag.studies.world_map.figures.transfer_matrices import TransferMatrixFigure
+from offdiag.studies.world_map.figures.upper_bound import UpperBoundFigure
 from offdiag.studies.world_map.params import MapParams
+
+BOUND_CAPTION = "Models that met the new cities in pre-training, beside what fine-tuning reaches."
 
 
 class Outputs(NamedTuple):
@@ -100,8 +103,7 @@ def transfer(p: MapParams) -> Outputs:
         ),
     ]  # fmt: skip
     if p.upper_bound:
-        caption = "Models that met the new cities in pre-training: what fine-tuning could reach."
-        analyses.append(UpperBound(name="upper-bound", arms=arms(p), caption=caption))
+        analyses.append(UpperBound(name="upper-bound", arms=arms(p), caption=BOUND_CAPTION))
     if p.step_matched and p.pairs:
         caption = "The same where pairs have half the rows of each geometry, so that all models have as many updates."
         analyses.append(TransferStatistics(name="transfer-matched", arms=arms(p), where=matched, caption=caption))
@@ -113,14 +115,16 @@ def transfer(p: MapParams) -> Outputs:
         "triple": "The same after training on three geometries.",
         "triple-held-out": "Three geometries minus the best specialist, chosen by other answers.",
     }
-    sizes = {len(taught.split("+")) for taught in (*p.singles, *p.pairs)}
+    sizes = {len(taught.split("+")) for taught in (*p.singles, *p.pairs, *p.triples)}
     figures: list[StudyFigure] = [
         TransferMatrixFigure(name=name, matrix=name, arms=arms(p), where=published, caption=caption)
         for name, caption in captions.items()
         if SIZES[name] in sizes
     ]
+    if p.upper_bound:
+        figures.append(UpperBoundFigure(name="upper-bound", arms=arms(p), where=published, caption=BOUND_CAPTION))
     if 2 in sizes:
-        caption = "Every cell of the difference matrix, for pairs with distance and without."
+        caption = "Every cell of the difference in both forms, for pairs with distance and without."
         figures.append(DifferenceSplit(name="split", arms=arms(p), where=published, caption=caption))
     if len(p.widths) * len(p.groups) * len(p.taught) > 1 and sizes & {1, 2}:
         caption = "Means of trained and transfer cells and of the difference in both forms, per model."

@@ -13,6 +13,7 @@ from offdiag.training import Decoder, PretrainingRecipe
 Width: TypeAlias = Literal["narrow", "base", "wide", "wider"]
 EPOCHS: dict[Width, int] = {"narrow": 12, "base": 6, "wide": 3, "wider": 3}  # of the original's pre-trainings
 FACTORS: dict[Width, float] = {"narrow": 0.5, "base": 1, "wide": 2, "wider": 4}
+SIZES = {"singles": 1, "pairs": 2, "triples": 3}  # geometries of each fine-tuning
 PAPER_PAIRS = (
     "distance+crossing", "distance+perimeter", "distance+compass",
     "angle+compass", "trianglearea+compass", "inside+crossing",
@@ -34,10 +35,10 @@ class MapParams(StudyParams):
             and wider 3.
         upper_bound: pre-train one more model of each width, group and seed on all cities, new ones among them.
         tuning: recipe of a fine-tuning on one geometry; one on two geometries takes twice as many updates.
-        singles, pairs: geometries that fine-tuning on new cities takes, one model each.
+        singles, pairs, triples: geometries that fine-tuning on new cities takes, one model each.
         rows: fine-tuning rows with a new city, per geometry. replay: rows with ordinary cities only, per geometry.
         elicitation: rows of each of the seven geometries. elicitation_cities: whether these have a new city.
-        step_matched: train every pair once more with half the rows and as many updates as a single geometry.
+        step_matched: train every pair and triple once more, with as many rows and updates as a single geometry.
         seeds: of all random draws in a training. n_eval: rows per evaluation; a small world may have fewer.
         data_seeds: ``varied``: each seed has fine-tuning rows of its own; ``fixed``: all seeds have the same ones, in
             orders of their own. Pre-training draws its rows anew under each seed.
@@ -62,6 +63,7 @@ class MapParams(StudyParams):
     )
     singles: tuple[str, ...] = NAMES
     pairs: tuple[str, ...] = PAPER_PAIRS
+    triples: tuple[str, ...] = ()
     rows: int = Field(default=100_000, ge=1)
     replay: int = Field(default=20_000, ge=0)
     elicitation: int = Field(default=256, ge=0)
@@ -78,6 +80,13 @@ class MapParams(StudyParams):
         check_lists(self)
         if unknown := [name for name in self.alone if name not in NAMES]:
             raise UserError(f"alone={unknown[0]}: {did_you_mean(unknown[0], NAMES)}expected some of {', '.join(NAMES)}")
+        for name, size in SIZES.items():
+            for taught in getattr(self, name):
+                if taught == "all" or len(taught.split("+")) != size:
+                    raise UserError(
+                        f"{name}={taught}: expected {size} name{'s' if size > 1 else ''} each, such as "
+                        f"{'+'.join(NAMES[:size])}"
+                    )
         if self.flop_matched and self.published_epochs:
             raise ValueError("flop_matched and published_epochs are two lengths of one pre-training: set one of them")
         if self.upper_bound and "all" not in self.taught:

@@ -155,13 +155,18 @@ def test_only_single_geometries_make_one_panel_of_means():
 
 
 def test_differences_pile_up_by_whether_distance_is_in_the_pair():
-    axes = DifferenceSplit(name="m").plot(frames(wanted(models=("base",)))).axes[0]
-    dots = having(axes, "square")
-    assert len(dots) == 14
+    found = frames(wanted(models=("base",)))
+    fair, published = DifferenceSplit(name="m").plot(found).axes
+    dots = having(published, "square")
+    assert len(dots) == len(having(fair, "square")) == 14
     assert sorted(round(float(dot.get_xdata()[0]), 2) for dot in dots) == [-0.2] * 7 + [0.1] * 7
     assert len({(round(float(d.get_xdata()[0]), 2), float(d.get_ydata()[0])) for d in dots}) == 14  # none hides another
-    labels = [t.get_text().splitlines()[:2] for t in axes.get_yticklabels()]
+    labels = [t.get_text().splitlines()[:2] for t in published.get_yticklabels()]
     assert labels == [["with distance", "-0.20"], ["without distance", "+0.10"]]
+    table = found.table(PairDifferences(name="d", n_resamples=100))
+    held_out = sorted(round(float(dot.get_xdata()[0]), 6) for dot in having(fair, "square"))
+    assert held_out == pytest.approx(sorted(table["held_out"].astype(float)), abs=1e-6)
+    assert "other answers chose" in title(fair)
 
 
 def learning():

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TOO_LOW = "as published, so too low: the better of two noisy scores is too high (figure held-out is not)"
+FORMS = {"held_out": "the specialist that other answers chose", "difference": "by its own scores, as published"}
+TOO_LOW = "as published is too low: the better of two noisy scores is too high"
 BIN = 0.05  # of the differences, for the dots that pile up
 
 
 class DifferenceSplit(TransferFigure):
-    """All cells of the difference matrix as stacked dots, with and without one geometry, one panel per arm.
+    """All cells of the difference matrix as stacked dots, with and without one geometry, one row of panels per arm.
+
+    On the left the better specialist is the one that other answers chose, on the right the one with the better score,
+    as published, which makes the difference too low.
 
     For its attributes see :class:`TransferFigure`.
     """
@@ -38,17 +42,20 @@ class DifferenceSplit(TransferFigure):
         by_arm = {key: matrices for key, matrices in by_arm.items() if matrices.difference.rows}
         if not by_arm:
             raise NotPlannedError(f"figure {self.name}: no arm is planned that was fine-tuned on two geometries")
-        groups = list(by_task(by_arm, self.split_by))
+        by_form = {form: list(by_task(by_arm, self.split_by, form)) for form in FORMS}
+        groups = [group for of_form in by_form.values() for group in of_form]
+        reach = max([0.5, *(abs(v) for group in groups for v in group.values[~np.isnan(group.values)])]) + BIN
         with styled():
-            figure = new_figure(8.6, 1.5 + 2.1 * len(by_arm))
-            column = list(figure.subplots(len(by_arm), 1, sharex=True, squeeze=False).flat)
-            reach = max([0.5, *(abs(v) for group in groups for v in group.values[~np.isnan(group.values)])]) + BIN
-            for axes, key in zip(column, by_arm, strict=True):
-                of_arm = [group for group in groups if group.key == key]
-                for level, group in enumerate(of_arm):
-                    _stack(axes, group, level)
-                _frame(axes, of_arm, " ".join(map(str, key)), reach)
-            column[-1].set_xlabel("improvement of two minus that of the better specialist")
+            figure = new_figure(12.6, 1.6 + 2.1 * len(by_arm))
+            rows = figure.subplots(len(by_arm), len(FORMS), sharex=True, squeeze=False)
+            for row, key in zip(rows, by_arm, strict=True):
+                for axes, (form, title) in zip(row, FORMS.items(), strict=True):
+                    of_arm = [group for group in by_form[form] if group.key == key]
+                    for level, group in enumerate(of_arm):
+                        _stack(axes, group, level)
+                    _frame(axes, of_arm, f"{' '.join(map(str, key))}: {title}", reach)
+            for axes in rows[-1]:
+                axes.set_xlabel("improvement of two minus that of the better specialist")
             heading(figure, f"Synergy and interference, with and without {self.split_by}", _footnote(groups))
             legend(figure, {}, *_entries())
         return figure
@@ -96,8 +103,9 @@ def _label(group: CellGroup) -> str:
 
 def _footnote(groups: Sequence[CellGroup]) -> str:
     seeds = max(group.spread.n_seeds for group in groups)
-    missing = sum(group.spread.n_missing for group in groups)
-    undefined = sum(group.spread.n_undefined for group in groups)
+    published = groups[len(groups) // 2 :]  # the other half are the same cells
+    missing = sum(group.spread.n_missing for group in published)
+    undefined = sum(group.spread.n_undefined for group in published)
     return footnote(
         "means over seeds" if seeds > 1 else "",
         "whiskers and [ ]: 95 % interval over seeds" if seeds > 1 else "one seed: no interval over seeds",
