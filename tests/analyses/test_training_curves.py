@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from offdiag.analyses import Frames
-from offdiag.analyses.training_curves import accuracy_curves, loss_curves
+from offdiag.analyses.training_curves import accuracy_curves, loss_curves, losses_on_tests
 from offdiag.errors import UserError
-from support.training_frames import cells_and_records, history, training_frames
+from support.training_frames import cells_and_records, history, training_frames, with_losses
 
 
 def test_losses_by_arm_and_seed():
@@ -117,3 +117,28 @@ def test_a_condition_on_the_evaluation_leaves_the_histories():
     assert len(loss_curves(frames, ("strategy",), where)) == 3
     with pytest.raises(UserError, match="no column 'eval_base'"):
         loss_curves(frames, ("strategy",), {"eval_base": 8})
+
+
+def test_the_loss_on_each_test_set_is_a_curve_over_updates():
+    frames = with_losses(training_frames())
+    curves = losses_on_tests(frames, ("strategy",), "eval_category")
+    assert [(c.key, c.panel) for c in curves] == [
+        ((arm,), panel) for arm in (None, "mixing") for panel in ("foods", "tools")
+    ]
+    mean = 1 + 19 / 20 / 2  # over the items
+    points = curves[0].points
+    assert {update: point.value for update, point in points.items()} == pytest.approx(
+        {0: 0.9 * mean, 2: 0.5 * mean, 6: 0.1 * mean}
+    )
+    assert all(0 <= point.low < point.value < point.high for point in points.values())
+    assert (points[2].n_done, points[2].n_planned) == (2, 2)
+
+
+def test_a_single_seed_has_the_interval_of_its_cell_and_what_has_no_loss_no_curve():
+    frames = with_losses(training_frames())
+    one = Frames(
+        cells=frames.cells[frames.cells["seed"] == 0], records=frames.records, measurements=frames.measurements
+    )
+    point = losses_on_tests(one, ("strategy",), "eval_category")[0].points[2]
+    assert (point.low / point.value, point.high / point.value) == pytest.approx((0.9, 1.1))
+    assert losses_on_tests(training_frames(), ("strategy",), "eval_category") == []

@@ -4,7 +4,7 @@ import pytest
 from offdiag.analyses import Frames
 from offdiag.errors import UserError
 from offdiag.figures import TrainingCurves
-from support.training_frames import history, training_frames
+from support.training_frames import history, training_frames, with_losses
 
 FIGURE = TrainingCurves(name="training", arms=("strategy",), panels="eval_category")
 
@@ -73,3 +73,26 @@ def test_what_is_missing_is_said():
 def test_a_study_that_measures_no_history_is_one_line():
     with pytest.raises(UserError, match="no measurement 'training' in this study"):
         TrainingCurves(name="training").plot(Frames(cells=pd.DataFrame(), records=pd.DataFrame()))
+
+
+def test_losses_on_the_test_sets_stand_below_the_accuracies_on_one_axis():
+    figure = FIGURE.plot(with_losses(training_frames()))
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_ylabel().partition(",")[0] for axes in shown[-4:]] == ["accuracy"] * 2 + ["test loss"] * 2
+    foods, tools = shown[-2:]
+    assert (foods.get_title(loc="left"), foods.get_ylim()) == ("foods", tools.get_ylim())
+    assert lines(foods, "mean")[0].get_ydata() == pytest.approx([x * 1.475 for x in (0.9, 0.5, 0.1)])
+    colours = [[line.get_color() for line in lines(axes, "mean")] for axes in (shown[0], foods)]
+    assert colours[0] == colours[1]
+    assert "test loss: of the right answer" in figure.get_supxlabel()
+
+
+def test_a_loss_of_nothing_on_a_test_set_is_drawn_at_the_lowest_place():
+    frames = with_losses(training_frames())
+    for name in ("mean_target_loss", "target_loss_low", "target_loss_high"):
+        frames.cells[name] = 0.0
+    frames.records["target_loss"] = 0.0
+    figure = FIGURE.plot(frames)
+    (axes, _) = [axes for axes in figure.axes if axes.get_visible()][-2:]
+    assert set(lines(axes, "mean")[0].get_ydata()) == {1e-4}
+    assert "losses below 0.0001 are drawn at it" in figure.get_supxlabel()

@@ -40,6 +40,18 @@ def cells_and_records(updates=(0, 2)):
     return pd.DataFrame(cells).convert_dtypes(), pd.DataFrame(records)
 
 
+def with_losses(frames):
+    """The frames of answers chosen by log-probability: the loss of item i is (1 - accuracy) (1 + i / N) in any seed."""
+    cells, records = frames.cells.copy(), frames.records.copy()
+    wrong = dict(zip(cells["cell"], 1 - cells["accuracy"].astype(float), strict=True))
+    numbers = records["example"].str.removeprefix("e").astype(int)
+    records["target_loss"] = [wrong[cell] * (1 + i / N) for cell, i in zip(records["cell"], numbers, strict=True)]
+    means = records.groupby("cell")["target_loss"].mean()
+    cells["mean_target_loss"] = cells["cell"].map(means)
+    cells["target_loss_low"], cells["target_loss_high"] = (cells["mean_target_loss"] * f for f in (0.9, 1.1))
+    return Frames(cells=cells, records=records, measurements=frames.measurements)
+
+
 def training_frames(updates=(0, 2)):
     tables = [history({"strategy": strategy, "seed": seed}) for strategy in (None, "mixing") for seed in (0, 1)]
     cells, records = cells_and_records(updates)

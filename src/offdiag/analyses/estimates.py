@@ -1,4 +1,4 @@
-"""Accuracy, or its difference to the baseline, of one cell or of the same cell under several seeds."""
+"""Accuracy, its difference to the baseline, or the loss, of one cell or of the same cell under several seeds."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -13,12 +13,17 @@ from offdiag.errors import UserError
 from offdiag.stats import Estimate, FloatArray
 from offdiag.stats.components import SeedVariance
 from offdiag.stats.learner_difference import LENT, difference_of_replicates, is_lent, learner_difference
-from offdiag.stats.replicated import accuracy
+from offdiag.stats.replicated import accuracy, mean_of_replicates
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = {"accuracy": ("ci_low", "ci_high"), "difference": ("diff_low", "diff_high")}
+LOSS, MEAN_LOSS = "target_loss", "mean_target_loss"  # of a record, of a cell
+COLUMNS = {
+    "accuracy": ("ci_low", "ci_high"),
+    "difference": ("diff_low", "diff_high"),
+    MEAN_LOSS: ("target_loss_low", "target_loss_high"),
+}
 
 
 class CellEstimate(NamedTuple):
@@ -88,6 +93,30 @@ def estimate(
     return CellEstimate(value, low, high, DONE, len(done), len(cells), n_items, by_seed, p_value, remark)
 
 
+def loss_estimate(cells: "pd.DataFrame", records: "pd.DataFrame") -> CellEstimate:
+    """Return the loss on the test set, in nats per answer, of cells that differ only in their seed.
+
+    One cell has its own interval, over its items; the mean of several one for new seeds and items, too.
+
+    Raises:
+        UserError: no cell, two cells of one seed, or a finished cell without records.
+    """
+    if cells.empty:
+        raise UserError("loss: no cell is selected, expected one for each seed: choose others with where=")
+    one_per(cells, ("seed",), "loss")
+    n_items = int(cells["n_planned"].max())
+    done = cells[(cells["state"] == DONE) & cells[MEAN_LOSS].notna()]
+    if done.empty:
+        why = state_of(cells["state"], "no loss")
+        return CellEstimate(math.nan, math.nan, math.nan, why, 0, len(cells), n_items)
+    if len(done) == 1:
+        value, low, high = (float(done[name].iloc[0]) for name in (MEAN_LOSS, *COLUMNS[MEAN_LOSS]))
+    else:
+        (grid,), clusters = _grids(done, records, ("cell",), "loss", LOSS)
+        value, low, high = mean_of_replicates(grid, clusters=clusters, low=0.0)[:3]
+    return CellEstimate(value, low, high, DONE, len(done), len(cells), n_items, tuple(done[MEAN_LOSS].astype(float)))
+
+
 def _difference(
     done: "pd.DataFrame", records: "pd.DataFrame", pooled: SeedVariance | None, baselines: "pd.DataFrame | None"
 ) -> tuple[Estimate, str]:
@@ -109,14 +138,18 @@ def _difference(
 
 
 def _grids(
-    done: "pd.DataFrame", records: "pd.DataFrame", columns: Sequence[str], quantity: str
+    done: "pd.DataFrame", records: "pd.DataFrame", columns: Sequence[str], quantity: str, values: str = ""
 ) -> tuple[list[FloatArray], list[Hashable] | None]:
-    """Return verdicts ``[seeds, items]`` of the cells that each column names, and the clusters of the items."""
+    """Return verdicts ``[seeds, items]`` of the cells that each column names, and the clusters of the items.
+
+    Instead of verdicts, these are ``values`` of the records, if any are named.
+    """
     wanted = {name for column in columns for name in done[column]}
     absent = wanted - set(records["cell"])
     if absent:
         raise UserError(f"no records of {', '.join(sorted(map(str, absent)))}: an average over seeds needs them")
     found = records[records["cell"].isin(wanted)]
-    wide = found.assign(score=scores_of(found)).pivot(index="cell", columns="example", values="score")
+    score = found[values] if values else scores_of(found)
+    wide = found.assign(score=score).pivot(index="cell", columns="example", values="score")
     grids = [wide.loc[done[column].tolist()].to_numpy(np.float64) for column in columns]
     return grids, clusters_of(found, wide.columns.tolist())

@@ -1,4 +1,4 @@
-"""Curves of trainings: losses over updates, and the accuracy of snapshots after some of them."""
+"""Curves of trainings: losses over updates, and accuracy and loss on the test sets of snapshots after some of them."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from offdiag.analyses.estimates import CellEstimate, estimate
+from offdiag.analyses.estimates import MEAN_LOSS, CellEstimate, estimate, loss_estimate
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.selection import Where, filled, require, select
 from offdiag.errors import UserError
@@ -66,12 +66,12 @@ class LossCurves:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccuracyCurve:
-    """The accuracy of one arm on one evaluation after some of its updates.
+class SnapshotCurve:
+    """The accuracy, or the loss, of one arm on one evaluation after some of its updates.
 
     Attributes:
         key: as of :class:`LossCurves`. panel: value of the panels' column.
-        points: update -> the estimate over its seeds. by_seed: seed -> update -> accuracy, of finished cells.
+        points: update -> the estimate over its seeds. by_seed: seed -> update -> the number, of finished cells.
     """
 
     key: tuple[Any, ...]
@@ -101,7 +101,7 @@ def loss_curves(frames: Frames, arms: Sequence[str] = (), where: Where | None = 
 
 def accuracy_curves(
     frames: Frames, arms: Sequence[str] = (), panels: str | None = None, where: Where | None = None
-) -> list[AccuracyCurve]:
+) -> list[SnapshotCurve]:
     """Return the accuracy of snapshots and of the end of training; empty without snapshots.
 
     The end of a training is known from its history; where that is not measured, the end is left out.
@@ -109,28 +109,59 @@ def accuracy_curves(
     Raises:
         UserError: a column is missing, or two cells of one seed are alike.
     """
+    return _snapshot_curves(frames, arms, panels, where or {}, "accuracy")
+
+
+def losses_on_tests(
+    frames: Frames, arms: Sequence[str] = (), panels: str | None = None, where: Where | None = None
+) -> list[SnapshotCurve]:
+    """Return the loss of snapshots and of the end of training on the test sets, in nats per answer.
+
+    Only evaluations whose answers were chosen by their log-probabilities have one; empty without such snapshots.
+
+    Raises:
+        UserError: as :func:`accuracy_curves`.
+    """
+    if MEAN_LOSS not in frames.cells or frames.cells[MEAN_LOSS].isna().all():
+        return []
+    return _snapshot_curves(frames, arms, panels, where or {}, MEAN_LOSS)
+
+
+def _snapshot_curves(
+    frames: Frames, arms: Sequence[str], panels: str | None, where: Where, quantity: str
+) -> list[SnapshotCurve]:
+    """Return a number of snapshots and of the end of training, by arm and panel.
+
+    Raises:
+        UserError: a column is missing, or two cells of one seed are alike.
+    """
     if UPDATE not in frames.cells or frames.cells[UPDATE].isna().all():
         return []
-    cells = _selected(frames.cells, frames, where or {})
-    ends = _ends(frames, arms, where or {})
+    cells = _selected(frames.cells, frames, where)
+    if quantity != "accuracy":
+        cells = cells[cells["answering"] == "choice"] if "answering" in cells else cells
+    ends = _ends(frames, arms, where)
     curves = []
     for key, of_arm in _by(cells, arms):
         if of_arm[UPDATE].isna().all():
             continue
         for (panel,), rows in _by(of_arm, [panels] if panels else []) if panels else [((None,), of_arm)]:
-            curves.append(_accuracy_curve(key, panel, _with_end(rows, ends.get(key)), frames.records))
+            curves.append(_snapshot_curve(key, panel, _with_end(rows, ends.get(key)), frames.records, quantity))
     return curves
 
 
-def _accuracy_curve(key: tuple[Any, ...], panel: Any, cells: "pd.DataFrame", records: "pd.DataFrame") -> AccuracyCurve:
+def _snapshot_curve(
+    key: tuple[Any, ...], panel: Any, cells: "pd.DataFrame", records: "pd.DataFrame", quantity: str
+) -> SnapshotCurve:
     updates = [int(update) for update in sorted(cells[UPDATE].unique())]
-    points = {update: estimate(cells[cells[UPDATE] == update], records) for update in updates}
+    measured = estimate if quantity == "accuracy" else loss_estimate
+    points = {update: measured(cells[cells[UPDATE] == update], records) for update in updates}
     done = cells[cells["state"] == "done"]
     by_seed: dict[Any, dict[int, float]] = {
-        seed: {int(u): float(a) for u, a in zip(rows[UPDATE], rows["accuracy"], strict=True)}
-        for seed, rows in done.sort_values(UPDATE).groupby("seed")
+        seed: {int(u): float(a) for u, a in zip(rows[UPDATE], rows[quantity], strict=True)}
+        for seed, rows in done[done[quantity].notna()].sort_values(UPDATE).groupby("seed")
     }
-    return AccuracyCurve(key=key, panel=panel, points=points, by_seed=by_seed)
+    return SnapshotCurve(key=key, panel=panel, points=points, by_seed=by_seed)
 
 
 def _with_end(cells: "pd.DataFrame", end: int | None) -> "pd.DataFrame":

@@ -1,4 +1,4 @@
-"""Figure of trainings: losses, and accuracies of snapshots, over updates."""
+"""Figure of trainings: losses, and accuracies and losses of snapshots on their test sets, over updates."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from offdiag.analyses import Frames
-from offdiag.analyses.training_curves import LOSSES, AccuracyCurve, LossCurves, accuracy_curves, loss_curves
+from offdiag.analyses.training_curves import (
+    LOSSES,
+    LossCurves,
+    SnapshotCurve,
+    accuracy_curves,
+    loss_curves,
+    losses_on_tests,
+)
 from offdiag.errors import NotPlannedError
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import (
@@ -41,6 +48,8 @@ Key = tuple[Any, ...]
 class TrainingCurves(StudyFigure):
     """Losses over updates in the first panels; below them, where arms have snapshots, accuracies in small multiples.
 
+    Where answers are chosen by their log-probabilities, the loss on each test set stands below, too.
+
     It draws what :class:`offdiag.measurements.TrainingHistory` measured and the cells of arms with ``at``.
 
     Attributes:
@@ -57,25 +66,30 @@ class TrainingCurves(StudyFigure):
         """Draw each training thin, the mean over the seeds of an arm thick; accuracies with their intervals."""
         losses = loss_curves(frames, self.arms, self.where)
         accuracies = accuracy_curves(frames, self.arms, self.panels, self.where)
+        tests = losses_on_tests(frames, self.arms, self.panels, self.where)
         if not losses and not accuracies:
             raise NotPlannedError(f"figure {self.name}: no training is planned; give the study a trained arm")
         keys = list(dict.fromkeys([*(curve.key for curve in losses), *(curve.key for curve in accuracies)]))
         look = dict(zip(keys, looks(len(keys)), strict=True))
         shown = [loss for loss in LOSSES if any(curve.loss == loss for curve in losses)]
-        places = list(dict.fromkeys(curve.panel for curve in accuracies))
+        places, tested = (list(dict.fromkeys(curve.panel for curve in curves)) for curves in (accuracies, tests))
         with styled():
-            figure, upper, lower = _grid(len(shown), len(places))
+            figure, (upper, lower, lowest) = _grid(len(shown), len(places), len(tested))
             for axes, loss in zip(upper, shown, strict=True):
                 _losses(axes, loss, [curve for curve in losses if curve.loss == loss], look)
             for axes, place in zip(lower, places, strict=True):
                 here = [curve for curve in accuracies if curve.panel == place]
                 _accuracies(axes, "" if place is None else self.panel_name(frames, place), here, look)
-            _horizontal([*upper, *lower], losses, accuracies)
+            for axes, place in zip(lowest, tested, strict=True):
+                here = [curve for curve in tests if curve.panel == place]
+                _test_losses(axes, "" if place is None else self.panel_name(frames, place), here, look)
+            _same_heights(lowest, tests)
+            _horizontal([*upper, *lower, *lowest], losses, accuracies)
             title = self.caption.removesuffix(".") or "Training"
             heading(
                 figure,
                 f"{title}: losses{' and accuracy' if places else ''}",
-                _footnote(losses, accuracies, self.remarks(frames, keys, places)),
+                _footnote(losses, accuracies, tests, self.remarks(frames, keys, places)),
             )
             if self.arms:
                 legend(
@@ -98,15 +112,19 @@ class TrainingCurves(StudyFigure):
         return ()
 
 
-def _grid(n_losses: int, n_places: int) -> "tuple[Figure, list[Axes], list[Axes]]":
-    columns = min(range(MOST_COLUMNS, 0, -1), key=lambda columns: _waste(columns, n_losses, n_places))
-    above, below = (math.ceil(n / columns) for n in (n_losses, n_places))
-    figure = new_figure(2.2 + 3.3 * columns, 1.2 + 2.7 * (above + below))
-    grid = figure.subplots(above + below, columns, squeeze=False)
-    upper, lower = list(grid[:above].flat), list(grid[above:].flat)
-    for axes in [*upper[n_losses:], *lower[n_places:]]:
-        axes.set_visible(False)
-    return figure, upper[:n_losses], lower[:n_places]
+def _grid(*sizes: int) -> "tuple[Figure, list[list[Axes]]]":
+    """Return a figure with blocks of so many panels each, every one of which begins a new row."""
+    columns = min(range(MOST_COLUMNS, 0, -1), key=lambda columns: _waste(columns, *sizes))
+    rows = [math.ceil(size / columns) for size in sizes]
+    figure = new_figure(2.2 + 3.3 * columns, 1.2 + 2.7 * sum(rows))
+    grid, blocks, first = figure.subplots(sum(rows), columns, squeeze=False), [], 0
+    for n, size in zip(rows, sizes, strict=True):
+        axes = list(grid[first : first + n].flat)
+        for left_over in axes[size:]:
+            left_over.set_visible(False)
+        blocks.append(axes[:size])
+        first += n
+    return figure, blocks
 
 
 def _waste(columns: int, *sizes: int) -> int:
@@ -146,24 +164,52 @@ def _vertical(axes: "Axes", low: float, high: float) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _accuracies(axes: "Axes", title: str, curves: Sequence[AccuracyCurve], look: dict[Key, Look]) -> None:
-    axes.set_title(title, loc="left")
-    axes.set_ylabel("accuracy")
+def _accuracies(axes: "Axes", title: str, curves: Sequence[SnapshotCurve], look: dict[Key, Look]) -> None:
     percent_axis(axes)
+    _snapshots(axes, title, "accuracy", curves, look, (0.0, 1.0))
+
+
+def _test_losses(axes: "Axes", title: str, curves: Sequence[SnapshotCurve], look: dict[Key, Look]) -> None:
+    _snapshots(axes, title, "test loss, nats per answer", curves, look, (TINY, math.inf))
+
+
+def _same_heights(panels: "Sequence[Axes]", curves: Sequence[SnapshotCurve]) -> None:
+    """Give the panels of losses on tests one axis, so that categories can be compared."""
+    known = [max(loss, TINY) for curve in curves for seed in curve.by_seed.values() for loss in seed.values()]
+    for axes in panels if known else ():
+        _vertical(axes, min(known), max(known))
+        if axes.get_yscale() == "log":
+            axes.set_ylim(min(known) / 1.8, max(known) * 1.8)
+        else:
+            axes.set_ylim(0, max(known) * 1.15)
+
+
+def _snapshots(
+    axes: "Axes",
+    title: str,
+    measured: str,
+    curves: Sequence[SnapshotCurve],
+    look: dict[Key, Look],
+    ends: tuple[float, float],
+) -> None:
+    """Draw what is measured of the snapshots of each arm, within ``ends``."""
+    axes.set_title(title, loc="left")
+    axes.set_ylabel(measured)
     for curve in curves:
         colour, marker = look[curve.key]
         for seed in curve.by_seed.values():
             if len(curve.by_seed) > 1:
-                axes.plot(
-                    _places(list(seed)), list(seed.values()), color=colour, lw=0.6, alpha=0.5, zorder=2, gid="seed"
-                )
+                y = np.clip(list(seed.values()), *ends)
+                axes.plot(_places(list(seed)), y, color=colour, lw=0.6, alpha=0.5, zorder=2, gid="seed")
         done = {update: point for update, point in curve.points.items() if point.state == "done"}
         if not done:
             continue
         shift = math.exp(DODGE * (list(look).index(curve.key) - (len(look) - 1) / 2))
         x = _places(list(done)) * shift
-        value, low, high = (np.array([getattr(p, name) for p in done.values()]) for name in ("value", "low", "high"))
-        reach = np.maximum(np.stack([value - np.maximum(low, 0), np.minimum(high, 1) - value]), 0)
+        value, low, high = (
+            np.clip([getattr(p, name) for p in done.values()], *ends) for name in ("value", "low", "high")
+        )
+        reach = np.maximum(np.stack([value - low, high - value]), 0)
         axes.plot(x, value, color=colour, lw=1.8, zorder=3, gid="mean")
         mark: dict[str, Any] = {"ls": "", "marker": marker, "ms": 5, "mec": "white", "elinewidth": 1, "capsize": 2}
         axes.errorbar(x, value, yerr=reach, color=colour, zorder=4, gid="points", **mark)
@@ -175,7 +221,7 @@ def _places(updates: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
     return np.maximum(np.array(updates, np.float64), BEFORE)
 
 
-def _horizontal(panels: "Sequence[Axes]", losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve]) -> None:
+def _horizontal(panels: "Sequence[Axes]", losses: Sequence[LossCurves], accuracies: Sequence[SnapshotCurve]) -> None:
     """One logarithmic axis for all panels, which begins before the first update where something is known of it."""
     from matplotlib.ticker import NullLocator
 
@@ -191,7 +237,12 @@ def _horizontal(panels: "Sequence[Axes]", losses: Sequence[LossCurves], accuraci
         axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve], remarks: Sequence[str] = ()) -> str:
+def _footnote(
+    losses: Sequence[LossCurves],
+    accuracies: Sequence[SnapshotCurve],
+    tests: Sequence[SnapshotCurve],
+    remarks: Sequence[str] = (),
+) -> str:
     seeds = sorted({len(curve.by_seed) for curve in losses if curve.by_seed})
     missing = sum(curve.n_planned - len(curve.by_seed) for curve in losses if curve.loss == "answers")
     parts = ["thin: one training; thick: mean over seeds and neighbouring updates"] if seeds else []
@@ -201,7 +252,10 @@ def _footnote(losses: Sequence[LossCurves], accuracies: Sequence[AccuracyCurve],
         parts.append(f"whiskers: {called} ({'over seeds and items' if several else made})")
     if any(0 in curve.points for curve in accuracies):
         parts.append("0: before training")
-    if any((one.values < TINY).any() for curve in losses for one in curve.by_seed):
+    if tests:
+        parts.append("test loss: of the right answer, after the question")
+    smallest = [point.value for curve in tests for point in curve.points.values() if point.state == "done"]
+    if any((one.values < TINY).any() for curve in losses for one in curve.by_seed) or min(smallest, default=1) < TINY:
         parts.append(f"losses below {TINY:g} are drawn at it")
     if missing:
         parts.append(f"{counted([missing], 'training')} not done")
