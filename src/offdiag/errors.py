@@ -75,9 +75,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "".join(get_close_matches(name, list(known), n=1, cutoff=_NEAR))
 
 
-def some(n: int, one: str, many: str) -> str:
-    """Return a number with the words that fit it: ``1 row`` or ``2 rows``."""
-    return f"{n} {one if n == 1 else many}"
+def some(n: int, one: str, many: str = "") -> str:
+    """Return a number with the words that fit it: ``1 row`` or ``2 rows``; ``many`` is ``one`` with an s if empty."""
+    return f"{n} {one if n == 1 else many or f'{one}s'}"
 
 
 def unfit(name: object) -> str | None:

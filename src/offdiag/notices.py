@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from offdiag.cell_records import CellRecords
+from offdiag.errors import some
 from offdiag.models.finite import NOT_FINITE
 from offdiag.models.flips import FILE, FlipRate, kept_rates
 from offdiag.planning import Plan
@@ -16,8 +17,9 @@ def not_finite(found: Collection[CellRecords]) -> tuple[str, ...]:
     if not spoilt:
         return ()
     return (
-        f"{sum(spoilt)} items in {len(spoilt)} of {len(found)} cells are errors: the model gave numbers that are "
-        "not finite (NaN or infinite). They are in no accuracy; column n_errors counts them.",
+        f"{some(sum(spoilt), 'item is an error', 'items are errors')} in {len(spoilt)} of "
+        f"{some(len(found), 'cell')}: the model gave numbers that are not finite (NaN or infinite). They are in no "
+        "accuracy; column n_errors counts them.",
     )
 
 
@@ -32,10 +34,12 @@ def ungraded(found: Collection[CellRecords]) -> tuple[str, ...]:
         said.update(one.failures)
     why = f" (mostly: {said.most_common(1)[0][0]})" if said else ""
     items = sum(one.lost["ungraded"] for one in failed)
-    counted = "column n_errors counts them" if items == n else f"they leave {items} items without any, see n_errors"
+    counted = (
+        "column n_errors counts them" if items == n else f"they leave {some(items, 'item')} without any, see n_errors"
+    )
     return (
-        f"{n} answers in {len(failed)} of {len(found)} cells are ungraded: the grader failed on them"
-        f"{why}. They are in no accuracy; {counted}.",
+        f"{some(n, 'answer is', 'answers are')} ungraded in {len(failed)} of {some(len(found), 'cell')}: the grader "
+        f"failed on them{why}. They are in no accuracy; {counted}.",
     )
 
 
@@ -45,8 +49,9 @@ def shortened(found: Collection[CellRecords]) -> tuple[str, ...]:
     if not shorter:
         return ()
     return (
-        f"{sum(shorter)} items in {len(shorter)} of {len(found)} cells were asked with fewer demonstrations than "
-        "planned, as the model's context does not hold them all; column n_shortened counts them.",
+        f"{some(sum(shorter), 'item was', 'items were')} asked in {len(shorter)} of {some(len(found), 'cell')} with "
+        "fewer demonstrations than planned, as the model's context does not hold them all; column n_shortened counts "
+        "them.",
     )
 
 

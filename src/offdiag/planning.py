@@ -11,7 +11,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from pydantic import ValidationError
 
 from offdiag.analyses import StudyAnalysis
-from offdiag.errors import UserError, complaints, did_you_mean
+from offdiag.errors import UserError, complaints, did_you_mean, some
 from offdiag.figures import StudyFigure
 from offdiag.identity import Difference, Json, to_json
 from offdiag.markup import card
@@ -97,7 +97,7 @@ class Plan:
     compared: bool = False
 
     def __repr__(self) -> str:
-        return f"<Plan {self.command}: {self.size}, {len(self.steps)} steps>"
+        return f"<Plan {self.command}: {self.size}, {some(len(self.steps), 'step')}>"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the study, its settings, and how many steps of each kind there are."""
@@ -148,7 +148,7 @@ class Plan:
     def size(self) -> str:
         """The number of cells and measurements in words: ``96 cells and 4 measurements``."""
         counts = ((len(self.cells), "cell"), (len(self.measurements), "measurement"))
-        return " and ".join(f"{n} {word}{'s' if n != 1 else ''}" for n, word in counts if n) or "nothing"
+        return " and ".join(some(n, word) for n, word in counts if n) or "nothing"
 
     @cached_property
     def cell_names(self) -> Mapping[Cell, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from offdiag.durable import write_text
+from offdiag.errors import some
 from offdiag.identity import Json
 from offdiag.strict_json import dumps, loads
 
@@ -107,7 +108,7 @@ def mixture(cells: Sequence[Sequence[Record]], here: Mapping[str, str] | None = 
 
 def _counted(item: tuple[str, int]) -> str:
     value, n = item
-    return f"{value} ({n} cell{'s' if n != 1 else ''})" if n else f"{value} (what is to be done)"
+    return f"{value} ({some(n, 'cell')})" if n else f"{value} (what is to be done)"
 
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:

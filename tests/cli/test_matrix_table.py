@@ -108,7 +108,7 @@ def test_long_names_are_numbered_once_and_nothing_is_cut(lines):
 def test_a_matrix_too_long_to_read_is_for_the_report(lines, monkeypatch):
     monkeypatch.setattr(matrix_table, "MOST_LINES", 3)
     said = lines(synthetic.hostile_results(20))
-    assert said[0] == "17 of 22 cells are done; so many are for the report (tables/cells.csv)"
+    assert said[0] == "17 of 22 cells done; so many are for the report (tables/cells.csv)"
 
 
 def test_cells_without_a_result_say_their_state(lines):

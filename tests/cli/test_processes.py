@@ -169,7 +169,7 @@ def test_results_fit_a_narrow_terminal(copied: Finished) -> None:
     code, shown = on_a_terminal(60, "run", *copied.words, "--store", copied.store)
     assert code == 0
     lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip() for line in shown.splitlines()]
-    matrix = lines[lines.index("base-addition · quick") : lines.index("1 of 1 steps done.")]
+    matrix = lines[lines.index("base-addition · quick") : lines.index("1 of 1 step done.")]
     assert max(map(len, matrix)) <= 60
     assert sum(re.match(r"k1\.rationale  base=8,digits=2  \* 0\.0 \[0–49\]", line) is not None for line in matrix) == 1
     assert any(line.split()[-1:] == ["direct"] for line in matrix)

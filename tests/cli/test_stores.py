@@ -58,7 +58,7 @@ def test_a_result_that_cannot_be_read(offdiag: Offdiag, copied: Finished, tmp_pa
     assert offdiag("report", *words, "-o", tmp_path / "page").code == 0
     run = offdiag("run", *words)
     assert (run.code, run.err) == (0, "")
-    assert "1 of 1 steps done." in run.out
+    assert "1 of 1 step done." in run.out
     assert "damaged" not in offdiag("status", *words).out
 
 

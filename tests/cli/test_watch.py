@@ -70,7 +70,7 @@ def test_a_pipe_hears_of_a_slow_step_and_what_it_is_at(offdiag, study, tmp_path,
 def test_a_run_is_watched_to_its_end_from_its_store(offdiag, study, tmp_path):
     store = tmp_path / "store"
     said = offdiag("watch", study, "--store", store, "--once")
-    assert said.out.splitlines()[:2] == ["nap · quick", "0 of 1 steps are done; nobody is at work"]
+    assert said.out.splitlines()[:2] == ["nap · quick", "0 of 1 step done; nobody is at work"]
     assert not store.exists()  # it is only read
     plan = make_plan(load_study(study), "quick", {})
     runner = threading.Thread(target=run_plan, args=(plan, Store(store), RUNTIME))
@@ -192,7 +192,7 @@ def test_a_terminal_of_80_columns_and_24_lines_is_enough():
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 24
     assert not any("\x1b" in line for line in lines)
-    assert lines[1] == "204 of 404 steps are done; 3.1 a minute; 12 min left [10 min to 15 min]"
+    assert lines[1] == "204 of 404 steps done; 3.1 a minute; 12 min left [10 min to 15 min]"
 
 
 @pytest.fixture

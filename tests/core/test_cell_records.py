@@ -112,5 +112,5 @@ def test_prompts_that_lost_demonstrations_are_told_beside_the_numbers():
     cut, _ = added([record(0, dropped=2), record(1), record(2, dropped=1, status="ungraded")])
     whole, _ = added([record(0)])
     (said,) = shortened([cut, whole])
-    assert said.startswith("2 items in 1 of 2 cells were asked with fewer demonstrations than planned")
+    assert said.startswith("2 items were asked in 1 of 2 cells with fewer demonstrations than planned")
     assert shortened([whole]) == ()

@@ -139,7 +139,7 @@ def test_curves_over_k_are_fitted_to_logs_and_tables_of_others(tmp_path, capsys)
     )
     assert json.loads(capsys.readouterr().out)[0] != fit
     assert code_of("analyse", "transition", HARNESS) == 0
-    assert "1 values of k measured: a fit needs 4" in capsys.readouterr().out
+    assert "1 value of k measured: a fit needs 4" in capsys.readouterr().out
 
 
 RECORDS = """model,task,id,acc,seed,k,question,note
@@ -214,8 +214,7 @@ def test_a_label_that_may_be_the_right_answer_is_no_verdict_unless_it_is_named(t
 def test_ids_that_are_other_questions_elsewhere_are_told(tmp_path):
     (tmp_path / "t.csv").write_text("arm,eval,example,correct,problem,target\na,e,1,1,x,y\nb,e,1,0,z,y\n")
     assert any(
-        "e: 1 examples of b--e have the id, and not question" in line
-        for line in offdiag.load(tmp_path / "t.csv").notices
+        "e: 1 example of b--e has the id, and not question" in line for line in offdiag.load(tmp_path / "t.csv").notices
     )
 
 

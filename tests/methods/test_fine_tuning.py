@@ -79,7 +79,7 @@ def test_a_wheel_is_converted_before_it_is_trained(monkeypatch):
 def test_what_cannot_be_trained_is_one_line():
     with pytest.raises(UserError, match="fine-tuning needs a training domain: set train="):
         FineTuning(n=96).predictor(BASE, None, 0)
-    with pytest.raises(UserError, match=r"warmup_updates = 5 leaves nothing of 1 updates"):
+    with pytest.raises(UserError, match=r"warmup_updates = 5 leaves nothing of 1 update "):
         FineTuning(n=8, recipe=Recipe(warmup_updates=5)).predictor(BASE, DOMAIN, 0)
 
 

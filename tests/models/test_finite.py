@@ -83,7 +83,7 @@ def test_errors_are_in_no_rate_and_in_the_open(model_stub, tmp_path):
     assert (cell["n_planned"], cell["n"], cell["n_correct"], cell["n_errors"]) == (12, 8, 6, 4)
     assert cell["accuracy"] == 6 / 8
     (notice,) = results.notices
-    assert notice.startswith("4 items in 1 of 5 cells are errors")
+    assert notice.startswith("4 items are errors in 1 of 5 cells:")
     records = results.read_records(cell["cell"])
     assert [record["status"] for record in records].count(NOT_FINITE) == 4
     assert load_records(store.root / cell["folder"]) == records

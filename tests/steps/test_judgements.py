@@ -82,7 +82,7 @@ def test_verdicts_are_read_and_what_has_none_is_counted(server, tmp_path):
     assert (cell["n"], cell["n_correct"], cell["n_unparsed"], cell["n_errors"]) == (3, 1, 1, 1)
     assert cell["judge"].startswith("stand-in@")
     assert any(
-        "1 answers in 1 of 1 cells are ungraded" in notice and "no verdict" in notice for notice in results.notices
+        "1 answer is ungraded in 1 of 1 cell:" in notice and "no verdict" in notice for notice in results.notices
     )
 
 

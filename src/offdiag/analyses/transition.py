@@ -13,7 +13,7 @@ from offdiag.analyses.seed_variance import CLUSTER
 from offdiag.analyses.selection import require, select_shots, with_shots
 from offdiag.analyses.transition_fit import fit_transition
 from offdiag.analyses.transition_row import transition_row, transition_table
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.seeds import stream
 from offdiag.stats import FloatArray, item_counts
 from offdiag.stats.bootstrap import MOST_RESAMPLES
@@ -199,4 +199,4 @@ def _units(group: "pd.DataFrame", item: str, cluster: str | None, items: "pd.Ind
 
 
 def _averaged(n_seeds: int) -> str:
-    return f"averaged over {n_seeds} seeds; the intervals do not contain the spread between them"
+    return f"averaged over {some(n_seeds, 'seed')}; the intervals do not contain the spread between them"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offdiag.analyses.logistic import WIDTH, Fits, fit_logistic, logistic, shape, shape_4p, usable
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.stats import FloatArray, wilson
 from offdiag.stats.isotonic import bracket, half_crossing
 
@@ -108,7 +108,9 @@ def fit_transition(k: ArrayLike, accuracy: ArrayLike, n_items: int | None = None
     """
     x, y = _checked(k, accuracy)
     if x.size < MIN_POINTS:
-        return TransitionFit(note=f"{x.size} values of k measured: a fit needs {MIN_POINTS}", **_isotonic_k50(x, y))
+        return TransitionFit(
+            note=f"{some(x.size, 'value')} of k measured: a fit needs {MIN_POINTS}", **_isotonic_k50(x, y)
+        )
     if _flat(y, n_items):
         level = float(y.mean())
         bound = _isotonic_k50(x, np.full_like(y, level)) if _apart_from_half(level, n_items) else {}

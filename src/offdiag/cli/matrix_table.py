@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from offdiag.cli.tables import say, terminal_width
-from offdiag.errors import printable
+from offdiag.errors import printable, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def show_matrix(results: "Results") -> None:
     lines = list(_lines(matrix))
     if len(lines) > MOST_LINES:
         done = sum(cell.state == "done" for cell in matrix.cells)
-        say(f"{done} of {len(matrix.cells)} cells are done; so many are for the report (tables/cells.csv)")
+        say(f"{done} of {some(len(matrix.cells), 'cell')} done; so many are for the report (tables/cells.csv)")
     elif lines:
         for block in _blocks(matrix, lines, terminal_width()):
             say(*block, "")
@@ -263,5 +263,4 @@ def collapsed_cells(cells: "pd.DataFrame") -> list[str]:
         return []
     given = ", ".join(dict.fromkeys(str(cell["top_answer"])[:20] for cell in found[:5]))
     more = ", …" if len(found) > 5 else ""
-    cells_in_words = "1 cell" if len(found) == 1 else f"{len(found)} cells"
-    return [f"{ONE_ANSWER} one answer for 95 to 100 % of the items in {cells_in_words} ({given}{more})"]
+    return [f"{ONE_ANSWER} one answer for 95 to 100 % of the items in {some(len(found), 'cell')} ({given}{more})"]

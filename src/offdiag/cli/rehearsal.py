@@ -5,7 +5,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from offdiag.cli.tables import say
-from offdiag.errors import printable
+from offdiag.errors import printable, some
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -64,8 +64,8 @@ def _show(tokenizer: "PreTrainedTokenizerBase | None", prompt: str, reply: str, 
         both = tokenise(tokenizer, prompt, reply, prefix)
         opened = str(tokenizer.decode(list(both.ids[: both.n_prompt])))
         said = str(tokenizer.decode(list(both.ids[both.n_prompt :]))) if taught else reply
-        what = f"{both.n_prompt} tokens masked out, {len(both.ids) - both.n_prompt} that the loss sees"
-        say(f"  {what}" if taught else f"  {both.n_prompt} tokens")
+        what = f"{some(both.n_prompt, 'token')} masked out, {len(both.ids) - both.n_prompt} that the loss sees"
+        say(f"  {what}" if taught else f"  {some(both.n_prompt, 'token')}")
     say(*(f"  | {line}" for line in opened.split("\n")))
     say(*(f"  {'>' if taught else '='} {printable(line)}" for line in said.split("\n")))
 

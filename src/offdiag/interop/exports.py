@@ -15,7 +15,7 @@ from offdiag.analyses import Frames
 from offdiag.columns import CLUSTER, TEXTS, names
 from offdiag.conversation import turns_of
 from offdiag.durable import beside, move
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.exports import Exported, Finished, StudyExport, file_in
 from offdiag.interop.inspect_logs import GENERATION, HEADER, OURS, SAMPLES, STOPS
 from offdiag.interop.items import ItemVerdict
@@ -45,7 +45,7 @@ class InspectLogs(StudyExport):
                 continue
             path = file_in(folder / "inspect", f"{_file_name(cell)}.eval")
             yield _written(
-                path, partial(_write_log, row=row, records=records, options=options(cell)), f"{len(records)} samples"
+                path, partial(_write_log, row=row, records=records, options=options(cell)), some(len(records), "sample")
             )
 
 
@@ -62,7 +62,7 @@ class ColumnTables(StudyExport):
     def write(self, frames: Frames, finished: Finished, folder: Path) -> Iterator[Exported]:
         for name, frame in (("cells", frames.cells), ("records", _with_texts(frames))):
             path = folder / f"{name}.{self.suffix}"
-            yield _written(path, partial(self._write, frame), f"{len(frame)} rows")
+            yield _written(path, partial(self._write, frame), some(len(frame), "row"))
 
     def _write(self, frame: "pd.DataFrame", path: Path) -> None:
         try:
@@ -117,7 +117,7 @@ class TrainerLines(StudyExport):
             with part.open("w", encoding="utf-8") as out:
                 out.writelines(strict_json.dumps(line) + "\n" for line in lines)
 
-        yield _written(folder / "records.jsonl", write, f"{len(lines)} lines")
+        yield _written(folder / "records.jsonl", write, some(len(lines), "line"))
 
 
 def _lines(row: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from offdiag.cell_records import CellRecords, Clusters, RecordColumns
 from offdiag.columns import CLUSTER, IMPORTED, RECORD_ERROR, RECORDS, STEPS, names
-from offdiag.errors import UserError, did_you_mean
+from offdiag.errors import UserError, did_you_mean, some
 from offdiag.gather import cells_frame
 from offdiag.interop.foreign import ForeignRun, found_in
 from offdiag.interop.items import ImportedItems, items_of
@@ -276,8 +276,9 @@ def _without_verdict(found: Collection[CellRecords]) -> Iterator[str]:
     counts = [own.n_ungraded for own in found]
     if sum(counts):
         yield (
-            f"Without a verdict (an error, or not scored): answers in {sum(map(bool, counts))} of {len(counts)} cells, "
-            f"{sum(counts):,} in all. They are in no accuracy; n_errors counts the items that have no other answer."
+            f"Without a verdict (an error, or not scored): answers in {sum(map(bool, counts))} of "
+            f"{some(len(counts), 'cell')}, {sum(counts):,} in all. They are in no accuracy; n_errors counts the items "
+            "that have no other answer."
         )
 
 
@@ -287,8 +288,9 @@ def _not_compared(factors: Sequence[Mapping[str, Any]], bases: Mapping[str, str]
     alone = [row for row in factors if row["eval"] in asked and row["arm"] != baseline and row["cell"] not in bases]
     if alone:
         yield (
-            f"Not compared: {len(alone)} of {len(factors)} cells, such as {alone[0]['cell']}. {baseline} was asked the "
-            "same evaluation in another way (what was asked, drawn or scored stands in the columns of the cells)."
+            f"Not compared: {len(alone)} of {some(len(factors), 'cell')}, such as {alone[0]['cell']}. {baseline} "
+            "was asked the same evaluation in another way (what was asked, drawn or scored stands in the columns of "
+            "the cells)."
         )
 
 
@@ -303,4 +305,5 @@ def _other_questions(factors: Sequence[Mapping[str, Any]], whole: Mapping[str, I
             if there != item["content"]:
                 apart[row["eval"], cell, row["cell"]] += 1
     for (evaluation, one, other), n in apart.items():
-        yield f"{evaluation}: {n} examples of {other} have the id, and not question and answer, of those of {one}."
+        have = some(n, f"example of {other} has", f"examples of {other} have")
+        yield f"{evaluation}: {have} the id, and not question and answer, of those of {one}."

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from offdiag.errors import UserError, complaints
+from offdiag.errors import UserError, complaints, some
 from offdiag.interop.foreign import ForeignRun
 from offdiag.interop.packed import Packed
 from offdiag.steps.scoring import MEAN, item_record
@@ -73,7 +73,9 @@ def items_of(run: ForeignRun) -> ImportedItems:
         verdicts &= record["score"] in (0, 1, None)
         drawn |= "sample" in record
     if not known:
-        raise UserError(f"{run.source}: no verdict on any of its {len(run.records)} answers: give finished runs")
+        raise UserError(
+            f"{run.source}: no verdict on any of its {some(len(run.records), 'answer')}: give finished runs"
+        )
     several = len(seen) > len(answers) or ("samples" in run.factors and drawn)
     whole = "metric" not in run.factors and verdicts
     records = Packed[dict[str, Any]]()

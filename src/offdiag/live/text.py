@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from offdiag.errors import printable
+from offdiag.errors import printable, some
 from offdiag.live.lines import SILENT_S
 from offdiag.live.store import Failure, Runner, RunState
 from offdiag.live.time_left import duration
@@ -74,8 +74,8 @@ def on_a_terminal(title: str, look: RunState, width: int, height: int = 40) -> l
 def state_of(look: RunState) -> str:
     """Return in words how far a run is, how fast it goes, and how long it takes."""
     if look.done == look.planned:
-        return f"all {look.planned} steps are done"
-    said = [f"{look.done} of {look.planned} steps are done", _rate(look)]
+        return f"all done: {some(look.planned, 'step')}"
+    said = [f"{look.done} of {some(look.planned, 'step')} done", _rate(look)]
     if not look.to_go:
         said.append("what is left failed, or waits for what failed")
     elif not look.runners:

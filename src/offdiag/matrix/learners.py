@@ -9,7 +9,7 @@ policy-optimisation         group-relative policy optimisation (GRPO) with the g
 
 from collections.abc import Sequence
 
-from offdiag.errors import UserError, did_you_mean
+from offdiag.errors import UserError, did_you_mean, some
 from offdiag.matrix.data_sets import DataSet
 from offdiag.methods import FineTuning, InContext, LinearProbe, Method, PolicyOptimisation, ZeroShot
 from offdiag.tasks.files import FilesDomain
@@ -64,7 +64,9 @@ def learner(name: str, data: DataSet, pools: Sequence[FilesDomain], epochs: int 
         case "in-context":
             k = int(next(word for word in words if word.isdecimal()))
             if k > n:
-                raise UserError(f"{name}: {data.domain} has {n} training rows: ask for {n} demonstrations or fewer")
+                raise UserError(
+                    f"{name}: {data.domain} has {some(n, 'training row')}: ask for {some(n, 'demonstration')} or fewer"
+                )
             drawn = "per-query" if "per-query" in words else "fixed"
             how = {"balanced": "balanced" in words, "turns": "turns" in words}
             return InContext(k=k, rationale=rationale, demonstrations=drawn, **how)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.matrix.data_sets import DataSet
 from offdiag.matrix.learners import BATCH, ROWS, learner, pools_of
 from offdiag.matrix.params import MatrixParams
@@ -52,7 +52,8 @@ def source_of_study(p: MatrixParams, data: Sequence[DataSet], place: Path) -> st
     lines = "\n".join(_parts(p, data, place)).split("\n")
     if len(lines) > MOST_LINES:
         raise UserError(
-            f"--save {place}: {len(data)} data sets and {len(p.methods)} methods make a study of {len(lines)} lines, "
+            f"--save {place}: {some(len(data), 'data set')} and {some(len(p.methods), 'method')} make a study of "
+            f"{some(len(lines), 'line')}, "
             f"more than {MOST_LINES}: give fewer, or write a study with a loop over them"
         )
     return "\n".join(lines) + "\n"

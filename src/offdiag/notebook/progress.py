@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from offdiag.errors import some
 from offdiag.markup import table, tag
 from offdiag.steps import Step
 
@@ -64,7 +65,9 @@ class NotebookBars:
             return
         self._drawn = time.monotonic()
         seconds = f"{self._drawn - self._began:.0f} s"
-        counts = f"{self.done} of {self.total} steps" + (f", {self.failed} failed or blocked" if self.failed else "")
+        counts = f"{self.done} of {some(self.total, 'step')}" + (
+            f", {self.failed} failed or blocked" if self.failed else ""
+        )
         rows = [(tag("b", counts), _bar(self.done + self.failed, self.total), seconds)]
         rows += [(tag("span", name), _bar(done, total), f"{done} of {total}" if total else "")
                  for name, done, total in list(self._running.values())[:SHOWN]]  # fmt: skip

@@ -13,7 +13,7 @@ from offdiag.analyses.precision import Precision
 from offdiag.analyses.sanity import confusion_or_note
 from offdiag.columns import TEXTS, names
 from offdiag.comparison import comparison
-from offdiag.errors import UserError, complaints, did_you_mean
+from offdiag.errors import UserError, complaints, did_you_mean, some
 from offdiag.figures import FIGURES, StudyFigure, drawn
 from offdiag.markup import card, tag
 from offdiag.notebook.pairs import compared
@@ -189,7 +189,9 @@ class LoadedResults:
         states = self.cells["state"].value_counts().items() if len(self.cells) else ()
         counts = ", ".join(f"{n} {state}" for state, n in states) or "none"
         n_records = sum(self.frames.held.sizes.values())
-        return f"<Results of {self.frames.study}: {len(self.cells)} cells ({counts}), {n_records} records>"
+        return (
+            f"<Results of {self.frames.study}: {some(len(self.cells), 'cell')} ({counts}), {some(n_records, 'record')}>"
+        )
 
     def _repr_html_(self) -> str:
         lacking = ", ".join(f"{n} {state}" for state, n in self.frames.lacking().items())

@@ -9,6 +9,7 @@ import pandas as pd
 from offdiag.analyses.answer_grids import answer_grids
 from offdiag.analyses.frames import Frames
 from offdiag.analyses.seed_variance import common_variance
+from offdiag.errors import some
 from offdiag.reporting.cell_texts import GUESSED, SHADES, CellText, ResultText, guess_of
 from offdiag.reporting.wording import known, number, percent, percents, points
 from offdiag.stats import UNKNOWN, Estimate, FloatArray
@@ -74,7 +75,7 @@ def mean_of(texts: Sequence[CellText], frames: Frames) -> ResultText | None:
     found = learner_estimates(cells, base, frames, (False, fixed))
     difference, alone = found.difference, found.alone
     guessed = {name: float(cells[name].mean()) for name in GUESSED if name in cells and cells[name].notna().all()}
-    lacking = f"{len(names)} of {len(texts)} draws · " if len(names) < len(texts) else ""
+    lacking = f"{len(names)} of {some(len(texts), 'draw')} · " if len(names) < len(texts) else ""
     return ResultText(
         shade=round(found.accuracy.value * SHADES),
         accuracy=percent(found.accuracy.value),
@@ -102,7 +103,7 @@ def _baseline(cells: pd.DataFrame, frames: Frames) -> pd.DataFrame | None:
 def _one_answer(cells: pd.DataFrame) -> str:
     """Return in how many draws the model gives one answer to all items, or nearly all."""
     n = int(cells["one_answer"].fillna(False).astype(bool).sum()) if "one_answer" in cells else 0
-    return f"one answer for 95 to 100 % of the items in {n} of {len(cells)} draws" if n else ""
+    return f"one answer for 95 to 100 % of the items in {n} of {some(len(cells), 'draw')}" if n else ""
 
 
 def _points(difference: Estimate) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from offdiag.analyses.frames import Frames, Records
 from offdiag.analyses.seed_variance import CLUSTER, SEED_COLUMNS
 from offdiag.analyses.selection import DONE
+from offdiag.errors import some
 from offdiag.stats.components import UNEQUAL
 from offdiag.stats.learner_difference import LENT_COVERS
 from offdiag.stats.replicated import interval_kind
@@ -90,7 +91,7 @@ def _of_two_against_one(cells: pd.DataFrame, done: pd.DataFrame) -> Iterator[str
     own, other = (draws.reindex(alone[name]).astype(float).to_numpy() for name in ("cell", "baseline"))
     lent = alone[(np.minimum(own, other) == 1) & (np.maximum(own, other) == 2)]
     if few := len(set(zip(learners[lent.index], lent["baseline"], strict=True))):  # draws of a learner share one
-        told = "1 difference compares" if few == 1 else f"{few} differences compare"
+        told = some(few, "difference compares", "differences compare")
         yield (
             f"{told} a learner of two draws with one of one draw, with the spread of draws from those two alone: such "
             f"intervals cover {LENT_COVERS}, not just 95 %"

@@ -26,7 +26,7 @@ from urllib.request import getproxies
 import numpy as np
 
 from offdiag.conversation import Spoken, written
-from offdiag.errors import UserError, did_you_mean
+from offdiag.errors import UserError, did_you_mean, some
 from offdiag.identity import Json
 from offdiag.seeds import stream
 from offdiag.tasks.data import once
@@ -120,7 +120,7 @@ class HarnessTask(Task[HarnessDomain]):
         others = (self._example(domain, "train", i) for i in order)
         found = list(islice((e for e in others if e.problem != query.problem), k))
         if len(found) < k:
-            raise UserError(f"{domain}: {k} demonstrations asked for, but it has {len(found)}; ask for fewer")
+            raise UserError(f"{domain}: {some(k, 'demonstration')} asked for, but it has {len(found)}; ask for fewer")
         return found
 
     def prompt(self, domain: HarnessDomain, example: Example, style: PromptStyle) -> str:

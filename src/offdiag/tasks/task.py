@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.identity import Json
 from offdiag.registry import Registry
 from offdiag.tasks.domain import Domain, Scalar
@@ -140,7 +140,8 @@ class Task(ABC, Generic[D]):
         if n < 0 or (available is not None and n > available):
             advice = ", ".join(filter(None, [f"ask for {available} or fewer", otherwise]))
             raise UserError(
-                f"{self.name} {domain}: {n} examples of split {split!r} asked for, but it has {available}; {advice}"
+                f"{self.name} {domain}: {some(n, 'example')} of split {split!r} asked for, but it has {available}; "
+                f"{advice}"
             )
 
     def redrawn(self, domain: D, split: str, seed: int) -> dict[str, Json]:

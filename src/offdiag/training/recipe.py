@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.identity import Identity
 from offdiag.models.spec import ModelSpec, Quantization
 from offdiag.training.snapshots import SnapshotUpdates
@@ -92,13 +92,13 @@ class Recipe(Identity):
         total = total if self.max_updates is None else min(total, self.max_updates)
         if self.warmup_updates >= total:
             raise UserError(
-                f"training: warmup_updates = {self.warmup_updates} leaves nothing of {total} updates "
-                f"({n_examples} examples, batch_size {self.batch_size}); give a warmup_updates below {total}"
+                f"training: warmup_updates = {self.warmup_updates} leaves nothing of {some(total, 'update')} "
+                f"({some(n_examples, 'example')}, batch_size {self.batch_size}); give a warmup_updates below {total}"
             )
         if self.snapshots and self.snapshots[-1] > total:
             raise UserError(
-                f"training: a snapshot after {self.snapshots[-1]} updates lies beyond the {total} of this training "
-                f"({n_examples} examples, batch_size {self.batch_size}); give snapshots up to {total}"
+                f"training: a snapshot after {some(self.snapshots[-1], 'update')} lies beyond the {total} of this "
+                f"training ({some(n_examples, 'example')}, batch_size {self.batch_size}); give snapshots up to {total}"
             )
         return total
 

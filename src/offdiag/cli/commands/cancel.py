@@ -2,7 +2,7 @@
 
 from offdiag.cli.options import Scale, Sets, StoreFolder, StudyName, command, planned
 from offdiag.cli.tables import say
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 
 
 def cancel(
@@ -27,5 +27,5 @@ def cancel(
         )
     workers = campaign.tasks()
     campaign.cancel()
-    say(f"{sum(workers.values())} workers are told to end: jobs {', '.join(campaign.jobs)}")
+    say(f"{some(sum(workers.values()), 'worker is', 'workers are')} told to end: jobs {', '.join(campaign.jobs)}")
     say(f"To go on: {command('run', plan, place)}")

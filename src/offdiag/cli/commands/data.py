@@ -8,6 +8,7 @@ import typer
 
 from offdiag.cli.options import AsJson, DomainText, OfStudy, Sets, TaskName, chosen_domain
 from offdiag.cli.tables import json_text, say, show_json, show_table
+from offdiag.errors import some
 
 Facts: TypeAlias = Mapping[str, Any]
 
@@ -43,7 +44,7 @@ def data(
     with chosen_domain(task_name, domain_text, sets, study) as (task, domain):
         form = "jsonl" if as_json else form
         if folder is not None:
-            say(f"{len(write_files(task, domain, seed, folder))} files in {folder}")
+            say(f"{some(len(write_files(task, domain, seed, folder)), 'file')} in {folder}")
             return
         size = task.size(domain, split)
         usual = SHOWN if size is None else max(1, min(SHOWN, size))

@@ -132,8 +132,10 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
     if cost.total.flops_most != 0:
         say("", *_folded(f"Time: {_time(cost)}", indent=0))
     if cost.held:
-        said = f"{count(cost.held + cost.new)} answers: {count(cost.held)} are in the store and are taken"
-        say(f"  {said}, {count(cost.new)} are new and are counted here")
+        judged = any(line.kind == "judgements" for line in cost.lines)
+        answers = "Answers, and what judges say of them" if judged else "Answers"
+        said = f"{answers}: {count(cost.held)} from the store, {count(cost.new)} new ones, which alone are counted here"
+        say(*_folded(said))
     for note in cost.notes:
         say(*_folded(note))
 

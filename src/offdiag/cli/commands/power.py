@@ -8,7 +8,7 @@ import typer
 
 from offdiag.cli.options import AsJson, ClusterBy, Scale, Sets, StoreFolder, planned
 from offdiag.cli.tables import say, show_json, show_table
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 
 if TYPE_CHECKING:
     from offdiag.planning import Plan
@@ -75,7 +75,7 @@ def power(
         return
     title = (
         f"A gap of {100 * wanted:+g} points to {100 * accuracy:g} %, to be found with chance {chance:g} "
-        f"(alpha {alpha:g})\n{items} shared items, sd of seeds {100 * seed_sd:g} points"
+        f"(alpha {alpha:g})\n{some(items, 'shared item')}, sd of seeds {100 * seed_sd:g} points"
     )
     show_table(title, COLUMNS, [_worded(row) for row in rows], right=COLUMNS)
     if not seed_sd:

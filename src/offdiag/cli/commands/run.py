@@ -25,7 +25,7 @@ from offdiag.cli.options import (
     planned,
 )
 from offdiag.cli.tables import say, show_table
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.runtime import TOKEN_BUDGET, Requests, Runtime
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ def run(
         raise UserError("--worker is one process among others: leave out --workers, --engine, -x, --lf and --no-wait")
     if not worker and (light or skip_failed):
         raise UserError("--light and --skip-failed are for workers: type --worker, too")
-    with saying(f"looking at {len(plan.steps)} steps in {place.root}"):
+    with saying(f"looking at {some(len(plan.steps), 'step')} in {place.root}"):
         survey = plan.survey(place)
     pending = [state.step for state in survey if state.needed]
     if not pending:
         with with_tracker(track, plan, place, say, Silent()):
             pass  # what is done and not logged yet
-        say(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to run.")
+        say(f"{plan.study.name} · {plan.scale}: {plan.size} done; nothing to run.")
         say(f"Next: {command('report', plan, place)}")
         return 0
     if worker:
@@ -185,7 +185,7 @@ def say_counts(summary: "Summary", watcher: "Lines") -> None:
 
 def counts(summary: "Summary") -> str:
     """Return in words how many steps are done, and what became of the others."""
-    done = f"{summary.done} of {summary.planned} steps done"
+    done = f"{summary.done} of {some(summary.planned, 'step')} done"
     done += f" ({summary.by_others} by other runners)" if summary.by_others else ""
     lost = ((summary.failed, "failed"), (summary.busy, "busy elsewhere"), (summary.blocked, "blocked"))
     return ", ".join([done, *(f"{n} {word}" for n, word in lost if n)])

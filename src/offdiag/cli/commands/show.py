@@ -9,6 +9,7 @@ import typer
 
 from offdiag.cli.options import AsJson, CellName, StoreFolder, TrustedFiles
 from offdiag.cli.tables import say, show_json
+from offdiag.errors import some
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -160,11 +161,14 @@ def _print(found: dict[str, Any]) -> None:
     from offdiag.reporting.records import spoken, verdict_of
 
     said = [f"  {name}: {value}" for name, value in found["summary"].items()]
-    said += [f"  {source['items']} answers are those of {source['from']}" for source in found["taken"]]
+    said += [
+        f"  {some(source['items'], 'answer is that', 'answers are those')} of {source['from']}"
+        for source in found["taken"]
+    ]
     say(f"{found['step']} ({found['state']})", *said)
     if (mask := found["mask"]) is not None:
-        say("", f"A training conversation: {mask['n_masked']} tokens masked out", *_quoted(mask["masked"]))
-        say(f"and {mask['n_learnt']} tokens that the loss sees", *_quoted(mask["learnt"]))
+        say("", f"A training conversation: {some(mask['n_masked'], 'token')} masked out", *_quoted(mask["masked"]))
+        say(f"and {some(mask['n_learnt'], 'token')} that the loss sees", *_quoted(mask["learnt"]))
         say("The tokens about their boundary", _bounded(mask["masked_tokens"], mask["learnt_tokens"]))
     if found["rendered"] is not None:
         say("", "The first prompt, as the model sees it", *_quoted(found["rendered"]))

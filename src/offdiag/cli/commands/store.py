@@ -9,7 +9,7 @@ import typer
 
 from offdiag.cli.options import AsJson, Keyword, StoreFolder, TrustedFiles
 from offdiag.cli.tables import say, show_json, show_table
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 
 if TYPE_CHECKING:
     from offdiag.store.housekeeping import Entry
@@ -64,7 +64,7 @@ def du(store: StoreFolder = None, as_json: AsJson = False) -> None:
     largest = sorted(found, key=lambda each: -each.n_bytes)[:MOST]
     say()
     show_table("Largest", ["step", "size"], [[each.name, _size(each.n_bytes)] for each in largest], right=["size"])
-    say("", f"{_size(sum(sizes.values()))} in {len(found)} steps.")
+    say("", f"{_size(sum(sizes.values()))} in {some(len(found), 'step')}.")
 
 
 def gc(files: TrustedFiles = None, yes: Yes = False, store: StoreFolder = None) -> int:
@@ -200,7 +200,7 @@ def _delete(found: "list[Entry]", *, yes: bool) -> int:
     """Delete what was shown if it is wanted; returns the exit code."""
     from offdiag.store.housekeeping import name_of, remove
 
-    what = f"{len(found)} step{'s' if len(found) != 1 else ''}, {_size(sum(each.n_bytes for each in found))}"
+    what = f"{some(len(found), 'step')}, {_size(sum(each.n_bytes for each in found))}"
     if not yes and not sys.stdin.isatty():
         raise UserError(f"nothing was deleted: to delete these ({what}), type --yes as well")
     if not yes and not typer.confirm(f"Delete {what}?"):

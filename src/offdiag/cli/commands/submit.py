@@ -8,7 +8,7 @@ import typer
 
 from offdiag.cli.options import DeviceName, Keyword, Scale, Sets, StoreFolder, StudyName, Tracker, command, planned
 from offdiag.cli.tables import say
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def submit(
     plan, place = planned(study, scale, sets, keyword), open_store(store)
     plan, needed = prepare(plan, place, Runtime(device=device))
     if not needed:
-        say(f"{plan.study.name} · {plan.scale}: all {plan.size} are done; nothing to submit.")
+        say(f"{plan.study.name} · {plan.scale}: {plan.size} done; nothing to submit.")
         return 0
     campaign = Campaign.of(plan, place)
     words = [*(["-k", keyword] if keyword else []), *(["--device", device] if device != "auto" else [])]
@@ -63,7 +63,7 @@ def submit(
             place.forgive(state.step)  # workers leave alone what has failed
     for array in arrays:
         script = campaign.write(array, plan, place, words)
-        say(str(script) if dry_run else f"job {campaign.submit(script)}: {array.workers} workers, {script}")
+        say(str(script) if dry_run else f"job {campaign.submit(script)}: {some(array.workers, 'worker')}, {script}")
     if dry_run:
         return 0
     say(f"To end them: {command('cancel', plan, place)}")
@@ -90,8 +90,8 @@ def _follow(plan: "Plan", store: "Store", campaign: "Campaign") -> int:
             return 0
         if not workers:
             say(
-                f"No worker is left, and {left} steps are not done: see {campaign.folder} for what they said, and "
-                f"type {command('status', plan, store)}"
+                f"No worker is left, and {some(left, 'step is', 'steps are')} not done: see {campaign.folder} for "
+                f"what they said, and type {command('status', plan, store)}"
             )
             return 1
         time.sleep(max(LOOK_S, min(10 * (time.monotonic() - started), 2 * LOOK_S)))

@@ -112,7 +112,7 @@ def _balance(part: SplitPart) -> str:
     most, least = counts.most_common(1)[0], min(counts.values())
     if most[1] == 1:
         return "each of another target"
-    return f"{len(counts)} different targets, each of {least} to {most[1]} rows (most {most[0][:30]!r})"
+    return f"{some(len(counts), 'different target')}, each of {least} to {some(most[1], 'row')} (most {most[0][:30]!r})"
 
 
 def _has_digit(label: str) -> bool:

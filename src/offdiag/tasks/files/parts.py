@@ -103,8 +103,8 @@ def _places(domain: FilesDomain, split: str, items: Items) -> tuple[NDArray[np.i
     kept = every[~np.isin(items.asking[every], np.concatenate([other.asking for other in read]))]
     if not len(kept):
         others = ", ".join(domain.without)
-        raise UserError(f"{items.source.label}: each of its {len(every)} rows asks what a row of {others} asks, so "
-                        "that none is left to test: give another file")  # fmt: skip
+        raise UserError(f"{items.source.label}: each of its {some(len(every), 'row')} asks what a row of {others} "
+                        "asks, so that none is left to test: give another file")  # fmt: skip
     return kept, len(every) - len(kept)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from offdiag.conversation import plain, turns_of, with_last, with_system
-from offdiag.errors import UserError
+from offdiag.errors import UserError, some
 from offdiag.identity import Json
 from offdiag.seeds import stream
 from offdiag.tasks.data import once
@@ -73,7 +73,8 @@ class Files(Task[FilesDomain]):
                 found.append(example)
         if len(found) < k:
             raise UserError(
-                f"{domain}: {k} demonstrations asked for, but {len(found)} training rows are there beside the query; "
+                f"{domain}: {some(k, 'demonstration')} asked for, but "
+                f"{some(len(found), 'training row is', 'training rows are')} there beside the query; "
                 f"ask for {len(found)} or fewer"
             )
         return found
