@@ -61,7 +61,7 @@ def test_nothing_is_cut_off(tiny: Path) -> None:
 def test_states_of_choices_are_those_of_the_whole_texts(tiny: Path, budget: int, shared: bool) -> None:
     lm = tiny_lm(tiny, budget=budget, shared_prefix=shared)
     prompts = ["76+76?", "long " * 40 + "1+1?", "long " * 40 + "2+2?"]
-    choices = [["152", "7", "no idea"], ["2", "22"], ["4", "four"]]
+    choices = [["152", "7", "no idea"], ["2", "22"], ["4", "four", "four"]]
     layers = [2, 1]
     told: list[tuple[int, int]] = []
     found = lm.choice_states(prompts, choices, layers, on_progress=lambda *n: told.append(n))

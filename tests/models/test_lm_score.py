@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers.normalizers import Lowercase
 
 from offdiag.errors import UserError
 from offdiag.models.chat import chat_of, tokenise
@@ -85,5 +86,13 @@ def test_empty_continuations_are_refused(tiny: Path) -> None:
         tiny_lm(tiny).score(["a"], [[]])
     with pytest.raises(UserError, match="empty continuation"):
         tiny_lm(tiny).score(["a"], [["", "b"]])
-    with pytest.raises(UserError, match="two continuations of the same tokens"):
-        tiny_lm(tiny).score(["a"], [["b", "c", "b"]])
+
+
+def test_equal_continuations_score_alike_and_those_that_merely_have_the_same_tokens_are_refused(tiny: Path) -> None:
+    lm = tiny_lm(tiny)
+    first, other, again = lm.score(["a"], [["bc", "d", "bc"]])[0]
+    assert (first.n_tokens, first.logprob) == (again.n_tokens, pytest.approx(again.logprob, abs=1e-5))
+    assert first.logprob != pytest.approx(other.logprob, abs=1e-5)
+    lm.tokenizer.backend_tokenizer.normalizer = Lowercase()
+    with pytest.raises(UserError, match="two different continuations of the same tokens"):
+        lm.score(["a"], [["b", "c", "B"]])

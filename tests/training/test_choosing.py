@@ -94,6 +94,11 @@ def test_the_choices_of_an_item_stay_together(base):
     assert len(item_batches(items, 10**6)) == 1
 
 
+def test_a_wrong_choice_that_stands_there_twice_counts_once(base):
+    (item,) = items_of(tokenizer_of(base), [("1+1", "2")], [["3", "3", "4"]])
+    assert [len(item.rows), item] == [3, *items_of(tokenizer_of(base), [("1+1", "2")], [["3", "4"]])]
+
+
 @pytest.mark.parametrize("others", [[], ["2"], [""]])
 def test_an_item_needs_something_else_to_choose(base, others):
     with pytest.raises(UserError, match="training conversation 0"):

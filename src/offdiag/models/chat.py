@@ -74,8 +74,11 @@ class Chat:
             prompt    a b c         replies   d e, cd e (c and d merge)
             tokens    a b | c d e             a b | cd e
 
+        Equal replies have equal tokens, and so equal scores and states; whoever asks refuses them where they are wrong.
+
         Raises:
-            UserError: there is no reply, one is empty, like another or spells a token, or the prompt has no token.
+            UserError: there is no reply, one is empty or spells a token, two that differ have the same tokens, or the
+                prompt has no token.
         """
         if not replies:
             raise UserError(f"the prompt {prompt[:60]!r} has no continuations to score; give at least one")
@@ -89,8 +92,11 @@ class Chat:
             raise UserError(f"the prompt {prompt[:60]!r} has no token before its continuation; write a longer prompt")
         if not all(replies) or min(map(len, rows)) == start:
             raise UserError(f"the prompt {prompt[:60]!r} has an empty continuation; every continuation needs a token")
-        if len(set(rows)) < len(rows):
-            raise UserError(f"the prompt {prompt[:60]!r} has two continuations of the same tokens; give each once")
+        if len(set(rows)) < len(set(replies)):
+            raise UserError(
+                f"the prompt {prompt[:60]!r} has two different continuations of the same tokens, which no model can "
+                "tell apart; give one of them"
+            )
         return [Tokenised(row, start) for row in rows]
 
     def compared_unasked(self, replies: Sequence[str]) -> list[Tokenised]:

@@ -18,7 +18,7 @@ class Contrast:
         clean, corrupted: the prompts with their continuations, of which the clean one calls for the first.
 
     Raises:
-        ValueError: the prompts are not aligned, or are the same.
+        ValueError: the prompts are not aligned, or are the same, or their continuations are.
     """
 
     clean: Question
@@ -26,7 +26,7 @@ class Contrast:
 
     def __post_init__(self) -> None:
         if not _aligned(self.clean, self.corrupted) or self.clean.stem == self.corrupted.stem:
-            raise ValueError("expected two prompts of as many tokens, not the same, with the same two continuations")
+            raise ValueError("expected two prompts of as many tokens, not the same, with the same two continuations, which differ")
 
     @property
     def fork(self) -> int:
@@ -74,4 +74,4 @@ def token_spans(
 
 
 def _aligned(first: Question, second: Question) -> bool:
-    return first.endings == second.endings and len(first.endings) == 2 and len(first.stem) == len(second.stem)
+    return first.endings == second.endings and len(set(first.endings)) == 2 and len(first.stem) == len(second.stem)

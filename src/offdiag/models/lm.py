@@ -217,7 +217,8 @@ class LM:
             count (:func:`offdiag.models.finite.require_finite`).
 
         Raises:
-            UserError: a continuation is empty or like another, or does not fit the model's context with its prompt.
+            UserError: a continuation is empty, or does not fit the model's context with its prompt, or one that differs
+                from another has the same tokens.
         """
         chat = chat_of(self.tokenizer, response_prefix, settings)
         return self._score([question(chat, *both) for both in zip(prompts, continuations, strict=True)])

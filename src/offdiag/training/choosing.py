@@ -58,7 +58,8 @@ def items_of(
         if not wrong or right in wrong:
             raise UserError(f"training conversation {index}: expected other choices than {right!r}, found {wrong}")
         try:
-            first, *rest = chat.compared(prompt, (right, *wrong))
+            # A wrong choice that stands there twice would have twice its share of the loss.
+            first, *rest = chat.compared(prompt, (right, *dict.fromkeys(wrong)))
         except UserError as error:
             raise UserError(f"training conversation {index}: {error}") from error
         items.append(ChoiceItem(first.ids, first.n_prompt, tuple(rest)))

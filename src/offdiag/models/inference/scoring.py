@@ -40,7 +40,7 @@ def question(chat: Chat, prompt: str, continuations: Sequence[str]) -> Question:
     """Tokenise a prompt together with each of its continuations, which are scored over one span.
 
     Raises:
-        UserError: there is no continuation, one is empty or like another, or the prompt has no token of its own.
+        UserError: as for :meth:`offdiag.models.chat.Chat.compared`.
     """
     return _of_rows(chat.compared(prompt, continuations))
 
