@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import torch
 
 from offdiag.models import ModelSpec
+from offdiag.models.chat import chat_of
 from offdiag.models.chat_settings import AS_THE_TEMPLATE, ChatSettings
 from offdiag.models.lm import LM
 from offdiag.models.loading import convert_wheel
@@ -31,6 +33,17 @@ needs_openai = pytest.mark.skipif(find_spec("openai") is None, reason="the extra
 
 THINGS = ("fire", "ice", "the sea", "a stone", "the sun", "a cat", "bread", "a book", "gold", "rain", "a car", "a tree")
 QUESTIONS = [f"What is {thing}? Answer in one short sentence." for thing in THINGS]
+SHOWN = (
+    ("a dog", "An animal that barks."),
+    ("milk", "A white drink."),
+    ("a hat", "Something worn on the head."),
+    ("snow", "Frozen white water."),
+)
+FEW_SHOT = [
+    "".join(f"Question: What is {what}?\nAnswer: {answer}\n\n" for what, answer in SHOWN)
+    + f"Question: What is {thing}?\nAnswer:"
+    for thing in THINGS
+]
 PICKS = [f"Which is heavier?\nA) {a}\nB) {b}\nAnswer with A or B." for a, b in pairwise(THINGS)]
 LLAMA = """
 import sys, xllamacpp
@@ -88,9 +101,11 @@ def lm(folder: Path) -> LM:
     return LM.load(ModelSpec(source=f"dir:{folder}"), folder, Runtime(device="cpu"))
 
 
-def written(model: LM | ServedModel, settings: ChatSettings) -> list[tuple[str, int | None]]:
+def written(
+    model: LM | ServedModel, settings: ChatSettings, asked: list[str] = QUESTIONS
+) -> list[tuple[str, int | None]]:
     """Texts and numbers of prompt tokens of the answers, in order."""
-    batches = model.generate(QUESTIONS, max_new_tokens=12, response_prefix="\n", settings=settings)
+    batches = model.generate(asked, max_new_tokens=12, response_prefix="\n", settings=settings, stop=("\n",))
     completions = sorted((c for batch in batches for c in batch), key=lambda c: c.index)
     return [(c.text.strip(), c.n_prompt) for c in completions]
 
@@ -100,6 +115,22 @@ def agreeing(ours: list[tuple[str, int | None]], theirs: list[tuple[str, int | N
     same = sum(a == b for (a, _), (b, _) in zip(ours, theirs, strict=True))
     print(f"\n{who}: {same} of {len(ours)} answers agree")
     return same
+
+
+def margins(lm: LM, settings: ChatSettings, asked: list[str], ours: list[str], theirs: list[str]) -> list[float]:
+    """Nats between our two likeliest tokens at the first token that is not the same, for each answer that differs."""
+    found = []
+    for prompt, own, other in zip(asked, ours, theirs, strict=True):
+        if own == other:
+            continue
+        begun = chat_of(lm.tokenizer, "\n", settings).asked(prompt)
+        tokens = [lm.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (own, other)]
+        same = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*tokens, strict=False))]
+        with torch.inference_mode():
+            logits = lm.model(torch.tensor([[*begun, *same]])).logits[0, -1].double()
+        best, second = logits.topk(2).values.tolist()
+        found.append(best - second)
+    return found
 
 
 @needs_openai
@@ -112,6 +143,12 @@ def test_llama_cpp(lm):
         for settings in (AS_THE_TEMPLATE, ChatSettings(format="completion")):
             same = agreeing(written(lm, settings), written(model, settings), f"llama.cpp, {settings.format}")
             assert same >= len(QUESTIONS) // 2
+            # With demonstrations more answers differ; each parts where our own two likeliest tokens are close.
+            ours, theirs = written(lm, settings, FEW_SHOT), written(model, settings, FEW_SHOT)
+            agreeing(ours, theirs, f"llama.cpp, {settings.format}, four demonstrations")
+            parted = margins(lm, settings, FEW_SHOT, [text for text, _ in ours], [text for text, _ in theirs])
+            print("nats between our two likeliest tokens where they part:", [round(margin, 3) for margin in parted])
+            assert all(margin < 0.4 for margin in parted)
         offered = [("A", "B")] * len(PICKS)
         ours, theirs = (m.score(PICKS, offered, "\n", AS_THE_TEMPLATE) for m in (lm, model))
         picks = [[max(range(2), key=lambda i: scores[i].logprob) for scores in found] for found in (ours, theirs)]
