@@ -26,7 +26,7 @@ class Contrast:
 
     def __post_init__(self) -> None:
         if not _aligned(self.clean, self.corrupted) or self.clean.stem == self.corrupted.stem:
-            raise ValueError("expected two prompts of as many tokens, not the same, with the same two continuations, which differ")
+            raise ValueError("expected two prompts of as many tokens, not the same, with the same two continuations")
 
     @property
     def fork(self) -> int:
