@@ -38,6 +38,16 @@ def test_a_mean_over_seeds_has_the_interval_of_the_closed_form():
     assert found == pytest.approx(mean_of_replicates(grid)[1:3], abs=0.03)
 
 
+def test_seeds_that_agree_by_chance_do_not_make_answers_certain():
+    """Two seeds with one result and unrelated answers: the mean is no better known than that of 2 x 60 answers."""
+    draw = np.random.default_rng(3)
+    grid = draw.standard_normal((2, 60))
+    grid -= grid.mean(axis=1, keepdims=True)
+    counts = item_counts(60, 4000, 1, "x")
+    low, high = seeds_and_items_ends([0.1, 0.1], list(0.1 + (counts @ grid.T / 60).T))
+    assert (high - low) / 2 >= 0.95 * 1.96 * math.sqrt(grid.var() / 120)
+
+
 def test_seeds_and_items_of_one_seed_and_of_none():
     replicates = np.linspace(0.4, 0.6, 1001)
     assert seeds_and_items_ends([0.5], [replicates]) == pytest.approx((0.405, 0.595), abs=1e-3)

@@ -178,3 +178,13 @@ def test_a_variance_that_two_seeds_lend_is_told(seeds, untrained, told):
     grids = [np.zeros((n, 4)) for n in seeds]
     assert is_lent(*grids, untrained) is told
     assert not is_lent(*grids, untrained, SeedVariance(0.1, 0.5, 4.0, 3, 0.5))
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3])
+def test_learners_whose_seeds_agree_by_chance_are_no_better_known_than_independent_scores(n_seeds):
+    """Scores without any part of a seed or an item, whose seeds all have the same mean."""
+    draw = np.random.default_rng(5)
+    first, second = 0.5 + 0.1 * draw.standard_normal((2, n_seeds, 60))
+    first, second = (grid - grid.mean(axis=1, keepdims=True) + 0.5 for grid in (first, second))
+    found = learner_difference(first, second).difference
+    assert found.high - found.low >= 2 * 0.95 * 1.96 * np.sqrt((first.var() + second.var()) / (60 * n_seeds))

@@ -15,6 +15,8 @@ SOME = (
     "posterior, n = 40, accuracy 0.9",
     "pass@4 of 30 items, Beta(2, 2)",
     "paired scores of 30 items, 0.9 of them 0",
+    "mean of 2 seeds by resamples, seeds vary by 0, items by 0",
+    "scores of 2 v 2 seeds, seeds vary by 0, items by 0",
 )
 
 

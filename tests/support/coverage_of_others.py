@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from offdiag.stats.alignment import alignment
 from offdiag.stats.bayes import beta_posterior
-from offdiag.stats.bootstrap import simultaneous_band
+from offdiag.stats.bootstrap import seeds_and_items_mean, simultaneous_band
 from offdiag.stats.calibration import calibration
 from offdiag.stats.coordinate_probe import mean_length
 from offdiag.stats.correlation import interval_of_correlation
@@ -128,6 +128,26 @@ def of_paired_scores(draw: Draw, n: int, nothing: float, a: float, b: float) -> 
     yield learner_difference(*([(shared + one) / 2] for one in own)).difference, 0.0
 
 
+def of_resamples(draw: Draw, seeds: int, of_seed: float, of_item: float) -> Found:
+    """Any statistic of 60 items by its resamples, averaged over seeds: here a mean of normal values."""
+    grid = _crossed(draw, seeds, of_seed, of_item * draw.standard_normal(60), 1.0)
+    counts = draw.multinomial(60, np.full(60, 1 / 60), 300)
+    yield seeds_and_items_mean(grid.mean(axis=1), list((counts @ grid.T / 60).T)), 0.0
+
+
+def of_seeded_scores(draw: Draw, seeds: tuple[int, int], of_seed: float, of_item: float) -> Found:
+    """Difference of two learners of some seeds each, equally good, by scores of 60 items."""
+    items = of_item * draw.standard_normal(60)
+    pair = (np.clip(0.5 + _crossed(draw, n, of_seed, items, 0.15), 0, 1) for n in seeds)
+    yield learner_difference(*pair).difference, 0.0
+
+
+def _crossed(draw: Draw, seeds: int, of_seed: float, items: np.ndarray, residual: float) -> np.ndarray:
+    """Values ``[seeds, items]`` that have a part of the seed, one of the item, and one of both."""
+    rest = residual * draw.standard_normal((seeds, len(items)))
+    return of_seed * draw.standard_normal((seeds, 1)) + items + rest
+
+
 def _scores(draw: Draw, n: int, nothing: float, a: float, b: float) -> np.ndarray:
     return np.where(draw.random(n) < nothing, 0.0, draw.beta(a, b, n))
 
@@ -165,6 +185,12 @@ SETTINGS: dict[str, Callable[[Draw], Found]] = {
     **{f"{name} of {n} items, {nothing:g} of them 0": partial(of, n=n, nothing=nothing, a=3, b=2)
        for name, of in (("scores", of_scores), ("paired scores", of_paired_scores))
        for n in (30, 100) for nothing in (0.0, 0.6, 0.9)},
+    **{f"mean of {seeds} seeds by resamples, seeds vary by {of_seed:g}, items by {of_item:g}":
+       partial(of_resamples, seeds=seeds, of_seed=of_seed, of_item=of_item)
+       for seeds in (2, 3, 5) for of_seed in (0.0, 0.1, 1.0) for of_item in (0.0, 1.0)},
+    **{f"scores of {' v '.join(map(str, seeds))} seeds, seeds vary by {of_seed:g}, items by {of_item:g}":
+       partial(of_seeded_scores, seeds=seeds, of_seed=of_seed, of_item=of_item)
+       for seeds in ((2, 2), (3, 3), (5, 5)) for of_seed in (0.0, 0.03) for of_item in (0.0, 0.15)},
     **{f"calibration error {off:g}, n = {n}": partial(of_calibration, n=n, off=off)
        for n in (100, 400) for off in (0.0, 0.1)},
 }  # fmt: skip

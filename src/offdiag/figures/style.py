@@ -165,7 +165,7 @@ def counted(values: Iterable[int], unit: str) -> str:
     """Return a number or a range of numbers with its unit: ``1 seed``, ``2 queries``, ``20 to 24 items``."""
     low, high = min(values := list(values)), max(values)
     plural = f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"
-    return f"{low if low == high else f'{low} to {high}'} {unit if high == 1 else plural}"
+    return f"{f'{low:,}' if low == high else f'{low:,} to {high:,}'} {unit if high == 1 else plural}"
 
 
 def label(column: str, value: object) -> str:

@@ -80,7 +80,8 @@ def seeds_and_items_mean(by_seed: ArrayLike, replicates: Sequence[FloatArray], l
 
     The parts of the variance are those of :mod:`offdiag.stats.components`: resamples of the mean over seeds vary by
     item / n + residual / (S n), those of one seed by (item + residual) / n, and the seeds themselves by seed / S +
-    residual / (S n). Percentiles for one seed; ends are NaN for none, and where nothing varies.
+    residual / (S n). Their sum is no less than residual / (S n), however much the seeds agree by chance. Percentiles
+    for one seed; ends are NaN for none, and where nothing varies.
     """
     values = np.asarray(by_seed, np.float64)
     if not len(values):
@@ -96,9 +97,9 @@ def seeds_and_items_mean(by_seed: ArrayLike, replicates: Sequence[FloatArray], l
     of_mean, of_one = float(np.var(grid.mean(axis=0))), float(np.var(grid, axis=1).mean())
     residual, share = max(0.0, of_one - of_mean) / freedom, residual_share(freedom)
     seeds = max(0.0, float(np.var(values, ddof=1)) / len(values) - share * residual)
-    variance = MeanVariance((Part(seeds, freedom), Part(max(0.0, of_mean - (1 - share) * residual))))
-    if not (error := math.sqrt(variance.variance)):
-        return Estimate(mean)
+    items = max(0.0, residual - seeds, of_mean - (1 - share) * residual)
+    variance = MeanVariance((Part(seeds, freedom), Part(items)))
+    error = math.sqrt(variance.variance)
     half = variance.quantile(level) * error
     return Estimate(mean, mean - half, mean + half, p_value=variance.p_value(abs(mean) / error))
 

@@ -154,7 +154,7 @@ def _spread(
     items_freedom = math.inf if n_items == n else max(1, n_items - 1)
     if pooled is None:
         return MeanVariance((Part(items, items_freedom),))
-    seeds = 0.0
+    seeds = independent = 0.0
     for part, lender, fixed in zip(parts, reversed(parts), untrained, strict=True):
         if fixed:
             continue
@@ -166,7 +166,10 @@ def _spread(
         seeds += scale * max(0.0, (n_items * pooled.share * part.bernoulli + (1 - share) * residual) / size)
         own = residual if math.isnan(part.of_residual) else part.of_residual
         items -= (1 - share) * own / size
-    return MeanVariance((Part(max(0.0, items), items_freedom), Part(seeds, pooled.freedom)))
+        independent += own / size
+    # The sum is no less than if all answers were independent, however much the seeds agree by chance.
+    of_items = max(0.0, independent - seeds, items)
+    return MeanVariance((Part(of_items, items_freedom), Part(seeds, pooled.freedom)))
 
 
 def _paired(

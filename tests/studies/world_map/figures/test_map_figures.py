@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from offdiag.errors import UserError
 from offdiag.figures import save
@@ -115,6 +116,15 @@ def test_probe_errors_have_a_panel_a_model():
     assert [axes.get_ylabel() for axes in drawn.axes] == [f"{m}\nmedian error (units)" for m in ("narrow", "wide")]
     with pytest.raises(UserError, match="rows are alike in layer, train_geometry, seed, group"):
         ProbeErrors(name="p", arms=("layer",)).plot(both)
+
+
+def test_worlds_of_several_sizes_are_counted_as_a_range():
+    rows = tuned_probes(["angle"]).measured("city_probes").to_dict("records")
+    more = [{**row, "model": "other", "n": row["n"] + 2} for row in rows]
+    drawn = ProbeErrors(name="p").plot(frames_of(city_probes=[*rows, *more]))
+    n = {row["group"]: row["n"] for row in rows}
+    told = f"{n['ordinary']} to {n['ordinary'] + 2} ordinary cities and {n['new']} to {n['new'] + 2} new cities"
+    assert any(told in text.get_text() for text in drawn.findobj(Text))
 
 
 def test_the_matrix_is_symmetric_and_in_the_usual_order():

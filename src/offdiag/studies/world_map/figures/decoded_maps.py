@@ -9,7 +9,7 @@ import numpy as np
 from offdiag.analyses import Frames
 from offdiag.figures.figure import StudyFigure
 from offdiag.figures.scatter_3d import Animation, Scatter3D
-from offdiag.figures.style import footnote, heading, new_figure, styled
+from offdiag.figures.style import counted, footnote, heading, new_figure, styled
 from offdiag.stats import FloatArray
 from offdiag.stats.coordinate_probe import probe_quality
 from offdiag.studies.world_map.analyses.decoded_maps import MapSnapshot, read_maps, rotate_to_map
@@ -136,9 +136,10 @@ def _legend(figure: "Figure", axes: "Axes") -> None:
 def _footnote(models: dict[str, list[MapSnapshot]], left_out: int) -> str:
     if not models:
         return "nothing is measured yet"
-    new = next(iter(models.values()))[-1].new
+    new = [snapshots[-1].new for snapshots in models.values()]
     return footnote(
-        f"{(~new).sum():,} ordinary and {new.sum():,} new cities",
+        f"{counted([(~each).sum() for each in new], 'ordinary city')} and "
+        f"{counted([each.sum() for each in new], 'new city')}",
         "decoded by linear probes of ordinary cities that have not seen the city; R² of the ordinary ones with its "
         "95 % interval over cities",
         "components are rotated and scaled as a whole to the ordinary cities, never stretched; what lies outside the "

@@ -134,11 +134,11 @@ def _footnote(every: "pd.DataFrame", rows: "pd.DataFrame") -> str:
     left_out = f"{n_without} of {n_models} models left out: their probes do not decode ordinary cities (R² not above 0)"
     if rows.empty:
         return left_out
-    n = {group: int(rows.loc[rows["group"] == group, "n"].max()) for group in GROUPS}
+    ordinary, new = (counted(rows.loc[rows["group"] == group, "n"], f"{group} city") for group in GROUPS)
     seeds = rows["seed"].nunique()
     dots, over = (f"{counted([seeds], 'seed')} (dots), ", "seeds and cities") if seeds > 1 else ("", "cities")
     return footnote(
-        f"probes are fitted to ordinary cities only; {n['ordinary']} ordinary and {n['new']} new cities",
+        f"probes are fitted to ordinary cities only; {ordinary} and {new}",
         f"{dots}whiskers: 95 % over {over}",
         "dotted: the same of placing every city at the centre of the ordinary ones",
         left_out if n_without else "",
