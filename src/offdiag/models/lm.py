@@ -217,8 +217,7 @@ class LM:
             count (:func:`offdiag.models.finite.require_finite`).
 
         Raises:
-            UserError: a continuation is empty, or does not fit the model's context with its prompt, or one that differs
-                from another has the same tokens.
+            UserError: a continuation is empty or too long for the context, or two that differ have the same tokens.
         """
         chat = chat_of(self.tokenizer, response_prefix, settings)
         return self._score([question(chat, *both) for both in zip(prompts, continuations, strict=True)])
