@@ -120,6 +120,15 @@ def complaints(error: "ValidationError", options: Mapping[str, str] | None = Non
     return "; ".join(_complaint(item, options or {}) for item in error.errors(include_url=False))
 
 
+def refused(option: str, error: ValueError) -> str:
+    """Return in one line why a value of an option of the command line is refused, with the value."""
+    items = error.errors(include_url=False) if hasattr(error, "errors") else []
+    if len(items) != 1:
+        return f"{option}: {reworded(str(error))}"
+    kind, found, said = items[0]["type"], _shown(items[0]["input"]), reworded(items[0]["msg"])
+    return f"{option}: {said}" if kind == "value_error" else f"{option} {found} {_EXPECTED.get(kind, said)}"
+
+
 def reworded(message: str) -> str:
     """Return a message of pydantic in one line, without its jargon."""
     return " ".join(message.replace("Value error, ", "").replace("Input should be", "should be").split())
@@ -153,10 +162,14 @@ def _complaint(item: "ErrorDetails", options: Mapping[str, str]) -> str:
         return reworded(item["msg"])  # of the parameters together
     if kind in _OF_PARTS:
         return f"{name} is made of parts: set them one by one, as {name}.PART=VALUE"
-    text = found if isinstance(found, str) else json.dumps(found, default=lambda value: type(value).__name__)
-    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    shown = _shown(found)
     said = _EXPECTED.get(kind, reworded(item["msg"]))
     return f"--{option.replace('_', '-')} {shown} {said}" if option else f"{name}={shown} {said}"
+
+
+def _shown(found: object) -> str:
+    text = found if isinstance(found, str) else json.dumps(found, default=lambda value: type(value).__name__)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _dotted(path: tuple[int | str, ...]) -> str:

@@ -16,13 +16,20 @@ from pathlib import Path
 
 from offdiag.drain import EXIT_CODE
 from offdiag.durable import write_text
-from offdiag.errors import OffdiagError, UserError
+from offdiag.errors import OffdiagError, UserError, printable
 from offdiag.planning import Plan
 from offdiag.store import Store
 from offdiag.strict_json import dumps, loads
 
 # How long before its time limit a worker is told; Slurm may say so up to a minute early.
 NOTICE_S = 120
+LONGEST_S = 400 * 86400
+# What sbatch takes, in one word: a script has each on a line of its own.
+_FORMS = {
+    "partition": (r"[\w.,+-]+", "a name, or several with commas"),
+    "gpus": (r"(?:[A-Za-z][\w.-]*:)?[0-9]{1,4}(?:\([\w.,:-]+\))?", "a number such as 1, or a100:1"),
+    "mem": (r"[0-9]{1,12}[KMGTkmgt]?", "a size such as 32G"),
+}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _SCRIPT = """#!/bin/bash
@@ -75,6 +82,16 @@ class Array:
     light: bool = False
     options: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse, with a UserError, what would not be one option on one line of the script."""
+        for name, (form, expected) in _FORMS.items():
+            value = getattr(self, name)
+            if value is not None and re.fullmatch(form, value) is None:
+                raise UserError(f"--{name} {value!r}: expected {expected}")
+        for option in self.options:
+            if not option.isprintable() or re.match(r"--?[A-Za-z]", option) is None:
+                raise UserError(f"--sbatch {option!r}: expected an option of sbatch on one line, such as --account=x")
+
     @property
     def name(self) -> str:
         """Name of its script."""
@@ -91,7 +108,7 @@ class Array:
         asked = {
             "job-name": f"offdiag-{plan.study.name}",
             "array": f"0-{self.workers - 1}",
-            "output": str(folder.absolute() / "%A_%a.out"),
+            "output": _quoted(str(folder.absolute()).replace("%", "%%") + "/%A_%a.out"),
             "open-mode": "append",
             "signal": f"B:USR2@{notice}",
             "partition": self.partition,
@@ -111,7 +128,7 @@ class Array:
         ]
         return _SCRIPT.format(
             workers=self.workers,
-            study=f"offdiag run {plan.command}",
+            study=printable(f"offdiag run {plan.command}"),
             name=self.name,
             options="\n".join(f"#SBATCH {option}" for option in (*options, *self.options)),
             here=shlex.quote(str(Path.cwd())),
@@ -179,18 +196,32 @@ def seconds_of(text: str) -> int:
     """Return the seconds of a time limit: ``90m``, ``1.5h``, ``2d``, or as Slurm has it: minutes, H:M:S, D-H:M:S.
 
     Raises:
-        UserError: it is none of these.
+        UserError: it is none of these, no time at all, or longer than a year.
     """
-    if found := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text):
+    seconds = _seconds(text) if len(text) <= 20 else None
+    if seconds is None or not 0 < seconds <= LONGEST_S:
+        raise UserError(f"--time {text!r}: expected a time such as 90m, 4h, 2d or 4:00:00, up to 400d")
+    return seconds
+
+
+def _seconds(text: str) -> int | None:
+    if found := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd])", text):
         return round(float(found[1]) * _UNITS[found[2]])
-    if found := re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text):
+    if found := re.fullmatch(r"(?:([0-9]+)-)?([0-9]+)(?::([0-9]+))?(?::([0-9]+))?", text):
         days, first, second, third = (int(part or 0) for part in found.groups())
         if found[1] is not None:  # D-H, D-H:M, D-H:M:S
             return days * 86400 + first * 3600 + second * 60 + third
         if found[4] is not None:
             return first * 3600 + second * 60 + third
         return first * 60 + second  # M, M:S
-    raise UserError(f"--time {text}: expected a time such as 90m, 4h, 2d or 4:00:00")
+    return None
+
+
+def _quoted(path: str) -> str:
+    """Return a path as sbatch reads it in a script, where blanks end a word."""
+    if not path.isprintable() or '"' in path:
+        raise UserError(f"store {path!r}: Slurm writes its output there and takes no such name; type --store FOLDER")
+    return path if re.fullmatch(r"[\w./%+-]+", path) else f'"{path}"'
 
 
 def _slurm_time(seconds: int) -> str:

@@ -31,7 +31,7 @@ def test_a_script_says_all_that_was_asked_for_and_what_it_runs(campaign, tmp_pat
     script = campaign.write(asked, PLAN, store, ["-k", "two words"])
     assert script == store.root / "slurm" / "tiny-only" / "workers.sbatch"
     assert options(script) == [
-        "requeue", "job-name=offdiag-tiny", "array=0-7", f"output={script.parent}/%A_%a.out", "open-mode=append",
+        "requeue", "job-name=offdiag-tiny", "array=0-7", f'output="{script.parent}/%A_%a.out"', "open-mode=append",
         "signal=B:USR2@120", "partition=P", "gres=gpu:a100:1", "time=04:00:00", "mem=32G", "cpus-per-task=4",
         "account=x",
     ]  # fmt: skip
@@ -62,10 +62,33 @@ def test_times(text, seconds):
     assert seconds_of(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "4 h", "-1h", "1:2:3:4", "4hours"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "4 h", "-1h", "1:2:3:4", "4hours", "0", "0h", "\uff11h", "401d", "9" * 5000]
+)
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(UserError, match="expected a time such as 90m, 4h, 2d or 4:00:00"):
         seconds_of(text)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"mem": "32G\nscancel"}, {"mem": "a lot"}, {"gpus": "x y"}, {"gpus": "-1"}, {"partition": ""},
+     {"partition": "$(id)"},
+     {"options": ("--account=x\necho y",)}, {"options": ("account",)}, {"options": ("--a=\x1b[2J",)}],
+)  # fmt: skip
+def test_what_is_no_option_on_one_line_of_the_script_is_refused(asked):
+    (name,) = asked
+    with pytest.raises(UserError, match=f"^--{'sbatch' if name == 'options' else name} .*: expected "):
+        Array(workers=1, **asked)
+
+
+def test_a_store_of_any_name_is_one_word_of_the_script(tmp_path):
+    store = Store(tmp_path / "50% of 'a'")
+    script = Campaign.of(PLAN, store).write(Array(workers=1), PLAN, store)
+    folder = str(script.parent).replace("%", "%%")
+    assert f'output="{folder}/%A_%a.out"' in options(script)
+    with pytest.raises(UserError, match="takes no such name; type --store FOLDER"):
+        Campaign.of(PLAN, other := Store(tmp_path / "a\nb")).write(Array(workers=1), PLAN, other)
 
 
 @pytest.mark.parametrize("told", ["TERM", "USR2", "cancelled", "done"])

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from offdiag.errors import OffdiagError, UserError, nearest, printable, reworded
+from offdiag.errors import OffdiagError, UserError, nearest, printable, refused, reworded
 
 INTERRUPTED = 130
 # The commands, in the order of the help, each with the first line of its docstring: the file of a command
@@ -109,7 +109,14 @@ def _mistake(error: typer.TyperException) -> str:
     """Return what is wrong with the words of a command, and the help that there is for it."""
     context, option = getattr(error, "ctx", None), getattr(error, "option_name", "")
     near = nearest(option, getattr(error, "possibilities", None) or ())
-    said = f"no option {option}" + (f": did you mean {near}?" if near else "") if option else error.format_message()
+    if hasattr(error, "possibilities"):
+        said = f"no option {option}" + (f": did you mean {near}?" if near else "")
+    elif "requires an argument" in error.format_message():
+        said = f"{option} has no value behind it: give one"
+    elif isinstance(error, typer.BadParameter) and isinstance(error.__cause__, ValueError):
+        said = refused(error.format_message().split("'")[1], error.__cause__)
+    else:
+        said = error.format_message()
     named = "offdiag" if context is None else context.command_path
     end = "" if said.endswith("?") else ";"
     return f"{reworded(said).removesuffix('.')}{end} type: {named} --help"

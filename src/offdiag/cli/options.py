@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from offdiag.tasks import Domain, Task
 
 
+A_DAY = 86_400.0  # seconds: nobody waits longer, and the system's own waits refuse numbers without end
+
+
 def beginning(group: str) -> Callable[[str], list[str]]:
     """Return a completion of the names of an entry-point group, for a shell; nothing is imported for it."""
 
@@ -81,7 +84,9 @@ Prices: TypeAlias = Annotated[
 ]
 AtOnce: TypeAlias = Annotated[int, typer.Option(min=1, metavar="N", help="Requests to a server at the same time.")]
 MostRequests: TypeAlias = Annotated[int | None, typer.Option(min=1, metavar="N", help="Most requests to servers.")]
-Timeout: TypeAlias = Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds to wait for a server.")]
+Timeout: TypeAlias = Annotated[
+    float, typer.Option(min=0.1, max=A_DAY, metavar="S", help="Seconds to wait for a server.")
+]
 OnDevice: TypeAlias = Annotated[
     str,
     typer.Option("--on", metavar="DEVICE", help="Tell the time for a device such as H100, by its maker's data sheet."),

@@ -47,8 +47,8 @@ class MatrixParams(StudyParams):
     train: tuple[str, ...] = ()
     eval: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("zero-shot", "in-context:4", "lora")
-    seeds: int = Field(default=1, ge=1)
-    epochs: int | None = Field(default=None, ge=1)
+    seeds: int = Field(default=1, ge=1, le=1000)
+    epochs: int | None = Field(default=None, ge=1, le=100_000)
     n_train: int | None = Field(default=None, ge=1)
     n_eval: int | None = Field(default=None, ge=1)
     answering: Literal["auto", "generation", "choice"] = "auto"
@@ -56,7 +56,7 @@ class MatrixParams(StudyParams):
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
-    samples: int = Field(default=1, ge=1)
+    samples: int = Field(default=1, ge=1, le=10_000)
     sampling_seed: int = 0
     scores: tuple[str, ...] = (MEAN,)
     judge: ModelSpec | None = None

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from offdiag.tasks import Domain
 
 
+MOST = 10_000  # examples of a split that are looked at: a task may have no end of them
+
+
 def check(
     study: StudyName,
     scale: Scale = "quick",
     sets: Sets = None,
-    n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="Examples of each split to look at.")] = 40,
+    n: Annotated[
+        int, typer.Option("--n", min=1, max=MOST, metavar="N", help="Examples of each split to look at.")
+    ] = 40,
 ) -> int:
     """Check the tasks of a study: ids, targets, prompts, grades.
 

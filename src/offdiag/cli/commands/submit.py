@@ -19,15 +19,22 @@ if TYPE_CHECKING:
 LOOK_S = 10.0  # between two looks at the store and at Slurm
 
 
+MOST = 100_000  # tasks of an array; a cluster takes 1,000 unless it is set up for more
+
+
 def submit(
     study: StudyName, scale: Scale = "quick", sets: Sets = None, keyword: Keyword = None, store: StoreFolder = None,
-    slurm: Annotated[int, typer.Option("--slurm", min=1, metavar="N", help="Workers, as tasks of a Slurm array.")] = 0,
+    slurm: Annotated[
+        int, typer.Option("--slurm", min=1, max=MOST, metavar="N", help="Workers, as tasks of a Slurm array.")
+    ] = 0,
     partition: Annotated[str | None, typer.Option(metavar="P", help="Slurm's partition.")] = None,
     gpus: Annotated[str | None, typer.Option(metavar="N", help="GPUs of a worker, such as 1 or a100:1.")] = None,
     time_limit: Annotated[str | None, typer.Option("--time", metavar="T", help="Time of a worker, such as 4h.")] = None,
     mem: Annotated[str | None, typer.Option(metavar="M", help="Memory of a worker, such as 32G.")] = None,
-    cpus: Annotated[int | None, typer.Option(min=1, metavar="N", help="Cores of a worker.")] = None,
-    light: Annotated[int, typer.Option("--light", min=0, metavar="N", help="More workers, without GPUs.")] = 0,
+    cpus: Annotated[int | None, typer.Option(min=1, max=10_000, metavar="N", help="Cores of a worker.")] = None,
+    light: Annotated[
+        int, typer.Option("--light", min=0, max=MOST, metavar="N", help="More workers, without GPUs.")
+    ] = 0,
     options: Annotated[list[str] | None, typer.Option("--sbatch", metavar="WORD", help="An option of sbatch.")] = None,
     device: DeviceName = "auto", track: Tracker = None,
     detach: Annotated[bool, typer.Option("--detach", help="Submit and leave; else show the progress.")] = False,
