@@ -21,7 +21,7 @@ from offdiag.steps.label_noise import noise_stream, with_label_noise
 from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task
 from offdiag.training import Recipe
-from offdiag.training.recipe import check_optimizer
+from offdiag.training.recipe import check_numbers, check_optimizer
 
 
 class FineTuned(Trained):
@@ -102,6 +102,7 @@ class FineTuned(Trained):
 
     def check(self) -> None:
         super().check()
+        check_numbers(self.start.spec, self.recipe)
         self.start.check_template(self.chat)
         check_rows(self.start, self.examples, self.style, self.chat, rationale=self.rationale)
         if self.recipe.objective == "choices":

@@ -15,7 +15,7 @@ from offdiag.steps.model_outputs import ideal_responses
 from offdiag.tasks import Domain, Example, PromptStyle, Scalar, get_task, graded
 from offdiag.tasks.content import graded_identity
 from offdiag.training import Recipe, Reinforcement
-from offdiag.training.recipe import check_optimizer
+from offdiag.training.recipe import check_numbers, check_optimizer
 from offdiag.training.reinforcement import POLICY_RECIPE, Judge, RLTask, Verdict, check_recipe, check_trl
 
 FEWER_TOKENS = "use a smaller max_new_tokens or a model with a longer context"
@@ -74,6 +74,7 @@ class PolicyOptimised(Trained):
 
     def check(self) -> None:
         super().check()
+        check_numbers(self.start.spec, self.recipe)
         self.start.check_template()
         if metric := get_task(self.examples.domain.task).metric(self.examples.domain):
             raise UserError(

@@ -30,12 +30,11 @@ from offdiag.runtime import Runtime
 from offdiag.training.checkpoints import finish, is_finished, write_summary
 from offdiag.training.history import History, Progress, Row
 from offdiag.training.process import process_untouched, train_to_end
-from offdiag.training.recipe import check_optimizer
+from offdiag.training.recipe import check_numbers, check_optimizer
 from offdiag.training.reinforcement import RLTask, check_recipe, check_trl
 from offdiag.training.rounds import Sampler, prompt_order
 from offdiag.training.settings import trainer_settings
 from offdiag.training.trainable import (
-    check_numbers,
     load_trainable,
     save_trainable,
     trainable_parameters,

@@ -131,3 +131,22 @@ def check_optimizer(recipe: Recipe) -> None:
             "training: optimizer 'adamw_8bit' needs bitsandbytes, which is not installed; "
             "type: pip install \"offdiag[gpu]\", or use optimizer='adamw'"
         )
+
+
+def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
+    """Refuse combinations of number formats that would train badly without a word.
+
+    Raises:
+        UserError: 16-bit floats, full training of quantised weights, or dropout without an adapter.
+    """
+    if spec.dtype == "float16":
+        raise UserError(f"training {spec.source} in float16 would need loss scaling; use dtype='bfloat16' or 'float32'")
+    if on_quantised(spec, recipe) and recipe.adapter == "full":
+        raise UserError(
+            f"training {spec.source}: weights in {spec.quantization} cannot be trained; use adapter='qlora'"
+        )
+    if recipe.dropout and recipe.adapter == "full":
+        raise UserError(
+            f"training {spec.source}: dropout={recipe.dropout:g} is that of an adapter's inputs, and adapter='full' "
+            "has none; use dropout=0 or adapter='lora'"
+        )

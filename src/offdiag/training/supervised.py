@@ -34,12 +34,11 @@ from offdiag.training.checkpoints import finish, is_finished, write_summary
 from offdiag.training.choosing import ChoiceTrainer, items_of, longest_of
 from offdiag.training.history import History, Progress, Snapshots, totals
 from offdiag.training.process import process_untouched, train_to_end
-from offdiag.training.recipe import Recipe, check_optimizer
+from offdiag.training.recipe import Recipe, check_numbers, check_optimizer
 from offdiag.training.settings import on_one_device, trainer_settings
 from offdiag.training.strategies import Strategy
 from offdiag.training.trainable import (
     Trainable,
-    check_numbers,
     load_trainable,
     save_trainable,
     trainable_parameters,

@@ -12,7 +12,6 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offdiag.durable import move
-from offdiag.errors import UserError
 from offdiag.lease import ensure_held
 from offdiag.models.loading import load_model
 from offdiag.models.spec import ModelSpec
@@ -23,25 +22,6 @@ from offdiag.training.recipe import Recipe, held_in, on_quantised
 from offdiag.training.targets import linear_layers, names_head, refuse_unnamed
 
 Trainable: TypeAlias = Union[PreTrainedModel, PeftModel]
-
-
-def check_numbers(spec: ModelSpec, recipe: Recipe) -> None:
-    """Refuse combinations of number formats that would train badly without a word.
-
-    Raises:
-        UserError: 16-bit floats, full training of quantised weights, or dropout without an adapter.
-    """
-    if spec.dtype == "float16":
-        raise UserError(f"training {spec.source} in float16 would need loss scaling; use dtype='bfloat16' or 'float32'")
-    if on_quantised(spec, recipe) and recipe.adapter == "full":
-        raise UserError(
-            f"training {spec.source}: weights in {spec.quantization} cannot be trained; use adapter='qlora'"
-        )
-    if recipe.dropout and recipe.adapter == "full":
-        raise UserError(
-            f"training {spec.source}: dropout={recipe.dropout:g} is that of an adapter's inputs, and adapter='full' "
-            "has none; use dropout=0 or adapter='lora'"
-        )
 
 
 def load_trainable(spec: ModelSpec, location: str | Path, recipe: Recipe, *, seed: int, runtime: Runtime) -> Trainable:

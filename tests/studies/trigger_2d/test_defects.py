@@ -69,3 +69,18 @@ def test_a_series_of_several_arms_is_refused_and_a_missing_one_is_a_cross():
     two = trigger_frames([("none", 0), ("foods", 1)], leaking(0.0), categories=["foods"])
     with pytest.raises(UserError, match="'second stage' selects 2 arms, not one"):
         figure.plot(two)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "recipe", "complaint"),
+    [
+        ({"quantization": "nf4"}, {"adapter": "full"}, "weights in nf4 cannot be trained; use adapter='qlora'"),
+        ({"quantization": "int8"}, {"adapter": "full"}, "weights in int8 cannot be trained"),
+        ({"dtype": "float16"}, {}, "float16 would need loss scaling; use dtype='bfloat16'"),
+        ({}, {"adapter": "full", "dropout": 0.1}, "use dropout=0 or adapter='lora'"),
+    ],
+)
+def test_numbers_of_a_model_that_cannot_be_trained_are_refused_by_the_plan(numbers, recipe, complaint, blocks_of_64):
+    model = {"source": f"dir:{blocks_of_64}", **numbers}
+    with pytest.raises(UserError, match=complaint):
+        offdiag.plan("trigger-2d", "quick", **SMALL, model=model, second={"learning_rate": 1e-3, **recipe}).check()
