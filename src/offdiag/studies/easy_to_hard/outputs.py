@@ -215,8 +215,8 @@ def _curves(p: HardnessParams, one: ModelAndDataset) -> Iterator[StudyFigure]:
         slug, asked = f"{name.replace('+', '-')}-{one.slug}", {**one.where, **first_prompt(p)}
         where, on_hard = {**asked, **with_untrained(p, name)}, f"{name}: accuracy on hard items over"
         if "eval_prompt" in varying(p):
-            trained = {**one.where, **without_untrained(name), **most_data(p, one.dataset, name), **least_noise(p)}
-            yield _curve(p, f"prompts-{slug}", trained, "eval_prompt", f"{on_hard} prompts", x_label="prompt")
+            most = {**one.where, **with_untrained(p, name), **most_data(p, one.dataset, name), **least_noise(p)}
+            yield _curve(p, f"prompts-{slug}", most, "eval_prompt", f"{on_hard} prompts", x_label="prompt")
         if name.startswith("in-context"):
             if "k" in varying(p):
                 trained = {**asked, **without_untrained(name), **least_noise(p)}

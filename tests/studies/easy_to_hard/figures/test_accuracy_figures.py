@@ -119,3 +119,20 @@ def test_points_without_an_interval_do_not_stretch_the_page():
         warnings.simplefilter("error")
         figure.draw_without_rendering()
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["one", "two", "three"]
+
+
+def test_the_untrained_learner_is_a_series_where_it_is_asked_in_each_prompt():
+    """Its accuracy differs from prompt to prompt, and so does what training adds."""
+    parts = [
+        hardness_frames(
+            {key: accuracy + shift for key, accuracy in ACCURACIES.items()}, suffix=f".{prompt}", eval_prompt=prompt
+        )
+        for prompt, shift in (("0040", 0.0), ("0306", 0.2))
+    ]
+    of = OVER.model_copy(update={"by": ("method", "eval_hardness", "train_level", "eval_prompt")})
+    figure = OverDraws(name="prompts", of=of, x="eval_prompt", title="Prompts", x_label="prompt").plot(joined(*parts))
+    (axes,) = figure.axes
+    assert words(figure) == ["untrained", "easy", "hard"]
+    drawn = [line.get_ydata().tolist() for line in named(axes, "points")]
+    np.testing.assert_allclose(drawn, [[0.3, 0.5], [0.6, 0.8], [0.7, 0.9]], atol=0.16)
+    assert named(axes, "untrained") == []

@@ -12,7 +12,7 @@ from offdiag.figures.figure import StudyFigure
 from offdiag.figures.style import GREY, PALE, Look, absent_entry, heading, legend, new_figure, noun, styled
 from offdiag.stats import FloatArray
 from offdiag.studies.easy_to_hard.analyses.accuracy_over_draws import AccuracyOverDraws
-from offdiag.studies.easy_to_hard.figures.style import draws_footnote, series_looks
+from offdiag.studies.easy_to_hard.figures.style import UNTRAINED, draws_footnote, series_looks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,8 @@ LONG = 8  # the axis is logarithmic if the largest number is as many times the s
 
 class OverDraws(StudyFigure):
     """Points with intervals, joined where ``x`` is a number; the untrained learner is a dashed line.
+
+    Where the untrained learner has a value of ``x``, too, such as the prompt that it is asked in, it is a grey series.
 
     Attributes:
         of: the table to draw. x: its column for the x axis; a row that has none is the untrained learner.
@@ -55,11 +57,16 @@ class OverDraws(StudyFigure):
         """
         table = frames.table(self.of)
         trained = table[table[self.x].notna()] if self.x in table else table.iloc[:0]
-        if trained.empty:
+        if trained[[self.series]].dropna().empty if self.series in trained else trained.empty:
             raise NotPlannedError(f"figure {self.name}: no trained cell has {self.x}, a column of by= of its table")
         one_per(trained, (self.x, self.series, self.panels), f"figure {self.name}", "where= of its table")
         panels = list(dict.fromkeys(trained[self.panels]))
-        styles = series_looks(list(dict.fromkeys(trained[self.series])))
+        named = list(dict.fromkeys(trained[self.series].dropna()))
+        styles = series_looks(named)
+        if trained[self.series].isna().any():
+            styles = {UNTRAINED: Look(GREY, "X"), **styles}
+        series = table[self.series].astype("object").mask(table[self.series].isna() & table[self.x].notna(), UNTRAINED)
+        table = table.assign(**{self.series: series})
         words = None if _is_number(trained[self.x]) else list(dict.fromkeys(trained[self.x]))
         with styled():
             figure = new_figure(2.4 + 3.1 * len(panels), 4.2)
