@@ -47,7 +47,7 @@ ray: .venv/ready-dev
 outputs: .venv/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m outputs tests/studies/test_every_parameter.py
 
-# The paper scale of each study with every size divided by 1000, from nothing to its page: more than an hour.
+# The paper scale of each study with every size divided by 100,000 down to a least one, from nothing to its page: more than an hour.
 paper: .venv/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m paper tests/studies/test_paper_shrunk.py
 

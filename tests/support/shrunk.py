@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from offdiag.models import ModelSpec
 from offdiag.study import StudyParams
 
-FACTOR = 1000
+FACTOR = 100_000
 # How much there is of something, by the name of its parameter: the least of it with which a study can be planned.
 SIZES = {
     "batch_size": 4, "count": 60, "demonstrations": 5, "elicitation": 4, "epochs": 1, "eval_points": 4,
