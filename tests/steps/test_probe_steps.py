@@ -30,7 +30,7 @@ from offdiag.steps import hidden_states as module
 from offdiag.steps.hidden_states import load_states
 from offdiag.steps.jsonl import write_jsonl
 from offdiag.steps.probe_fits import load_probe
-from offdiag.steps.step import FinishedStep
+from offdiag.steps.step import FinishedStep, Unanswered
 from offdiag.studies.easy_to_hard.task import HardnessDomain
 from offdiag.tasks import Example
 
@@ -213,6 +213,28 @@ def test_states_of_a_finished_step_are_taken_and_the_others_encoded(store):
     whole = load_states(store.folder(STATES))
     rows = [whole.rows[key] for key in taken.rows]
     np.testing.assert_array_equal(np.array(taken.features), np.array(whole.features)[rows])
+
+
+def test_a_plan_counts_no_state_that_a_run_would_take(store, monkeypatch):
+    monkeypatch.setattr(Examples, "sample", drawn)
+    trains = list(GRID.largest.values())
+    both = some(*trains)
+
+    def finished(kind, fits):
+        return (one for one in store.earlier if fits(one.folder.name))
+
+    assert both.unanswered(finished) == Unanswered(both)
+    store.run(some(trains[0]))
+    store.keep(some(trains[0]))
+    left = both.unanswered(finished)
+    assert (left.held, left.new, left.step.examples.n, left.step.needed) == (30, 30, 30, ())
+    store.model = Model()
+    store.run(both)
+    assert len(store.model.read) == left.new
+    store.keep(both)
+    assert some(trains[1]).unanswered(finished) == Unanswered(None, 30, 0)
+    half = both.model_copy(update={"weights": Weights(spec=ModelSpec(source="hub:org/name", dtype="bfloat16"))})
+    assert half.unanswered(finished) == Unanswered(half)  # a state moves with its batch there
 
 
 def test_a_killed_run_goes_on_with_what_it_had_taken(store):

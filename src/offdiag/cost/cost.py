@@ -59,7 +59,8 @@ class Cost:
         lines: one per kind of step, in the order of the plan. memory: one per phase and model.
         time: of one worker, where something says how fast it is; else None.
         served: what models behind servers are asked, which is in no line.
-        held: answers that finished steps have and that are taken, which are in no line. new: those that are asked for.
+        held: answers and states that finished steps have and that are taken, which are in no line. new: those
+            that are asked for.
         notes: what a reader of the numbers must know, such as a model of unknown size.
     """
 

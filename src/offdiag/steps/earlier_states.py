@@ -5,7 +5,7 @@ model and its own text alone, beyond rounding, so those of a finished step are t
 but which items of the pool it has, its files must be whole, and it must be made with the versions that are installed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from offdiag.lease import ensure_held
 from offdiag.provenance import note, other_versions
 from offdiag.steps.earlier_answers import FACTS, told_of
 from offdiag.steps.jsonl import read_jsonl
-from offdiag.steps.step import FinishedStep, Step, Work
+from offdiag.steps.step import Finished, FinishedStep, Step, Work
 
 KEPT = "taken.npz"  # beside the chunks, while the rest is encoded
 
@@ -52,8 +52,8 @@ def take_states(step: Step, work: Work, keys: Sequence[str], folder: Path) -> Ta
     states: dict[int, NDArray[np.float16]] = {}
     told: list[dict[str, Json]] = []
     seconds = 0.0
-    for found in _sources(step, work):
-        rows = {text["key"]: row for row, text in enumerate(read_jsonl(found.folder / "texts.jsonl"))}
+    for found in _sources(step, work.finished):
+        rows = _rows(found)
         new = {place: rows[key] for place, key in enumerate(keys) if place not in states and key in rows}
         if new:
             own = np.load(found.folder / "states.npy", mmap_mode="r")
@@ -65,6 +65,21 @@ def take_states(step: Step, work: Work, keys: Sequence[str], folder: Path) -> Ta
         note(taken=[*told])
         _keep(kept, states, seconds)
     return TakenStates(states, seconds)
+
+
+def held_and_new(step: Step, finished: Finished, keys: Callable[[], Sequence[str]]) -> tuple[int, int] | None:
+    """Return of how many items :func:`take_states` will find states, and of how many not; None where none are there.
+
+    Args:
+        step: that encodes, by a model of which a text holds alone. finished: looks up finished steps.
+        keys: returns those of its items; they are asked for only where a step has some.
+    """
+    known = {key for found in _sources(step, finished) for key in _rows(found)}
+    if not known:
+        return None
+    own = keys()
+    held = sum(key in known for key in own)
+    return held, len(own) - held
 
 
 def fitted(state: NDArray[np.float16], most: int) -> NDArray[np.float16]:
@@ -82,10 +97,15 @@ def _keep(path: Path, states: Mapping[int, NDArray[np.float16]], seconds: float)
     move(part, path)
 
 
-def _sources(step: Step, work: Work) -> Iterator[FinishedStep]:
+def _rows(found: FinishedStep) -> dict[str, int]:
+    """Return the row of each item of a finished step, by its key."""
+    return {text["key"]: row for row, text in enumerate(read_jsonl(found.folder / "texts.jsonl"))}
+
+
+def _sources(step: Step, finished: Finished) -> Iterator[FinishedStep]:
     """Yield the finished steps that encoded items of the same pool by the same model, the newest first."""
     model = step.folder_name.partition("--")[0]
-    for found in work.finished(step.kind, lambda name: name != step.folder_name and name.startswith(f"{model}--")):
+    for found in finished(step.kind, lambda name: name != step.folder_name and name.startswith(f"{model}--")):
         made_so = found.provenance.get("versions") and not other_versions(found.provenance)
         if made_so and _but_for_items(found.identity) == _but_for_items(step.canonical_form) and found.whole():
             yield found

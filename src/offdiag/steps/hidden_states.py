@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import chain
 from math import ceil
@@ -18,10 +18,10 @@ from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.lease import ensure_held
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_states import NO_STATES, fitted, take_states
+from offdiag.steps.earlier_states import NO_STATES, fitted, held_and_new, take_states
 from offdiag.steps.examples import Examples, check_choices, check_rows, keys_of, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
-from offdiag.steps.step import Step, Work
+from offdiag.steps.step import Finished, Step, Unanswered, Work
 from offdiag.steps.weights import Weights
 from offdiag.tasks import Domain, Example, PromptStyle, get_task
 
@@ -90,6 +90,22 @@ class HiddenStates(Step):
             return self.examples.n
         return len(keys_of(self.examples) & frozenset().union(*map(keys_of, self.needed)))
 
+    def unanswered(self, finished: Finished) -> Unanswered:
+        """Return what is new: states that a finished step has of the same pool are taken, and not encoded again."""
+        found = held_and_new(self, finished, self._keys) if self.weights.spec.holds_alone else None
+        if found is None or not found[0]:
+            return Unanswered(self)
+        held, new = found
+        if not new:
+            return Unanswered(None, held)
+        some = self.examples.model_copy(update={"n": new})
+        return Unanswered(self.model_copy(update={"examples": some, "needed": ()}), held, new)
+
+    def _keys(self) -> list[str]:
+        """Return the keys of the questions that are encoded, as their files have them."""
+        asked = self._wanted(self.examples.sample(), (one.sample() for one in self.needed))
+        return [_key(prompt, example) for example, prompt in zip(*asked, strict=True)]
+
     def run(self, work: Work) -> dict[str, Json]:
         """Encode the examples chunk by chunk; a killed run goes on after the last chunk.
 
@@ -133,14 +149,17 @@ class HiddenStates(Step):
         Raises:
             UserError: none of them is needed.
         """
-        examples = load_examples(work.output(self.examples))
+        loaded = (load_examples(work.output(one)) for one in self.needed)
+        return self._wanted(load_examples(work.output(self.examples)), loaded)
+
+    def _wanted(self, examples: list[Example], needed: Iterable[Sequence[Example]]) -> tuple[list[Example], list[str]]:
+        """Return those of the examples that any needed set has, and their prompts; all where no set is named."""
         prompts = prompts_of(self.examples.domain, examples, self.style)
         if not self.needed:
             return examples, prompts
         wanted: set[str] = set()
-        for needed in self.needed:
-            own = load_examples(work.output(needed))
-            wanted.update(map(_key, prompts_of(needed.domain, own, self.style), own))
+        for of, own in zip(self.needed, needed, strict=True):
+            wanted.update(map(_key, prompts_of(of.domain, own, self.style), own))
         places = [i for i, key in enumerate(map(_key, prompts, examples)) if key in wanted]
         if not places:
             raise UserError(f"{self.name}: none of its questions is needed: leave the pool out")

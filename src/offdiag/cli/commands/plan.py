@@ -133,7 +133,8 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
         say("", *_folded(f"Time: {_time(cost)}", indent=0))
     if cost.held:
         judged = any(line.kind == "judgements" for line in cost.lines)
-        answers = "Answers, and what judges say of them" if judged else "Answers"
+        read = any(line.kind == "states" for line in cost.lines)
+        answers = "Answers, and what judges say of them" if judged else "Answers and states" if read else "Answers"
         said = f"{answers}: {count(cost.held)} from the store, {count(cost.new)} new ones, which alone are counted here"
         say(*_folded(said))
     for note in cost.notes:
