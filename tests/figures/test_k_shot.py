@@ -179,6 +179,15 @@ def test_families_stand_in_panels_with_one_axis_and_a_common_start(k_shot):
     assert curves[0][0][0] == curves[1][0][0]  # zero-shot: nothing was shown
 
 
+def test_zero_shot_cells_alone_make_no_panel(k_shot):
+    """A base of which the untuned model alone is asked, as it is taught in a mixture."""
+    cells, records = k_shot({8: RISING, 9: RISING, 10: RISING}, KS)
+    left = cells[(cells["method"] != "in-context") | (cells["eval_base"] != 9)]
+    left = left.assign(demonstrations=left["method"].map({"in-context": "fixed"}))
+    figure = KShot(series="demonstrations", name="k", panels="eval_base").plot(framed(left, records))
+    assert [title for axes in figure.axes if (title := axes.get_title(loc="left"))] == ["base 8", "base 10"]
+
+
 def test_each_panel_has_its_own_midpoints(k_shot):
     figure = KShot(series="eval_base", name="k", panels="rationale").plot(families(k_shot))
     names = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes if axes.get_legend()]

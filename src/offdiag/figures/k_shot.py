@@ -45,7 +45,7 @@ class KShot(StudyFigure):
     def plot(self, frames: Frames) -> "Figure":
         """Draw the curves of the selected zero-shot and in-context cells; dashed: the fits, where there is one."""
         chosen = select_shots(frames.cells, self.where, self.match_on)
-        panels = _panels(chosen, self.panels)
+        panels = _panels(chosen, self.panels, self.series)
         drawn = [self._curves(rows, chosen, frames.records) for rows in panels.values()]
         every = [one for curves in drawn for one in curves]
         with styled():
@@ -89,12 +89,12 @@ class KShot(StudyFigure):
         ]
 
 
-def _panels(chosen: "pd.DataFrame", column: str | None) -> dict[Any, "pd.DataFrame"]:
-    """Return the rows of each panel; zero-shot rows belong to all of them."""
+def _panels(chosen: "pd.DataFrame", column: str | None, series: str) -> dict[Any, "pd.DataFrame"]:
+    """Return the rows of each panel; zero-shot rows belong to all of them, and alone make none."""
     if column is None:
         return {None: chosen}
     require(chosen, column)
-    values = values_of(chosen[column])
+    values = values_of(chosen.loc[chosen[series].notna(), column]) or values_of(chosen[column])
     if not values:
         raise NotPlannedError(f"no cell has a {column}: the figure needs one for its panels")
     start = chosen[column].isna() & (chosen["k"] == 0)
