@@ -27,7 +27,7 @@ DRAWS = {"seeds": 2, "data_seeds": 2, "bootstraps": 2}
 KEPT = {
     "alpha", "base", "base_width", "bases", "beta2", "clip", "cutoffs", "depth", "digits", "dropout",
     "eval_checkpoints", "eval_share", "expansion", "format_reward", "group_size", "hard_cost", "hard_noise",
-    "heads", "highest", "id_digits", "initial_std", "kl", "layers", "learning_rate", "lowest",
+    "heads", "highest", "id_digits", "initial_std", "kl", "l2", "layers", "learning_rate", "lowest",
     "max_grad_norm", "n_prompts", "n_test", "noises", "other_bases", "passes", "per_degree",
     "per_query_shots", "policy_bases", "proxy_triggers", "rank", "rho", "rotations", "shares", "shots",
     "temperature", "token_budget", "top_p", "tuned_bases", "tuned_digits", "weight_decay", "world_seed", "x1",

@@ -228,6 +228,16 @@ def test_every_way_to_learn_gets_the_same_noise():
     assert silent == {step.fingerprint for step in planned().cells.values()}, "without noise all is as it was"
 
 
+def test_layers_and_penalty_reach_the_probes_of_a_study():
+    plan = planned(layers="last", l2="0.25", methods="linear-probe")
+    fits = [step for step in plan.steps if isinstance(step, ProbeFits)]
+    assert fits
+    assert {(one.l2, states.layers) for one in fits for states in one.states} == {(0.25, ("last",))}
+    usual = [step.fingerprint for step in planned(methods="linear-probe").steps if isinstance(step, ProbeFits)]
+    assert not {one.fingerprint for one in fits} & {*usual}
+    assert "l2" in refused(l2="0")
+
+
 def test_learning_curves_are_nested_and_share_their_test():
     plan = planned(methods="linear-probe", sizes="10,20,40,80,160,320", bootstraps=2, pool="whole")
     assert len(trained(plan)) == 6 * 2 * 2

@@ -197,7 +197,7 @@ class _Grid:
         for n, noise in product(sizes, noises(p, training_set.train.level)):
             match name:
                 case "linear-probe":
-                    shared = {"needed": self._needed, "beside": self._probes[dataset], "layers": p.layers}
+                    shared = {"needed": self._needed, "beside": self._probes[dataset], "layers": p.layers, "l2": p.l2}
                     yield LinearProbe(n=n, noise=noise, pools=self._pools(training_set), **shared)
                 case "in-context" | "in-context+rationale":
                     yield InContext(k=n, noise=noise, rationale=reasoned)

@@ -118,7 +118,7 @@ class HardnessParams(StudyParams):
         labels: whether an answer is the text of a choice or its ``letters``.
         per: what the log-probability of a choice is divided by, or compared with; see
             :class:`offdiag.steps.LoglikelihoodChoices`.
-        layers: whose hidden states probes read: ``middle``, ``last``.
+        layers: whose hidden states probes read: ``middle``, ``last``. l2: penalty of their weights, above 0.
         scheme: how training items and test items are parted: ``rest``, or one of the others of
             :mod:`offdiag.studies.easy_to_hard.task.splits`. ``shares`` is for hardness=none; the three that set a part
             of one level aside test the hard items alone.
@@ -148,6 +148,7 @@ class HardnessParams(StudyParams):
     labels: Labels = "texts"
     per: Normalisation = "none"
     layers: tuple[Layer, ...] = Field(default=("middle", "last"), min_length=1)
+    l2: float = Field(default=1.0, gt=0)
     scheme: Scheme = "rest"
     describe_draws: bool = False
     recipe: Recipe = Recipe(warmup_updates=5)
