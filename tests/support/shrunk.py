@@ -23,6 +23,7 @@ SIZES = {
 }  # fmt: skip
 # How often something is drawn anew, in numbers or as a list: the draws that are left.
 DRAWS = {"seeds": 2, "data_seeds": 2, "bootstraps": 2}
+MODELS = 2  # how many are left where each is asked and taught the same
 # Numbers that say what is asked or how, and not how much of it.
 KEPT = {
     "alpha", "base", "base_width", "bases", "beta2", "clip", "cutoffs", "depth", "digits", "dropout",
@@ -38,10 +39,11 @@ KEPT = {
 def shrunk(params: StudyParams, model: Callable[[int], str]) -> StudyParams:
     """Return the parameters with small sizes; ``model`` gives the source of the tiny model with a number.
 
-    A test set of all items (``n_test``) becomes one of twelve, and the sentence embedder, an extra, is left out.
+    A test set of all items (``n_test``) becomes one of twelve, answers of the published length (300 tokens) one of
+    eight tokens, of several models two are left, and the sentence embedder, an extra, is left out.
     """
     small = _smaller(params, model)
-    left = {"n_test": 12, "sentence_embedder": False}
+    left = {"n_test": 12, "max_new_tokens": SIZES["max_new_tokens"], "sentence_embedder": False}
     return type(params).model_validate({**small, **{name: value for name, value in left.items() if name in small}})
 
 
@@ -54,7 +56,7 @@ def _small(name: str, value: Any, model: Callable[[int], str]) -> Any:
     if isinstance(value, ModelSpec):
         return _tiny(value, model(0))
     if name == "models":
-        return tuple(_tiny(one, model(number)) for number, one in enumerate(value))
+        return tuple(_tiny(one, model(number)) for number, one in enumerate(value[:MODELS]))
     if isinstance(value, BaseModel):
         return _smaller(value, model)
     if name in DRAWS and not isinstance(value, str):
