@@ -215,7 +215,7 @@ def test_states_of_a_finished_step_are_taken_and_the_others_encoded(store):
     np.testing.assert_array_equal(np.array(taken.features), np.array(whole.features)[rows])
 
 
-def test_a_plan_counts_no_state_that_a_run_would_take(store, monkeypatch):
+def test_a_plan_counts_no_state_that_a_run_would_take(store, monkeypatch, tmp_path):
     monkeypatch.setattr(Examples, "sample", drawn)
     trains = list(GRID.largest.values())
     both = some(*trains)
@@ -223,18 +223,29 @@ def test_a_plan_counts_no_state_that_a_run_would_take(store, monkeypatch):
     def finished(kind, fits):
         return (one for one in store.earlier if fits(one.folder.name))
 
-    assert both.unanswered(finished) == Unanswered(both)
+    assert both.unanswered(finished, tmp_path / "none") == Unanswered(both)
     store.run(some(trains[0]))
     store.keep(some(trains[0]))
-    left = both.unanswered(finished)
+    left = both.unanswered(finished, tmp_path / "none")
     assert (left.held, left.new, left.step.examples.n, left.step.needed) == (30, 30, 30, ())
     store.model = Model()
     store.run(both)
     assert len(store.model.read) == left.new
     store.keep(both)
-    assert some(trains[1]).unanswered(finished) == Unanswered(None, 30, 0)
+    assert some(trains[1]).unanswered(finished, tmp_path / "none") == Unanswered(None, 30, 0)
     half = both.model_copy(update={"weights": Weights(spec=ModelSpec(source="hub:org/name", dtype="bfloat16"))})
-    assert half.unanswered(finished) == Unanswered(half)  # a state moves with its batch there
+    assert half.unanswered(finished, tmp_path / "none") == Unanswered(half)  # a state moves with its batch there
+
+
+def test_a_plan_counts_no_state_that_a_killed_run_has(store):
+    store.model = Model(dies_after=64)
+    with pytest.raises(KeyboardInterrupt):
+        store.run(STATES)
+    left = STATES.unanswered(lambda *_: iter(()), store.folder(STATES))
+    assert (left.held, left.new, left.step.examples.n) == (64, N - 64, N - 64)
+    store.model = Model()
+    store.run(STATES)
+    assert len(store.model.read) == left.new
 
 
 def test_a_killed_run_goes_on_with_what_it_had_taken(store):

@@ -67,19 +67,27 @@ def take_states(step: Step, work: Work, keys: Sequence[str], folder: Path) -> Ta
     return TakenStates(states, seconds)
 
 
-def held_and_new(step: Step, finished: Finished, keys: Callable[[], Sequence[str]]) -> tuple[int, int] | None:
-    """Return of how many items :func:`take_states` will find states, and of how many not; None where none are there.
+def held_and_new(step: Step, finished: Finished, keys: Callable[[], Sequence[str]]) -> tuple[int, int]:
+    """Return of how many items :func:`take_states` will find states, and of how many not; 0 and 0 where none are there.
 
     Args:
         step: that encodes, by a model of which a text holds alone. finished: looks up finished steps.
         keys: returns those of its items; they are asked for only where a step has some.
     """
     known = {key for found in _sources(step, finished) for key in _rows(found)}
-    if not known:
-        return None
-    own = keys()
+    own = keys() if known else []
     held = sum(key in known for key in own)
     return held, len(own) - held
+
+
+def begun_in(folder: Path) -> int:
+    """Return of how many items a killed run has taken or encoded states, from the folder of its chunks."""
+    kept = folder / KEPT
+    taken = 0
+    if kept.exists():
+        with np.load(kept) as file:
+            taken = len(file["places"])
+    return taken + sum(len(np.load(path, mmap_mode="r")) for path in folder.glob("[0-9]*.npy"))
 
 
 def fitted(state: NDArray[np.float16], most: int) -> NDArray[np.float16]:

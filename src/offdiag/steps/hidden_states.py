@@ -18,7 +18,7 @@ from offdiag.errors import UserError
 from offdiag.identity import Json, fingerprint
 from offdiag.lease import ensure_held
 from offdiag.steps.cost import CostLine, CostProbe
-from offdiag.steps.earlier_states import NO_STATES, fitted, held_and_new, take_states
+from offdiag.steps.earlier_states import NO_STATES, begun_in, fitted, held_and_new, take_states
 from offdiag.steps.examples import Examples, check_choices, check_rows, keys_of, load_examples
 from offdiag.steps.jsonl import read_jsonl, write_jsonl
 from offdiag.steps.step import Finished, Step, Unanswered, Work
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Layer: TypeAlias = Literal["middle", "last"]
 
 CHUNK = 64  # examples between two writes
+CHUNKS = "chunks"  # their folder, while the step is not finished
 
 
 class HiddenStates(Step):
@@ -90,16 +91,20 @@ class HiddenStates(Step):
             return self.examples.n
         return len(keys_of(self.examples) & frozenset().union(*map(keys_of, self.needed)))
 
-    def unanswered(self, finished: Finished) -> Unanswered:
-        """Return what is new: states that a finished step has of the same pool are taken, and not encoded again."""
-        found = held_and_new(self, finished, self._keys) if self.weights.spec.holds_alone else None
-        if found is None or not found[0]:
+    def unanswered(self, finished: Finished, folder: Path) -> Unanswered:
+        held, new = self._held(finished, folder)
+        if not held:
             return Unanswered(self)
-        held, new = found
         if not new:
             return Unanswered(None, held)
         some = self.examples.model_copy(update={"n": new})
         return Unanswered(self.model_copy(update={"examples": some, "needed": ()}), held, new)
+
+    def _held(self, finished: Finished, folder: Path) -> tuple[int, int]:
+        """Return of how many questions there are states, from a killed run or finished steps, and of how many not."""
+        if begun := begun_in(folder / CHUNKS):
+            return begun, max(0, self._n - begun)
+        return held_and_new(self, finished, self._keys) if self.weights.spec.holds_alone else (0, self._n)
 
     def _keys(self) -> list[str]:
         """Return the keys of the questions that are encoded, as their files have them."""
@@ -117,7 +122,7 @@ class HiddenStates(Step):
         started = time.monotonic()
         examples, prompts = self._asked(work)
         most = max(len(example.choices) for example in examples)
-        folder = work.folder / "chunks"
+        folder = work.folder / CHUNKS
         folder.mkdir(exist_ok=True)
         keys = list(map(_key, prompts, examples))
         taken = take_states(self, work, keys, folder) if self.weights.spec.holds_alone else NO_STATES
