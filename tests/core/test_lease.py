@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from offdiag import lease as module
+from offdiag.durable import move
 from offdiag.lease import Holder, LeaseLostError, ensure_held, held, holder, lease
+from offdiag.store.json_files import write_json
 
 HOLDS = """
 import pathlib, sys
@@ -271,6 +273,21 @@ def test_who_lost_the_lease_may_not_write_and_does_not_remove_the_new_one(path):
         ensure_held(path.parent.parent / "another")
     assert holder(path).nonce == "other"
     ensure_held(inside)
+
+
+@pytest.mark.parametrize("way", ["move", "json", "json-in-passing"])
+def test_who_lost_the_lease_puts_no_file_in_place(path, way):
+    target, part = path.parent / "summary.json", path.parent / "made.part"
+    with lease(path):
+        target.write_text("of the new holder")
+        part.write_text("late")
+        write(path)
+        with pytest.raises(LeaseLostError):
+            if way == "move":
+                move(part, target)
+            else:
+                write_json(target, {"late": True}, to_disk=way == "json")
+    assert target.read_text() == "of the new holder"
 
 
 def test_who_lost_the_lease_does_not_keep_the_new_one_alive(path, monkeypatch):

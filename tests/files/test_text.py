@@ -1,6 +1,7 @@
 """Lines of files in other encodings, line ends and packings."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,23 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         list(text_lines(TextFile.at(tmp_path / "none.txt", "put it there")))
     with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)"):
         list(text_lines(TextFile.at(tmp_path)))
+
+
+def test_a_pipe_or_a_device_with_a_name_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    (tmp_path / "linked.jsonl").symlink_to(tmp_path / "a.jsonl")
+    pipes = [(tmp_path / name, "pipe") for name in ("a.jsonl", "linked.jsonl")]
+    for path, what in (*pipes, (Path("/dev/zero"), "device")):
+        with pytest.raises(UserError, match=f"{path} is a {what}, which would be waited for: save what it gives"):
+            list(text_lines(TextFile.at(path)))
+        with pytest.raises(UserError, match="save what it gives"):
+            TextFile.at(path).read()
+    assert list(text_lines(TextFile.at(Path("/dev/null")))) == []
+
+
+def test_what_a_shell_hands_over_is_read() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as file:
+        file.write("one\n")
+    assert TextFile.at(Path(f"/dev/fd/{reading}")).read() == "one\n"
+    os.close(reading)

@@ -9,7 +9,7 @@ import torch
 
 from offdiag.errors import UserError
 from offdiag.models import ModelSpec, wheel_version
-from offdiag.models.loading import convert_wheel, load_model, load_tokenizer, placement
+from offdiag.models.loading import check_fit, convert_wheel, load_model, load_tokenizer, placement
 from offdiag.models.sources import Wheel
 from offdiag.models.wheels import wheel_gguf
 from offdiag.runtime import Runtime
@@ -41,6 +41,7 @@ def test_code_of_a_model_is_never_run(tiny: Path, tmp_path: Path) -> None:
     spec = ModelSpec(source=f"dir:{folder}")
     load_model(spec, folder, CPU)
     load_tokenizer(spec, folder)
+    check_fit(spec.origin, folder)
     assert not (tmp_path / "ran").exists()
 
 

@@ -1,11 +1,22 @@
+import json
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from offdiag.training.checkpoints import last_complete, mark_complete, path_of, write_summary
+from offdiag.training.history import History
 from offdiag.training.plain_state import load_optimizer, save_optimizer
+
+
+def test_a_history_is_cut_at_the_checkpoint_that_a_training_resumes_from(tmp_path):
+    path = tmp_path / "history.jsonl"
+    path.write_text("".join(f'{{"update": {update}}}\n' for update in (1, 2, 3)) + '{"upd')  # killed in the fourth
+    state = TrainerState(log_history=[{"step": update, "loss": 0.5} for update in (1, 2)])
+    History(path, None).on_train_begin(TrainingArguments(str(tmp_path)), state, TrainerControl())
+    assert [json.loads(line)["update"] for line in path.read_text().splitlines()] == [1, 2]
 
 
 def test_only_marked_checkpoints_are_trusted(tmp_path):

@@ -1,5 +1,6 @@
 """The application: list the commands, import the one that is called, and print errors as one line."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -166,7 +167,10 @@ def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
             code = 0
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            code = _complain(f"{place}{error.strerror or error}; mend that, or give another place (--store, --to)", 1)
+            code = _complain(
+                f"{place}{error.strerror or error}; mend that, or give another place (--store, --to)",
+                2 if error.errno == errno.ENAMETOOLONG else 1,
+            )
         except Exception as error:
             # an error in a person's own study is theirs to read in one line; one in offdiag keeps its traceback
             from offdiag.python_files import culprit

@@ -6,7 +6,9 @@ end. It ends at nothing else: U+2028 and U+0085 are characters of a text, at whi
 
 import gzip
 import io
+import os
 import re
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +48,7 @@ class TextFile(NamedTuple):
     @classmethod
     def at(cls, path: Path, absent: str = "give the path of a file that is there") -> Self:
         """Return the file of a path."""
-        return cls(str(path), lambda: path.open("rb"), absent)
+        return cls(str(path), lambda: _open(path), absent)
 
     @classmethod
     def standard_input(cls) -> Self:
@@ -72,6 +74,18 @@ class TextFile(NamedTuple):
             if "\0" in text:  # no text, or one in another encoding: line by line, it is told where
                 return "".join(_decoded(io.BytesIO(data), self.name))
             return _LINE_END.sub("\n", text.removeprefix(_BOM)) if "\r" in text else text.removeprefix(_BOM)
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a file for bytes; a pipe or device with a name, which may never say or end anything, is refused.
+
+    What a shell hands over (``<(command)``, /dev/stdin) is a pipe that something writes to.
+    """
+    mode, handed = path.stat().st_mode, str(path).startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stdin"))
+    if not handed and path != Path(os.devnull) and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode)):
+        what = "a pipe" if stat.S_ISFIFO(mode) else "a device"
+        raise UserError(f"{path} is {what}, which would be waited for: save what it gives as a file, and give that")
+    return path.open("rb")
 
 
 def advice_on(path: Path) -> str:

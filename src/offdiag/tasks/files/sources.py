@@ -115,7 +115,7 @@ class RowSource:
         suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
         if suffix in PARQUET:
             return _parquet(path, self.label)
-        file = TextFile(self.label, lambda: path.open("rb"), advice_on(path))
+        file = TextFile.at(path, advice_on(path))._replace(name=self.label)
         if suffix in TABLES:
             return _with_gaps(table_rows(text_lines(file), self.label))
         if suffix in LINES:
