@@ -108,7 +108,7 @@ SMALL = MapParams(
     decoder=Decoder(architecture="qwen2", width=64, depth=3, heads=4, expansion=4, initial_std=0.1),
     pretraining=PretrainingRecipe(updates=4500, batch_size=128, learning_rate=3e-3),
     tuning=PretrainingRecipe(updates=200, batch_size=128, learning_rate=7e-4, schedule="linear", warmup_updates=10),
-    rows=4000, replay=800, elicitation=16, seeds=(0, 1), n_eval=200, snapshots=8, layers=(1, 2, 3),
+    rows=4000, replay=800, elicitation=16, seeds=(0, 1, 2), n_eval=200, snapshots=8, layers=(1, 2, 3),
 )  # fmt: skip
 TINY = changed(
     SMALL,

@@ -24,6 +24,7 @@ DODGE = 0.16  # distance of series from each other where x is a word; 1 from wor
 APART = 0.02  # distance of series where x is a number, as a share of the range
 FEW = 9  # as many points or fewer have a tick each
 LONG = 8  # the axis is logarithmic if the largest number is as many times the smallest
+LABEL_ROOM = 0.12  # share of the axis beside the outermost points, so that their labels lie within the panel
 
 
 class OverDraws(StudyFigure):
@@ -100,6 +101,8 @@ class OverDraws(StudyFigure):
             axes.axhspan(low, high, color=PALE, alpha=0.25, lw=0, zorder=0)
         if words is None:
             _number_axis(axes, ticks)
+            if self.labelled:
+                axes.margins(x=LABEL_ROOM)
         else:
             axes.set_xticks(range(len(words)), [str(word).replace("_", " ") for word in words])
             axes.set_xlim(-0.5, len(words) - 0.5)
