@@ -61,6 +61,8 @@ _GROUPS = re.compile(r"[0-9A-Z]{1,3}(?:[, \u00a0'][0-9A-Z]{3})+|[0-9A-Z](?:[, \u
 _SIGNED = re.compile(
     r"(?<![\w.,)\]}])(?:-|\b(?:minus|negative)[ \u00a0]+)([0-9A-Z]*\d[0-9A-Z]*)(?![0-9A-Z.,-]\w)", re.IGNORECASE
 )
+# The sign of a stated number; one between two numbers, or before a row of a sum in columns, says to add.
+_PLUS = re.compile(r"(?:\A|(?<=[=:{(\x01\x03])|\bis\b)[\s$*\x04]*\+(?=[0-9A-Z]*\d)", re.IGNORECASE)
 _SYMBOLS = r"[0-9A-Z]*\d[0-9A-Z]*"
 _AFTER_BOX = re.compile(r"[=:$*\s\x04]*" + _TOKEN + r"(?!\.?\w)")
 _BEFORE_BOX = re.compile(r"(?<![\w.,-])" + _TOKEN + r"[$*\s]*$")
@@ -119,11 +121,12 @@ def extract(completion: str, base: int, noun: str = "sum") -> Extraction:
     if text is None:
         return Extraction(None, flags)
     latin = text.translate(_LOOKALIKES)
+    latin = _PLUS.sub(lambda sign: sign[0][:-1], latin)
     found = _signed(without_denials(latin.rstrip(), _SYMBOLS), base, noun)
     if found.answer is None:
         return Extraction(None, tuple(dict.fromkeys((*flags, *found.flags))))
     flags = (*flags, *found.flags)
-    if latin != text and "C" in found.answer:
+    if any(letter in text for letter in "Сс") and "C" in found.answer:
         flags = (*flags, "look-alike")
     digits = found.answer.removeprefix("-")
     if len(digits) > 1 and digits[0] == "0":
