@@ -29,11 +29,16 @@ def summary(plan: Plan) -> dict[str, str]:
 
 
 def scales() -> list[str]:
-    """Every study and scale, as ``study scale``; at scale cpu with fixed data seeds, too, as in older stores."""
+    """Every study and scale, as ``study scale``; at scale cpu with fixed data seeds, too, as in older stores.
+
+    The world map had two seeds at that scale: their steps are still those of the first two.
+    """
     names = [name for name in STUDIES.names() if name != "matrix"]  # whose data are anybody's own
     planned = [f"{name} {scale}" for name in names for scale in load_study(name).scales]
     varied = [name for name in names if hasattr(load_study(name).scales["cpu"], "data_seeds")]
-    return planned + [f"{name} cpu data_seeds=fixed" for name in varied]
+    two = [name for name in names if hasattr(load_study(name).scales["cpu"], "widths")]
+    older = [f"{name} cpu data_seeds=fixed{' seeds=0,1' if name in two else ''}" for name in varied]
+    return planned + older + [f"{name} cpu seeds=0,1" for name in two]
 
 
 def summary_of(planned: str) -> dict[str, str]:
