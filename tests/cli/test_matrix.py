@@ -57,6 +57,27 @@ def test_a_matrix_is_run_printed_and_written(offdiag, words):
     assert "steps done" not in third.out  # all of them were
 
 
+def test_columns_are_guessed_or_said_for_each_file(offdiag, words):
+    Path("a.jsonl").write_text("".join(f"{json.dumps({'prompt': r['text'], 'label': r['label']})}\n" for r in rows(12)))
+    Path("b.csv").write_text("text,answer\n" + "".join(f"{r['text']},{r['label']}\n" for r in rows(9, 20)))
+    Path("c.csv").write_text("said,kind\n" + "".join(f"{r['text']},{r['label']}\n" for r in rows(9, 40)))
+    asked = ["matrix", *words[words.index("--model") :], "--train", "a.jsonl", "--eval", "b.csv"]
+    found = offdiag(*asked, "--dry-run")
+    assert found.code == 0, found
+    lines = [line.strip() for line in found.out.split("\n")]
+    assert [line for line in lines if line.startswith("columns guessed")] == [
+        "columns guessed: prompt=prompt, target=label", "columns guessed: prompt=text, target=answer"
+    ]  # fmt: skip
+    refused = offdiag(*asked, "c.csv", "--dry-run")
+    assert refused.code == 2
+    assert "--prompt c.csv=said" in refused.err
+    found = offdiag(*asked, "c.csv", "--prompt", "c.csv=said", "--target", "c.csv=kind", "--save", "mine.py")
+    assert found.code == 0, found
+    assert offdiag("plan", "mine.py", "--store", "store").code == 0
+    twice = offdiag(*asked, "--prompt", "text", "said", "--dry-run")
+    assert "type one, and FILE=COLUMN" in twice.err
+
+
 def test_a_rehearsal_shows_prompts_and_the_plan_and_runs_nothing(offdiag, words):
     said = offdiag(*words, "--dry-run", "--labels", "auto", "--methods", "zero-shot,lora")
     assert said.code == 0, said

@@ -34,6 +34,24 @@ def data(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_files_may_have_columns_of_their_own(data):
+    odd = [{"said": f"{LABELS[i % 3]} number {i}", "kind": LABELS[i % 3]} for i in range(60, 69)]
+    Path("odd.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in odd))
+    p = MatrixParams(
+        train=("food_train.jsonl",), eval=("odd.jsonl",), columns=("odd.jsonl:prompt=said {kind}", "odd:target=kind")
+    )
+    with pytest.raises(UserError, match="the prompt shows|kind"):
+        data_sets(p)  # what is said of a file alone holds for it
+    p = p.model_copy(update={"columns": ("odd.jsonl:prompt=said", "odd:target=kind")})
+    guessed, own = data_sets(p)
+    assert guessed.said[0] == "columns guessed: prompt=text, target=label"
+    assert (own.domain.prompt, own.domain.target) == ("said", "kind")
+    source = source_of_study(p, [guessed, own], data / "mine.py")
+    assert 'prompt="said", target="kind"' in source
+    with pytest.raises(UserError, match=r"--prompt od.jsonl=said: no file is called od.jsonl: .*odd.jsonl"):
+        data_sets(p.model_copy(update={"columns": ("od.jsonl:prompt=said",)}))
+
+
 FILES = {"train": ("food_train.jsonl", "trips_train.jsonl"),
          "eval": ("food_test.jsonl", "trips_test.jsonl", "other_test.jsonl")}  # fmt: skip
 

@@ -5,6 +5,7 @@ import pytest
 from offdiag.errors import UserError
 from offdiag.studies.base_addition.task import AdditionDomain
 from offdiag.tasks import get_task, parse_domain
+from offdiag.tasks.parsing import named_domain
 
 TASK = get_task("base_addition")
 
@@ -48,3 +49,13 @@ def test_mistakes_are_explained_in_one_line(text, complaint):
     assert "pydantic" not in message
     assert message.startswith(f"domain {text!r} of base_addition")
     assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "name"), [("files", "data/mine.jsonl", "eval"), ("lm_eval", "tasks/mine.yaml", "name")]
+)
+def test_a_path_alone_is_what_a_user_types(task, text, name):
+    domain = parse_domain(get_task(task), text)
+    assert getattr(domain, name) == text
+    assert named_domain(f"{task}:{text}") == domain
+    assert getattr(parse_domain(get_task(task), f"{name}={text}"), name) == text

@@ -119,7 +119,8 @@ TaskName: TypeAlias = Annotated[
     str, typer.Argument(metavar="TASK", help="The name of a task.", autocompletion=beginning("offdiag.tasks"))
 ]
 DomainText: TypeAlias = Annotated[
-    str, typer.Argument(metavar="DOMAIN", help="Its parameters, as NAME=VALUE,NAME=VALUE.")
+    str,
+    typer.Argument(metavar="DOMAIN", help="Its parameters, as NAME=VALUE,NAME=VALUE; of files, lm_eval a path."),
 ]
 
 

@@ -1,12 +1,13 @@
 """Data sets of the study ``matrix``: which files belong together, and what is guessed of their answers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
-from offdiag.errors import UserError, complaints
+from offdiag.errors import UserError, complaints, did_you_mean
 from offdiag.matrix.params import MatrixParams
 from offdiag.tasks.extraction import canonical_number
 from offdiag.tasks.files import FilesDomain
@@ -48,6 +49,7 @@ def data_sets(p: MatrixParams) -> list[DataSet]:
     taught, asked = _named(p.train, "train"), _named(p.eval, "eval")
     without = tuple(taught.values()) if p.drop_overlap else ()
     found = []
+    _check_files(p, taught, asked)
     for name in dict.fromkeys([*taught, *asked]):
         sources = {role: text for role, given in (("train", taught), ("eval", asked)) if (text := given.get(name))}
         found.append(_data_set(p, name, sources, () if name not in asked else without))
@@ -77,10 +79,31 @@ def _named(texts: Sequence[str], role: str) -> dict[str, str]:
     return found
 
 
+def _called(source: str) -> set[str]:
+    """Return the names by which an option means a file: as it was given, and without its folder."""
+    return {source, *(Path(one.label).name for one in RowSource.of(source).each)}
+
+
+def _check_files(p: MatrixParams, taught: Mapping[str, str], asked: Mapping[str, str]) -> None:
+    """Check that columns of single files are of files that are there.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    known = {*taught, *asked, *(name for source in (*taught.values(), *asked.values()) for name in _called(source))}
+    for file, part, column in p.of_files:
+        if file not in known:
+            files = ", ".join(dict.fromkeys([*taught.values(), *asked.values()]))
+            raise UserError(f"--{part} {file}={column}: no file is called {file}: {did_you_mean(file, known)}there are "
+                            f"{files}")  # fmt: skip
+
+
 def _data_set(p: MatrixParams, name: str, sources: dict[str, str], without: tuple[str, ...]) -> DataSet:
     task = get_task(FilesDomain.task)
+    called = {name, *(one for text in sources.values() for one in _called(text))}
+    own = {part: column for file, part, column in p.of_files if file in called}
     try:
-        plain = FilesDomain.model_validate({"name": name, **sources, "without": without, **p.of_domains})
+        plain = FilesDomain.model_validate({"name": name, **sources, "without": without, **p.of_domains, **own})
     except ValidationError as error:
         raise UserError(complaints(error)) from None
     items = [items_of(source, role, plain.columns) for role, source in plain.sources.items()]

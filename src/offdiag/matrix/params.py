@@ -1,6 +1,7 @@
 """Parameters of the study ``matrix``: models, data sets, methods, and what the columns mean."""
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
@@ -19,6 +20,8 @@ OF_DOMAINS = (
     *("prompt", "target", "choices", "labels", "rationale", "id", "strata", "grader", "answer", "options", "lead"),
     *("system", "holdout", "holdout_seed", "empty"),
 )
+COLUMNS = ("prompt", "target", "choices", "rationale", "id")  # that single files may have of their own
+_OF_A_FILE = re.compile(rf"(.+?):({'|'.join(COLUMNS)})=(.+)", re.DOTALL)
 _DEFAULTS = {name: field.default for name, field in FilesDomain.model_fields.items()}
 
 
@@ -39,6 +42,7 @@ class MatrixParams(StudyParams):
         judge: the model that judges, with the grader ``judge``. judge_template, judge_scale: see
             :class:`offdiag.steps.Judge`; the scale is written as ``1-5``.
         drop_overlap: leave rows out of the tests that ask what a training row asks, up to case, space and punctuation.
+        columns: of single files, where they differ, such as ``b.csv:prompt=text``.
         prompt, …, empty: of all data sets, see :class:`offdiag.tasks.files.FilesDomain`; ``labels`` and ``grader`` are
             guessed from the targets.
     """
@@ -63,6 +67,7 @@ class MatrixParams(StudyParams):
     judge_template: str = ""
     judge_scale: str = ""
     drop_overlap: bool = False
+    columns: tuple[str, ...] = ()
     prompt: str = ""
     target: str = ""
     choices: str = ""
@@ -128,3 +133,18 @@ class MatrixParams(StudyParams):
         """The parameters of the domains that are not at their defaults."""
         given = {name: getattr(self, name) for name in OF_DOMAINS}
         return {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+
+    @field_validator("columns")
+    @classmethod
+    def _of_a_file(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not _OF_A_FILE.fullmatch(text):
+                raise UserError(f"columns: {text!r}: expected FILE:PART=COLUMN, such as b.csv:prompt=text")
+        return value
+
+    @property
+    def of_files(self) -> Iterator[tuple[str, str, str]]:
+        """The columns of single files: the file, the part of a row and the column."""
+        for text in self.columns:
+            if found := _OF_A_FILE.fullmatch(text):
+                yield found[1], found[2], found[3]

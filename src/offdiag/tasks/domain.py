@@ -13,11 +13,13 @@ Scalar: TypeAlias = str | int | float | bool | None
 class Domain(Identity):
     """One named distribution of a task, given by its keyword parameters (the fields of the subclass).
 
-    ``free_text`` says that values of parameters may have commas in them.
+    ``free_text`` says that values of parameters may have commas in them, ``bare`` names the
+    parameter whose value may stand alone.
     """
 
     task: ClassVar[str]
     free_text: ClassVar[bool] = False
+    bare: ClassVar[str] = ""
 
     @model_validator(mode="after")
     def _has_a_task(self) -> Self:

@@ -53,6 +53,7 @@ class HarnessDomain(Domain):
 
     tag: ClassVar[str] = "lm_eval"
     task: ClassVar[str] = "lm_eval"
+    bare: ClassVar[str] = "name"
     name: str
     learn: Literal["training", "few-shot"] = "training"
     filter: str = ""

@@ -17,13 +17,15 @@ def parse_domain(task: Task[Any], text: str) -> Domain:
 
     Parameters that are left out take their defaults; the empty text names the domain of all defaults. It reads back
     what ``str(domain)`` writes, but for data of one's own. Where values are free texts, a comma ends one only if a name
-    and ``=`` follow.
+    and ``=`` follow. A text without ``=`` is the value of the parameter that the type calls ``bare``, if it does.
 
     Raises:
         UserError: a pair has no ``=``, a name is unknown or given twice, a value is missing or out of range.
     """
     where = f"domain {text!r} of {task.name}"
     values: dict[str, str] = {}
+    if task.domain_type.bare and text.strip() and "=" not in text:
+        text = f"{task.domain_type.bare}={text}"
     for pair in filter(None, (part.strip() for part in _PAIRS[task.domain_type.free_text].split(text))):
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not name or not value:
@@ -51,7 +53,7 @@ def named_domain(text: object) -> object:
     name, _, rest = text.partition(":")
     task = get_task(name.strip())
     if rest.strip() and "=" not in rest:
-        rest = f"{next(iter(task.domain_type.model_fields))}={rest}"
+        rest = f"{task.domain_type.bare or next(iter(task.domain_type.model_fields))}={rest}"
     return parse_domain(task, rest)
 
 

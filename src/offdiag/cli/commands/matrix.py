@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from offdiag.store import Store
 
 # Options that take several words: --train a.jsonl b.jsonl
-SEVERAL = ("--train", "--eval", "--model", "--strata", "--labels", "--score")
+SEVERAL = (
+    *("--train", "--eval", "--model", "--strata", "--labels", "--score"),
+    *("--prompt", "--target", "--choices", "--rationale", "--id"),
+)
 _OPTIONS = {"models": "model", "scores": "score"}  # of parameters that are called otherwise
 
 
@@ -64,14 +67,21 @@ def matrix(
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Of fine-tuning [until it has seen 240 rows].")
     ] = None,
-    prompt: Annotated[str, typer.Option(metavar="COLUMN", help='A column, or a template such as "{a} or {b}?".')] = "",
-    target: Annotated[str, typer.Option(metavar="COLUMN", help="The right answer.")] = "",
-    choices: Annotated[str, typer.Option(metavar="COLUMN", help="Lists of choices, or columns with | between.")] = "",
+    prompt: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN ...", help='A column, or a template such as "{a} or {b}?"; of '
+                                       "one file FILE=COLUMN, and so for the other parts of a row.")
+    ] = None,
+    target: Annotated[list[str] | None, typer.Option(metavar="COLUMN ...", help="The right answer.")] = None,
+    choices: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN ...", help="Lists of choices, or columns with | between.")
+    ] = None,
     labels: Annotated[
         list[str] | None, typer.Option(metavar="A B ...", help="A fixed set of answers, or auto.")
     ] = None,
-    rationale: Annotated[str, typer.Option(metavar="COLUMN", help="A worked solution.")] = "",
-    row_id: Annotated[str, typer.Option("--id", metavar="COLUMN", help="An id of each row.")] = "",
+    rationale: Annotated[list[str] | None, typer.Option(metavar="COLUMN ...", help="A worked solution.")] = None,
+    row_id: Annotated[
+        list[str] | None, typer.Option("--id", metavar="COLUMN ...", help="An id of each row.")
+    ] = None,
     strata: Annotated[list[str] | None, typer.Option(metavar="COLUMN ...", help="To split results by.")] = None,
     grader: Annotated[
         str, typer.Option(metavar="NAME", help="exact, choice, number, regex:…, contains, span, f1, rouge, judge, or "
@@ -126,13 +136,14 @@ def matrix(
 
     given: dict[str, Any] = {
         "train": train, "eval": asked, "models": model, "methods": list(filter(None, methods.split(","))),
-        "seeds": seeds, "epochs": epochs, "prompt": prompt, "target": target, "choices": choices, "labels": labels,
-        "rationale": rationale, "id": row_id, "strata": strata, "grader": grader, "answering": answering,
+        "seeds": seeds, "epochs": epochs, "labels": labels,
+        "strata": strata, "grader": grader, "answering": answering,
         "answer": answer, "lead": lead, "temperature": temperature, "top_p": top_p, "top_k": top_k, "samples": samples,
         "sampling_seed": sampling_seed, "scores": score, "judge": judge, "judge_scale": judge_scale,
         "judge_template": None if judge_template is None else _text(judge_template),
         "system": system, "holdout": holdout, "n_train": n_train, "n_eval": n_eval, "max_new_tokens": max_new_tokens,
         "drop_overlap": drop_overlap, "empty": "skip" if skip_empty else "refuse",
+        **_columns({"prompt": prompt, "target": target, "choices": choices, "rationale": rationale, "id": row_id}),
     }  # fmt: skip
     prices = parse_prices(price or ())
     if prices and not dry_run:
@@ -154,6 +165,31 @@ def matrix(
         device=device, fill_memory=True, requests=Requests(at_once=at_once, most=requests, timeout=timeout)
     )
     return _run(wanted, place, workers, runtime, folder, track)
+
+
+def _columns(given: Mapping[str, Sequence[str] | None]) -> dict[str, Any]:
+    """Return the columns of all files by their parts, and those of single files, typed as ``FILE=COLUMN``.
+
+    A template may have an equals sign, and a file's name has no brace.
+
+    Raises:
+        UserError: two columns are for all files.
+    """
+    common: dict[str, str] = {}
+    own = []
+    for part, words in given.items():
+        for word in words or ():
+            file, equals, column = word.partition("=")
+            if equals and file and column and "{" not in file:
+                own.append(f"{file}:{part}={column}")
+            elif part in common:
+                raise UserError(
+                    f"--{part}: {common[part]} and {word} are both for all files: type one, and FILE=COLUMN for a file "
+                    "that has another"
+                )
+            else:
+                common[part] = word
+    return {**common, "columns": own}
 
 
 def _set(given: Mapping[str, Any]) -> dict[str, object]:

@@ -104,7 +104,8 @@ def layout(given: Columns, first: Located, label: str) -> Layout:
         if needed:
             common = ", ".join(COMMON[part][:4])
             raise UserError(f"{label} has the columns {', '.join(there)}, and none is called like a {part} ({common}, "
-                            f"…): say which, such as --{part} {there[0]} ({part}=)")  # fmt: skip
+                            f"…): say which, such as --{part} {there[0]} ({part}=), or of this file alone "
+                            f"--{part} {label}={there[0]}")  # fmt: skip
         return ""
 
     messages = "" if given.prompt or given.target else _guess("messages", there)

@@ -54,6 +54,7 @@ class FilesDomain(Domain):
     tag: ClassVar[str] = "files"
     task: ClassVar[str] = "files"
     free_text: ClassVar[bool] = True
+    bare: ClassVar[str] = "eval"
     name: str = ""
     train: str = ""
     eval: str = ""
