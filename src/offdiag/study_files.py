@@ -26,6 +26,8 @@ def load_study(name: str | Path) -> Study[Any]:
     path = Path(name).expanduser()
     if path.suffix == ".py":
         return replace(_study_in(load_file(path), str(path)), file=path.resolve())
+    if (path / "pyproject.toml").is_file():
+        raise UserError(f"{path} is the folder of a package that is not installed: type pip install -e {path} first")
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the study file in it, such as {path / 'my_study.py'}")
     if path.exists():

@@ -260,7 +260,9 @@ def test_doctor(offdiag: Offdiag, finished: Finished, tmp_path: Path) -> None:
 def test_a_plan_tells_hours_and_by_what(offdiag: Offdiag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     words = ("plan", "base-thresholds", "--store", tmp_path / "store")
-    assert "Time: not known" in offdiag(*words).out
+    plain = offdiag(*words).out
+    assert "Time: not known" in plain
+    assert [line for line in plain.splitlines() if len(line) > 80 and not line.startswith("Next: ")] == []
     told = offdiag(*words, "--on", "H100").out
     assert "of one worker, within a factor of 4; by the data sheet of H100" in " ".join(told.split())
     monkeypatch.setattr("offdiag.doctor.calibrate.ON_CPU", ((Decoder(width=16, depth=1), 2),))

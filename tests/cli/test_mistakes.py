@@ -71,6 +71,11 @@ def test_a_mistake_is_one_line(
     assert answer in mistake(*words.split())
 
 
+def test_a_package_that_is_not_installed_is_told_so(mistake: Mistake, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    assert f"is not installed: type pip install -e {tmp_path} first" in mistake("plan", tmp_path)
+
+
 def test_control_characters_in_a_mistake_are_written_out(mistake: Mistake) -> None:
     assert r"\x1b[2J" in mistake("plan", "base\x1b[2J")
 

@@ -5,7 +5,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from offdiag.cli.matrix_table import show_matrix
-from offdiag.cli.tables import say, show_stacked, terminal_width
+from offdiag.cli.tables import folded, say, show_stacked, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ MOST_ROWS = 40  # of the table of an analysis
 
 def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -> None:
     """Print the matrix of a study, and of each analysis the columns that it has for the terminal."""
-    say(results.title, results.named, "")
+    say(*folded(results.title, indent=0), results.named, "")
     show_matrix(results)
     for analysis in analyses:
         if analysis.terminal_columns:
@@ -27,7 +27,8 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
 
 def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
     if not set(analysis.terminal_columns) & set(table):  # what it reads was not planned
-        say(f"\n{analysis.caption or analysis.name}", *table["note"])
+        lines = [analysis.caption or analysis.name, *table["note"]]
+        say("", *(line for text in lines for line in folded(text, indent=0)))
         return
     table, left = table[[name for name in analysis.terminal_columns if name in table]], len(table) - MOST_ROWS
     rows = [[number(value) for value in row] for row in table[:MOST_ROWS].itertuples(index=False)]

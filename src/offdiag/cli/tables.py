@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any
 
 import typer
@@ -104,6 +105,14 @@ def _blocks(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
         blocks[-1].append(name)
         left -= wide + 2
     return blocks
+
+
+def folded(note: str, indent: int = 2) -> list[str]:
+    """Return a note as lines that fit the terminal, or 80 columns on a pipe: machines read --json."""
+    return wrap(
+        printable(note), terminal_width(), initial_indent=" " * indent, subsequent_indent=" " * (indent + 2),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def terminal_width() -> int:

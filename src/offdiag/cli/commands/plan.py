@@ -1,10 +1,7 @@
 """``offdiag plan``: show which steps are done, and what the rest will cost."""
 
-import sys
 from collections import Counter
 from operator import itemgetter
-from shutil import get_terminal_size
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from offdiag.cli.data_remarks import overlaps, remarks_by_domain
@@ -21,7 +18,7 @@ from offdiag.cli.options import (
     command,
     planned,
 )
-from offdiag.cli.tables import say, show_json, show_stacked, show_table
+from offdiag.cli.tables import folded, say, show_json, show_stacked, show_table
 from offdiag.runtime import without_collection
 
 if TYPE_CHECKING:
@@ -57,7 +54,7 @@ def plan(
         survey, cost = _looked_at(wanted, place, on)
         show_json(_json(wanted, survey, cost))
         return
-    say(wanted.study.title, f"{wanted.study.name} · {wanted.scale} · {wanted.size}", "")
+    say(*folded(wanted.study.title, indent=0), f"{wanted.study.name} · {wanted.scale} · {wanted.size}", "")
     _show_data(wanted)
     if show_plan(wanted, place, parse_prices(price or ()), on):
         say("", f"Next: {command('run', wanted, place, keyword)}")
@@ -130,15 +127,15 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
                 title, columns, [list(row.values()) for row in rows], narrow, itemgetter(heading), right=columns[1:]
             )
     if cost.total.flops_most != 0:
-        say("", *_folded(f"Time: {_time(cost)}", indent=0))
+        say("", *folded(f"Time: {_time(cost)}", indent=0))
     if cost.held:
         judged = any(line.kind == "judgements" for line in cost.lines)
         read = any(line.kind == "states" for line in cost.lines)
         answers = "Answers, and what judges say of them" if judged else "Answers and states" if read else "Answers"
         said = f"{answers}: {count(cost.held)} from the store, {count(cost.new)} new ones, which alone are counted here"
-        say(*_folded(said))
+        say(*folded(said))
     for note in cost.notes:
-        say(*_folded(note))
+        say(*folded(note))
 
 
 def _time(cost: "Cost") -> str:
@@ -149,17 +146,6 @@ def _time(cost: "Cost") -> str:
     return (
         "not known: no finished step of this plan tells it, this machine was never timed, and its device is not in the "
         "table; type: offdiag doctor --calibrate (or offdiag plan STUDY --on H100 for another machine)"
-    )
-
-
-def _folded(note: str, indent: int = 2) -> list[str]:
-    """Return a note as lines that fit a terminal; elsewhere it is one."""
-    first, next_ones = " " * indent, " " * (indent + 2)
-    if not sys.stdout.isatty():
-        return [f"{first}{note}"]
-    width = get_terminal_size().columns
-    return wrap(
-        note, width, initial_indent=first, subsequent_indent=next_ones, break_long_words=False, break_on_hyphens=False
     )
 
 
