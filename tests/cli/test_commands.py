@@ -334,3 +334,13 @@ def test_doctor_tries_no_model_if_it_is_told(offdiag: Offdiag, tmp_path: Path, m
     assert "store" in names
     assert not [name for name in names if name == "model" or "answers" in name]
     assert "leave --model and --dtype out" in mistake("doctor", "--no-model", "--model", "hub:a/b")
+
+
+def test_a_table_that_is_too_wide_leaves_out_what_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    from offdiag.cli.commands.plan import _columns
+
+    rows = [{"steps": f"{n} answers", "trained": "0", "operations": "719 … 977 GFLOP"} for n in (4, 6)]
+    assert _columns(rows) == ["steps", "trained", "operations"]
+    monkeypatch.setenv("COLUMNS", "32")
+    assert _columns(rows) == ["steps", "operations"]
+    assert _columns([*rows, {**rows[0], "trained": "3 k"}]) == ["steps", "trained", "operations"]

@@ -81,8 +81,7 @@ def show_stacked(
         title, columns, rows, right: as in :func:`show_table`.
         narrow: the columns that stand below a heading. heading: of a row; told once for rows that follow each other.
     """
-    between = 3 if sys.stdout.isatty() else 2
-    if sum(widths(columns, rows)) + between * len(columns) <= terminal_width() + between:
+    if fits(columns, rows):
         show_table(title, columns, rows, right=right)
         return
     named = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -92,6 +91,12 @@ def show_stacked(
         say("", f"  {header}")
         for above, group in groupby(zip(named, lines, strict=True), key=lambda pair: heading(pair[0])):
             say(above, *(f"  {line}" for _, line in group))
+
+
+def fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a table is no wider than the terminal (80 columns on a pipe)."""
+    between = 3 if sys.stdout.isatty() else 2
+    return sum(widths(columns, rows)) + between * len(columns) <= terminal_width() + between
 
 
 def _blocks(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:

@@ -18,11 +18,11 @@ from offdiag.cli.options import (
     command,
     planned,
 )
-from offdiag.cli.tables import folded, say, show_json, show_stacked, show_table
+from offdiag.cli.tables import fits, folded, say, show_json, show_stacked, show_table
 from offdiag.runtime import without_collection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from offdiag.cost import Cost, Price
     from offdiag.planning import Plan, StepState
@@ -120,12 +120,11 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
     )
     for title, heading, rows in tables:
         if rows:
-            columns = list(rows[0])
+            columns = _columns(rows)
+            values = [[row[name] for name in columns] for row in rows]
             narrow = [name for name in columns if name != heading]
             say()
-            show_stacked(
-                title, columns, [list(row.values()) for row in rows], narrow, itemgetter(heading), right=columns[1:]
-            )
+            show_stacked(title, columns, values, narrow, itemgetter(heading), right=columns[1:])
     if cost.total.flops_most != 0:
         say("", *folded(f"Time: {_time(cost)}", indent=0))
     if cost.held:
@@ -136,6 +135,14 @@ def _show_cost(cost: "Cost", prices: "Mapping[str, Price]") -> None:
         say(*folded(said))
     for note in cost.notes:
         say(*folded(note))
+
+
+def _columns(rows: "Sequence[Mapping[str, str]]") -> list[str]:
+    """Return the columns of a table; where they are too wide, those in which something is."""
+    columns = list(rows[0])
+    if fits(columns, [list(row.values()) for row in rows]):
+        return columns
+    return [name for name in columns if any(row[name] not in ("", "0") for row in rows)]
 
 
 def _time(cost: "Cost") -> str:
