@@ -1,6 +1,7 @@
 """The matrix on a terminal: a matrix of 80 columns at most, through a pipe too."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -115,6 +116,12 @@ def test_cells_without_a_result_say_their_state(lines):
     said = "\n".join(lines(synthetic.hostile_results(20)))
     assert all(f"{state}\n" in said for state in (" failed", " partial", "*missing", "*blocked"))
     assert lines(synthetic.empty_results()) == []
+
+
+def test_a_study_that_asks_nothing_says_where_its_tables_are(lines):
+    unseen = [SimpleNamespace(name=name, terminal_columns=()) for name in ("draws", "hardness")]
+    said = lines(synthetic.empty_results(), show=lambda results: show_results(results, unseen))
+    assert said[-1] == "No cells were asked; the report has 2 tables."
 
 
 def test_hostile_names_cannot_steer_a_terminal(lines):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from offdiag.cli.matrix_table import show_matrix
 from offdiag.cli.tables import folded, say, show_stacked, terminal_width
+from offdiag.errors import some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +21,11 @@ def show_results(results: "Results", analyses: "Sequence[StudyAnalysis]" = ()) -
     """Print the matrix of a study, and of each analysis the columns that it has for the terminal."""
     say(*folded(results.title, indent=0), results.named, "")
     show_matrix(results)
-    for analysis in analyses:
-        if analysis.terminal_columns:
-            _show_analysis(analysis, results.table_or_note(analysis))
+    shown = [analysis for analysis in analyses if analysis.terminal_columns]
+    for analysis in shown:
+        _show_analysis(analysis, results.table_or_note(analysis))
+    if results.cells.empty and analyses and not shown:
+        say(f"No cells were asked; the report has {some(len(analyses), 'table')}.")
 
 
 def _show_analysis(analysis: "StudyAnalysis", table: "pd.DataFrame") -> None:
