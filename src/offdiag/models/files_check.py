@@ -55,10 +55,10 @@ def check_files(origin: ModelSource) -> None:
             raise pointer_error(path, place.model)
     config = read_config(place.folder, place.model)
     check_direction(config, place.model)
-    _check_ends(place)
+    _check_ends(place, config)
     shapes = check_weights(place.folder, place.model, config)
     _check_tokenizer(place, vocabulary(config))
-    if shapes is not None and config.get("model_type") and "quantization_config" not in config:
+    if shapes is not None and "quantization_config" not in config:
         _check_fit(origin, place.folder, {"config": config, "shapes": shapes})
 
 
@@ -93,14 +93,22 @@ def _begins_as_pointer(path: Path) -> bool:
         return file.read(len(LFS_POINTER)) == LFS_POINTER
 
 
-def _check_ends(place: _Place) -> None:
-    """Check that the end tokens can be read: transformers passes over a file that it cannot read, without a word."""
-    ends = place.json(_GENERATION).get("eos_token_id")
+def _check_ends(place: _Place, config: Mapping[str, Any]) -> None:
+    """Check that the end tokens can be read and written: transformers takes any, and none would end an answer."""
+    generation, rows = place.json(_GENERATION), vocabulary(config)
+    # The generation's own end tokens stand for those of the configuration.
+    name, said = (_GENERATION, generation) if "eos_token_id" in generation else ("config.json", config)
+    ends = said.get("eos_token_id")
     listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
     if any(not isinstance(i, int) for i in listed):
         raise UserError(
-            f"model {place.model}: eos_token_id in {place.folder / _GENERATION} is {ends!r}: expected the id of a "
-            "token, or a list of them"
+            f"model {place.model}: eos_token_id in {place.folder / name} is {ends!r}: expected the id of a token, or a "
+            "list of them"
+        )
+    if rows is not None and (beyond := [i for i in listed if i >= rows]):
+        raise UserError(
+            f"model {place.model}: eos_token_id in {place.folder / name} is {beyond[0]}, but the embedding has {rows} "
+            "rows (vocab_size), so that no answer would end with it: write the id of the model's end token there"
         )
 
 
@@ -115,7 +123,14 @@ def _check_tokenizer(place: _Place, rows: int | None) -> None:
         )
     if rows is None:
         return
-    for token, number in _tokens_in_use(place.json("tokenizer.json"), settings):
+    try:
+        used = list(_tokens_in_use(place.json("tokenizer.json"), settings))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"model {place.model}: {place.folder / 'tokenizer.json'} is no tokenizer (its words or added tokens have "
+            "another form than the library writes); fetch the file again"
+        ) from error
+    for token, number in used:
         if number >= rows:
             raise UserError(
                 f"model {place.model}: its tokenizer gives {token!r} the id {number}, but the embedding has {rows} "

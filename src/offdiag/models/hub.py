@@ -64,5 +64,12 @@ def _require_answer(source: ModelSource) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of a message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+    r"""Return the first line of a message, with the next one where the first only announces it.
+
+    >>> first_line(ValueError("Validation error for field 'vocab_size':\n    expected int, got str.\n more"))
+    "Validation error for field 'vocab_size': expected int, got str"
+    """
+    if isinstance(error, KeyError):  # its message is the key alone
+        return f"there is no {error}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(".: ")

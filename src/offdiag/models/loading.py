@@ -167,14 +167,14 @@ def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
 def check_fit(origin: ModelSource, folder: Path) -> bool:
     """Check, by the names and shapes of weights alone, that the files have those of the model, as loading does.
 
-    What transformers cannot build from these files without weights is left to who loads the model.
+    What transformers cannot build without the numbers of the weights is left to who loads the model.
 
     Returns:
         Whether it could be built, and has them.
 
     Raises:
-        UserError: transformers knows no such causal language model, a weight is missing, has another shape, or is one
-            that the model has no use for.
+        UserError: transformers knows no such causal language model or cannot build one of this configuration, a weight
+            is missing, has another shape, or is one that the model has no use for.
     """
     with _quiet_report():
         try:
@@ -189,7 +189,9 @@ def check_fit(origin: ModelSource, folder: Path) -> bool:
             if "Unrecognized configuration class" in str(error):  # T5, CLIP
                 raise _not_loaded(origin, error) from error
             if "conversion of the weights" not in str(error):
-                return False  # whatever it is, loading tells it
+                if isinstance(error, NotImplementedError) or "meta" in str(error):
+                    return False  # it needs the numbers of the weights
+                raise _not_loaded(origin, error) from error
             lost = lost_siblings(weight_shapes(folder, origin.name) or ())
             what = f"its files lack {_listed(lost)}" if lost else "its weights cannot be put together"
             raise UserError(

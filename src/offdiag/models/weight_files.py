@@ -26,13 +26,15 @@ _ZIP = b"PK\x03\x04"
 _BLOCK = re.compile(r"(?:^|\.)(?:layers|h|blocks|block|layer)\.(\d+)\.")
 # The last number in the name of a weight.
 _LAST = re.compile(r"(?<=\.)(\d+)(?=\.)(?!.*\.\d+\.)")
+_INTEGER = re.compile(r"[IU]\d")  # a type of numbers in a header, such as I8
 _DEPTH = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
 class Header(NamedTuple):
-    """The shapes of the tensors of one file by their names, and the bytes that the whole file must have."""
+    """The shapes of the tensors of one file by their names, those of integers, and the bytes of the whole file."""
 
     shapes: dict[str, tuple[int, ...]]
+    integers: tuple[str, ...]
     size: int
 
 
@@ -64,6 +66,8 @@ def check_weights(folder: Path, model: str, config: Mapping[str, Any]) -> dict[s
     shapes = weight_shapes(folder, model)
     if shapes is None:
         return None
+    if "quantization_config" not in config:
+        _check_numbers(folder, model)
     if not (folder / WHOLE).is_file():
         tied = any(part.get("tie_word_embeddings") for part in text_configs(config))
         lost = sorted(name for name in _weight_map(folder / INDEX, model) if name not in shapes)
@@ -81,6 +85,21 @@ def check_weights(folder: Path, model: str, config: Mapping[str, Any]) -> dict[s
             "together; fetch the model again"
         )
     return shapes
+
+
+def _check_numbers(folder: Path, model: str) -> None:
+    """Check that weights are no integers: without the scales of a quantisation they would be read as they stand.
+
+    Masks and positions, which some files hold as integers, are not called weights.
+    """
+    rounded = [
+        name for path in _files(folder, model) for name in _whole_header(path, model).integers if "weight" in name
+    ]
+    if rounded:
+        raise UserError(
+            f"model {model}: {len(rounded)} of its weights are integers ({rounded[0]}{' …' if rounded[1:] else ''}), "
+            "and config.json has no quantization_config that says what they stand for; fetch the model again"
+        )
 
 
 def _blocks(names: Collection[str]) -> int:
@@ -198,4 +217,4 @@ def _parse(text: bytes, length: int, path: Path, model: str) -> Header:
             raise ValueError("tensors lie over each other")
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise UserError(f"model {model}: the header of {path} is damaged or cut off; fetch it again") from error
-    return Header(shapes, 8 + length + end)
+    return Header(shapes, tuple(name for name in shapes if _INTEGER.match(tensors[name]["dtype"])), 8 + length + end)
