@@ -14,6 +14,7 @@ from offdiag.engine import Caller, RunEvent, Summary, Together, Watcher, run_pla
 from offdiag.errors import UserError, printable
 from offdiag.interop import results_at
 from offdiag.live import watcher_for
+from offdiag.places import at_home
 from offdiag.planning import Plan, make_plan
 from offdiag.provenance import VersionPolicy
 from offdiag.runtime import Runtime
@@ -51,7 +52,7 @@ def open_store(folder: str | Path | Store | None = None, versions: VersionPolicy
     """
     if isinstance(folder, Store):
         return folder
-    return Store(Path(folder or os.environ.get("OFFDIAG_STORE") or DEFAULT_STORE), versions)
+    return Store(at_home(folder or os.environ.get("OFFDIAG_STORE") or DEFAULT_STORE), versions)
 
 
 def plan(study: str | Path | Study[Any], scale: str = "quick", **overrides: Any) -> Plan:
@@ -154,7 +155,7 @@ def load(
         return load_foreign([others], **overrides)
     if isinstance(study, Store) or _is_folder(study):
         if not isinstance(study, Store):
-            _check_store(Path(cast("str | Path", study)).expanduser())
+            _check_store(at_home(cast("str | Path", study)))
         store = open_store(cast("str | Path | Store", study))
         study = _only_plan(store)
     wanted = study if isinstance(study, Plan) else plan(study, scale, **overrides)
@@ -177,7 +178,7 @@ def load_foreign(
 
 def _is_folder(study: object) -> bool:
     """Return whether a folder is meant; a study that is called like one goes before it."""
-    return isinstance(study, str | Path) and str(study) not in STUDIES and Path(study).expanduser().is_dir()
+    return isinstance(study, str | Path) and str(study) not in STUDIES and at_home(study).is_dir()
 
 
 def _check_store(folder: Path) -> None:
@@ -278,4 +279,4 @@ def export(
         return place.folder(step) if place.result(step, "reading") is not None else None
 
     with data_at(wanted.data_dir):
-        return [file for one in chosen for file in one.write(results, finished, Path(to).expanduser())]
+        return [file for one in chosen for file in one.write(results, finished, at_home(to))]

@@ -18,6 +18,7 @@ from types import CodeType, ModuleType
 from pydantic import ValidationError
 
 from offdiag.errors import OffdiagError, UserError, complaints
+from offdiag.places import at_home
 from offdiag.registry import plugin_package
 
 MODULES = "offdiag_study_"  # how the names of modules made of such files begin
@@ -32,7 +33,7 @@ def only_files(typed: Iterable[str | Path]) -> Iterator[None]:
 
     A store may come from anybody, so that its word makes no code run.
     """
-    token = _TYPED.set(frozenset(Path(path).expanduser().resolve() for path in typed))
+    token = _TYPED.set(frozenset(at_home(path).resolve() for path in typed))
     try:
         yield
     finally:

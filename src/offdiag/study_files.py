@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from offdiag.errors import UserError
+from offdiag.places import at_home
 from offdiag.python_files import load_file
 from offdiag.registry import Registry
 from offdiag.study import Study
@@ -23,7 +24,7 @@ def load_study(name: str | Path) -> Study[Any]:
     """
     if str(name) in STUDIES:
         return STUDIES.get(str(name))
-    path = Path(name).expanduser()
+    path = at_home(name)
     if path.suffix == ".py":
         return replace(_study_in(load_file(path), str(path)), file=path.resolve())
     if (path / "pyproject.toml").is_file():

@@ -185,3 +185,13 @@ def test_qlora_is_a_method_of_the_matrix(offdiag, words, blocks_of_64):
     assert said.code == 0, said
     taught = [line for line in said.out.split("\n") if "*" in line and "[" in line and "diagonal" not in line]
     assert [line.split()[0].startswith("qlora") for line in taught] == [True]
+
+
+@pytest.mark.parametrize("name", ["a\nb.py", "a\x07b.py", "a\udcffb.py"])
+def test_a_study_is_not_saved_under_a_name_that_it_cannot_write(mistake, words, name):
+    assert "give a name without such characters" in mistake(*words, "--methods", "zero-shot", "--save", name)
+    assert not Path(name).exists()
+
+
+def test_a_report_is_not_written_below_a_file(mistake, words):
+    assert "plain.csv is a file, and a report is a folder" in mistake(*words, *METHODS, "--to", "plain.csv/x")

@@ -201,3 +201,29 @@ class Leaky(Task[Same]):
     (tmp_path / "my.py").write_text(HEAD + text + STUDY.removeprefix(HEAD) + call + "\n")
     said = mistake("plan", tmp_path / "my.py", "--store", tmp_path / "store")
     assert "share" in said or "in both" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("new", "study", "of-mine", "--in", "a-file"), "a-file: File exists; mend that, or give another place"),
+        (("new", "study", "of-mine", "--in", "a-file/x"), "a-file/x: Not a directory; mend that"),
+        (("plan", "base-addition", "--store", "a-file/x"), "is a file, and a store is a folder"),
+        (
+            ("plan", "base-addition", "--set", "model=dir:~nobody-of-that-name/x"),
+            "~nobody-of-that-name/x: expected a folder",
+        ),
+    ],
+)
+def test_a_place_that_cannot_be_is_a_mistake_of_the_line(mistake, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    Path("a-file").write_text("")
+    assert said in mistake(*words)
+
+
+def test_a_home_that_the_shell_did_not_read_is_read(offdiag, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert offdiag("new", "task", "of-mine", "--in=~/tasks").code == 0
+    assert (tmp_path / "home/tasks/of_mine.py").is_file()
+    assert not Path("~").exists()

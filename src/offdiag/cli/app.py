@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from offdiag.errors import OffdiagError, UserError, nearest, printable, refused, reworded
+from offdiag.places import at_home
 
 INTERRUPTED = 130
 # The commands, in the order of the help, each with the first line of its docstring: the file of a command
@@ -148,13 +150,17 @@ def command_named(name: str) -> Any:
     return typer.main.get_command(loaded)
 
 
+# What a system says of a path that was typed wrong; other errors, such as a full disk, are no mistake of the line.
+_NO_SUCH_PLACE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EACCES, errno.EROFS)
+
+
 def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
     """Wrap a command: errors become one line on standard error, the return value becomes the exit code."""
 
     @wraps(command)
     def answer(**words: Any) -> None:
         try:
-            code = command(**words) or 0
+            code = command(**{n: at_home(word) if isinstance(word, Path) else word for n, word in words.items()}) or 0
             sys.stdout.flush()
         except OffdiagError as error:
             code = _complain(str(error), error.exit_code)
@@ -168,8 +174,8 @@ def _answering(command: Callable[..., int | None]) -> Callable[..., None]:
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             code = _complain(
-                f"{place}{error.strerror or error}; mend that, or give another place (--store, --to)",
-                2 if error.errno == errno.ENAMETOOLONG else 1,
+                f"{place}{error.strerror or error}; mend that, or give another place (--store, --to, --in)",
+                2 if error.errno in _NO_SUCH_PLACE else 1,
             )
         except Exception as error:
             # an error in a person's own study is theirs to read in one line; one in offdiag keeps its traceback

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from offdiag.errors import UserError
 from offdiag.files import advice_on
+from offdiag.places import at_home
 from offdiag.registry import Registry
 from offdiag.study_files import STUDIES
 
@@ -95,7 +96,7 @@ def results_at(word: object) -> Path | None:
     """
     if not isinstance(word, str | Path) or str(word) in STUDIES:
         return None
-    path = Path(word).expanduser()
+    path = at_home(word)
     if is_foreign(path):
         return path if path.name.strip(".") else path.resolve()  # the page is called by the name of a folder
     if path.suffix == ".py" or path.is_dir():

@@ -11,6 +11,7 @@ from offdiag.models.hub_cache import cached, check_hub_name, is_commit
 from offdiag.models.source import ModelSource
 from offdiag.models.weight_files import is_whole
 from offdiag.models.wheels import wheel_gguf, wheel_version
+from offdiag.places import at_home
 
 
 class Hub(ModelSource):
@@ -92,7 +93,7 @@ class Folder(ModelSource):
     scheme: ClassVar[str] = "dir"
 
     def folder(self) -> Path:
-        return Path(self.location).expanduser()
+        return at_home(self.location)
 
     @property
     def short_name(self) -> str:

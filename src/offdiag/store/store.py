@@ -27,6 +27,7 @@ from offdiag.errors import StoreError, UserError
 from offdiag.identity import Difference, Json, differences
 from offdiag.lease import Holder, ensure_held, held, holder, lease
 from offdiag.manifest import Care, manifest_of
+from offdiag.places import in_the_way
 from offdiag.provenance import VersionPolicy, other_versions
 from offdiag.steps import Step
 from offdiag.steps.earlier_forms import is_earlier_form
@@ -70,6 +71,8 @@ class Store:
                 f"the store {root} has format {found!r}, this offdiag reads format {FORMAT}: "
                 "use the version that wrote it, or give another folder with --store"
             )
+        if (file := in_the_way(root)) not in (None, root):
+            raise UserError(f"{root}: {file} is a file, and a store is a folder: give another one with --store")
         if found is None and root.exists() and (not root.is_dir() or _strangers(root)) and _format(root) is None:
             raise UserError(f"{root} is not an offdiag store (it has no store.json): give another folder with --store")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from unicodedata import category
 
 import typer
 
@@ -21,6 +22,7 @@ from offdiag.cli.options import (
 )
 from offdiag.cli.tables import say
 from offdiag.errors import UserError, complaints, some
+from offdiag.places import at_home, in_the_way
 from offdiag.runtime import Requests, Runtime
 
 if TYPE_CHECKING:
@@ -154,8 +156,9 @@ def matrix(
     _say_data(data, wanted)
     if save is not None:
         return _save(params, data, save)
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise UserError(f"--to {folder}: it is a file, and a report is a folder: give another place")
+    if folder is not None and (file := in_the_way(folder)) is not None:
+        what = "it" if file == folder else file
+        raise UserError(f"--to {folder}: {what} is a file, and a report is a folder: give another place")
     check_workers(workers)
     wanted.check()
     if dry_run:
@@ -212,7 +215,7 @@ def _set(given: Mapping[str, Any]) -> dict[str, object]:
 def _text(path: Path) -> str:
     from offdiag.files import TextFile
 
-    return TextFile.at(path.expanduser()).read().strip()
+    return TextFile.at(at_home(path)).read().strip()
 
 
 def _say_data(data: "Sequence[DataSet]", wanted: "Plan") -> None:
@@ -238,6 +241,10 @@ def _save(params: "MatrixParams", data: "Sequence[DataSet]", place: Path) -> int
 
     if place.suffix != ".py":
         raise UserError(f"--save {place}: expected the name of a Python file, such as my_study.py")
+    if any(category(character) in ("Cc", "Cs") for character in str(place)):
+        raise UserError(
+            f"--save {str(place)!r}: a study names its file, in one line of UTF-8: give a name without such characters"
+        )
     if place.exists():
         raise UserError(f"--save {place}: it is there already: give another name, or remove it")
     if not place.absolute().parent.is_dir():
