@@ -74,7 +74,7 @@ def model_stub(tmp_path: Path) -> Path:
     """A folder that passes for a model as long as nobody loads it; enough for plans and stores."""
     folder = tmp_path / "models" / "stub"
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text("{}")
+    (folder / "config.json").write_text('{"quantization_config": {}}')  # what its integers stand for, nobody asks
     (folder / "tokenizer.json").write_text("{}")
     header = b'{"weight":{"dtype":"U8","shape":[64],"data_offsets":[0,64]}}'
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(range(64)))

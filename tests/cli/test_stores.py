@@ -153,7 +153,7 @@ def test_a_run_looks_through_the_store_before_and_after(offdiag: Offdiag, copied
 
 def test_a_report_that_cannot_be_written(mistake: Mistake, finished: Finished, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    said = mistake("report", *finished.words, "--store", finished.store, "-o", tmp_path / "file", code=1)
+    said = mistake("report", *finished.words, "--store", finished.store, "-o", tmp_path / "file", code=2)
     assert str(tmp_path / "file") in said
 
 

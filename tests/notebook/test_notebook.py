@@ -262,7 +262,7 @@ def test_a_store_of_one_plan_is_enough_and_of_two_asks_which(tmp_path, tiny_mode
         plan = offdiag.plan("matrix", eval=[str(tmp_path / "a.jsonl")], n_eval=n, **words)
         assert offdiag.run(plan, store=store, runtime=RUNTIME).complete
         if n == 4:
-            assert repr(offdiag.load(store)) == "<Results of matrix: 1 cells (1 done), 4 records>"
+            assert repr(offdiag.load(store)) == "<Results of matrix: 1 cell (1 done), 4 records>"
             assert offdiag.load(str(store)).cells.equals(offdiag.load(plan, store=store).cells)
     with pytest.raises(UserError, match="the results of 2 plans"):
         offdiag.load(store)

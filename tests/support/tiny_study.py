@@ -61,7 +61,7 @@ def tiny_study(params: Params, build: Callable[[Params], Design] = build) -> Stu
 def tell_context(stub: Path, context: int) -> None:
     """Let a folder that passes for a model say what shape it has, with this context in tokens."""
     shape = {"num_hidden_layers": 2, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
-    config = {**shape, "vocab_size": 9, "max_position_embeddings": context}
+    config = {**shape, "vocab_size": 9, "max_position_embeddings": context, "quantization_config": {}}
     (stub / "config.json").write_text(json.dumps(config))
 
 

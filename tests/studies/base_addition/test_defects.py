@@ -97,9 +97,10 @@ def sums(cell: Cell) -> bool:
     ("sets", "not_planned", "not_drawn"),
     [
         (["prompts=step-by-step"], {"transition-answer-only"}, {"k-shot-answer-only", "transfer-bases"}),
-        (["prompts=step-by-step", "bases=18", "shots=2"], {"transition-answer-only"}, {"k-shot-answer-only"}),
+        (["prompts=step-by-step", "bases=18", "shots=2"], {"transition-answer-only", "demonstrations"},
+         {"k-shot-answer-only"}),
         (["shots=[]", "per_query_shots=[]"], {"transition", "transition-answer-only"}, {"k-shot", "fit-base-8"}),
-        (["shown_rationales=false", "tuned_bases=[]"], {"transition"}, {"k-shot", "transfer-bases"}),
+        (["shown_rationales=false", "tuned_bases=[]"], {"transition", "demonstrations"}, {"k-shot", "transfer-bases"}),
         (["bases=18"], set(), {"fit-base-8"}),
     ],
 )
@@ -111,7 +112,8 @@ def test_a_report_has_what_is_planned_and_says_what_is_not(tiny_model, store, se
     says = {name for name, table in tables.items() if list(table) == ["note"]}
     assert says == not_planned
     for name in says:
-        assert tables[name]["note"].item().startswith("not planned: ")
+        begins = "empty: " if name == "demonstrations" else "not planned: "
+        assert tables[name]["note"].item().startswith(begins)
     figures = {figure.name: drawn(figure, found.frames)[0].get_suptitle() for figure in plan.design.figures}
     absent = {name for name, title in figures.items() if title.startswith(f"{name}: not planned")}
     assert not_drawn <= absent | ({"k-shot", "fit-base-8", "transfer-bases"} - set(figures))

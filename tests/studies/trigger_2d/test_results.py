@@ -45,7 +45,7 @@ def answer(step, example):
 def by_hand(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "stub"
     folder.mkdir()
-    (folder / "config.json").write_text("{}")
+    (folder / "config.json").write_text('{"quantization_config": {}}')
     (folder / "tokenizer.json").write_text("{}")
     header = b'{"weight":{"dtype":"U8","shape":[64],"data_offsets":[0,64]}}'
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(range(64)))
