@@ -124,7 +124,9 @@ def test_merge_takes_what_is_missing_and_tells_of_conflicts(
     first = offdiag("store", "merge", copied.store, "--store", new)
     assert (first.code, first.out) == (0, f"{len(everything)} taken.\n")
     assert names(new) == everything
-    assert offdiag("run", *finished.words, "--store", new).out.startswith("base-addition · quick: 4 cells done; nothing")
+    assert offdiag("run", *finished.words, "--store", new).out.startswith(
+        "base-addition · quick: 4 cells done; nothing"
+    )
     assert offdiag("store", "verify", "--store", new).code == 0
     again = offdiag("store", "merge", copied.store, "--store", new)
     assert (again.code, again.out) == (0, f"{len(everything)} here already.\n")

@@ -97,8 +97,11 @@ def sums(cell: Cell) -> bool:
     ("sets", "not_planned", "not_drawn"),
     [
         (["prompts=step-by-step"], {"transition-answer-only"}, {"k-shot-answer-only", "transfer-bases"}),
-        (["prompts=step-by-step", "bases=18", "shots=2"], {"transition-answer-only", "demonstrations"},
-         {"k-shot-answer-only"}),
+        (
+            ["prompts=step-by-step", "bases=18", "shots=2"],
+            {"transition-answer-only", "demonstrations"},
+            {"k-shot-answer-only"},
+        ),
         (["shots=[]", "per_query_shots=[]"], {"transition", "transition-answer-only"}, {"k-shot", "fit-base-8"}),
         (["shown_rationales=false", "tuned_bases=[]"], {"transition", "demonstrations"}, {"k-shot", "transfer-bases"}),
         (["bases=18"], set(), {"fit-base-8"}),
