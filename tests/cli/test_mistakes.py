@@ -210,6 +210,10 @@ class Leaky(Task[Same]):
         (("new", "study", "of-mine", "--in", "a-file/x"), "a-file/x: Not a directory; mend that"),
         (("plan", "base-addition", "--store", "a-file/x"), "is a file, and a store is a folder"),
         (
+            ("matrix", "--train", "~nobody-of-that-name/x.jsonl", "--eval", "~nobody-of-that-name/x.jsonl"),
+            "~nobody-of-that-name/x.jsonl",
+        ),
+        (
             ("plan", "base-addition", "--set", "model=dir:~nobody-of-that-name/x"),
             "~nobody-of-that-name/x: expected a folder",
         ),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from offdiag.errors import UserError
+from offdiag.places import at_home
 
 # Formerly only so many samples of a large file were hashed; smaller files are hashed as they were.
 SAMPLES, SAMPLE_BYTES = 64, 65_536
@@ -128,7 +129,7 @@ def _file_digest(stamp: Stamp) -> str:
 def cache_folder(name: str) -> Path:
     """Return the folder of that name in the user's cache; it may not be there yet."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "offdiag" / name
+    return at_home(base) / "offdiag" / name
 
 
 def _read(kept: Path, stamp: Stamp) -> str | None:

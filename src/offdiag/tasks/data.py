@@ -15,6 +15,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
+from offdiag.places import at_home
+
 ENV = "OFFDIAG_DATA"
 _HUB = "hub"
 _said: ContextVar[str] = ContextVar("data_dir", default="")
@@ -33,7 +35,7 @@ class DataPlace(NamedTuple):
         """Parse a place; its folder becomes absolute, for processes that start elsewhere."""
         hub = text == _HUB or text.startswith(f"{_HUB}:")
         rest = text.partition(":")[2] if hub else text
-        return cls(Path(rest).expanduser().absolute() if rest else None, hub)
+        return cls(at_home(rest).absolute() if rest else None, hub)
 
     def __str__(self) -> str:
         folder = "" if self.folder is None else str(self.folder)

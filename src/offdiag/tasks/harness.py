@@ -28,6 +28,7 @@ import numpy as np
 from offdiag.conversation import Spoken, written
 from offdiag.errors import UserError, did_you_mean, some
 from offdiag.identity import Json
+from offdiag.places import at_home
 from offdiag.seeds import stream
 from offdiag.tasks.data import once
 from offdiag.tasks.domain import Domain, Scalar
@@ -225,9 +226,9 @@ def _stamp(name: str) -> tuple[float, ...]:
     """Return when the files of a task of one's own were changed: all that lie beside it."""
     if not _is_file(name):
         return ()
-    if not Path(name).expanduser().is_file():
+    if not at_home(name).is_file():
         raise UserError(f"lm_eval:{name}: no such file: give the path of a YAML file that is there")
-    return tuple(path.stat().st_mtime for path in sorted(Path(name).expanduser().parent.iterdir()) if path.is_file())
+    return tuple(path.stat().st_mtime for path in sorted(at_home(name).parent.iterdir()) if path.is_file())
 
 
 @lru_cache(maxsize=16)
@@ -252,7 +253,7 @@ def _task(name: str) -> Any:
     Raises:
         UserError: there is no such task, it is a group, or its data cannot be had.
     """
-    path = Path(name).expanduser() if _is_file(name) else _own_file(name)
+    path = at_home(name) if _is_file(name) else _own_file(name)
     if path is not None and _GROUP.search(text := path.read_text(encoding="utf-8", errors="replace")):
         listed = _MEMBERS.search(text)
         raise _is_group(name, _MEMBER.findall(listed[1]) if listed else ())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from offdiag.errors import UserError, did_you_mean
+from offdiag.places import at_home
 from offdiag.python_files import culprit, load_file
 from offdiag.tasks.code import Code, code_of_function
 from offdiag.tasks.data import DataPlace, data_dir
@@ -76,5 +77,5 @@ def _ungraded(why: str) -> Grade:
 def _file(path: str) -> Path:
     """Return the file: below the folder of the data where it is there, or else from here."""
     folder = DataPlace.of(data_dir()).folder
-    below = Path(path).expanduser() if folder is None else folder / path
-    return below if below.is_file() else Path(path).expanduser()
+    below = at_home(path) if folder is None else folder / path
+    return below if below.is_file() else at_home(path)

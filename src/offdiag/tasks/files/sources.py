@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 from offdiag.errors import UserError, did_you_mean
 from offdiag.files import Located, TextFile, advice_on, json_lines, json_list, table_rows, text_lines
+from offdiag.places import at_home
 from offdiag.tasks.data import DataPlace, data_dir
 
 LINES, TABLES, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet", ".pq")
@@ -127,7 +128,7 @@ class RowSource:
 
 def _path(text: str) -> Path:
     """Return the path of a text: below the folder of the data where there is one, or else from here."""
-    path = Path(text).expanduser()
+    path = at_home(text)
     folder = DataPlace.of(data_dir()).folder
     below = path if folder is None else folder / path
     return (below if below.exists() else path).absolute()
